@@ -1,0 +1,41 @@
+"""What a plugin author reads: the interfaces, and nothing that runs them."""
+
+from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
+from mobench.interfaces.dataset import Dataset, Protocol, Samples, Split
+from mobench.interfaces.generator import (
+    Generator,
+    ParetoNetwork,
+    ParetoSet,
+    Predictor,
+    WeightNetwork,
+    check_preferences,
+)
+from mobench.interfaces.model import Model
+from mobench.interfaces.objective import Metric, Objective, Outputs
+from mobench.interfaces.problem import Problem, Weights
+from mobench.interfaces.solver import Seeds, Setting, Solver
+
+__all__ = [
+    "Balancer",
+    "BalancerContext",
+    "Dataset",
+    "Generator",
+    "Metric",
+    "Model",
+    "Objective",
+    "Outputs",
+    "ParetoNetwork",
+    "ParetoSet",
+    "Predictor",
+    "Problem",
+    "Protocol",
+    "Samples",
+    "Seeds",
+    "Setting",
+    "Solver",
+    "Split",
+    "Weights",
+    "WeightNetwork",
+    "check_preferences",
+    "seeded",
+]

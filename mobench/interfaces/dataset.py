@@ -1,0 +1,105 @@
+"""What a dataset is: samples, objectives, and how fronts on it are judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mobench.errors import ShapeError
+from mobench.interfaces.objective import Objective
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs and targets of N samples, kept in memory as the dataset made them.
+
+    inputs:  [N, ...]; integers stay integers (`Dataset.prepare` makes floats of a batch).
+    targets: name -> [N, ...]: labels, sensitive attributes, regression targets.
+    """
+
+    inputs: Tensor
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, target in self.targets.items():
+            if len(target) != len(self.inputs):
+                raise ShapeError(
+                    f"target {name!r} has {len(target)} rows, the inputs have {len(self.inputs)}: "
+                    "pass one target per sample"
+                )
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, index: Tensor | slice) -> Samples:
+        """The samples at `index`, a tensor of positions or a slice."""
+        return Samples(self.inputs[index], {k: v[index] for k, v in self.targets.items()})
+
+    def to(self, device: torch.device | str) -> Samples:
+        """The same samples on `device`."""
+        return Samples(self.inputs.to(device), {k: v.to(device) for k, v in self.targets.items()})
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How fronts of losses on a dataset are judged; part of every job's identity.
+
+    version:   raised whenever any figure below, the splits or the rays change.
+    reference: one value per objective; the hypervolume is taken against it.
+    ideal, nadir: one value per objective; they scale spacing, IGD and epsilon between datasets.
+    """
+
+    version: str
+    reference: tuple[float, ...]
+    ideal: tuple[float, ...]
+    nadir: tuple[float, ...]
+
+
+class Dataset(ABC):
+    """A source of samples with m objectives, all minimised.
+
+    A dataset plugin is a frozen dataclass deriving from this one; its fields are its options.
+    The same options must give the same samples, bit for bit, on every machine: what varies
+    from seed to seed is the order of the batches, which the training loop draws.
+    """
+
+    @property
+    @abstractmethod
+    def objectives(self) -> tuple[Objective, ...]:
+        """The m objectives, in the order in which preferences refer to them."""
+
+    @property
+    @abstractmethod
+    def heads(self) -> Mapping[str, int]:
+        """Output name -> width: what a target network must return for the objectives to read."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one prepared input, without the batch axis."""
+
+    @property
+    @abstractmethod
+    def protocol(self) -> Protocol:
+        """How fronts on this dataset are judged."""
+
+    @abstractmethod
+    def load(self, split: Split) -> Samples:
+        """All samples of a split. Raises DataError where the files are missing or broken."""
+
+    def prepare(self, batch: Samples) -> Samples:
+        """A batch as a network wants it: by default bytes become floats in [0, 1]."""
+        if batch.inputs.dtype == torch.uint8:
+            return Samples(batch.inputs.float().div_(255), batch.targets)
+        return batch
+
+    def known_front(self, n_points: int) -> Tensor | None:
+        """About `n_points` points [P, m] of the true Pareto front; None where nobody knows it."""
+        return None

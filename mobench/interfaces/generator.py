@@ -1,0 +1,136 @@
+"""What a generator is: a recipe for the network that holds a whole Pareto set."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from mobench.errors import ShapeError
+from mobench.interfaces.objective import Outputs
+from mobench.interfaces.problem import Problem
+
+Predictor = Callable[[Tensor], Outputs]
+"""A network for one preference, ready for inputs [B, ...]."""
+
+
+@runtime_checkable
+class ParetoSet(Protocol):
+    """What a solver hands over for judging: a predictor for every preference it can serve."""
+
+    @property
+    def rays(self) -> Tensor | None:
+        """The only preferences [R, m] that it can serve; None where it serves every one."""
+
+    @property
+    def n_stored_parameters(self) -> int:
+        """Numbers to be stored in order to serve all preferences."""
+
+    def serve(self, preference: Tensor) -> Predictor:
+        """The predictor for one preference [m]; the time this takes is the switch latency."""
+
+
+class ParetoNetwork(nn.Module):
+    """Preferences and inputs to outputs; its parameters are what is trained.
+
+    A subclass implements `forward`, or derives from WeightNetwork.
+    """
+
+    @property
+    def rays(self) -> Tensor | None:
+        return None
+
+    @property
+    def n_stored_parameters(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
+        """K outputs for inputs [B, ...] and preferences [K, m]."""
+        raise TypeError(f"{type(self).__name__} has no forward: implement it, or derive from WeightNetwork")
+
+    def serve(self, preference: Tensor) -> Predictor:
+        return lambda inputs: self(inputs, preference[None])[0]
+
+
+class WeightNetwork(ParetoNetwork):
+    """A ParetoNetwork that works by making K named weight sets of the target network."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+
+    def weights(self, preferences: Tensor) -> dict[str, Tensor]:
+        """Target weights for K preferences: name -> [K, *shape of that tensor]."""
+        raise TypeError(f"{type(self).__name__} has no weights: implement weights(preferences)")
+
+    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> list[Outputs]:
+        """K outputs of the target network under K weight sets."""
+        n_sets = len(next(iter(weights.values())))
+        return [self.problem.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
+
+    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
+        return self.outputs(self.weights(preferences), inputs)
+
+    def serve(self, preference: Tensor) -> Predictor:
+        weights = {name: w[0] for name, w in self.weights(preference[None]).items()}
+        return lambda inputs: self.problem.outputs(weights, inputs)
+
+    def gram(
+        self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters.
+
+        weights:    what `weights(preferences)` returned, its graph still attached.
+        cotangents: name -> [K, m, *shape]: gradients of the m losses of set k with respect to
+                    the generated weights of set k.
+
+        This general road pulls all cotangents of one preference back at once and keeps
+        m × |parameters| numbers; a subclass that knows its structure overrides it
+        (algorithm: arXiv 2010.04104 takes the same matrix one row at a time).
+        """
+        names = list(weights)
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        n_sets, m = next(iter(cotangents.values())).shape[:2]
+        grams = []
+        for k in range(n_sets):
+            rows = torch.autograd.grad(
+                [weights[n][k] for n in names],
+                parameters,
+                [cotangents[n][k] for n in names],
+                is_grads_batched=True,
+                retain_graph=True,
+                allow_unused=True,
+            )
+            jacobian = torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)
+            grams.append(jacobian @ jacobian.T)
+        return torch.stack(grams)
+
+
+class Generator(ABC):
+    """Builds Pareto networks. A generator plugin is a frozen dataclass; its fields are its options.
+
+    finite: True where the network serves only the rays it was built for (a stack of nets).
+    """
+
+    finite: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        """A fresh network on `problem`'s device, initialised from torch's global random state.
+
+        rays: [R, m], the preferences a finite generator trains; others need not look.
+
+        Raises: IncompatibleError, with the reason, for a problem it cannot serve.
+        """
+
+
+def check_preferences(preferences: Tensor, n_objectives: int) -> None:
+    """Raise ShapeError unless preferences are [K, n_objectives]."""
+    if preferences.ndim != 2 or preferences.shape[1] != n_objectives:
+        raise ShapeError(
+            f"preferences have shape {tuple(preferences.shape)}: pass [K, {n_objectives}], "
+            "one row per preference and one column per objective"
+        )

@@ -1,0 +1,23 @@
+"""What a model is: a recipe for an ordinary torch module, the target network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+
+from mobench.interfaces.dataset import Dataset
+
+
+class Model(ABC):
+    """Builds target networks. A model plugin is a frozen dataclass; its fields are its options."""
+
+    @abstractmethod
+    def build(self, dataset: Dataset) -> nn.Module:
+        """A fresh module, initialised from torch's global random state.
+
+        Its forward takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
+        [B, width] for each of `dataset.heads`.
+
+        Raises: IncompatibleError, with the reason, for a dataset it cannot serve.
+        """

@@ -1,0 +1,98 @@
+"""dataset × model: the m losses as a function of named weights, whoever made those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from mobench.errors import ShapeError
+from mobench.interfaces.dataset import Dataset, Protocol, Samples
+from mobench.interfaces.model import Model
+from mobench.interfaces.objective import Objective, Outputs
+
+Weights = Mapping[str, Tensor]
+"""Named weights: name -> tensor of the shape that the target network has under that name."""
+
+
+class Problem:
+    """The losses of a target network on a dataset, functional in the network's weights.
+
+    The target network's own parameters are never trained through this object: they give
+    names, shapes and an initial value. `outputs` runs the network with weights that somebody
+    else made (a hypernetwork, a stack of nets, an optimiser), so gradients reach their maker.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        model: Model,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.dataset = dataset
+        self.model = model
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.target = self.new_target()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return self.dataset.objectives
+
+    @property
+    def n_objectives(self) -> int:
+        return len(self.dataset.objectives)
+
+    @property
+    def protocol(self) -> Protocol:
+        return self.dataset.protocol
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """The target's trainable tensors: name -> shape."""
+        return {name: p.shape for name, p in self.target.named_parameters()}
+
+    @property
+    def n_target_parameters(self) -> int:
+        return sum(shape.numel() for shape in self.shapes.values())
+
+    def new_target(self) -> nn.Module:
+        """Another target network, freshly initialised from torch's global random state."""
+        return self.model.build(self.dataset).to(device=self.device, dtype=self.dtype)
+
+    def train(self, mode: bool = True) -> None:
+        """Put the target network in training or evaluation mode (dropout, batch norm)."""
+        self.target.train(mode)
+
+    def prepare(self, batch: Samples) -> Samples:
+        """A batch on this problem's device and, where it is real-valued, in its dtype."""
+        batch = self.dataset.prepare(batch.to(self.device))
+        return Samples(self._cast(batch.inputs), {k: self._cast(v) for k, v in batch.targets.items()})
+
+    def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
+        """The target network's outputs under one set of named weights."""
+        outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
+        return outputs
+
+    def losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
+        """Losses [K, m] of K outputs on one prepared batch.
+
+        Raises: ShapeError where an objective's loss is not a scalar.
+        """
+        return torch.stack([self._losses_of_one(one, batch) for one in outputs])
+
+    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> Tensor:
+        values = [objective.loss(outputs, batch) for objective in self.objectives]
+        for objective, value in zip(self.objectives, values, strict=True):
+            if value.ndim != 0:
+                raise ShapeError(
+                    f"the loss of objective {objective.name!r} has shape {tuple(value.shape)}: "
+                    "return a scalar, the mean over the batch"
+                )
+        return torch.stack(values)
+
+    def _cast(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor

@@ -1,0 +1,1 @@
+"""How a solver is trained: preferences, gradients, the gradient solver, the loop."""

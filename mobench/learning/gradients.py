@@ -1,0 +1,56 @@
+"""From K × m losses to a direction: per-objective gradients, Gram matrices, one weighted pull-back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def objective_gradients(losses: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Gradients of the m losses of each of K weight sets with respect to that set's own weights.
+
+    losses:  [K, m], loss (k, i) depending on weight set k only.
+    weights: name -> [K, *shape], leaves of the graph of `losses`.
+    Returns: name -> [K, m, *shape].
+
+    m backward passes serve all K sets: the sum over k of loss i has, with respect to set k,
+    the gradient of loss (k, i) alone.
+    """
+    names = list(weights)
+    m = losses.shape[1]
+    rows = [
+        torch.autograd.grad(
+            losses[:, i].sum(), [weights[n] for n in names], retain_graph=i < m - 1, materialize_grads=True
+        )
+        for i in range(m)
+    ]
+    return {name: torch.stack([row[j] for row in rows], dim=1) for j, name in enumerate(names)}
+
+
+def combine(gradients: Mapping[str, Tensor], alpha: Tensor) -> dict[str, Tensor]:
+    """Σ_i α_i ∇L_i for each of K sets: name -> [K, *shape] from name -> [K, m, *shape], α [K, m]."""
+    return {name: torch.einsum("km,km...->k...", alpha, g) for name, g in gradients.items()}
+
+
+def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:
+    """Gram matrices [K, m, m] of gradients taken with respect to the weights themselves."""
+    flat = [g.flatten(2) for g in gradients.values()]
+    return torch.stack([f @ f.transpose(1, 2) for f in flat]).sum(0)
+
+
+def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Gram matrices [K, m, m] of losses [K, m] with respect to shared parameters.
+
+    The road for networks that make no weights (a preference as an input): K·m backward passes,
+    of which one preference's m gradients are held at a time. The graph is kept.
+    """
+    grams = []
+    for row in losses:
+        gradients = [
+            torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in row
+        ]
+        products = [torch.stack(g).flatten(1) for g in zip(*gradients, strict=True)]
+        grams.append(torch.stack([p @ p.T for p in products]).sum(0))
+    return torch.stack(grams)

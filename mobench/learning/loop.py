@@ -1,0 +1,257 @@
+"""The training loop that the core owns: batches, budget, checkpoints, trace, clock."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from mobench.errors import MobenchError, NonFiniteError
+from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, seeded
+from mobench.metrics.evaluation import evaluate
+from mobench.metrics.indicators import hypervolume
+
+TRACE_SAMPLES = 2000
+TRACE_RAYS = 5
+TRACE_POINTS = 10
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A training budget: exactly one of the three is set."""
+
+    epochs: float | None = None
+    steps: int | None = None
+    seconds: float | None = None
+
+    def total_steps(self, steps_per_epoch: int) -> int | None:
+        """Steps in all; None where seconds decide."""
+        if self.steps is not None:
+            return self.steps
+        return None if self.epochs is None else max(1, math.ceil(self.epochs * steps_per_epoch))
+
+
+@dataclass
+class Look:
+    """One look at the validation split in mid-training; `seconds` are of training alone."""
+
+    step: int
+    epoch: float
+    seconds: float
+    gradient_evaluations: int
+    train_losses: list[float]
+    hypervolume: float | None
+
+
+@dataclass
+class Training:
+    """How a training run went."""
+
+    status: Literal["completed", "diverged"] = "completed"
+    message: str = ""
+    steps: int = 0
+    epochs: float = 0.0
+    seconds: float = 0.0
+    gradient_evaluations: int = 0
+    resumed: int = 0
+    trace: list[Look] = field(default_factory=list)
+
+
+class Batches:
+    """An endless stream of shuffled batches; the same seed gives every solver the same order.
+
+    The order of an epoch depends on the seed and the epoch's number alone, so a resumed run sees
+    what the uninterrupted one would have seen. A last, smaller batch is dropped, unless it is the only one.
+    """
+
+    def __init__(self, samples: Samples, batch_size: int, seed: int) -> None:
+        self.samples = samples
+        self.batch_size = min(batch_size, len(samples))
+        self.seed = seed
+        self.per_epoch = max(1, len(samples) // self.batch_size)
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.long)
+
+    def at(self, step: int) -> Samples:
+        """The batch of step 0, 1, 2, …"""
+        if len(self.samples) == 1:
+            return self.samples
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            # a large odd factor keeps (seed, epoch) pairs from meeting
+            generator = seeded(self.seed * 1_000_003 + epoch)
+            self._order = torch.randperm(len(self.samples), generator=generator)
+            self._epoch = epoch
+        start = position * self.batch_size
+        return self.samples.take(self._order[start : start + self.batch_size])
+
+
+def train(
+    solver: Solver,
+    problem: Problem,
+    samples: Samples,
+    *,
+    limit: Limit,
+    batch_size: int,
+    seeds: Seeds,
+    rays: Tensor,
+    validation: Samples | None = None,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 30.0,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    progress_seconds: float = 0.5,
+) -> Training:
+    """Train `solver` on `samples` until `limit`, from the checkpoint where there is one.
+
+    rays: [R, m], what a finite Pareto set trains, and what the trace is taken at.
+    validation: the trace's hypervolume is taken on its first TRACE_SAMPLES samples; None: no trace
+        but the losses.
+    on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
+        `progress_seconds` of wall time and at the end.
+
+    Training ends with status "diverged" at the first loss or weight that is not finite; the
+    solver then keeps what it had. Other exceptions of the solver pass through.
+    """
+    batches = Batches(samples, batch_size, seeds.data)
+    total = limit.total_steps(batches.per_epoch)
+    _seed_everything(seeds.initialisation)
+    solver.start(problem, Setting(rays, seeds, batches.per_epoch, total))
+    _seed_everything(seeds.solver)
+    run = Training()
+    if checkpoint is not None and checkpoint.exists():
+        run = _resume(checkpoint, solver)
+    state = _Progress(on_progress, progress_seconds, total, limit)
+    look_every = max(1, total // TRACE_POINTS) if total else None
+    look_at = run.steps + (look_every or 1)
+    if look_every:
+        look_at = (run.steps // look_every + 1) * look_every
+    next_look_seconds = run.seconds + (limit.seconds or 0) / TRACE_POINTS
+    last_save = time.monotonic()
+    recent: Tensor | None = None
+    problem.train(True)
+    while not _finished(run, total, limit):
+        began = time.perf_counter()
+        try:
+            losses = solver.step(problem.prepare(batches.at(run.steps)))
+            _check_finite(losses)
+        except NonFiniteError as error:
+            run.status, run.message = "diverged", f"step {run.steps}: {error}"
+            break
+        run.seconds += time.perf_counter() - began
+        run.steps += 1
+        run.epochs = run.steps / batches.per_epoch
+        run.gradient_evaluations += losses.numel()
+        mean = losses.mean(0)
+        recent = mean if recent is None else recent.lerp(mean, 0.05)
+        at_end = _finished(run, total, limit)
+        due = run.steps >= look_at if look_every else run.seconds >= next_look_seconds
+        if due or at_end:
+            look_at += look_every or 0
+            next_look_seconds += (limit.seconds or 0) / TRACE_POINTS
+            run.trace.append(_look(run, recent, solver, problem, validation, rays))
+        state.tell(run, recent, force=at_end)
+        if checkpoint is not None and time.monotonic() - last_save > checkpoint_seconds and not at_end:
+            _save(checkpoint, solver, run)
+            last_save = time.monotonic()
+    return run
+
+
+class _Progress:
+    """Tells a callback how far training is, but not more often than people can read."""
+
+    def __init__(
+        self, tell: Callable[[dict[str, Any]], None] | None, every: float, total: int | None, limit: Limit
+    ) -> None:
+        self._tell, self._every, self._total, self._limit = tell, every, total, limit
+        self._last = -math.inf
+
+    def tell(self, run: Training, losses: Tensor, force: bool = False) -> None:
+        if self._tell is None:
+            return
+        now = time.monotonic()
+        if not force and now - self._last < self._every:
+            return
+        self._last = now
+        done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
+        self._tell(
+            {
+                "phase": "train",
+                "step": run.steps,
+                "total": self._total,
+                "fraction": min(1.0, done),
+                "epoch": run.epochs,
+                "seconds": run.seconds,
+                "losses": losses.tolist(),
+                "hypervolume": run.trace[-1].hypervolume if run.trace else None,
+            }
+        )
+
+
+def _finished(run: Training, total: int | None, limit: Limit) -> bool:
+    return run.steps >= total if total is not None else run.seconds >= (limit.seconds or 0)
+
+
+def _check_finite(losses: Tensor) -> None:
+    if not bool(torch.isfinite(losses).all()):
+        raise NonFiniteError(f"the losses are {losses.tolist()}")
+
+
+def _look(
+    run: Training, recent: Tensor, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor
+) -> Look:
+    """Judge the Pareto set as it is now; random states are left as they were."""
+    value = None
+    if validation is not None:
+        pareto_set = solver.pareto_set
+        at = rays if pareto_set.rays is None else pareto_set.rays.cpu()
+        with torch.random.fork_rng(devices=[]):
+            front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
+        finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
+        value = hypervolume(front.losses, problem.protocol.reference) if finite else None
+    return Look(run.steps, run.epochs, run.seconds, run.gradient_evaluations, recent.tolist(), value)
+
+
+def _seed_everything(seed: int) -> None:
+    torch.manual_seed(seed)
+
+
+def _save(path: Path, solver: Solver, run: Training) -> None:
+    """Write a checkpoint whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    state = {"solver": solver.state_dict(), "run": asdict(run), "random": torch.get_rng_state()}
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _resume(path: Path, solver: Solver) -> Training:
+    """Take up a checkpoint. Nothing in it is executed: `weights_only` admits tensors and plain values.
+
+    Raises: MobenchError when the file is not a checkpoint of this solver.
+    """
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        saved = dict(state["run"])
+        saved["trace"] = [Look(**look) for look in saved["trace"]]
+        solver.load_state_dict(state["solver"])
+        torch.set_rng_state(state["random"])
+        run = Training(**saved)
+    except Exception as error:
+        raise MobenchError(
+            f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"
+        ) from error
+    run.resumed += 1
+    return run

@@ -1,0 +1,120 @@
+"""Options of a plugin: the fields of its dataclass, described once and validated by pydantic."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mobench.errors import OptionError, nearest
+
+T = TypeVar("T")
+
+
+def option(default: Any, help: str) -> Any:
+    """A dataclass field with its help text. Mutable defaults are not accepted: use tuples.
+
+    Ranges go into the annotation: `rate: Annotated[float, Gt(0)] = option(1e-3, "step size")`
+    with `Gt`, `Ge`, `Interval` from annotated_types.
+    """
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a plugin, for listings."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def describe(cls: type) -> list[Option]:
+    """The options of a plugin class, in the order of its fields."""
+    return [
+        Option(f.name, _type_name(f.type), f.default, f.metadata.get("help", ""))
+        for f in _option_fields(cls)
+    ]
+
+
+def values(plugin: Any) -> dict[str, Any]:
+    """The options of a plugin object as plain values that JSON can hold."""
+    return {f.name: _plain(getattr(plugin, f.name)) for f in _option_fields(type(plugin))}
+
+
+def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
+    """A plugin object from options of any JSON or command-line type.
+
+    whose: how messages name the plugin; by default the class's name.
+
+    Raises: OptionError for a name that is no option (with the nearest that is), a value of the
+        wrong type or out of range, or a combination that the plugin itself refuses.
+    """
+    from pydantic import ConfigDict, ValidationError, create_model
+
+    whose = whose or cls.__name__
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields = {f.name: f for f in _option_fields(cls)}
+    for name in given:
+        if name not in fields:
+            hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
+            raise OptionError(f"{whose} has no option {name!r}{hint}")
+    schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
+    model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **schema)
+    try:
+        checked = model.model_validate(dict(given))
+    except ValidationError as error:
+        raise OptionError(_explain(whose, error, hints)) from error
+    try:
+        return cls(**{n: getattr(checked, n) for n in fields})
+    except OptionError:
+        raise
+    except ValueError as error:
+        raise OptionError(f"{whose}: {error}") from error
+
+
+def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:
+    if not dataclasses.is_dataclass(cls):
+        raise OptionError(f"{cls.__name__} is not a dataclass: decorate it with @dataclass")
+    return [f for f in dataclasses.fields(cls) if f.init]
+
+
+def _default(f: dataclasses.Field[Any]) -> Any:
+    if f.default is not dataclasses.MISSING:
+        return f.default
+    if f.default_factory is not dataclasses.MISSING:
+        return f.default_factory()
+    return ...
+
+
+def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
+    """One sentence for the first thing that is wrong."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "?"
+    given = first["input"]
+    return (
+        f"{whose}: option {name!r} was given {given!r}: {first['msg'][0].lower()}{first['msg'][1:]} "
+        f"(accepted: {_type_name(hints.get(name, 'a value'))})"
+    )
+
+
+def _type_name(hint: Any) -> str:
+    if isinstance(hint, str):
+        return hint
+    if typing.get_origin(hint) is typing.Annotated:
+        base, *limits = typing.get_args(hint)
+        return f"{_type_name(base)}, {', '.join(map(str, limits))}"
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

@@ -1,0 +1,216 @@
+"""The registry: loads plugins one by one, and keeps count of what is broken and why."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from typing import Any, Literal
+
+import pluggy
+
+from mobench.errors import PluginError, unknown_name
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Spec, SuiteFile, hookimpl
+
+__all__ = [
+    "INTERFACE_VERSION",
+    "DataFile",
+    "Entry",
+    "Pair",
+    "Plugin",
+    "Registry",
+    "Spec",
+    "SuiteFile",
+    "hookimpl",
+    "registry",
+]
+
+GROUP = "mobench"
+Kind = Literal["dataset", "model", "generator", "balancer", "solver", "suite"]
+KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "solver", "suite")
+AnySpec = Spec | Pair | SuiteFile
+
+
+@dataclass
+class Plugin:
+    """An entry point and what became of it.
+
+    state: "ok"; "broken", with `error` and `details`; or "blocked" by MOBENCH_BLOCK.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    state: Literal["ok", "broken", "blocked"] = "ok"
+    error: str = ""
+    details: str = ""
+
+    @property
+    def origin(self) -> str:
+        return f"{self.distribution} {self.version} (plugin {self.name!r})"
+
+    def breaks(self, error: BaseException | str) -> None:
+        """Note that it is broken, and keep the traceback for who asks for it."""
+        self.state = "broken"
+        if isinstance(error, BaseException):
+            self.error = f"{type(error).__name__}: {error}"
+            self.details = "".join(traceback.format_exception(error))
+        else:
+            self.error = error
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered name: its spec, and the plugin it comes from."""
+
+    kind: Kind
+    spec: AnySpec
+    plugin: Plugin
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def version(self) -> str:
+        """What a job's identity says of this method's version."""
+        return getattr(self.spec, "version", "") or f"{self.plugin.distribution} {self.plugin.version}"
+
+    def load(self) -> type[Any]:
+        """The class that a Spec names.
+
+        Raises: PluginError, with the cause, when it cannot be imported.
+        """
+        if not isinstance(self.spec, Spec):
+            raise PluginError(f"{self.kind} {self.name!r} names no class of its own")
+        module, _, attribute = self.spec.target.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r} of {self.plugin.origin} cannot be loaded from "
+                f"{self.spec.target!r}: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(found, type):
+            raise PluginError(f"{self.spec.target!r} of {self.plugin.origin} is not a class")
+        return found
+
+
+@dataclass
+class Registry:
+    """All plugins and all names. `Registry.discover()` reads the installed entry points."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    entries: dict[Kind, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    conflicts: dict[Kind, dict[str, list[Plugin]]] = field(
+        default_factory=lambda: {kind: {} for kind in KINDS}
+    )
+    data_files: list[DataFile] = field(default_factory=list)
+
+    @classmethod
+    def discover(cls) -> Registry:
+        """The registry of everything installed. A broken plugin is noted and harms no other."""
+        found = cls()
+        blocked = {name for name in os.environ.get("MOBENCH_BLOCK", "").split(",") if name}
+        for point in sorted(metadata.entry_points(group=GROUP), key=_order):
+            distribution = point.dist.name if point.dist else "?"
+            version = point.dist.version if point.dist else "?"
+            plugin = Plugin(point.name, distribution, version)
+            if point.name in blocked:
+                plugin.state, plugin.error = "blocked", "named in MOBENCH_BLOCK"
+                found.plugins.append(plugin)
+                continue
+            try:
+                module = point.load()
+            except (Exception, SystemExit) as error:
+                plugin.breaks(error)
+                found.plugins.append(plugin)
+            else:
+                found.add(plugin, module)
+        return found
+
+    def add(self, plugin: Plugin, module: Any) -> None:
+        """Register one loaded plugin; whatever is wrong with it ends up in its state."""
+        self.plugins.append(plugin)
+        # A manager per plugin: pluggy can then leave nothing half-registered behind.
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(Hooks)
+        try:
+            manager.register(module, name=plugin.name)
+            manager.check_pending()
+            offered = [(kind, spec) for kind in KINDS for spec in _call(manager, f"mobench_{kind}s")]
+            files = list(_call(manager, "mobench_data_files"))
+            for kind, spec in offered:
+                _check_spec(kind, spec)
+        except (Exception, SystemExit) as error:
+            plugin.breaks(error)
+            return
+        for kind, spec in offered:
+            self._enter(Entry(kind, spec, plugin))
+        self.data_files.extend(files)
+
+    def names(self, kind: Kind) -> list[str]:
+        """All usable names of a kind, sorted."""
+        return sorted(self.entries[kind])
+
+    def get(self, kind: Kind, name: str) -> Entry:
+        """The entry of that name.
+
+        Raises: PluginError where two plugins claim the name, or where a broken plugin may have
+            been its home; UnknownNameError, with the nearest names, otherwise.
+        """
+        if name in self.conflicts[kind]:
+            origins = " and ".join(plugin.origin for plugin in self.conflicts[kind][name])
+            raise PluginError(
+                f"{kind} {name!r} is offered by {origins}: uninstall one, or block its plugin with MOBENCH_BLOCK"
+            )
+        if name in self.entries[kind]:
+            return self.entries[kind][name]
+        error = unknown_name(kind, name, self.entries[kind])
+        for plugin in self.broken():
+            error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
+        raise error
+
+    def broken(self) -> Iterator[Plugin]:
+        """The plugins that could not be used."""
+        return (plugin for plugin in self.plugins if plugin.state == "broken")
+
+    def _enter(self, entry: Entry) -> None:
+        names, conflicts = self.entries[entry.kind], self.conflicts[entry.kind]
+        if entry.name in conflicts:
+            conflicts[entry.name].append(entry.plugin)
+        elif entry.name in names:
+            conflicts[entry.name] = [names.pop(entry.name).plugin, entry.plugin]
+        else:
+            names[entry.name] = entry
+
+
+@cache
+def registry() -> Registry:
+    """The registry of this process, discovered at first use."""
+    return Registry.discover()
+
+
+def _order(point: metadata.EntryPoint) -> tuple[str, str]:
+    return (point.dist.name if point.dist else "", point.name)
+
+
+def _call(manager: pluggy.PluginManager, hook: str) -> Iterable[Any]:
+    results: list[Sequence[Any]] = getattr(manager.hook, hook)()
+    return [spec for specs in results for spec in specs]
+
+
+def _check_spec(kind: Kind, spec: Any) -> None:
+    accepted: tuple[type, ...] = {"suite": (SuiteFile,), "solver": (Spec, Pair)}.get(kind, (Spec,))
+    if not isinstance(spec, accepted):
+        wanted = " or ".join(t.__name__ for t in accepted)
+        raise PluginError(f"hook mobench_{kind}s returned {spec!r}: return a list of {wanted}")
+    if spec.interface != INTERFACE_VERSION:
+        raise PluginError(
+            f"{kind} {spec.name!r} was written for interface version {spec.interface}, this is version "
+            f"{INTERFACE_VERSION}: install a release of the plugin made for it"
+        )

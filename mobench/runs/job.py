@@ -1,0 +1,96 @@
+"""A job: everything that determines the outcome of one training run, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mobench.hookspecs import INTERFACE_VERSION
+
+Options = dict[str, Any]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Part(Strict):
+    """A dataset, model, generator, balancer or solver class: its name, version and all its options."""
+
+    name: str
+    version: str
+    options: Options = Field(default_factory=dict)
+
+
+class SolverPart(Part):
+    """A solver. Where it is a pair, `options` are those of the gradient solver that trains it."""
+
+    generator: Part | None = None
+    balancer: Part | None = None
+
+
+class Budget(Strict):
+    """How long a job trains: exactly one of epochs, steps and seconds."""
+
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    steps: Annotated[int, Field(gt=0)] | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    batch_size: Annotated[int, Field(gt=0)] = 256
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Budget:
+        given = [k for k in ("epochs", "steps", "seconds") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a budget takes exactly one of epochs, steps and seconds, {' and '.join(given) or 'none'} given"
+            )
+        return self
+
+
+class SeedSet(Strict):
+    """One seed per source of variation."""
+
+    data: int = 0
+    initialisation: int = 0
+    preferences: int = 0
+    solver: int = 0
+
+    @classmethod
+    def all(cls, seed: int) -> SeedSet:
+        return cls(data=seed, initialisation=seed, preferences=seed, solver=seed)
+
+
+class Job(Strict):
+    """One training run.
+
+    n_rays:   preferences that a continuous Pareto set is judged on.
+    n_finite: preferences that a finite one trains, and everybody is judged on at equal K.
+    protocol: the version that the dataset stated when the job was made.
+    """
+
+    dataset: Part
+    model: Part
+    solver: SolverPart
+    budget: Budget
+    seeds: SeedSet = SeedSet()
+    n_rays: Annotated[int, Field(ge=2)] = 25
+    n_finite: Annotated[int, Field(ge=2)] = 5
+    protocol: str
+    interface: int = INTERFACE_VERSION
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of the job as canonical JSON."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def title(self) -> str:
+        """What people call it: dataset, solver and seed."""
+        return f"{self.dataset.name} · {self.solver.name} · seed {self.seeds.solver}"

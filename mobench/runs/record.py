@@ -1,0 +1,139 @@
+"""A record: what one job gave, as one JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from mobench.errors import RecordError
+from mobench.runs.job import Job, Strict
+
+SCHEMA = 1
+MAX_BYTES = 16 * 2**20
+
+Status = Literal["completed", "diverged", "failed"]
+
+
+class Front(Strict):
+    """Losses and metrics of a Pareto set on one split, one row per ray.
+
+    preferences, losses: [R][m]. metrics: "objective/metric" -> [R].
+    n_samples: how many samples of the split were used.
+    """
+
+    preferences: list[list[float]]
+    losses: list[list[float]]
+    metrics: dict[str, list[float]] = Field(default_factory=dict)
+    n_samples: int
+
+
+class TracePoint(Strict):
+    """A look at the validation split in mid-training; its cost is not in `seconds`."""
+
+    step: int
+    epoch: float
+    seconds: float
+    gradient_evaluations: int
+    train_losses: list[float]
+    hypervolume: float | None
+
+
+class Cost(Strict):
+    """What it took. Bytes and seconds; parameters are numbers stored."""
+
+    training_seconds: float
+    evaluation_seconds: float
+    steps: int
+    epochs: float
+    stored_parameters: int
+    served_parameters: int
+    n_models: int
+    peak_bytes: int
+    switch_seconds: float
+    inference_seconds_per_sample: float
+    resumed: int = 0
+
+
+class Provenance(Strict):
+    """Where and with what a record was made; never part of a job's identity."""
+
+    started: str
+    finished: str
+    mobench: str
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor: str
+    threads: int
+    device: str
+    git: str | None = None
+    command: list[str] = Field(default_factory=list)
+
+
+class Failure(Strict):
+    """Why a job has no result."""
+
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+class Record(Strict):
+    """What one job gave.
+
+    fronts:     split -> front. The test split is evaluated once, by the final weights.
+    indicators: split -> name -> value; None where a value is undefined (said in the docs of each).
+                "test@5" holds the same indicators at the n_finite rays only.
+    """
+
+    # strict bounds on what a stranger's file may hold come from MAX_BYTES and from pydantic
+    record_schema: Literal[1] = Field(default=1, alias="schema")
+    id: str
+    status: Status
+    job: Job
+    protocol: dict[str, Any]
+    objectives: list[str]
+    fronts: dict[str, Front] = Field(default_factory=dict)
+    indicators: dict[str, dict[str, float | None]] = Field(default_factory=dict)
+    cost: Cost | None = None
+    trace: list[TracePoint] = Field(default_factory=list)
+    notes: dict[str, float | int | str] = Field(default_factory=dict)
+    failure: Failure | None = None
+    provenance: Provenance
+
+    @property
+    def digest(self) -> str:
+        """A hash of every computed number: equal for two runs that agree to the bit."""
+        computed = {
+            "fronts": {k: v.model_dump() for k, v in self.fronts.items()},
+            "indicators": self.indicators,
+            "trace": [(t.step, t.train_losses, t.hypervolume) for t in self.trace],
+        }
+        return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """The record as it lies in a store: indented, keys in a fixed order."""
+        return self.model_dump_json(indent=1, by_alias=True) + "\n"
+
+
+def parse(text: str | bytes, origin: str) -> Record:
+    """A record from its JSON.
+
+    origin: how messages name it, usually the file.
+
+    Raises: RecordError, in one line, for anything that is not a whole record of this schema.
+    """
+    if len(text) > MAX_BYTES:
+        raise RecordError(f"{origin}: {len(text)} bytes is too large for a record (at most {MAX_BYTES})")
+    try:
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{origin} is not a record: {where}: {first['msg']} (move it away to go on)") from error
+    if record.id != record.job.id:
+        raise RecordError(f"{origin} says id {record.id}, its job has id {record.job.id}: it was edited or is not ours")
+    return record

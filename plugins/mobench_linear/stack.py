@@ -1,0 +1,74 @@
+"""K independent target networks as one Pareto set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mobench.errors import PreferenceError
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.learning.gradients import own_gram
+
+
+@dataclass(frozen=True)
+class Stack(Generator):
+    """One freshly initialised target network per ray."""
+
+    finite: ClassVar[bool] = True
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        check_preferences(rays, problem.n_objectives)
+        return StackedNets(problem, rays)
+
+
+class StackedNets(WeightNetwork):
+    """The weights of K nets, kept as one tensor [K, *shape] per name.
+
+    Nets share nothing, so the Gram matrix of one net's gradients needs nobody else's, and one
+    optimiser serves all of them: Adam and SGD work element by element.
+    """
+
+    def __init__(self, problem: Problem, rays: Tensor) -> None:
+        super().__init__(problem)
+        self._rays = rays
+        nets = [problem.new_target() for _ in range(len(rays))]
+        # parameter names hold dots, which ParameterDict does not take
+        self._names = list(problem.shapes)
+        parameters = [dict(net.named_parameters()) for net in nets]
+        self.stacked = nn.ParameterList(
+            nn.Parameter(torch.stack([p[name].detach() for p in parameters])) for name in self._names
+        )
+
+    @property
+    def rays(self) -> Tensor:
+        return self._rays
+
+    def weights(self, preferences: Tensor) -> dict[str, Tensor]:
+        """The nets trained for these preferences.
+
+        Raises: PreferenceError for a preference that no net was trained for.
+        """
+        check_preferences(preferences, self.problem.n_objectives)
+        if preferences.shape == self._rays.shape and torch.equal(preferences, self._rays):
+            return dict(zip(self._names, self.stacked, strict=True))
+        index = self._find(preferences)
+        return {name: tensor[index] for name, tensor in zip(self._names, self.stacked, strict=True)}
+
+    def gram(
+        self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]
+    ) -> Tensor:
+        return own_gram(cotangents)
+
+    def _find(self, preferences: Tensor) -> Tensor:
+        distances = (preferences[:, None] - self._rays[None]).abs().amax(-1)
+        nearest, index = distances.min(dim=1)
+        if bool((nearest > 1e-5).any()):
+            bad = preferences[int(nearest.argmax())].tolist()
+            raise PreferenceError(
+                f"no net was trained for preference {bad}: this set serves {self._rays.tolist()} only"
+            )
+        return index

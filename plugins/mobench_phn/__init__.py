@@ -1,0 +1,31 @@
+"""Pareto hypernetworks: one network that makes the weights for every preference."""
+
+from mobench.plugins import Pair, Spec, hookimpl
+
+
+@hookimpl
+def mobench_generators() -> list[Spec]:
+    return [
+        Spec(
+            "phn",
+            "mobench_phn.phn:PHN",
+            summary="MLP hypernetwork, one linear head per target tensor",
+            source="arXiv 2010.04104, section 3",
+            version="1",
+        )
+    ]
+
+
+@hookimpl
+def mobench_solvers() -> list[Pair]:
+    return [
+        Pair(
+            "phn-ls",
+            generator="phn",
+            balancer="linear",
+            summary="Pareto hypernetwork trained on the weighted sum",
+            source="arXiv 2010.04104, algorithm 1",
+            defaults={"solver.alpha": 0.2},
+            version="1",
+        )
+    ]

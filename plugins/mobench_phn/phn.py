@@ -1,0 +1,82 @@
+"""The Pareto hypernetwork: a small trunk, and a linear head for each tensor of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from annotated_types import Gt, Len
+from torch import Tensor, nn
+
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.options import option
+
+
+@dataclass(frozen=True)
+class PHN(Generator):
+    """preference → MLP → h → one linear map per target tensor (arXiv 2010.04104, section 3)."""
+
+    hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100, 100), "widths of the trunk's layers")
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        network = ParetoHypernetwork(problem, self.hidden)
+        return network.to(device=problem.device, dtype=problem.dtype)
+
+
+class ParetoHypernetwork(WeightNetwork):
+    """θ_t = W_t h(r) + b_t for every target tensor t, reshaped.
+
+    The heads are kept as one matrix, so that one product makes all weights: [K, d] × [d, n].
+    Their initial values are those of separate linear layers.
+    """
+
+    def __init__(self, problem: Problem, hidden: tuple[int, ...]) -> None:
+        super().__init__(problem)
+        widths = (problem.n_objectives, *hidden)
+        layers: list[nn.Module] = []
+        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+            layers += [nn.ReLU()] * (i > 0) + [nn.Linear(a, b)]
+        # no activation between the trunk's last layer and the heads would make the two one
+        # linear map; a ReLU there keeps the head's input a feature
+        self.trunk = nn.Sequential(*layers, nn.ReLU())
+        self.heads = nn.Linear(widths[-1], problem.n_target_parameters)
+        self._shapes = problem.shapes
+        self._sizes = [shape.numel() for shape in self._shapes.values()]
+
+    def weights(self, preferences: Tensor) -> dict[str, Tensor]:
+        check_preferences(preferences, self.problem.n_objectives)
+        return self._split(self.heads(self.trunk(preferences)))
+
+    def gram(
+        self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Gram matrices in the hypernetwork's own parameters, without m × |φ| numbers.
+
+        With h the trunk's output and g_i the gradient of loss i in the generated weights, the
+        heads W h + b contribute (g_i · g_j)(h · h + 1), since ∂/∂W = g hᵀ and ∂/∂b = g; the
+        trunk, a few thousand parameters, is taken by pulling Wᵀ g_i back.
+        """
+        flat = torch.cat([cotangents[name].flatten(2) for name in self._shapes], dim=2)
+        features = self.trunk(preferences)
+        h = features.detach()
+        heads = (flat @ flat.transpose(1, 2)) * (h.square().sum(1) + 1)[:, None, None]
+        at_features = flat @ self.heads.weight.detach()
+        trunk = [self._trunk_gram(features[k], at_features[k]) for k in range(len(features))]
+        return heads + torch.stack(trunk)
+
+    def _trunk_gram(self, features: Tensor, cotangents: Tensor) -> Tensor:
+        rows = torch.autograd.grad(
+            features, list(self.trunk.parameters()), cotangents, is_grads_batched=True, retain_graph=True
+        )
+        jacobian = torch.cat([row.flatten(1) for row in rows], dim=1)
+        return jacobian @ jacobian.T
+
+    def _split(self, flat: Tensor) -> dict[str, Tensor]:
+        """[K, n] cut into named tensors [K, *shape]; views, not copies."""
+        pieces = flat.split(self._sizes, dim=1)
+        return {
+            name: piece.reshape(len(flat), *shape)
+            for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)
+        }
