@@ -1,0 +1,165 @@
+"""Names and settings to a job, and a job back to the objects that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mobench import options
+from mobench.errors import IncompatibleError, OptionError, nearest
+from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, registry
+from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One part of a job while its options are being gathered."""
+
+    role: str
+    name: str
+    cls: type[Any]
+    version: str
+    defaults: Mapping[str, Any]
+
+    @property
+    def accepted(self) -> list[str]:
+        return [o.name for o in options.describe(self.cls)]
+
+    def part(self, settings: Mapping[str, Any]) -> Part:
+        built = options.build(self.cls, {**self.defaults, **settings}, f"{self.role} {self.name!r}")
+        return Part(name=self.name, version=self.version, options=options.values(built))
+
+
+def resolve(
+    dataset: str,
+    model: str,
+    solver: str,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    seeds: SeedSet,
+    n_rays: int = 25,
+    n_finite: int = 5,
+) -> Job:
+    """The job that these names and settings mean, every option spelled out.
+
+    solver:   a solver's name, or "generator+balancer".
+    settings: option -> value. "lr" goes to whichever part has an option of that name; where
+        several have, or to be exact, put the part in front: "dataset.", "model.", "solver.",
+        "generator.", "balancer.".
+
+    Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense.
+    """
+    known = registry()
+    pieces = {
+        "dataset": _piece("dataset", known.get("dataset", dataset)),
+        "model": _piece("model", known.get("model", model)),
+        **_solver_pieces(known, solver),
+    }
+    routed = _route(settings, pieces)
+    parts = {role: piece.part(routed[role]) for role, piece in pieces.items()}
+    made = options.build(pieces["dataset"].cls, parts["dataset"].options, f"dataset {dataset!r}")
+    return Job(
+        dataset=parts["dataset"],
+        model=parts["model"],
+        solver=SolverPart(
+            **parts["solver"].model_dump(), generator=parts.get("generator"), balancer=parts.get("balancer")
+        ),
+        budget=budget,
+        seeds=seeds,
+        n_rays=n_rays,
+        n_finite=n_finite,
+        protocol=made.protocol.version,
+    )
+
+
+def make_dataset(part: Part) -> Dataset:
+    """The dataset of a job."""
+    made: Dataset = _make("dataset", part)
+    return made
+
+
+def make_model(part: Part) -> Model:
+    """The model of a job."""
+    made: Model = _make("model", part)
+    return made
+
+
+def make_solver(part: SolverPart) -> Solver:
+    """The solver of a job, composed where it is a pair."""
+    if part.generator is None or part.balancer is None:
+        made: Solver = _make("solver", part)
+        return made
+    generator: Generator = _make("generator", part.generator)
+    balancer: Balancer = _make("balancer", part.balancer)
+    return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+
+
+def _make(kind: Kind, part: Part) -> Any:
+    return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
+
+
+def _piece(role: Kind, entry: Entry, defaults: Mapping[str, Any] | None = None) -> _Piece:
+    own = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
+    return _Piece(role, entry.name, entry.load(), entry.version, {**own, **(defaults or {})})
+
+
+def _solver_pieces(known: Registry, name: str) -> dict[str, _Piece]:
+    if "+" in name:
+        generator, _, balancer = name.partition("+")
+        pair, version = Pair(name, generator, balancer), "pair"
+    else:
+        entry = known.get("solver", name)
+        if not isinstance(entry.spec, Pair):
+            return {"solver": _piece("solver", entry)}
+        pair, version = entry.spec, entry.version
+    defaults = _by_part(pair.defaults)
+    pieces = {
+        "solver": _Piece("solver", name, GradientOptions, version, defaults["solver"]),
+        "generator": _piece("generator", known.get("generator", pair.generator), defaults["generator"]),
+        "balancer": _piece("balancer", known.get("balancer", pair.balancer), defaults["balancer"]),
+    }
+    _check_pair(pieces["generator"], pieces["balancer"])
+    return pieces
+
+
+def _check_pair(generator: _Piece, balancer: _Piece) -> None:
+    """Refuse pairs that would train something other than what their name says."""
+    if not balancer.cls.needs_preference and not generator.cls.finite:
+        raise IncompatibleError(
+            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} ignores the preference, so a network that "
+            "takes one would learn the same point for all of them: pair it with a finite generator such as a stack"
+        )
+
+
+def _by_part(defaults: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
+    for key, value in defaults.items():
+        role, _, name = key.partition(".")
+        parts[role][name] = value
+    return parts
+
+
+def _route(settings: Mapping[str, Any], pieces: Mapping[str, _Piece]) -> dict[str, dict[str, Any]]:
+    """Each setting to the part it is meant for."""
+    routed: dict[str, dict[str, Any]] = {role: {} for role in pieces}
+    for key, value in settings.items():
+        role, dot, name = key.partition(".")
+        if dot:
+            if role not in pieces:
+                raise OptionError(f"setting {key!r}: no part is called {role!r}; accepted: {', '.join(pieces)}")
+            routed[role][name] = value
+            continue
+        takers = [r for r, piece in pieces.items() if key in piece.accepted]
+        if not takers:
+            every = [name for piece in pieces.values() for name in piece.accepted]
+            hint = nearest(key, every) or f"; accepted: {', '.join(dict.fromkeys(every))}"
+            whose = " × ".join(piece.name for piece in pieces.values())
+            raise OptionError(f"no part of {whose} has an option {key!r}{hint}")
+        if len(takers) > 1:
+            exact = " or ".join(f"{r}.{key}" for r in takers)
+            raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
+        routed[takers[0]][key] = value
+    return routed

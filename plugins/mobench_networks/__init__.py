@@ -1,0 +1,23 @@
+"""Target networks: ordinary modules with one output layer per head of the dataset."""
+
+from mobench.plugins import Spec, hookimpl
+
+
+@hookimpl
+def mobench_models() -> list[Spec]:
+    return [
+        Spec(
+            "lenet",
+            "mobench_networks.lenet:LeNet",
+            summary="two convolutions and a shared dense layer; 31,910 parameters at 36×36",
+            source="arXiv 2010.04104, appendix",
+            version="1",
+        ),
+        Spec(
+            "mtl-cnn",
+            "mobench_networks.mtl_cnn:MtlCnn",
+            summary="three convolutions, two pools, shared dense layer with dropout",
+            source="student report, January 2024, section 3",
+            version="1",
+        ),
+    ]

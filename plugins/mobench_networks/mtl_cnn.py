@@ -1,0 +1,49 @@
+"""The multi-task CNN of the student report that the project began from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Gt, Interval
+from torch import nn
+
+from mobench.interfaces import Dataset, Model
+from mobench.options import option
+from mobench_networks.heads import Heads, image_channels
+
+Filters = Annotated[int, Gt(0)]
+
+
+@dataclass(frozen=True)
+class MtlCnn(Model):
+    """Three 3×3 convolutions, two pools, a shared dense layer, dropout, one dense layer per head.
+
+    The report does not say where its two pools stand: here they follow the second and the third
+    convolution. It also leaves the width of the dense layer open.
+    """
+
+    filters: tuple[Filters, Filters, Filters] = option((32, 64, 96), "filters of the three convolutions")
+    width: Annotated[int, Gt(0)] = option(128, "width of the shared dense layer")
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = option(0.5, "share of dense features dropped in training")
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        channels = image_channels(dataset, 14, "mtl-cnn")
+        a, b, c = self.filters
+        _, height, width = dataset.input_shape
+        n_features = c * (((height - 4) // 2 - 2) // 2) * (((width - 4) // 2 - 2) // 2)
+        return nn.Sequential(
+            nn.Conv2d(channels, a, 3),
+            nn.ReLU(),
+            nn.Conv2d(a, b, 3),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Conv2d(b, c, 3),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(n_features, self.width),
+            nn.ReLU(),
+            nn.Dropout(self.dropout),
+            Heads(self.width, dataset.heads),
+        )
