@@ -1,0 +1,200 @@
+"""One job from start to record: load, train, judge, count the cost."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mobench.errors import MobenchError
+from mobench.interfaces import ParetoSet, Problem, Samples, Seeds, Solver, Split
+from mobench.learning.loop import Limit, Training, train
+from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.metrics import cost
+from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
+from mobench.runs import provenance
+from mobench.runs.job import Job
+from mobench.runs.record import Cost, Failure, Front, Record, TracePoint
+from mobench.runs.resolve import make_dataset, make_model, make_solver
+
+FRONT_POINTS = 1000
+Tell = Callable[[dict[str, Any]], None]
+
+
+def execute(
+    job: Job,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    checkpoint: Path | None = None,
+    weights: Path | None = None,
+    on_progress: Tell | None = None,
+    command: Sequence[str] = (),
+) -> Record:
+    """Run a job here and now, and return its record; whatever goes wrong is in the record.
+
+    threads:    of torch; None leaves them as they are.
+    checkpoint: where training state is kept; removed once the job is through.
+    weights:    where to write the trained network as safetensors; None: nowhere.
+
+    Raises: KeyboardInterrupt alone; the checkpoint then stays, and a later call goes on from it.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    started = datetime.now(UTC)
+
+    def provenance_now() -> Any:
+        return provenance.collect(started, device, torch.get_num_threads(), list(command))
+
+    try:
+        record = _Run(job, device, checkpoint, on_progress or (lambda event: None)).record(provenance_now, weights)
+    except (Exception, SystemExit) as error:
+        record = failure_record(job, type(error).__name__, str(error), traceback.format_exc(), provenance_now())
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -> Record:
+    """The record of a job that gave no result."""
+    return Record(
+        id=job.id,
+        status="failed",
+        job=job,
+        protocol={"version": job.protocol},
+        objectives=[],
+        failure=Failure(kind=kind, message=message, traceback=_without_paths(details)),
+        provenance=made,
+    )
+
+
+class _Run:
+    """The stages of one job."""
+
+    def __init__(self, job: Job, device: str, checkpoint: Path | None, tell: Tell) -> None:
+        self.job, self.device, self.checkpoint, self.tell = job, device, checkpoint, tell
+        self.dataset = make_dataset(job.dataset)
+        if self.dataset.protocol.version != job.protocol:
+            raise MobenchError(
+                f"the job was made under protocol {job.protocol!r}, dataset {job.dataset.name!r} now states "
+                f"{self.dataset.protocol.version!r}: make the job anew"
+            )
+
+    def record(self, provenance_now: Callable[[], Any], weights: Path | None) -> Record:
+        job = self.job
+        self.tell({"phase": "data"})
+        # the data come first: a missing file is told before anything is built
+        splits: dict[Split, Samples] = {split: self.dataset.load(split) for split in ("train", "val", "test")}
+        seeds = Seeds(**job.seeds.model_dump())
+        torch.manual_seed(seeds.initialisation)
+        problem = Problem(self.dataset, make_model(job.model), self.device)
+        solver = make_solver(job.solver)
+        rays = finite_rays(problem.n_objectives, job.n_finite)
+        training = train(
+            solver,
+            problem,
+            splits["train"],
+            limit=Limit(job.budget.epochs, job.budget.steps, job.budget.seconds),
+            batch_size=job.budget.batch_size,
+            seeds=seeds,
+            rays=rays,
+            validation=splits["val"],
+            checkpoint=self.checkpoint,
+            on_progress=self.tell,
+        )
+        common: dict[str, Any] = {
+            "id": job.id,
+            "job": job,
+            "protocol": asdict(self.dataset.protocol),
+            "objectives": [o.name for o in problem.objectives],
+            "trace": [TracePoint(**asdict(look)) for look in training.trace],
+        }
+        if training.status == "diverged":
+            failure = Failure(kind="NonFiniteError", message=training.message)
+            return Record(status="diverged", failure=failure, provenance=provenance_now(), **common)
+        judged = self._judge(solver.pareto_set, problem, splits, rays, training)
+        if weights is not None:
+            _save_weights(weights, solver)
+        return Record(status="completed", provenance=provenance_now(), **common, **judged)
+
+    def _judge(
+        self, pareto_set: ParetoSet, problem: Problem, splits: dict[Split, Samples], finite: Tensor, training: Training
+    ) -> dict[str, Any]:
+        """Every number of the record, from the trained set alone."""
+        began = time.perf_counter()
+        rays = dense_rays(problem.n_objectives, self.job.n_rays) if pareto_set.rays is None else pareto_set.rays.cpu()
+        # the training split is read on as many samples as validation has: its front shows the
+        # fit, at a cost that does not outgrow the judging itself
+        splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
+        known = self.dataset.known_front(FRONT_POINTS)
+        front_of_truth = None if known is None else known.double().numpy()
+        fronts: dict[str, FrontValues] = {}
+        for done, (split, samples) in enumerate(splits.items()):
+            self.tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
+            fronts[split] = evaluate(pareto_set, problem, samples, rays)
+        indicators = {s: indicators_of(f, self.dataset.protocol, front_of_truth) for s, f in fronts.items()}
+        few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
+        indicators[f"test@{len(few.losses)}"] = indicators_of(few, self.dataset.protocol, front_of_truth)
+        return {
+            "fronts": {s: _front(f, len(splits[s])) for s, f in fronts.items()},  # type: ignore[index]
+            "indicators": indicators,
+            "cost": self._cost(pareto_set, problem, splits["test"], rays, training, time.perf_counter() - began),
+        }
+
+    def _cost(
+        self,
+        pareto_set: ParetoSet,
+        problem: Problem,
+        samples: Samples,
+        rays: Tensor,
+        training: Training,
+        evaluation_seconds: float,
+    ) -> Cost:
+        batch = samples.take(slice(0, self.job.budget.batch_size))
+        return Cost(
+            training_seconds=training.seconds,
+            evaluation_seconds=evaluation_seconds,
+            steps=training.steps,
+            epochs=training.epochs,
+            stored_parameters=pareto_set.n_stored_parameters,
+            served_parameters=problem.n_target_parameters,
+            n_models=1 if pareto_set.rays is None else len(pareto_set.rays),
+            peak_bytes=cost.peak_bytes(problem.device),
+            switch_seconds=cost.switch_seconds(pareto_set, rays, problem),
+            inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
+            resumed=training.resumed,
+        )
+
+
+def _front(front: FrontValues, n_samples: int) -> Front:
+    return Front(
+        preferences=front.preferences.tolist(),
+        losses=front.losses.tolist(),
+        metrics=front.metrics,
+        n_samples=n_samples,
+    )
+
+
+def _save_weights(path: Path, solver: Solver) -> None:
+    """The trained network's tensors as safetensors, which hold numbers and nothing to execute."""
+    from safetensors.torch import save_file
+
+    if not isinstance(solver.pareto_set, torch.nn.Module):
+        raise MobenchError(f"{type(solver).__name__} keeps no torch module: its weights cannot be saved")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.contiguous().cpu() for name, tensor in solver.pareto_set.state_dict().items()}
+    save_file(state, path)
+
+
+def _without_paths(details: str) -> str:
+    """A traceback whose file names say nothing about the machine it came from."""
+    import re
+
+    return re.sub(r'File "[^"]*?([^"/\\]+/[^"/\\]+)"', r'File "\1"', details)
