@@ -1,0 +1,1 @@
+"""How a Pareto set is judged: evaluation over rays, indicators, controllability, cost."""

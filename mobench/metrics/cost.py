@@ -1,0 +1,56 @@
+"""What a Pareto set costs to serve: seconds to switch preference, seconds per sample, bytes."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import ParetoSet, Problem, Samples
+
+
+def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeats: int = 11) -> float:
+    """Median seconds from a new preference to a predictor ready for inputs."""
+    at = rays.to(problem.device, problem.dtype)
+    with torch.no_grad():
+        return statistics.median(
+            _timed(lambda k=k: pareto_set.serve(at[k % len(at)]), problem.device) for k in range(repeats)
+        )
+
+
+def inference_seconds_per_sample(
+    pareto_set: ParetoSet, rays: Tensor, problem: Problem, samples: Samples, repeats: int = 5
+) -> float:
+    """Median seconds per sample of one batch under a preference already switched to."""
+    batch = problem.prepare(samples)
+    with torch.no_grad():
+        predict = pareto_set.serve(rays.to(problem.device, problem.dtype)[len(rays) // 2])
+        seconds = statistics.median(_timed(lambda: predict(batch.inputs), problem.device) for _ in range(repeats))
+    return seconds / len(batch)
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Most memory this process has held: on CUDA what torch allocated there, else resident memory."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> float:
+    _wait(device)
+    began = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,129 @@
+"""A Pareto set to numbers: losses and metrics of every ray on a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mobench.errors import PreferenceError
+from mobench.interfaces import ParetoSet, Problem, Protocol, Samples
+from mobench.metrics import indicators
+from mobench.metrics.controllability import controllability
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FrontValues:
+    """Losses [R, m] at preferences [R, m], and metrics: "objective/metric" -> R values."""
+
+    preferences: Array
+    losses: Array
+    metrics: dict[str, list[float]]
+
+
+def evaluate(
+    pareto_set: ParetoSet,
+    problem: Problem,
+    samples: Samples,
+    rays: Tensor,
+    batch_size: int = 1000,
+    progress: Callable[[int, int], None] | None = None,
+) -> FrontValues:
+    """Losses and metrics of every ray [R, m], averaged over the samples in float64.
+
+    Memory is bounded by one batch of one ray. Networks are in evaluation mode meanwhile.
+    progress: called with rays done and rays in all.
+    """
+    rows = []
+    with torch.no_grad(), _evaluating(problem, pareto_set):
+        for done, ray in enumerate(rays.to(problem.device, problem.dtype)):
+            rows.append(_one_ray(pareto_set, problem, samples, ray, batch_size))
+            if progress is not None:
+                progress(done + 1, len(rays))
+    values = torch.stack(rows).numpy()
+    m = problem.n_objectives
+    names = [f"{o.name}/{metric.name}" for o in problem.objectives for metric in o.metrics]
+    metrics = {name: values[:, m + j].tolist() for j, name in enumerate(names)}
+    return FrontValues(rays.double().cpu().numpy(), values[:, :m].copy(), metrics)
+
+
+def at_rays(front: FrontValues, rays: Tensor) -> FrontValues:
+    """The rows of a front at some of its rays.
+
+    Raises: PreferenceError for a ray that the front was not evaluated at.
+    """
+    distances = np.abs(front.preferences[None] - rays.double().cpu().numpy()[:, None]).max(axis=2)
+    if (distances.min(axis=1) > 1e-6).any():
+        raise PreferenceError("the front was not evaluated at every ray asked for: evaluate it there first")
+    index = distances.argmin(axis=1)
+    metrics = {name: [values[i] for i in index] for name, values in front.metrics.items()}
+    return FrontValues(front.preferences[index], front.losses[index], metrics)
+
+
+def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | None) -> dict[str, float | None]:
+    """Every indicator that a front has by itself, and those against the known front where there is one.
+
+    None where an indicator is undefined: spacing below two points, controllability of a constant,
+    non-uniformity of negative losses. IGD and the like against a pooled front are the leaderboard's.
+    """
+    losses = front.losses
+    deviation = indicators.non_uniformity(losses, front.preferences)
+    values: dict[str, float | None] = {
+        "hypervolume": indicators.hypervolume(losses, protocol.reference),
+        "n_non_dominated": float(indicators.n_non_dominated(losses)),
+        "spacing": indicators.spacing(losses),
+        "r2": indicators.r2(losses, front.preferences, protocol.ideal),
+        "non_uniformity": _finite(deviation.mean()),
+        "non_uniformity_worst": _finite(deviation.max()),
+    }
+    per_objective = controllability(losses, front.preferences)
+    known = [c for c in per_objective if c is not None]
+    values["controllability"] = float(np.mean(known)) if known else None
+    values |= {f"controllability_{i}": c for i, c in enumerate(per_objective)}
+    if known_front is not None:
+        values |= {
+            "igd": indicators.igd(losses, known_front),
+            "igd_plus": indicators.igd_plus(losses, known_front),
+            "gd": indicators.gd(losses, known_front),
+            "gd_plus": indicators.gd_plus(losses, known_front),
+            "epsilon": indicators.additive_epsilon(losses, known_front),
+        }
+    return values
+
+
+def _one_ray(pareto_set: ParetoSet, problem: Problem, samples: Samples, ray: Tensor, batch_size: int) -> Tensor:
+    """[m + number of metrics], means over the samples."""
+    predict = pareto_set.serve(ray)
+    sums = torch.zeros((), dtype=torch.float64)
+    for start in range(0, len(samples), batch_size):
+        batch = problem.prepare(samples.take(slice(start, start + batch_size)))
+        outputs = predict(batch.inputs)
+        losses = problem.losses([outputs], batch)[0]
+        metrics = [metric.measure(outputs, batch) for o in problem.objectives for metric in o.metrics]
+        row = torch.stack([*losses, *(m.to(losses.dtype) for m in metrics)])
+        sums = sums + row.double().cpu() * len(batch)
+    return sums / len(samples)
+
+
+@contextmanager
+def _evaluating(problem: Problem, pareto_set: ParetoSet) -> Iterator[None]:
+    modules = [problem.target, *([pareto_set] if isinstance(pareto_set, nn.Module) else [])]
+    modes = [module.training for module in modules]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.train(mode)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

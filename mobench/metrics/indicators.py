@@ -1,0 +1,157 @@
+"""Indicators of fronts: pure functions of points [P, m] in objective space, all minimised.
+
+Sources: Zitzler & Thiele 1999 (hypervolume), Ishibuchi et al. 2015 (IGD+), Zitzler et al. 2003
+(additive ε), Schott 1995 (spacing), Hansen & Jaszkiewicz 1998 (R2), arXiv 2010.04104 (non-uniformity).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mobench.errors import NonFiniteError, ShapeError
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
+    """Volume dominated by the points and bounded by the reference point.
+
+    points: [P, m]. A point that is not below the reference in every objective adds nothing; no points give 0.
+    reference: [m].
+    Raises: ShapeError, NonFiniteError.
+    """
+    from pymoo.indicators.hv import HV
+
+    front, bound = _points(points), np.asarray(reference, dtype=float)
+    if front.size and bound.shape != (front.shape[1],):
+        raise ShapeError(
+            f"the reference point has {bound.size} values, the front has {front.shape[1]} objectives: "
+            "pass one value per objective"
+        )
+    inside = front[(front < bound).all(axis=1)] if front.size else front
+    if not len(inside):
+        return 0.0
+    if inside.shape[1] == 1:  # pymoo's backend starts at two objectives
+        return float(bound[0] - inside.min())
+    return float(HV(ref_point=bound)(inside))
+
+
+def igd(points: ArrayLike, reference_front: ArrayLike) -> float:
+    """Mean distance from each point of the reference front to the nearest point; 0 is best."""
+    a, z = _pair(points, reference_front)
+    return float(_distances(z, a).min(axis=1).mean())
+
+
+def gd(points: ArrayLike, reference_front: ArrayLike) -> float:
+    """Mean distance from each point to the nearest one of the reference front; 0 is best."""
+    a, z = _pair(points, reference_front)
+    return float(_distances(a, z).min(axis=1).mean())
+
+
+def igd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
+    """IGD that counts only how far a point is *worse* than the reference; weakly Pareto compliant."""
+    from pymoo.indicators.igd_plus import IGDPlus
+
+    a, z = _pair(points, reference_front)
+    return float(IGDPlus(z)(a))
+
+
+def gd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
+    """GD that counts only how far a point is worse than the reference."""
+    from pymoo.indicators.gd_plus import GDPlus
+
+    a, z = _pair(points, reference_front)
+    return float(GDPlus(z)(a))
+
+
+def additive_epsilon(points: ArrayLike, reference_front: ArrayLike) -> float:
+    """Smallest shift of the points after which they weakly dominate the whole reference front.
+
+    May be negative: the points are then better everywhere.
+    """
+    a, z = _pair(points, reference_front)
+    return float((a[None] - z[:, None]).max(axis=2).min(axis=1).max())
+
+
+def r2(points: ArrayLike, weights: ArrayLike, ideal: ArrayLike) -> float:
+    """Mean over weights [W, m] of the best weighted Tchebycheff value against the ideal point; 0 is best."""
+    a, w = _pair(points, weights)
+    values = (w[:, None] * np.abs(a - np.asarray(ideal, dtype=float))[None]).max(axis=2)
+    return float(values.min(axis=1).mean())
+
+
+def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
+    """Mask [P] of the points that no other point dominates; of equal points the first is kept."""
+    front = _points(points)
+    if not front.size:
+        return np.zeros(len(front), dtype=bool)
+    no_worse = (front[:, None] <= front[None]).all(axis=2)
+    better = (front[:, None] < front[None]).any(axis=2)
+    dominated = (no_worse & better).any(axis=0)
+    first = np.zeros(len(front), dtype=bool)
+    first[np.unique(front, axis=0, return_index=True)[1]] = True
+    kept: NDArray[np.bool_] = ~dominated & first
+    return kept
+
+
+def n_non_dominated(points: ArrayLike) -> int:
+    """How many distinct points no other dominates."""
+    return int(non_dominated(points).sum())
+
+
+def spacing(points: ArrayLike) -> float | None:
+    """Schott's spacing: standard deviation of each point's L1 distance to its nearest neighbour.
+
+    Over the non-dominated points; None below two of them.
+    """
+    front = _points(points)
+    front = front[non_dominated(front)]
+    if len(front) < 2:
+        return None
+    distances = np.abs(front[:, None] - front[None]).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return float(distances.min(axis=1).std(ddof=1))
+
+
+def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
+    """KL divergence [P] of normalised r∘L from the uniform distribution; 0 on the exact ray.
+
+    losses: [P, m], non-negative; a negative loss gives NaN in its row, since r∘L is then no distribution.
+    """
+    weighted = _points(losses) * np.asarray(preferences, dtype=float)
+    m = weighted.shape[1]
+    total = weighted.sum(axis=1, keepdims=True)
+    valid = (weighted >= 0).all(axis=1) & (total[:, 0] > 0)
+    p = np.divide(weighted, total, out=np.full_like(weighted, 1 / m), where=total > 0)
+    logs = np.log(np.where(p > 0, m * p, 1.0))  # p log p is 0 at 0
+    return np.where(valid, (p * logs).sum(axis=1), np.nan)
+
+
+def _points(points: ArrayLike) -> Array:
+    """Points as [P, m] of finite floats."""
+    array = np.asarray(points, dtype=float)
+    if array.size == 0:
+        return array.reshape(len(array), -1) if array.ndim == 2 else np.empty((0, 0))
+    if array.ndim != 2:
+        raise ShapeError(f"a front has shape {array.shape}: pass [P, m], one row per point")
+    if not np.isfinite(array).all():
+        row = int((~np.isfinite(array)).any(axis=1).argmax())
+        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out what is not finite")
+    return array
+
+
+def _pair(points: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
+    a, z = _points(points), _points(other)
+    if not len(a) or not len(z):
+        raise ShapeError(f"{len(a)} points against {len(z)} of reference: pass one point or more of each")
+    if a.shape[1] != z.shape[1]:
+        raise ShapeError(f"points have {a.shape[1]} objectives, the reference has {z.shape[1]}: pass equal numbers")
+    return a, z
+
+
+def _distances(a: Array, b: Array) -> Array:
+    found: Array = np.linalg.norm(a[:, None] - b[None], axis=2)
+    return found
