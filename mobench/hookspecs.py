@@ -80,15 +80,15 @@ class DataFile:
     path:    below the data folder, with forward slashes.
     sha256:  of the file as it lies there.
     urls:    download addresses, tried in order; `.gz` ones are unpacked.
-    fetch:   "package.module:function", called with the folder to write into when no address
-             answered; it writes `path` below that folder, and maybe others.
+    fetch:   "package.module:function", tried in order after the addresses: called with a folder,
+             it writes `path` below that folder, and maybe others.
     """
 
     name: str
     path: str
     sha256: str
     urls: tuple[str, ...] = ()
-    fetch: str = ""
+    fetch: tuple[str, ...] = ()
     interface: int = INTERFACE_VERSION
 
 

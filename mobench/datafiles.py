@@ -1,0 +1,158 @@
+"""Data files: found, fetched from one source after the other, and checked by SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+from mobench.errors import DataError, unknown_name
+from mobench.plugins import DataFile, registry
+
+Tell = Callable[[str], None]
+VARIABLE = "MOBENCH_DATA"
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the user's cache folder for mobench."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mobench") / "data"
+
+
+def folders() -> list[Path]:
+    """Where data files are looked for, in order: $MOBENCH_DATA, then the cache."""
+    given = os.environ.get(VARIABLE)
+    return [*([Path(given).expanduser()] if given else []), cache_folder()]
+
+
+def collections() -> dict[str, list[DataFile]]:
+    """All registered data files, by the name of their collection."""
+    found: dict[str, list[DataFile]] = {}
+    for file in registry().data_files:
+        found.setdefault(file.name, []).append(file)
+    return found
+
+
+def collection(name: str) -> list[DataFile]:
+    """The files of one collection. Raises: UnknownNameError."""
+    known = collections()
+    if name not in known:
+        raise unknown_name("data collection", name, known)
+    return known[name]
+
+
+def locate(file: DataFile) -> Path | None:
+    """Where the file lies, unchecked; None where it does not."""
+    return next((path for folder in folders() if (path := folder / file.path).is_file()), None)
+
+
+def verify(file: DataFile, path: Path) -> None:
+    """Raise DataError unless the file at `path` has the checksum that it should have."""
+    stat = path.stat()
+    found = _sha256(path, stat.st_size, stat.st_mtime_ns)
+    if found != file.sha256:
+        raise DataError(
+            f"data file {file.path} is not the one it should be: SHA-256 {found[:12]}… of {stat.st_size} bytes, "
+            f"expected {file.sha256[:12]}…: delete it and run `mobench data fetch {file.name}`"
+        )
+
+
+def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
+    """The verified files of a collection, fetched where they are missing: path as registered -> place.
+
+    Raises: DataError for a file that is broken, or that no source could give.
+    """
+    return {file.path: _have(file) or _fetch(file, tell) for file in collection(name)}
+
+
+def _have(file: DataFile) -> Path | None:
+    path = locate(file)
+    if path is not None:
+        verify(file, path)
+    return path
+
+
+def _fetch(file: DataFile, tell: Tell) -> Path:
+    """Try each source of a file in turn; what arrives is checked before it gets its name."""
+    folder = cache_folder()
+    reasons = [f"not in {' or '.join(_shown(f) for f in folders())}"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as stage:
+            for label, source in _sources(file):
+                tell(f"{file.path}: trying {label}")
+                try:
+                    source(Path(stage))
+                    arrived = Path(stage) / file.path
+                    if not arrived.is_file():
+                        raise DataError("it did not give this file")
+                    verify(file, arrived)
+                except Exception as error:
+                    reasons.append(f"{label}: {_one_line(error)}")
+                    continue
+                _keep_all(Path(stage), folder)
+                tell(f"{file.path}: {(folder / file.path).stat().st_size} bytes, checksum right")
+                return folder / file.path
+    except OSError as error:
+        reasons.append(f"the cache folder cannot be written: {error.strerror or error}")
+    raise DataError(
+        f"data file {file.path} could not be had ({'; '.join(reasons)}): set {VARIABLE} to a folder that holds it"
+    )
+
+
+def _sources(file: DataFile) -> Iterable[tuple[str, Callable[[Path], None]]]:
+    for url in file.urls:
+        yield "its download address", lambda stage, url=url: _download(url, file, stage)
+    for target in file.fetch:
+        module, _, name = target.partition(":")
+        yield name.replace("_", " "), getattr(importlib.import_module(module), name)
+
+
+def _download(url: str, file: DataFile, stage: Path) -> None:
+    import pooch
+
+    packed = url.endswith(".gz") and not file.path.endswith(".gz")
+    found = pooch.retrieve(
+        url,
+        known_hash=None,  # the unpacked file is what is checked
+        path=stage,
+        downloader=pooch.HTTPDownloader(timeout=10),
+        processor=pooch.Decompress() if packed else None,
+    )
+    place = stage / file.path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(found, place)
+
+
+def _keep_all(stage: Path, folder: Path) -> None:
+    """Move every registered and verified file out of the stage; a source often brings a whole collection."""
+    for files in collections().values():
+        for file in files:
+            arrived = stage / file.path
+            if not arrived.is_file():
+                continue
+            verify(file, arrived)
+            place = folder / file.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            arrived.replace(place)
+
+
+@cache
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    """The checksum, computed once for each state of a file in this process."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shown(folder: Path) -> str:
+    return f"${VARIABLE}" if os.environ.get(VARIABLE) and folder == folders()[0] else "the cache"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,75 @@
+"""Two pictures into one: which digits meet, and where on the canvas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+CANVAS = 36
+SIDE = 28
+Bytes = NDArray[np.uint8]
+Placement = Literal["jitter", "corners"]
+Combine = Literal["max", "add"]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """images [N, 28, 28] and labels [N]."""
+
+    images: Bytes
+    labels: Bytes
+
+    def take(self, index: NDArray[np.int64]) -> Pictures:
+        return Pictures(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """images [P, 1, 36, 36]; left and right labels [P]."""
+
+    images: Bytes
+    left: Bytes
+    right: Bytes
+
+
+def compose(
+    left: Pictures, right: Pictures, n_pairs: int, placement: Placement, combine: Combine, seed: int
+) -> Pairs:
+    """`n_pairs` pairs of different classes: one picture towards the top left, one towards the bottom right.
+
+    jitter: the left box starts at a row and a column drawn from 0..3, the right one from 5..8.
+    corners: exactly (0, 0) and (8, 8). max: the brighter of two pixels; add: their sum, at most 255.
+    """
+    draw = np.random.default_rng(seed)
+    first, second = _draw_pairs(left.labels, right.labels, n_pairs, draw)
+    if placement == "jitter":
+        corner_a, corner_b = draw.integers(0, 4, (n_pairs, 2)), draw.integers(5, 9, (n_pairs, 2))
+    else:
+        corner_a, corner_b = np.zeros((n_pairs, 2), np.int64), np.full((n_pairs, 2), CANVAS - SIDE)
+    a, b = _place(left.images[first], corner_a), _place(right.images[second], corner_b)
+    # 255 − b is the room left above b: the sum saturates instead of wrapping round
+    images = np.maximum(a, b) if combine == "max" else np.minimum(a, 255 - b) + b
+    return Pairs(images[:, None], left.labels[first], right.labels[second])
+
+
+def _draw_pairs(
+    left: Bytes, right: Bytes, n_pairs: int, draw: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of both members of each pair; a pair of one class is drawn again."""
+    first = draw.integers(0, len(left), n_pairs)
+    second = draw.integers(0, len(right), n_pairs)
+    while (same := left[first] == right[second]).any():
+        second[same] = draw.integers(0, len(right), int(same.sum()))
+    return first, second
+
+
+def _place(pictures: Bytes, corners: NDArray[np.int64]) -> Bytes:
+    canvas = np.zeros((len(pictures), CANVAS, CANVAS), np.uint8)
+    # as few copies as there are different corners: at most 16
+    for row, column in np.unique(corners, axis=0):
+        here = (corners == (row, column)).all(axis=1)
+        canvas[here, row : row + SIDE, column : column + SIDE] = pictures[here]
+    return canvas

@@ -1,0 +1,108 @@
+"""Pictures and labels from idx files, from the embedded digits, and from the papers' pickles."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobench.datafiles import require
+from mobench.errors import DataError
+from mobench_multimnist.compose import Pairs, Pictures
+
+Part = Literal["train", "test"]
+FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
+N_EMBEDDED_TEST = 100
+"""Embedded digits of each class that are kept for testing."""
+
+
+def full(name: str, part: Part) -> Pictures:
+    """All pictures of MNIST or Fashion-MNIST: 60,000 for training, 10,000 for testing."""
+    files = require(name)
+    stem = f"{FOLDERS[name]}/{'train' if part == 'train' else 't10k'}"
+    return Pictures(read_idx(files[f"{stem}-images-idx3-ubyte"]), read_idx(files[f"{stem}-labels-idx1-ubyte"]))
+
+
+def embedded(part: Part) -> Pictures:
+    """The digits that come with the package: 4,000 for training, 1,000 others for testing."""
+    with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
+        archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
+        images, labels = archive["images"], archive["labels"]
+    testing = np.concatenate([np.flatnonzero(labels == c)[-N_EMBEDDED_TEST:] for c in range(10)])
+    mask = np.zeros(len(labels), bool)
+    mask[testing] = True
+    return Pictures(images, labels).take(np.flatnonzero(mask if part == "test" else ~mask))
+
+
+def embed(csv: Path, target: Path) -> None:
+    """Write the embedded digits from a gzip CSV: 784 pixels, then the label, a line each."""
+    with gzip.open(csv, "rt") as file:
+        table = np.loadtxt(file, delimiter=",", dtype=np.float64).astype(np.uint8)
+    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+    np.savez_compressed(target, images=images, labels=labels)
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """The array of bytes in an idx file (the format is described on MNIST's page).
+
+    Raises: DataError for anything else, and for a file shorter or longer than it says.
+    """
+    data = path.read_bytes()
+    if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
+        raise DataError(f"{path.name} is not an idx file of bytes: fetch it again with `mobench data fetch`")
+    n_axes = data[3]
+    shape = np.frombuffer(data, ">u4", n_axes, 4).astype(int)
+    body = np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes)
+    if body.size != int(np.prod(shape, dtype=object)):
+        raise DataError(f"{path.name} holds {body.size} bytes, its header says {shape.tolist()}: fetch it again")
+    return body.reshape(shape)
+
+
+def papers_pickle(path: Path, part: Part) -> Pairs:
+    """Pairs from a pickle in the format of the Pareto MTL repository: (trainX, trainLabel, testX, testLabel).
+
+    Nothing but arrays is ever built from the file.
+
+    Raises: DataError for a file that is missing, that holds anything else, or other shapes.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _ArraysOnly(file, encoding="latin1").load()
+        images, labels = (np.asarray(a) for a in (content[0:2] if part == "train" else content[2:4]))
+    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError) as e:
+        raise DataError(f"{path.name} is not a pickle of four arrays ({' '.join(str(e).split())[:120]})") from e
+    images = images.reshape(len(images), -1)
+    if images.shape[1] != 36 * 36 or labels.shape != (len(images), 2):
+        raise DataError(f"{path.name} has images {images.shape} and labels {labels.shape}: 36×36 and two are expected")
+    if images.dtype != np.uint8:  # some copies hold floats in [0, 1]
+        images = np.round(images * (255 if images.max(initial=0) <= 1 else 1)).astype(np.uint8)
+    labels = labels.astype(np.uint8)
+    return Pairs(images.reshape(-1, 1, 36, 36), labels[:, 0], labels[:, 1])
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds numpy arrays and refuses every other name."""
+
+    _ALLOWED = {
+        (module, name)
+        for module, names in {
+            "numpy": ("ndarray", "dtype"),
+            "numpy.core.multiarray": ("_reconstruct", "scalar"),
+            "numpy._core.multiarray": ("_reconstruct", "scalar"),
+            "numpy._core.numeric": ("_frombuffer",),
+            "numpy.core.numeric": ("_frombuffer",),
+            "_codecs": ("encode",),
+        }.items()
+        for name in names
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which is no array")
+        return super().find_class(module, name)
