@@ -1,0 +1,47 @@
+"""The model whose weights are the decision vector."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Dataset, Model
+from mobench_analytic.problems import Analytic, Bounds
+
+
+@dataclass(frozen=True)
+class Point(Model):
+    """x itself, whatever the input.
+
+    Where the problem has bounds, x = lower + (upper − lower) sin²(π u / 2) with u trained. This
+    map reaches both bounds, never leaves them, and is flat there: near a bound x ≈ u², so plain
+    descent on a linear objective converges to it geometrically. A clamp would have no slope
+    outside, and a sigmoid would only ever approach the bound.
+    """
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        if not isinstance(dataset, Analytic):
+            raise IncompatibleError(
+                "point is for analytic problems, whose objectives are functions of x; this dataset has samples: "
+                "choose a network such as lenet"
+            )
+        return _Point(dataset.n_variables, dataset.bounds)
+
+
+class _Point(nn.Module):
+    def __init__(self, n_variables: int, bounds: Bounds | None) -> None:
+        super().__init__()
+        self.bounds = bounds
+        u = torch.rand(n_variables)
+        # free variables start around 0 at the scale of the problems' centres, bounded ones well inside
+        self.u = nn.Parameter((2 * u - 1) / math.sqrt(n_variables) if bounds is None else 0.2 + 0.6 * u)
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        if self.bounds is None:
+            return {"x": self.u}
+        lower, upper = self.bounds
+        return {"x": lower + (upper - lower) * torch.sin(math.pi / 2 * self.u).square()}

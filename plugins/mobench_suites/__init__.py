@@ -1,0 +1,17 @@
+"""The suites that come with mobench."""
+
+from pathlib import Path
+
+from mobench.plugins import SuiteFile, hookimpl
+
+_SUMMARIES = {
+    "quick": "MultiMNIST from the embedded digits; under 90 seconds on two cores",
+    "standard": "full image sets, ten epochs, three seeds",
+    "analytic": "problems whose front is known",
+}
+
+
+@hookimpl
+def mobench_suites() -> list[SuiteFile]:
+    folder = Path(__file__).parent
+    return [SuiteFile(name, folder / f"{name}.toml", summary) for name, summary in _SUMMARIES.items()]
