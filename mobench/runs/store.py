@@ -1,0 +1,158 @@
+"""A folder of records: each one whole or absent, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mobench.errors import RecordError, StoreError
+from mobench.runs.job import Job
+from mobench.runs.record import MAX_BYTES, Record, parse
+
+
+@dataclass
+class Contents:
+    """What a store holds: records sorted by file name, and one error for each file that is none."""
+
+    records: list[Record] = field(default_factory=list)
+    unreadable: list[RecordError] = field(default_factory=list)
+
+
+class Store:
+    """Records below `folder/records`, with checkpoints, locks and weights beside them.
+
+    Reading makes nothing; the folders appear with the first record.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    @property
+    def records_folder(self) -> Path:
+        return self.folder / "records"
+
+    def path(self, job: Job) -> Path:
+        """Where the record of a job belongs. Names of a job are only ever used made harmless."""
+        words = "-".join(_harmless(n) for n in (job.dataset.name, job.solver.name))
+        return self.records_folder / f"{words}-s{job.seeds.solver}-{job.id}.json"
+
+    def checkpoint(self, job: Job) -> Path:
+        return self.folder / "checkpoints" / f"{job.id}.pt"
+
+    def weights(self, job: Job) -> Path:
+        return self.folder / "weights" / f"{job.id}.safetensors"
+
+    def read(self, job: Job) -> Record | None:
+        """The record of a job; None where there is none. Raises: RecordError."""
+        path = self.path(job)
+        return self._read(path) if path.is_file() else None
+
+    def write(self, record: Record) -> Path:
+        """Write a record, replacing the job's former one.
+
+        It is written to a temporary file, flushed, and renamed: nobody ever sees half of it, and a
+        full disk leaves what was there.
+
+        Raises: StoreError.
+        """
+        path = self.path(record.job)
+        with _writing(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, record.to_json().encode())
+        return path
+
+    def contents(self) -> Contents:
+        """Every record; what is not one is reported and harms no other.
+
+        Raises: StoreError where the folder cannot be read at all.
+        """
+        found = Contents()
+        try:
+            paths = sorted(Path(e.path) for e in os.scandir(self.records_folder) if e.name.endswith(".json"))
+        except FileNotFoundError:
+            return found
+        except OSError as error:
+            raise StoreError(f"records in {self.folder.name} cannot be listed: {error.strerror}") from error
+        for path in paths:
+            try:
+                found.records.append(self._read(path))
+            except RecordError as error:
+                found.unreadable.append(error)
+        return found
+
+    def check_writable(self) -> None:
+        """Raise StoreError now rather than after the first hour of training."""
+        with _writing(self.folder):
+            self.records_folder.mkdir(parents=True, exist_ok=True)
+            probe = self.records_folder / f".probe-{os.getpid()}.tmp"
+            try:
+                write_whole(probe, b"x" * 4096)
+            finally:
+                probe.unlink(missing_ok=True)
+
+    @contextmanager
+    def claim(self, job: Job) -> Iterator[bool]:
+        """True while this process alone may run the job; False where another one holds it.
+
+        The lock is the system's and dies with its process.
+        """
+        from filelock import FileLock, Timeout
+
+        with _writing(self.folder):
+            (self.folder / "locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "locks" / f"{job.id}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _read(self, path: Path) -> Record:
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise RecordError(f"{path.name} is too large for a record (at most {MAX_BYTES} bytes)")
+            return parse(path.read_bytes(), path.name)
+        except OSError as error:
+            raise RecordError(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name only ever stands for all of `data`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"nothing can be written to {folder}: {error.strerror or error}; make room or name another folder "
+            "with --out (earlier records are as they were)"
+        ) from error
+
+
+def _harmless(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"

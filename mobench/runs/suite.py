@@ -1,0 +1,172 @@
+"""A suite: a TOML file whose cross products of datasets, models, solvers and seeds are jobs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from mobench.errors import IncompatibleError, OptionError, SuiteError, nearest
+from mobench.plugins import SuiteFile, registry
+from mobench.runs.job import Budget, Job, SeedSet, Strict
+
+MAX_BYTES = 2**20
+MAX_JOBS = 100_000
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Entry(Strict):
+    """One cross product. `set` holds options for all of its jobs, `budget` replaces the suite's."""
+
+    datasets: Names
+    models: Names
+    solvers: Names
+    set: dict[str, Any] = Field(default_factory=dict)
+    budget: Budget | None = None
+
+
+class Suite(Strict):
+    """What belongs to one comparison. `solvers` holds options of single solvers, by their name."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
+    summary: str = ""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [0])
+    n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
+    n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
+    budget: Budget
+    entries: Annotated[list[Entry], Field(min_length=1)]
+    solvers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    """The jobs of a suite, and the combinations that a part declined, with its reason."""
+
+    suite: str
+    jobs: list[Job] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
+
+
+def load(name: str) -> Suite:
+    """A suite by its registered name, or from a TOML file.
+
+    Raises: SuiteError, in one line, for a file that cannot be read as a suite; UnknownNameError.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.is_file():
+        return _read(path, path.stem)
+    spec = registry().get("suite", name).spec
+    assert isinstance(spec, SuiteFile)  # noqa: S101 - the registry admits nothing else
+    return _read(spec.path, name)
+
+
+def overridden(
+    suite: Suite,
+    *,
+    datasets: Sequence[str] = (),
+    models: Sequence[str] = (),
+    solvers: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    seeds: Sequence[int] = (),
+    budget: Mapping[str, Any] | None = None,
+) -> Suite:
+    """The suite with parts of it replaced; what is empty stays.
+
+    Where datasets, models or solvers are replaced, entries that become equal are merged.
+    """
+    length = {k: v for k, v in (budget or {}).items() if v is not None}
+    entries = [
+        Entry(
+            datasets=list(datasets) or entry.datasets,
+            models=list(models) or entry.models,
+            solvers=list(solvers) or entry.solvers,
+            set={**entry.set, **(settings or {})},
+            budget=_budget(entry.budget, length) if entry.budget else None,
+        )
+        for entry in suite.entries
+    ]
+    unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+    update = {"entries": unique, "seeds": list(seeds) or suite.seeds, "budget": _budget(suite.budget, length)}
+    return suite.model_copy(update=update)
+
+
+def plan(suite: Suite) -> Plan:
+    """All jobs of a suite, each once.
+
+    Raises: UnknownNameError, OptionError, PluginError for a name or an option that does not exist;
+        SuiteError where there are too many jobs, or where every combination was declined.
+    """
+    from mobench.runs.resolve import resolve
+
+    combinations = [
+        (entry, *names) for entry in suite.entries for names in product(entry.datasets, entry.models, entry.solvers)
+    ]
+    if len(combinations) * len(suite.seeds) > MAX_JOBS:
+        raise SuiteError(f"suite {suite.name!r} has over {MAX_JOBS} jobs: split it")
+    made, jobs = Plan(suite.name), {}
+    for entry, dataset, model, solver in combinations:
+        settings = {**entry.set, **{_own(key): v for key, v in suite.solvers.get(solver, {}).items()}}
+        try:
+            first = resolve(
+                dataset, model, solver, settings, entry.budget or suite.budget, SeedSet(), suite.n_rays, suite.n_finite
+            )
+        except IncompatibleError as reason:
+            made.declined.append(f"{dataset} × {model} × {solver}: {reason}")
+            continue
+        for seed in suite.seeds:
+            job = Job.model_validate({**first.model_dump(), "seeds": SeedSet.all(seed).model_dump()})
+            jobs[job.id] = job
+    made.jobs = list(jobs.values())
+    if not made.jobs:
+        raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(made.declined)}")
+    return made
+
+
+def _own(key: str) -> str:
+    """An option of a single solver's table is the solver's unless it says otherwise."""
+    return key if "." in key else f"solver.{key}"
+
+
+def _budget(budget: Budget, length: Mapping[str, Any]) -> Budget:
+    """A budget with its length or batch size replaced."""
+    if not length:
+        return budget
+    kept = budget.model_dump(exclude_none=True)
+    if set(length) & {"epochs", "steps", "seconds"}:
+        kept = {"batch_size": budget.batch_size}
+    try:
+        return Budget(**{**kept, **length})
+    except ValidationError as error:
+        raise OptionError(f"budget {dict(length)}: {error.errors()[0]['msg']}") from error
+
+
+def _read(path: Path, name: str) -> Suite:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SuiteError(f"suite file {path.name} cannot be read: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise SuiteError(f"suite file {path.name} has {len(data)} bytes; a suite has at most {MAX_BYTES}")
+    try:
+        content = tomllib.loads(data.decode())
+        return Suite.model_validate({"name": name, **content})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SuiteError(f"suite file {path.name} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SuiteError(f"suite file {path.name}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong, with the key it is under."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    if first["type"] == "extra_forbidden":
+        accepted = {**Suite.model_fields, **Entry.model_fields, **Budget.model_fields}
+        hint = nearest(str(first["loc"][-1]), accepted) or f"; accepted: {', '.join(accepted)}"
+        return f"there is no key {where!r}{hint}"
+    return f"{where}: {first['msg']}"
