@@ -1,0 +1,172 @@
+"""A plan against a store: run what is missing, leave what is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from mobench.errors import RecordError, StoreError
+from mobench.runs import provenance
+from mobench.runs.executor import Executor
+from mobench.runs.job import Job
+from mobench.runs.record import Failure, Record
+from mobench.runs.store import Store
+from mobench.runs.suite import Plan
+from mobench.runs.worker import Request
+
+Listen = Callable[[Job, dict[str, Any]], None]
+POLL_SECONDS = 0.5
+
+
+@dataclass
+class Summary:
+    """What a run came to. Each job is in exactly one of the first four lists."""
+
+    completed: list[Job] = field(default_factory=list)
+    present: list[Job] = field(default_factory=list)
+    diverged: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    executor: Executor,
+    *,
+    device: str = "cpu",
+    retry: bool = True,
+    keep_weights: bool = False,
+    command: Sequence[str] = (),
+    listen: Listen = lambda job, event: None,
+) -> Summary:
+    """Run the jobs of a plan that have no record yet; each leaves one.
+
+    retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
+    listen: called with a job and an event: "present", "start", "train", "evaluate", "end".
+
+    Several runners may share a store: a job is run by whoever claims it first, and the others
+    wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
+    interrupt goes on.
+
+    Raises: StoreError when records cannot be written, RecordError for an unreadable one in the way.
+    """
+    began = time.monotonic()
+    summary = Summary(declined=list(plan.declined))
+    todo = []
+    for job in plan.jobs:
+        record = _usable(store, job, retry)
+        if record is None:
+            todo.append(job)
+        else:
+            listen(job, {"phase": "present"})
+            summary.present.append(job)
+    if todo:
+        store.check_writable()
+        crew = _Crew(store, executor, device, retry, keep_weights, list(command), listen)
+        _work(crew, todo, summary)
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+@dataclass
+class _Crew:
+    store: Store
+    executor: Executor
+    device: str
+    retry: bool
+    keep_weights: bool
+    command: list[str]
+    listen: Listen
+
+    def do(self, job: Job) -> tuple[Record, bool] | None:
+        """Run one job: its record, and whether it is of our making; None while somebody else has it."""
+        with self.store.claim(job) as ours:
+            if not ours:
+                return None
+            # another runner may have finished it since we looked
+            record = _usable(self.store, job, self.retry)
+            if record is not None:
+                return record, False
+            return self._run(job), True
+
+    def _run(self, job: Job) -> Record:
+        self.listen(job, {"phase": "start"})
+        request = Request(
+            job=job,
+            store=str(self.store.folder),
+            device=self.device,
+            threads=getattr(self.executor, "threads", 1),
+            keep_weights=self.keep_weights,
+            command=self.command,
+        )
+        started = datetime.now(UTC)
+        ended = self.executor.run(request, lambda event: self.listen(job, event))
+        if ended.details == "store":
+            raise StoreError(ended.message)
+        record = self.store.read(job) if ended.status else None
+        if record is None:
+            record = _died(job, ended.message, ended.details, started, self.device)
+            self.store.write(record)
+        message = record.failure.message if record.failure else ""
+        self.listen(job, {"phase": "end", "status": record.status, "message": message})
+        return record
+
+
+def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
+    """Keep every slot busy until all jobs are through."""
+    pool = ThreadPoolExecutor(crew.executor.slots)
+    waiting, running = list(todo), dict[Future[tuple[Record, bool] | None], Job]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < crew.executor.slots:
+                job = waiting.pop(0)
+                running[pool.submit(crew.do, job)] = job
+            # a short wait, so that Ctrl-C is heard
+            done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                job, result = running.pop(future), future.result()
+                if result is None:
+                    waiting.append(job)
+                    time.sleep(POLL_SECONDS)
+                    continue
+                _count(summary, job, *result)
+    except BaseException:
+        crew.executor.stop()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _count(summary: Summary, job: Job, record: Record, ours: bool) -> None:
+    if not ours:
+        summary.present.append(job)
+    else:
+        lists = {"completed": summary.completed, "diverged": summary.diverged, "failed": summary.failed}
+        lists[record.status].append(job)
+
+
+def _usable(store: Store, job: Job, retry: bool) -> Record | None:
+    """The record that makes running a job unnecessary."""
+    record = store.read(job)
+    if record is not None and record.job != job:
+        raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
+    return None if record is None or (retry and record.status == "failed") else record
+
+
+def _died(job: Job, message: str, details: str, started: datetime, device: str) -> Record:
+    """The record of a job whose process could not write one."""
+    return Record(
+        id=job.id,
+        status="failed",
+        job=job,
+        protocol={"version": job.protocol},
+        objectives=[],
+        failure=Failure(kind="ProcessDied", message=message, traceback=details),
+        provenance=provenance.collect(started, device, 0),
+    )
