@@ -1,0 +1,65 @@
+"""mobench: a plugin-based benchmark of multi-objective deep learning.
+
+`mobench.run("quick")` runs a suite, `mobench.leaderboard("results/quick")` reads one. Everything
+that a plugin needs is here by name too: `from mobench import Balancer, Spec, hookimpl, option`.
+Names are imported on first use, so `import mobench` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mobench.api import leaderboard, run
+    from mobench.hookspecs import DataFile, Pair, Spec, SuiteFile, hookimpl
+    from mobench.interfaces import (
+        Balancer,
+        BalancerContext,
+        Dataset,
+        Generator,
+        Metric,
+        Model,
+        Objective,
+        ParetoNetwork,
+        ParetoSet,
+        Problem,
+        Protocol,
+        Samples,
+        Seeds,
+        Setting,
+        Solver,
+        WeightNetwork,
+    )
+    from mobench.options import option
+
+_HOME = {
+    "mobench.api": ("leaderboard", "run"),
+    "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "hookimpl"),
+    "mobench.options": ("option",),
+    "mobench.interfaces": (
+        "Balancer", "BalancerContext", "Dataset", "Generator", "Metric", "Model", "Objective", "ParetoNetwork",
+        "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "WeightNetwork",
+    ),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "Generator", "Metric", "Model", "Objective", "Pair",
+    "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
+    "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mobench")
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    raise AttributeError(f"module 'mobench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULE_OF, "__version__"])

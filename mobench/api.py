@@ -1,0 +1,67 @@
+"""The command line's two main verbs, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(
+    suite: str,
+    *,
+    dataset: str | Sequence[str] = (),
+    model: str | Sequence[str] = (),
+    solver: str | Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    seeds: Sequence[int] = (),
+    epochs: float | None = None,
+    steps: int | None = None,
+    jobs: int = 1,
+    device: str = "cpu",
+    out: str | Path | None = None,
+) -> pd.DataFrame:
+    """Run what a suite still lacks, write its tables, and return its leaderboard.
+
+    suite: a registered name or a TOML file. Everything else replaces what the suite says.
+    out: folder of the records; by default results/<suite>.
+
+    Raises: MobenchError for names, options, files that are wrong. A job that fails raises nothing:
+        its row says so.
+    """
+    from mobench.reports.leaderboard import leaderboard as board_of
+    from mobench.reports.tables import export
+    from mobench.runs import runner
+    from mobench.runs import suite as suites
+    from mobench.runs.executor import LocalExecutor
+    from mobench.runs.store import Store
+
+    chosen = suites.overridden(
+        suites.load(suite),
+        datasets=_listed(dataset),
+        models=_listed(model),
+        solvers=_listed(solver),
+        settings=settings,
+        seeds=seeds,
+        budget={"epochs": epochs, "steps": steps},
+    )
+    store = Store(Path(out) if out is not None else Path("results") / chosen.name)
+    runner.run(suites.plan(chosen), store, LocalExecutor(jobs), device=device)
+    board = board_of(store.contents().records)
+    export(board, store.folder)
+    return board.table
+
+
+def leaderboard(folder: str | Path) -> pd.DataFrame:
+    """The leaderboard of the records in a folder."""
+    from mobench.reports.leaderboard import leaderboard as board_of
+    from mobench.runs.store import Store
+
+    return board_of(Store(folder).contents().records).table
+
+
+def _listed(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

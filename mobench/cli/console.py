@@ -1,0 +1,34 @@
+"""Tables and warnings on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from mobench.plugins import Registry
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """A table that wraps on a terminal and never loses a column elsewhere."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: a name in brackets is no markup
+    on_terminal = sys.stdout.isatty()
+    Console(width=None if on_terminal else 240, highlight=False).print(table)
+
+
+def warn_of_broken(registry: Registry) -> None:
+    """One line on standard error for each plugin that could not be used, and each disputed name."""
+    for plugin in registry.broken():
+        print(f"warning: plugin {plugin.origin} is broken: {plugin.error}", file=sys.stderr)
+    for kind, names in registry.conflicts.items():
+        for name, origins in names.items():
+            said = " and ".join(origin.origin for origin in origins)
+            print(f"warning: {kind} {name!r} is offered by {said}; neither is used", file=sys.stderr)

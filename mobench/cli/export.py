@@ -1,0 +1,26 @@
+"""`mobench export`: comparison tables as files, from records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobench.cli.leaderboard import read_board
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
+    format: Annotated[str, typer.Option(help="Formats, with commas between: md, csv.")] = "md,csv",
+    out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
+    columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all.")] = "",
+    decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits behind the point.")] = None,
+) -> None:
+    """Write the leaderboard of a folder as tables."""
+    from mobench.reports import tables
+
+    chosen = [c.strip() for c in columns.split(",") if c.strip()]
+    formats = [f.strip() for f in format.split(",") if f.strip()]
+    for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals):
+        print(f"wrote {path}")

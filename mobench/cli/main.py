@@ -1,0 +1,70 @@
+"""`mobench`: the commands, and how errors reach people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mobench.cli import data, export, leaderboard, list, plugins, run, show
+from mobench.errors import MobenchError
+
+app = typer.Typer(
+    name="mobench",
+    help="A benchmark of multi-objective deep learning: datasets, models and solvers as plugins.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("list")(list.list_)
+app.command("show")(show.show)
+app.command("plugins")(plugins.plugins)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("export")(export.export)
+app.add_typer(data.app, name="data")
+
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import mobench
+
+        print(f"mobench {mobench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """A benchmark of multi-objective deep learning: datasets, models and solvers as plugins."""
+    if debug:
+        os.environ["MOBENCH_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line; an error is one line and an exit code that is not 0."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _fail("interrupted; every record that was written is whole, and running again goes on from here", INTERRUPTED)
+    except MobenchError as error:
+        _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]), USAGE, error)
+    except Exception as error:
+        _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
+
+
+def _fail(message: str, code: int, error: BaseException | None = None) -> None:
+    if error is not None and os.environ.get("MOBENCH_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,24 @@
+"""`mobench plugins`: what is installed, and what is broken and why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mobench.plugins import registry
+
+
+def plugins(
+    details: Annotated[bool, typer.Option("--details", help="Show tracebacks of broken plugins.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any plugin is broken.")] = False,
+) -> None:
+    """List installed plugins with their state."""
+    known = registry()
+    for plugin in known.plugins:
+        line = f"{plugin.state:<8} {plugin.name:<16} {plugin.distribution} {plugin.version}"
+        print(f"{line}  {plugin.error}".rstrip())
+        if details and plugin.details:
+            print(plugin.details)
+    if strict and (any(known.broken()) or any(known.conflicts.values())):
+        raise typer.Exit(1)

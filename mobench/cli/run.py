@@ -1,0 +1,149 @@
+"""`mobench run`: a suite from its jobs to its leaderboard."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobench.cli.console import warn_of_broken
+from mobench.errors import OptionError
+
+if TYPE_CHECKING:
+    from mobench.runs.runner import Summary
+    from mobench.runs.suite import Suite
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="A suite's name or its TOML file.")],
+    dataset: Annotated[str, typer.Option(help="Datasets instead of the suite's, with commas between.")] = "",
+    model: Annotated[str, typer.Option(help="Models instead of the suite's.")] = "",
+    solver: Annotated[str, typer.Option(help="Solvers instead: names, or generator+balancer.")] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="An option, key=value; may be repeated.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds instead of the suite's: 0,1,2.")] = "",
+    epochs: Annotated[float | None, typer.Option(help="Epochs of training for each job.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of training for each job.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Seconds of training for each job.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
+    retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is ended.")] = None,
+    keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep the trained networks.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Run what a suite still lacks, then print its leaderboard and write its tables."""
+    from mobench.plugins import registry
+    from mobench.runs import suite as suites
+
+    warn_of_broken(registry())
+    length = {"epochs": epochs, "steps": steps, "seconds": seconds}
+    chosen = suites.overridden(
+        suites.load(suite),
+        datasets=_names(dataset),
+        models=_names(model),
+        solvers=_names(solver),
+        settings=dict(_setting(text) for text in set_ or []),
+        seeds=[_whole(text) for text in _names(seeds)],
+        budget=length,
+    )
+    folder = out if out is not None else Path("results") / chosen.name
+    summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, quiet)
+    _tell(summary, folder)
+    if summary.failed or summary.diverged or any(_failed_before(folder, summary)):
+        raise typer.Exit(1)
+
+
+def _run(
+    suite: Suite,
+    folder: Path,
+    jobs: int,
+    device: str,
+    retry: bool,
+    timeout: float | None,
+    keep_weights: bool,
+    quiet: bool,
+) -> Summary:
+    from mobench.cli.progress import progress
+    from mobench.runs import runner
+    from mobench.runs import suite as suites
+    from mobench.runs.executor import LocalExecutor
+    from mobench.runs.store import Store
+
+    plan = suites.plan(suite)
+    for line in plan.declined:
+        print(f"declined: {line}", file=sys.stderr)
+    with progress(plan.jobs, quiet) as listen:
+        return runner.run(
+            plan,
+            Store(folder),
+            LocalExecutor(jobs, timeout),
+            device=check_device(device),
+            retry=retry,
+            keep_weights=keep_weights,
+            command=["mobench", *sys.argv[1:]],
+            listen=listen,
+        )
+
+
+def _tell(summary: Summary, folder: Path) -> None:
+    """The end of a run: the table, and where everything is."""
+    from mobench.cli.leaderboard import print_board, read_board
+    from mobench.reports.tables import export
+
+    board = read_board(folder)
+    print_board(board)
+    written = export(board, folder)
+    n_jobs = sum(map(len, (summary.completed, summary.present, summary.diverged, summary.failed)))
+    if len(summary.present) == n_jobs:
+        print(f"nothing to do: {n_jobs} of {n_jobs} jobs have a record")
+    else:
+        print(
+            f"{len(summary.completed)} jobs run, {len(summary.present)} were there, {len(summary.diverged)} diverged, "
+            f"{len(summary.failed)} failed, in {summary.seconds:.0f} s"
+        )
+    print(f"records: {folder / 'records'}; tables: {', '.join(str(path) for path in written)}")
+
+
+def _failed_before(folder: Path, summary: Summary) -> list[str]:
+    """Ids of jobs that were not run now and whose record has no result."""
+    from mobench.runs.store import Store
+
+    store = Store(folder)
+    records = [store.read(job) for job in summary.present]
+    return [record.id for record in records if record is not None and record.status != "completed"]
+
+
+def check_device(device: str) -> str:
+    """The device itself. Raises: OptionError where torch has no such device here."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"--device {device} cannot be used: {str(error).splitlines()[0]}; try cpu") from error
+    return device
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise OptionError(f"--seeds was given {text!r}: pass whole numbers of 0 or more with commas between, as 0,1,2")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """key=value; the value as JSON where it is that, else as the text it is."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise OptionError(f"--set was given {text!r}: pass key=value, for example --set lr=0.001")
+    try:
+        return key.strip(), json.loads(value)
+    except json.JSONDecodeError:
+        return key.strip(), value
