@@ -34,9 +34,9 @@ class Option:
 
 def describe(cls: type) -> list[Option]:
     """The options of a plugin class, in the order of its fields."""
+    hints = typing.get_type_hints(cls, include_extras=True)
     return [
-        Option(f.name, _type_name(f.type), f.default, f.metadata.get("help", ""))
-        for f in _option_fields(cls)
+        Option(f.name, _type_name(hints[f.name]), f.default, f.metadata.get("help", "")) for f in _option_fields(cls)
     ]
 
 
@@ -102,12 +102,28 @@ def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
 
 
 def _type_name(hint: Any) -> str:
+    """A type as people say it: "float > 0", "'adam' or 'sgd'", "several int > 0"."""
     if isinstance(hint, str):
         return hint
-    if typing.get_origin(hint) is typing.Annotated:
-        base, *limits = typing.get_args(hint)
-        return f"{_type_name(base)}, {', '.join(map(str, limits))}"
-    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return " and ".join([_type_name(arguments[0]), *filter(None, map(_limit, arguments[1:]))])
+    if origin is typing.Literal:
+        return " or ".join(map(repr, arguments))
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return f"list of ({_type_name(arguments[0])})"
+    if origin is tuple:
+        return f"{len(arguments)} of ({_type_name(arguments[0])})"
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+def _limit(limit: Any) -> str:
+    """A bound from annotated_types as a comparison."""
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "min_length": "length ≥", "max_length": "length ≤"}
+    bounds = ((sign, getattr(limit, name, None)) for name, sign in signs.items())
+    return " and ".join(
+        f"{sign} {bound}" for sign, bound in bounds if bound not in (None, 0) or (sign in (">", "≥") and bound == 0)
+    )
 
 
 def _plain(value: Any) -> Any:

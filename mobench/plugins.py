@@ -106,9 +106,7 @@ class Registry:
 
     plugins: list[Plugin] = field(default_factory=list)
     entries: dict[Kind, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
-    conflicts: dict[Kind, dict[str, list[Plugin]]] = field(
-        default_factory=lambda: {kind: {} for kind in KINDS}
-    )
+    conflicts: dict[Kind, dict[str, list[Plugin]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     data_files: list[DataFile] = field(default_factory=list)
 
     @classmethod

@@ -34,8 +34,8 @@ __all__ = [
     "Setting",
     "Solver",
     "Split",
-    "Weights",
     "WeightNetwork",
+    "Weights",
     "check_preferences",
     "seeded",
 ]

@@ -78,9 +78,7 @@ class WeightNetwork(ParetoNetwork):
         weights = {name: w[0] for name, w in self.weights(preference[None]).items()}
         return lambda inputs: self.problem.outputs(weights, inputs)
 
-    def gram(
-        self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]
-    ) -> Tensor:
+    def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters.
 
         weights:    what `weights(preferences)` returned, its graph still attached.

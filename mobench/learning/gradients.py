@@ -48,9 +48,7 @@ def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor
     """
     grams = []
     for row in losses:
-        gradients = [
-            torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in row
-        ]
+        gradients = [torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in row]
         products = [torch.stack(g).flatten(1) for g in zip(*gradients, strict=True)]
         grams.append(torch.stack([p @ p.T for p in products]).sum(0))
     return torch.stack(grams)

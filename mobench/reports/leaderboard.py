@@ -78,9 +78,7 @@ def _comparable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     return kept, left_out
 
 
-def _majority(
-    records: list[Record], value: Callable[[Record], str], what: str
-) -> tuple[list[Record], list[str]]:
+def _majority(records: list[Record], value: Callable[[Record], str], what: str) -> tuple[list[Record], list[str]]:
     """The records of the value that most have (of equal ones the last in order)."""
     counts: dict[str, int] = defaultdict(int)
     for record in records:
@@ -232,9 +230,7 @@ def _notes(records: Sequence[Record], labels: dict[str, str]) -> list[str]:
     for record in records:
         if record.status == "completed":
             by_digest[record.digest].add(labels[record.id])
-    notes += [
-        f"identical to the bit: {', '.join(sorted(names))}" for names in by_digest.values() if len(names) > 1
-    ]
+    notes += [f"identical to the bit: {', '.join(sorted(names))}" for names in by_digest.values() if len(names) > 1]
     counts = [sum(1 for r in records if labels[r.id] == name) for name in set(labels.values())]
     if counts and min(counts) < 2:
         notes.append("with a single seed there is no interval, and ranks are not separated")

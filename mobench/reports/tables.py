@@ -31,7 +31,9 @@ def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int =
 def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
     """The table as CSV, intervals in columns of their own, every digit unless `decimals` is given."""
     table = board.table[_choose(board, columns)] if columns else board.table
-    text: str = table.to_csv(index=False, lineterminator="\n", float_format=None if decimals is None else f"%.{decimals}f")
+    text: str = table.to_csv(
+        index=False, lineterminator="\n", float_format=None if decimals is None else f"%.{decimals}f"
+    )
     return text
 
 

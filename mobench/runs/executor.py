@@ -131,8 +131,8 @@ def available_cores() -> int:
 
 def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> dict[str, Any]:
     """Send the request and pass events on until the worker ends; its last event."""
-    assert process.stdin is not None  # noqa: S101 - both were asked for as pipes
-    assert process.stdout is not None  # noqa: S101
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         process.stdin.write(request.model_dump_json())
         process.stdin.close()

@@ -61,7 +61,7 @@ def load(name: str) -> Suite:
     if path.suffix == ".toml" or path.is_file():
         return _read(path, path.stem)
     spec = registry().get("suite", name).spec
-    assert isinstance(spec, SuiteFile)  # noqa: S101 - the registry admits nothing else
+    assert isinstance(spec, SuiteFile)
     return _read(spec.path, name)
 
 

@@ -58,9 +58,7 @@ class StackedNets(WeightNetwork):
         index = self._find(preferences)
         return {name: tensor[index] for name, tensor in zip(self._names, self.stacked, strict=True)}
 
-    def gram(
-        self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]
-    ) -> Tensor:
+    def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         return own_gram(cotangents)
 
     def _find(self, preferences: Tensor) -> Tensor:

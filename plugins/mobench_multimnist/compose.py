@@ -35,9 +35,7 @@ class Pairs:
     right: Bytes
 
 
-def compose(
-    left: Pictures, right: Pictures, n_pairs: int, placement: Placement, combine: Combine, seed: int
-) -> Pairs:
+def compose(left: Pictures, right: Pictures, n_pairs: int, placement: Placement, combine: Combine, seed: int) -> Pairs:
     """`n_pairs` pairs of different classes: one picture towards the top left, one towards the bottom right.
 
     jitter: the left box starts at a row and a column drawn from 0..3, the right one from 5..8.

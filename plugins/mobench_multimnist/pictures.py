@@ -75,7 +75,16 @@ def papers_pickle(path: Path, part: Part) -> Pairs:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
         images, labels = (np.asarray(a) for a in (content[0:2] if part == "train" else content[2:4]))
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError) as e:
+    except (
+        OSError,
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+    ) as e:
         raise DataError(f"{path.name} is not a pickle of four arrays ({' '.join(str(e).split())[:120]})") from e
     images = images.reshape(len(images), -1)
     if images.shape[1] != 36 * 36 or labels.shape != (len(images), 2):

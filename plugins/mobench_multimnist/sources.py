@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import socket
 import subprocess
 import tarfile
 import urllib.request
@@ -57,7 +56,7 @@ def _from_mirrors(mirrors: list[str], place: Path) -> None:
                 with urllib.request.urlopen(f"{mirror}{name}.gz", timeout=SECONDS) as answer:
                     (place / name).write_bytes(gzip.decompress(answer.read()))
             return
-        except (OSError, EOFError, socket.timeout) as error:
+        except (TimeoutError, OSError, EOFError) as error:
             problems.append(str(error))
     raise DataError(f"no mirror answered ({'; '.join(problems)})")
 
@@ -66,12 +65,14 @@ def _collect(folder: Path, place: Path) -> None:
     """Move the four files, wherever a package keeps them, packed or not, into `place`."""
     place.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
-        found = [p for p in (folder / "package").rglob("*") if p.is_file() and p.name.replace(".", "-") in _spellings(name)]
+        found = [
+            p for p in (folder / "package").rglob("*") if p.is_file() and p.name.replace(".", "-") in _spellings(name)
+        ]
         if not found:
             raise DataError(f"the package holds no {name}")
         with found[0].open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
-        with (gzip.open(found[0]) if packed else found[0].open("rb")) as source, (place / name).open("wb") as target:
+        with gzip.open(found[0]) if packed else found[0].open("rb") as source, (place / name).open("wb") as target:
             shutil.copyfileobj(source, target)
 
 

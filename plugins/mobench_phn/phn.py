@@ -53,9 +53,7 @@ class ParetoHypernetwork(WeightNetwork):
         check_preferences(preferences, self.problem.n_objectives)
         return self._split(self.heads(self.trunk(preferences)))
 
-    def gram(
-        self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]
-    ) -> Tensor:
+    def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Gram matrices in the hypernetwork's own parameters, without m × |φ| numbers.
 
         With h the trunk's output and g_i the gradient of loss i in the generated weights, the
