@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from mobench.errors import DataError, unknown_name
@@ -108,7 +108,7 @@ def _fetch(file: DataFile, tell: Tell) -> Path:
 
 def _sources(file: DataFile) -> Iterable[tuple[str, Callable[[Path], None]]]:
     for url in file.urls:
-        yield "its download address", lambda stage, url=url: _download(url, file, stage)
+        yield "its download address", partial(_download, url, file)
     for target in file.fetch:
         module, _, name = target.partition(":")
         yield name.replace("_", " "), getattr(importlib.import_module(module), name)

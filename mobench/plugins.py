@@ -203,8 +203,10 @@ def _call(manager: pluggy.PluginManager, hook: str) -> Iterable[Any]:
 
 
 def _check_spec(kind: Kind, spec: Any) -> None:
-    accepted: tuple[type, ...] = {"suite": (SuiteFile,), "solver": (Spec, Pair)}.get(kind, (Spec,))
-    if not isinstance(spec, accepted):
+    """Raise PluginError for what is no spec of this kind, or is of another interface version."""
+    by_kind: dict[Kind, tuple[type, ...]] = {"suite": (SuiteFile,), "solver": (Spec, Pair)}
+    accepted = by_kind.get(kind, (Spec,))
+    if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
         wanted = " or ".join(t.__name__ for t in accepted)
         raise PluginError(f"hook mobench_{kind}s returned {spec!r}: return a list of {wanted}")
     if spec.interface != INTERFACE_VERSION:

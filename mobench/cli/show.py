@@ -56,7 +56,7 @@ def _show_pair(known: Registry, pair: Pair) -> None:
     from mobench.learning.gradient_solver import GradientOptions
 
     print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
-    parts = {
+    parts: dict[str, type[Any]] = {
         "solver": GradientOptions,
         "generator": known.get("generator", pair.generator).load(),
         "balancer": known.get("balancer", pair.balancer).load(),

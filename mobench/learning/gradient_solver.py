@@ -63,7 +63,8 @@ class GradientSolver(Solver):
         rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
         if self.balancer.couples_preferences and self.options.n_preferences < 2 and not self.generator.finite:
             raise IncompatibleError(
-                "this balancer weighs preferences against each other, but solver.n_preferences is 1: set it to 2 or more"
+                "this balancer weighs preferences against each other, but solver.n_preferences is 1: "
+                "set it to 2 or more"
             )
         if not self.balancer.needs_preference and not self.generator.finite:
             raise IncompatibleError(

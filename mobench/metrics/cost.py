@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeat
     at = rays.to(problem.device, problem.dtype)
     with torch.no_grad():
         return statistics.median(
-            _timed(lambda k=k: pareto_set.serve(at[k % len(at)]), problem.device) for k in range(repeats)
+            _timed(partial(pareto_set.serve, at[k % len(at)]), problem.device) for k in range(repeats)
         )
 
 

@@ -38,7 +38,8 @@ def evaluate(
 ) -> FrontValues:
     """Losses and metrics of every ray [R, m], averaged over the samples in float64.
 
-    Memory is bounded by one batch of one ray; 250 LeNet images a batch were 1.6 times as fast as 1,000. Networks are in evaluation mode meanwhile.
+    Memory is bounded by one batch of one ray; 250 LeNet images a batch were 1.6 times as fast as
+    1,000. Networks are in evaluation mode meanwhile.
     progress: called with rays done and rays in all.
     """
     rows = []

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from mobench.errors import MobenchError
 from mobench.runs.job import Job, Strict
 from mobench.runs.store import Store
@@ -22,7 +24,7 @@ class Request(Strict):
     device: str = "cpu"
     threads: int = 1
     keep_weights: bool = False
-    command: list[str] = []
+    command: list[str] = Field(default_factory=list)
 
 
 def main() -> int:

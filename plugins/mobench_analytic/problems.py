@@ -163,5 +163,5 @@ class DTLZ2(Analytic):
         from pymoo.util.ref_dirs import get_reference_directions
 
         partitions = max(2, round(math.sqrt(2 * n_points)) - 2)
-        directions = torch.from_numpy(get_reference_directions("das-dennis", 3, n_partitions=partitions))
+        directions: Tensor = torch.from_numpy(get_reference_directions("das-dennis", 3, n_partitions=partitions))
         return directions / directions.norm(dim=1, keepdim=True)

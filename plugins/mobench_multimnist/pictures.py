@@ -95,23 +95,24 @@ def papers_pickle(path: Path, part: Part) -> Pairs:
     return Pairs(images.reshape(-1, 1, 36, 36), labels[:, 0], labels[:, 1])
 
 
+_ARRAY_NAMES = {
+    (module, name)
+    for module, names in {
+        "numpy": ("ndarray", "dtype"),
+        "numpy.core.multiarray": ("_reconstruct", "scalar"),
+        "numpy._core.multiarray": ("_reconstruct", "scalar"),
+        "numpy._core.numeric": ("_frombuffer",),
+        "numpy.core.numeric": ("_frombuffer",),
+        "_codecs": ("encode",),
+    }.items()
+    for name in names
+}
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Builds numpy arrays and refuses every other name."""
 
-    _ALLOWED = {
-        (module, name)
-        for module, names in {
-            "numpy": ("ndarray", "dtype"),
-            "numpy.core.multiarray": ("_reconstruct", "scalar"),
-            "numpy._core.multiarray": ("_reconstruct", "scalar"),
-            "numpy._core.numeric": ("_frombuffer",),
-            "numpy.core.numeric": ("_frombuffer",),
-            "_codecs": ("encode",),
-        }.items()
-        for name in names
-    }
-
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ALLOWED:
+        if (module, name) not in _ARRAY_NAMES:
             raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which is no array")
         return super().find_class(module, name)

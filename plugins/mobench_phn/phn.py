@@ -72,12 +72,12 @@ class ParetoHypernetwork(WeightNetwork):
         rows = torch.autograd.grad(
             features, list(self.trunk.parameters()), cotangents, is_grads_batched=True, retain_graph=True
         )
-        jacobian = torch.cat([row.flatten(1) for row in rows], dim=1)
+        jacobian: Tensor = torch.cat([row.flatten(1) for row in rows], dim=1)
         return jacobian @ jacobian.T
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
         """[K, n] cut into named tensors [K, *shape]; views, not copies."""
-        pieces = flat.split(self._sizes, dim=1)
+        pieces = torch.split(flat, self._sizes, dim=1)
         return {
             name: piece.reshape(len(flat), *shape)
             for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)
