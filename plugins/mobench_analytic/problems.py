@@ -164,4 +164,5 @@ class DTLZ2(Analytic):
 
         partitions = max(2, round(math.sqrt(2 * n_points)) - 2)
         directions: Tensor = torch.from_numpy(get_reference_directions("das-dennis", 3, n_partitions=partitions))
-        return directions / directions.norm(dim=1, keepdim=True)
+        front: Tensor = directions / directions.norm(dim=1, keepdim=True)
+        return front

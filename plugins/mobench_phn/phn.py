@@ -63,7 +63,7 @@ class ParetoHypernetwork(WeightNetwork):
         flat = torch.cat([cotangents[name].flatten(2) for name in self._shapes], dim=2)
         features = self.trunk(preferences)
         h = features.detach()
-        heads = (flat @ flat.transpose(1, 2)) * (h.square().sum(1) + 1)[:, None, None]
+        heads: Tensor = (flat @ flat.transpose(1, 2)) * (h.square().sum(1) + 1)[:, None, None]
         at_features = flat @ self.heads.weight.detach()
         trunk = [self._trunk_gram(features[k], at_features[k]) for k in range(len(features))]
         return heads + torch.stack(trunk)

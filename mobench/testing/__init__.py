@@ -1,0 +1,1 @@
+"""What plugin authors test with: input families, and the conformance suite that every plugin passes."""

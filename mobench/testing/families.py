@@ -1,0 +1,74 @@
+"""Named families of gradients and losses, the degenerate ones among them, for tests of balancers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import seeded
+
+
+def gradient_families(n_objectives: int, n_cases: int = 20, seed: int = 0, n_weights: int = 12) -> dict[str, Tensor]:
+    """Family name -> gradients [n_cases, m, n_weights] in float64, one row per objective.
+
+    random, conflicting (pairwise inner products mostly negative), zero (one gradient vanishes),
+    all_zero, parallel, opposite, equal, one_huge (1e6 times the others), rank_one, tiny and large
+    (all scaled by 1e-8 and 1e8), few_weights (fewer weights than objectives, where m > 2).
+    """
+    draw = seeded(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+    def base() -> Tensor:
+        return normal(n_cases, n_objectives, n_weights)
+
+    rank = torch.arange(n_objectives, dtype=torch.float64)[:, None]
+    one = normal(n_cases, 1, n_weights)
+    first = torch.zeros(n_objectives, 1, dtype=torch.float64)
+    first[0] = 1.0
+    random = base()
+    return {
+        "random": random,
+        "conflicting": base() - 1.1 * base().mean(1, keepdim=True) - 1.5 * one * (-1.0) ** rank,
+        "zero": base() * (1 - first),
+        "all_zero": torch.zeros_like(random),
+        "parallel": one * (1 + rank),
+        "opposite": one * (-1.0) ** rank,
+        "equal": one.expand(-1, n_objectives, -1).clone(),
+        "one_huge": base() * (1 + (1e6 - 1) * first),
+        "rank_one": one * normal(n_cases, n_objectives, 1),
+        "tiny": base() * 1e-8,
+        "large": base() * 1e8,
+        "few_weights": normal(n_cases, n_objectives, max(1, min(n_weights, n_objectives - 1))),
+    }
+
+
+def grams(gradients: Tensor) -> Tensor:
+    """Gram matrices [K, m, m] of gradients [K, m, n]."""
+    return gradients @ gradients.transpose(-1, -2)
+
+
+def preferences(n_objectives: int, n_cases: int = 20, seed: int = 0) -> Tensor:
+    """Preferences [n_cases, m] in float64, uniform on the simplex, no entry below 0.01."""
+    draw = -torch.rand(n_cases, n_objectives, generator=seeded(seed), dtype=torch.float64).clamp_min(1e-12).log()
+    r = draw / draw.sum(1, keepdim=True)
+    return 0.01 + (1 - 0.01 * n_objectives) * r
+
+
+def loss_families(n_objectives: int, n_cases: int = 20, seed: int = 0) -> dict[str, Tensor]:
+    """Family name -> losses [n_cases, m] in float64: random, equal, one_huge, one_tiny."""
+    draw = seeded(seed)
+
+    def uniform() -> Tensor:
+        return 0.05 + torch.rand(n_cases, n_objectives, generator=draw, dtype=torch.float64)
+
+    huge, tiny, level = uniform(), uniform(), uniform()
+    huge[:, 0] *= 1e4
+    tiny[:, 0] *= 1e-6
+    return {
+        "random": uniform(),
+        "equal": level[:, :1].expand(-1, n_objectives).clone(),
+        "one_huge": huge,
+        "one_tiny": tiny,
+    }
