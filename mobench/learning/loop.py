@@ -52,7 +52,7 @@ class Look:
 
 @dataclass
 class Training:
-    """How a training run went."""
+    """How a training run went. `recent_losses` are a running mean over about twenty steps."""
 
     status: Literal["completed", "diverged"] = "completed"
     message: str = ""
@@ -61,6 +61,7 @@ class Training:
     seconds: float = 0.0
     gradient_evaluations: int = 0
     resumed: int = 0
+    recent_losses: list[float] = field(default_factory=list)
     trace: list[Look] = field(default_factory=list)
 
 
@@ -127,40 +128,62 @@ def train(
     run = Training()
     if checkpoint is not None and checkpoint.exists():
         run = _resume(checkpoint, solver)
-    state = _Progress(on_progress, progress_seconds, total, limit)
-    look_every = max(1, total // TRACE_POINTS) if total else None
-    look_at = run.steps + (look_every or 1)
-    if look_every:
-        look_at = (run.steps // look_every + 1) * look_every
-    next_look_seconds = run.seconds + (limit.seconds or 0) / TRACE_POINTS
+    progress = _Progress(on_progress, progress_seconds, total, limit)
+    looks = _Looks(run, total, limit)
     last_save = time.monotonic()
-    recent: Tensor | None = None
     problem.train(True)
     while not _finished(run, total, limit):
-        began = time.perf_counter()
         try:
-            losses = solver.step(problem.prepare(batches.at(run.steps)))
-            _check_finite(losses)
+            losses = _timed_step(solver, problem, batches, run)
         except NonFiniteError as error:
             run.status, run.message = "diverged", f"step {run.steps}: {error}"
             break
-        run.seconds += time.perf_counter() - began
-        run.steps += 1
-        run.epochs = run.steps / batches.per_epoch
-        run.gradient_evaluations += losses.numel()
-        mean = losses.mean(0)
-        recent = mean if recent is None else recent.lerp(mean, 0.05)
+        _count(run, losses, batches.per_epoch)
         at_end = _finished(run, total, limit)
-        due = run.steps >= look_at if look_every else run.seconds >= next_look_seconds
-        if due or at_end:
-            look_at += look_every or 0
-            next_look_seconds += (limit.seconds or 0) / TRACE_POINTS
-            run.trace.append(_look(run, recent, solver, problem, validation, rays))
-        state.tell(run, recent, force=at_end)
+        if looks.due(run) or at_end:
+            run.trace.append(_look(run, solver, problem, validation, rays))
+        progress.tell(run, force=at_end)
         if checkpoint is not None and time.monotonic() - last_save > checkpoint_seconds and not at_end:
             _save(checkpoint, solver, run)
             last_save = time.monotonic()
     return run
+
+
+def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
+    """One step's losses; its time is what counts as training."""
+    began = time.perf_counter()
+    losses = solver.step(problem.prepare(batches.at(run.steps)))
+    _check_finite(losses)
+    run.seconds += time.perf_counter() - began
+    return losses
+
+
+def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
+    run.steps += 1
+    run.epochs = run.steps / steps_per_epoch
+    run.gradient_evaluations += losses.numel()
+    means = losses.double().mean(0).tolist()
+    former = run.recent_losses or means
+    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(former, means, strict=True)]
+
+
+class _Looks:
+    """Says when validation is to be looked at: TRACE_POINTS times, evenly spaced over the budget."""
+
+    def __init__(self, run: Training, total: int | None, limit: Limit) -> None:
+        self._by_steps = total is not None
+        self._every = max(1, total // TRACE_POINTS) if total else (limit.seconds or 0) / TRACE_POINTS
+        # after a resumption the next look is the one that the uninterrupted run would have had
+        self._next = (math.floor(self._spent(run) / self._every) + 1) * self._every
+
+    def due(self, run: Training) -> bool:
+        if self._spent(run) < self._next:
+            return False
+        self._next += self._every
+        return True
+
+    def _spent(self, run: Training) -> float:
+        return run.steps if self._by_steps else run.seconds
 
 
 class _Progress:
@@ -172,7 +195,7 @@ class _Progress:
         self._tell, self._every, self._total, self._limit = tell, every, total, limit
         self._last = -math.inf
 
-    def tell(self, run: Training, losses: Tensor, force: bool = False) -> None:
+    def tell(self, run: Training, force: bool = False) -> None:
         if self._tell is None:
             return
         now = time.monotonic()
@@ -188,7 +211,7 @@ class _Progress:
                 "fraction": min(1.0, done),
                 "epoch": run.epochs,
                 "seconds": run.seconds,
-                "losses": losses.tolist(),
+                "losses": run.recent_losses,
                 "hypervolume": run.trace[-1].hypervolume if run.trace else None,
             }
         )
@@ -203,9 +226,7 @@ def _check_finite(losses: Tensor) -> None:
         raise NonFiniteError(f"the losses are {losses.tolist()}")
 
 
-def _look(
-    run: Training, recent: Tensor, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor
-) -> Look:
+def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:
     """Judge the Pareto set as it is now; random states are left as they were."""
     value = None
     if validation is not None:
@@ -215,7 +236,7 @@ def _look(
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
-    return Look(run.steps, run.epochs, run.seconds, run.gradient_evaluations, recent.tolist(), value)
+    return Look(run.steps, run.epochs, run.seconds, run.gradient_evaluations, list(run.recent_losses), value)
 
 
 def _seed_everything(seed: int) -> None:

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mobench.metrics.controllability import controllability
+
+RAYS = np.array([[0.9, 0.1], [0.6, 0.4], [0.4, 0.6], [0.1, 0.9]])
+
+
+def test_a_set_that_obeys_has_one() -> None:
+    assert controllability(1 - RAYS, RAYS) == pytest.approx([1.0, 1.0])
+
+
+def test_a_set_that_does_the_reverse_has_minus_one() -> None:
+    assert controllability(RAYS, RAYS) == pytest.approx([-1.0, -1.0])
+
+
+def test_ranks_by_hand() -> None:
+    # ranks of −loss along the rays of falling r: 4 3 1 2 -> Spearman 1 − 6·(1² + 1²)/(4·15) = 0.8
+    losses = np.array([[0.1, 1.0], [0.2, 1.0], [0.4, 1.0], [0.3, 1.0]])
+    first, second = controllability(losses, RAYS)
+    assert first == pytest.approx(0.8)
+    assert second is None, "a constant loss has no order"
+
+
+def test_one_ray_has_no_order() -> None:
+    assert controllability([[0.1, 0.2]], [[0.5, 0.5]]) == [None, None]

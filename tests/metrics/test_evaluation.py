@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mobench.errors import PreferenceError
+from mobench.interfaces import ParetoNetwork, Problem, Samples
+from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.metrics import cost
+from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
+from mobench_analytic.point import Point
+from mobench_analytic.problems import VLMOP2
+from mobench_linear.stack import Stack
+from mobench_multimnist.dataset import MultiMnist
+from mobench_networks.lenet import LeNet
+from mobench_phn.phn import PHN
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[Problem, ParetoNetwork, Samples]:
+    torch.manual_seed(0)
+    problem = Problem(MultiMnist(source="embedded", pairs=50, test_pairs=37), LeNet())
+    return problem, PHN().build(problem, finite_rays(2)), problem.dataset.load("test")
+
+
+def test_batches_of_any_size_give_the_mean_over_all_samples(images: tuple[Problem, ParetoNetwork, Samples]) -> None:
+    problem, network, samples = images
+    rays = dense_rays(2, 3)
+    whole = evaluate(network, problem, samples, rays, batch_size=1000)
+    parts = evaluate(network, problem, samples, rays, batch_size=8)
+    np.testing.assert_allclose(parts.losses, whole.losses, rtol=1e-5)
+    assert parts.metrics["left/accuracy"] == pytest.approx(whole.metrics["left/accuracy"])
+
+    with torch.no_grad():
+        batch = problem.prepare(samples)
+        outputs = network(batch.inputs, rays)
+        losses = problem.losses(outputs, batch).numpy()
+    np.testing.assert_allclose(whole.losses, losses, rtol=1e-5)
+    hits = (outputs[1]["right"].argmax(1) == batch.targets["right"]).double().mean()
+    assert whole.metrics["right/accuracy"][1] == pytest.approx(float(hits))
+
+
+def test_evaluation_leaves_modes_and_gradients_alone(images: tuple[Problem, ParetoNetwork, Samples]) -> None:
+    problem, network, samples = images
+    network.train()
+    problem.train(True)
+    evaluate(network, problem, samples, finite_rays(2))
+    assert network.training
+    assert problem.target.training
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_points_on_the_pareto_set_have_the_indicators_of_the_known_front() -> None:
+    problem = Problem(VLMOP2(), Point(), dtype=torch.float64)
+    rays = finite_rays(2).double()
+    network = Stack().build(problem, rays)
+    # x = t / √n on the segment between the two centres, t from −0.9 to 0.9
+    t = torch.linspace(0.9, -0.9, 5, dtype=torch.float64)
+    with torch.no_grad():
+        next(network.parameters()).copy_((t / math.sqrt(20))[:, None].expand(-1, 20))
+    front = evaluate(network, problem, problem.dataset.load("test"), rays)
+    np.testing.assert_allclose(front.losses[:, 0], 1 - np.exp(-((t.numpy() - 1) ** 2)))
+    known = problem.dataset.known_front(2001)
+    assert known is not None
+    values = indicators_of(front, problem.protocol, known.numpy())
+    assert values["gd"] == pytest.approx(0, abs=1e-3)
+    assert values["n_non_dominated"] == 5
+    assert values["controllability"] == pytest.approx(1)
+    assert values["epsilon"] is not None
+    assert values["epsilon"] > 0
+
+
+def test_at_rays_picks_rows_and_refuses_what_was_not_evaluated() -> None:
+    rays = dense_rays(2, 25).double().numpy()
+    front = FrontValues(rays, 1 - rays, {"a": list(range(25))})
+    few = at_rays(front, finite_rays(2))
+    assert few.metrics["a"] == [0, 6, 12, 18, 24]
+    np.testing.assert_allclose(few.losses, 1 - few.preferences)
+    with pytest.raises(PreferenceError, match="evaluate it there"):
+        at_rays(front, torch.tensor([[0.123, 0.877]]))
+
+
+def test_undefined_indicators_are_none() -> None:
+    one = FrontValues(np.array([[0.5, 0.5]]), np.array([[-1.0, 0.5]]), {})
+    values = indicators_of(one, VLMOP2().protocol, None)
+    assert values["spacing"] is None
+    assert values["controllability"] is None
+    assert values["non_uniformity"] is None
+    assert "igd" not in values
+
+
+def test_costs_are_positive_and_switching_is_what_is_timed(images: tuple[Problem, ParetoNetwork, Samples]) -> None:
+    problem, network, samples = images
+
+    class Counting:
+        rays = None
+        n_stored_parameters = 0
+        served = 0
+
+        def serve(self, preference: Tensor) -> object:
+            self.served += 1
+            return network.serve(preference)
+
+    counting = Counting()
+    assert cost.switch_seconds(counting, finite_rays(2), problem, repeats=4) > 0  # type: ignore[arg-type]
+    assert counting.served == 4
+    assert cost.inference_seconds_per_sample(counting, finite_rays(2), problem, samples) > 0  # type: ignore[arg-type]
+    assert counting.served == 5
+    assert cost.peak_bytes(torch.device("cpu")) > 10_000_000

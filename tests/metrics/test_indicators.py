@@ -1,0 +1,206 @@
+"""Indicators against closed forms, hand-computed fronts, moocore and inclusion–exclusion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import combinations
+
+import moocore
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from mobench.errors import NonFiniteError, ShapeError
+from mobench.metrics import indicators as ind
+
+Array = NDArray[np.float64]
+
+
+def fronts(m: int, largest: int = 6) -> st.SearchStrategy[Array]:
+    """Up to `largest` points on a coarse grid in [−2, 2]^m, so that ties and duplicates are common."""
+    steps = st.integers(-4, 4).map(lambda v: v / 2)
+    return st.integers(1, largest).flatmap(lambda n: arrays(np.float64, (n, m), elements=steps))
+
+
+def by_inclusion_exclusion(points: Array, reference: Array) -> float:
+    """|∪ boxes| = Σ (−1)^{s+1} |∩ of s boxes|; a box reaches from a point to the reference."""
+    inside = points[(points < reference).all(axis=1)]
+    total = 0.0
+    for size in range(1, len(inside) + 1):
+        for chosen in combinations(inside, size):
+            total += (-1) ** (size + 1) * float(np.prod(reference - np.max(chosen, axis=0)))
+    return total
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_hypervolume_of_unit_vectors(m: int) -> None:
+    """The m unit vectors with reference 10: each leaves out the box where only it is not dominated."""
+    reference = np.full(m, 10.0)
+    rest = np.random.default_rng(m).uniform(1, 10, (20, m))
+    assert ind.hypervolume(np.vstack([np.eye(m), rest]), reference) == pytest.approx(10**m - 1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 40])
+def test_hypervolume_of_a_staircase(n: int) -> None:
+    """(i, n − i), i = 0..n, reference (n + 1, n + 1): (n+1)² less the steps 1 + 2 + … + n."""
+    points = [(i, n - i) for i in range(n + 1)]
+    assert ind.hypervolume(points, (n + 1, n + 1)) == pytest.approx((n + 1) ** 2 - n * (n + 1) / 2)
+
+
+def test_hypervolume_by_hand() -> None:
+    assert ind.hypervolume([(1, 3), (2, 2), (3, 1)], (4, 4)) == pytest.approx(6)
+    assert ind.hypervolume([(-1, -1)], (2, 2)) == pytest.approx(9)
+    assert ind.hypervolume([(0.5,), (0.25,)], (1,)) == pytest.approx(0.75)
+    assert ind.hypervolume([(0, 0, 0), (1, 1, -1)], (2, 2, 2)) == pytest.approx(9)
+
+
+@pytest.mark.parametrize("points", [[], [(2, 0)], [(0, 2.0)], [(5, 5)]])
+def test_what_is_not_below_the_reference_adds_nothing(points: list[tuple[float, ...]]) -> None:
+    assert ind.hypervolume(points, (2, 2)) == 0
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_hypervolume_equals_inclusion_exclusion(m: int, data: st.DataObject) -> None:
+    """Negatives, duplicates, dominated points and points beyond the reference among them."""
+    points = data.draw(fronts(m))
+    reference = np.ones(m)
+    assert ind.hypervolume(points, reference) == pytest.approx(by_inclusion_exclusion(points, reference), abs=1e-9)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_hypervolume_agrees_with_moocore(m: int) -> None:
+    points = np.random.default_rng(0).normal(size=(200, m))
+    assert ind.hypervolume(points, np.full(m, 1.5)) == pytest.approx(moocore.hypervolume(points, ref=np.full(m, 1.5)))
+
+
+@given(points=fronts(3), extra=arrays(np.float64, 3, elements=st.integers(-4, 4).map(lambda v: v / 2)))
+@settings(max_examples=100, deadline=None)
+def test_only_a_new_non_dominated_point_inside_raises_hypervolume(points: Array, extra: Array) -> None:
+    reference = np.ones(3)
+    before, after = (ind.hypervolume(p, reference) for p in (points, np.vstack([points, extra])))
+    useful = (extra < reference).all() and not (points <= extra).all(axis=1).any()
+    if useful:
+        assert after > before
+    else:
+        assert after == pytest.approx(before)
+
+
+@given(points=fronts(3), order=st.permutations(range(3)))
+@settings(max_examples=50, deadline=None)
+def test_the_order_of_objectives_does_not_matter(points: Array, order: list[int]) -> None:
+    reference = np.array([1.0, 1.5, 2.0])
+    assert ind.hypervolume(points[:, order], reference[order]) == pytest.approx(ind.hypervolume(points, reference))
+    assert ind.n_non_dominated(points[:, order]) == ind.n_non_dominated(points)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_non_dominated_by_definition_and_by_moocore(m: int, data: st.DataObject) -> None:
+    points = data.draw(fronts(m, 10))
+    mask = ind.non_dominated(points)
+    for i, p in enumerate(points):
+        dominated = any((q <= p).all() and (q < p).any() for q in points)
+        earlier_twin = any((points[j] == p).all() for j in range(i))
+        assert mask[i] == (not dominated and not earlier_twin)
+    np.testing.assert_array_equal(mask, moocore.is_nondominated(points))
+
+
+FRONT = np.array([[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]])
+
+
+def test_distances_by_hand() -> None:
+    points = [[1.0, 2.0], [3.0, 0.0]]
+    # from each point to the front: (1,2) → 1, (3,0) → 1
+    assert ind.gd(points, FRONT) == pytest.approx(1)
+    # from the front: (0,2) → 1, (1,1) → 1, (2,0) → 1
+    assert ind.igd(points, FRONT) == pytest.approx(1)
+    assert ind.igd_plus(points, FRONT) == pytest.approx((1 + 1 + 1) / 3)
+    assert ind.gd_plus(points, FRONT) == pytest.approx(1)
+    assert ind.additive_epsilon(points, FRONT) == pytest.approx(1)
+
+
+def test_a_point_better_than_the_reference_costs_nothing_under_the_plus_variants() -> None:
+    better = [[-1.0, 1.0], [0.5, 0.5], [1.0, -1.0]]
+    assert ind.igd_plus(better, FRONT) == 0
+    assert ind.gd_plus(better, FRONT) == 0
+    assert ind.igd(better, FRONT) > 0
+    # (½,½) serves (1,1) with ½ to spare, the other two serve their neighbours with 1
+    assert ind.additive_epsilon(better, FRONT) == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (ind.igd, lambda a, z: moocore.igd(a, ref=z)),
+        (ind.igd_plus, lambda a, z: moocore.igd_plus(a, ref=z)),
+        (ind.additive_epsilon, lambda a, z: moocore.epsilon_additive(a, ref=z)),
+    ],
+)
+def test_distances_agree_with_moocore(
+    m: int, ours: Callable[[Array, Array], float], theirs: Callable[[Array, Array], float]
+) -> None:
+    draw = np.random.default_rng(m)
+    for _ in range(20):
+        a, z = draw.normal(size=(9, m)), draw.normal(size=(13, m)) - 0.5
+        assert ours(a, z) == pytest.approx(theirs(a, z))
+
+
+@pytest.mark.parametrize("indicator", [ind.igd, ind.gd, ind.igd_plus, ind.gd_plus, ind.additive_epsilon])
+def test_a_front_is_at_no_distance_from_itself(indicator: Callable[[Array, Array], float]) -> None:
+    assert indicator(FRONT, FRONT) == 0
+
+
+def test_spacing_by_hand() -> None:
+    assert ind.spacing(FRONT) == 0
+    # nearest neighbours in L1: 2, 2, 4 -> mean 8/3, sample deviation √(4/3)
+    assert ind.spacing([[0, 4], [1, 3], [3, 1]]) == pytest.approx(math.sqrt(4 / 3))
+    assert ind.spacing([[0, 0], [1, 1]]) is None
+
+
+def test_r2_by_hand() -> None:
+    # weights (1, 0): min of first losses 0; (0, 1): 0; (½, ½): ½ at (1, 1)
+    assert ind.r2(FRONT, [[1, 0], [0, 1], [0.5, 0.5]], (0, 0)) == pytest.approx(0.5 / 3)
+
+
+def test_non_uniformity_by_hand() -> None:
+    exact, off, at_zero = ind.non_uniformity([[1, 3], [3, 1], [0, 1]], [[0.75, 0.25], [0.75, 0.25], [0.5, 0.5]])
+    assert exact == pytest.approx(0)
+    assert off == pytest.approx(0.9 * math.log(1.8) + 0.1 * math.log(0.2))
+    assert at_zero == pytest.approx(math.log(2))
+    assert np.isnan(ind.non_uniformity([[-1.0, 2.0]], [[0.5, 0.5]])).all()
+
+
+@given(
+    losses=arrays(np.float64, (5, 3), elements=st.floats(0.01, 100)),
+    scale=st.floats(1e-6, 1e6),
+)
+@settings(max_examples=50, deadline=None)
+def test_non_uniformity_is_scale_free_and_bounded(losses: Array, scale: float) -> None:
+    r = np.full((5, 3), 1 / 3)
+    found = ind.non_uniformity(losses, r)
+    np.testing.assert_allclose(ind.non_uniformity(scale * losses, r), found, atol=1e-9)
+    assert (found >= -1e-12).all()
+    assert (found <= math.log(3) + 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ind.hypervolume([(1, 2)], (1, 2, 3)), ShapeError, "has 3 values, the front has 2 objectives"),
+        (lambda: ind.hypervolume([1, 2], (1, 2)), ShapeError, "one row per point"),
+        (lambda: ind.hypervolume([(1, math.nan)], (2, 2)), NonFiniteError, "point 0"),
+        (lambda: ind.igd([(1, 2)], [(1, 2, 3)]), ShapeError, "2 objectives, the reference has 3"),
+        (lambda: ind.igd([], [(1, 2)]), ShapeError, "0 points against 1"),
+    ],
+)
+def test_bad_input_is_named(call: Callable[[], float], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
