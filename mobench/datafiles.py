@@ -84,26 +84,35 @@ def _fetch(file: DataFile, tell: Tell) -> Path:
     reasons = [f"not in {' or '.join(_shown(f) for f in folders())}"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as stage:
-            for label, source in _sources(file):
-                tell(f"{file.path}: trying {label}")
-                try:
-                    source(Path(stage))
-                    arrived = Path(stage) / file.path
-                    if not arrived.is_file():
-                        raise DataError("it did not give this file")
-                    verify(file, arrived)
-                except Exception as error:
-                    reasons.append(f"{label}: {_one_line(error)}")
+        for label, source in _sources(file):
+            tell(f"{file.path}: trying {label}")
+            # a stage of its own for each: what a failed source leaves must not meet the next one's
+            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as stage:
+                reason = _attempt(source, file, Path(stage))
+                if reason:
+                    reasons.append(f"{label}: {reason}")
                     continue
                 _keep_all(Path(stage), folder)
-                tell(f"{file.path}: {(folder / file.path).stat().st_size} bytes, checksum right")
-                return folder / file.path
+            tell(f"{file.path}: {(folder / file.path).stat().st_size} bytes, checksum right")
+            return folder / file.path
     except OSError as error:
         reasons.append(f"the cache folder cannot be written: {error.strerror or error}")
     raise DataError(
         f"data file {file.path} could not be had ({'; '.join(reasons)}): set {VARIABLE} to a folder that holds it"
     )
+
+
+def _attempt(source: Callable[[Path], None], file: DataFile, stage: Path) -> str:
+    """Why a source did not give the file; '' when it did."""
+    try:
+        source(stage)
+        arrived = stage / file.path
+        if not arrived.is_file():
+            return "it did not give this file"
+        verify(file, arrived)
+    except Exception as error:
+        return _one_line(error)
+    return ""
 
 
 def _sources(file: DataFile) -> Iterable[tuple[str, Callable[[Path], None]]]:

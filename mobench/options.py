@@ -107,7 +107,8 @@ def _type_name(hint: Any) -> str:
         return hint
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        return " and ".join([_type_name(arguments[0]), *filter(None, map(_limit, arguments[1:]))])
+        limits = " and ".join(filter(None, map(_limit, arguments[1:])))
+        return f"{_type_name(arguments[0])} {limits}".rstrip()
     if origin is typing.Literal:
         return " or ".join(map(repr, arguments))
     if origin is tuple and arguments[-1] is Ellipsis:

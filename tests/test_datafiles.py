@@ -1,0 +1,169 @@
+"""Data files: looked for, fetched from one source after the other, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench import datafiles
+from mobench.errors import DataError, UnknownNameError
+from mobench.hookspecs import DataFile
+
+CONTENT = b"some numbers"
+SHA = hashlib.sha256(CONTENT).hexdigest()
+CALLS: list[str] = []
+
+
+def gives(folder: Path) -> None:
+    CALLS.append("gives")
+    (folder / "set").mkdir()
+    (folder / "set" / "a.bin").write_bytes(CONTENT)
+
+
+def gives_something_else(folder: Path) -> None:
+    CALLS.append("gives something else")
+    (folder / "set").mkdir(exist_ok=True)
+    (folder / "set" / "a.bin").write_bytes(b"<html>not found</html>")
+
+
+def gives_nothing(folder: Path) -> None:
+    CALLS.append("gives nothing")
+
+
+def fails(folder: Path) -> None:
+    CALLS.append("fails")
+    raise ConnectionError("no route\nto host")
+
+
+@pytest.fixture(autouse=True)
+def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    CALLS.clear()
+    monkeypatch.delenv("MOBENCH_DATA", raising=False)
+    monkeypatch.setattr(datafiles, "cache_folder", lambda: tmp_path / "cache")
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def registered(*sources: Any, urls: tuple[str, ...] = ()) -> DataFile:
+        names = tuple(f"{__name__}:{source.__name__}" for source in sources)
+        file = DataFile("set", "set/a.bin", SHA, urls=urls, fetch=names)
+        monkeypatch.setattr(datafiles, "collections", lambda: {"set": [file]})
+        monkeypatch.setitem(__import__("sys").modules, __name__, __import__("types").SimpleNamespace(**globals()))
+        return file
+
+    return registered
+
+
+def place(folder: Path, content: bytes = CONTENT) -> Path:
+    path = folder / "set" / "a.bin"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_the_users_folder_comes_before_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: Any
+) -> None:
+    register(fails)
+    place(tmp_path / "cache")
+    mine = place(tmp_path / "mine")
+    monkeypatch.setenv("MOBENCH_DATA", str(tmp_path / "mine"))
+    assert datafiles.require("set") == {"set/a.bin": mine}
+    assert CALLS == []
+
+
+def test_sources_are_tried_in_order_until_one_gives_the_right_file(tmp_path: Path, register: Any) -> None:
+    register(fails, gives_nothing, gives_something_else, gives)
+    said: list[str] = []
+    found = datafiles.require("set", said.append)
+    assert CALLS == ["fails", "gives nothing", "gives something else", "gives"]
+    assert found["set/a.bin"].read_bytes() == CONTENT
+    assert found["set/a.bin"].is_relative_to(tmp_path / "cache")
+    assert said[-1] == f"set/a.bin: {len(CONTENT)} bytes, checksum right"
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == ["set"], "nothing is left of the attempts"
+
+
+def test_when_no_source_helps_each_says_why(register: Any) -> None:
+    register(fails, gives_something_else)
+    with pytest.raises(DataError) as caught:
+        datafiles.require("set")
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in ("not in the cache", "fails: no route to host", "SHA-256", "set MOBENCH_DATA"):
+        assert part in message
+
+
+def test_a_file_that_is_not_the_right_one_is_never_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: Any
+) -> None:
+    register(gives)
+    wrong = place(tmp_path / "mine", b"something else")
+    monkeypatch.setenv("MOBENCH_DATA", str(tmp_path / "mine"))
+    with pytest.raises(DataError, match=r"set/a.bin is not the one it should be.*mobench data fetch set"):
+        datafiles.require("set")
+    assert wrong.read_bytes() == b"something else", "a user's file is the user's"
+
+
+def test_a_file_that_changes_is_checked_again(tmp_path: Path, register: Any) -> None:
+    file = register(gives)
+    path = place(tmp_path / "cache")
+    datafiles.verify(file, path)
+    path.write_bytes(b"changed meanwhile")
+    with pytest.raises(DataError):
+        datafiles.verify(file, path)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(CONTENT)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *args: Any) -> None:
+            """Nothing on the test's output."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_addresses_come_before_functions(server: str, register: Any) -> None:
+    register(gives, urls=(f"{server}/missing.bin", f"{server}/a.bin"))
+    assert datafiles.require("set")["set/a.bin"].read_bytes() == CONTENT
+    assert CALLS == []
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, register: Any) -> None:
+    register(gives)
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="cache folder cannot be written"):
+        datafiles.require("set")
+
+
+def test_an_unknown_collection_is_named(register: Any) -> None:
+    register(gives)
+    with pytest.raises(UnknownNameError, match="did you mean 'set'"):
+        datafiles.collection("sett")
+
+
+def test_every_registered_file_has_a_checksum_and_a_source() -> None:
+    for files in datafiles.collections().values():
+        for file in files:
+            assert len(file.sha256) == 64
+            assert file.urls or file.fetch
+            assert ".." not in file.path
+            assert not file.path.startswith("/")

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Gt, Interval, Len
+
+from mobench import options
+from mobench.errors import OptionError
+from mobench.options import option
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example."""
+
+    rate: Annotated[float, Gt(0)] = option(0.5, "step size")
+    kind: Literal["a", "b"] = option("a", "which")
+    widths: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((3, 4), "of layers")
+    flag: bool = option(False, "on or off")
+
+    def __post_init__(self) -> None:
+        if self.kind == "b" and self.flag:
+            raise ValueError("kind b takes no flag")
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assert options.build(Example, {}) == Example()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"rate": "1e-3"}, Example(rate=1e-3)),
+        ({"rate": 2}, Example(rate=2.0)),
+        ({"widths": [5]}, Example(widths=(5,))),
+        ({"flag": "true"}, Example(flag=True)),
+    ],
+)
+def test_values_come_as_json_or_as_text(given: dict[str, Any], expected: Example) -> None:
+    assert options.build(Example, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rat": 1}, r"no option 'rat'; did you mean 'rate'\?"),
+        ({"zzz": 1}, "no option 'zzz'; accepted: rate, kind, widths, flag"),
+        ({"rate": "fast"}, r"option 'rate' was given 'fast': .*accepted: float > 0"),
+        ({"rate": 0}, "greater than 0"),
+        ({"rate": float("nan")}, "finite"),
+        ({"kind": "c"}, "'a' or 'b'"),
+        ({"widths": [0]}, "greater than 0"),
+        ({"widths": []}, "at least 1"),
+        ({"kind": "b", "flag": True}, "Example: kind b takes no flag"),
+    ],
+)
+def test_bad_options_are_told_in_one_line(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message) as caught:
+        options.build(Example, given)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_and_build_are_inverse() -> None:
+    made = Example(rate=0.1, widths=(7, 8, 9))
+    assert options.build(Example, options.values(made)) == made
+    assert options.values(made)["widths"] == [7, 8, 9]
+
+
+def test_described_with_type_default_and_help() -> None:
+    by_name = {o.name: o for o in options.describe(Example)}
+    assert list(by_name) == ["rate", "kind", "widths", "flag"]
+    assert (by_name["rate"].type, by_name["rate"].default, by_name["rate"].help) == ("float > 0", 0.5, "step size")
+    assert by_name["kind"].type == "'a' or 'b'"
+
+
+def test_limits_are_readable() -> None:
+    @dataclass(frozen=True)
+    class Share:
+        share: Annotated[float, Interval(ge=0, lt=1)] = option(0.0, "")
+
+    assert options.describe(Share)[0].type == "float ≥ 0 and < 1"
+
+
+def test_what_is_no_dataclass_is_refused() -> None:
+    class Plain:
+        pass
+
+    with pytest.raises(OptionError, match="@dataclass"):
+        options.build(Plain, {})

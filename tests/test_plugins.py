@@ -1,0 +1,193 @@
+"""The registry, with plugins that are whole and plugins that are broken in every way."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mobench.errors import PluginError, UnknownNameError
+from mobench.hookspecs import INTERFACE_VERSION, Hooks
+from mobench.plugins import KINDS, Pair, Plugin, Registry, Spec, SuiteFile, hookimpl, registry
+
+
+def module(**hooks: Callable[..., Any]) -> ModuleType:
+    made = ModuleType("guest")
+    for name, function in hooks.items():
+        setattr(made, name, hookimpl(function))
+    return made
+
+
+def added(registry: Registry, name: str, guest: ModuleType) -> Plugin:
+    plugin = Plugin(name, f"{name}-dist", "1.0")
+    registry.add(plugin, guest)
+    return plugin
+
+
+def balancer(name: str = "mine", **more: Any) -> Callable[[], list[Spec]]:
+    return lambda: [Spec(name, "fractions:Fraction", **more)]
+
+
+def test_what_a_plugin_offers_is_found_and_loaded_on_demand() -> None:
+    from fractions import Fraction
+
+    known = Registry()
+    plugin = added(known, "guest", module(mobench_balancers=balancer()))
+    assert plugin.state == "ok"
+    assert known.names("balancer") == ["mine"]
+    entry = known.get("balancer", "mine")
+    assert entry.load() is Fraction
+    assert entry.version == "guest-dist 1.0"
+
+
+def test_a_method_may_have_a_version_of_its_own() -> None:
+    known = Registry()
+    added(known, "guest", module(mobench_balancers=balancer(version="7")))
+    assert known.get("balancer", "mine").version == "7"
+
+
+def raises() -> list[Spec]:
+    raise RuntimeError("no luck")
+
+
+def exits() -> list[Spec]:
+    sys.exit("gone")
+
+
+BROKEN = {
+    "misspelt hook": (module(mobench_balancer=balancer()), "unknown hook 'mobench_balancer'"),
+    "wrong argument": (module(mobench_balancers=lambda nonsense: []), "nonsense"),
+    "raising hook": (module(mobench_balancers=raises), "RuntimeError: no luck"),
+    "exiting hook": (module(mobench_balancers=exits), "SystemExit: gone"),
+    "rubbish": (module(mobench_balancers=lambda: ["stack"]), "return a list of Spec"),
+    "no list": (module(mobench_balancers=lambda: 3), "TypeError"),
+    "a pair as balancer": (module(mobench_balancers=lambda: [Pair("a", "b", "c")]), "return a list of Spec"),
+    "a solver as suite": (module(mobench_suites=lambda: [Spec("a", "b:c")]), "return a list of SuiteFile"),
+    "another interface": (
+        module(mobench_balancers=balancer(interface=INTERFACE_VERSION + 1)),
+        f"interface version {INTERFACE_VERSION + 1}, this is version {INTERFACE_VERSION}",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_plugin_is_named_with_its_reason_and_harms_no_other(how: str) -> None:
+    guest, reason = BROKEN[how]
+    known = Registry()
+    broken = added(known, "broken", guest)
+    whole = added(known, "whole", module(mobench_balancers=balancer()))
+    assert (broken.state, whole.state) == ("broken", "ok")
+    assert reason in broken.error
+    assert list(known.broken()) == [broken]
+    assert known.names("balancer") == ["mine"]
+
+
+def test_two_plugins_with_one_name_are_both_refused_and_both_named() -> None:
+    known = Registry()
+    for name in ("one", "two", "three"):
+        added(known, name, module(mobench_balancers=balancer()))
+    assert known.names("balancer") == []
+    with pytest.raises(PluginError, match=r"one-dist 1.0.*two-dist 1.0.*three-dist 1.0.*MOBENCH_BLOCK"):
+        known.get("balancer", "mine")
+
+
+def test_an_unknown_name_mentions_broken_plugins_where_it_may_have_been() -> None:
+    known = Registry()
+    added(known, "broken", BROKEN["raising hook"][0])
+    added(known, "whole", module(mobench_balancers=balancer()))
+    with pytest.raises(UnknownNameError, match="did you mean 'mine'") as caught:
+        known.get("balancer", "mime")
+    assert caught.value.__notes__ == ["plugin broken-dist 1.0 (plugin 'broken') is broken: RuntimeError: no luck"]
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("no_such_module:A", "ModuleNotFoundError"),
+        ("fractions:Nothing", "AttributeError"),
+        ("math:pi", "is not a class"),
+    ],
+)
+def test_a_class_that_cannot_be_loaded_is_told_with_its_plugin(target: str, reason: str) -> None:
+    known = Registry()
+    added(known, "guest", module(mobench_models=lambda: [Spec("m", target)]))
+    with pytest.raises(PluginError, match=f"guest|{target}") as caught:
+        known.get("model", "m").load()
+    assert reason in str(caught.value)
+
+
+def test_a_pair_names_no_class() -> None:
+    known = Registry()
+    added(known, "guest", module(mobench_solvers=lambda: [Pair("p", "g", "b")]))
+    with pytest.raises(PluginError, match="no class of its own"):
+        known.get("solver", "p").load()
+
+
+@pytest.fixture
+def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[dict[str, str]], None]:
+    """Makes modules importable and gives `metadata.entry_points` one entry point for each."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(sources: dict[str, str]) -> None:
+        for name, source in sources.items():
+            (tmp_path / f"{name}.py").write_text(source)
+        found = [importlib.metadata.EntryPoint(name, name, "mobench") for name in sources]
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+
+    return install
+
+
+GOOD = """
+from mobench import Spec, hookimpl
+@hookimpl
+def mobench_models():
+    return [Spec("a-model", "somewhere:A")]
+"""
+
+
+def test_discovery_survives_import_errors_and_exits(points: Callable[[dict[str, str]], None]) -> None:
+    points({"guest_bad": "1/0", "guest_exit": "import sys; sys.exit(4)", "guest_good": GOOD})
+    known = Registry.discover()
+    assert {p.name: p.state for p in known.plugins} == {
+        "guest_bad": "broken",
+        "guest_exit": "broken",
+        "guest_good": "ok",
+    }
+    bad = next(known.broken())
+    assert bad.error == "ZeroDivisionError: division by zero"
+    assert "guest_bad.py" in bad.details
+    assert known.names("model") == ["a-model"]
+
+
+def test_a_plugin_can_be_blocked(points: Callable[[dict[str, str]], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    points({"guest_good2": GOOD, "guest_bad2": "1/0"})
+    monkeypatch.setenv("MOBENCH_BLOCK", "guest_bad2,other")
+    known = Registry.discover()
+    assert {p.name: p.state for p in known.plugins} == {"guest_bad2": "blocked", "guest_good2": "ok"}
+    assert not list(known.broken())
+
+
+def test_built_in_plugins_come_through_the_same_entry_points() -> None:
+    known = registry()
+    assert [p.error for p in known.broken()] == []
+    named = {point.name for point in importlib.metadata.entry_points(group="mobench")}
+    assert {p.name for p in known.plugins} == named
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_built_in_name_says_what_it_is(kind: Any) -> None:
+    for entry in registry().entries[kind].values():
+        assert entry.spec.summary
+        if isinstance(entry.spec, SuiteFile):
+            assert entry.spec.path.is_file()
+
+
+def test_there_is_a_hook_for_every_kind_and_each_says_what_it_is_for() -> None:
+    hooks = {name: hook for name, hook in vars(Hooks).items() if name.startswith("mobench_")}
+    assert set(hooks) == {*(f"mobench_{kind}s" for kind in KINDS), "mobench_data_files"}
+    assert all(hook.__doc__ for hook in hooks.values())
