@@ -77,7 +77,7 @@ def papers_pickle(path: Path, part: Part) -> Pairs:
         images, labels = (np.asarray(a) for a in (content[0:2] if part == "train" else content[2:4]))
     except Exception as error:  # a damaged pickle raises nearly anything
         raise DataError(f"{path.name} is not a pickle of four arrays ({' '.join(str(error).split())[:120]})") from error
-    if images.ndim < 2 or images[0].size != 36 * 36 or labels.shape != (len(images), 2):
+    if images.ndim < 2 or np.prod(images.shape[1:]) != 36 * 36 or labels.shape != (len(images), 2):
         raise DataError(f"{path.name} has images {images.shape} and labels {labels.shape}: 36×36 and two are expected")
     if images.dtype != np.uint8:  # some copies hold floats in [0, 1]
         images = np.round(images * (255 if images.max(initial=0) <= 1 else 1)).astype(np.uint8)
