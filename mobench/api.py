@@ -18,6 +18,7 @@ def run(
     solver: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (),
+    rays: Sequence[Sequence[float]] = (),
     epochs: float | None = None,
     steps: int | None = None,
     jobs: int = 1,
@@ -27,6 +28,7 @@ def run(
     """Run what a suite still lacks, write its tables, and return its leaderboard.
 
     suite: a registered name or a TOML file. Everything else replaces what the suite says.
+    rays: preferences [R][m] to train finite sets on and to judge everybody at.
     out: folder of the records; by default results/<suite>.
 
     Raises: MobenchError for names, options, files that are wrong. A job that fails raises nothing:
@@ -46,6 +48,7 @@ def run(
         solvers=_listed(solver),
         settings=settings,
         seeds=seeds,
+        rays=rays,
         budget={"epochs": epochs, "steps": steps},
     )
     store = Store(Path(out) if out is not None else Path("results") / chosen.name)

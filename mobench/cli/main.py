@@ -28,7 +28,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 
-USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+USAGE, INTERNAL = 2, 70
 
 
 def _version(wanted: bool) -> None:
@@ -53,8 +53,6 @@ def main() -> None:
     """Run the command line; an error is one line and an exit code that is not 0."""
     try:
         app()
-    except KeyboardInterrupt:
-        _fail("interrupted; every record that was written is whole, and running again goes on from here", INTERRUPTED)
     except MobenchError as error:
         _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]), USAGE, error)
     except Exception as error:

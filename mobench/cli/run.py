@@ -24,6 +24,7 @@ def run(
     solver: Annotated[str, typer.Option(help="Solvers instead: names, or generator+balancer.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="An option, key=value; may be repeated.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds instead of the suite's: 0,1,2.")] = "",
+    rays: Annotated[str, typer.Option(help="Preferences instead of the suite's: '[[0.4,0.6],[0.6,0.4]]'.")] = "",
     epochs: Annotated[float | None, typer.Option(help="Epochs of training for each job.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of training for each job.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Seconds of training for each job.")] = None,
@@ -49,9 +50,17 @@ def run(
         settings=dict(_setting(text) for text in set_ or []),
         seeds=[_whole(text) for text in _names(seeds)],
         budget=length,
+        rays=_rays(rays),
     )
     folder = out if out is not None else Path("results") / chosen.name
-    summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, quiet)
+    try:
+        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, quiet)
+    except KeyboardInterrupt:
+        print(
+            "error: interrupted; every record that was written is whole, and running again goes on from here",
+            file=sys.stderr,
+        )
+        raise typer.Exit(130) from None
     _tell(summary, folder)
     if summary.failed or summary.diverged or any(_failed_before(folder, summary)):
         raise typer.Exit(1)
@@ -136,6 +145,16 @@ def _whole(text: str) -> int:
     if not text.isdecimal():
         raise OptionError(f"--seeds was given {text!r}: pass whole numbers of 0 or more with commas between, as 0,1,2")
     return int(text)
+
+
+def _rays(text: str) -> list[list[float]]:
+    """Preferences from JSON."""
+    if not text:
+        return []
+    try:
+        return [[float(value) for value in ray] for ray in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise OptionError(f"--rays was given {text!r}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ class _Run:
         torch.manual_seed(seeds.initialisation)
         problem = Problem(self.dataset, make_model(job.model), self.device)
         solver = make_solver(job.solver)
-        rays = finite_rays(problem.n_objectives, job.n_finite)
+        rays = job_rays(job, problem.n_objectives).finite
         training = train(
             solver,
             problem,
@@ -129,7 +129,8 @@ class _Run:
     ) -> dict[str, Any]:
         """Every number of the record, from the trained set alone."""
         began = time.perf_counter()
-        rays = dense_rays(problem.n_objectives, self.job.n_rays) if pareto_set.rays is None else pareto_set.rays.cpu()
+        rays = job_rays(self.job, problem.n_objectives).dense if pareto_set.rays is None else pareto_set.rays.cpu()
+        every = rays if pareto_set.rays is not None else _union(rays, finite)
         # the training split is read on as many samples as validation has: its front shows the
         # fit, at a cost that does not outgrow the judging itself
         splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
@@ -138,9 +139,10 @@ class _Run:
         fronts: dict[str, FrontValues] = {}
         for done, (split, samples) in enumerate(splits.items()):
             self.tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
-            fronts[split] = evaluate(pareto_set, problem, samples, rays)
-        indicators = {s: indicators_of(f, self.dataset.protocol, front_of_truth) for s, f in fronts.items()}
+            fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
         few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
+        fronts["test"] = at_rays(fronts["test"], rays)
+        indicators = {s: indicators_of(f, self.dataset.protocol, front_of_truth) for s, f in fronts.items()}
         indicators[f"test@{len(few.losses)}"] = indicators_of(few, self.dataset.protocol, front_of_truth)
         return {
             "fronts": {s: _front(f, len(splits[s])) for s, f in fronts.items()},  # type: ignore[index]
@@ -171,6 +173,28 @@ class _Run:
             inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
             resumed=training.resumed,
         )
+
+
+@dataclass(frozen=True)
+class Rays:
+    """The preferences [R, m] of a job: `dense` judge a continuous set, `finite` are what a finite one trains."""
+
+    dense: Tensor
+    finite: Tensor
+
+
+def job_rays(job: Job, n_objectives: int) -> Rays:
+    """A job's own rays, or those that its numbers of rays mean."""
+    if job.rays is not None:
+        own = torch.tensor(job.rays)
+        return Rays(own, own)
+    return Rays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))
+
+
+def _union(rays: Tensor, others: Tensor) -> Tensor:
+    """`rays`, and after them those of `others` that are not among them."""
+    distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
+    return torch.cat([rays, others[distances > 1e-6]])
 
 
 def _front(front: FrontValues, n_samples: int) -> Front:

@@ -71,6 +71,7 @@ class Job(Strict):
 
     n_rays:   preferences that a continuous Pareto set is judged on.
     n_finite: preferences that a finite one trains, and everybody is judged on at equal K.
+    rays:     preferences instead of both, for everybody.
     protocol: the version that the dataset stated when the job was made.
     """
 
@@ -81,13 +82,16 @@ class Job(Strict):
     seeds: SeedSet = SeedSet()
     n_rays: Annotated[int, Field(ge=2)] = 25
     n_finite: Annotated[int, Field(ge=2)] = 5
+    rays: list[list[float]] | None = None
     protocol: str
     interface: int = INTERFACE_VERSION
 
     @cached_property
     def id(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the job as canonical JSON."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # what is None is left out, so that a setting added later leaves the ids of earlier jobs alone
+        content = self.model_dump(mode="json", exclude_none=True)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from mobench import options
-from mobench.errors import IncompatibleError, OptionError, nearest
+from mobench.errors import IncompatibleError, OptionError, PreferenceError, nearest
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.preferences import check_on_simplex
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, registry
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
 
@@ -39,9 +42,10 @@ def resolve(
     solver: str,
     settings: Mapping[str, Any],
     budget: Budget,
-    seeds: SeedSet,
+    seeds: SeedSet | None = None,
     n_rays: int = 25,
     n_finite: int = 5,
+    rays: Sequence[Sequence[float]] | None = None,
 ) -> Job:
     """The job that these names and settings mean, every option spelled out.
 
@@ -50,7 +54,10 @@ def resolve(
         several have, or to be exact, put the part in front: "dataset.", "model.", "solver.",
         "generator.", "balancer.".
 
-    Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense.
+    rays:     preferences [R][m] instead of those that n_rays and n_finite mean.
+
+    Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
+        PreferenceError for rays that are not on the simplex of the dataset's objectives.
     """
     known = registry()
     pieces = {
@@ -68,11 +75,23 @@ def resolve(
             **parts["solver"].model_dump(), generator=parts.get("generator"), balancer=parts.get("balancer")
         ),
         budget=budget,
-        seeds=seeds,
+        seeds=seeds or SeedSet(),
         n_rays=n_rays,
         n_finite=n_finite,
+        rays=_checked_rays(rays, len(made.objectives)),
         protocol=made.protocol.version,
     )
+
+
+def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> list[list[float]] | None:
+    if rays is None:
+        return None
+    if {len(ray) for ray in rays} != {n_objectives}:
+        raise PreferenceError(
+            f"rays {[list(ray) for ray in rays]} do not have one value for each of {n_objectives} objectives"
+        )
+    check_on_simplex(torch.tensor(rays, dtype=torch.float64))
+    return [list(ray) for ray in rays]
 
 
 def make_dataset(part: Part) -> Dataset:

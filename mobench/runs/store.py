@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class Store:
         """Raise StoreError now rather than after the first hour of training."""
         with _writing(self.folder):
             self.records_folder.mkdir(parents=True, exist_ok=True)
-            probe = self.records_folder / f".probe-{os.getpid()}.tmp"
+            probe = self.records_folder / f".probe-{_unique()}.tmp"
             try:
                 write_whole(probe, b"x" * 4096)
             finally:
@@ -126,7 +127,7 @@ class Store:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that its name only ever stands for all of `data`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_unique()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -141,6 +142,11 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _unique() -> str:
+    """Part of a name that no other process or thread uses."""
+    return f"{os.getpid()}-{threading.get_ident():x}"
 
 
 @contextmanager

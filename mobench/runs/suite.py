@@ -31,13 +31,19 @@ class Entry(Strict):
 
 
 class Suite(Strict):
-    """What belongs to one comparison. `solvers` holds options of single solvers, by their name."""
+    """What belongs to one comparison.
+
+    n_rays, n_finite: preferences that continuous sets are judged on, and that finite sets train.
+    rays:    preferences [R][m] of one's own instead of both.
+    solvers: options of single solvers, by their name.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
     summary: str = ""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [0])
     n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
     n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
+    rays: Annotated[list[list[float]], Field(min_length=2, max_length=10_000)] | None = None
     budget: Budget
     entries: Annotated[list[Entry], Field(min_length=1)]
     solvers: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -74,6 +80,7 @@ def overridden(
     settings: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (),
     budget: Mapping[str, Any] | None = None,
+    rays: Sequence[Sequence[float]] = (),
 ) -> Suite:
     """The suite with parts of it replaced; what is empty stays.
 
@@ -91,7 +98,10 @@ def overridden(
         for entry in suite.entries
     ]
     unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
-    update = {"entries": unique, "seeds": list(seeds) or suite.seeds, "budget": _budget(suite.budget, length)}
+    update: dict[str, Any] = {"entries": unique, "seeds": list(seeds) or suite.seeds, }
+    update["budget"] = _budget(suite.budget, length)
+    if rays:
+        update["rays"] = [list(ray) for ray in rays]
     return suite.model_copy(update=update)
 
 
@@ -99,7 +109,7 @@ def plan(suite: Suite) -> Plan:
     """All jobs of a suite, each once.
 
     Raises: UnknownNameError, OptionError, PluginError for a name or an option that does not exist;
-        SuiteError where there are too many jobs, or where every combination was declined.
+        PreferenceError for rays that are not on the simplex of a dataset; SuiteError where there are too many jobs, or where every combination was declined.
     """
     from mobench.runs.resolve import resolve
 
@@ -113,7 +123,14 @@ def plan(suite: Suite) -> Plan:
         settings = {**entry.set, **{_own(key): v for key, v in suite.solvers.get(solver, {}).items()}}
         try:
             first = resolve(
-                dataset, model, solver, settings, entry.budget or suite.budget, SeedSet(), suite.n_rays, suite.n_finite
+                dataset,
+                model,
+                solver,
+                settings,
+                entry.budget or suite.budget,
+                n_rays=suite.n_rays,
+                n_finite=suite.n_finite,
+                rays=suite.rays,
             )
         except IncompatibleError as reason:
             made.declined.append(f"{dataset} × {model} × {solver}: {reason}")

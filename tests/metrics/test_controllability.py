@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import spearmanr
 
 from mobench.metrics.controllability import controllability
 
@@ -26,3 +32,14 @@ def test_ranks_by_hand() -> None:
 
 def test_one_ray_has_no_order() -> None:
     assert controllability([[0.1, 0.2]], [[0.5, 0.5]]) == [None, None]
+
+
+@given(
+    losses=arrays(np.float64, (9, 2), elements=st.integers(0, 5).map(float)),
+    preferences=arrays(np.float64, (9, 2), elements=st.integers(0, 5).map(float)),
+)
+@settings(deadline=None, max_examples=60)
+def test_ties_share_their_ranks_as_in_scipy(losses: Any, preferences: Any) -> None:
+    for i, found in enumerate(controllability(losses, preferences)):
+        if found is not None:
+            assert found == pytest.approx(spearmanr(preferences[:, i], -losses[:, i]).statistic, abs=1e-12)

@@ -1,0 +1,78 @@
+"""What tests of runs and of the command line share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+TINY = """
+seeds = [0]
+[budget]
+steps = 20
+[[entries]]
+datasets = ["vlmop2"]
+models = ["point"]
+solvers = ["ls", "phn-ls"]
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A suite of two jobs that take a fraction of a second each."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of a process that sees no data of this machine's user."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
+    return {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+@pytest.fixture
+def command() -> list[str]:
+    """The installed command, as a process's first words."""
+    return [str(Path(sys.executable).parent / "mobench")]
+
+
+@pytest.fixture
+def cli(command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
+    """Runs the installed command in an empty folder; more environment by `env`."""
+
+    def run(*words: Any, env: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *map(str, words)],
+            cwd=tmp_path,
+            env={**environment, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+            **more,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of the tiny suite, for tests that need records to be there: copy it."""
+    from mobench.runs import runner
+    from mobench.runs import suite as suites
+    from mobench.runs.executor import LocalExecutor
+    from mobench.runs.store import Store
+
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(TINY)
+    runner.run(suites.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
+    return folder / "out"

@@ -1,0 +1,135 @@
+"""Suites: TOML to jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.errors import MobenchError, OptionError, SuiteError, UnknownNameError
+from mobench.plugins import registry
+from mobench.runs import suite as suites
+
+HEAD = "seeds = [0, 1]\n[budget]\nsteps = 5\n"
+
+
+def write(folder: Path, text: str, head: str = HEAD) -> str:
+    path = folder / "mine.toml"
+    path.write_text(head + text)
+    return str(path)
+
+
+def entry(datasets: list[str], solvers: list[str], more: str = "") -> str:
+    return f"[[entries]]\ndatasets = {datasets}\nmodels = ['point']\nsolvers = {solvers}\n{more}\n"
+
+
+def test_jobs_are_the_cross_product_each_once(tmp_path: Path) -> None:
+    text = entry(["vlmop2", "zdt1"], ["ls", "phn-ls"]) + entry(["vlmop2"], ["ls"])
+    plan = suites.plan(suites.load(write(tmp_path, text)))
+    assert plan.suite == "mine"
+    found = [(j.dataset.name, j.solver.name, j.seeds.solver) for j in plan.jobs]
+    assert sorted(found) == sorted((d, s, k) for d in ("vlmop2", "zdt1") for s in ("ls", "phn-ls") for k in (0, 1))
+    assert all(j.seeds.data == j.seeds.solver for j in plan.jobs)
+
+
+def test_every_option_is_spelled_out_in_a_job(tmp_path: Path) -> None:
+    plan = suites.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["phn-ls"]))))
+    job = plan.jobs[0]
+    assert job.dataset.options == {"n_variables": 20}
+    assert job.solver.generator is not None
+    assert job.solver.generator.options == {"hidden": [100, 100], "features": 100}
+    assert job.solver.options["alpha"] == 0.2
+
+
+def test_options_of_an_entry_and_of_single_solvers(tmp_path: Path) -> None:
+    more = "[entries.set]\nlr = 0.5\nn_variables = 7\n[solvers.ls]\nlr = 0.25\n"
+    plan = suites.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"], more))))
+    rates = {j.solver.name: j.solver.options["lr"] for j in plan.jobs}
+    assert rates == {"ls": 0.25, "phn-ls": 0.5}
+    assert {j.dataset.options["n_variables"] for j in plan.jobs} == {7}
+
+
+def test_an_entry_may_have_a_budget_of_its_own(tmp_path: Path) -> None:
+    text = entry(["vlmop2"], ["ls"], "budget = {seconds = 2}") + entry(["zdt1"], ["ls"])
+    plan = suites.plan(suites.load(write(tmp_path, text)))
+    assert {(j.dataset.name, j.budget.steps, j.budget.seconds) for j in plan.jobs} == {
+        ("vlmop2", None, 2.0),
+        ("zdt1", 5, None),
+    }
+
+
+def test_what_is_overridden_replaces_what_the_suite_says(tmp_path: Path) -> None:
+    text = entry(["vlmop2"], ["ls"]) + entry(["zdt1"], ["ls"])
+    suite = suites.overridden(
+        suites.load(write(tmp_path, text)),
+        datasets=["dtlz2"],
+        solvers=["stack+linear"],
+        settings={"lr": 0.1},
+        seeds=[4],
+        budget={"epochs": 3.0, "steps": None, "seconds": None},
+    )
+    (job,) = suites.plan(suite).jobs
+    assert (job.dataset.name, job.solver.name, job.seeds.solver, job.budget.epochs, job.budget.steps) == (
+        "dtlz2", "stack+linear", 4, 3.0, None,
+    )  # fmt: skip
+    assert job.solver.options["lr"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("entries = 3", SuiteError, "entries"),
+        ("[[entries]]\ndatasets = []\nmodels=['point']\nsolvers=['ls']", SuiteError, "entries.0.datasets"),
+        (entry(["vlmop2"], ["ls"], "solver = 'ls'"), SuiteError, "no key 'entries.0.solver'; did you mean 'solvers'"),
+        ("[[entries", SuiteError, "is not TOML"),
+        ("a = " + "[" * 5000, SuiteError, "is not TOML"),
+        (entry(["vlmop"], ["ls"]), UnknownNameError, "no dataset is called 'vlmop'; did you mean 'vlmop2'"),
+        (entry(["vlmop2"], ["lss"]), UnknownNameError, "no solver is called 'lss'"),
+        (entry(["vlmop2"], ["stack+none"]), UnknownNameError, "no balancer is called 'none'"),
+        (entry(["vlmop2"], ["none+linear"]), UnknownNameError, "no generator is called 'none'"),
+        (entry(["vlmop2"], ["ls"], "[entries.set]\nrate = 1"), OptionError, "no part of .* has an option 'rate'"),
+        (entry(["vlmop2"], ["ls"], "[entries.set]\nlr = 'x'"), OptionError, "solver 'ls': option 'lr' was given 'x'"),
+        (entry(["vlmop2"], ["ls"], "[entries.set]\n'optimizer.lr' = 1"), OptionError, "no part is called 'optimizer'"),
+        (entry(["vlmop2"], ["ls"], "[entries.set]\n'model.lr' = 1"), OptionError, "model 'point' has no option 'lr'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, error: type[MobenchError], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        suites.plan(suites.load(write(tmp_path, text)))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_suites(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="cannot be read"):
+        suites.load(str(tmp_path / "missing.toml"))
+    big = tmp_path / "big.toml"
+    big.write_bytes(b"#" * (suites.MAX_BYTES + 1))
+    with pytest.raises(SuiteError, match="at most"):
+        suites.load(str(big))
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SuiteError, match="is not TOML"):
+        suites.load(str(tmp_path / "binary.toml"))
+    with pytest.raises(UnknownNameError, match="did you mean 'quick'"):
+        suites.load("quik")
+
+
+def test_too_many_jobs_are_refused_before_any_is_made(tmp_path: Path) -> None:
+    seeds = "seeds = [" + ",".join(map(str, range(60_000))) + "]\n[budget]\nsteps = 1\n"
+    with pytest.raises(SuiteError, match="split it"):
+        suites.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"]), head=seeds)))
+
+
+@pytest.mark.parametrize("budget", [{"epochs": 1.0, "steps": 3}, {"epochs": -1.0}])
+def test_an_impossible_budget_is_refused(tmp_path: Path, budget: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="budget"):
+        suites.overridden(suites.load(write(tmp_path, entry(["vlmop2"], ["ls"]))), budget=budget)
+
+
+@pytest.mark.parametrize("name", registry().names("suite"))
+def test_every_registered_suite_is_whole(name: str) -> None:
+    suite = suites.load(name)
+    plan = suites.plan(suite)
+    assert plan.jobs
+    assert plan.declined == []
+    assert suite.summary
