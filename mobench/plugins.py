@@ -57,7 +57,7 @@ class Plugin:
         """Note that it is broken, and keep the traceback for who asks for it."""
         self.state = "broken"
         if isinstance(error, BaseException):
-            self.error = f"{type(error).__name__}: {error}"
+            self.error = " ".join(f"{type(error).__name__}: {error}".split())
             self.details = "".join(traceback.format_exception(error))
         else:
             self.error = error

@@ -76,3 +76,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.toml").write_text(TINY)
     runner.run(suites.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
     return folder / "out"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Several processes test at once, and sums in a fixed order are the same on every machine with as many threads."""
+    import torch
+
+    torch.set_num_threads(1)

@@ -98,7 +98,10 @@ def overridden(
         for entry in suite.entries
     ]
     unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
-    update: dict[str, Any] = {"entries": unique, "seeds": list(seeds) or suite.seeds, }
+    update: dict[str, Any] = {
+        "entries": unique,
+        "seeds": list(seeds) or suite.seeds,
+    }
     update["budget"] = _budget(suite.budget, length)
     if rays:
         update["rays"] = [list(ray) for ray in rays]

@@ -122,9 +122,7 @@ def test_bad_input_is_one_clear_line_and_touches_no_record(
     assert records(tmp_path / "out") == before
 
 
-def test_an_unreadable_record_is_named_and_left_alone(
-    cli: Cli, tiny: Path, finished: Path, tmp_path: Path
-) -> None:
+def test_an_unreadable_record_is_named_and_left_alone(cli: Cli, tiny: Path, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path / "out")
     path = next((tmp_path / "out" / "records").glob("*-ls-*.json"))
     path.write_bytes(path.read_bytes()[:100])
@@ -155,9 +153,7 @@ def test_no_space_for_records_is_one_line_and_earlier_records_stay(
     assert records(tmp_path / "out") == before
 
 
-def test_a_corrupt_data_file_fails_the_job_with_its_name(
-    cli: Cli, tiny: Path, finished: Path, tmp_path: Path
-) -> None:
+def test_a_corrupt_data_file_fails_the_job_with_its_name(cli: Cli, tiny: Path, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path / "out")
     before = records(tmp_path / "out")
     place = tmp_path / "data" / "MNIST" / "raw"
@@ -223,7 +219,11 @@ def test_rays_of_ones_own(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     assert cli("run", tiny, "--rays", "[[0.8,0.2],[0.5,0.5],[0.25,0.75]]").returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
         found = parse(data, name)
-        assert [[round(v, 6) for v in r] for r in found.fronts["test"].preferences] == [[0.8, 0.2], [0.5, 0.5], [0.25, 0.75]]
+        assert [[round(v, 6) for v in r] for r in found.fronts["test"].preferences] == [
+            [0.8, 0.2],
+            [0.5, 0.5],
+            [0.25, 0.75],
+        ]
         assert found.indicators["test@3"] == found.indicators["test"]
 
 

@@ -1,0 +1,26 @@
+"""A plugin as anybody would write it: a dataset, a balancer, a pair and a whole solver."""
+
+from mobench import Pair, Spec, hookimpl
+
+
+@hookimpl
+def mobench_datasets():
+    return [Spec("circles", "guest_whole.parts:Circles", summary="distance to two points of the plane")]
+
+
+@hookimpl
+def mobench_models():
+    return [Spec("place", "guest_whole.parts:Place", summary="a point of the plane")]
+
+
+@hookimpl
+def mobench_balancers():
+    return [Spec("worst", "guest_whole.parts:Worst", summary="all weight on the worst objective")]
+
+
+@hookimpl
+def mobench_solvers():
+    return [
+        Pair("guest-worst", generator="phn", balancer="worst", summary="a pair"),
+        Spec("walk", "guest_whole.parts:Walk", summary="a random walk for each ray"),
+    ]

@@ -1,0 +1,197 @@
+"""Plugins from other distributions, installed by pip: one that is whole, and one for each way of being broken."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Any
+GUESTS = Path(__file__).parent / "guests"
+HEADER = "from mobench import Pair, Spec, hookimpl\n"
+
+BROKEN = {
+    "raises": ("raise RuntimeError('no such GPU')", "RuntimeError: no such GPU"),
+    "exits": ("import sys; sys.exit('licence expired')", "SystemExit: licence expired"),
+    "imports": ("import a_package_that_nobody_has", "ModuleNotFoundError"),
+    "syntax": ("def x(:", "SyntaxError"),
+    "misspelt": ("@hookimpl\ndef mobench_solver():\n    return []", "unknown hook 'mobench_solver'"),
+    "argument": ("@hookimpl\ndef mobench_solvers(surprise):\n    return []", "surprise"),
+    "rubbish": ("@hookimpl\ndef mobench_solvers():\n    return ['ls']", "return a list of Spec"),
+    "version": (
+        "@hookimpl\ndef mobench_models():\n    return [Spec('m', 'a:B', interface=99)]",
+        "interface version 99",
+    ),
+}
+
+
+def install(project: Path, target: Path) -> None:
+    """pip install, without network, to a folder that PYTHONPATH then names."""
+    words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--target", str(target), str(project)]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment with the whole guest."""
+    target = tmp_path_factory.mktemp("whole")
+    install(GUESTS / "whole", target)
+    return {"PYTHONPATH": str(target)}
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Callable[[str, str], dict[str, str]]:
+    """Installs a one-module distribution as pip leaves it; gives the environment that has it."""
+    target = tmp_path / "site"
+
+    def make(name: str, source: str) -> dict[str, str]:
+        meta = target / f"guest_{name}-0.1.dist-info"
+        meta.mkdir(parents=True)
+        (target / f"guest_{name}.py").write_text(HEADER + source)
+        (meta / "METADATA").write_text(f"Metadata-Version: 2.1\nName: guest-{name}\nVersion: 0.1\n")
+        (meta / "entry_points.txt").write_text(f"[mobench]\n{name} = guest_{name}\n")
+        return {"PYTHONPATH": str(target)}
+
+    return make
+
+
+def test_a_guest_is_listed_with_its_origin_and_shown(cli: Cli, whole: dict[str, str]) -> None:
+    listed = cli("list", env=whole).stdout
+    for name in ("circles", "place", "worst", "guest-worst", "walk"):
+        (line,) = [line for line in listed.splitlines() if line.split()[:1] == [name]]
+        assert "guest-whole 3.1" in line
+    shown = cli("show", "walk", env=whole).stdout
+    assert "length of a change" in shown
+    assert "guest-whole 3.1" in shown
+
+
+def test_a_guest_stands_in_a_leaderboard_beside_the_built_in_ones(
+    cli: Cli, whole: dict[str, str], tiny: Path, tmp_path: Path
+) -> None:
+    solvers = "guest-worst,walk,ls,phn-ls,stack+worst"
+    words = ["run", tiny, "--dataset", "circles", "--model", "place", "--solver", solvers, "--out", "out", "--jobs", 2]
+    done = cli(*words, env=whole)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "out" / "leaderboard.md").read_text()
+    for solver in solvers.split(","):
+        assert f"| {solver} |" in table
+    assert table.count("| complete |") == 5
+    data = next((tmp_path / "out" / "records").glob("*walk*")).read_text()
+    assert '"guest-whole": "3.1"' in data
+
+
+def test_a_guests_solver_runs_on_a_built_in_dataset(cli: Cli, whole: dict[str, str], tiny: Path) -> None:
+    assert cli("run", tiny, "--solver", "guest-worst", env=whole).returncode == 0
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_guest_is_reported_and_breaks_nothing(
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], how: str
+) -> None:
+    source, reason = BROKEN[how]
+    environment = guest(how, source)
+    listed = cli("list", "solvers", env=environment)
+    assert listed.returncode == 0
+    assert "phn-ls" in listed.stdout
+    (warning,) = listed.stderr.splitlines()
+    assert f"plugin guest-{how} 0.1" in warning
+    assert reason in warning
+
+
+def test_a_run_goes_on_beside_a_broken_guest(cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path) -> None:
+    done = cli("run", tiny, "--solver", "ls", env=guest("raises", BROKEN["raises"][0]))
+    assert done.returncode == 0
+    assert "warning: plugin guest-raises 0.1" in done.stderr
+
+
+def test_a_name_that_two_plugins_offer_is_refused_with_both_origins(
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path
+) -> None:
+    source = "@hookimpl\ndef mobench_solvers():\n    return [Pair('phn-ls', 'phn', 'linear')]"
+    environment = guest("twin", source)
+    listed = cli("list", env=environment)
+    assert "solver 'phn-ls' is offered by guest-twin 0.1 (plugin 'twin') and mobench" in listed.stderr
+    refused = cli("run", tiny, "--solver", "phn-ls", env=environment)
+    assert refused.returncode == 2
+    assert "block its plugin with MOBENCH_BLOCK" in refused.stderr.splitlines()[-1]
+    assert cli("run", tiny, "--solver", "ls", env=environment).returncode == 0
+    blocked = cli("run", tiny, "--solver", "phn-ls", env={**environment, "MOBENCH_BLOCK": "twin"})
+    assert blocked.returncode == 0, blocked.stderr
+
+
+def test_plugins_tells_states_and_tracebacks(cli: Cli, guest: Callable[[str, str], dict[str, str]]) -> None:
+    environment = guest("raises", BROKEN["raises"][0])
+    plain = cli("plugins", env=environment)
+    assert plain.returncode == 0
+    (line,) = [line for line in plain.stdout.splitlines() if "guest-raises" in line]
+    assert line.startswith("broken")
+    assert "guest_raises.py" in cli("plugins", "--details", env=environment).stdout
+    assert cli("plugins", "--strict", env=environment).returncode == 1
+    assert cli("plugins", "--strict").returncode == 0
+
+
+def test_a_class_that_cannot_be_imported_fails_where_it_is_used(
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path
+) -> None:
+    source = "@hookimpl\ndef mobench_balancers():\n    return [Spec('late', 'guest_late_parts:Late')]"
+    environment = guest("late", source)
+    assert cli("list", env=environment).stderr == ""
+    done = cli("run", tiny, "--solver", "phn+late", env=environment)
+    assert done.returncode == 2
+    assert "balancer 'late' of guest-late 0.1 (plugin 'late') cannot be loaded" in done.stderr
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_a_solver_that_leaves_the_interpreter_takes_only_its_job_along(
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
+) -> None:
+    source = """
+import os
+from dataclasses import dataclass
+@hookimpl
+def mobench_balancers():
+    return [Spec("quits", "guest_quits:Quits"), Spec("exits", "guest_quits:Exits")]
+def __getattr__(name):
+    from mobench import Balancer
+    @dataclass(eq=False)
+    class Quits(Balancer):
+        def __call__(self, losses, preferences, gram):
+            os._exit(3)
+    @dataclass(eq=False)
+    class Exits(Balancer):
+        def __call__(self, losses, preferences, gram):
+            raise SystemExit("enough")
+    return {"Quits": Quits, "Exits": Exits}[name]
+"""
+    done = cli("run", tiny, "--solver", "stack+quits,stack+exits,ls", "--out", "out", env=guest("quits", source))
+    assert done.returncode == 1
+    assert "the job's process ended with exit code 3 and left no record" in done.stderr
+    assert "failed vlmop2 · stack+exits · seed 0: enough" in done.stderr
+    assert "1 jobs run, 0 were there, 0 diverged, 2 failed" in done.stdout
+
+
+def test_the_core_knows_no_plugin_by_name() -> None:
+    import mobench
+    from mobench.plugins import KINDS, registry
+
+    own = {e.name for kind in KINDS for e in registry().entries[kind].values()}
+    packages = {p.name for p in registry().plugins}
+    generic = {"linear", "point", "input"}  # words of the language, searched for in quotes only
+    for path in Path(mobench.__file__).parent.rglob("*.py"):
+        text = path.read_text()
+        if path.name == "__init__.py" and path.parent.name == "mobench":
+            text = text.replace('mobench.run("quick")', "").replace("results/quick", "")
+        code = "\n".join(line.split("#")[0] for line in text.splitlines())
+        for name in own - generic:
+            assert f'"{name}"' not in code, f"{path.name} names {name}"
+        for package in packages:
+            module = f"mobench_{package.replace('-', '_')}"
+            assert not re.search(rf"(import|from) {module}\b|[\"']{module}[.:\"']", code), (
+                f"{path.name} imports a plugin"
+            )
