@@ -112,7 +112,8 @@ def plan(suite: Suite) -> Plan:
     """All jobs of a suite, each once.
 
     Raises: UnknownNameError, OptionError, PluginError for a name or an option that does not exist;
-        PreferenceError for rays that are not on the simplex of a dataset; SuiteError where there are too many jobs, or where every combination was declined.
+        PreferenceError for rays that are not on the simplex of a dataset; SuiteError where
+        there are too many jobs, or where every combination was declined.
     """
     from mobench.runs.resolve import resolve
 

@@ -1,6 +1,7 @@
 """The parts of the guest, on mobench's public names alone."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ class Circles(Dataset):
         Objective("near", lambda outputs, batch: outputs["x"].square().sum(1).mean()),
         Objective("far", lambda outputs, batch: (outputs["x"] - 1).square().sum(1).mean()),
     )
-    heads = {"x": 2}
+    heads = MappingProxyType({"x": 2})
     input_shape = (2,)
     protocol = Protocol("circles-1", reference=(2.0, 2.0), ideal=(0.0, 0.0), nadir=(2.0, 2.0))
 
