@@ -102,7 +102,7 @@ BAD = {
     "network for x": (["run", "SUITE", "--model", "point", "--set", "generator.hidden=[]"], "no option 'hidden'"),
     "preference off the simplex": (["run", "SUITE", "--rays", "[[0.5,0.6],[0.2,0.8]]"], "[0.5, 0.6] is not on the"),
     "the same in a suite": (["run", "RAYS"], "is not on the simplex"),
-    "rays of another problem": (["run", "SUITE", "--rays", "[[0.5,0.3,0.2],[1,0,0]]"], "value for each of 2 objectives"),
+    "rays of another problem": (["run", "SUITE", "--rays", "[[0.5,0.3,0.2],[1,0,0]]"], "for each of 2 objectives"),
     "rays that are none": (["run", "SUITE", "--rays", "0.5,0.5"], "pass a list of lists"),
 }  # fmt: skip
 

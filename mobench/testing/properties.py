@@ -1,0 +1,107 @@
+"""Assertions on balancers: what a method's paper claims, checked on the input families.
+
+Each takes a balancer that `started` has prepared. They raise AssertionError and say which family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import Balancer, BalancerContext, seeded
+from mobench.testing.families import gradient_families, grams, loss_families, preferences
+
+
+@dataclass(frozen=True)
+class Case:
+    """Inputs of one call of a balancer; all in float64."""
+
+    name: str
+    losses: Tensor
+    preferences: Tensor
+    gradients: Tensor
+
+    @property
+    def gram(self) -> Tensor:
+        return grams(self.gradients)
+
+    def weights(self, balancer: Balancer) -> Tensor:
+        return balancer(self.losses, self.preferences, self.gram if balancer.needs_gram else None)
+
+    def permuted(self, order: Tensor) -> Case:
+        return Case(self.name, self.losses[:, order], self.preferences[:, order], self.gradients[:, order])
+
+
+def cases(n_objectives: int, n_cases: int = 20, seed: int = 0) -> Iterator[Case]:
+    """Every family of gradients with random losses, and every family of losses with random gradients."""
+    r = preferences(n_objectives, n_cases, seed)
+    losses = loss_families(n_objectives, n_cases, seed)
+    gradients = gradient_families(n_objectives, n_cases, seed)
+    for name, g in gradients.items():
+        yield Case(f"{name} gradients", losses["random"], r, g)
+    for name, values in losses.items():
+        yield Case(f"{name} losses", values, r, gradients["random"])
+
+
+def started(balancer: Balancer, n_objectives: int, n_cases: int = 20, seed: int = 0) -> Balancer:
+    """The balancer, told of a problem whose ideal point is 0 and whose reference point is 2."""
+    reference = torch.full((n_objectives,), 2.0, dtype=torch.float64)
+    balancer.start(BalancerContext(n_cases, n_objectives, reference, torch.zeros_like(reference), seed))
+    return balancer
+
+
+def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
+    """Finite weights of the right shape and dtype from every family; inputs are not changed."""
+    for case in cases(n_objectives):
+        before = (case.losses.clone(), case.preferences.clone(), case.gradients.clone())
+        alpha = case.weights(started(balancer, n_objectives))
+        assert alpha.shape == case.losses.shape, case.name
+        assert alpha.dtype == case.losses.dtype, case.name
+        assert bool(torch.isfinite(alpha).all()), case.name
+        assert all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))), case.name
+
+
+def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolerance: float = 1e-6) -> None:
+    """Objectives in another order give the same direction (weights need not be unique; directions are)."""
+    order = torch.randperm(n_objectives, generator=seeded(n_objectives))
+    for case in cases(n_objectives):
+        if "one_huge" in case.name or "large" in case.name or "tiny" in case.name:
+            continue  # directions that differ in digits below those of the longest gradient
+        one = direction(case, case.weights(started(balancer, n_objectives)))
+        other = case.permuted(order)
+        two = direction(other, other.weights(started(balancer, n_objectives)))
+        size = case.gradients.norm(dim=2).amax(1, keepdim=True).clamp_min(1e-300)
+        difference = float(((one - two) / size).abs().max())
+        assert difference < tolerance, f"{case.name}: directions differ by {difference}"
+
+
+def assert_indifferent_to_scale(balancer: Balancer, n_objectives: int, tolerance: float = 1e-6) -> None:
+    """All gradients times one factor give the same weights."""
+    for case in cases(n_objectives):
+        if "random gradients" not in case.name:
+            continue
+        alpha = case.weights(started(balancer, n_objectives))
+        for factor in (1e-3, 1e3):
+            scaled = Case(case.name, case.losses, case.preferences, factor * case.gradients)
+            difference = float((scaled.weights(started(balancer, n_objectives)) - alpha).abs().max())
+            assert difference < tolerance, f"{case.name} × {factor}: weights differ by {difference}"
+
+
+def assert_descends(balancer: Balancer, n_objectives: int, tolerance: float = 1e-7) -> None:
+    """A step along −Σ α_i ∇L_i raises no loss, to first order, whatever the gradients."""
+    for case in cases(n_objectives):
+        d = direction(case, case.weights(started(balancer, n_objectives)))
+        length = case.gradients.norm(dim=2)
+        # relative to what a direction of the size of the gradients could do
+        scale = length * torch.minimum(length.amin(1), d.norm(dim=1))[:, None] + length * length.amin(1, keepdim=True)
+        slope = torch.einsum("kmn,kn->km", case.gradients, d) / scale.clamp_min(1e-300)
+        worst = float(torch.where(length > 0, slope, 0.0).min())
+        assert worst > -tolerance, f"{case.name}: a loss rises, relative slope {worst}"
+
+
+def direction(case: Case, alpha: Tensor) -> Tensor:
+    """Σ α_i ∇L_i for each case, [K, n]."""
+    return torch.einsum("km,kmn->kn", alpha.double(), case.gradients)

@@ -1,0 +1,92 @@
+"""The EPO balancer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Gt
+from torch import Tensor
+
+from mobench.interfaces import Balancer, BalancerContext
+from mobench.learning.simplex import simplex_lp
+from mobench.options import option
+
+SMALLEST_LOSS = 1e-12
+ROUNDING = 1e-13
+"""Of products of unit gradients."""
+
+
+@dataclass(eq=False)
+class EPO(Balancer):
+    """Weights of exact Pareto optimal search (Mahapatra & Rajan 2020, algorithm 1).
+
+    While r∘L is uneven (its KL divergence from uniform, the non-uniformity, is above `epsilon`), a
+    step *balances*: it lowers the non-uniformity without raising the largest r_i L_i. Once it is
+    even, a step *descends* all losses. Losses are taken as positive; a loss of 0 or below is
+    raised to 1e-12, since the ray through it is not defined.
+    """
+
+    needs_gram: ClassVar[bool] = True
+
+    epsilon: Annotated[float, Gt(0)] = option(1e-4, "non-uniformity below which a step descends instead of balancing")
+    scale_by_m: bool = option(True, "multiply the weights by m, as the hypernetwork paper does")
+
+    def start(self, context: BalancerContext) -> None:
+        self.n_infeasible = 0
+
+    def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
+        """Weights [K, m], non-negative; rows sum to m (or to 1). See the base class."""
+        assert gram is not None
+        alpha, feasible = epo_weights(losses, preferences, gram, self.epsilon)
+        self.n_infeasible += int((~feasible).sum())
+        return (alpha * (losses.shape[1] if self.scale_by_m else 1)).to(losses.dtype)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"n_infeasible": self.n_infeasible}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.n_infeasible = state["n_infeasible"]
+
+
+def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """Weights [K, m] on the simplex in float64, and whether the linear program had a solution [K].
+
+    Where it had none the weights are r∘L normalised.
+    """
+    c, weighted = gram.double(), preferences.double() * losses.double().clamp_min(SMALLEST_LOSS)
+    # only ratios of gradients matter to the programs
+    c = c / c.diagonal(dim1=1, dim2=2).amax(1).clamp_min(torch.finfo(torch.float64).tiny)[:, None, None]
+    share = weighted / weighted.sum(1, keepdim=True)
+    logs = (losses.shape[1] * share).log()
+    non_uniformity = (share * logs).sum(1, keepdim=True)
+    adjustment = preferences.double() * (logs - non_uniformity)
+    towards = (c @ adjustment[:, :, None])[:, :, 0]
+    # on the ray itself this is rounding, and rounding must not become a constraint
+    towards = torch.where(towards.abs() > ROUNDING, towards, 0.0)
+    balancing = non_uniformity > epsilon
+    objective = torch.where(balancing, towards, c.sum(1))
+    rows = torch.cat([c, towards[:, None]], dim=1)
+    bounds = torch.cat(
+        [
+            torch.where(balancing, _balance_bounds(towards, weighted), 0.0),
+            torch.where(balancing, -torch.inf, towards.amax(1, keepdim=True).clamp(max=0.0)),
+        ],
+        dim=1,
+    )
+    alpha, feasible = simplex_lp(objective, rows, bounds)
+    return torch.where(feasible[:, None], alpha, share), feasible
+
+
+def _balance_bounds(towards: Tensor, weighted: Tensor) -> Tensor:
+    """Lower bounds [K, m] of C α while balancing.
+
+    Where some objective j has (C a)_j > 0: no bound for those, (C a)_j for the rest, and 0 for the
+    largest r_i L_i, which must not rise. Else 0 for all.
+    """
+    helps = towards > 0
+    bounds = torch.where(helps, -torch.inf, towards)
+    largest = weighted >= weighted.amax(1, keepdim=True)
+    bounds = torch.where(largest, 0.0, bounds)
+    return torch.where(helps.any(1, keepdim=True), bounds, 0.0)

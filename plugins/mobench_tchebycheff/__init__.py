@@ -1,0 +1,23 @@
+"""Tchebycheff scalarisation: the worst weighted loss alone."""
+
+from mobench.plugins import Pair, Spec, hookimpl
+
+_SOURCE = "Bowman 1976; Miettinen 1998, section 3.4"
+
+
+@hookimpl
+def mobench_balancers() -> list[Spec]:
+    return [
+        Spec(
+            "tchebycheff",
+            "mobench_tchebycheff.tchebycheff:Tchebycheff",
+            "the worst weighted loss alone",
+            _SOURCE,
+            version="1",
+        )
+    ]
+
+
+@hookimpl
+def mobench_solvers() -> list[Pair]:
+    return [Pair("tche", "stack", "tchebycheff", "Tchebycheff scalarisation: one net per ray", _SOURCE, version="1")]
