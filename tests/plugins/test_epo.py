@@ -17,6 +17,7 @@ from mobench.metrics.indicators import non_uniformity
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
+from mobench_epo import epo
 from mobench_epo.epo import EPO, epo_weights
 
 MS = [2, 3, 4, 5, 6, 7, 8]
@@ -79,27 +80,23 @@ def test_weights_solve_the_papers_program(m: int) -> None:
     assert min(modes.values()) > 40
 
 
-def test_two_objectives_never_lack_a_solution() -> None:
-    for case in properties.cases(2, n_cases=150, seed=9):
-        _, feasible = epo_weights(case.losses, case.preferences, case.gram, 1e-4)
-        assert bool(feasible.all()), case.name
-
-
-def test_what_has_no_solution_falls_back_and_is_counted() -> None:
-    """Conflicting gradients of three losses now and then leave nothing that keeps the largest from rising."""
-    balancer, expected = EPO(), 0
-    properties.started(balancer, 3)
-    for case in properties.cases(3, n_cases=200, seed=5):
-        _, feasible = epo_weights(case.losses, case.preferences, case.gram, 1e-4)
-        expected += int((~feasible).sum())
-        alpha = case.weights(balancer)
-        share = case.preferences * case.losses
-        share = 3 * share / share.sum(1, keepdim=True)
-        torch.testing.assert_close(alpha[~feasible], share[~feasible])
-    assert balancer.n_infeasible == expected > 0
+def test_what_has_no_solution_falls_back_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs of every family have one (next test), so here a solver that finds none stands in."""
+    monkeypatch.setattr(epo, "simplex_lp", lambda c, a, b: (torch.zeros_like(c), torch.zeros(len(c), dtype=torch.bool)))
+    balancer = properties.started(EPO(), 3)
+    (case, *_) = properties.cases(3)
+    share = case.preferences * case.losses
+    torch.testing.assert_close(case.weights(balancer), 3 * share / share.sum(1, keepdim=True))
     other = EPO()
     other.load_state_dict(balancer.state_dict())
-    assert other.n_infeasible == expected
+    assert other.n_infeasible == 20
+
+
+@pytest.mark.parametrize("m", MS)
+def test_every_family_has_a_solution(m: int) -> None:
+    for case in properties.cases(m, n_cases=100, seed=5):
+        _, feasible = epo_weights(case.losses, case.preferences, case.gram, 1e-4)
+        assert bool(feasible.all()), case.name
 
 
 def test_a_step_balances_until_even_and_never_raises_the_largest() -> None:
