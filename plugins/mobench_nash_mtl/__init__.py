@@ -1,0 +1,32 @@
+"""Nash-MTL: gradients bargain, and the Nash solution is the direction."""
+
+from mobench.plugins import Pair, Spec, hookimpl
+
+_SOURCE = "arXiv 2202.01017"
+
+
+@hookimpl
+def mobench_balancers() -> list[Spec]:
+    return [
+        Spec(
+            "nash-mtl",
+            "mobench_nash_mtl.nash:NashMTL",
+            "the Nash bargaining solution among gradients",
+            _SOURCE,
+            version="1",
+        )
+    ]
+
+
+@hookimpl
+def mobench_solvers() -> list[Pair]:
+    return [
+        Pair(
+            "nash-mtl",
+            "stack",
+            "nash-mtl",
+            "multi-task learning as a bargaining game: one Pareto point",
+            _SOURCE,
+            version="1",
+        )
+    ]

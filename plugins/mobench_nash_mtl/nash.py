@@ -1,0 +1,77 @@
+"""The Nash-MTL balancer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import Balancer, BalancerContext
+
+TINY = torch.finfo(torch.float64).tiny
+RIDGE = 1e-8
+"""Added to the cosines, so that the bargaining problem has a solution at Pareto stationary points as well."""
+ROUNDS = 100
+CLOSE = 1e-10
+
+
+@dataclass(eq=False)
+class NashMTL(Balancer):
+    """The Nash bargaining solution: C α = 1/α with α > 0 (arXiv 2202.01017, claim 3.1).
+
+    It is the minimiser of ½ αᵀCα − Σ log α_i, which is convex and self-concordant: damped Newton
+    steps reach it from anywhere. Every ∇L_i · d is then 1/α_i > 0, up to the ridge.
+
+    The paper's direction has length √m whatever the gradients; here it is multiplied by their root
+    mean square length, so that orthonormal gradients have α = 1 and steps shrink as gradients do.
+    A vanishing gradient gets weight 0.
+    """
+
+    needs_gram: ClassVar[bool] = True
+    needs_preference: ClassVar[bool] = False
+
+    def start(self, context: BalancerContext) -> None:
+        self.worst_residual = 0.0
+
+    def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
+        """Weights [K, m], positive where gradients do not vanish."""
+        assert gram is not None
+        alpha, residual = nash_weights(gram)
+        self.worst_residual = max(self.worst_residual, float(residual.max()))
+        return alpha.to(losses.dtype)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"worst_residual": self.worst_residual}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.worst_residual = state["worst_residual"]
+
+
+def nash_weights(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights [K, m] in float64 and the largest |α_i (Cα)_i − 1| of each problem [K].
+
+    Scaling gradient i by s divides α_i by s, so the problem is solved on cosines.
+    """
+    c = gram.double()
+    norms = c.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
+    there = norms > 0
+    inverse = torch.where(there, 1 / norms.clamp_min(TINY), 0.0)
+    identity = torch.eye(c.shape[1], dtype=c.dtype, device=c.device)
+    cosines = c * inverse[:, :, None] * inverse[:, None, :]
+    # the row of a vanishing gradient is a problem of its own, and leaves the others alone
+    cosines = cosines + identity * (RIDGE + (~there).double()[:, None, :])
+    alpha = torch.full_like(norms, c.shape[1] ** -0.5)
+    for _ in range(ROUNDS):
+        slope = (cosines @ alpha[:, :, None])[:, :, 0] - 1 / alpha
+        hessian = cosines + torch.diag_embed(1 / alpha.square())
+        step = torch.linalg.solve(hessian, slope[:, :, None])[:, :, 0]
+        decrement = (slope * step).sum(1, keepdim=True).clamp_min(0).sqrt()
+        if bool((decrement < CLOSE).all()):
+            break
+        # full steps once inside the region where they converge quadratically (Boyd & Vandenberghe, 9.6.4)
+        alpha = alpha - torch.where(decrement < 0.25, 1.0, 1 / (1 + decrement)) * step
+    residual = (alpha * (cosines @ alpha[:, :, None])[:, :, 0] - 1).abs().amax(1)
+    size = (norms.square().sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp_min(1)).sqrt()
+    return alpha * inverse * size, residual

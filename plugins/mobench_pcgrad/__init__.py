@@ -1,0 +1,23 @@
+"""PCGrad: each gradient gives up what conflicts with another."""
+
+from mobench.plugins import Pair, Spec, hookimpl
+
+_SOURCE = "arXiv 2001.06782"
+
+
+@hookimpl
+def mobench_balancers() -> list[Spec]:
+    return [
+        Spec(
+            "pcgrad",
+            "mobench_pcgrad.pcgrad:PCGrad",
+            "projects conflicting gradients onto each other's normal planes",
+            _SOURCE,
+            version="1",
+        )
+    ]
+
+
+@hookimpl
+def mobench_solvers() -> list[Pair]:
+    return [Pair("pcgrad", "stack", "pcgrad", "gradient surgery by projection: one Pareto point", _SOURCE, version="1")]

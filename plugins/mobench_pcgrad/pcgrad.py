@@ -1,0 +1,60 @@
+"""The PCGrad balancer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import Balancer, BalancerContext, seeded
+
+TINY = torch.finfo(torch.float64).tiny
+
+
+@dataclass(eq=False)
+class PCGrad(Balancer):
+    """Projecting conflicting gradients (arXiv 2001.06782, algorithm 1).
+
+    Each gradient in turn loses its component along every other gradient that it conflicts with, in
+    random order; the direction is the sum of what remains. For two objectives it conflicts with neither.
+    """
+
+    needs_gram: ClassVar[bool] = True
+    needs_preference: ClassVar[bool] = False
+
+    def start(self, context: BalancerContext) -> None:
+        self._generator = seeded(context.seed)
+
+    def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
+        """Weights [K, m] of the summed gradients; without conflict all are 1."""
+        assert gram is not None
+        k, m = losses.shape
+        order = torch.rand(k, m, m, generator=self._generator).argsort(2).to(gram.device)
+        return pcgrad_weights(gram, order).to(losses.dtype)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._generator.set_state(state["generator"])
+
+
+def pcgrad_weights(gram: Tensor, order: Tensor) -> Tensor:
+    """Weights [K, m] in float64 for Gram matrices [K, m, m].
+
+    order: [K, m, m], row i the order in which gradient i meets the gradients; it skips itself.
+
+    The projected gradients are kept as coefficients of the original ones, W [K, m, m].
+    """
+    c = gram.double()
+    squares = c.diagonal(dim1=1, dim2=2)
+    w = torch.eye(c.shape[1], dtype=c.dtype, device=c.device).expand_as(c).clone()
+    itself = torch.arange(c.shape[1], device=c.device)
+    for met in order.unbind(2):  # [K, m]: whom each gradient meets now
+        products = (w @ c).gather(2, met[..., None])[..., 0]
+        conflict = (products < 0) & (met != itself)
+        share = torch.where(conflict, products / squares.gather(1, met).clamp_min(TINY), 0.0)
+        w.scatter_add_(2, met[..., None], -share[..., None])
+    return w.sum(1)

@@ -1,0 +1,44 @@
+"""The uncertainty weighting balancer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Gt
+from torch import Tensor, nn
+
+from mobench.interfaces import Balancer, BalancerContext
+from mobench.options import option
+
+
+@dataclass(eq=False)
+class Uncertainty(Balancer):
+    """α_i = exp(−s_i), with s_i = log σ_i² learned on Σ_i exp(−s_i) L_i + s_i/2 (arXiv 1705.07115, equation 10).
+
+    The log-variances start at 0 and take a step of Adam each time, after the weights are given.
+    """
+
+    needs_preference: ClassVar[bool] = False
+
+    rate: Annotated[float, Gt(0)] = option(1e-3, "learning rate of the log-variances")
+
+    def start(self, context: BalancerContext) -> None:
+        self.log_variances = nn.Parameter(torch.zeros(context.n_preferences, context.n_objectives, dtype=torch.float64))
+        self.optimiser = torch.optim.Adam([self.log_variances], lr=self.rate)
+
+    def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
+        """Weights [K, m], positive."""
+        alpha = torch.exp(-self.log_variances.detach())
+        self.log_variances.grad = 0.5 - alpha * losses.detach().double().cpu()
+        self.optimiser.step()
+        return alpha.to(losses)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"log_variances": self.log_variances.detach().clone(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        with torch.no_grad():
+            self.log_variances.copy_(state["log_variances"])
+        self.optimiser.load_state_dict(state["optimiser"])

@@ -1,0 +1,44 @@
+"""The UPGrad balancer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import Balancer
+from mobench.learning.simplex import nnls
+
+
+@dataclass(eq=False)
+class UPGrad(Balancer):
+    """The mean of the gradients' projections onto their dual cone (arXiv 2406.16232, definition 2).
+
+    The dual cone holds the directions that conflict with no gradient; projections onto it stay in
+    it, and so does their mean: no loss rises, to first order. Where nothing conflicts the
+    direction is the mean gradient.
+    """
+
+    needs_gram: ClassVar[bool] = True
+    needs_preference: ClassVar[bool] = False
+
+    def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
+        """Weights [K, m], each at least 1/m."""
+        assert gram is not None
+        return upgrad_weights(gram).to(losses.dtype)
+
+
+def upgrad_weights(gram: Tensor) -> Tensor:
+    """Weights [K, m] in float64 for Gram matrices [K, m, m].
+
+    The projection of gradient i is g_i + Σ x_j g_j with x ≥ 0 and the smallest length: a
+    non-negative least squares problem for each of K × m gradients, all in one batch.
+    """
+    c = gram.double()
+    k, m, _ = c.shape
+    problems = c[:, None].expand(k, m, m, m).reshape(k * m, m, m)
+    added = nnls(problems, -c.reshape(k * m, m)).reshape(k, m, m)
+    projected = torch.eye(m, dtype=c.dtype, device=c.device) + added
+    return projected.mean(1)
