@@ -134,7 +134,7 @@ def _points(points: ArrayLike) -> Array:
     """Points as [P, m] of finite floats."""
     array = np.asarray(points, dtype=float)
     if array.size == 0:
-        return array.reshape(len(array), -1) if array.ndim == 2 else np.empty((0, 0))
+        return array if array.ndim == 2 else np.empty((0, 0))
     if array.ndim != 2:
         raise ShapeError(f"a front has shape {array.shape}: pass [P, m], one row per point")
     if not np.isfinite(array).all():

@@ -167,7 +167,7 @@ def _row(key: Key, group: list[Record], pooled: dict[str, Any]) -> dict[str, Any
         add(label, [r.indicators["test"].get(name) for r in good])
     for place in ("first", "middle", "last"):
         for name in _metric_names(good):
-            add(f"{name}, {place} ray", [_at_place(r.fronts["test"], name, place) for r in good])
+            add(f"{name} ({place} ray)", [_at_place(r.fronts["test"], name, place) for r in good])
     costs = [r.cost for r in good if r.cost is not None]
     for label, read in _COSTS.items():
         add(label, [read(c) for c in costs])

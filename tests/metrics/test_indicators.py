@@ -58,7 +58,7 @@ def test_hypervolume_by_hand() -> None:
     assert ind.hypervolume([(0, 0, 0), (1, 1, -1)], (2, 2, 2)) == pytest.approx(9)
 
 
-@pytest.mark.parametrize("points", [[], [(2, 0)], [(0, 2.0)], [(5, 5)]])
+@pytest.mark.parametrize("points", [[], np.empty((0, 2)), [(2, 0)], [(0, 2.0)], [(5, 5)]])
 def test_what_is_not_below_the_reference_adds_nothing(points: list[tuple[float, ...]]) -> None:
     assert ind.hypervolume(points, (2, 2)) == 0
 

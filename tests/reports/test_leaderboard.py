@@ -76,7 +76,7 @@ def test_a_row_is_the_mean_over_seeds_with_its_interval() -> None:
     assert row["hypervolume ±"] == pytest.approx(12.7062 * 0.1, rel=1e-4)
     assert row["hypervolume at equal K"] == pytest.approx(2.6)
     assert row["validation − test"] == pytest.approx(0.25)
-    assert row["a/accuracy, middle ray"] == pytest.approx(0.8)
+    assert row["a/accuracy (middle ray)"] == pytest.approx(0.8)
     assert (row["nets"], row["stored parameters"], row["peak MB"], row["switch ms"]) == (3, 300, 2.0, 1.0)
 
 

@@ -1,0 +1,142 @@
+"""The chunked hypernetwork of controllable Pareto multi-task learning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt, Len
+from torch import Tensor, nn
+
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.options import option
+
+Variant = Literal["embedding", "report"]
+
+
+@dataclass(frozen=True)
+class Chunked(Generator):
+    """preference ⊕ chunk embedding c_j → small MLP → a_j ∈ R^d; chunk_j = W_j a_j (arXiv 2010.06313, section 4).
+
+    W_j ∈ R^{rows × cols × d} for each chunk, so the parameters are about d times the target's. A
+    chunk is one filter of a convolution, or one matrix: the bank of all filters, a dense layer's
+    weights, a bias. `variant="report"` is the student report's: the chunk's number j/J in place
+    of a learned embedding, and a linear layer (with a bias) for each chunk in place of W_j.
+    """
+
+    rank: Annotated[int, Gt(0)] = option(4, "d, the length of a; the parameters are about d times the target's")
+    embedding: Annotated[int, Gt(0)] = option(8, "length of a chunk's embedding")
+    hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((64, 64), "widths of the small network")
+    chunk: Literal["filter", "matrix"] = option("filter", "a chunk of a convolution: one filter, or all of them")
+    variant: Variant = option("embedding", "learned embeddings, or the report's chunk numbers and linear layers")
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        network = ChunkedHypernetwork(problem, self)
+        return network.to(device=problem.device, dtype=problem.dtype)
+
+
+class ChunkedHypernetwork(WeightNetwork):
+    """One tensor [chunks, rows × cols, d] for each tensor of the target, and one small network for all."""
+
+    numbers: Tensor
+
+    def __init__(self, problem: Problem, options: Chunked) -> None:
+        super().__init__(problem)
+        self._shapes = problem.shapes
+        self._counts = [_chunks_of(shape, options.chunk) for shape in self._shapes.values()]
+        n_chunks = sum(self._counts)
+        learned = options.variant == "embedding"
+        if learned:
+            self.embeddings = nn.Parameter(torch.randn(n_chunks, options.embedding))
+        else:
+            self.register_buffer("numbers", torch.arange(n_chunks)[:, None] / max(1, n_chunks - 1), persistent=False)
+        widths = (problem.n_objectives + (options.embedding if learned else 1), *options.hidden)
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+        self.small = nn.Sequential(*layers, nn.Linear(widths[-1], options.rank))
+        self._learned = learned
+        self._calibrate()
+        self._make_chunks(options.rank)
+
+    @property
+    def parameter_ratio(self) -> float:
+        """Parameters of the hypernetwork for each one of the target."""
+        return self.n_stored_parameters / self.problem.n_target_parameters
+
+    def coefficients(self, preferences: Tensor) -> Tensor:
+        """a [K, J, d] of every chunk for K preferences."""
+        names = self.embeddings if self._learned else self.numbers.to(preferences.dtype)
+        k, j = len(preferences), len(names)
+        joined = torch.cat([preferences[:, None].expand(k, j, -1), names.expand(k, j, -1)], dim=2)
+        found: Tensor = self.small(joined)
+        return found
+
+    def weights(self, preferences: Tensor) -> dict[str, Tensor]:
+        check_preferences(preferences, self.problem.n_objectives)
+        pieces = torch.split(self.coefficients(preferences), self._counts, dim=1)
+        made = {}
+        for i, (name, shape) in enumerate(self._shapes.items()):
+            chunks = torch.einsum("jsd,kjd->kjs", self.chunks[i], pieces[i])
+            if not self._learned:
+                chunks = chunks + self.biases[i]
+            made[name] = chunks.reshape(len(preferences), *shape)
+        return made
+
+    def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
+        """Exact, without m × |φ| numbers.
+
+        With g_ij the gradient of loss i in chunk j: ∂L_i/∂W_j = g_ij ⊗ a_j, so the tensors contribute
+        Σ_j (g_ij · g_i'j)(a_j · a_j), and 1 more for a bias; the small network and the embeddings
+        are taken by pulling W_jᵀ g_ij back.
+        """
+        coefficients = self.coefficients(preferences)
+        pieces = torch.split(coefficients.detach(), self._counts, dim=1)
+        total, pulled = torch.zeros((), dtype=coefficients.dtype, device=coefficients.device), []
+        for i, name in enumerate(self._shapes):
+            tensor = self.chunks[i].detach()
+            g = cotangents[name].reshape(*cotangents[name].shape[:2], *tensor.shape[:2])
+            squares = pieces[i].square().sum(2) + (0 if self._learned else 1)
+            total = total + torch.einsum("kijs,kljs,kj->kil", g, g, squares)
+            pulled.append(torch.einsum("kijs,jsd->kijd", g, tensor))
+        at_coefficients = torch.cat(pulled, dim=2)
+        parameters = [*self.small.parameters(), *([self.embeddings] if self._learned else [])]
+        small = []
+        for k in range(len(preferences)):
+            rows = torch.autograd.grad(
+                coefficients[k], parameters, at_coefficients[k], is_grads_batched=True, retain_graph=True
+            )
+            jacobian = torch.cat([row.flatten(1) for row in rows], dim=1)
+            small.append(jacobian @ jacobian.T)
+        gram: Tensor = total + torch.stack(small)
+        return gram
+
+    def _calibrate(self) -> None:
+        """Scale the last layer so that a has length 1 on average at the middle preference."""
+        m = self.problem.n_objectives
+        last = self.small[-1]
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            size = self.coefficients(torch.full((1, m), 1 / m)).square().sum(2).mean().sqrt()
+            last.weight.div_(size)
+            last.bias.div_(size)
+
+    def _make_chunks(self, rank: int) -> None:
+        """Normal tensors, so that generated weights begin with the spread that the target's own would have."""
+        fresh = dict(self.problem.new_target().named_parameters())
+        self.chunks, self.biases = nn.ParameterList(), nn.ParameterList()
+        for (name, shape), count in zip(self._shapes.items(), self._counts, strict=True):
+            spread = fresh[name].detach().square().mean().sqrt()
+            size = shape.numel() // count
+            tensor = torch.randn(count, size, rank) * spread.cpu().float()
+            self.chunks.append(nn.Parameter(tensor))
+            if not self._learned:
+                self.biases.append(nn.Parameter(torch.zeros(count, size)))
+
+
+def _chunks_of(shape: torch.Size, chunk: str) -> int:
+    """Into how many chunks a tensor of the target falls: filters are a convolution's first axis."""
+    return shape[0] if len(shape) > 2 and chunk == "filter" else 1

@@ -1,0 +1,31 @@
+"""The hypervolume gradient of several preferences' losses, and the multi-sample hypernetwork."""
+
+from mobench.plugins import Pair, Spec, hookimpl
+
+
+@hookimpl
+def mobench_balancers() -> list[Spec]:
+    return [
+        Spec(
+            "hypervolume",
+            "mobench_hypervolume.hypervolume:Hypervolume",
+            "the gradient of the hypervolume of all preferences' losses together",
+            "arXiv 2102.04523; arXiv 2212.01130",
+            version="1",
+        )
+    ]
+
+
+@hookimpl
+def mobench_solvers() -> list[Pair]:
+    return [
+        Pair(
+            "phn-hvi",
+            "phn",
+            "hypervolume",
+            "Pareto hypernetwork trained to maximise hypervolume",
+            "arXiv 2212.01130",
+            defaults={"solver.n_preferences": 8, "solver.alpha": 0.2},
+            version="1",
+        )
+    ]

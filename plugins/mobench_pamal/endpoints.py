@@ -1,0 +1,43 @@
+"""A Pareto set whose weights are linear in the preference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.learning.gradients import own_gram
+
+
+@dataclass(frozen=True)
+class Endpoints(Generator):
+    """θ(r) = Σ r_i θ_i over m endpoint networks (arXiv 2210.09759, section 4). m × |θ| numbers are stored."""
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        return EndpointNetwork(problem)
+
+
+class EndpointNetwork(WeightNetwork):
+    """The m endpoints, one tensor [m, *shape] per name, each freshly initialised."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        nets = [dict(problem.new_target().named_parameters()) for _ in range(problem.n_objectives)]
+        self._names = list(problem.shapes)
+        self.endpoints = nn.ParameterList(
+            nn.Parameter(torch.stack([net[name].detach() for net in nets])) for name in self._names
+        )
+
+    def weights(self, preferences: Tensor) -> dict[str, Tensor]:
+        check_preferences(preferences, self.problem.n_objectives)
+        return {
+            name: torch.einsum("km,m...->k...", preferences, endpoints)
+            for name, endpoints in zip(self._names, self.endpoints, strict=True)
+        }
+
+    def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
+        """∂L/∂θ_i = r_i ∂L/∂θ: the Gram matrix in θ times Σ r_i²."""
+        return own_gram(cotangents) * preferences.square().sum(1)[:, None, None]

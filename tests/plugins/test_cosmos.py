@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mobench.errors import IncompatibleError, ShapeError
+from mobench.interfaces import Problem, Seeds, Setting
+from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.testing import properties
+from mobench_analytic.point import Point
+from mobench_analytic.problems import VLMOP2
+from mobench_cosmos.conditioned import Input
+from mobench_cosmos.cosmos import Cosmos
+from mobench_epo.epo import EPO
+from mobench_multimnist.dataset import MultiMnist
+from mobench_networks.lenet import LeNet
+
+MS = [2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    torch.manual_seed(0)
+    return Problem(MultiMnist(source="embedded", pairs=80, test_pairs=10), LeNet())
+
+
+@pytest.mark.parametrize("m", MS)
+def test_properties(m: int) -> None:
+    properties.assert_well_behaved(Cosmos(), m)
+    properties.assert_permutation_equivariant(Cosmos(), m)
+    properties.assert_indifferent_to_scale(Cosmos(), m)
+
+
+@pytest.mark.parametrize("m", MS)
+@pytest.mark.parametrize("align", ["inverse", "ray"])
+def test_weights_are_the_gradient_of_the_papers_loss(m: int, align: str) -> None:
+    for case in properties.cases(m, n_cases=10, seed=m):
+        losses, r = case.losses.clone().requires_grad_(), case.preferences
+        ray = r if align == "ray" else 1 / r
+        (r * losses).sum().backward(retain_graph=True)
+        (-2.0 * torch.cosine_similarity(losses, ray, dim=1, eps=1e-30)).sum().backward()
+        torch.testing.assert_close(case.weights(Cosmos(align=align)), losses.grad)  # type: ignore[arg-type]
+
+
+def test_the_targets_first_layer_reads_the_preference(problem: Problem) -> None:
+    network = Input().build(problem, finite_rays(2))
+    assert network.n_stored_parameters == 31_910 + 2 * 9 * 9 * 10
+
+
+def test_k_preferences_at_once_are_k_alone(problem: Problem) -> None:
+    network, rays, inputs = Input().build(problem, finite_rays(2)), dense_rays(2, 3), torch.rand(4, 1, 36, 36)
+    together = network(inputs, rays)
+    for k in range(3):
+        alone = network.serve(rays[k])(inputs)
+        torch.testing.assert_close(alone["right"], together[k]["right"], rtol=1e-4, atol=1e-6)
+    assert float((together[0]["left"] - together[2]["left"]).detach().abs().max()) > 1e-4
+
+
+def test_constant_channels_hold_the_preference(problem: Problem) -> None:
+    network = Input().build(problem, finite_rays(2))
+    seen: list[torch.Tensor] = []
+    network.target.register_forward_pre_hook(lambda module, args: seen.append(args[0]))  # type: ignore[operator, union-attr]
+    network(inputs := torch.rand(2, 1, 36, 36), torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
+    assert seen[0].shape == (4, 3, 36, 36)
+    assert torch.equal(seen[0][2:, :1], inputs)
+    assert bool((seen[0][:2, 1] == 0.3).all())
+    assert bool((seen[0][2:, 2] == 0.1).all())
+
+
+def test_the_pair_trains(problem: Problem) -> None:
+    solver = GradientSolver(Input(), Cosmos(), GradientOptions(lr=1e-2, alpha=1.2))
+    solver.start(problem, Setting(finite_rays(2), Seeds(), 4, 30))
+    batch = problem.prepare(problem.dataset.load("train"))
+    losses = torch.stack([solver.step(batch).mean() for _ in range(30)])
+    assert float(losses[-5:].mean()) < float(losses[:3].mean())
+    before = [p.detach().clone() for p in solver.network.parameters()]
+    solver.step(batch)
+    assert all(not torch.equal(a, b) for a, b in zip(before, solver.network.parameters(), strict=True))
+
+
+def test_a_gram_matrix_is_taken_in_the_networks_own_weights(problem: Problem) -> None:
+    """For balancers that need one: `input+epo`."""
+    solver = GradientSolver(Input(), EPO(), GradientOptions())
+    solver.start(problem, Setting(finite_rays(2), Seeds(), 4, 30))
+    assert bool(torch.isfinite(solver.step(problem.prepare(problem.dataset.load("train")))).all())
+
+
+def test_what_has_no_inputs_is_refused() -> None:
+    with pytest.raises(IncompatibleError, match="no preference can be joined"):
+        Input().build(Problem(VLMOP2(), Point()), finite_rays(2))
+
+
+def test_preferences_of_another_number_of_objectives_are_refused(problem: Problem) -> None:
+    with pytest.raises(ShapeError, match=r"pass \[K, 2\]"):
+        Input().build(problem, finite_rays(2))(torch.rand(1, 1, 36, 36), torch.tensor([[0.2, 0.3, 0.5]]))
