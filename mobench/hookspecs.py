@@ -33,6 +33,7 @@ class Spec:
     version:   of the *method*, part of every job's identity: raise it when results change.
                Empty: the version of the distribution it comes in.
     interface: the INTERFACE_VERSION it was written for.
+    small:     options of a configuration small enough to be tested in seconds.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Spec:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     interface: int = INTERFACE_VERSION
+    small: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

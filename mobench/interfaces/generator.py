@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import ShapeError
+from mobench.interfaces.dataset import Dataset
 from mobench.interfaces.objective import Outputs
 from mobench.interfaces.problem import Problem
 
@@ -114,6 +115,9 @@ class Generator(ABC):
     """
 
     finite: ClassVar[bool] = False
+
+    def check(self, dataset: Dataset) -> None:  # noqa: B027 - most generators serve every dataset
+        """Raise IncompatibleError, with the reason, for a dataset it cannot serve; before any job is run."""
 
     @abstractmethod
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:

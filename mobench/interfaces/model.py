@@ -12,12 +12,13 @@ from mobench.interfaces.dataset import Dataset
 class Model(ABC):
     """Builds target networks. A model plugin is a frozen dataclass; its fields are its options."""
 
+    def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models take what their datasets give
+        """Raise IncompatibleError, with the reason, for a dataset it cannot serve; before any job is run."""
+
     @abstractmethod
     def build(self, dataset: Dataset) -> nn.Module:
         """A fresh module, initialised from torch's global random state.
 
         Its forward takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
-        [B, width] for each of `dataset.heads`.
-
-        Raises: IncompatibleError, with the reason, for a dataset it cannot serve.
+        [B, width] for each of `dataset.heads`. Raises what `check` raises.
         """

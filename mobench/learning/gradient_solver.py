@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -117,7 +118,8 @@ class GradientSolver(Solver):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        # a copy: torch keeps the step counters that it is given
+        self.optimiser.load_state_dict(deepcopy(state["optimiser"]))
         self.balancer.load_state_dict(state["balancer"])
         self.sampler.load_state_dict(state["sampler"])
         self.n_steps = state["n_steps"]

@@ -67,7 +67,8 @@ def resolve(
     }
     routed = _route(settings, pieces)
     parts = {role: piece.part(routed[role]) for role, piece in pieces.items()}
-    made = options.build(pieces["dataset"].cls, parts["dataset"].options, f"dataset {dataset!r}")
+    made = make_dataset(parts["dataset"])
+    _check_parts(made, parts, pieces)
     return Job(
         dataset=parts["dataset"],
         model=parts["model"],
@@ -135,17 +136,30 @@ def _solver_pieces(known: Registry, name: str) -> dict[str, _Piece]:
             return {"solver": _piece("solver", entry)}
         pair, version = entry.spec, entry.version
     defaults = _by_part(pair.defaults)
-    pieces = {
+    return {
         "solver": _Piece("solver", name, GradientOptions, version, defaults["solver"]),
         "generator": _piece("generator", known.get("generator", pair.generator), defaults["generator"]),
         "balancer": _piece("balancer", known.get("balancer", pair.balancer), defaults["balancer"]),
     }
-    _check_pair(pieces["generator"], pieces["balancer"])
-    return pieces
 
 
-def _check_pair(generator: _Piece, balancer: _Piece) -> None:
+def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece]) -> None:
+    """Ask every part that has a say whether it can serve this combination. Raises: IncompatibleError."""
+    make_model(parts["model"]).check(dataset)
+    if "generator" not in parts:
+        return
+    _check_pair(pieces["generator"], pieces["balancer"], parts["solver"].options["n_preferences"])
+    generator: Generator = _make("generator", parts["generator"])
+    generator.check(dataset)
+
+
+def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None:
     """Refuse pairs that would train something other than what their name says."""
+    if balancer.cls.couples_preferences and not generator.cls.finite and n_preferences < 2:
+        raise IncompatibleError(
+            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} weighs preferences against each other, but "
+            f"n_preferences is {n_preferences}: set it to 2 or more"
+        )
     if not balancer.cls.needs_preference and not generator.cls.finite:
         raise IncompatibleError(
             f"{generator.name}+{balancer.name}: balancer {balancer.name!r} ignores the preference, so a network that "

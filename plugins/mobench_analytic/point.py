@@ -17,18 +17,22 @@ from mobench_analytic.problems import Analytic, Bounds
 class Point(Model):
     """x itself, whatever the input.
 
-    Where the problem has bounds, x = lower + (upper − lower) sin²(π u / 2) with u trained. This
-    map reaches both bounds, never leaves them, and is flat there: near a bound x ≈ u², so plain
-    descent on a linear objective converges to it geometrically. A clamp would have no slope
-    outside, and a sigmoid would only ever approach the bound.
+    Where the problem has bounds, x = lower + (upper − lower) |u − 2 round(u/2)| with u trained: x
+    is reflected at its bounds. The map reaches both, never leaves them, and has slope 1 or −1
+    everywhere. A clamp has no slope outside, a sigmoid only ever approaches the bounds, and a
+    sin² is flat at them: a network that has once brought x there would never get it away.
     """
 
-    def build(self, dataset: Dataset) -> nn.Module:
+    def check(self, dataset: Dataset) -> None:
         if not isinstance(dataset, Analytic):
             raise IncompatibleError(
                 "point is for analytic problems, whose objectives are functions of x; this dataset has samples: "
                 "choose a network such as lenet"
             )
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        self.check(dataset)
+        assert isinstance(dataset, Analytic)
         return _Point(dataset.n_variables, dataset.bounds)
 
 
@@ -44,4 +48,4 @@ class _Point(nn.Module):
         if self.bounds is None:
             return {"x": self.u}
         lower, upper = self.bounds
-        return {"x": lower + (upper - lower) * torch.sin(math.pi / 2 * self.u).square()}
+        return {"x": lower + (upper - lower) * (self.u - 2 * torch.round(self.u / 2)).abs()}

@@ -14,6 +14,7 @@ def mobench_generators() -> list[Spec]:
             "hypernetwork that makes 10,000 weights at a time",
             _SOURCE,
             version="1",
+            small={"size": "fit", "chunk": 500, "hidden": 16},
         )
     ]
 

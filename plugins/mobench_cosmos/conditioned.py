@@ -30,12 +30,15 @@ class Input(Generator):
     Images get m constant channels, flat inputs m features; the target is built for the wider input.
     """
 
-    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
-        if len(problem.dataset.input_shape) not in (1, 3) or 0 in problem.dataset.input_shape:
+    def check(self, dataset: Dataset) -> None:
+        if len(dataset.input_shape) not in (1, 3) or 0 in dataset.input_shape:
             raise IncompatibleError(
-                f"this dataset has inputs of shape {list(problem.dataset.input_shape)}, to which no preference can be "
+                f"this dataset has inputs of shape {list(dataset.input_shape)}, to which no preference can be "
                 "joined: images [channels, height, width] and features [n] are accepted; choose a generator of weights"
             )
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        self.check(problem.dataset)
         return ConditionedNetwork(problem)
 
 

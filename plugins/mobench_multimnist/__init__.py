@@ -9,14 +9,29 @@ _SOURCE = "arXiv 1810.04650, section 4; pairs as in the student report of Januar
 @hookimpl
 def mobench_datasets() -> list[Spec]:
     return [
-        Spec("multimnist", f"{_MODULE}:MultiMnist", "two overlapping digits, two labels", _SOURCE, version="1"),
-        Spec("multifashion", f"{_MODULE}:MultiFashion", "two overlapping garments, two labels", _SOURCE, version="1"),
+        Spec(
+            "multimnist",
+            f"{_MODULE}:MultiMnist",
+            "two overlapping digits, two labels",
+            _SOURCE,
+            version="1",
+            small={"source": "embedded", "pairs": 90, "test_pairs": 20},
+        ),
+        Spec(
+            "multifashion",
+            f"{_MODULE}:MultiFashion",
+            "two overlapping garments, two labels",
+            _SOURCE,
+            version="1",
+            small={"pairs": 90, "test_pairs": 20},
+        ),
         Spec(
             "multifashion-mnist",
             f"{_MODULE}:MultiFashionMnist",
             "a garment and an overlapping digit, two labels",
             _SOURCE,
             version="1",
+            small={"pairs": 90, "test_pairs": 20},
         ),
     ]
 

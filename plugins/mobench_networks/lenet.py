@@ -18,6 +18,9 @@ class LeNet(Model):
     31,910 parameters for 36×36 grey images and two heads of ten.
     """
 
+    def check(self, dataset: Dataset) -> None:
+        image_channels(dataset, 20, "lenet")
+
     def build(self, dataset: Dataset) -> nn.Module:
         channels = image_channels(dataset, 20, "lenet")
         _, height, width = dataset.input_shape

@@ -27,6 +27,9 @@ class MtlCnn(Model):
     width: Annotated[int, Gt(0)] = option(128, "width of the shared dense layer")
     dropout: Annotated[float, Interval(ge=0, lt=1)] = option(0.5, "share of dense features dropped in training")
 
+    def check(self, dataset: Dataset) -> None:
+        image_channels(dataset, 14, "mtl-cnn")
+
     def build(self, dataset: Dataset) -> nn.Module:
         channels = image_channels(dataset, 14, "mtl-cnn")
         a, b, c = self.filters

@@ -31,14 +31,17 @@ class ResNet18(Model):
         "batch-statistics", "batch normalisation by the batch's own statistics, or GroupNorm of 32 groups"
     )
 
-    def build(self, dataset: Dataset) -> nn.Module:
+    def check(self, dataset: Dataset) -> None:
         shape = dataset.input_shape
         if len(shape) != 3 or min(shape[1:]) < 32:
             raise IncompatibleError(
                 f"resnet18 takes images [channels, height, width] of at least 32×32, this dataset has inputs of shape "
                 f"{list(shape)}: choose another model"
             )
-        return _ResNet18(shape[0], self.norm, dataset)
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        self.check(dataset)
+        return _ResNet18(dataset.input_shape[0], self.norm, dataset)
 
 
 class _ResNet18(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -41,4 +42,5 @@ class Uncertainty(Balancer):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         with torch.no_grad():
             self.log_variances.copy_(state["log_variances"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        # a copy: torch keeps the step counters that it is given
+        self.optimiser.load_state_dict(deepcopy(state["optimiser"]))

@@ -85,7 +85,7 @@ def test_protocol_bounds_the_front(problem: Analytic) -> None:
 @pytest.mark.parametrize("problem", ALL)
 def test_points_stay_in_bounds_and_have_gradients(problem: Analytic) -> None:
     made = Problem(problem, Point(), dtype=torch.float64)
-    for u in (torch.zeros(problem.n_variables), torch.linspace(-40, 40, problem.n_variables)):
+    for u in (torch.full((problem.n_variables,), 0.5), torch.linspace(-40, 41.7, problem.n_variables)):
         u = u.double().requires_grad_()
         outputs = made.outputs({"u": u}, torch.zeros(1, 0))
         losses = made.losses([outputs], problem.load("train"))
