@@ -68,6 +68,12 @@ class Wider(Dataset):
     def load(self, split: Split) -> Samples:
         return self.inner.load(split)
 
+    def prepare(self, batch: Samples) -> Samples:
+        return self.inner.prepare(batch)
+
+    def known_front(self, n_points: int) -> Tensor | None:
+        return self.inner.known_front(n_points)
+
 
 class ConditionedNetwork(ParetoNetwork):
     """The target, built for the wider input; K preferences go through it as one batch of K × B."""
@@ -80,6 +86,11 @@ class ConditionedNetwork(ParetoNetwork):
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
         check_preferences(preferences, self.n_objectives)
+        if not inputs.is_floating_point():
+            raise IncompatibleError(
+                f"inputs of type {inputs.dtype} have no room for a preference beside them: images and real features "
+                "are accepted; choose a generator of weights"
+            )
         k, b = len(preferences), len(inputs)
         images = inputs.expand(k, *inputs.shape)
         shape = (k, b, self.n_objectives, *inputs.shape[2:])

@@ -12,6 +12,9 @@ from torch import Tensor
 from mobench.interfaces import Balancer
 from mobench.options import option
 
+SHORTEST = 1e-12
+"""Loss vectors up to this length have no direction."""
+
 
 @dataclass(eq=False)
 class Cosmos(Balancer):
@@ -27,10 +30,12 @@ class Cosmos(Balancer):
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Weights [K, m]; see the base class."""
-        ray = preferences if self.align == "ray" else 1 / preferences.clamp_min(1e-12)
+        r, values = preferences.double(), losses.double()
+        ray = r if self.align == "ray" else 1 / r.clamp_min(1e-12)
         ray = ray / ray.norm(dim=1, keepdim=True)
-        length = losses.norm(dim=1, keepdim=True).clamp_min(torch.finfo(losses.dtype).tiny)
-        unit = losses / length
+        length = values.norm(dim=1, keepdim=True).clamp_min(SHORTEST)
+        unit = values / length
         cosine = (unit * ray).sum(1, keepdim=True)
-        alpha: Tensor = preferences - self.penalty * (ray - cosine * unit) / length
-        return alpha
+        # at losses of 0 the cosine has no gradient: the weighted sum alone
+        pull = torch.where(length > SHORTEST, (ray - cosine * unit) / length, 0.0)
+        return (r - self.penalty * pull).to(losses.dtype)

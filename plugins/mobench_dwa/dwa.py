@@ -13,13 +13,15 @@ from mobench.interfaces import Balancer, BalancerContext
 from mobench.options import option
 
 SMALLEST_LOSS = 1e-12
+FASTEST = 1e12
+"""Rates are held within ± this: e to it, relative to any other rate, is 0 or infinite already."""
 
 
 @dataclass(eq=False)
 class DWA(Balancer):
     """α_i = m softmax_i(w/T), w_i = L_i(t − 1)/L_i(t − 2), mean losses of epochs (arXiv 1803.10704, equation 7).
 
-    In the first two epochs all weights are 1.
+    In the first two epochs all weights are 1. A loss that was not positive has no rate: 1 stands for it.
     """
 
     needs_preference: ClassVar[bool] = False
@@ -41,7 +43,8 @@ class DWA(Balancer):
         self.n_steps += 1
         if epoch < 2:
             return torch.ones_like(losses)
-        rates = self.last / self.before.clamp_min(SMALLEST_LOSS)
+        rates = torch.where(self.before > SMALLEST_LOSS, self.last / self.before.clamp_min(SMALLEST_LOSS), 1.0)
+        rates = rates.clamp(-FASTEST, FASTEST)
         return (losses.shape[1] * torch.softmax(rates / self.temperature, dim=1)).to(losses)
 
     def state_dict(self) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from mobench.metrics.indicators import hypervolume, non_dominated
 from mobench.options import option
 
 Array = NDArray[np.float64]
+SHORTEST = 1e-12
+"""Loss vectors up to this length have no direction."""
 
 
 @dataclass(eq=False)
@@ -75,6 +77,8 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
     without point k. Zero for points not below the reference.
     """
     gradient = np.zeros_like(points)
+    if points.shape[1] == 1:  # the face of an interval is a point
+        return (points < reference).astype(np.float64)
     inside = np.flatnonzero((points < reference).all(1))
     for k in inside:
         others = inside[inside != k]
@@ -88,10 +92,10 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
 
 
 def cosine_gradient(losses: Tensor, preferences: Tensor) -> Tensor:
-    """∂cos(L, p)/∂L [K, m] with p the unit vector along 1/r."""
+    """∂cos(L, p)/∂L [K, m] with p the unit vector along 1/r; 0 where all losses are 0."""
     inverse = 1 / preferences.clamp_min(1e-12)
     p = inverse / inverse.norm(dim=1, keepdim=True)
-    length = losses.norm(dim=1, keepdim=True).clamp_min(1e-30)
+    length = losses.norm(dim=1, keepdim=True).clamp_min(SHORTEST)
     unit = losses / length
-    gradient: Tensor = (p - (unit * p).sum(1, keepdim=True) * unit) / length
-    return gradient
+    gradient = (p - (unit * p).sum(1, keepdim=True) * unit) / length
+    return torch.where(length > SHORTEST, gradient, 0.0)

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from mobench.interfaces import Balancer, BalancerContext
 from mobench.options import option
 
+WIDEST = 20.0
+"""Log-variances stay within ± this: a loss of 0, or below, would send its weight to infinity."""
+
 
 @dataclass(eq=False)
 class Uncertainty(Balancer):
@@ -34,6 +37,8 @@ class Uncertainty(Balancer):
         alpha = torch.exp(-self.log_variances.detach())
         self.log_variances.grad = 0.5 - alpha * losses.detach().double().cpu()
         self.optimiser.step()
+        with torch.no_grad():
+            self.log_variances.clamp_(-WIDEST, WIDEST)
         return alpha.to(losses)
 
     def state_dict(self) -> dict[str, Any]:

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from mobench.errors import IncompatibleError, ShapeError
-from mobench.interfaces import Problem, Seeds, Setting
+from mobench.interfaces import Problem, Samples, Seeds, Setting
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
-from mobench_cosmos.conditioned import Input
+from mobench_cosmos.conditioned import Input, Wider
 from mobench_cosmos.cosmos import Cosmos
 from mobench_epo.epo import EPO
 from mobench_multimnist.dataset import MultiMnist
@@ -94,3 +94,27 @@ def test_what_has_no_inputs_is_refused() -> None:
 def test_preferences_of_another_number_of_objectives_are_refused(problem: Problem) -> None:
     with pytest.raises(ShapeError, match=r"pass \[K, 2\]"):
         Input().build(problem, finite_rays(2))(torch.rand(1, 1, 36, 36), torch.tensor([[0.2, 0.3, 0.5]]))
+
+
+@pytest.mark.parametrize("align", ["inverse", "ray"])
+@pytest.mark.parametrize("size", [0.0, 1e-25])
+def test_losses_without_a_direction_take_the_weighted_sum(align: str, size: float) -> None:
+    r = torch.tensor([[0.3, 0.7]])
+    assert torch.equal(Cosmos(align=align)(torch.full((1, 2), size), r, None), r)  # type: ignore[arg-type]
+
+
+def test_whole_numbers_are_refused(problem: Problem) -> None:
+    network = Input().build(problem, finite_rays(2))
+    with pytest.raises(IncompatibleError, match=r"inputs of type torch.int64 have no room"):
+        network(torch.ones(2, 1, 36, 36, dtype=torch.long), finite_rays(2))
+
+
+def test_a_wider_dataset_prepares_as_its_own_does(problem: Problem) -> None:
+    class Halved(MultiMnist):
+        def prepare(self, batch: Samples) -> Samples:
+            return Samples(batch.inputs.float() / 2, batch.targets)
+
+    batch = problem.dataset.load("test").take(slice(0, 2))
+    halved = Wider(Halved(source="embedded", pairs=80, test_pairs=10))
+    assert halved.input_shape == (3, 36, 36)
+    assert torch.equal(halved.prepare(batch).inputs, batch.inputs.float() / 2)

@@ -83,6 +83,18 @@ def test_the_cosines_gradient_is_autograds(m: int) -> None:
         torch.testing.assert_close(cosine_gradient(case.losses, case.preferences), losses.grad)
 
 
+def test_at_losses_of_zero_the_penalty_is_silent() -> None:
+    r = torch.tensor([[0.2, 0.8]], dtype=torch.float64)
+    assert torch.equal(cosine_gradient(torch.zeros(1, 2, dtype=torch.float64), r), torch.zeros(1, 2).double())
+
+
+def test_one_objective_descends_below_the_reference() -> None:
+    """Each loss is a layer of its own, or equal to another; the reference is 2."""
+    balancer = properties.started(Hypervolume(), 1, 3)
+    alpha = balancer(torch.tensor([[0.5], [1.0], [3.0]]), torch.ones(3, 1), None)
+    assert alpha.tolist() == [[1.0], [1.0], [1.0]]
+
+
 def test_at_the_ray_the_penalty_is_silent() -> None:
     r = torch.tensor([[0.2, 0.8]], dtype=torch.float64)
     torch.testing.assert_close(cosine_gradient(0.3 / r, r), torch.zeros(1, 2, dtype=torch.float64))

@@ -89,3 +89,20 @@ def test_a_checkpoint_goes_on_as_if_never_interrupted(cls: type[Balancer]) -> No
     second.load_state_dict(first.state_dict())
     for row, value in zip(losses[5:], expected[5:], strict=True):
         assert torch.equal(give(second, row), value)
+
+
+@pytest.mark.parametrize("bad", [0.0, -0.4])
+def test_a_loss_that_was_not_positive_has_no_rate(bad: float) -> None:
+    """As ZDT3's second objective, which goes below 0."""
+    balancer = told(DWA(), 2, steps_per_epoch=1)
+    for losses in ([0.5, bad], [0.5, bad - 0.1]):
+        give(balancer, losses)
+    assert give(balancer, [0.5, 0.5]).tolist() == [[1.0, 1.0]]
+
+
+@pytest.mark.parametrize("loss", [0.0, -1.0, 1e12])
+def test_uncertainty_weights_stay_finite_whatever_a_loss_does(loss: float) -> None:
+    balancer = told(Uncertainty(rate=1.0), 2)
+    for _ in range(200):
+        alpha = give(balancer, [loss, 1.0])
+    assert bool((torch.isfinite(alpha) & (alpha > 0)).all())
