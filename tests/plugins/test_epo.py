@@ -55,9 +55,9 @@ def by_the_paper(losses: Any, r: Any, c: Any) -> tuple[str, Any, Any, list[Any]]
 
 @pytest.mark.parametrize("m", MS)
 def test_weights_solve_the_papers_program(m: int) -> None:
-    """Feasible, and as good as clarabel's: 160 problems a size, degenerate ones among them."""
+    """Feasible, and as good as clarabel's: 154 problems a size, 1,078 in all, degenerate ones among them."""
     modes: dict[str, int] = {"balance": 0, "descend": 0}
-    for case in properties.cases(m, n_cases=10, seed=m):
+    for case in properties.cases(m, n_cases=14, seed=m):
         if any(word in case.name for word in ("tiny gradients", "large gradients", "one_huge", "one_tiny")):
             continue  # clarabel's tolerance is absolute; scale is tested above
         r = case.preferences
