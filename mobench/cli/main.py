@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mobench.cli import data, export, leaderboard, list, plugins, run, show
+from mobench.cli import check, data, export, leaderboard, list, plugins, run, show
 from mobench.errors import MobenchError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("run")(run.run)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)
+app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")

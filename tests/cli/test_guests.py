@@ -176,6 +176,39 @@ def __getattr__(name):
     assert "1 jobs run, 0 were there, 0 diverged, 2 failed" in done.stdout
 
 
+def test_a_guest_can_be_checked(cli: Cli, whole: dict[str, str]) -> None:
+    done = cli("check", "worst", "guest-worst", "circles", "place", env=whole)
+    assert done.returncode == 0, done.stdout
+    assert "balancer worst, guest-whole 3.1" in done.stdout
+    assert "ok        Finite weights of the right shape and dtype" in done.stdout
+    unknown = cli("check", "wurst", env=whole)
+    assert unknown.returncode == 2
+    assert "did you mean 'worst'" in unknown.stderr
+
+
+def test_a_guest_that_does_not_conform_is_told_where(cli: Cli, guest: Callable[[str, str], dict[str, str]]) -> None:
+    source = """
+from dataclasses import dataclass
+@hookimpl
+def mobench_balancers():
+    return [Spec("rude", "guest_rude:Rude", "changes what it is given")]
+def __getattr__(name):
+    from mobench import Balancer
+    @dataclass(eq=False)
+    class Rude(Balancer):
+        'Spoils the losses.'
+        def __call__(self, losses, preferences, gram):
+            return losses.mul_(0)
+    if name == "Rude":
+        return Rude
+    raise AttributeError(name)
+"""
+    done = cli("check", "rude", env=guest("rude", source))
+    assert done.returncode == 1
+    assert "FAILED    Finite weights of the right shape" in done.stdout
+    assert "ok        A summary" in done.stdout
+
+
 def test_the_core_knows_no_plugin_by_name() -> None:
     import mobench
     from mobench.plugins import KINDS, registry

@@ -94,7 +94,7 @@ def test_what_is_unknown_is_told(cli: Cli) -> None:
 
 def test_help_names_every_command(cli: Cli) -> None:
     text = cli("--help").stdout
-    for command in ("run", "list", "show", "plugins", "leaderboard", "export", "data"):
+    for command in ("run", "list", "show", "plugins", "check", "leaderboard", "export", "data"):
         assert f"  {command} " in text
 
 
@@ -112,7 +112,7 @@ def test_version_is_the_distributions(cli: Cli) -> None:
 
 def test_readme_names_every_command_dataset_model_solver_and_suite() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for command in ("run", "list", "show", "leaderboard", "export", "data", "plugins"):
+    for command in ("run", "list", "show", "leaderboard", "export", "data", "plugins", "check"):
         assert f"mobench {command}" in readme, command
     for kind in ("dataset", "model", "solver", "suite"):
         for name in registry().names(kind):  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def test_the_direction_stays_within_its_radius_of_the_mean(m: int, radius: float
 
 @pytest.mark.parametrize("m", MS)
 def test_the_worst_improvement_is_clarabels(m: int) -> None:
-    """max over d of min_i g_i · d within the ball, as a second-order cone program: 144 problems a size, 1,008 in all."""
+    """max over d of min_i g_i · d within the ball, as a second-order cone program: 1,008 problems."""
     g, mean, reach = cp.Parameter((m, 12)), cp.Parameter(12), cp.Parameter(nonneg=True)
     d, worst = cp.Variable(12), cp.Variable()
     problem = cp.Problem(cp.Maximize(worst), [g @ d >= worst, cp.norm(d - mean) <= reach])

@@ -21,6 +21,6 @@ def mobench_balancers():
 @hookimpl
 def mobench_solvers():
     return [
-        Pair("guest-worst", generator="phn", balancer="worst", summary="a pair"),
+        Pair("guest-worst", generator="phn", balancer="worst", summary="a pair", source="this file"),
         Spec("walk", "guest_whole.parts:Walk", summary="a random walk for each ray"),
     ]
