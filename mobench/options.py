@@ -62,6 +62,10 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
         if name not in fields:
             hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
             raise OptionError(f"{whose} has no option {name!r}{hint}")
+    for name, value in given.items():
+        # pydantic would take true for 1
+        if isinstance(value, bool) and _base(hints[name]) in (int, float):
+            raise OptionError(f"{whose}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
     schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
     model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **schema)
     try:
@@ -99,6 +103,11 @@ def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
         f"{whose}: option {name!r} was given {given!r}: {first['msg'][0].lower()}{first['msg'][1:]} "
         f"(accepted: {_type_name(hints.get(name, 'a value'))})"
     )
+
+
+def _base(hint: Any) -> Any:
+    """A type without its annotations."""
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
 
 
 def _type_name(hint: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,10 +53,19 @@ def options(
 def main() -> None:
     """Run the command line; an error is one line and an exit code that is not 0."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
     except MobenchError as error:
         _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]), USAGE, error)
     except Exception as error:
+        # of typer's usage errors, which have no public base class; help that was asked for by no words is shown whole
+        usage: Any = error
+        if hasattr(usage, "format_message"):
+            if type(usage).__name__ == "NoArgsIsHelpError":
+                usage.show()
+                sys.exit(USAGE)
+            _fail(usage.format_message(), USAGE)
         _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
 
 

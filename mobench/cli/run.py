@@ -131,8 +131,8 @@ def check_device(device: str) -> str:
     import torch
 
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).tolist()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise OptionError(f"--device {device} cannot be used: {str(error).splitlines()[0]}; try cpu") from error
     return device
 

@@ -159,7 +159,7 @@ def _row(key: Key, group: list[Record], pooled: dict[str, Any]) -> dict[str, Any
             row[f"{name} ±"] = e.half_width
 
     add("hypervolume", [r.indicators["test"]["hypervolume"] for r in good], interval=True)
-    add("hypervolume at equal K", [_at_few(r)["hypervolume"] for r in good], interval=True)
+    add("hypervolume at equal K", [_at_few(r).get("hypervolume") for r in good], interval=True)
     add("validation − test", [_gap(r) for r in good])
     add("IGD+", [_against(r, pooled[dataset], "igd_plus", indicators.igd_plus) for r in good])
     add("ε", [_against(r, pooled[dataset], "epsilon", indicators.additive_epsilon) for r in good])
@@ -198,12 +198,11 @@ _COSTS: dict[str, Callable[[Any], float]] = {
 
 def _at_few(record: Record) -> dict[str, float | None]:
     """The indicators at equal K: those of the split named "test@K"."""
-    name = next(split for split in record.indicators if split.startswith("test@"))
-    return record.indicators[name]
+    return next((values for split, values in record.indicators.items() if split.startswith("test@")), {})
 
 
 def _gap(record: Record) -> float | None:
-    val, test = record.indicators["val"]["hypervolume"], record.indicators["test"]["hypervolume"]
+    val, test = (record.indicators.get(split, {}).get("hypervolume") for split in ("val", "test"))
     return None if val is None or test is None else val - test
 
 

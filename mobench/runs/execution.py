@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
-        failure=Failure(kind=kind, message=message, traceback=_without_paths(details)),
+        failure=Failure(kind=kind, message=_text(message), traceback=_text(provenance.without_paths(details))),
         provenance=made,
     )
 
@@ -112,7 +113,7 @@ class _Run:
         common: dict[str, Any] = {
             "id": job.id,
             "job": job,
-            "protocol": asdict(self.dataset.protocol),
+            "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
         }
@@ -217,8 +218,6 @@ def _save_weights(path: Path, solver: Solver) -> None:
     save_file(state, path)
 
 
-def _without_paths(details: str) -> str:
-    """A traceback whose file names say nothing about the machine it came from."""
-    import re
-
-    return re.sub(r'File "[^"]*?([^"/\\]+/[^"/\\]+)"', r'File "\1"', details)
+def _text(message: str) -> str:
+    """What JSON can hold of a message."""
+    return message.encode(errors="backslashreplace").decode()

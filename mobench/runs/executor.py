@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
@@ -66,6 +67,8 @@ class LocalExecutor:
                 return Exit(None, "stopped before it started")
             timed_out = threading.Event()
             timer = self._timer(process, timed_out)
+            # a worker's own children keep its pipes open: they end with it
+            threading.Thread(target=_reap, args=(process,), daemon=True).start()
             try:
                 last = _converse(process, request, tell)
             finally:
@@ -133,11 +136,9 @@ def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> d
     """Send the request and pass events on until the worker ends; its last event."""
     assert process.stdin is not None
     assert process.stdout is not None
-    try:
+    # dead before it has read everything: its exit code tells why
+    with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(request.model_dump_json())
-        process.stdin.close()
-    except BrokenPipeError:
-        return {}
     last: dict[str, Any] = {}
     with process.stdout:
         for line in process.stdout:
@@ -147,6 +148,13 @@ def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> d
                 continue  # cut short by the worker's death, which its exit code tells
             tell(last)
     return last
+
+
+def _reap(process: subprocess.Popen[str]) -> None:
+    """End what is left of a worker's session once the worker has ended."""
+    process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _how(code: int) -> str:

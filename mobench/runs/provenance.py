@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -77,4 +78,10 @@ def _git() -> str | None:
 
 
 def _without_folder(word: str) -> str:
-    return Path(word).name if word.startswith(("/", "~")) or sys.prefix in word else word
+    head, equals, value = word.rpartition("=")
+    return head + equals + (Path(value).name if value.startswith(("/", "~")) or sys.prefix in value else value)
+
+
+def without_paths(details: str) -> str:
+    """A traceback whose file names say nothing about the machine it came from."""
+    return re.sub(r'File "[^"]*?([^"/\\]+/[^"/\\]+)"', r'File "\1"', details)

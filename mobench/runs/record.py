@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from mobench.errors import RecordError
 from mobench.runs.job import Job, Strict
@@ -28,6 +28,14 @@ class Front(Strict):
     losses: list[list[float]]
     metrics: dict[str, list[float]] = Field(default_factory=dict)
     n_samples: int
+
+    @model_validator(mode="after")
+    def _one_row_per_ray(self) -> Front:
+        widths = {len(row) for row in (*self.preferences, *self.losses)}
+        lengths = {len(self.preferences), len(self.losses), *map(len, self.metrics.values())}
+        if len(widths) > 1 or len(lengths) > 1:
+            raise ValueError("preferences, losses and metrics differ in length")
+        return self
 
 
 class TracePoint(Strict):
@@ -103,6 +111,14 @@ class Record(Strict):
     notes: dict[str, float | int | str] = Field(default_factory=dict)
     failure: Failure | None = None
     provenance: Provenance
+
+    @model_validator(mode="after")
+    def _complete(self) -> Record:
+        if self.status == "completed" and not (
+            "test" in self.fronts and "hypervolume" in self.indicators.get("test", {})
+        ):
+            raise ValueError("it says completed, but has no front or no hypervolume of the test split")
+        return self
 
     @property
     def digest(self) -> str:

@@ -167,6 +167,6 @@ def _died(job: Job, message: str, details: str, started: datetime, device: str) 
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
-        failure=Failure(kind="ProcessDied", message=message, traceback=details),
+        failure=Failure(kind="ProcessDied", message=message, traceback=provenance.without_paths(details)),
         provenance=provenance.collect(started, device, 0),
     )

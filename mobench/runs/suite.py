@@ -17,6 +17,7 @@ from mobench.runs.job import Budget, Job, SeedSet, Strict
 
 MAX_BYTES = 2**20
 MAX_JOBS = 100_000
+Seed = Annotated[int, Field(ge=0, lt=2**43)]  # batches multiply it by about a million
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -40,7 +41,7 @@ class Suite(Strict):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
     summary: str = ""
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [0])
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])
     n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
     n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
     rays: Annotated[list[list[float]], Field(min_length=2, max_length=10_000)] | None = None
@@ -105,7 +106,10 @@ def overridden(
     update["budget"] = _budget(suite.budget, length)
     if rays:
         update["rays"] = [list(ray) for ray in rays]
-    return suite.model_copy(update=update)
+    try:
+        return Suite.model_validate({**dict(suite), **update})
+    except ValidationError as error:
+        raise OptionError(_explain(error)) from error
 
 
 def plan(suite: Suite) -> Plan:
@@ -168,11 +172,13 @@ def _budget(budget: Budget, length: Mapping[str, Any]) -> Budget:
 
 def _read(path: Path, name: str) -> Suite:
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise SuiteError(f"suite file {path.name} has {size} bytes; a suite has at most {MAX_BYTES}")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES)
     except OSError as error:
         raise SuiteError(f"suite file {path.name} cannot be read: {error.strerror or error}") from error
-    if len(data) > MAX_BYTES:
-        raise SuiteError(f"suite file {path.name} has {len(data)} bytes; a suite has at most {MAX_BYTES}")
     try:
         content = tomllib.loads(data.decode())
         return Suite.model_validate({"name": name, **content})

@@ -38,8 +38,13 @@ def main() -> int:
     os.dup2(2, 1)
 
     def tell(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")
-        events.flush()
+        try:
+            events.write(json.dumps(event) + "\n")
+            events.flush()
+        except BrokenPipeError:
+            # the runner is gone, which is no failure of the job: stop as if told to
+            os.dup2(os.open(os.devnull, os.O_WRONLY), events.fileno())
+            raise KeyboardInterrupt from None
 
     from mobench.runs.execution import execute
 

@@ -1,0 +1,260 @@
+"""One job in this process: whatever a plugin does, there is a record, and it says what happened."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mobench import Balancer, Samples, Spec, hookimpl
+from mobench.learning.loop import train
+from mobench.plugins import Plugin, Registry
+from mobench.runs import execution, provenance, resolve
+from mobench.runs.execution import _union, execute, job_rays
+from mobench.runs.job import Budget, Job
+from mobench.runs.record import Record, parse
+from mobench_analytic.problems import VLMOP2
+
+
+@dataclass(eq=False)
+class Does(Balancer):
+    """Linear scalarisation that does `what` at its third step."""
+
+    what: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)
+
+    def start(self, context: Any) -> None:
+        self.n_steps = 0
+
+    def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
+        self.n_steps += 1
+        made = type(self).what() if self.n_steps == 3 else None
+        return preferences if made is None else made * preferences
+
+
+@dataclass(frozen=True)
+class Odd(VLMOP2):
+    """Whose first objective is not a number on the test split."""
+
+    def load(self, split: Any) -> Samples:
+        return Samples(torch.zeros(1, 1 if split == "test" else 0))
+
+    def _function(self, i: int) -> Any:
+        of = super()._function(i)
+        return lambda outputs, batch: of(outputs, batch) * (float("nan") if batch.inputs.shape[1] else 1.0)
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """The registry with the parts above in it."""
+    guest = ModuleType("guest")
+    guest.mobench_balancers = hookimpl(lambda: [Spec("does", f"{__name__}:Does", version="1")])  # type: ignore[attr-defined]
+    guest.mobench_datasets = hookimpl(lambda: [Spec("odd", f"{__name__}:Odd", version="1")])  # type: ignore[attr-defined]
+    made = Registry.discover()
+    made.add(Plugin("guest", "guest", "1.0"), guest)
+    for module in (resolve, provenance):
+        monkeypatch.setattr(module, "registry", lambda: made)
+    provenance._packages.cache_clear()
+    yield made
+    provenance._packages.cache_clear()
+
+
+def job(solver: str = "phn-ls", dataset: str = "vlmop2", steps: int = 6, **settings: Any) -> Job:
+    return resolve.resolve(dataset, "point", solver, settings, Budget(steps=steps))
+
+
+@pytest.fixture
+def does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Job]:
+    """A job whose third step does something."""
+
+    def make(what: Callable[[], Any]) -> Job:
+        monkeypatch.setattr(Does, "what", staticmethod(what))
+        return job("stack+does")
+
+    return make
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def act() -> Any:
+        raise error
+
+    return act
+
+
+def failed(record: Record) -> tuple[str, str]:
+    """Kind and message of a failure; the record must survive being written and read."""
+    assert record.status == "failed"
+    assert (record.fronts, record.indicators, record.cost) == ({}, {}, None)
+    again = parse(record.to_json(), "x")
+    assert again == record
+    assert again.failure is not None
+    return again.failure.kind, again.failure.message
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), SystemExit("enough"), MemoryError(), RecursionError("deep"), StopIteration("x")]
+)
+def test_whatever_a_plugin_raises_is_in_the_record(does: Any, error: BaseException) -> None:
+    assert failed(execute(does(raising(error)))) == (type(error).__name__, str(error))
+
+
+def test_a_message_that_is_no_text_is_still_a_record(does: Any) -> None:
+    """File names that are not UTF-8 come as half a surrogate pair, which JSON cannot hold."""
+    kind, message = failed(execute(does(raising(ValueError("file caf\udce9.npz")))))
+    assert kind == "ValueError"
+    assert "file caf" in message
+
+
+def test_ctrl_c_passes_and_leaves_the_checkpoint(does: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "train", lambda *a, **k: train(*a, **{**k, "checkpoint_seconds": -1.0}))
+    checkpoint = tmp_path / "c.pt"
+    interrupted = does(raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        execute(interrupted, checkpoint=checkpoint)
+    assert checkpoint.exists()
+    does(lambda: None)
+    resumed = execute(interrupted, checkpoint=checkpoint)
+    assert resumed.cost is not None
+    assert (resumed.status, resumed.cost.resumed, resumed.cost.steps) == ("completed", 1, 6)
+    assert not checkpoint.exists()
+    assert resumed.digest == execute(interrupted).digest
+
+
+def test_weights_that_are_no_numbers_end_training_as_diverged(does: Any) -> None:
+    record = execute(does(lambda: float("nan")))
+    assert record.status == "diverged"
+    assert record.failure is not None
+    assert record.failure.message.startswith("step 2: the balancer's weights are")
+    assert record.fronts == {}
+    assert len(record.trace) == 2, "it had come that far"
+    assert parse(record.to_json(), "x").failure == record.failure
+
+
+def test_the_record_of_a_run_is_the_one_that_is_read_again() -> None:
+    record = execute(job("ls"))
+    assert parse(record.to_json(), "x") == record
+
+
+def test_a_front_that_is_not_finite_fails_the_job_in_one_line() -> None:
+    kind, message = failed(execute(job("ls", "odd")))
+    assert kind == "NonFiniteError"
+    assert "nan" in message
+    assert "\n" not in message
+
+
+def test_a_protocol_of_another_version_is_not_run() -> None:
+    old = Job.model_validate({**job().model_dump(), "protocol": "analytic-0"})
+    kind, message = failed(execute(old))
+    assert kind == "MobenchError"
+    assert "'analytic-0'" in message
+    assert "make the job anew" in message
+
+
+def test_a_plugin_that_is_gone_fails_the_job_by_name() -> None:
+    data = job().model_dump()
+    data["solver"]["balancer"]["name"] = "gone"
+    assert failed(execute(Job.model_validate(data)))[0] == "UnknownNameError"
+
+
+def test_a_device_that_is_not_there_fails_the_job() -> None:
+    assert "warp" in failed(execute(job(), device="warp:1"))[1]
+
+
+class Bomb:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_a_checkpoint_is_never_executed(tmp_path: Path) -> None:
+    mark, checkpoint = tmp_path / "mark", tmp_path / "c.pt"
+    torch.save({"solver": Bomb(mark)}, checkpoint)
+    assert "delete it to train anew" in failed(execute(job(), checkpoint=checkpoint))[1]
+    checkpoint.write_bytes(pickle.dumps(Bomb(mark)))
+    assert "delete it to train anew" in failed(execute(job(), checkpoint=checkpoint))[1]
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04 half an archive"])
+def test_a_broken_checkpoint_is_told_and_the_next_run_is_free_of_it(tmp_path: Path, content: bytes) -> None:
+    checkpoint = tmp_path / "c.pt"
+    checkpoint.write_bytes(content)
+    assert "checkpoint c.pt cannot be taken up" in failed(execute(job(), checkpoint=checkpoint))[1]
+    assert execute(job(), checkpoint=checkpoint).status == "completed"
+
+
+def test_numbers_depend_on_no_random_state_of_the_process() -> None:
+    digests = set()
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        digests.add(execute(job()).digest)
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("seed", ["initialisation", "preferences"])
+def test_each_seed_that_a_job_uses_moves_its_numbers(seed: str) -> None:
+    data = job().model_dump()
+    data["seeds"][seed] = 1
+    assert execute(Job.model_validate(data)).digest != execute(job()).digest
+
+
+def test_a_listener_hears_the_stages_in_order() -> None:
+    phases: list[str] = []
+    execute(job(), on_progress=lambda event: phases.append(event["phase"]))
+    stages = list(dict.fromkeys(phases))
+    assert stages == ["data", "train", "evaluate"]
+    assert phases.count("evaluate") == 3
+
+
+def test_kept_weights_are_those_that_were_judged(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    path = tmp_path / "new" / "w.safetensors"
+    record = execute(job("ls"), weights=path)
+    assert record.cost is not None
+    assert sum(t.numel() for t in load_file(path).values()) == record.cost.stored_parameters == 5 * 20
+
+
+def test_weights_that_cannot_be_written_fail_the_job_but_leave_a_record(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert failed(execute(job("ls"), weights=tmp_path / "file" / "w.safetensors"))[0] in (
+        "NotADirectoryError",
+        "FileExistsError",
+    )
+
+
+def test_a_jobs_own_rays_are_both_what_is_trained_and_what_is_judged() -> None:
+    own = [[0.2, 0.8], [0.6, 0.4]]
+    rays = job_rays(Job.model_validate({**job().model_dump(), "rays": own}), 2)
+    assert rays.finite.tolist() == rays.dense.tolist()
+    torch.testing.assert_close(rays.dense, torch.tensor(own))
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_numbers_of_rays_mean_rays_on_the_simplex(m: int) -> None:
+    rays = job_rays(job(), m)
+    for some in (rays.finite, rays.dense):
+        assert bool((some >= 0).all())
+        torch.testing.assert_close(some.sum(1), torch.ones(len(some)))
+    assert len(rays.finite) < len(rays.dense)
+
+
+def test_a_union_of_rays_has_each_once_and_the_first_ones_first() -> None:
+    some, others = torch.tensor([[0.0, 1.0], [0.5, 0.5]]), torch.tensor([[0.5, 0.5 + 1e-8], [1.0, 0.0]])
+    assert _union(some, others).tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
+    assert _union(some, some).tolist() == some.tolist()

@@ -1,0 +1,231 @@
+"""The executor against workers that behave in every way: small shell scripts in the worker's place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.errors import StoreError
+from mobench.runs import executor, runner
+from mobench.runs.executor import Exit, LocalExecutor
+from mobench.runs.job import Budget, Job, Part, SolverPart
+from mobench.runs.store import Store
+from mobench.runs.suite import Plan
+from mobench.runs.worker import Request
+
+Worker = Callable[..., None]
+PATIENCE = 10.0
+"""Seconds after which something that must end is taken to hang."""
+
+
+def job(steps: int = 1) -> Job:
+    part = Part(name="d", version="1")
+    return Job(
+        dataset=part, model=part, solver=SolverPart(name="s", version="1"), budget=Budget(steps=steps), protocol="p"
+    )
+
+
+def request_(**more: Any) -> Request:
+    return Request(job=job(), store="nowhere", **more)
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """Puts a script in the place of the worker; whatever it leaves running ends with the test."""
+    path, ids = tmp_path / "worker", tmp_path / "ids"
+
+    def put(script: str, read: str = "cat >/dev/null") -> None:
+        path.write_text(f"#!/bin/sh\necho $$ >>'{ids}'\n{read}\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    yield put
+    for line in ids.read_text().split() if ids.exists() else ():
+        with suppress(ProcessLookupError):
+            os.killpg(int(line), signal.SIGKILL)
+
+
+def in_time(act: Callable[[], Any]) -> Any:
+    """What `act` returns; a failure where it hangs."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(act()), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert found, "it hangs"
+    return found[0]
+
+
+def ignore(event: dict[str, Any]) -> None:
+    """A listener that wants to know nothing."""
+
+
+DONE = """echo '{"phase": "train", "step": 1}'; echo '{"phase": "done", "status": "completed"}'"""
+
+ENDS = {
+    "done": (DONE, Exit("completed")),
+    "diverged": ("""echo '{"phase": "done", "status": "diverged"}'""", Exit("diverged")),
+    "no room": ("""echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", "store")),
+    "exit code": ("exit 7", Exit(None, "the job's process ended with exit code 7 and left no record")),
+    "silent success": ("exit 0", Exit(None, "the job's process ended with exit code 0 and left no record")),
+    "killed": ("kill -KILL $$", Exit(None, "the job's process was killed by SIGKILL (out of memory?)")),
+    "crash": ("kill -SEGV $$", Exit(None, "the job's process was killed by SIGSEGV")),
+    "cut short": (
+        """echo '{"phase": "train"}'; printf '{"phase": "do'; kill -KILL $$""",
+        Exit(None, "the job's process was killed by SIGKILL (out of memory?)"),
+    ),
+    "last words": ("echo one >&2; echo two >&2; exit 1", Exit(
+        None, "the job's process ended with exit code 1 and left no record", "one\ntwo\n")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_however_a_worker_ends_it_is_told(worker: Worker, how: str) -> None:
+    script, ended = ENDS[how]
+    worker(script)
+    assert LocalExecutor().run(request_(), ignore) == ended
+
+
+def test_events_are_passed_on_in_order_and_half_ones_are_not(worker: Worker) -> None:
+    worker(f"""{DONE}; printf '{{"phase": "do'""")
+    events: list[dict[str, Any]] = []
+    LocalExecutor().run(request_(), events.append)
+    assert events == [{"phase": "train", "step": 1}, {"phase": "done", "status": "completed"}]
+
+
+def test_the_worker_is_sent_the_request_and_told_its_threads(worker: Worker, tmp_path: Path) -> None:
+    worker(f"echo $OMP_NUM_THREADS $MKL_NUM_THREADS >'{tmp_path}/threads'; {DONE}", read=f"cat >'{tmp_path}/sent'")
+    sent = request_(keep_weights=True, command=["mobench", "run"])
+    LocalExecutor(slots=10_000).run(sent, ignore)
+    assert Request.model_validate_json((tmp_path / "sent").read_text()) == sent
+    assert (tmp_path / "threads").read_text() == "1 1\n"
+
+
+def test_only_the_last_lines_of_what_a_worker_said_are_kept(worker: Worker) -> None:
+    worker("i=0; while [ $i -lt 100 ]; do echo line $i >&2; i=$((i+1)); done; exit 1")
+    details = LocalExecutor().run(request_(), ignore).details
+    assert details.splitlines() == [f"line {i}" for i in range(80, 100)]
+
+
+def test_a_worker_that_dies_before_it_has_read_its_request_is_told_and_leaves_nothing_open(worker: Worker) -> None:
+    """The request is larger than a pipe holds. An unclosed pipe would be a warning, and so an error here."""
+    import gc
+
+    worker("exit 4", read="exec 0<&-")
+    ended = LocalExecutor().run(request_(command=["x" * 2**21]), ignore)
+    assert "ended with exit code 4" in ended.message
+    gc.collect()
+
+
+def test_a_worker_that_takes_too_long_is_ended(worker: Worker) -> None:
+    worker("exec sleep 300")
+    ended = in_time(lambda: LocalExecutor(timeout=0.2).run(request_(), ignore))
+    assert ended == Exit(None, "the job's process timed out after 0.2 seconds")
+
+
+def test_a_worker_in_time_is_not_ended_later(worker: Worker) -> None:
+    worker(DONE)
+    runs = LocalExecutor(timeout=PATIENCE)
+    assert runs.run(request_(), ignore) == Exit("completed")
+    assert not [t for t in threading.enumerate() if isinstance(t, threading.Timer) and not t.finished.is_set()]
+
+
+CHILD = "sleep 300 &"
+"""A process of the worker's own, as data loaders start them; it keeps the worker's pipes open."""
+
+
+@pytest.mark.parametrize(
+    ("end", "timeout"), [("exec sleep 300", 0.2), ("kill -KILL $$", None), ("exit 1", None)],
+    ids=["timeout", "killed", "exit"],
+)  # fmt: skip
+def test_children_of_a_worker_do_not_keep_the_runner_waiting(worker: Worker, end: str, timeout: float | None) -> None:
+    worker(f"{CHILD} {end}")
+    ended = in_time(lambda: LocalExecutor(timeout=timeout).run(request_(), ignore))
+    assert ended.status is None
+
+
+def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "GRACE_SECONDS", 0.2)
+    worker("""trap '' TERM; echo '{"phase": "train"}'; while :; do sleep 0.05; done""")
+    local, started = LocalExecutor(2), threading.Event()
+    ends: list[Exit] = []
+    thread = threading.Thread(target=lambda: ends.append(local.run(request_(), lambda event: started.set())))
+    thread.start()
+    assert started.wait(PATIENCE)
+    local.stop()
+    thread.join(PATIENCE)
+    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)")]
+    assert local.run(request_(), ignore) == Exit(None, "stopped before it started")
+
+
+class Answers:
+    """An executor that does what it is told without a process."""
+
+    slots = 1
+
+    def __init__(self, act: Callable[[Request], Exit]) -> None:
+        self.act, self.stopped = act, False
+
+    def run(self, request: Request, tell: Any) -> Exit:
+        return self.act(request)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def raising(error: BaseException) -> Callable[[Request], Exit]:
+    def act(request: Request) -> Exit:
+        raise error
+
+    return act
+
+
+def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
+    """The next job's record would find no room either."""
+    answers = Answers(lambda request: Exit(None, "no room", "store"))
+    with pytest.raises(StoreError, match="no room"):
+        runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)
+    assert answers.stopped
+    assert Store(tmp_path).contents().records == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("an executor's own")])
+def test_whatever_ends_a_run_early_stops_the_workers_and_goes_on(tmp_path: Path, error: BaseException) -> None:
+    answers = Answers(raising(error))
+    with pytest.raises(type(error)):
+        runner.run(Plan("p", [job()]), Store(tmp_path), answers)
+    assert answers.stopped
+    with Store(tmp_path).claim(job()) as free:
+        assert free, "the claim was given back"
+
+
+def test_a_worker_that_claims_to_be_done_but_left_no_record_has_failed(tmp_path: Path) -> None:
+    summary = runner.run(Plan("p", [job()]), Store(tmp_path), Answers(lambda request: Exit("completed")))
+    assert summary.failed == [job()]
+
+
+def test_the_last_words_of_a_dead_worker_name_no_folder(tmp_path: Path) -> None:
+    """They go into the record, which people publish."""
+    words = 'Traceback (most recent call last):\n  File "/home/somebody/env/lib/torch/nn.py", line 3, in f\nKeyError\n'
+    store = Store(tmp_path)
+    runner.run(Plan("p", [job()]), store, Answers(lambda request: Exit(None, "died", words)))
+    record = store.read(job())
+    assert record is not None
+    assert record.failure is not None
+    assert 'torch/nn.py"' in record.failure.traceback
+    assert "/home/somebody" not in record.failure.traceback
+
+
+def test_nothing_is_made_where_nothing_is_to_do(tmp_path: Path) -> None:
+    summary = runner.run(Plan("p", [], ["a × b: no"]), Store(tmp_path / "out"), Answers(raising(AssertionError())))
+    assert summary.declined == ["a × b: no"]
+    assert not (tmp_path / "out").exists()
