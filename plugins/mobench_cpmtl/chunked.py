@@ -59,7 +59,8 @@ class ChunkedHypernetwork(WeightNetwork):
             layers += [nn.Linear(a, b), nn.ReLU()]
         self.small = nn.Sequential(*layers, nn.Linear(widths[-1], options.rank))
         self._learned = learned
-        self._initialise(options.rank)
+        self._calibrate()
+        self._make_chunks(options.rank)
 
     @property
     def parameter_ratio(self) -> float:
@@ -113,31 +114,27 @@ class ChunkedHypernetwork(WeightNetwork):
         gram: Tensor = total + torch.stack(small)
         return gram
 
-    def _initialise(self, rank: int) -> None:
-        """Tensors from which the middle preference gets the weights of a fresh target network.
-
-        a of the middle preference is scaled to length 1 on average. With θ_j chunk j of that fresh
-        network, W_j = θ_j a_jᵀ/(a_j · a_j) + N_j, where N_j a_j = 0 and the rows of N_j are normal with
-        the spread of θ_j's tensor: so W_j a_j = θ_j, and other preferences begin near it.
-        """
-        middle = torch.full((1, self.problem.n_objectives), 1 / self.problem.n_objectives)
+    def _calibrate(self) -> None:
+        """Scale the last layer so that a has length 1 on average at the middle preference."""
+        m = self.problem.n_objectives
         last = self.small[-1]
         assert isinstance(last, nn.Linear)
         with torch.no_grad():
-            size = self.coefficients(middle).square().sum(2).mean().sqrt()
+            size = self.coefficients(torch.full((1, m), 1 / m)).square().sum(2).mean().sqrt()
             last.weight.div_(size)
             last.bias.div_(size)
-            pieces = torch.split(self.coefficients(middle)[0], self._counts)
+
+    def _make_chunks(self, rank: int) -> None:
+        """Normal tensors, so that generated weights begin with the spread that the target's own would have."""
         fresh = dict(self.problem.new_target().named_parameters())
         self.chunks, self.biases = nn.ParameterList(), nn.ParameterList()
-        for name, a in zip(self._shapes, pieces, strict=True):
-            own = fresh[name].detach().cpu().float().reshape(len(a), -1)
-            along = a / a.square().sum(1, keepdim=True)
-            noise = torch.randn(*own.shape, rank) * own.std(correction=0)
-            noise = noise - torch.einsum("jsd,jd,je->jse", noise, a, along)
-            self.chunks.append(nn.Parameter(own[:, :, None] * along[:, None] + noise))
+        for (name, shape), count in zip(self._shapes.items(), self._counts, strict=True):
+            spread = fresh[name].detach().square().mean().sqrt()
+            size = shape.numel() // count
+            tensor = torch.randn(count, size, rank) * spread.cpu().float()
+            self.chunks.append(nn.Parameter(tensor))
             if not self._learned:
-                self.biases.append(nn.Parameter(torch.zeros_like(own)))
+                self.biases.append(nn.Parameter(torch.zeros(count, size)))
 
 
 def _chunks_of(shape: torch.Size, chunk: str) -> int:
