@@ -9,6 +9,7 @@ from mobench.interfaces.generator import (
     Predictor,
     WeightNetwork,
     check_preferences,
+    inner_products,
 )
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Metric, Objective, Outputs
@@ -37,5 +38,6 @@ __all__ = [
     "WeightNetwork",
     "Weights",
     "check_preferences",
+    "inner_products",
     "seeded",
 ]

@@ -56,7 +56,8 @@ class Balancer(ABC):
 
         losses:      [K, m], detached.
         preferences: [K, m], on the simplex; a larger value asks for a smaller loss.
-        gram:        [K, m, m], inner products of the loss gradients; None unless `needs_gram`.
+        gram:        [K, m, m], inner products of the loss gradients, in float64 whatever the losses
+                     are in; None unless `needs_gram`.
         """
 
     def state_dict(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class WeightNetwork(ParetoNetwork):
         return lambda inputs: self.problem.outputs(weights, inputs)
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters.
+        """Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters, in float64.
 
         weights:    what `weights(preferences)` returned, its graph still attached.
         cotangents: name -> [K, m, *shape]: gradients of the m losses of set k with respect to
@@ -103,8 +103,7 @@ class WeightNetwork(ParetoNetwork):
                 retain_graph=True,
                 allow_unused=True,
             )
-            jacobian = torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)
-            grams.append(jacobian @ jacobian.T)
+            grams.append(inner_products(torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)))
         return torch.stack(grams)
 
 
@@ -127,6 +126,16 @@ class Generator(ABC):
 
         Raises: IncompatibleError, with the reason, for a problem it cannot serve.
         """
+
+
+def inner_products(rows: Tensor) -> Tensor:
+    """Gram matrices [..., m, m] in float64 of gradients [..., m, n] in any precision.
+
+    Summed in float32, the Gram matrix of dependent gradients has negative eigenvalues of about 1e-7,
+    and programs that are bounded and feasible for every set of gradients are neither any more.
+    """
+    exact = rows.double()
+    return exact @ exact.transpose(-1, -2)
 
 
 def check_preferences(preferences: Tensor, n_objectives: int) -> None:

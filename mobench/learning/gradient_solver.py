@@ -163,7 +163,7 @@ class GradientSolver(Solver):
         alpha = self.balancer(losses, preferences, gram)
         if not bool(torch.isfinite(alpha).all()):
             raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
-        return alpha
+        return alpha.to(losses.dtype)  # programs are solved in float64
 
     def _sampler(self, setting: Setting) -> DirichletSampler | FixedRays:
         if self.network.rays is not None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mobench.interfaces import inner_products
+
 
 def objective_gradients(losses: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Gradients of the m losses of each of K weight sets with respect to that set's own weights.
@@ -35,13 +37,12 @@ def combine(gradients: Mapping[str, Tensor], alpha: Tensor) -> dict[str, Tensor]
 
 
 def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:
-    """Gram matrices [K, m, m] of gradients taken with respect to the weights themselves."""
-    flat = [g.flatten(2) for g in gradients.values()]
-    return torch.stack([f @ f.transpose(1, 2) for f in flat]).sum(0)
+    """Gram matrices [K, m, m] in float64 of gradients taken with respect to the weights themselves."""
+    return torch.stack([inner_products(g.flatten(2)) for g in gradients.values()]).sum(0)
 
 
 def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Gram matrices [K, m, m] of losses [K, m] with respect to shared parameters.
+    """Gram matrices [K, m, m] in float64 of losses [K, m] with respect to shared parameters.
 
     The road for networks that make no weights (a preference as an input): K·m backward passes,
     of which one preference's m gradients are held at a time. The graph is kept.
@@ -49,6 +50,6 @@ def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor
     grams = []
     for row in losses:
         gradients = [torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in row]
-        products = [torch.stack(g).flatten(1) for g in zip(*gradients, strict=True)]
-        grams.append(torch.stack([p @ p.T for p in products]).sum(0))
+        rows = [torch.stack(g).flatten(1) for g in zip(*gradients, strict=True)]
+        grams.append(torch.stack([inner_products(r) for r in rows]).sum(0))
     return torch.stack(grams)

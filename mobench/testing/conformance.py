@@ -163,6 +163,15 @@ def generator_gram_is_exact(entry: Entry) -> None:
     gradients = objective_gradients(problem.losses(network.outputs(leaves, batch.inputs), batch), leaves)
     dense = WeightNetwork.gram(network, rays, generated, gradients)
     torch.testing.assert_close(network.gram(rays, generated, gradients), dense, rtol=1e-5, atol=1e-12)
+    _, single, _ = built(entry)
+    assert isinstance(single, WeightNetwork)
+    problem, at = single.problem, rays.float()
+    batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 4)))
+    generated = single.weights(at)
+    leaves = {name: w.detach().requires_grad_() for name, w in generated.items()}
+    gradients = objective_gradients(problem.losses(single.outputs(leaves, batch.inputs), batch), leaves)
+    summed = single.gram(at, generated, gradients)
+    assert summed.dtype == torch.float64, "products of float32 gradients are to be summed in float64"
 
 
 def balancer_is_well_behaved(entry: Entry) -> None:

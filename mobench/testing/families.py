@@ -44,11 +44,6 @@ def gradient_families(n_objectives: int, n_cases: int = 20, seed: int = 0, n_wei
     }
 
 
-def grams(gradients: Tensor) -> Tensor:
-    """Gram matrices [K, m, m] of gradients [K, m, n]."""
-    return gradients @ gradients.transpose(-1, -2)
-
-
 def preferences(n_objectives: int, n_cases: int = 20, seed: int = 0) -> Tensor:
     """Preferences [n_cases, m] in float64, uniform on the simplex, no entry below 0.01."""
     draw = -torch.rand(n_cases, n_objectives, generator=seeded(seed), dtype=torch.float64).clamp_min(1e-12).log()

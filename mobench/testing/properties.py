@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer, BalancerContext, seeded
-from mobench.testing.families import gradient_families, grams, loss_families, preferences
+from mobench.interfaces import Balancer, BalancerContext, inner_products, seeded
+from mobench.testing.families import gradient_families, loss_families, preferences
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Case:
 
     @property
     def gram(self) -> Tensor:
-        return grams(self.gradients)
+        return inner_products(self.gradients)
 
     def weights(self, balancer: Balancer) -> Tensor:
         return balancer(self.losses, self.preferences, self.gram if balancer.needs_gram else None)

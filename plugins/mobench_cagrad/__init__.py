@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_cagrad.cagrad:CAGrad",
             "the direction near the mean gradient that helps the worst loss most",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

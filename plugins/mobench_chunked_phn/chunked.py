@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences, inner_products
 from mobench.options import option
 
 SIZES = {"11M": (105, 11), "5M": (230, 5), "2M": (577, 2), "1M": (1150, 1)}
@@ -104,14 +104,13 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         parameters = [self.preference_embedding, self.chunk_embeddings, *self.trunk.parameters()]
         grams = []
         for one in range(k):
-            g = at_stretches[one].flatten(2)
-            products = detached[one] @ detached[one].T  # h_j · h_l
+            g = at_stretches[one].flatten(2).double()
+            products = inner_products(detached[one])  # h_j · h_l
             own = torch.stack([(g * (products @ row)).sum((1, 2)) for row in g])
             rows = torch.autograd.grad(
                 h[one], parameters, at_features[one].reshape(m, n, -1), is_grads_batched=True, retain_graph=True
             )
-            rest = torch.cat([row.flatten(1) for row in rows], dim=1)
-            grams.append(own + rest @ rest.T)
+            grams.append(own + inner_products(torch.cat([row.flatten(1) for row in rows], dim=1)))
         return torch.stack(grams)
 
     def _stretches(self, h: Tensor) -> Tensor:

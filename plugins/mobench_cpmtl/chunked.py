@@ -11,7 +11,7 @@ import torch
 from annotated_types import Gt, Len
 from torch import Tensor, nn
 
-from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences, inner_products
 from mobench.options import option
 
 Variant = Literal["embedding", "report"]
@@ -95,12 +95,12 @@ class ChunkedHypernetwork(WeightNetwork):
         """
         coefficients = self.coefficients(preferences)
         pieces = torch.split(coefficients.detach(), self._counts, dim=1)
-        total, pulled = torch.zeros((), dtype=coefficients.dtype, device=coefficients.device), []
+        total, pulled = torch.zeros((), dtype=torch.float64, device=coefficients.device), []
         for i, name in enumerate(self._shapes):
             tensor = self.chunks[i].detach()
             g = cotangents[name].reshape(*cotangents[name].shape[:2], *tensor.shape[:2])
-            squares = pieces[i].square().sum(2) + (0 if self._learned else 1)
-            total = total + torch.einsum("kijs,kljs,kj->kil", g, g, squares)
+            lengths = (pieces[i].double().square().sum(2) + (0 if self._learned else 1)).sqrt()
+            total = total + inner_products((g * lengths[:, None, :, None]).flatten(2))
             pulled.append(torch.einsum("kijs,jsd->kijd", g, tensor))
         at_coefficients = torch.cat(pulled, dim=2)
         parameters = [*self.small.parameters(), *([self.embeddings] if self._learned else [])]
@@ -109,8 +109,7 @@ class ChunkedHypernetwork(WeightNetwork):
             rows = torch.autograd.grad(
                 coefficients[k], parameters, at_coefficients[k], is_grads_batched=True, retain_graph=True
             )
-            jacobian = torch.cat([row.flatten(1) for row in rows], dim=1)
-            small.append(jacobian @ jacobian.T)
+            small.append(inner_products(torch.cat([row.flatten(1) for row in rows], dim=1)))
         gram: Tensor = total + torch.stack(small)
         return gram
 

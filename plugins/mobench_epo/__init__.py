@@ -8,7 +8,7 @@ _SOURCE = "Mahapatra & Rajan, ICML 2020 (arXiv 2108.00597)"
 @hookimpl
 def mobench_balancers() -> list[Spec]:
     return [
-        Spec("epo", "mobench_epo.epo:EPO", "descends to the front's point with r₁L₁ = … = r_mL_m", _SOURCE, version="1")
+        Spec("epo", "mobench_epo.epo:EPO", "descends to the front's point with r₁L₁ = … = r_mL_m", _SOURCE, version="2")
     ]
 
 

@@ -14,7 +14,9 @@ TINY = torch.finfo(torch.float64).tiny
 RANK = 1e-10
 """Eigenvalues of the cosine matrix below this, relative to the largest, count as 0."""
 CANCELLED = 1e-6
-"""Weights whose sum is below this share of their absolute sum cannot be normalised."""
+"""Weights whose sum is below this share of what it is made of cannot be normalised."""
+MARGIN = 16
+"""Both limits are at least this many times the rounding of the Gram matrix."""
 
 
 @dataclass(eq=False)
@@ -42,9 +44,15 @@ def imtl_weights(gram: Tensor) -> Tensor:
     there = norms > 0
     inverse = torch.where(there, 1 / norms.clamp_min(TINY), 0.0)
     cosines = c * inverse[:, :, None] * inverse[:, None, :]
-    on_units = torch.linalg.pinv(cosines, rtol=RANK, hermitian=True) @ there.double()[:, :, None]
+    eigenvalues, basis = torch.linalg.eigh(cosines)
+    noise = MARGIN * (-eigenvalues[:, :1]).clamp_min(c.shape[1] * torch.finfo(gram.dtype).eps)
+    kept = eigenvalues > noise.clamp_min(RANK) * eigenvalues[:, -1:]
+    inverted = torch.where(kept, 1 / torch.where(kept, eigenvalues, 1.0), 0.0)
+    pseudo = (basis * inverted[:, None, :]) @ basis.transpose(1, 2)
     # scale-free: only ratios of lengths matter
-    alpha = on_units[:, :, 0] * inverse * norms.amax(1, keepdim=True)
-    total, size = alpha.sum(1, keepdim=True), alpha.abs().sum(1, keepdim=True)
-    usable = total.abs() > CANCELLED * size
+    shares = inverse * norms.amax(1, keepdim=True)
+    alpha = (pseudo @ there.double()[:, :, None])[:, :, 0] * shares
+    size = ((pseudo.abs() @ there.double()[:, :, None])[:, :, 0] * shares).sum(1, keepdim=True)
+    total = alpha.sum(1, keepdim=True)
+    usable = total.abs() > noise.clamp_min(CANCELLED) * size
     return torch.where(usable, alpha / torch.where(usable, total, 1.0), 1 / c.shape[1])

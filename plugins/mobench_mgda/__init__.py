@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_mgda.min_norm:MinNorm",
             "shortest convex combination of gradients",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

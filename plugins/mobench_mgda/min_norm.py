@@ -36,11 +36,11 @@ class MinNorm(Balancer):
         size = self._size(losses, gram)
         alpha = min_norm(gram / size[:, :, None] / size[:, None, :]) / size
         # the same direction, as weights of the gradients themselves
-        return alpha / alpha.sum(1, keepdim=True)
+        return (alpha / alpha.sum(1, keepdim=True)).to(losses.dtype)
 
     def _size(self, losses: Tensor, gram: Tensor) -> Tensor:
         """What each gradient is divided by, [K, m]; 1 where that would be 0."""
         if self.normalise == "none":
-            return torch.ones_like(losses)
-        size = losses.abs() if self.normalise == "loss" else gram.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
+            return torch.ones_like(gram[:, 0])
+        size = losses.abs().to(gram) if self.normalise == "loss" else gram.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
         return torch.where(size > TINY, size, 1.0)

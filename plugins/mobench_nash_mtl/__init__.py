@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_nash_mtl.nash:NashMTL",
             "the Nash bargaining solution among gradients",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_pcgrad.pcgrad:PCGrad",
             "projects conflicting gradients onto each other's normal planes",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

@@ -11,7 +11,7 @@ import torch
 from annotated_types import Gt, Len
 from torch import Tensor, nn
 
-from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences, inner_products
 from mobench.options import option
 
 
@@ -63,7 +63,7 @@ class ParetoHypernetwork(WeightNetwork):
         flat = torch.cat([cotangents[name].flatten(2) for name in self._shapes], dim=2)
         features = self.trunk(preferences)
         h = features.detach()
-        heads: Tensor = (flat @ flat.transpose(1, 2)) * (h.square().sum(1) + 1)[:, None, None]
+        heads: Tensor = inner_products(flat) * (h.double().square().sum(1) + 1)[:, None, None]
         at_features = flat @ self.heads.weight.detach()
         trunk = [self._trunk_gram(features[k], at_features[k]) for k in range(len(features))]
         return heads + torch.stack(trunk)
@@ -72,8 +72,7 @@ class ParetoHypernetwork(WeightNetwork):
         rows = torch.autograd.grad(
             features, list(self.trunk.parameters()), cotangents, is_grads_batched=True, retain_graph=True
         )
-        jacobian: Tensor = torch.cat([row.flatten(1) for row in rows], dim=1)
-        return jacobian @ jacobian.T
+        return inner_products(torch.cat([row.flatten(1) for row in rows], dim=1))
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
         """[K, n] cut into named tensors [K, *shape]; views, not copies."""

@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_pmtl.decomposition:Decomposition",
             "descent inside the preference's cell of the objective space",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_upgrad.upgrad:UPGrad",
             "mean of the gradients projected onto their dual cone",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

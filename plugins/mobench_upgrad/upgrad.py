@@ -31,14 +31,18 @@ class UPGrad(Balancer):
 
 
 def upgrad_weights(gram: Tensor) -> Tensor:
-    """Weights [K, m] in float64 for Gram matrices [K, m, m].
+    """Weights [K, m] in float64 for Gram matrices [K, m, m]."""
+    return projections(gram).mean(1)
 
-    The projection of gradient i is g_i + Σ x_j g_j with x ≥ 0 and the smallest length: a
-    non-negative least squares problem for each of K × m gradients, all in one batch.
+
+def projections(gram: Tensor) -> Tensor:
+    """Row i of [K, m, m]: the weights of gradient i's projection onto the dual cone, in float64.
+
+    The projection is g_i + Σ x_j g_j with x ≥ 0 and the smallest length: a non-negative least
+    squares problem for each of K × m gradients, all in one batch.
     """
     c = gram.double()
     k, m, _ = c.shape
     problems = c[:, None].expand(k, m, m, m).reshape(k * m, m, m)
     added = nnls(problems, -c.reshape(k * m, m)).reshape(k, m, m)
-    projected = torch.eye(m, dtype=c.dtype, device=c.device) + added
-    return projected.mean(1)
+    return torch.eye(m, dtype=c.dtype, device=c.device) + added

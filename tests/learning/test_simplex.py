@@ -12,8 +12,9 @@ from scipy.optimize import linprog
 from torch import Tensor
 
 from mobench.errors import NonFiniteError, ShapeError
+from mobench.interfaces import inner_products
 from mobench.learning.simplex import min_norm, nnls, simplex_lp
-from mobench.testing.families import gradient_families, grams
+from mobench.testing.families import gradient_families
 
 MS = [1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -33,7 +34,7 @@ def scaled(gram: Tensor) -> Tensor:
 def test_min_norm_meets_its_optimality_conditions(m: int) -> None:
     """α is optimal iff Cα ≥ αᵀCα in every entry, with equality where α > 0: 240 problems a size."""
     for name, gradients in gradient_families(m, n_cases=20, seed=m).items():
-        gram = scaled(grams(gradients))
+        gram = scaled(inner_products(gradients))
         alpha = min_norm(gram)
         assert_on_simplex(alpha)
         if name == "all_zero":
@@ -60,7 +61,7 @@ def test_min_norm_is_as_short_as_clarabels(m: int) -> None:
         if name in ("all_zero", "zero", "one_huge", "few_weights"):
             continue  # the test above has these; clarabel's own tolerance is absolute
         g = gradients / gradients.norm(dim=2).amin(1)[:, None, None]
-        ours = torch.einsum("km,kmn->kn", min_norm(grams(g)), g).square().sum(1)
+        ours = torch.einsum("km,kmn->kn", min_norm(inner_products(g)), g).square().sum(1)
         for k in range(len(g)):
             root.value = g[k].T.numpy()
             problem.solve(solver=cp.CLARABEL)
@@ -72,7 +73,7 @@ def test_min_norm_of_twenty_gradients_with_masks() -> None:
     gradients = torch.randn(40, 20, 6, dtype=torch.float64)
     active = torch.rand(40, 20) < 0.4
     active[:, 0] = True
-    alpha = min_norm(grams(gradients), active)
+    alpha = min_norm(inner_products(gradients), active)
     assert_on_simplex(alpha)
     assert not bool(alpha[~active].any())
     d = torch.einsum("km,kmn->kn", alpha, gradients)
@@ -84,7 +85,7 @@ def test_min_norm_of_twenty_gradients_with_masks() -> None:
 @settings(deadline=None, max_examples=60)
 def test_min_norm_does_not_care_for_order_or_scale(m: int, seed: int, scale: float) -> None:
     torch.manual_seed(seed)
-    gram = grams(torch.randn(5, m, 12, dtype=torch.float64))
+    gram = inner_products(torch.randn(5, m, 12, dtype=torch.float64))
     order = torch.randperm(m)
     alpha = min_norm(gram)
     torch.testing.assert_close(min_norm(gram[:, order][:, :, order]), alpha[:, order], atol=1e-9, rtol=0)
@@ -100,7 +101,7 @@ def test_nnls_meets_its_optimality_conditions(m: int) -> None:
     """x ≥ 0, gradient Qx − c ≥ 0, and zero where x > 0."""
     torch.manual_seed(m)
     g = torch.randn(200, m, 12, dtype=torch.float64) * 10 ** torch.empty(200, m, 1).uniform_(-3, 3)
-    q = grams(g)
+    q = inner_products(g)
     c = torch.einsum("kmn,kn->km", g, torch.randn(200, 12, dtype=torch.float64))
     x = nnls(q, c)
     size = g.norm(dim=2)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Problem
+from mobench.interfaces import Problem, inner_products
 from mobench.learning.gradients import objective_gradients, own_gram
 from mobench.learning.preferences import dense_rays
 from mobench.metrics.indicators import non_uniformity
@@ -92,10 +92,12 @@ def test_what_has_no_solution_falls_back_and_is_counted(monkeypatch: pytest.Monk
     assert other.n_infeasible == 20
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("m", MS)
-def test_every_family_has_a_solution(m: int) -> None:
+def test_every_family_has_a_solution(m: int, dtype: torch.dtype) -> None:
     for case in properties.cases(m, n_cases=100, seed=5):
-        _, feasible = epo_weights(case.losses, case.preferences, case.gram, 1e-4)
+        gram = inner_products(case.gradients.to(dtype))
+        _, feasible = epo_weights(case.losses, case.preferences, gram, 1e-4)
         assert bool(feasible.all()), case.name
 
 

@@ -2,11 +2,38 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
+from mobench.interfaces import inner_products
 from mobench.testing import properties
+from mobench.testing.families import gradient_families
 from mobench_imtl_g.imtl import IMTLG, imtl_weights
 
-MS = [2, 3, 4, 5, 6, 7, 8]
+MS = [1, 2, 3, 4, 5, 6, 7, 8]
+ROWS = st.lists(st.lists(st.integers(-2, 2), min_size=6, max_size=6), min_size=1, max_size=8)
+"""Small integers: zero, equal, opposite and dependent gradients come up often."""
+
+
+def integers(rows: list[list[int]]) -> Tensor:
+    return torch.tensor([rows], dtype=torch.float64)
+
+
+def units(g: Tensor) -> Tensor:
+    return g / g.norm(dim=2, keepdim=True).clamp_min(1e-300)
+
+
+def assert_impartial(g: Tensor, alpha: Tensor, name: str = "") -> None:
+    """The same projection of d on every unit gradient, relative to the lengths that d is made of."""
+    projections = torch.einsum("kmn,kn->km", units(g), torch.einsum("km,kmn->kn", alpha, g))
+    size = (alpha.abs() * g.norm(dim=2)).sum(1, keepdim=True)
+    assert float(((projections - projections.mean(1, keepdim=True)) / size).abs().max()) < 1e-7, name
+
+
+def assert_sums_to_one(alpha: Tensor, name: str = "") -> None:
+    scale = alpha.abs().sum(1).clamp_min(1)
+    assert float(((alpha.sum(1) - 1) / scale).abs().max()) < 1e-9, name
 
 
 @pytest.mark.parametrize("m", MS)
@@ -16,37 +43,79 @@ def test_properties(m: int) -> None:
 
 
 @pytest.mark.parametrize("m", MS)
-def test_order_does_not_matter_where_gradients_are_independent(m: int) -> None:
-    (case, *_) = properties.cases(m)
-    order = torch.randperm(m)
+def test_projections_on_unit_gradients_are_equal(m: int) -> None:
+    """The paper's definition, on every family of independent gradients: 150 problems a size."""
+    families = gradient_families(m, n_cases=30, seed=m)
+    for name in ("random", "conflicting", "one_huge", "tiny", "large"):
+        alpha = imtl_weights(inner_products(families[name]))
+        assert_sums_to_one(alpha, name)
+        assert_impartial(families[name], alpha, name)
+
+
+@pytest.mark.parametrize("m", MS)
+def test_weights_are_those_of_a_linear_system(m: int) -> None:
+    """Σ α_i g_i · (u₁ − u_j) = 0 for all j > 1 and Σ α_i = 1 (equation 4), by a dense solver."""
+    g = gradient_families(m, n_cases=60, seed=m)["random"]
+    u = units(g)
+    rows = torch.cat([torch.einsum("kjn,kin->kji", u[:, :1] - u[:, 1:], g), torch.ones(60, 1, m).double()], dim=1)
+    target = torch.zeros(60, m, dtype=torch.float64)
+    target[:, -1] = 1
+    theirs = torch.linalg.solve(rows, target)
+    torch.testing.assert_close(imtl_weights(inner_products(g)), theirs, atol=1e-8, rtol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("m", MS)
+def test_degenerate_gradients(m: int, dtype: torch.dtype) -> None:
+    """Every family's weights sum to 1; equal ones share alike, parallel ones by 1/length, opposite ones cancel."""
+    weights = {name: imtl_weights(inner_products(g.to(dtype))) for name, g in gradient_families(m).items()}
+    for name, alpha in weights.items():
+        assert_sums_to_one(alpha, name)
+    uniform = torch.full((20, m), 1 / m, dtype=torch.float64)
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-9
+    for name in ("equal", "all_zero"):
+        torch.testing.assert_close(weights[name], uniform, atol=tolerance, rtol=0)
+    inverse = 1 / torch.arange(1, m + 1, dtype=torch.float64)
     torch.testing.assert_close(
-        case.permuted(order).weights(IMTLG()), case.weights(IMTLG())[:, order], atol=1e-7, rtol=1e-7
+        weights["parallel"], (inverse / inverse.sum()).expand(20, m), atol=tolerance, rtol=tolerance
+    )
+    signs = (-1.0) ** torch.arange(m, dtype=torch.float64)
+    expected = uniform if m % 2 == 0 else signs.expand(20, m)
+    torch.testing.assert_close(weights["opposite"], expected, atol=tolerance, rtol=0)
+    if m > 1:
+        assert not bool(weights["zero"][:, 0].any())
+
+
+@given(rows=ROWS)
+@settings(deadline=None, max_examples=200, derandomize=True)
+def test_it_is_impartial_wherever_that_is_possible(rows: list[list[int]]) -> None:
+    g = integers(rows)
+    alpha = imtl_weights(inner_products(g))
+    assert bool(torch.isfinite(alpha).all())
+    assert_sums_to_one(alpha)
+    uniform = bool(torch.allclose(alpha, torch.full_like(alpha, 1 / len(rows))))
+    if int(torch.linalg.matrix_rank(g[0])) == len(rows) and not uniform:
+        assert_impartial(g, alpha)
+
+
+@given(rows=ROWS, seed=st.integers(0, 100))
+@settings(deadline=None, max_examples=150, derandomize=True)
+def test_order_does_not_matter(rows: list[list[int]], seed: int) -> None:
+    g = integers(rows)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    torch.testing.assert_close(
+        imtl_weights(inner_products(g[:, order])), imtl_weights(inner_products(g))[:, order], atol=1e-7, rtol=1e-6
     )
 
 
 @pytest.mark.parametrize("m", MS)
-def test_projections_on_unit_gradients_are_equal(m: int) -> None:
-    """The paper's definition, on every family of independent gradients: 200 problems a size."""
-    for case in properties.cases(m, n_cases=30, seed=m):
-        if not case.name.startswith(("random", "tiny grad", "large", "one_huge grad", "equal losses", "one")):
-            continue
-        alpha = imtl_weights(case.gram)
-        torch.testing.assert_close(alpha.sum(1), torch.ones(30, dtype=torch.float64))
-        d = properties.direction(case, alpha)
-        unit = case.gradients / case.gradients.norm(dim=2, keepdim=True)
-        projections = torch.einsum("kmn,kn->km", unit, d)
-        size = (alpha.abs() * case.gradients.norm(dim=2)).sum(1, keepdim=True)
-        spread = (projections - projections.mean(1, keepdim=True)) / size
-        assert float(spread.abs().max()) < 1e-7, case.name
-
-
-@pytest.mark.parametrize("m", MS)
-def test_degenerate_gradients(m: int) -> None:
-    """Equal gradients share alike, all-zero ones too, and a vanishing one gets nothing."""
-    by_name = {case.name: imtl_weights(case.gram) for case in properties.cases(m)}
-    for name in ("equal gradients", "all_zero gradients"):
-        torch.testing.assert_close(by_name[name], torch.full((20, m), 1 / m, dtype=torch.float64))
-    assert not bool(by_name["zero gradients"][:, 0].any())
+def test_lengths_of_gradients_do_not_turn_the_direction(m: int) -> None:
+    """Equal projections fix a line; lengths only decide where on it the weights sum to 1."""
+    g = gradient_families(m, seed=m)["random"]
+    factors = 10 ** torch.rand(20, m, 1, generator=torch.Generator().manual_seed(m), dtype=torch.float64)
+    one, two = (torch.einsum("km,kmn->kn", imtl_weights(inner_products(h)), h) for h in (g, factors * g))
+    cosine = (one * two).sum(1).abs() / (one.norm(dim=1) * two.norm(dim=1))
+    torch.testing.assert_close(cosine, torch.ones_like(cosine), atol=1e-9, rtol=0)
 
 
 def test_two_objectives_by_hand() -> None:
