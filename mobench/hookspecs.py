@@ -78,7 +78,7 @@ class SuiteFile:
 class DataFile:
     """A file that datasets read, with its checksum and where it can be had.
 
-    name:    of the collection it belongs to ("mnist"); `mobench data fetch mnist` gets them all.
+    name:    of the collection it belongs to; `mobench data fetch NAME` gets them all.
     path:    below the data folder, with forward slashes.
     sha256:  of the file as it lies there.
     urls:    download addresses, tried in order; `.gz` ones are unpacked.

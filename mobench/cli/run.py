@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobench.cli.console import warn_of_broken
+from mobench.cli.trade_off import tell_trade_off
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def run(
         )
         raise typer.Exit(130) from None
     _tell(summary, folder)
+    if chosen.trade_off is not None:
+        tell_trade_off(chosen.trade_off, folder)
     if summary.failed or summary.diverged or any(_failed_before(folder, summary)):
         raise typer.Exit(1)
 

@@ -100,6 +100,14 @@ class Dataset(ABC):
             return Samples(batch.inputs.float().div_(255), batch.targets)
         return batch
 
+    def augment(self, batch: Samples, random: torch.Generator) -> Samples:
+        """A training batch at random: crops, flips, noise; by default the batch itself.
+
+        Called before `prepare`, in training only. All chance must come from `random`, which is
+        seeded by the job's data seed and the step, so that every solver sees the same pictures.
+        """
+        return batch
+
     def known_front(self, n_points: int) -> Tensor | None:
         """About `n_points` points [P, m] of the true Pareto front; None where nobody knows it."""
         return None

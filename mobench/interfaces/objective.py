@@ -21,12 +21,17 @@ weighted by their sizes."""
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure for people to read, never optimised: accuracy, error, bits per character."""
+    """A figure for people to read, never optimised: accuracy, error, bits per character.
+
+    pooled: `measure` is given the outputs and targets of the whole split at once, as figures need
+            that are no mean over samples (calibration error, areas under curves).
+    """
 
     name: str
     measure: Measure
     higher_is_better: bool = True
     unit: str = ""
+    pooled: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from mobench.metrics.indicators import hypervolume
 TRACE_SAMPLES = 2000
 TRACE_RAYS = 5
 TRACE_POINTS = 10
+AUGMENTATION = 1 << 40
+"""Added to what seeds augmentation, so that it does not repeat the numbers that order the batches."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,10 @@ class Batches:
         start = position * self.batch_size
         return self.samples.take(self._order[start : start + self.batch_size])
 
+    def random(self, step: int) -> torch.Generator:
+        """Random numbers for the augmentation of a step's batch, the same whoever asks and whenever."""
+        return seeded(self.seed * 1_000_003 + AUGMENTATION + step)
+
 
 def train(
     solver: Solver,
@@ -106,6 +112,7 @@ def train(
     validation: Samples | None = None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 30.0,
+    n_looks: int | None = None,
     on_progress: Callable[[dict[str, Any]], None] | None = None,
     progress_seconds: float = 0.5,
 ) -> Training:
@@ -114,6 +121,7 @@ def train(
     rays: [R, m], what a finite Pareto set trains, and what the trace is taken at.
     validation: the trace's hypervolume is taken on its first TRACE_SAMPLES samples; None: no trace
         but the losses.
+    n_looks: looks at validation over the whole budget; None: TRACE_POINTS.
     on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
         `progress_seconds` of wall time and at the end.
 
@@ -129,7 +137,7 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         run = _resume(checkpoint, solver)
     progress = _Progress(on_progress, progress_seconds, total, limit)
-    looks = _Looks(run, total, limit)
+    looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
     last_save = time.monotonic()
     problem.train(True)
     while not _finished(run, total, limit):
@@ -152,7 +160,8 @@ def train(
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """One step's losses; its time is what counts as training."""
     began = time.perf_counter()
-    losses = solver.step(problem.prepare(batches.at(run.steps)))
+    batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
+    losses = solver.step(problem.prepare(batch))
     _check_finite(losses)
     run.seconds += time.perf_counter() - began
     return losses
@@ -168,11 +177,11 @@ def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
 
 
 class _Looks:
-    """Says when validation is to be looked at: TRACE_POINTS times, evenly spaced over the budget."""
+    """Says when validation is to be looked at: `n_looks` times, evenly spaced over the budget."""
 
-    def __init__(self, run: Training, total: int | None, limit: Limit) -> None:
+    def __init__(self, run: Training, total: int | None, limit: Limit, n_looks: int) -> None:
         self._by_steps = total is not None
-        self._every = max(1, total // TRACE_POINTS) if total else (limit.seconds or 0) / TRACE_POINTS
+        self._every = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
         # after a resumption the next look is the one that the uninterrupted run would have had
         self._next = (math.floor(self._spent(run) / self._every) + 1) * self._every
 

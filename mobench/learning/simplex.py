@@ -147,7 +147,7 @@ def _by_vertices(c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     k, n = c.shape
     walls = torch.cat([torch.eye(n, dtype=c.dtype, device=c.device).expand(k, n, n), a], dim=1)
     levels = torch.cat([torch.zeros(k, n, dtype=c.dtype, device=c.device), b], dim=1)
-    chosen = torch.tensor(_bases(n, walls.shape[1]), device=c.device)  # [v, n − 1]
+    chosen = torch.tensor(_bases(n, walls.shape[1]), dtype=torch.long, device=c.device)  # [v, n − 1]
     ones = torch.ones(k, len(chosen), 1, n, dtype=c.dtype, device=c.device)
     systems = torch.cat([walls[:, chosen], ones], dim=2)
     targets = torch.cat([levels[:, chosen], ones[..., 0]], dim=2)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import ParetoSet, Problem, Protocol, Samples
+from mobench.interfaces import Outputs, ParetoSet, Problem, Protocol, Samples
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
 
@@ -102,15 +102,26 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | N
 def _one_ray(pareto_set: ParetoSet, problem: Problem, samples: Samples, ray: Tensor, batch_size: int) -> Tensor:
     """[m + number of metrics], means over the samples."""
     predict = pareto_set.serve(ray)
+    metrics = [metric for o in problem.objectives for metric in o.metrics]
+    pooling = any(metric.pooled for metric in metrics)
+    collected: list[Outputs] = []
     sums = torch.zeros((), dtype=torch.float64)
     for start in range(0, len(samples), batch_size):
         batch = problem.prepare(samples.take(slice(start, start + batch_size)))
         outputs = predict(batch.inputs)
         losses = problem.losses([outputs], batch)[0]
-        metrics = [metric.measure(outputs, batch) for o in problem.objectives for metric in o.metrics]
-        row = torch.stack([*losses, *(m.to(losses.dtype) for m in metrics)])
+        values = [losses.new_zeros(()) if metric.pooled else metric.measure(outputs, batch) for metric in metrics]
+        row = torch.stack([*losses, *(value.to(losses.dtype) for value in values)])
         sums = sums + row.double().cpu() * len(batch)
-    return sums / len(samples)
+        if pooling:
+            collected.append({name: output.cpu() for name, output in outputs.items()})
+    means = sums / len(samples)
+    if pooling:
+        whole = {name: torch.cat([outputs[name] for outputs in collected]) for name in collected[0]}
+        for j, metric in enumerate(metrics, start=problem.n_objectives):
+            if metric.pooled:
+                means[j] = metric.measure(whole, samples).double()
+    return means
 
 
 @contextmanager

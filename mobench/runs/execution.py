@@ -108,6 +108,7 @@ class _Run:
             rays=rays,
             validation=splits["val"],
             checkpoint=self.checkpoint,
+            n_looks=job.n_looks,
             on_progress=self.tell,
         )
         common: dict[str, Any] = {

@@ -72,6 +72,7 @@ class Job(Strict):
     n_rays:   preferences that a continuous Pareto set is judged on.
     n_finite: preferences that a finite one trains, and everybody is judged on at equal K.
     rays:     preferences instead of both, for everybody.
+    n_looks:  looks at validation in training; None: ten.
     protocol: the version that the dataset stated when the job was made.
     """
 
@@ -83,6 +84,7 @@ class Job(Strict):
     n_rays: Annotated[int, Field(ge=2)] = 25
     n_finite: Annotated[int, Field(ge=2)] = 5
     rays: list[list[float]] | None = None
+    n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
     protocol: str
     interface: int = INTERFACE_VERSION
 

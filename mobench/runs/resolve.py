@@ -46,6 +46,7 @@ def resolve(
     n_rays: int = 25,
     n_finite: int = 5,
     rays: Sequence[Sequence[float]] | None = None,
+    n_looks: int | None = None,
 ) -> Job:
     """The job that these names and settings mean, every option spelled out.
 
@@ -55,6 +56,7 @@ def resolve(
         "generator.", "balancer.".
 
     rays:     preferences [R][m] instead of those that n_rays and n_finite mean.
+    n_looks:  looks at validation in training; None: ten.
 
     Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
         PreferenceError for rays that are not on the simplex of the dataset's objectives.
@@ -80,6 +82,7 @@ def resolve(
         n_rays=n_rays,
         n_finite=n_finite,
         rays=_checked_rays(rays, len(made.objectives)),
+        n_looks=n_looks,
         protocol=made.protocol.version,
     )
 

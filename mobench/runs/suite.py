@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from mobench.errors import IncompatibleError, OptionError, SuiteError, nearest
 from mobench.plugins import SuiteFile, registry
@@ -31,12 +31,29 @@ class Entry(Strict):
     budget: Budget | None = None
 
 
+class TradeOff(Strict):
+    """Columns of the leaderboard that are a front among solvers, all to be small, and its reference point."""
+
+    columns: Annotated[list[str], Field(min_length=2, max_length=4)]
+    reference: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=4)]
+
+    @model_validator(mode="after")
+    def _as_long(self) -> TradeOff:
+        if len(self.columns) != len(self.reference):
+            raise ValueError(
+                f"{len(self.columns)} columns and {len(self.reference)} reference values: give one for each"
+            )
+        return self
+
+
 class Suite(Strict):
     """What belongs to one comparison.
 
     n_rays, n_finite: preferences that continuous sets are judged on, and that finite sets train.
     rays:    preferences [R][m] of one's own instead of both.
+    n_looks: looks at validation in training; None: ten.
     solvers: options of single solvers, by their name.
+    trade_off: a front among the solvers themselves, as of error against memory.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
@@ -45,9 +62,11 @@ class Suite(Strict):
     n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
     n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
     rays: Annotated[list[list[float]], Field(min_length=2, max_length=10_000)] | None = None
+    n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
     budget: Budget
     entries: Annotated[list[Entry], Field(min_length=1)]
     solvers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    trade_off: TradeOff | None = None
 
 
 @dataclass
@@ -139,6 +158,7 @@ def plan(suite: Suite) -> Plan:
                 n_rays=suite.n_rays,
                 n_finite=suite.n_finite,
                 rays=suite.rays,
+                n_looks=suite.n_looks,
             )
         except IncompatibleError as reason:
             made.declined.append(f"{dataset} × {model} × {solver}: {reason}")

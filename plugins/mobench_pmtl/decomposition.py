@@ -77,6 +77,8 @@ def loss_direction(preferences: Tensor) -> Tensor:
 def reference_directions(n_objectives: int, n_directions: int) -> Tensor:
     """Unit vectors [J, m] in the positive orthant: evenly spaced angles from axis to axis for m = 2,
     else Das-Dennis directions of the fewest partitions that give as many as asked for."""
+    if n_objectives == 1:
+        return torch.ones(1, 1, dtype=torch.float64)
     if n_objectives == 2:
         angles = torch.linspace(0, math.pi / 2, n_directions, dtype=torch.float64)
         return torch.stack([angles.cos(), angles.sin()], dim=1)

@@ -16,8 +16,9 @@ CASES = [
 
 MAY_DECLINE = {
     "options_round_trip": "a pair's options are those of its parts",
-    "dataset_is_whole": "data file",  # where the full image sets are neither here nor to be had
-    "dataset_has_a_model": "data file",
+    # where the full image sets are neither here nor to be had; CIFAR-10 is on no machine but its owner's
+    "dataset_is_whole": ("data file", "there is no folder cifar-10"),
+    "dataset_has_a_model": ("data file", "there is no folder cifar-10"),
     "generator_gram_is_exact": "it makes no weights; the core takes its Gram matrix",
 }
 
@@ -38,7 +39,7 @@ def test_conformance(kind: Kind, name: str, check: Check) -> None:
     if reason:
         print(f"declined: {kind} {name}, {check.__name__}: {reason}")
         assert check.__name__ in MAY_DECLINE, f"declined: {reason}"
-        assert reason.startswith(MAY_DECLINE[check.__name__])
+        assert reason.startswith(MAY_DECLINE[check.__name__])  # one of several, where it is a tuple
 
 
 def test_the_suite_covers_every_kind_and_finds_a_plugin_of_each() -> None:

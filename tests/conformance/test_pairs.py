@@ -14,27 +14,35 @@ from mobench.runs.resolve import make_dataset, make_model, make_solver, resolve
 from mobench.testing.conformance import batch_of
 
 PAIRS = [(g, b) for g in registry().names("generator") for b in registry().names("balancer")]
-NEEDS_INPUTS = {"input"}
+SERVES = {"input": ("multimnist", "lenet"), "static": ("mnist", "mnist-cnn")}
+"""What serves a generator that does not serve the analytic problems, which are quicker."""
+SMALL = {
+    "multimnist": {"source": "embedded", "pairs": 40, "test_pairs": 5},
+    "mnist": {"source": "embedded", "limit": 40},
+    "dtlz2": {},
+}
+
+
+def finite(generator: str) -> bool:
+    served: bool = registry().get("generator", generator).load().finite
+    return served
 
 
 def settings(generator: str, balancer: str) -> dict[str, object]:
     """What a person would have to say beside the two names: several preferences where they are coupled."""
     couples = registry().get("balancer", balancer).load().couples_preferences
-    finite = registry().get("generator", generator).load().finite
     small = dict(getattr(registry().get("generator", generator).spec, "small", {}))
     options: dict[str, object] = {f"generator.{name}": value for name, value in small.items()}
-    return options | ({"n_preferences": 2} if couples and not finite else {})
+    return options | ({"n_preferences": 2} if couples and not finite(generator) else {})
 
 
 @pytest.mark.parametrize(("generator", "balancer"), PAIRS)
 def test_a_pair_trains_or_is_refused_with_the_reason(generator: str, balancer: str) -> None:
     name = f"{generator}+{balancer}"
-    # the pair needs images where the generator does, and is quicker without
-    dataset, model = ("multimnist", "lenet") if generator in NEEDS_INPUTS else ("dtlz2", "point")
-    more = {"source": "embedded", "pairs": 40, "test_pairs": 5} if dataset == "multimnist" else {}
+    dataset, model = SERVES.get(generator, ("dtlz2", "point"))
+    more = SMALL[dataset]
     ignores = not registry().get("balancer", balancer).load().needs_preference
-    finite = registry().get("generator", generator).load().finite
-    if ignores and not finite:
+    if ignores and not finite(generator):
         with pytest.raises(IncompatibleError, match=r"ignores the preference.*pair it with a finite generator"):
             resolve(dataset, model, name, {**more, **settings(generator, balancer)}, Budget(steps=1))
         return
@@ -48,7 +56,7 @@ def test_a_pair_trains_or_is_refused_with_the_reason(generator: str, balancer: s
     assert not torch.equal(losses[0], losses[2]) or losses[0].shape[0] == 1
 
 
-@pytest.mark.parametrize("generator", [g for g in registry().names("generator") if g != "stack"])
+@pytest.mark.parametrize("generator", [g for g in registry().names("generator") if not finite(g)])
 def test_coupled_preferences_need_more_than_one_and_the_message_says_so(generator: str) -> None:
     with pytest.raises(IncompatibleError, match=r"n_preferences is 1: set it to 2 or more"):
         resolve("multimnist", "lenet", f"{generator}+hypervolume", {"source": "embedded"}, Budget(steps=1))

@@ -1,0 +1,37 @@
+"""`mobench trade-off`: the front that a suite's solvers form among themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobench.errors import OptionError
+
+if TYPE_CHECKING:
+    from mobench.runs.suite import TradeOff
+
+
+def trade_off(
+    suite: Annotated[str, typer.Argument(help="A suite with a [trade_off] table: its name or its TOML file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
+) -> None:
+    """Print the front of a suite's solvers, as of error against memory, and write it beside its records."""
+    from mobench.runs import suite as suites
+
+    chosen = suites.load(suite)
+    if chosen.trade_off is None:
+        raise OptionError(f"suite {chosen.name!r} has no [trade_off] table: add one with columns and reference")
+    tell_trade_off(chosen.trade_off, out if out is not None else Path("results") / chosen.name)
+
+
+def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
+    """Print and write the trade-off of the records in a folder."""
+    from mobench.cli.leaderboard import read_board
+    from mobench.reports import trade_off as report
+
+    board = report.trade_off(read_board(folder), wanted.columns, wanted.reference)
+    print(report.to_markdown(board, wanted.columns, wanted.reference))
+    for path in report.export(board, wanted.columns, wanted.reference, folder):
+        print(f"wrote {path}")

@@ -1,0 +1,117 @@
+"""The static hypernetwork of convolution kernels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from annotated_types import Gt
+from torch import Tensor, nn
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Dataset, Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.options import option
+
+
+@dataclass(frozen=True)
+class StaticKernels(Generator):
+    """Layer embedding z → a_i = W_i z + b_i → kernel slice W_out a_i + b_out (arXiv 1609.09106, equation 2).
+
+    Every convolution kernel of kernel × kernel whose channels are whole multiples of the basic
+    ones is tiled from basic kernels, each made from an embedding of its own; all share one
+    network. Everything else of the target is trained as it is. The method knows no preference, so
+    it serves problems with one objective.
+    """
+
+    finite: ClassVar[bool] = True
+
+    kernel: Annotated[int, Gt(0)] = option(7, "side of the kernels that are generated")
+    basic: tuple[Annotated[int, Gt(0)], Annotated[int, Gt(0)]] = option(
+        (16, 16), "channels in and out of a basic kernel"
+    )
+    embedding: Annotated[int, Gt(0)] = option(4, "length of z")
+    hidden: Annotated[int, Gt(0)] = option(4, "length of a_i")
+
+    def check(self, dataset: Dataset) -> None:
+        if len(dataset.objectives) != 1:
+            raise IncompatibleError(
+                f"static makes one set of weights, whatever the preference, and this dataset has "
+                f"{len(dataset.objectives)} objectives: use a dataset with one, or a generator that reads preferences"
+            )
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        self.check(problem.dataset)
+        return StaticKernelNetwork(problem, rays, self).to(device=problem.device, dtype=problem.dtype)
+
+
+class StaticKernelNetwork(WeightNetwork):
+    """One hypernetwork for the kernels of all layers, and the target's other tensors as they are.
+
+    Its own parameters, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1).
+    """
+
+    def __init__(self, problem: Problem, rays: Tensor, options: StaticKernels) -> None:
+        super().__init__(problem)
+        self._rays = rays
+        self._kernel = options.kernel
+        n_in, n_out = self._basic = options.basic
+        nz, d = options.embedding, options.hidden
+        self._tiles = {name: tiles for name, p in problem.target.named_parameters() if (tiles := self._tiling(p.shape))}
+        if not self._tiles:
+            raise IncompatibleError(
+                f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
+                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
+            )
+        # every product below keeps the variance that He et al. give a kernel of its fan-in
+        self.into = nn.Parameter(torch.randn(n_in, d, nz) / math.sqrt(nz))
+        self.into_bias = nn.Parameter(torch.zeros(n_in, d))
+        scale = math.sqrt(2 / (n_in * self._kernel**2 * d))
+        self.out = nn.Parameter(scale * torch.randn(self._kernel * n_out * self._kernel, d))
+        self.out_bias = nn.Parameter(torch.zeros(self._kernel * n_out * self._kernel))
+        self.embeddings = nn.Parameter(
+            torch.cat([torch.randn(o * i, nz) / math.sqrt(i) for o, i in self._tiles.values()])
+        )
+        fresh = dict(problem.new_target().named_parameters())
+        self._plain = [name for name in problem.shapes if name not in self._tiles]
+        self.plain = nn.ParameterList(nn.Parameter(fresh[name].detach().clone()) for name in self._plain)
+
+    @property
+    def rays(self) -> Tensor:
+        return self._rays
+
+    @property
+    def n_generated_layers(self) -> int:
+        return len(self._tiles)
+
+    @property
+    def n_hypernetwork_parameters(self) -> int:
+        """Of the network that makes kernels, without the layers' embeddings."""
+        return sum(p.numel() for p in (self.into, self.into_bias, self.out, self.out_bias))
+
+    def basic_kernels(self) -> Tensor:
+        """One kernel [n, N_out, N_in, f, f] for each of n embeddings."""
+        n_in, n_out = self._basic
+        f = self._kernel
+        a = torch.einsum("idz,nz->nid", self.into, self.embeddings) + self.into_bias
+        slices = a @ self.out.T + self.out_bias
+        return slices.reshape(len(a), n_in, f, n_out, f).permute(0, 3, 1, 2, 4)
+
+    def weights(self, preferences: Tensor) -> dict[str, Tensor]:
+        check_preferences(preferences, self.problem.n_objectives)
+        n_in, n_out = self._basic
+        f, k = self._kernel, len(preferences)
+        pieces = torch.split(self.basic_kernels(), [o * i for o, i in self._tiles.values()])
+        made: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
+        for (name, (o, i)), piece in zip(self._tiles.items(), pieces, strict=True):
+            grid = piece.reshape(o, i, n_out, n_in, f, f).transpose(1, 2)
+            made[name] = grid.reshape(o * n_out, i * n_in, f, f)
+        return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}
+
+    def _tiling(self, shape: torch.Size) -> tuple[int, int] | None:
+        """How many basic kernels a tensor is across (out, in); None for one that is not generated."""
+        n_in, n_out = self._basic
+        if len(shape) != 4 or tuple(shape[2:]) != (self._kernel, self._kernel) or shape[0] % n_out or shape[1] % n_in:
+            return None
+        return shape[0] // n_out, shape[1] // n_in

@@ -1,0 +1,127 @@
+"""The static hypernetwork: parameter counts of its paper, the factorisation by hand, tiling."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Problem
+from mobench.runs.job import Budget
+from mobench.runs.resolve import resolve
+from mobench_images.cnn import MnistCnn
+from mobench_images.dataset import Cifar10, Mnist
+from mobench_multimnist.dataset import MultiMnist
+from mobench_static.kernels import StaticKernelNetwork, StaticKernels
+from mobench_wide_resnet.wide_resnet import WideResNet
+
+ONE = torch.ones(1, 1)
+
+
+def network(options: StaticKernels | None = None) -> StaticKernelNetwork:
+    torch.manual_seed(0)
+    made = (options or StaticKernels()).build(Problem(Mnist(source="embedded"), MnistCnn()), ONE)
+    assert isinstance(made, StaticKernelNetwork)
+    return made
+
+
+def test_4240_parameters_in_the_place_of_12544() -> None:
+    """arXiv 1609.09106, table 1: 12,544 against 4,240, or 4,244 with the embedding."""
+    made = network()
+    assert made.problem.shapes["conv2.weight"].numel() == 12_544
+    assert made.n_generated_layers == 1
+    assert made.n_hypernetwork_parameters == 4_240
+    assert made.n_hypernetwork_parameters + made.embeddings.numel() == 4_244
+    assert made.n_stored_parameters == made.problem.n_target_parameters - 12_544 + 4_244
+
+
+@pytest.mark.parametrize(("f", "n", "nz", "d"), [(7, 16, 4, 4), (5, 8, 3, 6), (3, 4, 64, 64)])
+def test_the_count_is_the_papers_formula(f: int, n: int, nz: int, d: int) -> None:
+    problem = Problem(Mnist(source="embedded"), MnistCnn(channels=n, kernel=f))
+    made = StaticKernels(kernel=f, basic=(n, n), embedding=nz, hidden=d).build(problem, ONE)
+    assert isinstance(made, StaticKernelNetwork)
+    assert made.n_hypernetwork_parameters == d * (nz + 1) * n + f * n * f * (d + 1)
+
+
+def test_wide_residual_network_has_36_generated_layers_of_966_embeddings() -> None:
+    """The paper's table 2 says 2.236 M and 0.148 M, each about 3,000 more, and leaves shortcuts and biases open."""
+    problem = Problem(Cifar10(), WideResNet())
+    options = StaticKernels(kernel=3, embedding=64, hidden=64)
+    made = options.build(problem, ONE)
+    assert isinstance(made, StaticKernelNetwork)
+    assert made.n_generated_layers == 36
+    assert len(made.embeddings) == 966
+    assert made.n_hypernetwork_parameters == 64 * 65 * 16 + 3 * 16 * 3 * 65
+    assert (problem.n_target_parameters, made.n_stored_parameters) == (2_232_794, 144_874)
+    assert pytest.approx(148_000 - 144_874, abs=500) == 2_236_000 - 2_232_794
+
+
+def by_hand(made: StaticKernelNetwork, z: Tensor) -> Tensor:
+    """Kernel [N_out, N_in, f, f] of one embedding, entry by entry as equation 2 and the text say."""
+    n_in, n_out, f = 16, 16, 7
+    kernel = torch.empty(n_out, n_in, f, f)
+    for i in range(n_in):
+        a = made.into[i] @ z + made.into_bias[i]
+        piece = (made.out @ a + made.out_bias).reshape(f, n_out, f)
+        for o in range(n_out):
+            kernel[o, i] = piece[:, o, :]
+    return kernel
+
+
+def test_a_kernel_is_the_papers_two_layers() -> None:
+    made = network()
+    with torch.no_grad():
+        made.into_bias.normal_()
+        made.out_bias.normal_()
+        torch.testing.assert_close(made.weights(ONE)["conv2.weight"][0], by_hand(made, made.embeddings[0]))
+
+
+def test_a_larger_layer_is_tiled() -> None:
+    problem = Problem(Mnist(source="embedded"), MnistCnn(channels=32))
+    made = StaticKernels().build(problem, ONE)
+    assert isinstance(made, StaticKernelNetwork)
+    kernel, basic = made.weights(ONE)["conv2.weight"][0], made.basic_kernels()
+    assert len(basic) == 4
+    for o in range(2):
+        for i in range(2):
+            torch.testing.assert_close(kernel[16 * o : 16 * o + 16, 16 * i : 16 * i + 16], basic[2 * o + i])
+
+
+def test_kernels_start_with_the_variance_of_their_fan_in() -> None:
+    """Over 40 seeds the mean square is 2 / fan-in, as He et al. have it, for layers of any width."""
+    for channels in (16, 48):
+        problem = Problem(Mnist(source="embedded"), MnistCnn(channels=channels))
+        squares = []
+        for seed in range(40):
+            torch.manual_seed(seed)
+            kernel = StaticKernels(embedding=16, hidden=16).build(problem, ONE).weights(ONE)["conv2.weight"]
+            squares.append(kernel.detach().square().mean())
+        assert float(torch.stack(squares).mean()) == pytest.approx(2 / (49 * channels), rel=0.2)
+
+
+def test_gradients_reach_embeddings_and_agree_with_the_chain_rule() -> None:
+    """∂/∂z of a sum over the kernel, against finite differences."""
+    made = network().double()
+    direction = torch.randn(16, 16, 7, 7, dtype=torch.float64)
+    (made.weights(ONE.double())["conv2.weight"][0] * direction).sum().backward()
+    assert made.embeddings.grad is not None
+    h = 1e-5
+    for j in range(4):
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                made.embeddings[0, j] += sign * h
+                values.append(float((made.weights(ONE.double())["conv2.weight"][0] * direction).sum()))
+                made.embeddings[0, j] -= sign * h
+        assert float(made.embeddings.grad[0, j]) == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-6)
+
+
+def test_what_it_cannot_serve_is_refused_with_the_reason() -> None:
+    with pytest.raises(IncompatibleError, match="2 objectives"):
+        resolve("multimnist", "lenet", "static", {"source": "embedded"}, Budget(steps=1))
+    with pytest.raises(IncompatibleError, match="no 9×9 convolution"):
+        StaticKernels(kernel=9).build(Problem(Mnist(source="embedded"), MnistCnn()), ONE)
+    StaticKernels().check(Mnist())
+    with pytest.raises(IncompatibleError):
+        StaticKernels().check(MultiMnist())
