@@ -70,7 +70,7 @@ class Problem:
     def prepare(self, batch: Samples) -> Samples:
         """A batch on this problem's device and, where it is real-valued, in its dtype."""
         batch = self.dataset.prepare(batch.to(self.device))
-        return Samples(self._cast(batch.inputs), {k: self._cast(v) for k, v in batch.targets.items()})
+        return Samples(self._laid_out(self._cast(batch.inputs)), {k: self._cast(v) for k, v in batch.targets.items()})
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
         """The target network's outputs under one set of named weights."""
@@ -93,6 +93,13 @@ class Problem:
                     "return a scalar, the mean over the batch"
                 )
         return torch.stack(values)
+
+    def _laid_out(self, inputs: Tensor) -> Tensor:
+        # convolutions on a processor follow the layout of their input: channels last, a step of
+        # LeNet, mtl-cnn and mnist-cnn takes two thirds of the time
+        if inputs.ndim != 4 or self.device.type != "cpu" or not inputs.is_floating_point():
+            return inputs
+        return inputs.to(memory_format=torch.channels_last)
 
     def _cast(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor

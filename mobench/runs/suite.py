@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -46,6 +46,42 @@ class TradeOff(Strict):
         return self
 
 
+class Range(Strict):
+    """Values between two ends; whole numbers where both ends are."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("a range goes from low to a larger high, and with log from above 0")
+        return self
+
+
+class Search(Strict):
+    """What `mobench tune` looks for.
+
+    metric:  "hypervolume", or a metric of the dataset, on validation.
+    sampler: every combination of a grid, or Optuna's TPE for `trials` trials.
+    prune:   end trials in mid-training whose validation hypervolume is below the median of the others.
+    space:   option -> list of values, or a range (TPE alone); "budget.epochs" and the like are options too.
+    """
+
+    metric: str = "hypervolume"
+    sampler: Literal["grid", "tpe"] = "grid"
+    trials: Annotated[int, Field(gt=0, le=10_000)] = 20
+    prune: bool = False
+    space: Annotated[dict[str, Range | Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _grid_of_lists(self) -> Search:
+        if self.sampler == "grid" and (ranges := [n for n, v in self.space.items() if isinstance(v, Range)]):
+            raise ValueError(f"a grid has no ranges, and {', '.join(ranges)} is one: list its values, or use tpe")
+        return self
+
+
 class Suite(Strict):
     """What belongs to one comparison.
 
@@ -54,6 +90,7 @@ class Suite(Strict):
     n_looks: looks at validation in training; None: ten.
     solvers: options of single solvers, by their name.
     trade_off: a front among the solvers themselves, as of error against memory.
+    search:  the options that `mobench tune` tries.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
@@ -67,6 +104,7 @@ class Suite(Strict):
     entries: Annotated[list[Entry], Field(min_length=1)]
     solvers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     trade_off: TradeOff | None = None
+    search: Search | None = None
 
 
 @dataclass
@@ -213,7 +251,8 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
-        accepted = {**Suite.model_fields, **Entry.model_fields, **Budget.model_fields}
+        tables = (Suite, Entry, Budget, Search, TradeOff)
+        accepted = {name: None for table in tables for name in table.model_fields}
         hint = nearest(str(first["loc"][-1]), accepted) or f"; accepted: {', '.join(accepted)}"
         return f"there is no key {where!r}{hint}"
     return f"{where}: {first['msg']}"

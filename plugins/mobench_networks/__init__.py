@@ -18,6 +18,6 @@ def mobench_models() -> list[Spec]:
             "mobench_networks.mtl_cnn:MtlCnn",
             summary="three convolutions, two pools, shared dense layer with dropout",
             source="student report, January 2024, section 3",
-            version="1",
+            version="2",
         ),
     ]

@@ -9,6 +9,8 @@ _SUMMARIES = {
     "standard": "full image sets, ten epochs, three seeds",
     "methods": "every solver on the embedded digits",
     "analytic": "problems whose front is known",
+    "report-search": "the student report's grid search of its CNN (`mobench tune`)",
+    "report": "the student report's table: its CNN at nine preferences",
 }
 
 

@@ -49,8 +49,8 @@ def test_lenet_rectifies_and_pools_in_an_order_that_does_not_matter() -> None:
 
 
 def test_mtl_cnn_has_the_reports_layers() -> None:
-    """convs 3·3: 1→32→64→96 on 36: 34, 32, pool 16, 14, pool 7; dense 7·7·96 → 128; two heads."""
-    by_hand = (9 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 96 + 96) + (7 * 7 * 96 * 128 + 128) + 2 * (1280 + 10)
+    """convs 3·3: 1→32→64→96 on 36: 34, pool 17, 15, pool 7, 5; dense 5·5·96 → 128; two heads."""
+    by_hand = (9 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 96 + 96) + (5 * 5 * 96 * 128 + 128) + 2 * (1280 + 10)
     assert count(MtlCnn().build(MultiMnist())) == by_hand
     assert count(MtlCnn(filters=(8, 16, 24), width=32).build(MultiMnist())) < by_hand
 

@@ -1,0 +1,58 @@
+"""`mobench tune`: a search for options, chosen on validation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobench.cli.console import print_table
+
+if TYPE_CHECKING:
+    from mobench.runs.study import Trial
+
+
+def tune(
+    suite: Annotated[str, typer.Argument(help="A suite with a [search] table: its name or its TOML file.")],
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all; default: the suite's, or the grid.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Try options of one solver, and say which are best on validation; goes on where it was stopped."""
+    from mobench.cli.run import check_device
+    from mobench.reports import study as report
+    from mobench.runs import study
+    from mobench.runs import suite as suites
+    from mobench.runs.store import Store
+
+    chosen = suites.load(suite)
+    folder = out if out is not None else Path("results") / chosen.name
+    try:
+        outcome = study.search(
+            chosen,
+            Store(folder),
+            device=check_device(device),
+            slots=jobs,
+            n_trials=trials,
+            command=["mobench", *sys.argv[1:]],
+            tell=lambda trial: None if quiet else print(_line(trial), file=sys.stderr, flush=True),
+        )
+    except KeyboardInterrupt:
+        print("error: interrupted; running again goes on with the trial it was at", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print_table(report.columns(outcome), report.cells(outcome), title=f"{chosen.name}: validation {outcome.metric}")
+    for path in report.export(outcome, chosen, folder):
+        print(f"wrote {path}")
+    if outcome.best is None:
+        print("error: no trial gave a value", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _line(trial: Trial) -> str:
+    value = "" if trial.value is None else f" {trial.value:.4f}"
+    return f"trial {trial.number} {trial.state}{value}: {json.dumps(trial.settings)}"

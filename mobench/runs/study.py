@@ -1,0 +1,308 @@
+"""A search for options: trials are jobs, and what they are compared by is read off the validation split."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import OptionError, StoreError
+from mobench.runs import runner
+from mobench.runs.executor import LocalExecutor
+from mobench.runs.job import Budget, Job, SeedSet
+from mobench.runs.record import Record
+from mobench.runs.store import Store
+from mobench.runs.suite import Plan, Range, Search, Suite
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "study.journal"
+HYPERVOLUME = "hypervolume"
+Listen = Callable[[Job, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of options. value: on validation, None unless `state` is "complete"."""
+
+    number: int
+    settings: dict[str, Any]
+    state: str
+    value: float | None
+    seconds: float | None
+    jobs: tuple[str, ...] = ()
+
+
+@dataclass
+class Outcome:
+    """All trials so far, best first; trials without a value come last."""
+
+    metric: str
+    trials: list[Trial] = field(default_factory=list)
+
+    @property
+    def best(self) -> Trial | None:
+        return self.trials[0] if self.trials and self.trials[0].value is not None else None
+
+
+class Pruned(Exception):
+    """Raised in mid-training of a trial that is behind the others."""
+
+
+def search(
+    suite: Suite,
+    store: Store,
+    *,
+    device: str = "cpu",
+    slots: int = 1,
+    n_trials: int | None = None,
+    command: Sequence[str] = (),
+    listen: Listen = lambda job, event: None,
+    tell: Callable[[Trial], None] = lambda trial: None,
+) -> Outcome:
+    """Run the trials that the study in `store` still lacks, and return all of them.
+
+    n_trials: in all, former ones included; None: the search's own number, or the whole grid.
+
+    Optuna proposes options and keeps its journal in the store's folder; every trial's jobs leave
+    records in the store. A search that was interrupted goes on with the trial it was at.
+
+    Raises: OptionError for a suite without a search, or with several combinations to be tuned at once;
+        StoreError for a journal of another search.
+    """
+    import optuna
+
+    wanted = _search_of(suite)
+    _plan(suite, _first(wanted.space))  # names and options are checked before anything is written
+    store.check_writable()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = _study(wanted, store)
+    _take_up_interrupted(study)
+    total = _n_trials(wanted, n_trials)
+    objective = _Objective(suite, wanted, store, device, slots, list(command), listen)
+    counting = {optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED, optuna.trial.TrialState.FAIL}
+    done = sum(1 for t in study.get_trials(deepcopy=False) if t.state in counting and "retried" not in t.user_attrs)
+    if done < total:
+        study.optimize(
+            objective,
+            n_trials=total - done,
+            n_jobs=slots,
+            catch=(_NoValue,),
+            callbacks=[lambda _, frozen: tell(_trial(frozen))],
+        )
+    return outcome(suite, store)
+
+
+def outcome(suite: Suite, store: Store) -> Outcome:
+    """The trials in a store's journal, best first. Raises: OptionError, StoreError."""
+    wanted = _search_of(suite)
+    if not (store.folder / JOURNAL).is_file():
+        raise StoreError(f"there is no {JOURNAL} in {store.folder}: run `mobench tune` there first")
+    trials = [_trial(t) for t in _study(wanted, store).get_trials(deepcopy=False) if "retried" not in t.user_attrs]
+    ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
+    return Outcome(wanted.metric, sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number)))
+
+
+def value_on_validation(record: Record, metric: str, higher_is_better: bool = True) -> float:
+    """What a record is chosen by: larger is better, and nothing of the test split goes into it.
+
+    metric: "hypervolume", or a metric's name; of that the mean over the objectives that have it, at the
+        preference where it is best.
+    """
+    if metric == HYPERVOLUME:
+        return float(record.indicators["val"][HYPERVOLUME] or 0.0)
+    columns = [values for name, values in record.fronts["val"].metrics.items() if name.split("/")[1] == metric]
+    means = [sum(row) / len(row) for row in zip(*columns, strict=True)]
+    return float(max(means) if higher_is_better else -min(means))
+
+
+class _NoValue(Exception):
+    """A trial whose jobs failed or diverged."""
+
+
+@dataclass
+class _Objective:
+    suite: Suite
+    search: Search
+    store: Store
+    device: str
+    slots: int
+    command: list[str]
+    listen: Listen
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        import optuna
+
+        settings = {name: _suggest(trial, name, space) for name, space in self.search.space.items()}
+        plan = _plan(self.suite, settings)
+        trial.set_user_attr("jobs", [job.id for job in plan.jobs])
+        values: list[float] = []
+        for number, job in enumerate(plan.jobs):
+            listen = self._pruning(trial) if self.search.prune and number == 0 else self.listen
+            try:
+                runner.run(
+                    Plan(self.suite.name, [job]),
+                    self.store,
+                    LocalExecutor(self.slots),
+                    device=self.device,
+                    retry=False,
+                    command=self.command,
+                    listen=listen,
+                )
+            except Pruned:
+                self.store.checkpoint(job).unlink(missing_ok=True)
+                self.listen(job, {"phase": "end", "status": "pruned", "message": "behind the other trials"})
+                raise optuna.TrialPruned from None
+            values.append(self._value(job))
+        return sum(values) / len(values)
+
+    def _value(self, job: Job) -> float:
+        record = self.store.read(job)
+        if record is None or record.status != "completed":
+            why = record.failure.message if record is not None and record.failure is not None else "no record"
+            raise _NoValue(why)
+        return value_on_validation(record, self.search.metric, _direction(job, self.search.metric))
+
+    def _pruning(self, trial: optuna.Trial) -> Listen:
+        """Passes events on, and tells Optuna every look's validation hypervolume."""
+        seen: set[int] = set()
+
+        def hear(job: Job, event: dict[str, Any]) -> None:
+            self.listen(job, event)
+            value = event.get("hypervolume")
+            # looks at equal shares of the budget are compared, whatever its length
+            share = math.floor(10 * event.get("fraction", 0.0))
+            if event.get("phase") != "train" or value is None or share in seen or share == 0:
+                return
+            seen.add(share)
+            trial.report(value, share)
+            if share < 10 and trial.should_prune():
+                raise Pruned
+
+        return hear
+
+
+def _search_of(suite: Suite) -> Search:
+    if suite.search is None:
+        raise OptionError(f"suite {suite.name!r} has no [search] table: add one with metric, sampler and space")
+    (entry, *others) = suite.entries
+    if others or max(map(len, (entry.datasets, entry.models, entry.solvers))) > 1:
+        raise OptionError(
+            f"suite {suite.name!r} has several combinations: a search tunes one dataset, one model and one solver"
+        )
+    return suite.search
+
+
+def _direction(job: Job, metric: str) -> bool:
+    from mobench.runs.resolve import make_dataset
+
+    known = {m.name: m.higher_is_better for o in make_dataset(job.dataset).objectives for m in o.metrics}
+    if metric != HYPERVOLUME and metric not in known:
+        raise OptionError(f"metric {metric!r}: accepted are {', '.join([HYPERVOLUME, *known])}")
+    return known.get(metric, True)
+
+
+def _plan(suite: Suite, settings: Mapping[str, Any]) -> Plan:
+    """The jobs, one per seed, of one set of options."""
+    from mobench.runs.resolve import resolve
+
+    (entry,) = suite.entries
+    length = {k.removeprefix("budget."): v for k, v in settings.items() if k.startswith("budget.")}
+    own = {k: v for k, v in settings.items() if not k.startswith("budget.")}
+    kept = (entry.budget or suite.budget).model_dump(exclude_none=True)
+    if set(length) & {"epochs", "steps", "seconds"}:
+        kept = {"batch_size": kept["batch_size"]}
+    first = resolve(
+        entry.datasets[0],
+        entry.models[0],
+        entry.solvers[0],
+        {**entry.set, **own},
+        Budget(**{**kept, **length}),
+        n_rays=suite.n_rays,
+        n_finite=suite.n_finite,
+        rays=suite.rays,
+        n_looks=suite.n_looks,
+    )
+    if suite.search is not None:
+        _direction(first, suite.search.metric)
+    jobs = [Job.model_validate({**first.model_dump(), "seeds": SeedSet.all(seed).model_dump()}) for seed in suite.seeds]
+    return Plan(suite.name, jobs)
+
+
+def _first(space: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values.low if isinstance(values, Range) else values[0] for name, values in space.items()}
+
+
+def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
+    if not isinstance(space, Range):
+        # Optuna's choices are plain values: lists travel as JSON
+        return json.loads(str(trial.suggest_categorical(name, [json.dumps(value) for value in space])))
+    if isinstance(space.low, int) and isinstance(space.high, int):
+        return trial.suggest_int(name, space.low, space.high, log=space.log)
+    return trial.suggest_float(name, space.low, space.high, log=space.log)
+
+
+def _n_trials(wanted: Search, n_trials: int | None) -> int:
+    if wanted.sampler == "grid":
+        grid = math.prod(len(values) for values in wanted.space.values() if not isinstance(values, Range))
+        return min(grid, n_trials or grid)
+    return n_trials or wanted.trials
+
+
+def _study(wanted: Search, store: Store) -> optuna.Study:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    sampler: optuna.samplers.BaseSampler
+    if wanted.sampler == "grid":
+        choices = {n: [json.dumps(v) for v in values] for n, values in wanted.space.items() if isinstance(values, list)}
+        sampler = optuna.samplers.GridSampler(choices, seed=0)
+    else:
+        sampler = optuna.samplers.TPESampler(seed=0)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(store.folder / JOURNAL))),
+        study_name="mobench",
+        sampler=sampler,
+        pruner=pruner or optuna.pruners.NopPruner(),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    # a journal of another space would mix what cannot be compared
+    asked = wanted.model_dump_json(exclude={"trials"})
+    if study.user_attrs.setdefault("search", asked) != asked:
+        raise StoreError(
+            f"{store.folder / JOURNAL} is of another search: name another folder with --out, or move it away"
+        )
+    study.set_user_attr("search", asked)
+    return study
+
+
+def _take_up_interrupted(study: optuna.Study) -> None:
+    """Trials that were under way when their process ended are asked for again, first."""
+    import optuna
+
+    for frozen in study.get_trials(deepcopy=False):
+        if frozen.state == optuna.trial.TrialState.RUNNING:
+            study._storage.set_trial_user_attr(frozen._trial_id, "retried", True)
+            study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
+            if frozen.params:
+                study.enqueue_trial(frozen.params)
+
+
+def _trial(frozen: optuna.trial.FrozenTrial) -> Trial:
+    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    settings = {n: json.loads(v) if isinstance(v, str) else v for n, v in frozen.params.items()}
+    complete = frozen.state.name == "COMPLETE"
+    return Trial(
+        number=frozen.number,
+        settings=settings,
+        state=states.get(frozen.state.name, frozen.state.name.lower()),
+        value=float(frozen.value) if complete and frozen.value is not None else None,
+        seconds=frozen.duration.total_seconds() if frozen.duration is not None else None,
+        jobs=tuple(frozen.user_attrs.get("jobs", ())),
+    )
