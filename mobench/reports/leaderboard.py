@@ -48,7 +48,7 @@ def leaderboard(records: Sequence[Record]) -> Leaderboard:
     kept, left_out = _comparable(records)
     if not kept:
         return Leaderboard(pd.DataFrame(columns=["dataset", "model", "solver"]), left_out, ["there are no records"])
-    labels = _labels(kept)
+    labels = labels_of(kept)
     groups: dict[Key, list[Record]] = defaultdict(list)
     for record in sorted(kept, key=lambda r: r.job.seeds.solver):
         groups[record.job.dataset.name, record.job.model.name, labels[record.id]].append(record)
@@ -93,7 +93,7 @@ def _majority(records: list[Record], value: Callable[[Record], str], what: str) 
     return [record for record in records if value(record) == best], out
 
 
-def _labels(records: Sequence[Record]) -> dict[str, str]:
+def labels_of(records: Sequence[Record]) -> dict[str, str]:
     """Record id -> what its row is called: the solver, and where one solver has several sets of
     options, those that differ."""
     by_solver: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)

@@ -1,0 +1,71 @@
+"""Curves: what is drawn is what the records' looks say."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from mobench.errors import StoreError
+from mobench.reports.curves import curves, export
+from mobench.runs import suite as suites
+from mobench.runs.executor import LocalExecutor
+from mobench.runs.runner import run
+from mobench.runs.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    suite = suites.Suite.model_validate(
+        {
+            "name": "c",
+            "n_looks": 4,
+            "budget": {"steps": 8, "batch_size": 16},
+            "entries": [
+                {"datasets": ["vlmop2"], "models": ["point"], "solvers": ["ls", "phn-ls"]},
+                {
+                    "datasets": ["mnist"],
+                    "models": ["mnist-cnn"],
+                    "solvers": ["ls"],
+                    "set": {"source": "embedded", "limit": 90, "channels": 2},
+                },
+            ],
+        }
+    )
+    made = Store(tmp_path)
+    run(suites.plan(suite), made, LocalExecutor())
+    return made
+
+
+@pytest.mark.slow
+def test_rows_are_the_looks_of_the_records(store: Store) -> None:
+    records = store.contents().records
+    table = curves(records)
+    assert len(table) == 3 * 4
+    for record in records:
+        part = table[(table["solver"] == record.job.solver.name) & (table["dataset"] == record.job.dataset.name)]
+        assert list(part["step"]) == [2, 4, 6, 8]
+        looks = [look.hypervolume for look in record.trace]
+        if record.job.dataset.name == "mnist":  # one objective: the loss, 2 less the hypervolume
+            assert list(part["value"]) == pytest.approx([2.0 - h for h in looks if h is not None])
+            assert set(part["what"]) == {"validation loss"}
+        else:
+            assert list(part["value"]) == pytest.approx(looks)
+
+
+@pytest.mark.slow
+def test_the_drawing_is_svg_with_a_line_for_each_and_the_same_again(store: Store, tmp_path: Path) -> None:
+    records = store.contents().records
+    export(records, tmp_path)
+    first = (tmp_path / "curves.svg").read_text()
+    ElementTree.fromstring(first)
+    for name in ("ls", "phn-ls", "mnist", "vlmop2", "seconds of training"):
+        assert name in first
+    export(records, tmp_path)
+    assert (tmp_path / "curves.svg").read_text() == first
+
+
+def test_nothing_to_draw_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nothing to draw"):
+        export([], tmp_path)
