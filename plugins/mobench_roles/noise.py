@@ -1,0 +1,111 @@
+"""Predictive uncertainty: weights that vary, and predictions averaged over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt, Interval, Len
+from torch import Tensor
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import (
+    Dataset,
+    Generator,
+    Outputs,
+    ParetoNetwork,
+    Predictor,
+    Problem,
+    check_preferences,
+    seeded,
+)
+from mobench.options import option
+from mobench_roles.maker import WeightMaker
+
+
+@dataclass(frozen=True)
+class NoiseConditioned(Generator):
+    """[noise; preference] → weights; or a preference alone, through a hypernetwork with dropout.
+
+    In training every step draws one network. In prediction the class probabilities of `samples`
+    networks, always the same ones, are averaged (arXiv 1710.04759; dropout as in arXiv 1506.02142,
+    but in the network that makes the weights).
+    """
+
+    kind: Literal["noise", "dropout"] = option("noise", "what varies: a vector of noise, or which features are dropped")
+    noise: Annotated[int, Gt(0)] = option(16, "length of the noise vector")
+    rate: Annotated[float, Interval(gt=0, lt=1)] = option(0.2, "share of the hypernetwork's features that is dropped")
+    samples: Annotated[int, Gt(0)] = option(16, "networks averaged in prediction")
+    hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100,), "widths of the hidden layers")
+    features: Annotated[int, Gt(0)] = option(50, "length of what the heads read")
+
+    def check(self, dataset: Dataset) -> None:
+        if len(dataset.input_shape) != 3:
+            raise IncompatibleError(
+                f"this generator averages class probabilities of images, this dataset has inputs of shape "
+                f"{list(dataset.input_shape)}: choose a dataset of images"
+            )
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        self.check(problem.dataset)
+        return NoiseConditionedNetwork(problem, self).to(device=problem.device, dtype=problem.dtype)
+
+
+class NoiseConditionedNetwork(ParetoNetwork):
+    """A distribution of networks for every preference."""
+
+    n_drawn: Tensor
+    seed: Tensor
+    fixed: Tensor
+
+    def __init__(self, problem: Problem, options: NoiseConditioned) -> None:
+        super().__init__()
+        self.problem, self.options = problem, options
+        n_noise = options.noise if options.kind == "noise" else 0
+        self.maker = WeightMaker(problem, n_noise + problem.n_objectives, options.hidden, options.features)
+        # chance of its own, counted, so that a resumed run draws what the uninterrupted one would have
+        self.register_buffer("seed", torch.randint(0, 2**31, ()))
+        self.register_buffer("n_drawn", torch.zeros((), dtype=torch.long))
+        self.register_buffer("fixed", self._draw(options.samples, int(self.seed)))
+
+    def weights(self, preference: Tensor, drawn: Tensor) -> dict[str, Tensor]:
+        """Weights under one preference [m] for each of S draws: name -> [S, *shape]."""
+        given = preference.expand(len(drawn), -1)
+        if self.options.kind == "noise":
+            made: dict[str, Tensor] = self.maker(torch.cat([drawn.to(preference), given], dim=1))
+            return made
+        return self.maker.from_features(self.maker.trunk(given) * drawn.to(preference))
+
+    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
+        check_preferences(preferences, self.problem.n_objectives)
+        if not self.training:
+            return [self._average(self.weights(preference, self.fixed), inputs) for preference in preferences]
+        drawn = self._draw(len(preferences), int(self.seed) + 1 + int(self.n_drawn)).to(inputs.device)
+        self.n_drawn += 1
+        return [
+            self.problem.outputs({n: w[0] for n, w in self.weights(preference, one[None]).items()}, inputs)
+            for preference, one in zip(preferences, drawn, strict=True)
+        ]
+
+    def serve(self, preference: Tensor) -> Predictor:
+        made = self.weights(preference, self.fixed)
+        return lambda inputs: self._average(made, inputs)
+
+    def _average(self, made: dict[str, Tensor], inputs: Tensor) -> Outputs:
+        """The logarithm of mean probabilities, which a cross-entropy reads like any scores."""
+        n = len(self.fixed)
+        each = [self.problem.outputs({name: w[s] for name, w in made.items()}, inputs) for s in range(n)]
+        return {
+            head: torch.stack([one[head].log_softmax(-1) for one in each]).logsumexp(0) - torch.tensor(n).log()
+            for head in self.problem.dataset.heads
+        }
+
+    def _draw(self, n: int, seed: int) -> Tensor:
+        """[n, noise] standard normal, or [n, features] of 0 and 1 / (1 − rate)."""
+        random = seeded(seed)
+        if self.options.kind == "noise":
+            return torch.randn(n, self.options.noise, generator=random)
+        kept = torch.rand(n, self.options.features, generator=random) >= self.options.rate
+        return kept.float() / (1 - self.options.rate)

@@ -1,0 +1,62 @@
+"""Soft sharing: every task has weights of its own, and what they share is the network that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from annotated_types import Gt, Len
+from torch import Tensor, nn
+
+from mobench.interfaces import Generator, Outputs, ParetoNetwork, Predictor, Problem, check_preferences
+from mobench.options import option
+from mobench_roles.maker import WeightMaker
+
+
+@dataclass(frozen=True)
+class TaskConditioned(Generator):
+    """[task embedding; preference] → weights of a whole target network, of which that task's head is read.
+
+    Tasks are the dataset's heads. Hard sharing has one body for all of them; here each has its own,
+    and gradients of all meet in the hypernetwork (arXiv 2306.06955, section 3).
+    """
+
+    embedding: Annotated[int, Gt(0)] = option(8, "length of a task's embedding")
+    hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100,), "widths of the hidden layers")
+    features: Annotated[int, Gt(0)] = option(50, "length of what the heads read")
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        return TaskConditionedNetwork(problem, self).to(device=problem.device, dtype=problem.dtype)
+
+
+class TaskConditionedNetwork(ParetoNetwork):
+    """One set of weights for each task and preference."""
+
+    def __init__(self, problem: Problem, options: TaskConditioned) -> None:
+        super().__init__()
+        self.problem = problem
+        self.tasks = list(problem.dataset.heads)
+        self.embeddings = nn.Parameter(torch.randn(len(self.tasks), options.embedding))
+        self.maker = WeightMaker(problem, options.embedding + problem.n_objectives, options.hidden, options.features)
+
+    def weights(self, preference: Tensor) -> dict[str, Tensor]:
+        """Weights for every task under one preference [m]: name -> [tasks, *shape]."""
+        given = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)
+        made: dict[str, Tensor] = self.maker(given)
+        return made
+
+    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
+        check_preferences(preferences, self.problem.n_objectives)
+        return [self._outputs(self.weights(preference), inputs) for preference in preferences]
+
+    def serve(self, preference: Tensor) -> Predictor:
+        made = self.weights(preference)
+        return lambda inputs: self._outputs(made, inputs)
+
+    def _outputs(self, made: dict[str, Tensor], inputs: Tensor) -> Outputs:
+        return {
+            task: self.problem.outputs({name: w[t] for name, w in made.items()}, inputs)[task]
+            for t, task in enumerate(self.tasks)
+        }
