@@ -16,6 +16,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
     columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all.")] = "",
     decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits behind the point.")] = None,
+    per_ray: Annotated[bool, typer.Option("--per-ray", help="One row per preference and split as well.")] = False,
 ) -> None:
     """Write the leaderboard of a folder as tables."""
     from mobench.reports import tables
@@ -24,3 +25,9 @@ def export(
     formats = [f.strip() for f in format.split(",") if f.strip()]
     for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals):
         print(f"wrote {path}")
+    if per_ray:
+        from mobench.reports import rays
+        from mobench.runs.store import Store
+
+        for path in rays.export(Store(folder).contents().records, out or folder):
+            print(f"wrote {path}")

@@ -123,7 +123,7 @@ def train(
         but the losses.
     n_looks: looks at validation over the whole budget; None: TRACE_POINTS.
     on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
-        `progress_seconds` of wall time and at the end.
+        `progress_seconds` of wall time, and after every look at validation.
 
     Training ends with status "diverged" at the first loss or weight that is not finite; the
     solver then keeps what it had. Other exceptions of the solver pass through.
@@ -148,9 +148,10 @@ def train(
             break
         _count(run, losses, batches.per_epoch)
         at_end = _finished(run, total, limit)
-        if looks.due(run) or at_end:
+        looking = looks.due(run) or at_end
+        if looking:
             run.trace.append(_look(run, solver, problem, validation, rays))
-        progress.tell(run, force=at_end)
+        progress.tell(run, force=looking)
         if checkpoint is not None and time.monotonic() - last_save > checkpoint_seconds and not at_end:
             _save(checkpoint, solver, run)
             last_save = time.monotonic()

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError, StoreError
@@ -81,14 +82,14 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = _study(wanted, store)
     _take_up_interrupted(study)
-    total = _n_trials(wanted, n_trials)
+    n_lacking = (
+        _enqueue_grid(study, wanted, n_trials) if wanted.sampler == "grid" else _n_lacking(study, wanted, n_trials)
+    )
     objective = _Objective(suite, wanted, store, device, slots, list(command), listen)
-    counting = {optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED, optuna.trial.TrialState.FAIL}
-    done = sum(1 for t in study.get_trials(deepcopy=False) if t.state in counting and "retried" not in t.user_attrs)
-    if done < total:
+    if n_lacking > 0:
         study.optimize(
             objective,
-            n_trials=total - done,
+            n_trials=n_lacking,
             n_jobs=slots,
             catch=(_NoValue,),
             callbacks=[lambda _, frozen: tell(_trial(frozen))],
@@ -174,7 +175,7 @@ class _Objective:
             self.listen(job, event)
             value = event.get("hypervolume")
             # looks at equal shares of the budget are compared, whatever its length
-            share = math.floor(10 * event.get("fraction", 0.0))
+            share = math.floor(10 * event.get("fraction", 0.0) + 1e-9)
             if event.get("phase") != "train" or value is None or share in seen or share == 0:
                 return
             seen.add(share)
@@ -245,11 +246,28 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
     return trial.suggest_float(name, space.low, space.high, log=space.log)
 
 
-def _n_trials(wanted: Search, n_trials: int | None) -> int:
-    if wanted.sampler == "grid":
-        grid = math.prod(len(values) for values in wanted.space.values() if not isinstance(values, Range))
-        return min(grid, n_trials or grid)
-    return n_trials or wanted.trials
+def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
+    """Ask for every combination that no trial has, in order; how many trials are waiting then.
+
+    Optuna's own grid sampler counts a trial that was interrupted as done.
+    """
+    lists = [[json.dumps(value) for value in values] for values in wanted.space.values() if isinstance(values, list)]
+    known = [_asked(t) for t in study.get_trials(deepcopy=False) if "retried" not in t.user_attrs]
+    for values in list(product(*lists))[:n_trials]:
+        combination = dict(zip(wanted.space, values, strict=True))
+        if combination not in known:
+            study.enqueue_trial(combination)
+    return sum(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False))
+
+
+def _n_lacking(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
+    ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and "retried" not in t.user_attrs]
+    return (n_trials or wanted.trials) - len(ended)
+
+
+def _asked(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """A trial's options, also before it has begun."""
+    return frozen.params or dict(frozen.system_attrs.get("fixed_params", {}))
 
 
 def _study(wanted: Search, store: Store) -> optuna.Study:
@@ -257,17 +275,11 @@ def _study(wanted: Search, store: Store) -> optuna.Study:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    sampler: optuna.samplers.BaseSampler
-    if wanted.sampler == "grid":
-        choices = {n: [json.dumps(v) for v in values] for n, values in wanted.space.items() if isinstance(values, list)}
-        sampler = optuna.samplers.GridSampler(choices, seed=0)
-    else:
-        sampler = optuna.samplers.TPESampler(seed=0)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(store.folder / JOURNAL))),
         study_name="mobench",
-        sampler=sampler,
+        sampler=optuna.samplers.TPESampler(seed=0),
         pruner=pruner or optuna.pruners.NopPruner(),
         direction="maximize",
         load_if_exists=True,

@@ -1,0 +1,113 @@
+"""One row per preference: how each split is served there, and which preference validation would choose."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mobench.errors import StoreError
+from mobench.reports.leaderboard import labels_of
+from mobench.reports.tables import number
+from mobench.runs.record import Record
+from mobench.runs.store import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+
+
+def per_ray(records: Sequence[Record]) -> pd.DataFrame:
+    """Dataset, solver, model, preference, and for every split its losses and metrics, means over seeds.
+
+    A metric that several objectives have comes first as their mean. "chosen" says "yes" at the
+    preference whose mean over everything of validation's first such metric is best (of losses the
+    smallest, where there is no metric); the test columns have no part in it.
+    """
+    import pandas as pd
+
+    labels = labels_of(records)
+    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        if record.status == "completed":
+            groups[record.job.dataset.name, labels[record.id], record.job.model.name].append(record)
+    rows: list[dict[str, Any]] = []
+    for (dataset, solver, model), group in sorted(groups.items()):
+        columns: dict[str, Any] = {}
+        for split, word in SPLITS.items():
+            columns |= {f"{word} {name}": values for name, values in _means(group, split).items()}
+        preferences = group[0].fronts["test"].preferences
+        best = _best(group, columns)
+        for i, ray in enumerate(preferences):
+            shown = ", ".join(f"{r:.3g}" for r in ray)
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "solver": solver,
+                    "model": model,
+                    "seeds": len(group),
+                    "preference": shown,
+                    **{name: values[i] for name, values in columns.items()},
+                    "chosen": "yes" if i == best else "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """The table as Markdown."""
+    names = [str(c) for c in table.columns]
+    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    for row in table.to_dict("records"):
+        lines.append(f"| {' | '.join('–' if _is_none(row[n]) else number(row[n], 4) for n in names)} |")
+    return "\n".join(lines) + "\n"
+
+
+def export(records: Sequence[Record], folder: Path) -> list[Path]:
+    """Write rays.md and rays.csv. Raises: StoreError."""
+    table = per_ray(records)
+    texts = {
+        folder / "rays.md": to_markdown(table),
+        folder / "rays.csv": table.to_csv(index=False, lineterminator="\n"),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            write_whole(path, text.encode())
+    except OSError as error:
+        raise StoreError(f"tables cannot be written to {folder}: {error.strerror or error}") from error
+    return list(texts)
+
+
+def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
+    """Name -> values [R] over seeds: shared metrics' means first, then each objective's, then losses."""
+    fronts = [record.fronts[split] for record in group]
+    each = {name: np.mean([f.metrics[name] for f in fronts], axis=0) for name in fronts[0].metrics}
+    shared: dict[str, list[Any]] = defaultdict(list)
+    for name, values in each.items():
+        shared[name.split("/")[1]].append(values)
+    means = {name: np.mean(values, axis=0) for name, values in shared.items() if len(values) > 1}
+    losses = np.mean([f.losses for f in fronts], axis=0)
+    return {**means, **each, **{f"{o} loss": losses[:, i] for i, o in enumerate(group[0].objectives)}}
+
+
+def _best(group: Sequence[Record], columns: dict[str, Any]) -> int:
+    from mobench.runs.resolve import make_dataset
+
+    higher = {m.name: m.higher_is_better for o in make_dataset(group[0].job.dataset).objectives for m in o.metrics}
+    for name, better in higher.items():
+        mean = np.mean(_of_validation(columns, f"/{name}"), axis=0)
+        return int(np.argmax(mean if better else -mean))
+    return int(np.argmin(np.mean(_of_validation(columns, " loss"), axis=0)))
+
+
+def _of_validation(columns: dict[str, Any], ending: str) -> list[Any]:
+    return [values for name, values in columns.items() if name.startswith("validation ") and name.endswith(ending)]
+
+
+def _is_none(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))

@@ -1,0 +1,189 @@
+"""Searches: the grid is whole, the choice is validation's, interrupted ones go on, the slow are pruned."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.errors import MobenchError, OptionError, StoreError
+from mobench.reports import study as report
+from mobench.runs import study
+from mobench.runs.record import Record
+from mobench.runs.store import Store
+from mobench.runs.suite import Suite
+
+Cli = Any
+
+
+def suite(**search: Any) -> Suite:
+    base: dict[str, Any] = {"space": {"solver.lr": [0.5, 0.01], "budget.steps": [20, 40]}}
+    return Suite.model_validate(
+        {
+            "name": "tuned",
+            "budget": {"steps": 20},
+            "entries": [{"datasets": ["vlmop2"], "models": ["point"], "solvers": ["ls"]}],
+            "search": {**base, **search},
+        }
+    )
+
+
+@pytest.mark.slow
+def test_a_grid_tries_every_combination_once_and_is_not_repeated(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    heard: list[int] = []
+    outcome = study.search(suite(), store, tell=lambda trial: heard.append(trial.number))
+    tried = sorted((t.settings["solver.lr"], t.settings["budget.steps"]) for t in outcome.trials)
+    assert tried == [(0.01, 20), (0.01, 40), (0.5, 20), (0.5, 40)]
+    assert sorted(heard) == [0, 1, 2, 3]
+    for trial in outcome.trials:
+        (job_id,) = trial.jobs
+        (record,) = [r for r in store.contents().records if r.id == job_id]
+        assert trial.value == record.indicators["val"]["hypervolume"]
+        assert record.job.budget.steps == trial.settings["budget.steps"]
+        assert record.job.solver.options["lr"] == trial.settings["solver.lr"]
+    values = [t.value for t in outcome.trials if t.value is not None]
+    assert values == sorted(values, reverse=True)
+    stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
+    again = study.search(suite(), store)
+    assert again == outcome
+    assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_the_best_is_a_suite_that_runs(tmp_path: Path) -> None:
+    wanted = suite()
+    outcome = study.search(wanted, Store(tmp_path))
+    assert outcome.best is not None
+    found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite(outcome, wanted))})
+    assert found.search is None
+    (job,) = study._plan(found, {}).jobs
+    assert job.id == outcome.best.jobs[0]
+
+
+@pytest.mark.slow
+def test_tpe_takes_ranges_and_the_same_seed_proposes_the_same(tmp_path: Path) -> None:
+    space = {"solver.lr": {"low": 1e-3, "high": 1.0, "log": True}, "budget.steps": {"low": 10, "high": 30}}
+    wanted = suite(sampler="tpe", trials=4, space=space)
+    outcomes = [study.search(wanted, Store(tmp_path / name)) for name in "ab"]
+    for trial in outcomes[0].trials:
+        assert 1e-3 <= trial.settings["solver.lr"] <= 1.0
+        assert isinstance(trial.settings["budget.steps"], int)
+        assert 10 <= trial.settings["budget.steps"] <= 30
+    assert [t.settings for t in outcomes[0].trials] == [t.settings for t in outcomes[1].trials]
+    more = study.search(wanted, Store(tmp_path / "a"), n_trials=5)
+    assert len(more.trials) == 5
+
+
+def record_of(accuracies: dict[str, dict[str, list[float]]]) -> Record:
+    path = Path(__file__).parents[2] / "results" / "methods" / "records"
+    text = json.loads(next(path.glob("multimnist-ls-*.json")).read_text())
+    for split, metrics in accuracies.items():
+        text["fronts"][split]["metrics"] = metrics
+    return Record.model_validate(text)
+
+
+def test_the_value_is_validations_best_preference() -> None:
+    val = {"left/accuracy": [0.9, 0.8, 0.5, 0.5, 0.5], "right/accuracy": [0.1, 0.8, 0.5, 0.5, 0.5]}
+    record = record_of({"val": val})
+    assert study.value_on_validation(record, "accuracy") == pytest.approx(0.8)
+    assert study.value_on_validation(record, "accuracy", higher_is_better=False) == pytest.approx(-0.5)
+
+
+def test_the_test_split_has_no_part_in_it() -> None:
+    ones = {name: [1.0] * 5 for name in ("left/accuracy", "right/accuracy")}
+    for metric in ("accuracy", "hypervolume"):
+        assert study.value_on_validation(record_of({"test": ones}), metric) == study.value_on_validation(
+            record_of({}), metric
+        )
+
+
+@pytest.mark.slow
+def test_trials_far_behind_are_pruned_and_leave_no_record(tmp_path: Path) -> None:
+    """Four learning rates that learn, and one so small that it does not: it ends before its budget."""
+    space = {"solver.lr": [0.01, 0.012, 0.014, 0.016, 1e-9]}
+    content = suite(prune=True, space=space).model_dump()
+    content |= {"budget": {"steps": 300}}
+    content["entries"][0]["datasets"] = ["zdt1"]
+    wanted = Suite.model_validate(content)
+    store = Store(tmp_path)
+    outcome = study.search(wanted, store)
+    states = {t.settings["solver.lr"]: t.state for t in outcome.trials}
+    # a grid goes in order, and Optuna prunes none of the first four
+    assert states == {0.01: "complete", 0.012: "complete", 0.014: "complete", 0.016: "complete", 1e-9: "pruned"}
+    assert len(store.contents().records) == sum(state == "complete" for state in states.values())
+    assert outcome.best is not None
+    assert outcome.best.settings["solver.lr"] > 1e-3
+
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], environment: dict[str, str]) -> None:
+    text = (
+        '[budget]\nsteps = 1500\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
+        '[search]\n[search.space]\n"solver.lr" = [0.3, 0.2, 0.1]\n'
+    )
+    (tmp_path / "s.toml").write_text(text)
+    words = [*command, "tune", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "trial 0 complete" in process.stderr.readline()
+    time.sleep(1.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in (tmp_path / "out" / "study.md").read_text().splitlines() if "complete" in line]
+    assert len(rows) == 3
+    assert {line.split(" | ")[2] for line in rows} == {"0.3", "0.2", "0.1"}
+    tables = {p.name for p in (tmp_path / "out").iterdir()}
+    assert {"study.md", "study.csv", "best.toml", "records"} <= tables
+
+
+def test_what_cannot_be_searched_is_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(OptionError, match=r"no \[search\] table"):
+        study.search(suite().model_copy(update={"search": None}), store)
+    two = suite().model_dump()
+    two["entries"][0]["solvers"] = ["ls", "phn-ls"]
+    with pytest.raises(OptionError, match="several combinations"):
+        study.search(Suite.model_validate(two), store)
+    with pytest.raises(OptionError, match=r"'acuracy'.*hypervolume"):
+        study.search(suite(metric="acuracy"), store)
+    with pytest.raises(OptionError, match="learning_rate"):
+        study.search(suite(space={"learning_rate": [1]}), store)
+    with pytest.raises(ValueError, match="a grid has no ranges"):
+        suite(space={"solver.lr": {"low": 0.1, "high": 0.2}})
+    with pytest.raises(ValueError, match="larger high"):
+        suite(sampler="tpe", space={"solver.lr": {"low": 0.3, "high": 0.2}})
+    with pytest.raises(StoreError, match="there is no study"):
+        study.outcome(suite(), store)
+    assert not list(tmp_path.glob("records/*"))
+
+
+@pytest.mark.slow
+def test_a_journal_of_another_search_is_left_alone(tmp_path: Path) -> None:
+    space = {"solver.lr": [0.5]}
+    study.search(suite(space=space), Store(tmp_path))
+    with pytest.raises(MobenchError, match="of another search"):
+        study.search(suite(space={"solver.lr": [0.4]}), Store(tmp_path))
+    (trial,) = study.outcome(suite(space=space), Store(tmp_path)).trials
+    assert trial.value is not None
+    assert math.isfinite(trial.value)
+
+
+@pytest.mark.slow
+def test_a_trial_that_fails_counts_and_the_search_goes_on(tmp_path: Path) -> None:
+    wanted = suite(space={"dataset.source": [str(tmp_path / "none"), "embedded"]}).model_dump()
+    wanted["entries"][0] |= {"datasets": ["text"], "models": ["char-lstm"], "set": {"hidden": 4, "length": 8}}
+    outcome = study.search(Suite.model_validate(wanted), Store(tmp_path))
+    assert [t.state for t in outcome.trials] == ["complete", "failed"]
+    assert outcome.best is not None
+    assert outcome.best.settings == {"dataset.source": "embedded"}
