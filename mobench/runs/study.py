@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import optuna
 
 JOURNAL = "study.journal"
+NAME = "mobench"
 HYPERVOLUME = "hypervolume"
 Listen = Callable[[Job, dict[str, Any]], None]
 
@@ -276,21 +277,27 @@ def _study(wanted: Search, store: Store) -> optuna.Study:
     from optuna.storages.journal import JournalFileBackend
 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
-    study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(store.folder / JOURNAL))),
-        study_name="mobench",
+    journal = store.folder / JOURNAL
+    begun = journal.is_file() and journal.stat().st_size > 0
+    storage = JournalStorage(JournalFileBackend(str(journal)))
+    if not begun:
+        optuna.create_study(storage=storage, study_name=NAME, direction="maximize")
+    # loading writes nothing: what was found can be read in a folder that may not be written to
+    study = optuna.load_study(
+        storage=storage,
+        study_name=NAME,
         sampler=optuna.samplers.TPESampler(seed=0),
         pruner=pruner or optuna.pruners.NopPruner(),
-        direction="maximize",
-        load_if_exists=True,
     )
     # a journal of another space would mix what cannot be compared
     asked = wanted.model_dump_json(exclude={"trials"})
-    if study.user_attrs.setdefault("search", asked) != asked:
+    known = study.user_attrs.get("search")
+    if known is None:
+        study.set_user_attr("search", asked)
+    elif known != asked:
         raise StoreError(
             f"{store.folder / JOURNAL} is of another search: name another folder with --out, or move it away"
         )
-    study.set_user_attr("search", asked)
     return study
 
 

@@ -112,7 +112,19 @@ def test_version_is_the_distributions(cli: Cli) -> None:
 
 def test_readme_names_every_command_dataset_model_solver_and_suite() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for command in ("run", "list", "show", "leaderboard", "export", "data", "plugins", "check"):
+    for command in (
+        "run",
+        "list",
+        "show",
+        "leaderboard",
+        "export",
+        "data",
+        "plugins",
+        "check",
+        "tune",
+        "trade-off",
+        "curves",
+    ):
         assert f"mobench {command}" in readme, command
     for kind in ("dataset", "model", "solver", "suite"):
         for name in registry().names(kind):  # type: ignore[arg-type]
