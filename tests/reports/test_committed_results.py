@@ -17,7 +17,7 @@ from mobench.runs import suite as suites
 from mobench.runs.store import Store
 
 RESULTS = Path(__file__).parents[2] / "results"
-COMMITTED = ["analytic", "compression", "methods", "report", "sequence", "standard"]
+COMMITTED = ["analytic", "compression", "methods", "report", "roles", "sequence", "standard"]
 
 
 @pytest.mark.parametrize("suite", COMMITTED)
