@@ -14,7 +14,7 @@ from mobench.runs.resolve import make_dataset, make_model, make_solver, resolve
 from mobench.testing.conformance import batch_of
 
 PAIRS = [(g, b) for g in registry().names("generator") for b in registry().names("balancer")]
-SERVES = {"input": ("multimnist", "lenet"), "static": ("mnist", "mnist-cnn")}
+SERVES = {**dict.fromkeys(("input", "noise", "dropout"), ("multimnist", "lenet")), "static": ("mnist", "mnist-cnn")}
 """What serves a generator that does not serve the analytic problems, which are quicker."""
 SMALL = {
     "multimnist": {"source": "embedded", "pairs": 40, "test_pairs": 5},
