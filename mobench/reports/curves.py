@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mobench.errors import StoreError
 from mobench.reports.leaderboard import labels_of
+from mobench.reports.tables import write_texts
 from mobench.runs.record import Record
-from mobench.runs.store import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,13 +57,9 @@ def export(records: Sequence[Record], folder: Path) -> list[Path]:
     table = curves(records)
     if table.empty:
         raise StoreError("no record holds looks at validation: there is nothing to draw")
-    texts = {folder / "curves.csv": table.to_csv(index=False, lineterminator="\n"), folder / "curves.svg": _draw(table)}
-    try:
-        for path, text in texts.items():
-            write_whole(path, text.encode())
-    except OSError as error:
-        raise StoreError(f"curves cannot be written to {folder}: {error.strerror or error}") from error
-    return list(texts)
+    return write_texts(
+        folder, {"curves.csv": table.to_csv(index=False, lineterminator="\n"), "curves.svg": _draw(table)}
+    )
 
 
 def _draw(table: pd.DataFrame) -> str:

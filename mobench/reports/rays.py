@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mobench.errors import StoreError
-from mobench.reports.leaderboard import labels_of
-from mobench.reports.tables import number
+from mobench.reports.leaderboard import is_missing, labels_of
+from mobench.reports.tables import markdown, number, write_texts
 from mobench.runs.record import Record
-from mobench.runs.store import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,26 +59,16 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
 def to_markdown(table: pd.DataFrame) -> str:
     """The table as Markdown."""
     names = [str(c) for c in table.columns]
-    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    for row in table.to_dict("records"):
-        lines.append(f"| {' | '.join('–' if _is_none(row[n]) else number(row[n], 4) for n in names)} |")
-    return "\n".join(lines) + "\n"
+    rows = ([_shown(row[n]) for n in names] for row in table.to_dict("records"))
+    return markdown(names, rows)
 
 
 def export(records: Sequence[Record], folder: Path) -> list[Path]:
     """Write rays.md and rays.csv. Raises: StoreError."""
     table = per_ray(records)
-    texts = {
-        folder / "rays.md": to_markdown(table),
-        folder / "rays.csv": table.to_csv(index=False, lineterminator="\n"),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            write_whole(path, text.encode())
-    except OSError as error:
-        raise StoreError(f"tables cannot be written to {folder}: {error.strerror or error}") from error
-    return list(texts)
+    return write_texts(
+        folder, {"rays.md": to_markdown(table), "rays.csv": table.to_csv(index=False, lineterminator="\n")}
+    )
 
 
 def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
@@ -109,5 +97,5 @@ def _of_validation(columns: dict[str, Any], ending: str) -> list[Any]:
     return [values for name, values in columns.items() if name.startswith("validation ") and name.endswith(ending)]
 
 
-def _is_none(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
+def _shown(value: Any) -> str:
+    return "–" if is_missing(value) else number(value, 4)

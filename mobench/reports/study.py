@@ -7,9 +7,7 @@ import io
 import json
 from pathlib import Path
 
-from mobench.errors import StoreError
-from mobench.reports.tables import number
-from mobench.runs.store import write_whole
+from mobench.reports.tables import markdown, number, write_texts
 from mobench.runs.study import Outcome, Trial
 from mobench.runs.suite import Suite
 
@@ -27,10 +25,7 @@ def cells(outcome: Outcome) -> list[list[str]]:
 
 
 def to_markdown(outcome: Outcome) -> str:
-    names = columns(outcome)
-    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    lines += [f"| {' | '.join(row)} |" for row in cells(outcome)]
-    return "\n".join(lines) + "\n"
+    return markdown(columns(outcome), cells(outcome))
 
 
 def to_csv(outcome: Outcome) -> str:
@@ -69,15 +64,10 @@ def best_suite(outcome: Outcome, suite: Suite) -> str:
 
 def export(outcome: Outcome, suite: Suite, folder: Path) -> list[Path]:
     """Write study.md, study.csv and, where some trial gave a value, best.toml. Raises: StoreError."""
-    texts = {folder / "study.md": to_markdown(outcome), folder / "study.csv": to_csv(outcome)}
+    texts = {"study.md": to_markdown(outcome), "study.csv": to_csv(outcome)}
     if outcome.best is not None:
-        texts[folder / "best.toml"] = best_suite(outcome, suite)
-    try:
-        for path, text in texts.items():
-            write_whole(path, text.encode())
-    except OSError as error:
-        raise StoreError(f"tables cannot be written to {folder}: {error.strerror or error}") from error
-    return list(texts)
+        texts["best.toml"] = best_suite(outcome, suite)
+    return write_texts(folder, texts)
 
 
 def _row(rank: int, trial: Trial, names: list[str]) -> list[str]:

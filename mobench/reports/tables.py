@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ SHORT = (
 def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int = 3) -> str:
     """A Markdown table with notes below; a column with an interval is one cell, "mean ± half width"."""
     chosen = _choose(board, columns) if columns else [c for c in board.table.columns if not c.endswith(" ±")]
-    lines = [_line(chosen), _line(["---"] * len(chosen))]
-    lines += [_line([_escape(c) for c in cells]) for cells in cells_of(board, chosen, decimals)]
+    lines = [markdown(chosen, cells_of(board, chosen, decimals)).rstrip("\n")]
     for title, items in (("Notes", board.notes), ("Left out", board.left_out)):
         if items:
             lines += ["", f"{title}:", "", *(f"- {item}" for item in items)]
@@ -55,14 +54,25 @@ def export(
         if name not in FORMATS:
             raise OptionError(f"no table format is called {name!r}; accepted: {', '.join(FORMATS)}")
     given = {} if decimals is None else {"decimals": decimals}
-    texts = {folder / f"leaderboard.{name}": FORMATS[name](board, columns, **given) for name in formats}
+    return write_texts(folder, {f"leaderboard.{name}": FORMATS[name](board, columns, **given) for name in formats})
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write files into a folder, name -> content, each whole or not at all. Raises: StoreError."""
+    paths = {folder / name: text for name, text in texts.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
+        for path, text in paths.items():
             write_whole(path, text.encode())
     except OSError as error:
         raise StoreError(f"tables cannot be written to {folder}: {error.strerror or error}") from error
-    return list(texts)
+    return list(paths)
+
+
+def markdown(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [_line(names), _line(["---"] * len(names)), *(_line([_escape(cell) for cell in row]) for row in rows)]
+    return "\n".join(lines) + "\n"
 
 
 def cells_of(board: Leaderboard, columns: Sequence[str], decimals: int = 3) -> list[list[str]]:

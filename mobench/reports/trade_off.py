@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mobench.errors import OptionError, StoreError, nearest
+from mobench.errors import OptionError, nearest
 from mobench.metrics import indicators
 from mobench.reports.leaderboard import Leaderboard
-from mobench.reports.tables import number
-from mobench.runs.store import write_whole
+from mobench.reports.tables import markdown, number, write_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,11 +69,9 @@ def trade_off(board: Leaderboard, columns: Sequence[str], reference: Sequence[fl
 def to_markdown(board: TradeOffBoard, columns: Sequence[str], reference: Sequence[float]) -> str:
     """A table of the points, and the hypervolume of each dataset below it."""
     names = [str(c) for c in board.table.columns]
-    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    for row in board.table.to_dict("records"):
-        lines.append(f"| {' | '.join(number(row[n], 4).replace('|', '/') for n in names)} |")
+    rows = [[number(row[n], 4) for n in names] for row in board.table.to_dict("records")]
     corner = ", ".join(f"{c} {number(r, 3)}" for c, r in zip(columns, reference, strict=True))
-    lines += ["", f"Hypervolume up to {corner}, as a share of that box:", ""]
+    lines = [markdown(names, rows), f"Hypervolume up to {corner}, as a share of that box:", ""]
     lines += [f"- {name}: {value:.4f}" for name, value in board.hypervolume.items()]
     return "\n".join(lines) + "\n"
 
@@ -82,13 +79,7 @@ def to_markdown(board: TradeOffBoard, columns: Sequence[str], reference: Sequenc
 def export(board: TradeOffBoard, columns: Sequence[str], reference: Sequence[float], folder: Path) -> list[Path]:
     """Write trade_off.md and trade_off.csv. Raises: StoreError."""
     texts = {
-        folder / "trade_off.md": to_markdown(board, columns, reference),
-        folder / "trade_off.csv": board.table.to_csv(index=False, lineterminator="\n"),
+        "trade_off.md": to_markdown(board, columns, reference),
+        "trade_off.csv": board.table.to_csv(index=False, lineterminator="\n"),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            write_whole(path, text.encode())
-    except OSError as error:
-        raise StoreError(f"tables cannot be written to {folder}: {error.strerror or error}") from error
-    return list(texts)
+    return write_texts(folder, texts)

@@ -140,21 +140,32 @@ def overridden(
     budget: Mapping[str, Any] | None = None,
     rays: Sequence[Sequence[float]] = (),
 ) -> Suite:
-    """The suite with parts of it replaced; what is empty stays.
+    """The suite with parts of it chosen or replaced; what is empty stays.
 
-    Where datasets, models or solvers are replaced, entries that become equal are merged.
+    Datasets, models or solvers that the suite has are chosen: entries keep those of them that they
+    have, and one that is left with none is left out, options and all. Where the suite lacks one of
+    the names, all of them replace every entry's. Entries that become equal are merged.
+
+    Raises: OptionError where no entry is left, or something given is out of bounds.
     """
     length = {k: v for k, v in (budget or {}).items() if v is not None}
+    given = {"datasets": datasets, "models": models, "solvers": solvers}
+    chosen = [{role: _chosen(suite, entry, role, names) for role, names in given.items()} for entry in suite.entries]
     entries = [
         Entry(
-            datasets=list(datasets) or entry.datasets,
-            models=list(models) or entry.models,
-            solvers=list(solvers) or entry.solvers,
+            **names,
             set={**entry.set, **(settings or {})},
             budget=_budget(entry.budget, length) if entry.budget else None,
         )
-        for entry in suite.entries
+        for entry, names in zip(suite.entries, chosen, strict=True)
+        if all(names.values())
     ]
+    if not entries:
+        asked = " × ".join(", ".join(names) for names in given.values() if names)
+        raise OptionError(
+            f"suite {suite.name!r} compares no {asked}: `mobench show {suite.name}` lists what it has; for another "
+            "combination write a suite file of your own"
+        )
     unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
     update: dict[str, Any] = {
         "entries": unique,
@@ -208,6 +219,15 @@ def plan(suite: Suite) -> Plan:
     if not made.jobs:
         raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(made.declined)}")
     return made
+
+
+def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list[str]:
+    """What an entry has of the names given; all of them where the suite does not have every one."""
+    own: list[str] = getattr(entry, role)
+    if not given:
+        return own
+    known = {name for other in suite.entries for name in getattr(other, role)}
+    return [name for name in given if name in own] if known.issuperset(given) else list(given)
 
 
 def _own(key: str) -> str:

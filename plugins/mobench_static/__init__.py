@@ -48,8 +48,13 @@ def mobench_suites() -> list[SuiteFile]:
     folder = Path(__file__).parent
     return [
         SuiteFile(
+            "compression-cifar",
+            folder / "compression-cifar.toml",
+            "the same for WRN-40-2 on CIFAR-10, with the paper's schedule",
+        ),
+        SuiteFile(
             "compression",
             folder / "compression.toml",
             "test error against stored parameters: plain and static nets on MNIST",
-        )
+        ),
     ]

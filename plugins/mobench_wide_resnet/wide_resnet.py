@@ -18,14 +18,15 @@ from mobench.options import option
 class WideResNet(Model):
     """Three groups of blocks of two 3×3 convolutions with 16·k, 32·k and 64·k channels (arXiv 1605.07146, table 1).
 
-    2,232,794 parameters for CIFAR-10: shortcuts have no weights, convolutions no bias. The
-    hypernetworks paper says 2.236 M and leaves both open.
+    Shortcuts have no weights. 2,235,498 parameters for CIFAR-10 with biases, 2,232,794 without; the
+    hypernetworks paper says 2.236 M and leaves open what they are.
     Batch normalisation takes the statistics of the batch, in training and in evaluation: running
     ones belong to one set of weights, and a hypernetwork makes many.
     """
 
     depth: Annotated[int, Gt(9)] = option(40, "layers; 6 n + 4")
     widening: Annotated[int, Gt(0)] = option(2, "factor k of the channels")
+    bias: bool = option(True, "of the 3×3 convolutions; the paper's count has them, normalisation takes them out again")
 
     def check(self, dataset: Dataset) -> None:
         shape = dataset.input_shape
@@ -41,17 +42,17 @@ class WideResNet(Model):
 
     def build(self, dataset: Dataset) -> nn.Module:
         self.check(dataset)
-        return _WideResNet(dataset, (self.depth - 4) // 6, self.widening)
+        return _WideResNet(dataset, (self.depth - 4) // 6, self.widening, self.bias)
 
 
 class _WideResNet(nn.Module):
-    def __init__(self, dataset: Dataset, n_blocks: int, widening: int) -> None:
+    def __init__(self, dataset: Dataset, n_blocks: int, widening: int, bias: bool) -> None:
         super().__init__()
-        self.first = nn.Conv2d(dataset.input_shape[0], 16, 3, padding=1, bias=False)
+        self.first = nn.Conv2d(dataset.input_shape[0], 16, 3, padding=1, bias=bias)
         blocks, n_in = [], 16
         for group, n_out in enumerate(c * widening for c in (16, 32, 64)):
             for position in range(n_blocks):
-                blocks.append(_Block(n_in, n_out, stride=2 if group > 0 and position == 0 else 1))
+                blocks.append(_Block(n_in, n_out, 2 if group > 0 and position == 0 else 1, bias))
                 n_in = n_out
         self.blocks = nn.Sequential(*blocks)
         self.norm = _norm(n_in)
@@ -68,11 +69,11 @@ class _WideResNet(nn.Module):
 class _Block(nn.Module):
     """x + conv(relu(norm(conv(relu(norm(x)))))); where the size changes, x is thinned out and padded with zeros."""
 
-    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+    def __init__(self, n_in: int, n_out: int, stride: int, bias: bool) -> None:
         super().__init__()
         self.norm1, self.norm2 = _norm(n_in), _norm(n_out)
-        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=bias)
+        self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=bias)
         self.stride, self.n_new = stride, n_out - n_in
 
     def forward(self, x: Tensor) -> Tensor:
