@@ -37,7 +37,8 @@ def check(
 
 def _check(entry: Entry, details: bool) -> int:
     """Print a line per check; the number that failed."""
-    from mobench.testing.conformance import CHECKS, Declined
+    from mobench.testing.conformance import CHECKS
+    from mobench.testing.small import Declined
 
     failed = 0
     print(f"{entry.kind} {entry.name}, {entry.plugin.origin}")

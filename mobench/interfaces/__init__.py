@@ -11,7 +11,7 @@ from mobench.interfaces.generator import (
     check_preferences,
     inner_products,
 )
-from mobench.interfaces.model import Model
+from mobench.interfaces.model import Model, image_channels
 from mobench.interfaces.objective import Metric, Objective, Outputs
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.solver import Seeds, Setting, Solver
@@ -38,6 +38,7 @@ __all__ = [
     "WeightNetwork",
     "Weights",
     "check_preferences",
+    "image_channels",
     "inner_products",
     "seeded",
 ]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import nn
 
+from mobench.errors import IncompatibleError
 from mobench.interfaces.dataset import Dataset
 
 
@@ -22,3 +23,17 @@ class Model(ABC):
         Its forward takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
         [B, width] for each of `dataset.heads`. Raises what `check` raises.
         """
+
+
+def image_channels(dataset: Dataset, smallest: int, model: str) -> int:
+    """The number of channels of a dataset of images.
+
+    Raises: IncompatibleError for inputs that are no images, or too small for the network.
+    """
+    shape = dataset.input_shape
+    if len(shape) != 3 or min(shape[1:]) < smallest:
+        raise IncompatibleError(
+            f"{model} takes images [channels, height, width] of at least {smallest}×{smallest}, "
+            f"this dataset has inputs of shape {list(shape)}: choose another model"
+        )
+    return shape[0]

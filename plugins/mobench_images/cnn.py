@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Model
+from mobench.interfaces import Dataset, Model, image_channels
 from mobench.options import option
 
 
@@ -24,12 +24,7 @@ class MnistCnn(Model):
     kernel: Annotated[int, Ge(1)] = option(7, "side of the kernels; odd")
 
     def check(self, dataset: Dataset) -> None:
-        shape = dataset.input_shape
-        if len(shape) != 3 or min(shape[1:]) < 4:
-            raise IncompatibleError(
-                f"mnist-cnn takes images [channels, height, width] of at least 4×4, this dataset has inputs of shape "
-                f"{list(shape)}: choose another model"
-            )
+        image_channels(dataset, 4, "mnist-cnn")
         if self.kernel % 2 == 0:
             raise IncompatibleError(f"mnist-cnn keeps the size of its images, and kernel {self.kernel} is even")
 

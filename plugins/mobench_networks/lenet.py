@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from mobench.interfaces import Dataset, Model
-from mobench_networks.heads import Heads, image_channels
+from mobench.interfaces import Dataset, Model, image_channels
+from mobench_networks.heads import Heads
 
 
 @dataclass(frozen=True)

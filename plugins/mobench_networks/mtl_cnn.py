@@ -8,9 +8,9 @@ from typing import Annotated
 from annotated_types import Gt, Interval
 from torch import nn
 
-from mobench.interfaces import Dataset, Model
+from mobench.interfaces import Dataset, Model, image_channels
 from mobench.options import option
-from mobench_networks.heads import Heads, image_channels
+from mobench_networks.heads import Heads
 
 Filters = Annotated[int, Gt(0)]
 

@@ -8,8 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Model
+from mobench.interfaces import Dataset, Model, image_channels
 from mobench.options import option
 
 N_FEATURES = 512
@@ -32,12 +31,7 @@ class ResNet18(Model):
     )
 
     def check(self, dataset: Dataset) -> None:
-        shape = dataset.input_shape
-        if len(shape) != 3 or min(shape[1:]) < 32:
-            raise IncompatibleError(
-                f"resnet18 takes images [channels, height, width] of at least 32×32, this dataset has inputs of shape "
-                f"{list(shape)}: choose another model"
-            )
+        image_channels(dataset, 32, "resnet18")
 
     def build(self, dataset: Dataset) -> nn.Module:
         self.check(dataset)

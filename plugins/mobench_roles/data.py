@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Model
+from mobench.interfaces import Dataset, Model, image_channels
 from mobench.options import option
 
 
@@ -28,12 +28,7 @@ class DataConditionedCnn(Model):
     kernels: Annotated[int, Gt(0)] = option(4, "kernels that are mixed")
 
     def check(self, dataset: Dataset) -> None:
-        shape = dataset.input_shape
-        if len(shape) != 3 or min(shape[1:]) < 4:
-            raise IncompatibleError(
-                f"data-cnn takes images [channels, height, width] of at least 4×4, this dataset has inputs of shape "
-                f"{list(shape)}: choose another model"
-            )
+        image_channels(dataset, 4, "data-cnn")
         if self.kernel % 2 == 0:
             raise IncompatibleError(f"data-cnn keeps the size of its images, and kernel {self.kernel} is even")
 

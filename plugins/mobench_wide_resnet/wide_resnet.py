@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Model
+from mobench.interfaces import Dataset, Model, image_channels
 from mobench.options import option
 
 
@@ -29,12 +29,7 @@ class WideResNet(Model):
     bias: bool = option(True, "of the 3×3 convolutions; the paper's count has them, normalisation takes them out again")
 
     def check(self, dataset: Dataset) -> None:
-        shape = dataset.input_shape
-        if len(shape) != 3 or min(shape[1:]) < 16:
-            raise IncompatibleError(
-                f"wrn-40-2 takes images [channels, height, width] of at least 16×16, this dataset has inputs of shape "
-                f"{list(shape)}: choose another model"
-            )
+        image_channels(dataset, 16, "wrn-40-2")
         if (self.depth - 4) % 6:
             raise IncompatibleError(
                 f"a wide residual network has 6 n + 4 layers, as 10, 16 or 40; depth is {self.depth}"

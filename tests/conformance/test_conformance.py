@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mobench.plugins import KINDS, Entry, Kind, registry
-from mobench.testing.conformance import CHECKS, Check, Declined
+from mobench.testing.conformance import CHECKS, Check
+from mobench.testing.small import Declined
 
 CASES = [
     pytest.param(kind, name, check, id=f"{kind} {name}: {check.__name__}")

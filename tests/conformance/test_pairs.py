@@ -11,7 +11,7 @@ from mobench.learning.preferences import finite_rays
 from mobench.plugins import registry
 from mobench.runs.job import Budget
 from mobench.runs.resolve import make_dataset, make_model, make_solver, resolve
-from mobench.testing.conformance import batch_of
+from mobench.testing.small import batch_of
 
 PAIRS = [(g, b) for g in registry().names("generator") for b in registry().names("balancer")]
 SERVES = {**dict.fromkeys(("input", "noise", "dropout"), ("multimnist", "lenet")), "static": ("mnist", "mnist-cnn")}

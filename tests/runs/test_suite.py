@@ -76,6 +76,31 @@ def test_what_is_overridden_replaces_what_the_suite_says(tmp_path: Path) -> None
     assert job.solver.options["lr"] == 0.1
 
 
+def chosen(tmp_path: Path, **names: list[str]) -> set[tuple[str, str, float]]:
+    """Dataset, solver and learning rate of the jobs that are left of two entries with rates of their own."""
+    text = entry(["vlmop2"], ["ls", "phn-ls"], "[entries.set]\nlr = 0.1") + entry(
+        ["zdt1", "vlmop2"], ["ls"], "[entries.set]\nlr = 0.2"
+    )
+    plan = suites.plan(suites.overridden(suites.load(write(tmp_path, text)), **names))
+    return {(j.dataset.name, j.solver.name, j.solver.options["lr"]) for j in plan.jobs}
+
+
+def test_names_that_a_suite_has_are_chosen_with_their_entries_own_options(tmp_path: Path) -> None:
+    assert chosen(tmp_path, solvers=["phn-ls"]) == {("vlmop2", "phn-ls", 0.1)}
+    assert chosen(tmp_path, datasets=["zdt1"]) == {("zdt1", "ls", 0.2)}
+    assert chosen(tmp_path, solvers=["ls"], datasets=["vlmop2"]) == {("vlmop2", "ls", 0.1), ("vlmop2", "ls", 0.2)}
+
+
+def test_names_that_a_suite_lacks_replace_every_entrys(tmp_path: Path) -> None:
+    assert chosen(tmp_path, solvers=["epo", "ls"], datasets=["zdt1"]) == {("zdt1", "epo", 0.2), ("zdt1", "ls", 0.2)}
+    assert {d for d, _, _ in chosen(tmp_path, datasets=["dtlz2"])} == {"dtlz2"}
+
+
+def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="compares no zdt1 × phn-ls"):
+        chosen(tmp_path, datasets=["zdt1"], solvers=["phn-ls"])
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
