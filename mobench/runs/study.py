@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 JOURNAL = "study.journal"
 NAME = "mobench"
+RETRIED = "retried"
 HYPERVOLUME = "hypervolume"
 Listen = Callable[[Job, dict[str, Any]], None]
 
@@ -103,7 +104,7 @@ def outcome(suite: Suite, store: Store) -> Outcome:
     wanted = _search_of(suite)
     if not (store.folder / JOURNAL).is_file():
         raise StoreError(f"there is no {JOURNAL} in {store.folder}: run `mobench tune` there first")
-    trials = [_trial(t) for t in _study(wanted, store).get_trials(deepcopy=False) if "retried" not in t.user_attrs]
+    trials = [_trial(t) for t in _counted(_study(wanted, store))]
     ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
     return Outcome(wanted.metric, sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number)))
 
@@ -253,7 +254,7 @@ def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> 
     Optuna's own grid sampler counts a trial that was interrupted as done.
     """
     lists = [[json.dumps(value) for value in values] for values in wanted.space.values() if isinstance(values, list)]
-    known = [_asked(t) for t in study.get_trials(deepcopy=False) if "retried" not in t.user_attrs]
+    known = [_asked(t) for t in _counted(study)]
     for values in list(product(*lists))[:n_trials]:
         combination = dict(zip(wanted.space, values, strict=True))
         if combination not in known:
@@ -262,8 +263,13 @@ def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> 
 
 
 def _n_lacking(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
-    ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and "retried" not in t.user_attrs]
-    return (n_trials or wanted.trials) - len(ended)
+    return (n_trials or wanted.trials) - sum(t.state.is_finished() for t in _counted(study))
+
+
+def _counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Trials but for those that were interrupted, which others stand for."""
+    retried = study.user_attrs.get(RETRIED, [])
+    return [t for t in study.get_trials(deepcopy=False) if t.number not in retried]
 
 
 def _asked(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
@@ -307,7 +313,7 @@ def _take_up_interrupted(study: optuna.Study) -> None:
 
     for frozen in study.get_trials(deepcopy=False):
         if frozen.state == optuna.trial.TrialState.RUNNING:
-            study._storage.set_trial_user_attr(frozen._trial_id, "retried", True)
+            study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), frozen.number])
             study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
             if frozen.params:
                 study.enqueue_trial(frozen.params)
