@@ -35,6 +35,12 @@ def run(
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is ended.")] = None,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep the trained networks.")] = False,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
+        ),
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
@@ -55,7 +61,7 @@ def run(
     )
     folder = out if out is not None else Path("results") / chosen.name
     try:
-        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, quiet)
+        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy, quiet)
     except KeyboardInterrupt:
         print(
             "error: interrupted; every record that was written is whole, and running again goes on from here",
@@ -77,6 +83,7 @@ def _run(
     retry: bool,
     timeout: float | None,
     keep_weights: bool,
+    strategy: str,
     quiet: bool,
 ) -> Summary:
     from mobench.cli.progress import progress
@@ -96,6 +103,7 @@ def _run(
             device=check_device(device),
             retry=retry,
             keep_weights=keep_weights,
+            strategy=check_strategy(strategy),
             command=["mobench", *sys.argv[1:]],
             listen=listen,
         )
@@ -138,6 +146,15 @@ def check_device(device: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise OptionError(f"--device {device} cannot be used: {str(error).splitlines()[0]}; try cpu") from error
     return device
+
+
+def check_strategy(text: str) -> str:
+    """The text itself. Raises: OptionError where it is no strategy."""
+    if text:
+        from mobench.interfaces import Strategy
+
+        Strategy.parse(text)
+    return text
 
 
 def _names(text: str) -> list[str]:

@@ -15,12 +15,14 @@ from mobench.interfaces.model import Model, image_channels
 from mobench.interfaces.objective import Metric, Objective, Outputs
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.solver import Seeds, Setting, Solver
+from mobench.interfaces.strategy import Layout, Stacking, Strategy
 
 __all__ = [
     "Balancer",
     "BalancerContext",
     "Dataset",
     "Generator",
+    "Layout",
     "Metric",
     "Model",
     "Objective",
@@ -35,6 +37,8 @@ __all__ = [
     "Setting",
     "Solver",
     "Split",
+    "Stacking",
+    "Strategy",
     "WeightNetwork",
     "Weights",
     "check_preferences",

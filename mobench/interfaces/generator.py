@@ -67,10 +67,9 @@ class WeightNetwork(ParetoNetwork):
         """Target weights for K preferences: name -> [K, *shape of that tensor]."""
         raise TypeError(f"{type(self).__name__} has no weights: implement weights(preferences)")
 
-    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> list[Outputs]:
+    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Sequence[Outputs]:
         """K outputs of the target network under K weight sets."""
-        n_sets = len(next(iter(weights.values())))
-        return [self.problem.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
+        return self.problem.outputs_of_sets(weights, inputs)
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
         return self.outputs(self.weights(preferences), inputs)
@@ -78,6 +77,16 @@ class WeightNetwork(ParetoNetwork):
     def serve(self, preference: Tensor) -> Predictor:
         weights = {name: w[0] for name, w in self.weights(preference[None]).items()}
         return lambda inputs: self.problem.outputs(weights, inputs)
+
+    @property
+    def serves_one_set(self) -> bool:
+        """Whether a prediction is the target network under `weights(preference)`, and nothing besides."""
+        own = type(self)
+        return (
+            own.serve is WeightNetwork.serve
+            and own.forward is WeightNetwork.forward
+            and own.outputs is WeightNetwork.outputs
+        )
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters, in float64.

@@ -12,6 +12,8 @@ from mobench.errors import ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
+from mobench.interfaces.stacked import StackedOutputs, stacked_call
+from mobench.interfaces.strategy import Stacking, Strategy
 
 Weights = Mapping[str, Tensor]
 """Named weights: name -> tensor of the shape that the target network has under that name."""
@@ -31,11 +33,13 @@ class Problem:
         model: Model,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        strategy: Strategy = Strategy(),  # noqa: B008 - frozen
     ) -> None:
         self.dataset = dataset
         self.model = model
         self.device = torch.device(device)
         self.dtype = dtype
+        self.strategy = strategy
         self.target = self.new_target()
 
     @property
@@ -77,11 +81,21 @@ class Problem:
         outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
         return outputs
 
+    def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:
+        """The outputs under K weight sets, name -> [K, *shape], run as `stacking` says; None: as the strategy says."""
+        n_sets = len(next(iter(weights.values())))
+        how = self.strategy.stacking if stacking is None else stacking
+        if how == "separate" or n_sets == 1:
+            return [self.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
+        return StackedOutputs(stacked_call(self.target, weights, inputs, how))
+
     def losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
         """Losses [K, m] of K outputs on one prepared batch.
 
         Raises: ShapeError where an objective's loss is not a scalar.
         """
+        if isinstance(outputs, StackedOutputs):
+            return torch.vmap(lambda one: self._losses_of_one(one, batch), randomness="different")(outputs.stacked)
         return torch.stack([self._losses_of_one(one, batch) for one in outputs])
 
     def _losses_of_one(self, outputs: Outputs, batch: Samples) -> Tensor:
@@ -95,9 +109,8 @@ class Problem:
         return torch.stack(values)
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
-        # convolutions on a processor follow the layout of their input: channels last, a step of
-        # LeNet, mtl-cnn and mnist-cnn takes two thirds of the time
-        if inputs.ndim != 4 or self.device.type != "cpu" or not inputs.is_floating_point():
+        # convolutions follow the layout of their input
+        if inputs.ndim != 4 or self.strategy.layout == "contiguous" or not inputs.is_floating_point():
             return inputs
         return inputs.to(memory_format=torch.channels_last)
 

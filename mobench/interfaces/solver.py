@@ -44,6 +44,13 @@ class Solver(ABC):
     owns everything around the step: batches, budget, progress, checkpoints, timing, judging.
     """
 
+    def n_weight_sets(self, n_rays: int) -> int:
+        """How many weight sets of the target one step runs, where the suite has `n_rays` finite rays.
+
+        The core plans for that many; a solver that says nothing is planned for one.
+        """
+        return 1
+
     @abstractmethod
     def start(self, problem: Problem, setting: Setting) -> None:
         """Build what is trained. torch's global random state is seeded with

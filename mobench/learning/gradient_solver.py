@@ -59,6 +59,11 @@ class GradientSolver(Solver):
         self.balancer = balancer
         self.options = options
 
+    def n_weight_sets(self, n_rays: int) -> int:
+        if not self.generator.finite:
+            return self.options.n_preferences
+        return n_rays if self.balancer.needs_preference else 1
+
     def start(self, problem: Problem, setting: Setting) -> None:
         self.problem = problem
         rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, seeded
+from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Strategy, seeded
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 
@@ -135,7 +135,7 @@ def train(
     _seed_everything(seeds.solver)
     run = Training()
     if checkpoint is not None and checkpoint.exists():
-        run = _resume(checkpoint, solver)
+        run = _resume(checkpoint, solver, problem)
     progress = _Progress(on_progress, progress_seconds, total, limit)
     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
     last_save = time.monotonic()
@@ -153,7 +153,7 @@ def train(
             run.trace.append(_look(run, solver, problem, validation, rays))
         progress.tell(run, force=looking)
         if checkpoint is not None and time.monotonic() - last_save > checkpoint_seconds and not at_end:
-            _save(checkpoint, solver, run)
+            _save(checkpoint, solver, run, problem)
             last_save = time.monotonic()
     return run
 
@@ -253,11 +253,16 @@ def _seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _save(path: Path, solver: Solver, run: Training) -> None:
+def _save(path: Path, solver: Solver, run: Training, problem: Problem) -> None:
     """Write a checkpoint whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    state = {"solver": solver.state_dict(), "run": asdict(run), "random": torch.get_rng_state()}
+    state = {
+        "solver": solver.state_dict(),
+        "run": asdict(run),
+        "random": torch.get_rng_state(),
+        "strategy": problem.strategy.to_dict(),
+    }
     try:
         with temporary.open("wb") as file:
             torch.save(state, file)
@@ -268,7 +273,7 @@ def _save(path: Path, solver: Solver, run: Training) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _resume(path: Path, solver: Solver) -> Training:
+def _resume(path: Path, solver: Solver, problem: Problem) -> Training:
     """Take up a checkpoint. Nothing in it is executed: `weights_only` admits tensors and plain values.
 
     Raises: MobenchError when the file is not a checkpoint of this solver.
@@ -279,6 +284,8 @@ def _resume(path: Path, solver: Solver) -> Training:
         saved["trace"] = [Look(**look) for look in saved["trace"]]
         solver.load_state_dict(state["solver"])
         torch.set_rng_state(state["random"])
+        # the same sums in the same order as before the interruption
+        problem.strategy = Strategy.from_dict(state["strategy"])
         run = Training(**saved)
     except Exception as error:
         raise MobenchError(

@@ -15,15 +15,17 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError
-from mobench.interfaces import ParetoSet, Problem, Samples, Seeds, Solver, Split
-from mobench.learning.loop import Limit, Training, train
+from mobench.interfaces import ParetoSet, Problem, Samples, Seeds, Solver, Split, Strategy
+from mobench.learning.loop import Batches, Limit, Training, train
 from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.learning.strategy import Choice, measured
 from mobench.metrics import cost
 from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
 from mobench.runs import provenance
 from mobench.runs.job import Job
 from mobench.runs.record import Cost, Failure, Front, Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
+from mobench.runs.strategies import remembered
 
 FRONT_POINTS = 1000
 Tell = Callable[[dict[str, Any]], None]
@@ -38,11 +40,13 @@ def execute(
     weights: Path | None = None,
     on_progress: Tell | None = None,
     command: Sequence[str] = (),
+    strategy: Strategy | None = Strategy(),  # noqa: B008 - frozen
 ) -> Record:
     """Run a job here and now, and return its record; whatever goes wrong is in the record.
 
     threads:    of torch; None leaves them as they are.
     checkpoint: where training state is kept; removed once the job is through.
+    strategy:   how to lay the arithmetic out; None: what was measured to be fastest here.
     weights:    where to write the trained network as safetensors; None: nowhere.
 
     Raises: KeyboardInterrupt alone; the checkpoint then stays, and a later call goes on from it.
@@ -52,10 +56,13 @@ def execute(
     started = datetime.now(UTC)
 
     def provenance_now() -> Any:
-        return provenance.collect(started, device, torch.get_num_threads(), list(command))
+        chosen = {**run.choice.strategy.to_dict(), "remark": run.choice.remark} if run is not None else None
+        return provenance.collect(started, device, torch.get_num_threads(), list(command), chosen)
 
+    run: _Run | None = None
     try:
-        record = _Run(job, device, checkpoint, on_progress or (lambda event: None)).record(provenance_now, weights)
+        run = _Run(job, device, checkpoint, on_progress or (lambda event: None), strategy)
+        record = run.record(provenance_now, weights)
     except (Exception, SystemExit) as error:
         record = failure_record(job, type(error).__name__, str(error), traceback.format_exc(), provenance_now())
     if checkpoint is not None:
@@ -79,7 +86,9 @@ def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -
 class _Run:
     """The stages of one job."""
 
-    def __init__(self, job: Job, device: str, checkpoint: Path | None, tell: Tell) -> None:
+    def __init__(self, job: Job, device: str, checkpoint: Path | None, tell: Tell, strategy: Strategy | None) -> None:
+        self.pinned = strategy is not None
+        self.choice = Choice(strategy or Strategy())
         self.job, self.device, self.checkpoint, self.tell = job, device, checkpoint, tell
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
@@ -98,6 +107,7 @@ class _Run:
         problem = Problem(self.dataset, make_model(job.model), self.device)
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
+        self._lay_out(problem, solver, splits["train"], len(rays))
         training = train(
             solver,
             problem,
@@ -125,6 +135,22 @@ class _Run:
         if weights is not None:
             _save_weights(weights, solver)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
+
+    def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
+        """Give the problem its strategy: the pinned one, else what is fastest here."""
+        batches = Batches(samples, self.job.budget.batch_size, 0)
+        budget, n_sets = self.job.budget, solver.n_weight_sets(n_rays)
+        steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
+        if not self.pinned:
+            self.tell({"phase": "strategy"})
+            threads = torch.get_num_threads()
+            self.choice = remembered(
+                self.job, n_sets, self.device, threads,
+                lambda: measured(problem, batches.at(0), n_sets, threads, steps),
+            )  # fmt: skip
+        problem.strategy = self.choice.strategy
+        if self.choice.strategy.threads is not None:
+            torch.set_num_threads(self.choice.strategy.threads)
 
     def _judge(
         self, pareto_set: ParetoSet, problem: Problem, splits: dict[Split, Samples], finite: Tensor, training: Training

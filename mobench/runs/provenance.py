@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from mobench.plugins import registry
 from mobench.runs.record import Provenance
@@ -18,7 +19,13 @@ from mobench.runs.record import Provenance
 PACKAGES = ("torch", "torchvision", "numpy", "pymoo", "moocore", "scipy")
 
 
-def collect(started: datetime, device: str, threads: int, command: Sequence[str] = ()) -> Provenance:
+def collect(
+    started: datetime,
+    device: str,
+    threads: int,
+    command: Sequence[str] = (),
+    strategy: dict[str, Any] | None = None,
+) -> Provenance:
     """Versions, processor, threads, git state and times; no host name and no folder of the machine."""
     return Provenance(
         started=started.isoformat(timespec="seconds"),
@@ -27,10 +34,11 @@ def collect(started: datetime, device: str, threads: int, command: Sequence[str]
         python=platform.python_version(),
         packages=_packages(),
         platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
+        processor=processor(),
         threads=threads,
         device=device,
         git=_git(),
+        strategy=strategy,
         command=[_without_folder(word) for word in command],
     )
 
@@ -49,7 +57,7 @@ def _version(name: str) -> str | None:
 
 
 @cache
-def _processor() -> str:
+def processor() -> str:
     """Model and widest vector instructions, which decide how fast, and in which order, sums are made."""
     import torch
 

@@ -66,7 +66,11 @@ class Cost(Strict):
 
 
 class Provenance(Strict):
-    """Where and with what a record was made; never part of a job's identity."""
+    """Where and with what a record was made; never part of a job's identity.
+
+    strategy: how the arithmetic was laid out, and in "remark" why not faster. With the same one, on the
+        same processor, a job gives the same bits again.
+    """
 
     started: str
     finished: str
@@ -78,6 +82,7 @@ class Provenance(Strict):
     threads: int
     device: str
     git: str | None = None
+    strategy: dict[str, str | int | None] | None = None
     command: list[str] = Field(default_factory=list)
 
 

@@ -42,11 +42,13 @@ def run(
     device: str = "cpu",
     retry: bool = True,
     keep_weights: bool = False,
+    strategy: str = "",
     command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
 ) -> Summary:
     """Run the jobs of a plan that have no record yet; each leaves one.
 
+    strategy: a fixed one, as `Strategy.parse` reads it, instead of the measured one.
     retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
     listen: called with a job and an event: "present", "start", "train", "evaluate", "end".
 
@@ -68,7 +70,7 @@ def run(
             summary.present.append(job)
     if todo:
         store.check_writable()
-        crew = _Crew(store, executor, device, retry, keep_weights, list(command), listen)
+        crew = _Crew(store, executor, device, retry, keep_weights, strategy, list(command), listen)
         _work(crew, todo, summary)
     summary.seconds = time.monotonic() - began
     return summary
@@ -81,6 +83,7 @@ class _Crew:
     device: str
     retry: bool
     keep_weights: bool
+    strategy: str
     command: list[str]
     listen: Listen
 
@@ -103,6 +106,7 @@ class _Crew:
             device=self.device,
             threads=getattr(self.executor, "threads", 1),
             keep_weights=self.keep_weights,
+            strategy=self.strategy,
             command=self.command,
         )
         started = datetime.now(UTC)

@@ -17,13 +17,14 @@ from mobench.runs.store import Store
 
 
 class Request(Strict):
-    """What a worker is asked to do."""
+    """What a worker is asked to do. strategy: as `Strategy.parse` reads it; empty: measured or remembered."""
 
     job: Job
     store: str
     device: str = "cpu"
     threads: int = 1
     keep_weights: bool = False
+    strategy: str = ""
     command: list[str] = Field(default_factory=list)
 
 
@@ -46,6 +47,7 @@ def main() -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), events.fileno())
             raise KeyboardInterrupt from None
 
+    from mobench.interfaces import Strategy
     from mobench.runs.execution import execute
 
     store = Store(Path(request.store))
@@ -57,6 +59,7 @@ def main() -> int:
         weights=store.weights(request.job) if request.keep_weights else None,
         on_progress=tell,
         command=request.command,
+        strategy=Strategy.parse(request.strategy) if request.strategy else None,
     )
     try:
         store.write(record)

@@ -31,7 +31,13 @@ def job(**budget: Any) -> Job:
 
 
 def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, environment: dict[str, str]) -> None:
-    request = Request(job=job(steps=15), store=str(store.folder), keep_weights=True, command=["mobench", "run", "x"])
+    request = Request(
+        job=job(steps=15),
+        store=str(store.folder),
+        keep_weights=True,
+        command=["mobench", "run", "x"],
+        strategy="default",
+    )
     done = subprocess.run(
         WORDS, input=request.model_dump_json(), env=environment, capture_output=True, text=True, timeout=120, check=True
     )
@@ -146,3 +152,17 @@ def test_a_request_that_is_none_ends_the_worker(environment: dict[str, str]) -> 
     )
     assert done.returncode == 1
     assert "ValidationError" in done.stderr
+
+
+def test_without_a_strategy_one_is_measured_recorded_and_remembered(store: Store, environment: dict[str, str]) -> None:
+    request = Request(job=job(steps=3), store=str(store.folder))
+    done = subprocess.run(
+        WORDS, input=request.model_dump_json(), env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert {"phase": "strategy"} in [json.loads(line) for line in done.stdout.splitlines()]
+    record = store.read(request.job)
+    assert record is not None
+    assert record.provenance.strategy is not None
+    [kept] = (Path(environment["XDG_CACHE_HOME"]) / "mobench" / "strategies").glob("*.json")
+    written = json.loads(kept.read_text())
+    assert record.provenance.strategy == {**written["strategy"], "remark": written["remark"]}

@@ -1,0 +1,58 @@
+"""Strategies measured before, kept in the user's cache: the same work is measured once per machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mobench.errors import OptionError
+from mobench.interfaces import Strategy
+from mobench.learning.strategy import Choice
+from mobench.runs.job import Job
+from mobench.runs.provenance import processor
+
+
+def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice]) -> Choice:
+    """What was measured here for this work before; else `measure()`, kept for the next time.
+
+    A cache that cannot be read or written costs a measurement and nothing else.
+    """
+    path = folder() / f"{_key(job, n_sets, device, threads)}.json"
+    try:
+        kept = json.loads(path.read_text())
+        return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
+    except (OSError, ValueError, KeyError, TypeError, OptionError):
+        found = measure()
+    _keep(path, {"strategy": found.strategy.to_dict(), "remark": found.remark})
+    return found
+
+
+def folder() -> Path:
+    """Where choices are kept; deleting it has them measured anew."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mobench") / "strategies"
+
+
+def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
+    parts = [
+        job.dataset.model_dump(mode="json"), job.model.model_dump(mode="json"), job.budget.batch_size,
+        n_sets, device, threads, processor(), torch.__version__,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _keep(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content))
+        temporary.replace(path)
+    except OSError:
+        return

@@ -1,0 +1,357 @@
+"""How fast mobench is against the straightforward implementation, as ratios inside one process.
+
+    python tests/benchmarks/run.py                  # everything, about ten minutes
+    python tests/benchmarks/run.py step evaluation  # some groups
+    python tests/benchmarks/run.py --out results/speed
+
+Every pair is timed in turns (A, B, A, B, …) and the median ratio of a turn is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import straightforward as plain
+import torch
+
+from mobench.interfaces import BalancerContext, Problem, Seeds, Setting, Strategy
+from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.loop import Limit, train
+from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.learning.simplex import min_norm
+from mobench.learning.strategy import measured
+from mobench.metrics.evaluation import evaluate
+from mobench.runs.provenance import processor
+from mobench_analytic.point import Point
+from mobench_analytic.problems import VLMOP2
+from mobench_epo.epo import EPO
+from mobench_linear.linear import Linear
+from mobench_linear.stack import Stack
+from mobench_multimnist.dataset import MultiMnist
+from mobench_networks.lenet import LeNet
+from mobench_phn.phn import PHN
+from mobench_pmtl.decomposition import Decomposition
+
+BATCH = 256
+Row = dict[str, Any]
+
+
+def ratio(
+    a: Callable[[], object], b: Callable[[], object], turns: int = 7, b_times: int = 1
+) -> tuple[float, float, float]:
+    """Median milliseconds of a and of b, and the median of their ratio; b is called `b_times` a turn."""
+    a(), b()
+    pairs = []
+    for _ in range(turns):
+        pairs.append((seconds(a), seconds(lambda: [b() for _ in range(b_times)]) / b_times))
+    return (
+        1e3 * statistics.median(p[0] for p in pairs),
+        1e3 * statistics.median(p[1] for p in pairs),
+        statistics.median(p[0] / p[1] for p in pairs),
+    )
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def row(work: str, goal: float, timing: tuple[float, float, float], note: str = "") -> Row:
+    before, now, factor = timing
+    print(f"{work}: {before:.2f} -> {now:.3f} ms, {factor:.2f}x (goal {goal}) {note}", flush=True)
+    return {"work": work, "straightforward_ms": before, "mobench_ms": now, "ratio": factor, "goal": goal, "note": note}
+
+
+class Bench:
+    """MultiMNIST, LeNet and both ways to train on it."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.dataset = MultiMnist(source="embedded", pairs=6000, test_pairs=10_000)
+        self.samples = self.dataset.load("train").take(slice(0, BATCH))
+        self.x = self.dataset.prepare(self.samples).inputs.contiguous()
+        sides = list(self.samples.targets)
+        self.labels = (self.samples.targets[sides[0]], self.samples.targets[sides[1]])
+
+    def problem(self, strategy: Strategy | None = None, n_sets: int = 1) -> Problem:
+        problem = Problem(self.dataset, LeNet())
+        problem.strategy = strategy or measured(problem, self.samples, n_sets, self.threads).strategy
+        # a ratio is taken with equal threads on both sides
+        problem.strategy = replace(problem.strategy, threads=self.threads)
+        return problem
+
+    def solver(self, problem: Problem, generator: Any, balancer: Any, n_rays: int = 5) -> Callable[[], object]:
+        solver = GradientSolver(generator, balancer, GradientOptions())
+        solver.start(problem, Setting(finite_rays(2, n_rays), Seeds(0, 0, 0, 0), 20, 10_000))
+        return lambda: solver.step(problem.prepare(self.samples))
+
+    def plain_step(self, maker: torch.nn.Module, epo: bool) -> Callable[[], object]:
+        trainer, preference = plain.Trainer(maker, epo), torch.tensor([0.4, 0.6])
+        return lambda: trainer.step(preference, self.x, self.labels)
+
+
+def steps(bench: Bench) -> list[Row]:
+    rows = []
+    wide = avx512()
+    for name, balancer, epo, goal in (
+        ("LS", Linear, False, 1.4 if wide else 2.5),
+        ("EPO", EPO, True, 2.3 if wide else 3.2),
+    ):
+        problem = bench.problem()
+        ours = bench.solver(problem, PHN(), balancer())
+        rows.append(
+            row(f"PHN-{name} step", goal, ratio(bench.plain_step(plain.Hypernetwork(), epo), ours, 15), said(problem))
+        )
+    return rows
+
+
+def stacks(bench: Bench) -> list[Row]:
+    rows, goal = [], 1.2 if avx512() else 2.3
+    for k in (4, 8):
+        problem = bench.problem(n_sets=k)
+        for name, balancer, epo in (("LS", Linear, False), ("EPO", EPO, True)):
+            ours = bench.solver(problem, Stack(), balancer(), k)
+            before = bench.plain_step(plain.Net(), epo)
+            a, b, factor = ratio(lambda before=before, k=k: [before() for _ in range(k)], ours, 5)
+            rows.append(row(f"{k} nets, {name}, per net", goal, (a / k, b / k, factor), said(problem)))
+    return rows
+
+
+def evaluation(bench: Bench) -> list[Row]:
+    problem = bench.problem()
+    test = bench.dataset.load("test")
+    x, rays = bench.dataset.prepare(test).inputs.contiguous(), dense_rays(2, 25)
+    labels = tuple(test.targets.values())
+    network, hypernetwork = PHN().build(problem, rays), plain.Hypernetwork()
+    timing = ratio(
+        lambda: plain.evaluate(hypernetwork, list(rays), x, labels),  # type: ignore[arg-type]
+        lambda: evaluate(network, problem, test, rays),
+        2,
+    )
+    return [row("25 rays × 10,000 images", 2 if avx512() else 3, timing, said(problem))]
+
+
+def choice(bench: Bench) -> list[Row]:
+    """The measured strategy against every fixed one: how much slower than the best it is."""
+    rows = []
+    for k in (1, 5):
+        problem = bench.problem(n_sets=k)
+        chosen = problem.strategy
+        fixed = [
+            Strategy(layout, stacking, threads=bench.threads)  # type: ignore[arg-type]
+            for layout in ("channels_last", "contiguous")
+            for stacking in (("separate",) if k == 1 else ("separate", "grouped", "split"))
+        ]
+        chosen_key = replace(chosen, evaluation="separate")
+        run = bench.solver(problem, PHN() if k == 1 else Stack(), Linear(), k)
+        times: dict[Strategy, list[float]] = {}
+        for _ in range(6):
+            for strategy in dict.fromkeys([*fixed, chosen_key]):
+                problem.strategy = strategy
+                times.setdefault(strategy, []).append(seconds(run))
+        medians = {s: statistics.median(t[1:]) for s, t in times.items()}
+        best = min(medians.values())
+        timing = (1e3 * best, 1e3 * medians[chosen_key], best / medians[chosen_key])
+        rows.append(
+            row(
+                f"automatic choice against the best fixed, {k} sets",
+                0.97,
+                timing,
+                f"{chosen.layout}, {chosen.stacking}",
+            )
+        )
+    return rows
+
+
+def programs(bench: Bench) -> list[Row]:
+    rows = []
+    for m in (2, 3):
+        torch.manual_seed(m)
+        k = 25
+        gradients = torch.randn(k, m, 50, dtype=torch.float64) + 0.5
+        gram = gradients @ gradients.transpose(1, 2)
+        losses, rays = torch.rand(k, m) + 0.1, torch.distributions.Dirichlet(torch.ones(m)).sample((k,)).clamp_min(0.02)
+        rays = rays / rays.sum(1, keepdim=True)
+        roots = torch.linalg.cholesky(gram).transpose(1, 2).numpy()
+        epo, norm = plain.EPOProgram(m), plain.MinNormProgram(m)
+        context = BalancerContext(k, m, torch.full((m,), 2.0), torch.zeros(m))
+        balancer = EPO()
+        balancer.start(context)
+        decomposition = Decomposition()
+        decomposition.start(context)
+
+        def each_epo(epo: Any = epo, losses: Any = losses, rays: Any = rays, gram: Any = gram) -> None:
+            for i in range(len(losses)):
+                epo.solve(losses[i].double().numpy(), rays[i].double().numpy(), gram[i].numpy())
+
+        def each_norm(norm: Any = norm, roots: Any = roots) -> None:
+            for root in roots:
+                norm.solve(root)
+
+        works = {
+            "EPO": (each_epo, lambda b=balancer, a=(losses, rays, gram): b(*a)),
+            "min-norm": (each_norm, lambda gram=gram: min_norm(gram)),
+            "decomposition": (each_norm, lambda d=decomposition, a=(losses, rays, gram): d(*a)),
+        }
+        for name, (before, now) in works.items():
+            note = "against min-norm programs of m variables" if name == "decomposition" else ""
+            rows.append(row(f"{name} weights, 25 rays, m = {m}", 200, ratio(before, now, 5, 5), note))
+    return rows
+
+
+def vlmop2(bench: Bench) -> list[Row]:
+    dataset = VLMOP2()
+    problem = Problem(dataset, Point())
+    samples = dataset.load("train")
+    problem.strategy = measured(problem, samples, 25, bench.threads).strategy
+    solver = GradientSolver(Stack(), EPO(), GradientOptions())
+    rays = finite_rays(2, 25)
+    solver.start(problem, Setting(rays, Seeds(0, 0, 0, 0), 1, 10_000))
+    program = plain.EPOProgram(2)
+    points = [torch.randn(20, requires_grad=True) for _ in rays]
+    optimisers = [torch.optim.Adam([x], lr=1e-3, foreach=False, fused=False) for x in points]
+
+    def before() -> None:
+        for ray, x, optimiser in zip(rays, points, optimisers, strict=True):
+            optimiser.zero_grad()
+            losses = torch.stack(
+                [1 - torch.exp(-((x - 20**-0.5) ** 2).sum()), 1 - torch.exp(-((x + 20**-0.5) ** 2).sum())]
+            )
+            rows = torch.stack([torch.autograd.grad(loss, x, retain_graph=True)[0] for loss in losses])
+            alpha = program.solve(
+                losses.detach().double().numpy(), ray.double().numpy(), (rows @ rows.T).double().numpy()
+            )
+            (torch.tensor(alpha, dtype=torch.float32) * losses).sum().backward()
+            optimiser.step()
+
+    return [
+        row(
+            "EPO on VLMOP2, 25 preferences, an iteration",
+            100,
+            ratio(before, lambda: solver.step(problem.prepare(samples)), 5, 10),
+        )
+    ]
+
+
+def overhead(bench: Bench) -> list[Row]:
+    """What loop, progress and trace cost beside the steps: their share of the wall time."""
+    problem = bench.problem()
+    samples = bench.dataset.load("train")
+    solver = GradientSolver(PHN(), Linear(), GradientOptions())
+    began = time.perf_counter()
+    run = train(
+        solver, problem, samples, limit=Limit(steps=200), batch_size=BATCH, seeds=Seeds(0, 0, 0, 0),
+        rays=finite_rays(2, 5), on_progress=lambda event: None,
+    )  # fmt: skip
+    wall = time.perf_counter() - began
+    share = (wall - run.seconds) / wall
+    print(f"overhead of the core around 200 steps: {100 * share:.2f} % (goal < 2 %)", flush=True)
+    return [{"work": "core around a step, share of wall time", "ratio": share, "goal": 0.02, "note": "below"}]
+
+
+def together(bench: Bench) -> list[Row]:
+    """Two jobs at once, a thread each, against one after the other with both threads."""
+    word = [sys.executable, __file__, "--train-once"]
+
+    def run(threads: int, at_once: int) -> float:
+        began = time.perf_counter()
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        crew = [subprocess.Popen([*word, str(threads)], env=environment) for _ in range(at_once)]
+        for one in crew:
+            one.wait()
+        return time.perf_counter() - began
+
+    one_by_one = run(2, 1) + run(2, 1)
+    both = run(1, 2)
+    return [
+        row("two jobs at once on two cores", 1.2, (1e3 * one_by_one, 1e3 * both, one_by_one / both), "whole processes")
+    ]
+
+
+def train_once(threads: int) -> None:
+    torch.set_num_threads(threads)
+    bench = Bench(threads)
+    step = bench.solver(bench.problem(Strategy(threads=threads)), PHN(), Linear())
+    for _ in range(250):
+        step()
+
+
+def start_up(bench: Bench) -> list[Row]:
+    rows = []
+    program = str(Path(sys.executable).parent / "mobench")
+    for words in (["--help"], ["list"]):
+        taken = statistics.median(
+            seconds(lambda words=words: subprocess.run([program, *words], capture_output=True, check=True))
+            for _ in range(7)
+        )
+        print(f"mobench {' '.join(words)}: {taken:.3f} s (goal 0.3)", flush=True)
+        rows.append({"work": f"mobench {' '.join(words)}, seconds", "ratio": taken, "goal": 0.3, "note": "below"})
+    return rows
+
+
+GROUPS: dict[str, Callable[[Bench], list[Row]]] = {
+    "step": steps, "stack": stacks, "evaluation": evaluation, "choice": choice, "programs": programs,
+    "vlmop2": vlmop2, "overhead": overhead, "together": together, "startup": start_up,
+}  # fmt: skip
+
+
+def avx512() -> bool:
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()
+
+
+def said(problem: Problem) -> str:
+    s = problem.strategy
+    return f"{s.layout}, {s.stacking}, judging {s.evaluation}"
+
+
+def write(rows: list[Row], out: Path, threads: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    about = {"processor": processor(), "threads": threads, "torch": torch.__version__, "rows": rows}
+    (out / "speed.json").write_text(json.dumps(about, indent=1) + "\n")
+    lines = [f"{about['processor']}, {threads} thread(s), torch {about['torch']}", ""]
+    lines += [
+        "| work | straightforward, ms | mobench, ms | ratio | goal | strategy |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in rows:
+        before, now = (f"{r[k]:.2f}" if k in r else "" for k in ("straightforward_ms", "mobench_ms"))
+        sign = "<" if r["note"] == "below" else "≥"
+        note = "" if r["note"] == "below" else r["note"]
+        lines.append(f"| {r['work']} | {before} | {now} | {r['ratio']:.3g} | {sign} {r['goal']} | {note} |")
+    (out / "speed.md").write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("groups", nargs="*", help=f"of {', '.join(GROUPS)}; default all")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="folder for speed.json and speed.md")
+    parser.add_argument("--train-once", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.train_once:
+        train_once(given.train_once)
+        return
+    unknown = set(given.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no group {', '.join(sorted(unknown))}: give some of {', '.join(GROUPS)}")
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    bench = Bench(given.threads)
+    rows = [r for name in given.groups or GROUPS for r in GROUPS[name](bench)]
+    if given.out is not None:
+        write(rows, given.out, given.threads)
+
+
+if __name__ == "__main__":
+    main()
