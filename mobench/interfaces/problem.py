@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from mobench.errors import ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
+from mobench.interfaces.pooling import Judging
 from mobench.interfaces.stacked import StackedOutputs, stacked_call
 from mobench.interfaces.strategy import Stacking, Strategy
 
@@ -78,7 +80,8 @@ class Problem:
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
         """The target network's outputs under one set of named weights."""
-        outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
+        with nullcontext() if torch.is_grad_enabled() else Judging():
+            outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
         return outputs
 
     def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:

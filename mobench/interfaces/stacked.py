@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from mobench.interfaces.objective import Outputs
+from mobench.interfaces.pooling import max_pool2d
 from mobench.interfaces.strategy import Stacking
 
 
@@ -177,12 +178,12 @@ def _convolution(
 
 
 def _pool(stacking: Stacking, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
-    spatial = int(func.__name__[-2])
+    spatial, is_max_pool2d = int(func.__name__[-2]), func.__name__ == "max_pool2d"
     if input.ndim != spatial + 2 or kwargs.get("return_indices"):
         return NotImplemented
 
     def plain(x: Tensor) -> Tensor:
-        result: Tensor = func(x, *args, **kwargs)
+        result: Tensor = max_pool2d(func, x, *args, **kwargs) if is_max_pool2d else func(x, *args, **kwargs)
         return result
 
     def rule(k: int, dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> tuple[Tensor, int]:

@@ -127,13 +127,15 @@ def simplex_lp(objective: Tensor, rows: Tensor, bounds: Tensor) -> tuple[Tensor,
     objective: [K, n]; rows: [K, p, n]; bounds: [K, p], −inf where a row does not bind.
     Returns:   α [K, n] in float64, and feasible [K]: where False, α is uniform.
 
-    Up to four variables every vertex is tried, in one batch, and the mean of all optimal ones
+    Two variables leave an interval, whose ends are compared. Up to four, every vertex is tried, in one batch, and the mean of all optimal ones
     taken, so that no order of the variables is preferred; beyond, SciPy's HiGHS, one by one.
     """
     c, a, b = objective.double(), rows.double(), bounds.double()
     size = a.abs().amax(2).clamp_min(TINY)
     a, b = a / size[:, :, None], b / size
     c = c / c.abs().amax(1, keepdim=True).clamp_min(TINY)
+    if c.shape[1] == 2 and a.shape[1] > 0:
+        return _on_an_interval(c, a, b)
     if c.shape[1] <= ENUMERATED:
         return _by_vertices(c, a, b)
     return _by_highs(c, a, b)
@@ -141,6 +143,21 @@ def simplex_lp(objective: Tensor, rows: Tensor, bounds: Tensor) -> tuple[Tensor,
 
 FEASIBLE = 1e-9
 """How far a vertex may be outside a scaled row, and below the best, and still count."""
+
+
+def _on_an_interval(c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """α = (t, 1 − t): every row bounds t from one side."""
+    slope, level = a[..., 0] - a[..., 1], b - a[..., 1]
+    bound = level / slope
+    lower = torch.where(slope > 0, bound, -torch.inf).amax(1).clamp_min(0)
+    upper = torch.where(slope < 0, bound, torch.inf).amin(1).clamp_max(1)
+    width = upper - lower
+    gain = (c[:, 0] - c[:, 1]) * width.clamp_min(0)
+    # equally good ends share alike; ends that rounding has crossed meet in the middle
+    t = torch.where(gain > FEASIBLE, upper, torch.where(gain < -FEASIBLE, lower, lower + width / 2)).clamp(0, 1)
+    feasible = (slope * t[:, None] - level >= -FEASIBLE).all(1)
+    t = torch.where(feasible, t, 0.5)
+    return torch.stack([t, 1 - t], dim=1), feasible
 
 
 def _by_vertices(c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from mobench.interfaces import Outputs, ParetoSet, Problem, Protocol, Samples, W
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
 
-RAYS_AT_ONCE = 8
+RAYS_AT_ONCE = 4
 
 Array = NDArray[np.float64]
 

@@ -175,38 +175,48 @@ def choice(bench: Bench) -> list[Row]:
 
 
 def programs(bench: Bench) -> list[Row]:
+    return [*programs_of(2), *programs_of(3)]
+
+
+def programs_of(m: int) -> list[Row]:
+    """Balancers' weights for 25 rays at once against a general solver, one ray after the other.
+
+    Twice: every program stated anew, as a script does that calls the solver in its loop, and stated
+    once with parameters, the best that the general solver can do.
+    """
+    torch.manual_seed(m)
+    k = 25
+    gradients = torch.randn(k, m, 50, dtype=torch.float64) + 0.5
+    gram = gradients @ gradients.transpose(1, 2)
+    losses = torch.rand(k, m) + 0.1
+    rays = torch.distributions.Dirichlet(torch.ones(m)).sample((k,)).clamp_min(0.02)
+    rays = rays / rays.sum(1, keepdim=True)
+    roots = torch.linalg.cholesky(gram).transpose(1, 2).numpy()
+    context = BalancerContext(k, m, torch.full((m,), 2.0), torch.zeros(m))
+    exact, decomposition = EPO(), Decomposition()
+    exact.start(context)
+    decomposition.start(context)
+    ls, rs, gs = losses.double().numpy(), rays.double().numpy(), gram.numpy()
+    epo, norm = plain.EPOProgram(m), plain.MinNormProgram(m)
+    pairs: list[tuple[str, Callable[[int], object], Callable[[], object]]] = [
+        (
+            "EPO, stated anew",
+            lambda i: plain.EPOProgram(m).solve(ls[i], rs[i], gs[i]),
+            lambda: exact(losses, rays, gram),
+        ),
+        ("EPO, stated once", lambda i: epo.solve(ls[i], rs[i], gs[i]), lambda: exact(losses, rays, gram)),
+        ("min-norm, stated anew", lambda i: plain.min_norm_anew(roots[i]), lambda: min_norm(gram)),
+        ("min-norm, stated once", lambda i: norm.solve(roots[i]), lambda: min_norm(gram)),
+        (
+            "decomposition, stated anew",
+            lambda i: plain.decomposition_anew(ls[i], rs[i], roots[i]),
+            lambda: decomposition(losses, rays, gram),
+        ),
+    ]
     rows = []
-    for m in (2, 3):
-        torch.manual_seed(m)
-        k = 25
-        gradients = torch.randn(k, m, 50, dtype=torch.float64) + 0.5
-        gram = gradients @ gradients.transpose(1, 2)
-        losses, rays = torch.rand(k, m) + 0.1, torch.distributions.Dirichlet(torch.ones(m)).sample((k,)).clamp_min(0.02)
-        rays = rays / rays.sum(1, keepdim=True)
-        roots = torch.linalg.cholesky(gram).transpose(1, 2).numpy()
-        epo, norm = plain.EPOProgram(m), plain.MinNormProgram(m)
-        context = BalancerContext(k, m, torch.full((m,), 2.0), torch.zeros(m))
-        balancer = EPO()
-        balancer.start(context)
-        decomposition = Decomposition()
-        decomposition.start(context)
-
-        def each_epo(epo: Any = epo, losses: Any = losses, rays: Any = rays, gram: Any = gram) -> None:
-            for i in range(len(losses)):
-                epo.solve(losses[i].double().numpy(), rays[i].double().numpy(), gram[i].numpy())
-
-        def each_norm(norm: Any = norm, roots: Any = roots) -> None:
-            for root in roots:
-                norm.solve(root)
-
-        works = {
-            "EPO": (each_epo, lambda b=balancer, a=(losses, rays, gram): b(*a)),
-            "min-norm": (each_norm, lambda gram=gram: min_norm(gram)),
-            "decomposition": (each_norm, lambda d=decomposition, a=(losses, rays, gram): d(*a)),
-        }
-        for name, (before, now) in works.items():
-            note = "against min-norm programs of m variables" if name == "decomposition" else ""
-            rows.append(row(f"{name} weights, 25 rays, m = {m}", 200, ratio(before, now, 5, 5), note))
+    for name, one, together in pairs:
+        timing = ratio(lambda one=one: [one(i) for i in range(k)], together, 5, 5)
+        rows.append(row(f"weights of 25 rays, m = {m}: {name}", 200, timing))
     return rows
 
 
@@ -218,29 +228,32 @@ def vlmop2(bench: Bench) -> list[Row]:
     solver = GradientSolver(Stack(), EPO(), GradientOptions())
     rays = finite_rays(2, 25)
     solver.start(problem, Setting(rays, Seeds(0, 0, 0, 0), 1, 10_000))
-    program = plain.EPOProgram(2)
     points = [torch.randn(20, requires_grad=True) for _ in rays]
     optimisers = [torch.optim.Adam([x], lr=1e-3, foreach=False, fused=False) for x in points]
 
-    def before() -> None:
+    def before(program: plain.EPOProgram | None) -> None:
         for ray, x, optimiser in zip(rays, points, optimisers, strict=True):
             optimiser.zero_grad()
             losses = torch.stack(
                 [1 - torch.exp(-((x - 20**-0.5) ** 2).sum()), 1 - torch.exp(-((x + 20**-0.5) ** 2).sum())]
             )
             rows = torch.stack([torch.autograd.grad(loss, x, retain_graph=True)[0] for loss in losses])
-            alpha = program.solve(
+            alpha = (program or plain.EPOProgram(2)).solve(
                 losses.detach().double().numpy(), ray.double().numpy(), (rows @ rows.T).double().numpy()
             )
             (torch.tensor(alpha, dtype=torch.float32) * losses).sum().backward()
             optimiser.step()
 
+    def now() -> object:
+        return solver.step(problem.prepare(samples))
+
     return [
         row(
-            "EPO on VLMOP2, 25 preferences, an iteration",
+            f"EPO on VLMOP2, 25 preferences, an iteration, programs {how}",
             100,
-            ratio(before, lambda: solver.step(problem.prepare(samples)), 5, 10),
+            ratio(lambda p=p: before(p), now, 5, 10),
         )
+        for how, p in (("stated anew", None), ("stated once", plain.EPOProgram(2)))
     ]
 
 

@@ -131,6 +131,38 @@ class EPOProgram:
         return normal if self.alpha.value is None else self.alpha.value
 
 
+def solved_anew(cost: Any, rows: Any, bounds: Any) -> Any:
+    """A linear program on the simplex, stated from nothing each time, as scripts do that keep no parameters."""
+    alpha = cp.Variable(len(cost), nonneg=True)
+    cp.Problem(cp.Maximize(cost @ alpha), [cp.sum(alpha) == 1, rows @ alpha >= bounds]).solve(solver=cp.CLARABEL)
+    return alpha.value
+
+
+def min_norm_anew(root: Any) -> Any:
+    """The min-norm point, stated from nothing each time. root: [m, n], columns in proportion to gradients."""
+    alpha = cp.Variable(root.shape[1], nonneg=True)
+    cp.Problem(cp.Minimize(cp.sum_squares(root @ alpha)), [cp.sum(alpha) == 1]).solve(solver=cp.CLARABEL)
+    return alpha.value
+
+
+def decomposition_anew(losses: Any, preference: Any, root: Any) -> Any:
+    """The joint dual of the decomposition methods (arXiv 1912.12854) over losses and active constraints."""
+    m = len(losses)
+    if m == 2:
+        angles = np.linspace(0, np.pi / 2, 5)
+        references = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    else:
+        from pymoo.util.ref_dirs import get_reference_directions
+
+        references = get_reference_directions("das-dennis", m, n_partitions=4)
+        references /= np.linalg.norm(references, axis=1, keepdims=True)
+    own = 1 / preference / np.linalg.norm(1 / preference)
+    active = (references - own)[(references - own) @ losses >= -1e-3]
+    combined = np.vstack([np.eye(m), active])
+    beta = min_norm_anew(root @ combined.T)
+    return beta @ combined
+
+
 class MinNormProgram:
     """min over the simplex of ‖Σ α_i g_i‖², in a general solver."""
 

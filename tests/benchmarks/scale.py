@@ -1,0 +1,199 @@
+"""How time and memory grow with preferences, objectives, batch and target: a table and a plot.
+
+    python tests/benchmarks/scale.py --out results/scale
+
+Each point is a process of its own, so that its peak of resident memory is its own; what an empty
+process holds (torch and the data) is taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+POINTS: dict[str, list[Any]] = {
+    "K nets": [1, 2, 4, 8, 16, 32, 64],
+    "K preferences of one hypernetwork": [1, 2, 4, 8, 16, 32, 64],
+    "objectives, EPO, 25 points": [2, 3, 4, 5, 6, 8],
+    "batch": [32, 64, 128, 256, 512, 1024],
+    "rays judged": [5, 25, 100],
+    "target, batch 64": ["lenet", "mtl-cnn", "resnet18"],
+}
+
+
+def measure(kind: str, value: Any) -> dict[str, Any]:
+    import torch
+
+    from mobench.interfaces import Problem, Seeds, Setting, Strategy
+    from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+    from mobench.learning.preferences import dense_rays, finite_rays
+    from mobench.metrics.evaluation import evaluate
+    from mobench_analytic.point import Point
+    from mobench_epo.epo import EPO
+    from mobench_linear.linear import Linear
+    from mobench_linear.stack import Stack
+    from mobench_multimnist.dataset import MultiMnist
+    from mobench_networks.lenet import LeNet
+    from mobench_networks.mtl_cnn import MtlCnn
+    from mobench_phn.phn import PHN
+    from mobench_resnet18.resnet18 import ResNet18
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    dataset: Any = MultiMnist(source="embedded", pairs=6000, test_pairs=10_000)
+    generator: Any = Stack()
+    balancer: Any = Linear()
+    model: Any = LeNet()
+    batch, n_rays, n_preferences = 256, 1, 1
+    if kind == "K nets":
+        n_rays = value
+    elif kind == "K preferences of one hypernetwork":
+        generator, n_preferences = PHN(), value
+    elif kind.startswith("objectives"):
+        dataset, model, balancer, n_rays = corners(value), Point(), EPO(), 25
+    elif kind == "batch":
+        generator, batch = PHN(), value
+    elif kind == "rays judged":
+        generator = PHN()
+    else:
+        model, batch = {"lenet": LeNet(), "mtl-cnn": MtlCnn(), "resnet18": ResNet18()}[value], 64
+    m = len(dataset.objectives)
+    problem = Problem(dataset, model)
+    train = dataset.load("train")
+    samples = train.take(slice(0, batch))
+    solver = GradientSolver(generator, balancer, GradientOptions(n_preferences=n_preferences))
+    rays = (
+        torch.distributions.Dirichlet(torch.ones(m)).sample((n_rays,))
+        if n_rays == 1 or m > 2
+        else finite_rays(m, n_rays)
+    )
+    # not measured: that would count the memory of strategies that are not taken
+    problem.strategy = Strategy(stacking="grouped", evaluation="grouped", threads=1)
+    base = peak()
+    if kind == "rays judged":
+        network, test = PHN().build(problem, dense_rays(2, value)), dataset.load("test")
+        took = [seconds(lambda: evaluate(network, problem, test, dense_rays(2, value)))]
+    else:
+        solver.start(problem, Setting(rays, Seeds(0, 0, 0, 0), 20, 10_000))
+        for _ in range(2):
+            solver.step(problem.prepare(samples))
+        took = [seconds(lambda: solver.step(problem.prepare(samples))) for _ in range(5)]
+    return {
+        "kind": kind,
+        "value": value,
+        "milliseconds": 1e3 * statistics.median(took),
+        "megabytes": (peak() - base) / 2**20,
+    }
+
+
+def corners(m: int) -> Any:
+    """m objectives f_i = ‖x − e_i‖², the i-th smallest at the i-th unit vector."""
+    import torch
+
+    from mobench.interfaces import Protocol
+    from mobench_analytic.problems import Analytic
+
+    class Corners(Analytic):
+        n_variables, n_objectives, bounds = 20, m, None
+        protocol = Protocol("corners", reference=(2.0,) * m, ideal=(0.0,) * m, nadir=(2.0,) * m)
+
+        def values(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return tuple((x - torch.eye(m, x.shape[-1])[i]).square().sum(-1) for i in range(m))
+
+        def known_front(self, n_points: int) -> torch.Tensor:
+            raise NotImplementedError
+
+    return Corners()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def peak() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import pandas as pd
+    import seaborn as sns
+    from matplotlib import pyplot as plt
+
+    table = pd.DataFrame(rows)
+    sns.set_theme(style="whitegrid", palette="colorblind")
+    figure, axes = plt.subplots(2, len(POINTS), figsize=(3.2 * len(POINTS), 6), layout="constrained")
+    for column, kind in enumerate(POINTS):
+        some = table[table["kind"] == kind]
+        for axis, quantity, label in zip(
+            axes[:, column], ("milliseconds", "megabytes"), ("ms", "MiB above an idle process"), strict=True
+        ):
+            if isinstance(some["value"].iloc[0], str):
+                sns.barplot(some, x="value", y=quantity, ax=axis)
+            else:
+                sns.lineplot(some, x="value", y=quantity, marker="o", ax=axis)
+                axis.set_xscale("log", base=2)
+                axis.xaxis.set_major_formatter("{x:g}")
+            axis.set_ylim(bottom=0)
+            axis.set(
+                xlabel=kind,
+                ylabel=f"{'judging' if kind == 'rays judged' else 'a step'}, {label}"
+                if quantity == "milliseconds"
+                else label,
+            )
+    plt.rcParams["svg.hashsalt"] = "mobench"
+    figure.savefig(path, metadata={"Date": None})
+
+
+def write(rows: list[dict[str, Any]], out: Path) -> None:
+    from mobench.runs.provenance import processor
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "scale.json").write_text(json.dumps({"processor": processor(), "threads": 1, "rows": rows}, indent=1) + "\n")
+    lines = [f"{processor()}, one thread; LeNet on 36×36 pictures, batch 256, where nothing else is said.", ""]
+    lines += ["| grows | value | ms a step | MiB above an idle process |", "| --- | --- | --- | --- |"]
+    for r in rows:
+        lines.append(f"| {r['kind']} | {r['value']} | {r['milliseconds']:.4g} | {r['megabytes']:.4g} |")
+    lines += ["", "For rays judged: ms for all of them on 10,000 pictures. For K: ms of a step of all K together."]
+    (out / "scale.md").write_text("\n".join(lines) + "\n")
+    plot(rows, out / "scale.svg")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results/scale"))
+    parser.add_argument("--again", action="store_true", help="only make table and plot of the numbers that are there")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        kind, text = given.one
+        print(json.dumps(measure(kind, json.loads(text))))
+        return
+    if given.again:
+        write(json.loads((given.out / "scale.json").read_text())["rows"], given.out)
+        return
+    rows = []
+    for kind, values in POINTS.items():
+        for value in values:
+            words = [sys.executable, __file__, "--one", kind, json.dumps(value)]
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+            rows.append(json.loads(done.stdout.splitlines()[-1]))
+            print(rows[-1], flush=True)
+    write(rows, given.out)
+
+
+if __name__ == "__main__":
+    main()
