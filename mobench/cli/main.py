@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mobench.cli import check, curves, data, export, leaderboard, list, plugins, run, show, trade_off, tune
+from mobench.cli import check, curves, data, export, leaderboard, list, plugins, run, show, trade_off, tune, verify
 from mobench.errors import MobenchError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("trade-off")(trade_off.trade_off)
+app.command("verify")(verify.verify)
 app.command("curves")(curves.curves)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
