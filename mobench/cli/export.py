@@ -12,22 +12,45 @@ from mobench.cli.leaderboard import read_board
 
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
-    format: Annotated[str, typer.Option(help="Formats, with commas between: md, csv.")] = "md,csv",
+    format: Annotated[
+        str, typer.Option(help="With commas between: md, csv, tidy.csv, seeds.csv, tex, html, parquet.")
+    ] = "md,csv",
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
-    columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all.")] = "",
+    columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all, in tex the main.")] = "",
+    dataset: Annotated[str, typer.Option(help="Rows of these datasets alone, with commas between.")] = "",
+    solver: Annotated[str, typer.Option(help="Rows of these solvers alone, with commas between.")] = "",
     decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits behind the point.")] = None,
+    digits: Annotated[int | None, typer.Option(min=1, max=12, help="Significant digits instead.")] = None,
+    caption: Annotated[str, typer.Option(help="Caption of the table.")] = "",
+    label: Annotated[str, typer.Option(help="Label of the table in LaTeX.")] = "",
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
     per_ray: Annotated[bool, typer.Option("--per-ray", help="One row per preference and split as well.")] = False,
 ) -> None:
     """Write the leaderboard of a folder as tables."""
+    from mobench.errors import OptionError
     from mobench.reports import tables
+    from mobench.reports.sheet import Digits
+    from mobench.runs.store import Store
 
-    chosen = [c.strip() for c in columns.split(",") if c.strip()]
-    formats = [f.strip() for f in format.split(",") if f.strip()]
-    for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals):
-        print(f"wrote {path}")
+    if decimals is not None and digits is not None:
+        raise OptionError("--decimals and --digits were both given: pass one of them")
+    if label and not caption:
+        raise OptionError("--label was given without --caption, and it is the caption that gets it: pass both")
+    formats = _listed(format)
+    tables.check_formats(formats)
+    wanted = tables.Wanted(
+        _listed(columns), _listed(dataset), _listed(solver), Digits(decimals, digits), caption, label, standalone
+    )
+    board = read_board(folder)
+    records = Store(folder).contents().records
+    written = tables.export(board, out or folder, formats, records, wanted)
     if per_ray:
         from mobench.reports import rays
-        from mobench.runs.store import Store
 
-        for path in rays.export(Store(folder).contents().records, out or folder):
-            print(f"wrote {path}")
+        written += rays.export(records, out or folder, formats, wanted)
+    for path in written:
+        print(f"wrote {path}")
+
+
+def _listed(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",") if word.strip()]

@@ -59,6 +59,32 @@ def leaderboard(records: Sequence[Record]) -> Leaderboard:
     return Leaderboard(pd.DataFrame(rows), left_out, _notes(kept, labels))
 
 
+def per_seed(records: Sequence[Record]) -> pd.DataFrame:
+    """The leaderboard's quantities before the mean over seeds: dataset, model, solver, seed, and one column each.
+
+    One row per completed record that the leaderboard of these records has a place for.
+    """
+    import pandas as pd
+
+    kept, _ = _comparable(records)
+    labels, pooled = labels_of(kept), _pooled_fronts(kept)
+    rows = []
+    for record in kept:
+        if record.status == "completed":
+            key = record.job.dataset.name, record.job.model.name, labels[record.id]
+            row = _row(key, [record], pooled)
+            numbers = {n: v for n, v in row.items() if not isinstance(v, str) and not n.endswith(" ±") and n != "seeds"}
+            rows.append(
+                {
+                    **dict(zip(("dataset", "model", "solver"), key, strict=True)),
+                    "seed": record.job.seeds.solver,
+                    **numbers,
+                }
+            )
+    rows.sort(key=lambda r: (r["dataset"], r["model"], r["solver"], r["seed"]))
+    return pd.DataFrame(rows, columns=None if rows else ["dataset", "model", "solver", "seed"])
+
+
 def _comparable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     """The records that may stand in one table, and why the others may not."""
     groups: dict[str, list[Record]] = defaultdict(list)
@@ -122,7 +148,8 @@ def _pooled_fronts(records: Sequence[Record]) -> dict[str, Any]:
     for record in records:
         if "test" in record.fronts:
             points[record.job.dataset.name] += record.fronts["test"].losses
-    fronts = {name: np.array(p) for name, p in points.items()}
+    # in an order of their own, for sums to be the same whatever order the records come in
+    fronts = {name: np.unique(np.array(p), axis=0) for name, p in points.items()}
     return {name: front[indicators.non_dominated(front)] for name, front in fronts.items()}
 
 
