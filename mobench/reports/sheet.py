@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mobench.reports.columns import HALF, Column, Directions, column
@@ -70,10 +69,11 @@ class Digits:
             return Cell(MISSING)
         if isinstance(value, str):
             return Cell(value)
-        shown: Callable[[float], str] = partial(number, decimals=self._decimals(float(value), col))
+        decimals = self._decimals(float(value), col)
         if self.significant is not None and 0 < abs(value) < 1e-4:
-            shown = f"{{:.{self.significant - 1}e}}".format
-        return Cell(shown(float(value)), "" if is_missing(half) else shown(float(half)))
+            spec = f".{self.significant - 1}e"
+            return Cell(format(float(value), spec), "" if is_missing(half) else format(float(half), spec))
+        return Cell(number(float(value), decimals), "" if is_missing(half) else _half(float(half), decimals))
 
     def _decimals(self, value: float, col: Column) -> int:
         if self.significant is not None and value and math.isfinite(value):
@@ -95,6 +95,12 @@ def number(value: float, decimals: int) -> str:
     if 0 < abs(value) < 10 ** (1 - decimals) and decimals > 1:
         return f"{value:.{max(0, decimals - 2)}e}"
     return f"{value + 0.0:,.{decimals}f}"
+
+
+def _half(value: float, decimals: int) -> str:
+    """A half width with the digits of its value, unless they would make it nothing."""
+    text = f"{value:,.{max(0, decimals)}f}"
+    return text if value == 0 or printed(Cell(text)) else f"{value:.1e}"
 
 
 def sheet(

@@ -100,6 +100,9 @@ def test_digits(value: Any, name: str, digits: Digits, text: str) -> None:
 
 def test_an_interval_has_the_digits_of_its_value() -> None:
     assert Digits(significant=3).cell(12.3456, 0.5, column("hypervolume")).plain == "12.3 ± 0.5"
+    assert Digits().cell(0.5251, 0.0016, column("hypervolume")).plain == "0.525 ± 0.002"
+    assert Digits().cell(0.5251, 0.00016, column("hypervolume")).plain == "0.525 ± 1.6e-04"
+    assert Digits().cell(0.5251, 0.0, column("hypervolume")).plain == "0.525 ± 0.000"
 
 
 @given(st.floats(-1e12, 1e12), st.integers(1, 6))
