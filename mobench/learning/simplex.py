@@ -170,7 +170,8 @@ def _normals(planes: Array) -> Array:
 @cache
 def _bases(n: int, n_walls: int) -> Array:
     """Every choice of n − 1 walls, [v, n − 1]; with the sum to 1 each fixes one point."""
-    return np.array(list(combinations(range(n_walls), n - 1)), dtype=int).reshape(-1, n - 1)
+    choices = list(combinations(range(n_walls), n - 1))
+    return np.array(choices, dtype=int).reshape(len(choices), n - 1)
 
 
 def _by_highs(c: Array, a: Array, b: Array) -> tuple[Array, Array]:

@@ -41,7 +41,7 @@ class EPO(Balancer):
         """Weights [K, m], non-negative; rows sum to m (or to 1). See the base class."""
         assert gram is not None
         alpha, feasible = epo_weights(losses, preferences, gram, self.epsilon)
-        self.n_infeasible += int((~feasible).sum())
+        self.n_infeasible += len(feasible) - int(np.count_nonzero(feasible))
         return (alpha * (losses.shape[1] if self.scale_by_m else 1)).to(losses.dtype)
 
     def state_dict(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class EPO(Balancer):
         self.n_infeasible = state["n_infeasible"]
 
 
-def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: float) -> tuple[Tensor, Array]:
     """Weights [K, m] on the simplex in float64, and whether the linear program had a solution [K].
 
     Where it had none the weights are r∘L normalised.
@@ -78,7 +78,7 @@ def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: floa
     )
     alpha, feasible = simplex_lp_arrays(np.where(balancing, towards, c.sum(1)), rows, bounds)
     alpha = np.where(feasible[:, None], alpha, share)
-    return torch.from_numpy(alpha).to(losses.device), torch.from_numpy(feasible)
+    return torch.from_numpy(alpha).to(losses.device), feasible
 
 
 def _balance_bounds(towards: Array, weighted: Array) -> Array:
