@@ -45,7 +45,7 @@ def leaderboard(records: Sequence[Record]) -> Leaderboard:
     """
     import pandas as pd
 
-    kept, left_out = _comparable(records)
+    kept, left_out = comparable(records)
     if not kept:
         return Leaderboard(pd.DataFrame(columns=["dataset", "model", "solver"]), left_out, ["there are no records"])
     labels = labels_of(kept)
@@ -59,8 +59,8 @@ def leaderboard(records: Sequence[Record]) -> Leaderboard:
     return Leaderboard(pd.DataFrame(rows), left_out, _notes(kept, labels))
 
 
-def _comparable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """The records that may stand in one table, and why the others may not."""
+def comparable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """The records that may stand in one table or plot, and why the others may not."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.job.dataset.name].append(record)

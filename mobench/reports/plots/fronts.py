@@ -1,0 +1,201 @@
+"""Fronts of the test split: with two objectives the attainment surfaces over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from mobench.errors import NothingToDrawError
+from mobench.metrics import indicators
+from mobench.reports.plots import more_objectives
+from mobench.reports.plots.contenders import FAMILIES, Contender, Group
+from mobench.reports.plots.panels import heading, legend, small_multiples
+from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, new_figure, shown
+
+Array: TypeAlias = NDArray[np.float64]
+OVERLAID = 4
+"""So many bands can lie on each other and be told apart; more solvers get a panel each."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What of the objective space is drawn: [2] each. Nothing beyond the reference counts, so little of it is."""
+
+    low: Array
+    high: Array
+
+    def outside(self, points: Array) -> int:
+        return int(((points > self.high) | (points < self.low)).any(axis=1).sum())
+
+
+def table(group: Group) -> pd.DataFrame:
+    """One row per test point: solver, family, seed, ray, preferences and losses."""
+    rows = []
+    for contender in group.contenders:
+        for record in contender.records:
+            front = record.fronts["test"]
+            for i, (preference, losses) in enumerate(zip(front.preferences, front.losses, strict=True)):
+                rows.append(
+                    {
+                        "dataset": group.dataset,
+                        "solver": contender.name,
+                        "family": contender.family,
+                        "seed": record.job.seeds.solver,
+                        "ray": i,
+                        **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
+                        **{f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)},
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def draw(group: Group) -> Figure:
+    """The fronts of a data set. Raises: NothingToDrawError with one objective."""
+    m = len(group.objectives)
+    if m < 2:
+        raise NothingToDrawError(f"{group.dataset} has one objective, and so no front")
+    if m > 2:
+        return more_objectives.draw(group)
+    return _overlaid(group) if len(group.contenders) <= OVERLAID else _multiples(group)
+
+
+def points_of(contender: Contender) -> Array:
+    """Test points of all seeds, [P, m]."""
+    return np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
+
+
+def window(group: Group) -> Window:
+    """From the smallest loss to the largest, at most a little beyond the reference point."""
+    points = np.concatenate([points_of(c) for c in group.contenders])
+    low, high = points.min(axis=0), points.max(axis=0)
+    bound = np.asarray(group.reference)
+    capped = np.where(bound > low, np.minimum(high, np.maximum(bound, low)), high)
+    room = 0.05 * np.where(capped > low, capped - low, 1.0)
+    return Window(low - room, capped + room)
+
+
+def surface(contender: Contender, share: float) -> Array:
+    """Corners [P, 2] of the surface that this share of the seeds attains, from left to right."""
+    import moocore
+
+    fronts = [np.asarray(r.fronts["test"].losses, float) for r in contender.records]
+    sets = np.repeat(np.arange(len(fronts)), [len(f) for f in fronts])
+    found = moocore.eaf(np.concatenate(fronts), sets=sets, percentiles=[100 * share])[:, :2]
+    ordered: Array = found[np.argsort(found[:, 0], kind="stable")]
+    return ordered
+
+
+def _stairs(axes: Axes, corners: Array, seen: Window, **look: object) -> None:
+    """A surface as stairs, on to the edges of the window."""
+    x = np.concatenate([corners[:1, 0], corners[:, 0], [max(seen.high[0], corners[-1, 0])]])
+    y = np.concatenate([[max(seen.high[1], corners[0, 1])], corners[:, 1], corners[-1:, 1]])
+    axes.plot(x, y, drawstyle="steps-post", **look)  # type: ignore[arg-type]
+
+
+def _band(axes: Axes, contender: Contender, seen: Window, colour: str) -> None:
+    """Between what one seed attains and what all do."""
+    n = len(contender.records)
+    best, worst = surface(contender, 1 / n), surface(contender, 1.0)
+    x = np.union1d(np.concatenate([best[:, 0], worst[:, 0]]), [max(seen.high[0], best[-1, 0], worst[-1, 0])])
+    top = max(seen.high[1], best[0, 1], worst[0, 1])
+    axes.fill_between(
+        x, _height(best, x, top), _height(worst, x, top), step="post", color=colour, alpha=BAND, linewidth=0
+    )
+
+
+def _height(corners: Array, x: Array, top: float) -> Array:
+    """The second objective of a surface at each x; `top` where it attains nothing yet."""
+    at = np.searchsorted(corners[:, 0], x, side="right") - 1
+    found: Array = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
+    return found
+
+
+def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
+    """Band, median surface and points of one solver."""
+    if len(contender.records) > 1:
+        _band(axes, contender, seen, colour)
+    # the surface that half of the seeds or more attain; with one seed it is that seed's own
+    _stairs(axes, surface(contender, 0.5), seen, color=colour, linestyle=dashes, linewidth=1.1, label="median")
+    points = points_of(contender)
+    axes.plot(*points.T, linestyle="none", marker=marker, markersize=3.4, color=colour, alpha=0.85, label="points")
+
+
+def _frame(axes: Axes, seen: Window) -> None:
+    axes.set_xlim(seen.low[0], seen.high[0])
+    axes.set_ylim(seen.low[1], seen.high[1])
+    linear(axes.xaxis, 4)
+    linear(axes.yaxis, 4)
+
+
+def _overlaid(group: Group) -> Figure:
+    figure = new_figure(6.6, 4.2)
+    axes, seen = figure.subplots(), window(group)
+    for contender in group.contenders:
+        _one(axes, contender, seen, contender.look.colour, contender.look.marker, contender.look.dashes)
+    _frame(axes, seen)
+    _name_axes(axes, group)
+    legend(axes, group.contenders)
+    heading(figure, group, f"test fronts, {_explained(group)}")
+    return figure
+
+
+def _multiples(group: Group) -> Figure:
+    figure, panels, bottom = small_multiples(len(group.contenders))
+    seen = window(group)
+    everybody = np.concatenate([points_of(c) for c in group.contenders])
+    pooled = everybody[indicators.non_dominated(everybody)]
+    pooled = pooled[np.argsort(pooled[:, 0], kind="stable")]
+    for axes, contender in zip(panels, group.contenders, strict=True):
+        style = FAMILIES.index(contender.family)
+        axes.plot(*everybody.T, linestyle="none", marker=".", markersize=1.8, color="#c9c9c9", zorder=1, label="others")
+        _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
+        _one(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
+        _frame(axes, seen)
+        axes.set_title(shown(contender.label), loc="left", fontsize=8, pad=3)
+        _count_outside(axes, points_of(contender), seen)
+    for axes in bottom:
+        axes.set_xlabel(f"{shown(group.objectives[0])} loss")
+    figure.supylabel(f"{shown(group.objectives[1])} loss", fontsize=8.5)
+    families = [f for f in FAMILIES if any(c.family == f for c in group.contenders)]
+    _key(figure, families)
+    heading(figure, group, f"test fronts, best hypervolume first; {_explained(group)}")
+    return figure
+
+
+def _name_axes(axes: Axes, group: Group) -> None:
+    axes.set_xlabel(f"{shown(group.objectives[0])} loss")
+    axes.set_ylabel(f"{shown(group.objectives[1])} loss")
+
+
+def _count_outside(axes: Axes, points: Array, seen: Window) -> None:
+    """How many points lie beyond the panel, where any do."""
+    n = seen.outside(points)
+    if n:
+        axes.text(
+            0.97, 0.95, f"{n} of {len(points)}\npoints outside", transform=axes.transAxes, ha="right", va="top",
+            fontsize=7, color="#444444",
+        )  # fmt: skip
+
+
+def _explained(group: Group) -> str:
+    n = max(len(c.records) for c in group.contenders)
+    return "1 seed" if n == 1 else f"line: attained by half of {n} seeds, band: by one to by all"
+
+
+def _key(figure: Figure, families: Sequence[str]) -> None:
+    handles = [
+        Line2D([], [], color=COLOURS[FAMILIES.index(f)], marker=MARKERS[FAMILIES.index(f)], markersize=4)
+        for f in families
+    ]
+    others = [Line2D([], [], color="#c9c9c9", marker=".", linestyle="none"),
+              Line2D([], [], color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)))]  # fmt: skip
+    names = [*families, "points of all solvers", "their pooled front"]
+    figure.legend([*handles, *others], names, loc="outside lower center", ncols=min(5, len(names)))
