@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mobench.cli import check, curves, data, export, leaderboard, list, plugins, run, show, trade_off, tune, verify
+from mobench.cli import check, data, export, leaderboard, list, plot, plugins, run, show, trade_off, tune, verify
 from mobench.errors import MobenchError
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("trade-off")(trade_off.trade_off)
 app.command("verify")(verify.verify)
-app.command("curves")(curves.curves)
+app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 

@@ -75,7 +75,7 @@ def course(rays: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
 
 
 def _panel(axes: Axes, members: list[Contender], rays: pd.DataFrame, across: str, value: str) -> None:
-    for member in members:
+    for member in reversed(members):  # the best lies on top
         own = rays[rays["solver"] == member.name].round({across: 6})
         found = course(own, across, value)
         if found["mean"].isna().all():

@@ -112,7 +112,7 @@ def curve(runs: list[tuple[Array, Array]]) -> Curve:
 
 
 def _panel(axes: Axes, members: list[Contender], looks: pd.DataFrame, against: str) -> None:
-    for member in members:
+    for member in reversed(members):  # the best lies on top
         own = looks[looks["solver"] == member.name].sort_values(["seed", "step"], kind="stable")
         found = curve([(g[against].to_numpy(float), g["value"].to_numpy(float)) for _, g in own.groupby("seed")])
         every = max(1, len(found.at) // 6)
@@ -133,5 +133,5 @@ def _share_costs(panels: list[Axes], ends: pd.Series[float], first: float, unit:
             logarithmic(axes.xaxis, unit)
         else:
             axes.set_xlim(-0.02 * ends.max(), 1.03 * ends.max())
-            linear(axes.xaxis, 4)
+            linear(axes.xaxis)
             axes.xaxis.set_major_formatter(EngFormatter(unit=unit))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
+from mobench.reports.attainment import attainment_surfaces
 from mobench.reports.plots import more_objectives
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.panels import heading, legend, small_multiples
@@ -82,17 +83,6 @@ def window(group: Group) -> Window:
     return Window(low - room, capped + room)
 
 
-def surface(contender: Contender, share: float) -> Array:
-    """Corners [P, 2] of the surface that this share of the seeds attains, from left to right."""
-    import moocore
-
-    fronts = [np.asarray(r.fronts["test"].losses, float) for r in contender.records]
-    sets = np.repeat(np.arange(len(fronts)), [len(f) for f in fronts])
-    found = moocore.eaf(np.concatenate(fronts), sets=sets, percentiles=[100 * share])[:, :2]
-    ordered: Array = found[np.argsort(found[:, 0], kind="stable")]
-    return ordered
-
-
 def _stairs(axes: Axes, corners: Array, seen: Window, **look: object) -> None:
     """A surface as stairs, on to the edges of the window."""
     x = np.concatenate([corners[:1, 0], corners[:, 0], [max(seen.high[0], corners[-1, 0])]])
@@ -100,10 +90,8 @@ def _stairs(axes: Axes, corners: Array, seen: Window, **look: object) -> None:
     axes.plot(x, y, drawstyle="steps-post", **look)  # type: ignore[arg-type]
 
 
-def _band(axes: Axes, contender: Contender, seen: Window, colour: str) -> None:
+def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> None:
     """Between what one seed attains and what all do."""
-    n = len(contender.records)
-    best, worst = surface(contender, 1 / n), surface(contender, 1.0)
     x = np.union1d(np.concatenate([best[:, 0], worst[:, 0]]), [max(seen.high[0], best[-1, 0], worst[-1, 0])])
     top = max(seen.high[1], best[0, 1], worst[0, 1])
     axes.fill_between(
@@ -120,10 +108,12 @@ def _height(corners: Array, x: Array, top: float) -> Array:
 
 def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
     """Band, median surface and points of one solver."""
-    if len(contender.records) > 1:
-        _band(axes, contender, seen, colour)
-    # the surface that half of the seeds or more attain; with one seed it is that seed's own
-    _stairs(axes, surface(contender, 0.5), seen, color=colour, linestyle=dashes, linewidth=1.1, label="median")
+    fronts = [record.fronts["test"].losses for record in contender.records]
+    one, half, every = 100 / len(fronts), 50.0, 100.0
+    surfaces = attainment_surfaces(fronts, [one, half, every])
+    if len(fronts) > 1:
+        _band(axes, surfaces[one], surfaces[every], seen, colour)
+    _stairs(axes, surfaces[half], seen, color=colour, linestyle=dashes, linewidth=1.1, label="median")
     points = points_of(contender)
     axes.plot(*points.T, linestyle="none", marker=marker, markersize=3.4, color=colour, alpha=0.85, label="points")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -25,8 +26,8 @@ def label_points(
     Important names are placed first, and bold. A name for which there is no room at all lies over
     others rather than being left out.
     """
-    renderer = FigureCanvasAgg(axes.figure).get_renderer()  # type: ignore[arg-type]
-    marks = [axes.transData.transform(p) for p in points]
+    renderer: Any = FigureCanvasAgg(axes.figure).get_renderer()  # type: ignore[arg-type, no-untyped-call]
+    marks = [(float(x), float(y)) for x, y in (axes.transData.transform(p) for p in points)]
     size = axes.figure.dpi / 72
     taken = [Bbox.from_bounds(x - 3.5 * size, y - 3.5 * size, 7 * size, 7 * size) for x, y in marks]
     room = axes.get_window_extent(renderer)

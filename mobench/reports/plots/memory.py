@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,9 +111,7 @@ def draw(group: Group) -> Figure:
     logarithmic(axes.yaxis)
     axes.set_xlabel("preferences served, K")
     axes.set_ylabel("stored parameters")
-    right = axes.secondary_yaxis(
-        "right", functions=(lambda p: p * BYTES_PER_PARAMETER, lambda b: b / BYTES_PER_PARAMETER)
-    )
+    right = axes.secondary_yaxis("right", functions=(_bytes, _parameters))
     right.set_ylabel(f"stored bytes ({BYTES_PER_PARAMETER} per parameter)")
     logarithmic(right.yaxis, "B")
     handles, names = axes.get_legend_handles_labels()
@@ -149,3 +148,11 @@ def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
 def _bounds(found: list[Storage], most: float) -> tuple[float, float]:
     values = [s.parameters(k) for s in found for k in (1.0, most)]
     return min(values) / 1.6, max(values) * 1.6
+
+
+def _bytes(parameters: Any) -> Any:
+    return parameters * BYTES_PER_PARAMETER
+
+
+def _parameters(stored: Any) -> Any:
+    return stored / BYTES_PER_PARAMETER

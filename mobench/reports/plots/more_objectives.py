@@ -41,6 +41,7 @@ def _diagonal(group: Group) -> Figure:
     norm = Normalize(*((means.min(), means.max()) if len(means) else (0, 1)))
     for axes, contender, points in zip(panels, group.contenders, clouds, strict=True):
         inside = points[(points <= 1).all(axis=1)]
+        across, up = (inside @ DIRECTIONS).T
         _three_axes(axes, group)
         axes.scatter(
             *(inside @ DIRECTIONS).T, c=inside.mean(axis=1), cmap=SEQUENTIAL, norm=norm, s=15, edgecolors="#333333",

@@ -28,10 +28,7 @@ def family_grid(rows: Sequence[tuple[str, Sequence[Contender]]], n_columns: int)
 
 def legend(axes: Axes, members: Sequence[Contender], title: str = "", lines: bool = True) -> None:
     """The members of a panel to the right of it, in the order that they are given in."""
-    handles = [
-        Line2D([], [], **{**m.look.line(), **({} if lines else {"linestyle": "none"})})  # type: ignore[arg-type]
-        for m in members
-    ]
+    handles = [Line2D([], [], **{**m.look.line(), **({} if lines else {"linestyle": "none"})}) for m in members]
     # names go in afterwards: a legend leaves out what begins with an underscore
     made = axes.legend(
         handles, ["x"] * len(members), loc="upper left", bbox_to_anchor=(1.02, 1.02), borderaxespad=0, title=title,
