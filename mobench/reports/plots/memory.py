@@ -113,6 +113,7 @@ def draw(group: Group) -> Figure:
     axes.set_ylabel("stored parameters")
     right = axes.secondary_yaxis("right", functions=(_bytes, _parameters))
     right.set_ylabel(f"stored bytes ({BYTES_PER_PARAMETER} per parameter)")
+    right.set_ylim(_bytes(axes.get_ylim()[0]), _bytes(axes.get_ylim()[1]))
     logarithmic(right.yaxis, "B")
     handles, names = axes.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower left", ncols=1, handlelength=3.5)
@@ -142,7 +143,11 @@ def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
         return
     axes.plot([k], [single.stored], linestyle="none", marker="o", markersize=9, markerfacecolor="white",
               markeredgecolor="black", zorder=4)  # fmt: skip
-    axes.annotate(f"K = {k:.3g}", (k, single.stored), xytext=(7, -10), textcoords="offset points", fontsize=7.5)
+    at_left = k < 2
+    axes.annotate(
+        f"K = {k:,.0f}" if k >= 100 else f"K = {k:.3g}", (k, single.stored), fontsize=7.5,
+        xytext=(7, -11) if at_left else (-6, 4), textcoords="offset points", ha="left" if at_left else "right",
+    )  # fmt: skip
 
 
 def _bounds(found: list[Storage], most: float) -> tuple[float, float]:

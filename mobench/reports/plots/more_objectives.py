@@ -44,7 +44,7 @@ def _diagonal(group: Group) -> Figure:
         across, up = (inside @ DIRECTIONS).T
         _three_axes(axes, group)
         axes.scatter(
-            *(inside @ DIRECTIONS).T, c=inside.mean(axis=1), cmap=SEQUENTIAL, norm=norm, s=15, edgecolors="#333333",
+            across, up, c=inside.mean(axis=1), cmap=SEQUENTIAL, norm=norm, s=15, edgecolors="#333333",
             linewidths=0.4, zorder=3,
         )  # fmt: skip
         axes.set_title(shown(contender.label), loc="left", fontsize=8, pad=3)
