@@ -7,13 +7,12 @@ difference formula) for the matched-pairs rank-biserial correlation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,15 +120,15 @@ def rank_biserial(differences: Array) -> float:
     return float((ranks * np.sign(d)).sum() / ranks.sum())
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: ArrayLike) -> Array:
     """p-values corrected for their number after Holm: rejecting those up to alpha errs once in a family, with
     probability alpha at most, whatever their dependence."""
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    corrected = np.empty_like(p)
+    corrected: Array = np.empty(len(p))
     corrected[order] = stepped
-    return [float(c) for c in corrected]
+    return corrected
 
 
 def blocks_needed(n_pairs: int, alpha: float) -> int:
@@ -184,7 +183,7 @@ def _wilcoxon(values: Array, names: list[str], alpha: float) -> tuple[dict[Pair,
             f"there {'is' if n == 1 else 'are'} {n}"
         )
     corrected = holm([_wilcoxon_p(values[:, i] - values[:, j]) for i, j in pairs])
-    return {(names[i], names[j]): p for (i, j), p in zip(pairs, corrected, strict=True)}, ""
+    return {(names[i], names[j]): float(p) for (i, j), p in zip(pairs, corrected, strict=True)}, ""
 
 
 def _wilcoxon_p(differences: Array) -> float:

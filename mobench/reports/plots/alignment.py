@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics.indicators import non_uniformity
+from mobench.reports.labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.panels import family_grid, heading, share_values
 from mobench.reports.plots.style import BAND, linear, shown
@@ -25,7 +26,7 @@ def table(group: Group) -> pd.DataFrame:
                     {
                         "dataset": group.dataset,
                         "solver": contender.name,
-                        "seed": record.job.seeds.solver,
+                        "seed": seed_name(record.job.seeds),
                         "ray": i + 1,
                         **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
                         **{f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)},

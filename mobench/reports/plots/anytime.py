@@ -14,16 +14,17 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
+from mobench.reports.curves import curves
+from mobench.reports.labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.panels import family_grid, heading, share_values
 from mobench.reports.plots.style import BAND, linear, logarithmic
-from mobench.runs.record import Record
 
 Array: TypeAlias = NDArray[np.float64]
 AGAINST: Mapping[str, str] = {
     "seconds": "training time [s]",
     "step": "training steps",
-    "gradient_evaluations": "gradient evaluations",
+    "gradient evaluations": "gradient evaluations",
 }
 WIDE = 5.0
 """Ends of training that lie this far apart are shown on a logarithmic scale."""
@@ -40,38 +41,13 @@ class Curve:
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per look: solver, model, seed, what the look cost so far, and the value.
-
-    With one objective the value is the loss, which is the reference less the hypervolume, unless
-    it was above the reference; with several it is the hypervolume.
-    """
-    rows = [
-        {
-            "dataset": group.dataset,
-            "solver": contender.name,
-            "model": record.job.model.name,
-            "seed": record.job.seeds.solver,
-            "step": look.step,
-            "seconds": look.seconds,
-            "gradient_evaluations": look.gradient_evaluations,
-            "what": what(group),
-            "value": _value(record, look.hypervolume),
-        }
-        for contender in group.contenders
-        for record in contender.records
-        for look in record.trace
-        if look.hypervolume is not None
-    ]
-    return pd.DataFrame(rows)
-
-
-def what(group: Group) -> str:
-    """What the value is."""
-    return "validation loss" if len(group.objectives) == 1 else "validation hypervolume"
-
-
-def _value(record: Record, hypervolume: float) -> float:
-    return record.protocol.get("reference", [0.0])[0] - hypervolume if len(record.objectives) == 1 else hypervolume
+    """The looks of the group's records, as in `curves`, with every axis of a seed that differs named."""
+    parts = []
+    for contender in group.contenders:
+        for record in contender.records:
+            part = curves([record], {record.id: contender.name})
+            parts.append(part.assign(seed=seed_name(record.job.seeds)) if len(part) else part)
+    return pd.concat(parts, ignore_index=True)
 
 
 def draw(group: Group) -> Figure:
@@ -79,14 +55,14 @@ def draw(group: Group) -> Figure:
     looks = table(group)
     if looks.empty:
         raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
-    named = set(looks["solver"])
+    named, what = set(looks["solver"]), looks["what"].iloc[0]
     rows = [(family, [c for c in members if c.name in named]) for family, members in group.rows]
     rows = [(family, members) for family, members in rows if members]
     figure, grid = family_grid(rows, len(AGAINST))
     for axes_row, (_, members) in zip(grid, rows, strict=True):
         for axes, against in zip(axes_row, AGAINST, strict=True):
             _panel(axes, members, looks, against)
-        axes_row[0].set_ylabel(what(group))
+        axes_row[0].set_ylabel(what)
     share_values([axes for axes_row in grid for axes in axes_row])
     for column, (against, label) in zip(zip(*grid, strict=True), AGAINST.items(), strict=True):
         ends, first = looks.groupby("solver")[against].max(), float(looks[against].min())
@@ -94,7 +70,7 @@ def draw(group: Group) -> Figure:
         column[-1].set_xlabel(label)
     many = "; line: mean, band: smallest to largest of the seeds" if looks["seed"].nunique() > 1 else ""
     measure = f", reference {', '.join(f'{r:g}' for r in group.reference)}" if len(group.objectives) > 1 else ""
-    heading(figure, group, f"{what(group)} when training stops there ({group.seeds}{measure}){many}")
+    heading(figure, group, f"{what} when training stops there ({group.seeds}{measure}){many}")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Whom a plot compares: the solvers of each data set, best first, in three families."""
+"""Whom a plot compares: the solvers of each data set, best first, in families."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from statistics import fmean
 
 import numpy as np
 
-from mobench.reports.leaderboard import comparable, labels_of
+from mobench.reports.comparable import select
+from mobench.reports.labels import labels_of, seed_name, seed_order
 from mobench.reports.plots.style import COLOURS, Look, look
 from mobench.runs.record import Record
 
-FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference")
+FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported")
 
 
 @dataclass(frozen=True)
 class Contender:
     """A solver on a data set: its completed records by seed, and how it is drawn.
 
-    n_expected: seeds that anybody on this data set has.
+    n_expected: seeds that anybody on this data set has; of an imported front its own.
     """
 
     name: str
@@ -70,7 +71,9 @@ class Group:
 
 
 def family_of(record: Record) -> str:
-    """By what the record says was trained: one net or several, one point or a front."""
+    """By what the record says was trained: one net or several, one point or a front; or elsewhere."""
+    if record.imported is not None:
+        return FAMILIES[3]
     if len(record.fronts["test"].preferences) == 1:
         return FAMILIES[2]
     return FAMILIES[0] if record.cost is None or record.cost.n_models == 1 else FAMILIES[1]
@@ -83,7 +86,7 @@ def quality(records: Sequence[Record]) -> float:
 
 def groups_of(records: Sequence[Record]) -> list[Group]:
     """The groups of these records by data set, those that the leaderboard leaves out left out as well."""
-    kept, _ = comparable(records)
+    kept = select(records).kept
     by_dataset: dict[str, list[Record]] = defaultdict(list)
     for record in kept:
         by_dataset[record.job.dataset.name].append(record)
@@ -99,19 +102,19 @@ def _names(records: Sequence[Record]) -> dict[str, str]:
     for record in records:
         models[record.job.dataset.name].add(record.job.model.name)
     return {
-        r.id: labels[r.id] if len(models[r.job.dataset.name]) == 1 else f"{r.job.model.name} · {labels[r.id]}"
+        r.id: labels[r.id] if len(models[r.job.dataset.name]) == 1 else f"{labels[r.id]} · {r.job.model.name}"
         for r in records
     }
 
 
 def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Group:
     by_name: dict[str, list[Record]] = defaultdict(list)
-    for record in sorted(records, key=lambda r: (r.job.seeds.solver, r.id)):
+    for record in sorted(records, key=lambda r: (seed_order(r.job.seeds), r.id)):
         if record.status == "completed":
             by_name[names[record.id]].append(record)
     if not by_name:
         return Group(dataset, (), (), ())
-    n_expected = len({r.job.seeds.solver for r in records})
+    n_expected = len({seed_name(r.job.seeds) for r in records if r.imported is None})
     ordered = sorted(by_name, key=lambda name: (-quality(by_name[name]), name))
     one_panel = len(ordered) <= len(COLOURS)
     position: dict[str, int] = defaultdict(int)
@@ -119,7 +122,9 @@ def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Gr
     for name in ordered:
         family = family_of(by_name[name][0])
         panel = "" if one_panel else family
-        contenders.append(Contender(name, family, tuple(by_name[name]), n_expected, look(position[panel])))
+        own = tuple(by_name[name])
+        expected = n_expected if own[0].imported is None else len(own)
+        contenders.append(Contender(name, family, own, expected, look(position[panel])))
         position[panel] += 1
     first = by_name[ordered[0]][0]
     reference = tuple(np.asarray(first.protocol.get("reference", [np.nan] * len(first.objectives)), float).tolist())

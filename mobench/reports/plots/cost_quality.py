@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from statistics import fmean
 from typing import TypeAlias
 
 import numpy as np
@@ -17,35 +14,26 @@ from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
-from mobench.reports.plots.contenders import FAMILIES, Contender, Group
+from mobench.reports.columns import column
+from mobench.reports.measurements import measurements
+from mobench.reports.plots.contenders import FAMILIES, Group
 from mobench.reports.plots.labels import label_points
 from mobench.reports.plots.panels import heading
 from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure, say, shown
-from mobench.runs.record import Cost
 
 Array: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A cost: what its axis says, its unit, and how a record says it."""
-
-    label: str
-    unit: str
-    read: Callable[[Cost], float]
-
-
-COSTS: Mapping[str, Measure] = {
-    "training seconds": Measure("training time [s]", "s", lambda c: c.training_seconds),
-    "stored parameters": Measure("stored parameters", "", lambda c: c.stored_parameters),
-    "peak bytes": Measure("peak memory of the process [bytes]", "B", lambda c: c.peak_bytes),
-    "switch seconds": Measure("time to switch preference [s]", "s", lambda c: c.switch_seconds),
-}
+COSTS = ("training s", "stored parameters", "peak MB", "switch ms")
+"""Columns of the leaderboard, each a panel."""
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per solver: family, mean test hypervolume, mean costs, and whether it is on the front of each."""
-    kept = _costed(group)
+    """One row per solver: family, mean test hypervolume and costs, and whether it is on the front of each.
+
+    A cost that nobody knows is NaN, and so is switching among preferences where a solver takes none.
+    """
+    measured = measurements([r for c in group.contenders for r in c.records]).set_index("id")
     found = pd.DataFrame(
         [
             {
@@ -53,13 +41,14 @@ def table(group: Group) -> pd.DataFrame:
                 "solver": contender.name,
                 "family": contender.family,
                 "seeds": len(contender.records),
-                "hypervolume": contender.quality,
-                **{name: mean_cost(contender, name) for name in COSTS},
+                **measured.loc[[r.id for r in contender.records], ["hypervolume", *COSTS]].mean().to_dict(),
             }
-            for contender in kept
+            for contender in group.contenders
         ]
     )
-    for name in COSTS if kept else ():
+    found.loc[found["family"] == FAMILIES[2], "switch ms"] = math.nan
+    found = found[found[list(COSTS)].notna().any(axis=1)].reset_index(drop=True)
+    for name in COSTS:
         found[f"on the front of {name}"] = on_front(found[name].to_numpy(float), found["hypervolume"].to_numpy(float))
     return found
 
@@ -76,18 +65,6 @@ def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
     return found
 
 
-def mean_cost(contender: Contender, name: str) -> float:
-    """The mean over seeds; NaN for switching among preferences where a solver takes none."""
-    if name == "switch seconds" and contender.family == FAMILIES[2]:
-        return math.nan
-    measure = COSTS[name]
-    return fmean(measure.read(r.cost) for r in contender.records if r.cost is not None)
-
-
-def _costed(group: Group) -> list[Contender]:
-    return [c for c in group.contenders if any(r.cost is not None for r in c.records)]
-
-
 def draw(group: Group) -> Figure:
     """A panel per cost. Raises: NothingToDrawError where no record has a cost, or only one solver is there."""
     found = table(group)
@@ -96,8 +73,8 @@ def draw(group: Group) -> Figure:
     crowded = len(found) > 8
     figure = new_figure(*((11.0, 8.2) if crowded else (8.6, 5.8)))
     panels = list(figure.subplots(2, 2, sharey=True).flat)
-    for axes, (name, measure) in zip(panels, COSTS.items(), strict=True):
-        _panel(axes, found, name, measure)
+    for axes, name in zip(panels, COSTS, strict=True):
+        _panel(axes, found, name)
     for axes in panels[::2]:
         axes.set_ylabel(f"test {group.measure}")
     _key(figure, found)
@@ -112,7 +89,7 @@ def draw(group: Group) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, found: pd.DataFrame, name: str, measure: Measure) -> None:
+def _panel(axes: Axes, found: pd.DataFrame, name: str) -> None:
     front = found[found[f"on the front of {name}"]].sort_values([name, "hypervolume"], kind="stable")
     axes.plot(front[name], front["hypervolume"], drawstyle="steps-post", color=REST, linewidth=1.0,
               linestyle=(0, (4, 2)), zorder=1, label="front")  # fmt: skip
@@ -124,14 +101,14 @@ def _panel(axes: Axes, found: pd.DataFrame, name: str, measure: Measure) -> None
               markeredgecolor="black", markeredgewidth=0.9, zorder=4, label="on the front")  # fmt: skip
     low, high = found[name].min(), found[name].max()
     if math.isnan(low):
-        say(axes, "no solver here takes a preference")
+        say(axes, "no record says what this costs")
     elif low > 0:
         widen = max(1.03, (high / low) ** 0.15)
         axes.set_xlim(low / widen, high * widen)
-        logarithmic(axes.xaxis, measure.unit)
+        logarithmic(axes.xaxis, plain=bool(column(name).unit))
     else:
         linear(axes.xaxis)
-    axes.set_xlabel(measure.label)
+    axes.set_xlabel(column(name).heading)
     axes.margins(y=0.12)
     linear(axes.yaxis)
 

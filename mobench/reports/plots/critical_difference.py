@@ -6,7 +6,8 @@ Source: Demšar, JMLR 7 (2006), section 3.2.3.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,37 +15,38 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mobench.errors import NothingToDrawError
-from mobench.reports.plots.contenders import FAMILIES, Group
+from mobench.reports.comparison import Comparison, compare
+from mobench.reports.leaderboard import leaderboard
+from mobench.reports.plots.contenders import FAMILIES, groups_of
 from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
-from mobench.reports.ranking import Ranking, rank
+from mobench.reports.ranking import Ranking
+from mobench.runs.record import Record
 
+MOST_ABSENT = 4
 BAR_STEP, NAME_STEP = 0.32, 0.5
 """Heights between bars, and between names, in units of the vertical axis."""
 
 
-def scores(groups: Sequence[Group]) -> pd.DataFrame:
-    """Hypervolume of the test split: rows are blocks, columns solvers, NaN where a record is missing.
+@dataclass(frozen=True)
+class Ranked:
+    """A comparison, and of each solver its family, which sets its colour and marker."""
 
-    Several data sets are a block each, their seeds averaged, since seeds of one data set repeat the
-    same data; of a single data set each seed is a block.
-    """
-    values: dict[str, dict[str, float]] = {}
-    for group in groups:
-        for contender in group.contenders:
-            row = values.setdefault(contender.name, {})
-            if len(groups) == 1:
-                row |= {f"seed {r.job.seeds.solver}": r.indicators["test"]["hypervolume"] or 0.0
-                        for r in contender.records}  # fmt: skip
-            elif len(contender.records) == contender.n_expected:
-                row[group.dataset] = contender.quality
-    return pd.DataFrame(values).sort_index(axis=0).sort_index(axis=1)
+    comparison: Comparison
+    family: Mapping[str, str]
 
 
-def table(groups: Sequence[Group]) -> pd.DataFrame:
+def subjects(records: Sequence[Record]) -> list[tuple[str, Ranked]]:
+    """Of each data set, and of all together where there are several: its name ("" for all) and comparison."""
+    family = {c.name: c.family for group in groups_of(records) for c in group.contenders}
+    return [(c.dataset, Ranked(c, family)) for c in compare(leaderboard(records))]
+
+
+def table(ranked: Ranked) -> pd.DataFrame:
     """One row per solver, best first: average rank, blocks, critical difference, the bars it is under."""
-    found = rank(scores(groups))
+    found = ranked.comparison.ranking
     return pd.DataFrame(
         {
+            "dataset": ranked.comparison.dataset or "all",
             "solver": found.solvers,
             "average rank": found.average_ranks,
             "blocks": found.n_blocks,
@@ -57,19 +59,20 @@ def table(groups: Sequence[Group]) -> pd.DataFrame:
     )
 
 
-def draw(groups: Sequence[Group]) -> Figure:
-    """Ranks over all data sets. Raises: NothingToDrawError where no block has a score of every one of two solvers."""
-    found = rank(scores(groups)) if groups else None
-    if found is None or found.n_blocks == 0 or len(found.solvers) < 2:
-        raise NothingToDrawError("there are no two solvers with a score in the same block: nobody can be ranked")
+def draw(ranked: Ranked) -> Figure:
+    """The diagram of a comparison. Raises: NothingToDrawError where no block has a score of two solvers."""
+    comparison = ranked.comparison
+    found = comparison.ranking
+    if found.n_blocks == 0 or len(found.solvers) < 2:
+        where = comparison.dataset or "all data sets together"
+        raise NothingToDrawError(f"{where}: no two solvers have a score in the same block, so nobody can be ranked")
     one = "" if found.n_blocks == 1 else "s"
-    blocks = f"data set{one}" if len(groups) > 1 else f"seed{one} of {shown(groups[0].dataset)}"
-    family = {c.name: c.family for group in groups for c in group.contenders}
-    return diagram(found, family, blocks)
+    blocks = f"seed{one} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{one}"
+    return diagram(found, ranked.family, blocks, comparison.absent)
 
 
-def diagram(found: Ranking, family: dict[str, str], blocks: str) -> Figure:
-    """The diagram of a ranking. `family`: of each solver, which sets its colour and marker.
+def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
+    """The diagram of a ranking; below it who is absent.
 
     Where there is no critical difference no bar is drawn, and the picture says why.
     """
@@ -78,7 +81,7 @@ def diagram(found: Ranking, family: dict[str, str], blocks: str) -> Figure:
     levels = _stack(bars)
     top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
     depth = top_of_names + NAME_STEP * (-(-k // 2))
-    said = textwrap.fill(found.said, 110) if found.critical_difference is None else ""
+    said = _said(found, absent)
     figure = new_figure(9.0, 1.0 + 0.42 * (depth + 1.5) + 0.16 * said.count("\n"))
     axes = figure.subplots()
     _scale(axes, k, depth)
@@ -95,9 +98,19 @@ def diagram(found: Ranking, family: dict[str, str], blocks: str) -> Figure:
         title += f"; {p}bars: no difference at {found.alpha:g} (Nemenyi)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5)
     if said:
-        figure.supxlabel(f"No bars: {said}.", fontsize=8, x=0.01, ha="left", color="#333333")
+        figure.supxlabel(said, fontsize=8, x=0.01, ha="left", color="#333333")
     _key(axes, [f for f in FAMILIES if f in {family[name] for name in found.solvers}])
     return figure
+
+
+def _said(found: Ranking, absent: Sequence[str]) -> str:
+    """Why there are no bars, and who is not there."""
+    lines = [] if found.critical_difference is not None else [f"No bars: {found.said}."]
+    if absent:
+        lines.append(f"Not ranked: {'; '.join(shown(line) for line in absent[:MOST_ABSENT])}")
+        if len(absent) > MOST_ABSENT:
+            lines[-1] += f" and {len(absent) - MOST_ABSENT} more"
+    return "\n".join(textwrap.fill(line, 110) for line in lines)
 
 
 def _at(found: Ranking, name: str) -> float:

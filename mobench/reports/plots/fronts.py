@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.attainment import attainment_surfaces
+from mobench.reports.labels import seed_name
 from mobench.reports.plots import more_objectives
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.panels import heading, legend, small_multiples
@@ -43,13 +45,15 @@ def table(group: Group) -> pd.DataFrame:
     for contender in group.contenders:
         for record in contender.records:
             front = record.fronts["test"]
-            for i, (preference, losses) in enumerate(zip(front.preferences, front.losses, strict=True)):
+            unknown = [[math.nan] * len(group.objectives)] * len(front.losses)
+            preferences = front.preferences or unknown  # an imported front may state none
+            for i, (preference, losses) in enumerate(zip(preferences, front.losses, strict=True)):
                 rows.append(
                     {
                         "dataset": group.dataset,
                         "solver": contender.name,
                         "family": contender.family,
-                        "seed": record.job.seeds.solver,
+                        "seed": seed_name(record.job.seeds),
                         "ray": i,
                         **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
                         **{f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -22,12 +22,12 @@ FORMATS = ("svg", "pdf", "png", "csv")
 class Kind:
     """A plot: what it shows, and the module whose `draw` and `table` make it.
 
-    pooled: one picture of all data sets together, else one of each.
+    ranked: of comparisons that its module makes of all records, else of the solvers of each data set.
     """
 
     module: str
     summary: str
-    pooled: bool = False
+    ranked: bool = False
 
     def load(self) -> Any:
         return import_module(f"mobench.reports.plots.{self.module}")
@@ -36,7 +36,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "fronts": Kind("fronts", "test fronts, with attainment bands over seeds"),
     "anytime": Kind("anytime", "validation against seconds, steps and gradient evaluations"),
-    "critical-difference": Kind("critical_difference", "average ranks, and who cannot be told apart", pooled=True),
+    "critical-difference": Kind("critical_difference", "average ranks, and who cannot be told apart", ranked=True),
     "cost-quality": Kind("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
     "memory": Kind("memory", "what one network stores against a net for each preference"),
     "ray-alignment": Kind("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),
@@ -67,9 +67,9 @@ def draw(records: Sequence[Record], folder: Path, kinds: Sequence[str] = (), for
     groups = groups_of(records)
     drawn = Drawn()
     for kind in chosen:
-        for name, make in _subjects(KINDS[kind], groups):
+        for name, subject in _subjects(KINDS[kind], records, groups):
             try:
-                files = make(wanted)
+                files = _files(KINDS[kind].load(), subject, wanted)
             except NothingToDrawError as nothing:
                 drawn.empty.append(f"{kind}: {nothing}")
                 continue
@@ -79,24 +79,18 @@ def draw(records: Sequence[Record], folder: Path, kinds: Sequence[str] = (), for
     return drawn
 
 
-Make = Callable[[Sequence[str]], dict[str, bytes]]
-
-
-def _subjects(kind: Kind, groups: Sequence[Group]) -> Iterator[tuple[str, Make]]:
-    """The end of each picture's file name, and what makes its files."""
+def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
+    """The end of each picture's file name, and what the module draws for it."""
     from mobench.reports.plots.files import harmless
 
-    module = kind.load()
-    if kind.pooled:
-        yield "", lambda formats: _files(module, groups, formats)
-        return
+    found = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
     taken: set[str] = set()
-    for group in groups:
-        plain = name = f"-{harmless(group.dataset)}"
+    for dataset, subject in found:
+        plain = name = f"-{harmless(dataset)}" if dataset else ""
         while name in taken:
             name = f"{plain}-{len(taken)}"
         taken.add(name)
-        yield name, lambda formats, group=group: _files(module, group, formats)  # type: ignore[misc]
+        yield name, subject
 
 
 def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes]:

@@ -51,7 +51,7 @@ def storages(group: Group) -> list[Storage]:
             single.setdefault(cost.stored_parameters, []).append(contender.name)
     found = [Storage(tuple(names), stored, stored // n, n) for (stored, n), names in sorted(nets.items())]
     if not found and single:
-        found = [_one_net_each(group)]
+        found = [_one_net_each(group)]  # nobody trained nets
     return found + [Storage(tuple(names), stored, None, 1) for stored, names in sorted(single.items(), reverse=True)]
 
 

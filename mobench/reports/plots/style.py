@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 # Found by a search over sRGB for six colours of rising lightness in grey, readable on white, that stay apart for
 # people without one kind of cones; what was asked of them is measured in the tests.
@@ -99,9 +99,10 @@ def shown(name: str) -> str:
     return f"{flat[:half]}…{flat[-half:]}"
 
 
-def logarithmic(axis: Any, unit: str = "") -> None:
+def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
     """A log scale with ticks as people write them: 10 ms, 2 k, 5 M. Call it when the limits are set.
 
+    plain: 0.01 and 5000 instead, where the label has a unit with a prefix of its own.
     Where the limits are too near for that, the scale is linear.
     """
     low, high = axis.get_view_interval()
@@ -111,7 +112,7 @@ def logarithmic(axis: Any, unit: str = "") -> None:
         axis._set_axes_scale("log")
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 50 else (1.0,), numticks=7))
         axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(EngFormatter(unit=unit))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}") if plain else EngFormatter(unit=unit))
 
 
 def linear(axis: Any, most: int = 5, whole: bool = False) -> None:

@@ -1,0 +1,48 @@
+"""Validation against steps and against seconds of training, from the looks that records hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mobench.reports.labels import labels_of
+from mobench.runs.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VALUES = {True: "validation loss", False: "validation hypervolume"}
+
+
+def curves(records: Sequence[Record], names: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """One row per look: dataset, solver, model, seed, step, seconds, gradient evaluations, and the value.
+
+    With one objective the value is the loss, which is the reference less the hypervolume, unless
+    it was above the reference; with several it is the hypervolume.
+
+    names: record id -> what its solver is called; by default as in the leaderboard.
+    """
+    import pandas as pd
+
+    called = labels_of(records) if names is None else names
+    rows = []
+    for record in records:
+        single = len(record.objectives) == 1
+        reference = record.protocol.get("reference", [0.0])[0]
+        for look in record.trace:
+            if look.hypervolume is None:
+                continue
+            rows.append(
+                {
+                    "dataset": record.job.dataset.name,
+                    "solver": called[record.id],
+                    "model": record.job.model.name,
+                    "seed": record.job.seeds.solver,
+                    "step": look.step,
+                    "seconds": look.seconds,
+                    "gradient evaluations": look.gradient_evaluations,
+                    "what": VALUES[single],
+                    "value": reference - look.hypervolume if single else look.hypervolume,
+                }
+            )
+    return pd.DataFrame(rows)
