@@ -8,7 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mobench.cli import check, data, export, leaderboard, list, plot, plugins, run, show, trade_off, tune, verify
+from mobench.cli import (
+    check,
+    data,
+    export,
+    import_,
+    leaderboard,
+    list,
+    plot,
+    plugins,
+    run,
+    show,
+    trade_off,
+    tune,
+    verify,
+)
 from mobench.errors import MobenchError
 
 app = typer.Typer(
@@ -28,6 +42,7 @@ app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("trade-off")(trade_off.trade_off)
+app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)

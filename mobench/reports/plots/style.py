@@ -17,7 +17,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocat
 
 # Found by a search over sRGB for six colours of rising lightness in grey, readable on white, that stay apart for
 # people without one kind of cones; what was asked of them is measured in the tests.
-COLOURS = ("#1122dd", "#c48200", "#dd3377", "#111133", "#8833aa", "#660000")
+COLOURS = ("#0000d8", "#cf4a11", "#e94cff", "#02022b", "#833b8e", "#560000")
 REST = "#8a8a8a"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", "*", ">", "h")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 2)), (0, (8, 3)))

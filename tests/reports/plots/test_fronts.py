@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,9 @@ def edges(band: Any) -> list[tuple[float, float, float]]:
     vertices = band.get_paths()[0].vertices
     xs = np.unique(vertices[:, 0])
     found = []
-    for left, right in zip(xs[:-1], xs[1:], strict=True):
+    for left, right in pairwise(xs):
         middle = (left + right) / 2
-        segments = [(p, q) for p, q in zip(vertices[:-1], vertices[1:], strict=True)
+        segments = [(p, q) for p, q in pairwise(vertices)
                     if min(p[0], q[0]) <= middle <= max(p[0], q[0]) and p[0] != q[0]]  # fmt: skip
         heights = sorted(p[1] for p, _ in segments)
         found.append((middle, heights[0], heights[-1]))
@@ -98,7 +99,7 @@ def test_one_seed_has_no_band_and_its_own_stairs(make: Make, themed: None) -> No
 
 
 def test_many_solvers_get_a_panel_each_best_first(themed: None) -> None:
-    records = [r for r in Store(RESULTS / "methods").contents().records]
+    records = Store(RESULTS / "methods").contents().records
     (group,) = groups_of(records)
     panels = [a for a in fronts.draw(group).axes if a.lines]
     ordered = sorted(records, key=lambda r: -(r.indicators["test"]["hypervolume"] or 0))
