@@ -13,6 +13,8 @@ from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.panels import family_grid, heading, share_values
 from mobench.reports.plots.style import BAND, linear, shown
 
+SHARE = "rays with no more than that [%]"
+
 
 def table(group: Group) -> pd.DataFrame:
     """One row per ray and seed of those who take a preference: preferences, losses, non-uniformity."""
@@ -30,7 +32,8 @@ def table(group: Group) -> pd.DataFrame:
                         "ray": i + 1,
                         **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
                         **{f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)},
-                        "non-uniformity": uneven[i],
+                        # near nought only rounding is left
+                        "non-uniformity": round(float(uneven[i]), 9),
                     }
                 )
     return pd.DataFrame(rows)
@@ -46,27 +49,33 @@ def draw(group: Group) -> Figure:
     Raises: NothingToDrawError where nobody does.
     """
     rays = table(group)
-    if rays.empty or len(group.objectives) < 2:
-        raise NothingToDrawError(f"no solver of {group.dataset} takes a preference among objectives")
-    named = set(rays["solver"])
-    rows = [(family, [c for c in members if c.name in named]) for family, members in group.rows]
-    rows = [(family, members) for family, members in rows if members]
     m = len(group.objectives)
+    if rays.empty or m < 2:
+        raise NothingToDrawError(f"no solver of {group.dataset} takes a preference among objectives")
+    rows = group.rows_of(set(rays["solver"]))
     figure, grid = family_grid(rows, m + 1)
     for axes_row, (_, members) in zip(grid, rows, strict=True):
-        for axes, objective in zip(axes_row, group.objectives, strict=False):
+        for axes, objective, label in zip(axes_row, group.objectives, group.losses, strict=False):
             _panel(axes, members, rays, f"preference {objective}", f"loss {objective}")
-            axes.set_ylabel(f"{shown(objective)} loss")
-        # with more objectives rays lie on no line, and are counted
-        across = f"preference {group.objectives[0]}" if m == 2 else "ray"
-        _panel(axes_row[-1], members, rays, across, "non-uniformity")
+            axes.set_ylabel(label)
+        if m == 2:
+            _panel(axes_row[-1], members, rays, f"preference {group.objectives[0]}", "non-uniformity")
+        else:  # such rays lie on no line
+            _panel(axes_row[-1], members, ordered(rays), SHARE, "non-uniformity")
         axes_row[-1].set_ylabel("non-uniformity [nats]")
     for axes, objective in zip(grid[-1], group.objectives, strict=False):
         axes.set_xlabel(f"preference for {shown(objective)}")
-    grid[-1][-1].set_xlabel(f"preference for {shown(group.objectives[0])}" if m == 2 else "ray, in the records' order")
+    grid[-1][-1].set_xlabel(f"preference for {shown(group.objectives[0])}" if m == 2 else SHARE)
     share_values([axes_row[-1] for axes_row in grid])
     heading(figure, group, f"losses should fall as their preference rises ({_explained(group)})")
     return figure
+
+
+def ordered(rays: pd.DataFrame) -> pd.DataFrame:
+    """The rays of each solver and seed by non-uniformity, with the share of rays that have no more."""
+    found = rays.sort_values(["solver", "seed", "non-uniformity"], kind="stable").reset_index(drop=True)
+    of_seed = found.groupby(["solver", "seed"])["ray"]
+    return found.assign(**{SHARE: 100 * (of_seed.cumcount() + 1) / of_seed.transform("size")})
 
 
 def course(rays: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
@@ -87,7 +96,7 @@ def _panel(axes: Axes, members: list[Contender], rays: pd.DataFrame, across: str
             axes.fill_between(
                 found[across], found["low"], found["high"], color=member.look.colour, alpha=BAND, linewidth=0
             )
-    linear(axes.xaxis, whole=across == "ray")
+    linear(axes.xaxis)
     linear(axes.yaxis)
 
 

@@ -17,6 +17,7 @@ from mobench.errors import NothingToDrawError
 from mobench.reports.curves import curves
 from mobench.reports.labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
+from mobench.reports.plots.names import volume_unit, with_unit
 from mobench.reports.plots.panels import family_grid, heading, share_values
 from mobench.reports.plots.style import BAND, linear, logarithmic
 
@@ -55,21 +56,19 @@ def draw(group: Group) -> Figure:
     looks = table(group)
     if looks.empty:
         raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
-    named, what = set(looks["solver"]), looks["what"].iloc[0]
-    rows = [(family, [c for c in members if c.name in named]) for family, members in group.rows]
-    rows = [(family, members) for family, members in rows if members]
+    what, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
     figure, grid = family_grid(rows, len(AGAINST))
     for axes_row, (_, members) in zip(grid, rows, strict=True):
         for axes, against in zip(axes_row, AGAINST, strict=True):
             _panel(axes, members, looks, against)
-        axes_row[0].set_ylabel(what)
+        axes_row[0].set_ylabel(with_unit(what, volume_unit(group.units)))
     share_values([axes for axes_row in grid for axes in axes_row])
     for column, (against, label) in zip(zip(*grid, strict=True), AGAINST.items(), strict=True):
         ends, first = looks.groupby("solver")[against].max(), float(looks[against].min())
         _share_costs(list(column), ends, first, "s" if against == "seconds" else "")
         column[-1].set_xlabel(label)
     many = "; line: mean, band: smallest to largest of the seeds" if looks["seed"].nunique() > 1 else ""
-    measure = f", reference {', '.join(f'{r:g}' for r in group.reference)}" if len(group.objectives) > 1 else ""
+    measure = f", reference {group.bounds}" if len(group.objectives) > 1 else ""
     heading(figure, group, f"{what} when training stops there ({group.seeds}{measure}){many}")
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from mobench.reports.comparable import select
 from mobench.reports.labels import labels_of, seed_name, seed_order
-from mobench.reports.plots.style import COLOURS, Look, look
+from mobench.reports.plots.names import short_names, units_of, volume_unit, with_unit
+from mobench.reports.plots.style import COLOURS, Look, look, shown
 from mobench.runs.record import Record
 
 FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported")
@@ -21,10 +22,12 @@ FAMILIES = ("one network for all preferences", "a net per preference", "one poin
 class Contender:
     """A solver on a data set: its completed records by seed, and how it is drawn.
 
+    short:      the name as plots show it.
     n_expected: seeds that anybody on this data set has; of an imported front its own.
     """
 
     name: str
+    short: str
     family: str
     records: tuple[Record, ...]
     n_expected: int
@@ -34,7 +37,7 @@ class Contender:
     def label(self) -> str:
         """What the legend says: also that seeds are missing."""
         n = len(self.records)
-        return self.name if n == self.n_expected else f"{self.name} ({n} of {self.n_expected} seeds)"
+        return self.short if n == self.n_expected else f"{self.short} ({n} of {self.n_expected} seeds)"
 
     @property
     def quality(self) -> float:
@@ -44,12 +47,19 @@ class Contender:
 
 @dataclass(frozen=True)
 class Group:
-    """The contenders of one data set, best first. `reference` bounds their hypervolume."""
+    """The contenders of one data set, best first.
+
+    units:     of each loss; "" where unknown.
+    reference: what bounds hypervolume.
+    explained: what values in brackets behind the names are, as the end of a heading.
+    """
 
     dataset: str
     objectives: tuple[str, ...]
+    units: tuple[str, ...]
     reference: tuple[float, ...]
     contenders: tuple[Contender, ...]
+    explained: str = ""
 
     @property
     def rows(self) -> list[tuple[str, list[Contender]]]:
@@ -59,10 +69,24 @@ class Group:
         by_family = [(f, [c for c in self.contenders if c.family == f]) for f in FAMILIES]
         return [(family, members) for family, members in by_family if members]
 
+    def rows_of(self, names: Container[str]) -> list[tuple[str, list[Contender]]]:
+        """The rows with these contenders alone; without those in which nobody is left."""
+        rows = ((family, [c for c in members if c.name in names]) for family, members in self.rows)
+        return [(family, members) for family, members in rows if members]
+
     @property
     def measure(self) -> str:
-        """What hypervolume is measured against, as an axis says it."""
-        return f"hypervolume (reference {', '.join(f'{r:g}' for r in self.reference)})"
+        """Hypervolume with its unit and what it is measured against, as an axis says it."""
+        return f"{with_unit('hypervolume', volume_unit(self.units))}, reference {self.bounds}"
+
+    @property
+    def bounds(self) -> str:
+        return ", ".join(f"{r:g}" for r in self.reference)
+
+    @property
+    def losses(self) -> list[str]:
+        """What axes call the loss of each objective."""
+        return [with_unit(f"{shown(o)} loss", unit) for o, unit in zip(self.objectives, self.units, strict=True)]
 
     @property
     def seeds(self) -> str:
@@ -113,9 +137,10 @@ def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Gr
         if record.status == "completed":
             by_name[names[record.id]].append(record)
     if not by_name:
-        return Group(dataset, (), (), ())
+        return Group(dataset, (), (), (), ())
     n_expected = len({seed_name(r.job.seeds) for r in records if r.imported is None})
     ordered = sorted(by_name, key=lambda name: (-quality(by_name[name]), name))
+    called = short_names(ordered)
     one_panel = len(ordered) <= len(COLOURS)
     position: dict[str, int] = defaultdict(int)
     contenders = []
@@ -124,8 +149,9 @@ def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Gr
         panel = "" if one_panel else family
         own = tuple(by_name[name])
         expected = n_expected if own[0].imported is None else len(own)
-        contenders.append(Contender(name, family, own, expected, look(position[panel])))
+        contenders.append(Contender(name, called.short[name], family, own, expected, look(position[panel])))
         position[panel] += 1
     first = by_name[ordered[0]][0]
     reference = tuple(np.asarray(first.protocol.get("reference", [np.nan] * len(first.objectives)), float).tolist())
-    return Group(dataset, tuple(first.objectives), reference, tuple(contenders))
+    units = units_of(first.job.dataset, first.objectives)
+    return Group(dataset, tuple(first.objectives), units, reference, tuple(contenders), called.explained)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,41 +16,56 @@ from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.columns import column
 from mobench.reports.measurements import measurements
-from mobench.reports.plots.contenders import FAMILIES, Group
+from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.labels import label_points
+from mobench.reports.plots.names import with_unit
 from mobench.reports.plots.panels import heading
-from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure, say, shown
+from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure
 
 Array: TypeAlias = NDArray[np.float64]
 
 
 COSTS = ("training s", "stored parameters", "peak MB", "switch ms")
 """Columns of the leaderboard, each a panel."""
+LOSS, VOLUME = "loss", "hypervolume"
+CROWD = 8
+"""More solvers than that need more room for their names."""
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per solver: family, mean test hypervolume and costs, and whether it is on the front of each.
+    """One row per solver: family, test quality and costs, and whether it is on the front of each cost.
 
-    A cost that nobody knows is NaN, and so is switching among preferences where a solver takes none.
+    Of each number the mean, the smallest and the largest of the seeds. Quality is hypervolume; with one
+    objective it is the loss. A cost that nobody knows is NaN, and so is switching among preferences where a
+    solver takes none.
     """
-    measured = measurements([r for c in group.contenders for r in c.records]).set_index("id")
-    found = pd.DataFrame(
-        [
-            {
-                "dataset": group.dataset,
-                "solver": contender.name,
-                "family": contender.family,
-                "seeds": len(contender.records),
-                **measured.loc[[r.id for r in contender.records], ["hypervolume", *COSTS]].mean().to_dict(),
-            }
-            for contender in group.contenders
-        ]
-    )
-    found.loc[found["family"] == FAMILIES[2], "switch ms"] = math.nan
+    quality = quality_of(group)
+    found = pd.DataFrame([_row(contender, group, quality) for contender in group.contenders])
     found = found[found[list(COSTS)].notna().any(axis=1)].reset_index(drop=True)
     for name in COSTS:
-        found[f"on the front of {name}"] = on_front(found[name].to_numpy(float), found["hypervolume"].to_numpy(float))
+        better = found[quality].to_numpy(float) * (-1 if quality == LOSS else 1)
+        found[f"on the front of {name}"] = on_front(found[name].to_numpy(float), better)
     return found
+
+
+def quality_of(group: Group) -> str:
+    """The column of quality."""
+    return LOSS if len(group.objectives) == 1 else VOLUME
+
+
+def _row(contender: Contender, group: Group, quality: str) -> dict[str, Any]:
+    measured = measurements(contender.records).assign(loss=[r.fronts["test"].losses[0][0] for r in contender.records])
+    if contender.family == FAMILIES[2]:
+        measured["switch ms"] = math.nan
+    numbers = measured[[quality, *COSTS]].astype(float)
+    spread = {"": numbers.mean(), " low": numbers.min(), " high": numbers.max()}
+    return {
+        "dataset": group.dataset,
+        "solver": contender.name,
+        "family": contender.family,
+        "seeds": len(contender.records),
+        **{f"{name}{end}": values[name] for name in (quality, *COSTS) for end, values in spread.items()},
+    }
 
 
 def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
@@ -66,43 +81,54 @@ def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
 
 
 def draw(group: Group) -> Figure:
-    """A panel per cost. Raises: NothingToDrawError where no record has a cost, or only one solver is there."""
-    found = table(group)
+    """A panel per cost that is known. Raises: NothingToDrawError where it is known of less than two solvers."""
+    found, quality = table(group), quality_of(group)
     if len(found) < 2:
-        raise NothingToDrawError(f"{group.dataset} has {len(found)} solvers whose cost is known: there is no front")
-    crowded = len(found) > 8
-    figure = new_figure(*((11.0, 8.2) if crowded else (8.6, 5.8)))
-    panels = list(figure.subplots(2, 2, sharey=True).flat)
-    for axes, name in zip(panels, COSTS, strict=True):
-        _panel(axes, found, name)
+        one = "1 solver" if len(found) == 1 else "no solver"
+        raise NothingToDrawError(f"{group.dataset} has {one} whose cost is known: there is no front")
+    costs = [name for name in COSTS if found[name].notna().any()]
+    figure, panels = _panels(len(costs), crowded=len(found) > CROWD)
+    for axes, name in zip(panels, costs, strict=True):
+        _panel(axes, found, name, quality)
+    label = with_unit("loss", group.units[0]) if quality == LOSS else group.measure.replace(", ", "\n", 1)
     for axes in panels[::2]:
-        axes.set_ylabel(f"test {group.measure}")
+        axes.set_ylabel(f"test {label}")
     _key(figure, found)
-    heading(figure, group, f"quality against cost, up and left is better (means, {group.seeds})")
+    heading(figure, group, f"quality against cost, {'down' if quality == LOSS else 'up'} and left is better "
+            f"({_explained(found, group)})")  # fmt: skip
     figure.draw_without_rendering()  # the layout must be done before names find their places
-    for axes, name in zip(panels, COSTS, strict=True):
+    called = {c.name: c.short for c in group.contenders}
+    for axes, name in zip(panels, costs, strict=True):
         known = found.dropna(subset=[name])
-        points = list(zip(known[name].tolist(), known["hypervolume"].tolist(), strict=True))
-        names = [shown(solver) for solver in known["solver"]]
-        label_points(axes, points, names, known[f"on the front of {name}"].tolist())
+        points = list(zip(known[name].tolist(), known[quality].tolist(), strict=True))
+        label_points(axes, points, [called[s] for s in known["solver"]], known[f"on the front of {name}"].tolist())
     figure.set_layout_engine("none")
     return figure
 
 
-def _panel(axes: Axes, found: pd.DataFrame, name: str) -> None:
-    front = found[found[f"on the front of {name}"]].sort_values([name, "hypervolume"], kind="stable")
-    axes.plot(front[name], front["hypervolume"], drawstyle="steps-post", color=REST, linewidth=1.0,
+def _panels(n: int, crowded: bool) -> tuple[Figure, list[Axes]]:
+    rows, columns = -(-n // 2), min(n, 2)
+    width, height = (5.5, 3.8) if crowded else (4.3, 2.7)
+    figure = new_figure(max(width * columns, 6.5), height * rows + 0.6)
+    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for unused in panels[n:]:
+        unused.remove()
+    return figure, panels[:n]
+
+
+def _panel(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
+    front = found[found[f"on the front of {name}"]].sort_values([name, quality], kind="stable")
+    axes.plot(front[name], front[quality], drawstyle="steps-post", color=REST, linewidth=1.0,
               linestyle=(0, (4, 2)), zorder=1, label="front")  # fmt: skip
+    _spread(axes, found[found["seeds"] > 1], name, quality)
     for family, members in found.groupby("family", sort=False):
         style = FAMILIES.index(str(family))
-        axes.plot(members[name], members["hypervolume"], linestyle="none", marker=MARKERS[style], markersize=5,
+        axes.plot(members[name], members[quality], linestyle="none", marker=MARKERS[style], markersize=5,
                   color=COLOURS[style], zorder=3, label="solvers")  # fmt: skip
-    axes.plot(front[name], front["hypervolume"], linestyle="none", marker="o", markersize=10, markerfacecolor="none",
+    axes.plot(front[name], front[quality], linestyle="none", marker="o", markersize=10, markerfacecolor="none",
               markeredgecolor="black", markeredgewidth=0.9, zorder=4, label="on the front")  # fmt: skip
-    low, high = found[name].min(), found[name].max()
-    if math.isnan(low):
-        say(axes, "no record says what this costs")
-    elif low > 0:
+    low, high = found[f"{name} low"].min(), found[f"{name} high"].max()
+    if low > 0:
         widen = max(1.03, (high / low) ** 0.15)
         axes.set_xlim(low / widen, high * widen)
         logarithmic(axes.xaxis, plain=bool(column(name).unit))
@@ -111,6 +137,17 @@ def _panel(axes: Axes, found: pd.DataFrame, name: str) -> None:
     axes.set_xlabel(column(name).heading)
     axes.margins(y=0.12)
     linear(axes.yaxis)
+
+
+def _spread(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
+    """A cross over each solver, as wide and as high as its seeds lie apart."""
+    look: dict[str, Any] = {"color": "#b5b5b5", "linewidth": 0.8, "zorder": 2}
+    axes.hlines(found[quality], found[f"{name} low"], found[f"{name} high"], label="costs", **look)
+    axes.vlines(found[name], found[f"{quality} low"], found[f"{quality} high"], label="qualities", **look)
+
+
+def _explained(found: pd.DataFrame, group: Group) -> str:
+    return f"means, thin lines: smallest to largest of {group.seeds}" if (found["seeds"] > 1).any() else group.seeds
 
 
 def _key(figure: Figure, found: pd.DataFrame) -> None:

@@ -18,6 +18,7 @@ from mobench.errors import NothingToDrawError
 from mobench.reports.comparison import Comparison, compare
 from mobench.reports.leaderboard import leaderboard
 from mobench.reports.plots.contenders import FAMILIES, groups_of
+from mobench.reports.plots.names import short_names
 from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 from mobench.reports.ranking import Ranking
 from mobench.runs.record import Record
@@ -50,13 +51,18 @@ def table(ranked: Ranked) -> pd.DataFrame:
             "solver": found.solvers,
             "average rank": found.average_ranks,
             "blocks": found.n_blocks,
-            "critical difference": found.critical_difference,
-            "Friedman p": found.friedman_p,
+            # as many digits as every release of scipy agrees in
+            "critical difference": _digits(found.critical_difference),
+            "Friedman p": _digits(found.friedman_p),
             "bars": [
                 " ".join(str(i) for i, run in enumerate(found.alike, start=1) if name in run) for name in found.solvers
             ],
         }
     )
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
 
 
 def draw(ranked: Ranked) -> Figure:
@@ -81,7 +87,8 @@ def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequ
     levels = _stack(bars)
     top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
     depth = top_of_names + NAME_STEP * (-(-k // 2))
-    said = _said(found, absent)
+    called = short_names(found.solvers)
+    said = _said(found, absent, called.options)
     figure = new_figure(9.0, 1.0 + 0.42 * (depth + 1.5) + 0.16 * said.count("\n"))
     axes = figure.subplots()
     _scale(axes, k, depth)
@@ -91,7 +98,7 @@ def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequ
     if found.critical_difference is not None:
         _ruler(axes, found.critical_difference)
     for i, (name, average) in enumerate(zip(found.solvers, found.average_ranks, strict=True)):
-        _name(axes, name, average, i, k, top_of_names, FAMILIES.index(family[name]))
+        _name(axes, called.short[name], average, i, k, top_of_names, FAMILIES.index(family[name]))
     title = f"average rank over {found.n_blocks} {blocks} (test hypervolume, 1 is best)"
     if found.critical_difference is not None:
         p = f"Friedman p = {found.friedman_p:.2g}; " if found.friedman_p is not None else ""
@@ -103,9 +110,11 @@ def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequ
     return figure
 
 
-def _said(found: Ranking, absent: Sequence[str]) -> str:
-    """Why there are no bars, and who is not there."""
+def _said(found: Ranking, absent: Sequence[str], options: str) -> str:
+    """Why there are no bars, who is not there, and what names hold in brackets."""
     lines = [] if found.critical_difference is not None else [f"No bars: {found.said}."]
+    if options:
+        lines.append(f"In brackets: {options}.")
     if absent:
         lines.append(f"Not ranked: {'; '.join(shown(line) for line in absent[:MOST_ABSENT])}")
         if len(absent) > MOST_ABSENT:
@@ -159,7 +168,7 @@ def _name(axes: Axes, name: str, average: float, i: int, k: int, top: float, sty
     axes.plot([average, average, edge], [0, y, y], color=COLOURS[style], linewidth=0.8, zorder=1, label="leader")
     axes.plot([average], [0], marker=MARKERS[style], markersize=5, color=COLOURS[style], zorder=3, label="rank",
               linestyle="none")  # fmt: skip
-    text = f"{shown(name)}  {average:.2f}" if left else f"{average:.2f}  {shown(name)}"
+    text = f"{name}  {average:.2f}" if left else f"{average:.2f}  {name}"
     axes.text(edge - 0.01 * k if left else edge + 0.01 * k, y, text, ha="right" if left else "left", va="center",
               fontsize=8)  # fmt: skip
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,11 @@ from mobench.reports.attainment import attainment_surfaces
 from mobench.reports.labels import seed_name
 from mobench.reports.plots import more_objectives
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
-from mobench.reports.plots.panels import heading, legend, small_multiples
-from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, new_figure, shown
+from mobench.reports.plots.panels import family_key, heading, legend, small_multiples, title
+from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, new_figure
 
 Array: TypeAlias = NDArray[np.float64]
+OTHERS = "#c9c9c9"
 OVERLAID = 4
 """So many bands can lie on each other and be told apart; more solvers get a panel each."""
 
@@ -40,26 +41,41 @@ class Window:
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per test point: solver, family, seed, ray, preferences and losses."""
-    rows = []
-    for contender in group.contenders:
-        for record in contender.records:
-            front = record.fronts["test"]
-            unknown = [[math.nan] * len(group.objectives)] * len(front.losses)
-            preferences = front.preferences or unknown  # an imported front may state none
-            for i, (preference, losses) in enumerate(zip(preferences, front.losses, strict=True)):
-                rows.append(
-                    {
-                        "dataset": group.dataset,
-                        "solver": contender.name,
-                        "family": contender.family,
-                        "seed": seed_name(record.job.seeds),
-                        "ray": i,
-                        **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
-                        **{f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)},
-                    }
-                )
+    """One row per point that is drawn: solver, family, what, seed, ray, preferences and losses.
+
+    what: "test point", and with two objectives "attained by <k> of <n>": a corner of the surface that k of
+        n seeds attain.
+    """
+    rows = [row for contender in group.contenders for row in (*_points(contender, group), *_corners(contender, group))]
     return pd.DataFrame(rows)
+
+
+def _points(contender: Contender, group: Group) -> Iterator[dict[str, Any]]:
+    for record in contender.records:
+        front = record.fronts["test"]
+        unknown = [[math.nan] * len(group.objectives)] * len(front.losses)
+        preferences = front.preferences or unknown  # an imported front may state none
+        for i, (preference, losses) in enumerate(zip(preferences, front.losses, strict=True), start=1):
+            yield {
+                **_row(contender, group, "test point", losses),
+                "seed": seed_name(record.job.seeds),
+                "ray": str(i),
+                **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
+            }
+
+
+def _corners(contender: Contender, group: Group) -> Iterator[dict[str, Any]]:
+    if len(group.objectives) != 2:
+        return
+    n = len(contender.records)
+    for k, corners in surfaces_of(contender).items():
+        for corner in corners.tolist():
+            yield _row(contender, group, f"attained by {k} of {n}", corner)
+
+
+def _row(contender: Contender, group: Group, what: str, losses: Sequence[float]) -> dict[str, Any]:
+    values = {f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)}
+    return {"dataset": group.dataset, "solver": contender.name, "family": contender.family, "what": what, **values}
 
 
 def draw(group: Group) -> Figure:
@@ -75,6 +91,18 @@ def draw(group: Group) -> Figure:
 def points_of(contender: Contender) -> Array:
     """Test points of all seeds, [P, m]."""
     return np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
+
+
+def surfaces_of(contender: Contender) -> dict[int, Array]:
+    """How many seeds attain it -> the surface: one seed, half of them, all; each once. Two objectives."""
+    fronts = [record.fronts["test"].losses for record in contender.records]
+    wanted = sorted({1, _half(len(fronts)), len(fronts)})
+    found = attainment_surfaces(fronts, [100 * k / len(fronts) for k in wanted])
+    return dict(zip(wanted, found.values(), strict=True))
+
+
+def _half(n: int) -> int:
+    return -(-n // 2)
 
 
 def window(group: Group) -> Window:
@@ -112,12 +140,10 @@ def _height(corners: Array, x: Array, top: float) -> Array:
 
 def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
     """Band, median surface and points of one solver."""
-    fronts = [record.fronts["test"].losses for record in contender.records]
-    one, half, every = 100 / len(fronts), 50.0, 100.0
-    surfaces = attainment_surfaces(fronts, [one, half, every])
-    if len(fronts) > 1:
-        _band(axes, surfaces[one], surfaces[every], seen, colour)
-    _stairs(axes, surfaces[half], seen, color=colour, linestyle=dashes, linewidth=1.1, label="median")
+    n, surfaces = len(contender.records), surfaces_of(contender)
+    if n > 1:
+        _band(axes, surfaces[1], surfaces[n], seen, colour)
+    _stairs(axes, surfaces[_half(n)], seen, color=colour, linestyle=dashes, linewidth=1.1, label="median")
     points = points_of(contender)
     axes.plot(*points.T, linestyle="none", marker=marker, markersize=3.4, color=colour, alpha=0.85, label="points")
 
@@ -135,7 +161,8 @@ def _overlaid(group: Group) -> Figure:
     for contender in group.contenders:
         _one(axes, contender, seen, contender.look.colour, contender.look.marker, contender.look.dashes)
     _frame(axes, seen)
-    _name_axes(axes, group)
+    axes.set_xlabel(group.losses[0])
+    axes.set_ylabel(group.losses[1])
     legend(axes, group.contenders)
     heading(figure, group, f"test fronts, {_explained(group)}")
     return figure
@@ -149,24 +176,24 @@ def _multiples(group: Group) -> Figure:
     pooled = pooled[np.argsort(pooled[:, 0], kind="stable")]
     for axes, contender in zip(panels, group.contenders, strict=True):
         style = FAMILIES.index(contender.family)
-        axes.plot(*everybody.T, linestyle="none", marker=".", markersize=1.8, color="#c9c9c9", zorder=1, label="others")
+        # the same in every panel: as a picture within the picture it takes a tenth of the bytes
+        axes.plot(*everybody.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
+                  rasterized=True)  # fmt: skip
         _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
         _one(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
         _frame(axes, seen)
-        axes.set_title(shown(contender.label), loc="left", fontsize=8, pad=3)
+        title(axes, contender)
         _count_outside(axes, points_of(contender), seen)
     for axes in bottom:
-        axes.set_xlabel(f"{shown(group.objectives[0])} loss")
-    figure.supylabel(f"{shown(group.objectives[1])} loss", fontsize=8.5)
-    families = [f for f in FAMILIES if any(c.family == f for c in group.contenders)]
-    _key(figure, families)
+        axes.set_xlabel(group.losses[0])
+    figure.supylabel(group.losses[1], fontsize=8.5)
+    others = {
+        "points of all solvers": Line2D([], [], color=OTHERS, marker=".", linestyle="none"),
+        "their pooled front": Line2D([], [], color=REST, linewidth=0.8, linestyle=(0, (2, 1.5))),
+    }
+    family_key(figure, group, others, markersize=4)
     heading(figure, group, f"test fronts, best hypervolume first; {_explained(group)}")
     return figure
-
-
-def _name_axes(axes: Axes, group: Group) -> None:
-    axes.set_xlabel(f"{shown(group.objectives[0])} loss")
-    axes.set_ylabel(f"{shown(group.objectives[1])} loss")
 
 
 def _count_outside(axes: Axes, points: Array, seen: Window) -> None:
@@ -182,14 +209,3 @@ def _count_outside(axes: Axes, points: Array, seen: Window) -> None:
 def _explained(group: Group) -> str:
     n = max(len(c.records) for c in group.contenders)
     return "1 seed" if n == 1 else f"line: attained by half of {n} seeds, band: by one to by all"
-
-
-def _key(figure: Figure, families: Sequence[str]) -> None:
-    handles = [
-        Line2D([], [], color=COLOURS[FAMILIES.index(f)], marker=MARKERS[FAMILIES.index(f)], markersize=4)
-        for f in families
-    ]
-    others = [Line2D([], [], color="#c9c9c9", marker=".", linestyle="none"),
-              Line2D([], [], color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)))]  # fmt: skip
-    names = [*families, "points of all solvers", "their pooled front"]
-    figure.legend([*handles, *others], names, loc="outside lower center", ncols=min(5, len(names)))

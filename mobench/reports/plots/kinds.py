@@ -95,17 +95,13 @@ def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) ->
 
 def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes]:
     """Format -> the content of one picture's file."""
-    from mobench.reports.plots.files import render
+    from mobench.reports.plots.files import as_csv, render
     from mobench.reports.plots.style import theme
 
     with theme():
         figure = module.draw(subject)
-        return {
-            name: module.table(subject).to_csv(index=False, lineterminator="\n").encode()
-            if name == "csv"
-            else render(figure, name)
-            for name in formats
-        }
+        data = as_csv(module.table(subject))
+        return {name: data if name == "csv" else render(figure, name, data) for name in formats}
 
 
 def _chosen(what: str, given: Sequence[str], known: Sequence[str]) -> list[str]:

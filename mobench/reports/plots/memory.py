@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from mobench.errors import NothingToDrawError
 from mobench.reports.plots.contenders import FAMILIES, Group
 from mobench.reports.plots.panels import heading
-from mobench.reports.plots.style import COLOURS, DASHES, MARKERS, logarithmic, new_figure, shown
+from mobench.reports.plots.style import COLOURS, DASHES, MARKERS, logarithmic, new_figure
 
 BYTES_PER_PARAMETER = 4
 """Weights are float32; a record counts parameters."""
@@ -102,7 +103,7 @@ def draw(group: Group) -> Figure:
     axes = figure.subplots()
     served = np.geomspace(1, most, 200)
     for i, storage in enumerate(found):
-        _line(axes, storage, served, i)
+        _line(axes, storage, served, i, {c.name: c.short for c in group.contenders})
     for storage in single:
         _cross(axes, storage, nets[0])
     axes.set_xlim(1, most)
@@ -121,10 +122,10 @@ def draw(group: Group) -> Figure:
     return figure
 
 
-def _line(axes: Axes, storage: Storage, served: np.ndarray, i: int) -> None:
+def _line(axes: Axes, storage: Storage, served: np.ndarray, i: int, called: Mapping[str, str]) -> None:
     family = 1 if storage.per_net is not None else 0
     colour = COLOURS[1] if family else COLOURS[[0, 2, 3, 4, 5][(i - 1) % 5]]
-    names = ", ".join(shown(name) for name in storage.names)
+    names = ", ".join(called.get(name, name) for name in storage.names)
     what = (
         f"a net per preference, {storage.per_net:,} parameters each: {names}"
         if storage.per_net is not None
@@ -141,12 +142,13 @@ def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
     k = break_even(single, nets)
     if k < 1:
         return
-    axes.plot([k], [single.stored], linestyle="none", marker="o", markersize=9, markerfacecolor="white",
+    axes.plot([k], [single.stored], linestyle="none", marker="o", markersize=9, markerfacecolor="none",
               markeredgecolor="black", zorder=4)  # fmt: skip
     at_left = k < 2
     axes.annotate(
         f"K = {k:,.0f}" if k >= 100 else f"K = {k:.3g}", (k, single.stored), fontsize=7.5,
         xytext=(7, -11) if at_left else (-6, 4), textcoords="offset points", ha="left" if at_left else "right",
+        zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
     )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mobench.reports.plots.contenders import Contender, Group
-from mobench.reports.plots.panels import heading, small_multiples
-from mobench.reports.plots.style import SEQUENTIAL, linear, shown
+from mobench.reports.plots.contenders import FAMILIES, Contender, Group
+from mobench.reports.plots.panels import family_key, heading, small_multiples, title
+from mobench.reports.plots.style import COLOURS, MARKERS, SEQUENTIAL, linear, shown
 
 Array: TypeAlias = NDArray[np.float64]
 DIRECTIONS = np.array([[-np.sqrt(3) / 2, -0.5], [np.sqrt(3) / 2, -0.5], [0.0, 1.0]])
@@ -45,9 +45,9 @@ def _diagonal(group: Group) -> Figure:
         _three_axes(axes, group)
         axes.scatter(
             across, up, c=inside.mean(axis=1), cmap=SEQUENTIAL, norm=norm, s=15, edgecolors="#333333",
-            linewidths=0.4, zorder=3,
+            linewidths=0.4, zorder=3, marker=MARKERS[FAMILIES.index(contender.family)],
         )  # fmt: skip
-        axes.set_title(shown(contender.label), loc="left", fontsize=8, pad=3)
+        title(axes, contender)
         if len(inside) < len(points):
             axes.text(0, -1.02, f"{len(points) - len(inside)} of {len(points)} beyond the reference",
                       fontsize=6.5, color="#444444", ha="center")  # fmt: skip
@@ -55,6 +55,7 @@ def _diagonal(group: Group) -> Figure:
         ScalarMappable(norm, SEQUENTIAL), ax=panels, location="right", shrink=0.5, aspect=25, pad=0.01
     )
     bar.set_label("mean loss (0: ideal point, 1: reference point)")
+    family_key(figure, group, linestyle="none", color="#333333", markersize=4)
     heading(
         figure, group, f"test fronts seen along equal losses, best hypervolume first, {group.seeds}; "
         "arms from the ideal to the reference point",
@@ -76,13 +77,15 @@ def _parallel(group: Group) -> Figure:
     figure, panels, bottom = small_multiples(len(group.contenders))
     places: Any = range(len(group.objectives))
     for axes, contender in zip(panels, group.contenders, strict=True):
-        axes.plot(scaled(contender, group).T, color=contender.look.colour, linewidth=0.6, alpha=0.7)
-        axes.set_title(shown(contender.label), loc="left", fontsize=8, pad=3)
+        colour = COLOURS[FAMILIES.index(contender.family)]
+        axes.plot(scaled(contender, group).T, color=colour, linewidth=0.6, alpha=0.7)
+        title(axes, contender)
         axes.set_ylim(-0.05, 1.3)
         linear(axes.yaxis, 4)
         axes.set_xticks(places, [shown(o) for o in group.objectives])
     for axes in bottom:
         axes.set_xlabel("objective")
     figure.supylabel("loss (0: ideal point, 1: reference point)", fontsize=8.5)
+    family_key(figure, group, marker="")
     heading(figure, group, f"test fronts, a line per ray, best hypervolume first, {group.seeds}")
     return figure

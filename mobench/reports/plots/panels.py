@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mobench.reports.plots.contenders import Contender, Group
-from mobench.reports.plots.style import new_figure, shown
+from mobench.reports.plots.contenders import FAMILIES, Contender, Group
+from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 
 ROW_INCHES, COLUMN_INCHES, LEGEND_INCHES = 2.55, 2.9, 2.2
+TITLE_CHARACTERS = 28
+"""As many as stand above the narrowest panel."""
 
 
 def family_grid(rows: Sequence[tuple[str, Sequence[Contender]]], n_columns: int) -> tuple[Figure, list[list[Axes]]]:
@@ -35,7 +39,7 @@ def legend(axes: Axes, members: Sequence[Contender], title: str = "", lines: boo
         alignment="left", handlelength=3.2, labelspacing=0.35,
     )  # fmt: skip
     for text, member in zip(made.get_texts(), members, strict=True):
-        text.set_text(shown(member.label))
+        text.set_text(member.label)
 
 
 def small_multiples(n: int, inches: float = 1.9) -> tuple[Figure, list[Axes], list[Axes]]:
@@ -62,4 +66,21 @@ def share_values(panels: Sequence[Axes]) -> None:
 
 def heading(figure: Figure, group: Group, text: str) -> None:
     """What the figure shows, of which data set, over how many seeds."""
-    figure.suptitle(f"{shown(group.dataset)}: {text}", x=0.01, ha="left", fontsize=9.5)
+    figure.suptitle(f"{shown(group.dataset)}: {text}{group.explained}", x=0.01, ha="left", fontsize=9.5)
+
+
+def title(axes: Axes, contender: Contender) -> None:
+    """Whom a panel shows, in as many lines as its width asks for."""
+    axes.set_title(textwrap.fill(contender.label, TITLE_CHARACTERS), loc="left", fontsize=8, pad=3)
+
+
+def family_key(figure: Figure, group: Group, more: Mapping[str, Line2D] | None = None, **look: Any) -> None:
+    """Below a figure the colour and marker of each family in it, unless `look` says another, and what else there is."""
+    there = {c.family for c in group.contenders}
+    handles = {
+        family: Line2D([], [], **{"color": colour, "marker": marker, **look})
+        for family, colour, marker in zip(FAMILIES, COLOURS, MARKERS, strict=False)
+        if family in there
+    }
+    handles.update(more or {})
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(5, len(handles)))

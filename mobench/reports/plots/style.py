@@ -9,7 +9,6 @@ from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -90,13 +89,18 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=layout)
 
 
+def flat(name: str) -> str:
+    """A name in one line, without what no font can show."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", name).split())
+
+
 def shown(name: str) -> str:
     """A name in one line of at most LONGEST characters, its end kept: that is where options differ."""
-    flat = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", name).split())
-    if len(flat) <= LONGEST:
-        return flat
+    line = flat(name)
+    if len(line) <= LONGEST:
+        return line
     half = (LONGEST - 1) // 2
-    return f"{flat[:half]}…{flat[-half:]}"
+    return f"{line[:half]}…{line[-half:]}"
 
 
 def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
@@ -119,10 +123,3 @@ def linear(axis: Any, most: int = 5, whole: bool = False) -> None:
     """A linear scale with few ticks."""
     axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(EngFormatter() if whole else ScalarFormatter(useOffset=False))
-
-
-def say(axes: Axes, text: str) -> None:
-    """A sentence in place of what could not be drawn."""
-    axes.text(
-        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#444444", wrap=True, fontsize=8.5
-    )

@@ -57,7 +57,8 @@ def test_points_are_those_of_the_records(make: Make, themed: None) -> None:
     (axes,) = fronts.draw(group).axes
     (points,) = labelled(axes, "points")
     assert sorted(map(tuple, points.get_xydata())) == sorted(map(tuple, ONE + TWO + THREE))
-    table = fronts.table(group)
+    whole = fronts.table(group)
+    table = whole[whole["what"] == "test point"]
     assert table[["loss a", "loss b"]].to_numpy().tolist() == ONE + TWO + THREE
     assert table["seed"].tolist() == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
 
