@@ -10,12 +10,12 @@ import typer
 
 from mobench.cli import (
     check,
-    curves,
     data,
     export,
     import_,
     leaderboard,
     list,
+    plot,
     plugins,
     run,
     show,
@@ -44,7 +44,7 @@ app.command("export")(export.export)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
-app.command("curves")(curves.curves)
+app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 
