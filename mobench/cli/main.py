@@ -8,7 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mobench.cli import check, curves, data, export, leaderboard, list, plugins, run, show, trade_off, tune, verify
+from mobench.cli import (
+    check,
+    curves,
+    data,
+    export,
+    leaderboard,
+    list,
+    plugins,
+    report,
+    run,
+    show,
+    trade_off,
+    tune,
+    verify,
+)
 from mobench.errors import MobenchError
 
 app = typer.Typer(
@@ -27,6 +41,7 @@ app.command("plugins")(plugins.plugins)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("trade-off")(trade_off.trade_off)
 app.command("verify")(verify.verify)
 app.command("curves")(curves.curves)

@@ -28,11 +28,13 @@ class Leaderboard:
     table:    one row per dataset, model and solver; complete rows first, best hypervolume first.
     left_out: records that are not in the table, each with the reason.
     notes:    what a reader must know: identical records, single seeds, pooled fronts.
+    sources:  (dataset, model, solver) of a row -> id of each of its records -> column -> the record's own value.
     """
 
     table: pd.DataFrame
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    sources: dict[Key, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 def leaderboard(records: Sequence[Record]) -> Leaderboard:
@@ -56,7 +58,8 @@ def leaderboard(records: Sequence[Record]) -> Leaderboard:
     rows = []
     for dataset in sorted({key[0] for key in groups}):
         rows += _rows_of_dataset({k: g for k, g in groups.items() if k[0] == dataset}, pooled)
-    return Leaderboard(pd.DataFrame(rows), left_out, _notes(kept, labels))
+    sources = {key: {r.id: _own_values(key, r, pooled) for r in group} for key, group in groups.items()}
+    return Leaderboard(pd.DataFrame(rows), left_out, _notes(kept, labels), sources)
 
 
 def _comparable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
@@ -173,6 +176,14 @@ def _row(key: Key, group: list[Record], pooled: dict[str, Any]) -> dict[str, Any
         add(label, [read(c) for c in costs])
     row["status"] = ""
     return row
+
+
+def _own_values(key: Key, record: Record, pooled: dict[str, Any]) -> dict[str, Any]:
+    """What one record gives to its row; nothing where it has no result."""
+    if record.status != "completed":
+        return {}
+    row = _row(key, [record], pooled)
+    return {name: v for name, v in row.items() if not isinstance(v, str) and name != "seeds" and not is_missing(v)}
 
 
 _FROM_RECORD = {
