@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
         if record.status == "completed" and name not in datasets:
             datasets[name], said = _dataset(record)
             notes += said
-    return _finite(
+    found: dict[str, Any] = _finite(
         {
             "columns": [describe(str(c)) for c in board.table.columns if not str(c).endswith(" ±")],
             "rows": _rows(board),
@@ -45,12 +46,16 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
             "unreadable": list(unreadable),
         }
     )
+    return found
 
 
 def _rows(board: Leaderboard) -> list[dict[str, Any]]:
-    several = board.table.groupby("dataset")["model"].nunique() > 1 if len(board.table) else {}
+    table = board.table.to_dict("records")
+    models: dict[str, set[str]] = defaultdict(set)
+    for row in table:
+        models[row["dataset"]].add(row["model"])
     rows = []
-    for row in board.table.to_dict("records"):
+    for row in table:
         dataset, model, solver = row["dataset"], row["model"], row["solver"]
         cells = {k: [v, row.get(f"{k} ±")] for k, v in row.items() if not str(k).endswith(" ±")}
         rows.append(
@@ -58,7 +63,7 @@ def _rows(board: Leaderboard) -> list[dict[str, Any]]:
                 "dataset": dataset,
                 "model": model,
                 "solver": solver,
-                "name": f"{model} · {solver}" if several[dataset] else solver,
+                "name": f"{model} · {solver}" if len(models[dataset]) > 1 else solver,
                 "cells": cells,
                 "sources": board.sources.get((dataset, model, solver), {}),
             }
@@ -93,11 +98,9 @@ def _curves(records: Sequence[Record]) -> list[dict[str, Any]]:
     table = curves([r for r in records if r.trace])
     if table.empty:
         return []
-    keys = ["dataset", "model", "solver", "seed", "what"]
-    lines = []
-    for key, part in table.groupby(keys, sort=False):
-        lines.append({**dict(zip(keys, key, strict=True)), **part[["step", "seconds", "value"]].to_dict("list")})
-    return lines
+    keys, values = ["dataset", "model", "solver", "seed", "what"], ["step", "seconds", "value"]
+    groups = [part for _, part in table.groupby(keys, sort=False)]
+    return [{k: part[k].iloc[0] for k in keys} | {v: part[v].tolist() for v in values} for part in groups]
 
 
 def _finite(value: Any) -> Any:
