@@ -90,6 +90,8 @@ class _Run:
         self.pinned = strategy is not None
         self.choice = Choice(strategy or Strategy())
         self.job, self.device, self.checkpoint, self.tell = job, device, checkpoint, tell
+        if job.budget.elsewhere:
+            raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(

@@ -61,6 +61,8 @@ def resolve(
     Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
         PreferenceError for rays that are not on the simplex of the dataset's objectives.
     """
+    if budget.elsewhere:
+        raise OptionError("a job's budget is one of epochs, steps and seconds: elsewhere is for what is imported")
     known = registry()
     pieces = {
         "dataset": _piece("dataset", known.get("dataset", dataset)),

@@ -27,7 +27,7 @@ function boardRows() {
 function sorted(rows, name, down) {
   const key = (row) => {
     const value = row.cells[name]?.[0] ?? null;
-    return name === "rank" ? parseInt(value, 10) : value;
+    return name === "rank" ? parseInt(String(value).match(/\d+/), 10) : value;
   };
   const missing = (v) => v === null || Number.isNaN(v);
   return [...rows].sort((one, other) => {
@@ -80,10 +80,9 @@ function headCell(column) {
     drawBoard();
     [...$("board-table").querySelectorAll("thead button")].find((b) => b.dataset.column === column.name)?.focus();
   };
-  const text = column.unit ? `${column.label ?? column.name} (${column.unit})` : column.label ?? column.name;
   return el("th", { scope: "col", "aria-sort": active ? (board.down ? "descending" : "ascending") : "none", class: MAIN.includes(column.name) ? "" : "number" },
-    el("button", { class: "sort", title: [column.help, way].filter(Boolean).join("; "), "data-column": column.name, onclick: sort },
-      breakable(text), el("span", { class: "arrow", "aria-hidden": "true" }, arrow)));
+    el("button", { class: "sort", title: [column.meaning, way].filter(Boolean).join("; "), "data-column": column.name, onclick: sort },
+      breakable(heading(column)), el("span", { class: "arrow", "aria-hidden": "true" }, arrow)));
 }
 
 function bodyCell(row, column) {
@@ -92,5 +91,5 @@ function bodyCell(row, column) {
   }
   const [value, half] = row.cells[column.name] || [null, null];
   const named = column.group === "name" && column.name !== "seeds";
-  return el("td", { class: column.name === "rank" ? "rank" : named ? "" : "number" }, shown(value), half ? el("span", { class: "quiet" }, ` ± ${shown(half, 2)}`) : null);
+  return el("td", { class: column.name === "rank" ? "rank" : named ? "" : "number" }, asColumn(value, column), half ? el("span", { class: "quiet" }, ` ± ${asColumn(half, column)}`) : null);
 }

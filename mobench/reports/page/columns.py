@@ -1,29 +1,38 @@
-"""How columns are grouped in the page, and which way is better."""
+"""The leaderboard's columns as the page shows them: the catalogue's words, and a group to choose by."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-LOWER = {"IGD+", "ε", "GD", "R2", "non-uniformity", "spacing", "validation − test"}
-HIGHER = {"hypervolume", "hypervolume at equal K", "controllability", "non-dominated"}
-COST = {
-    "training s",
-    "steps",
-    "nets",
-    "stored parameters",
-    "served parameters",
-    "peak MB",
-    "switch ms",
-    "ms per sample",
-}
-NAMES = {"dataset", "rank", "solver", "model", "seeds", "status"}
+from mobench.reports.columns import HALF, Directions, column
+
+COSTS = frozenset(
+    {"training s", "steps", "nets", "stored parameters", "served parameters", "peak MB", "switch ms", "ms per sample"}
+)
+COUNTS = frozenset({"rank", "seeds"})
+SHOWN = ("name", "label", "unit", "better", "decimals", "meaning")
 
 
-def describe(column: str) -> dict[str, Any]:
-    group = (
-        "name" if column in NAMES else "cost" if column in COST else "quality" if column in LOWER | HIGHER else "metric"
-    )
-    better = "higher" if column in HIGHER else "lower" if column in LOWER or column in COST else None
-    if "accuracy" in column:
-        better = "higher"
-    return {"name": column, "group": group, "better": better}
+def columns(names: Iterable[str], datasets: Sequence[str], directions: Directions) -> list[dict[str, Any]]:
+    """One description per column, half widths left out: what `Column` says, and "group".
+
+    A metric's direction is that of the first of the datasets which declares one.
+    """
+    return [_described(name, datasets, directions) for name in names if not name.endswith(HALF)]
+
+
+def _described(name: str, datasets: Sequence[str], directions: Directions) -> dict[str, Any]:
+    found = [column(name, dataset, directions) for dataset in datasets] or [column(name)]
+    best = next((one for one in found if one.better), found[0])
+    words = asdict(best)
+    return {**{key: words[key] for key in SHOWN}, "group": _group(name, best.text)}
+
+
+def _group(name: str, text: bool) -> str:
+    if text or name in COUNTS:
+        return "name"
+    if name in COSTS:
+        return "cost"
+    return "metric" if name.endswith(" ray)") else "quality"

@@ -5,11 +5,11 @@ const costs = { x: "training s", y: "hypervolume" };
 const columnText = (name) => {
   const column = DATA.columns.find((c) => c.name === name);
   const way = { higher: ", higher is better", lower: ", lower is better" }[column?.better] ?? "";
-  return `${column?.label ?? name}${column?.unit ? ` (${column.unit})` : ""}${way}`;
+  return column ? heading(column) + way : name;
 };
 
 function drawCostFields() {
-  const of = (...groups) => DATA.columns.filter((c) => groups.includes(c.group)).map((c) => [c.name, c.label ?? c.name]);
+  const of = (...groups) => DATA.columns.filter((c) => groups.includes(c.group)).map((c) => [c.name, heading(c)]);
   $("costs-fields").replaceChildren(
     choice("costs-x", "across", of("cost"), costs.x, (value) => { costs.x = value; drawCosts(); }),
     choice("costs-y", "up", of("quality", "metric"), costs.y, (value) => { costs.y = value; drawCosts(); }));
@@ -27,7 +27,7 @@ function drawCosts() {
       name: row.name,
       points: [{
         x: cell(row, costs.x), y: cell(row, costs.y), half: row.cells[costs.y][1],
-        lines: [costs.x, costs.y].map((name) => `${name} ${shown(cell(row, name))}`),
+        lines: [costs.x, costs.y].map((name) => `${heading(DATA.columns.find((c) => c.name === name))} ${shown(cell(row, name))}`),
       }],
     })),
   });

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from mobench.reports.curves import curves
-from mobench.reports.leaderboard import Leaderboard, labels_of, leaderboard
-from mobench.reports.page.columns import describe
+from mobench.reports.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
+from mobench.reports.measurements import NAMES
+from mobench.reports.columns import HALF, directions_of
+from mobench.reports.page.columns import columns
 from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset
 
@@ -36,7 +38,7 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
             notes += said
     found: dict[str, Any] = _finite(
         {
-            "columns": [describe(str(c)) for c in board.table.columns if not str(c).endswith(" ±")],
+            "columns": columns(map(str, board.table.columns), list(datasets), directions_of(records)),
             "rows": _rows(board),
             "datasets": datasets,
             "curves": _curves(records),
@@ -51,13 +53,14 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
 
 def _rows(board: Leaderboard) -> list[dict[str, Any]]:
     table = board.table.to_dict("records")
+    sources = _sources(board)
     models: dict[str, set[str]] = defaultdict(set)
     for row in table:
         models[row["dataset"]].add(row["model"])
     rows = []
     for row in table:
         dataset, model, solver = row["dataset"], row["model"], row["solver"]
-        cells = {k: [v, row.get(f"{k} ±")] for k, v in row.items() if not str(k).endswith(" ±")}
+        cells = {k: [v, row.get(f"{k}{HALF}")] for k, v in row.items() if not str(k).endswith(HALF)}
         rows.append(
             {
                 "dataset": dataset,
@@ -65,10 +68,19 @@ def _rows(board: Leaderboard) -> list[dict[str, Any]]:
                 "solver": solver,
                 "name": f"{model} · {solver}" if len(models[dataset]) > 1 else solver,
                 "cells": cells,
-                "sources": board.sources.get((dataset, model, solver), {}),
+                "sources": sources[dataset, model, solver],
             }
         )
     return rows
+
+
+def _sources(board: Leaderboard) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
+    """(dataset, model, solver) -> record id -> column -> what that record gave to it; NaN where nothing."""
+    found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in [] if board.measured is None else board.measured.to_dict("records"):
+        values = {str(k): v for k, v in row.items() if k not in NAMES and not is_missing(v)}
+        found[row["dataset"], row["model"], row["solver"]][row["id"]] = values
+    return found
 
 
 def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:

@@ -11,7 +11,7 @@ function showDetails(row, id = null) {
   const close = el("button", { class: "plain close", onclick: () => dialog.close() }, "Close");
   dialog.replaceChildren(
     el("header", {}, el("h2", { id: "details-title" }, `${row.dataset} · ${row.name}`), close),
-    records.length ? numbers(row, records) : el("p", {}, "This row has no record of its own: its points were imported."),
+    numbers(row, records),
     ...records.map((record) => recordView(record, record.id === id || records.length === 1)),
   );
   dialog.showModal();
@@ -28,8 +28,8 @@ function numbers(row, records) {
       el("thead", {}, el("tr", {}, head.map((text) => el("th", { scope: "col", class: "number" }, text)))),
       el("tbody", {}, columns.map((c) => {
         const [value, half] = row.cells[c.name];
-        return el("tr", {}, el("th", { scope: "row" }, c.label ?? c.name),
-          el("td", { class: "number" }, shown(value), half ? ` ± ${shown(half, 2)}` : ""),
+        return el("tr", {}, el("th", { scope: "row" }, heading(c)),
+          el("td", { class: "number" }, asColumn(value, c), half ? ` ± ${asColumn(half, c)}` : ""),
           records.map((r) => el("td", { class: "number" }, shown(row.sources[r.id][c.name], 6))));
       })))));
 }
@@ -53,6 +53,7 @@ function recordView(record, open) {
       ["python", provenance.python], ["packages", versions],
       ["processor", provenance.processor], ["platform", `${provenance.platform}, ${provenance.threads} threads, ${provenance.device}`],
       ["strategy", strategy],
+      ["imported from", record.imported && [record.imported.file, record.imported.source, `sha256 ${record.imported.sha256}`].filter(Boolean).join(" · ")],
       ["cost", cost && Object.entries(cost).map(([k, v]) => `${k} ${shown(v)}`).join(" · ")],
       ["notes", Object.entries(record.notes).map(([k, v]) => `${k}: ${v}`).join(" · ")],
     ]),

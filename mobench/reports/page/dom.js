@@ -31,6 +31,16 @@ function shown(value, digits = 4) {
 // A name that may be broken over lines behind its slashes.
 const breakable = (name) => name.replaceAll("/", "/\u200b");
 
+// The same with as many digits as its column has in every table.
+function asColumn(value, { decimals }) {
+  if (typeof value !== "number" || Number.isInteger(value)) return shown(value);
+  const small = Math.abs(value) < 10 ** (1 - decimals);
+  return small ? value.toExponential(Math.max(0, decimals - 2)) : value.toLocaleString("en-GB", {
+    minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+const heading = ({ label, unit }) => (unit ? `${label} [${unit}]` : label);
+
 const preferenceText = (preference) => preference.map((r) => r.toFixed(2)).join(" / ");
 
 // A labelled choice; `choices` are [value, text].

@@ -15,11 +15,11 @@ function valueOf(front, key, index) {
 }
 
 function pointsOf(front) {
-  return front.preferences.map((ray, i) => ({
+  return front.losses.map((_, i) => ({
     x: valueOf(front, state.x, i),
     y: valueOf(front, state.y, i),
     lines: [
-      `preference ${preferenceText(ray)}`,
+      front.preferences.length ? `preference ${preferenceText(front.preferences[i])}` : "imported, preference unknown",
       ...axisChoices().map(([key, text]) => `${text} ${shown(valueOf(front, key, i))}`),
     ],
   }));

@@ -66,7 +66,7 @@ function drawReadout() {
   const head = ["solver", "measured at", ...axisChoices().map(([, text]) => text)];
   const body = rows.filter(([, found]) => found).map(([row, { front, moves, record }]) => {
     const i = moves ? nearestRay(front, state.preference) : 0;
-    const where = moves ? preferenceText(front.preferences[i]) : "one point, no preference";
+    const where = moves ? preferenceText(front.preferences[i]) : front.preferences.length ? "one point, no preference" : "imported, preferences unknown";
     const name = el("button", { class: "link", onclick: () => showDetails(row, record.id) }, swatch(row.name), row.name);
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, where),
       axisChoices().map(([key]) => el("td", { class: "number" }, shown(valueOf(front, key, i)))));

@@ -1,0 +1,75 @@
+"""The catalogue of columns against the leaderboards that are there, and against the datasets' own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mobench.reports.columns import HALF, column, directions_of
+from mobench.reports.leaderboard import leaderboard
+from mobench.reports.rays import per_ray
+from mobench.runs.record import Record
+from mobench.runs.store import Store
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def records(suite: str) -> list[Record]:
+    return Store(RESULTS / suite).contents().records
+
+
+@pytest.mark.parametrize("suite", ["analytic", "compression", "methods", "report", "roles", "sequence", "standard"])
+def test_every_column_of_a_leaderboard_is_known(suite: str) -> None:
+    table = leaderboard(records(suite)).table
+    for name in map(str, table.columns):
+        if name.endswith(HALF):
+            assert column(name.removesuffix(HALF)).interval, name
+            continue
+        found = column(name)
+        assert found.name == name
+        assert "does not know" not in found.meaning, name
+        assert found.text == (not pd.api.types.is_numeric_dtype(table[name])), name
+
+
+def test_every_column_of_the_table_of_preferences_is_known() -> None:
+    for name in per_ray(records("report")).columns:
+        assert "does not know" not in column(name).meaning, name
+
+
+def test_a_metric_is_better_the_way_its_dataset_says() -> None:
+    found = directions_of([*records("compression"), *records("methods"), *records("analytic")])
+    assert found["mnist", "class/error"] == "lower"
+    assert found["mnist", "class/accuracy"] == "higher"
+    assert column("class/error (middle ray)", "mnist", found).better == "lower"
+    assert column("left/accuracy (middle ray)", "multimnist", found).better == "higher"
+    assert column("test accuracy", "multimnist", found).better == "higher"
+    assert column("left/accuracy (middle ray)", "elsewhere", found).better == ""
+    assert not [key for key in found if key[0].startswith("zdt")]
+
+
+def test_a_dataset_that_is_not_installed_has_no_directions() -> None:
+    (record,) = [r for r in records("methods") if r.job.solver.name == "ls"]
+    raw = record.job.model_dump()
+    raw["dataset"]["name"] = "a-strangers"
+    stranger = record.model_copy(update={"job": type(record.job).model_validate(raw)})
+    assert directions_of([stranger]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "better", "unit", "heading"),
+    [
+        ("hypervolume", "higher", "", "hypervolume"),
+        ("training s", "lower", "s", "training [s]"),
+        ("peak MB", "lower", "MB", "peak memory [MB]"),
+        ("ε", "lower", "", "ε"),
+        ("solver", "", "", "solver"),
+        ("test left loss", "lower", "", "test left loss"),
+        ("hypervolume at K = 7", "higher", "", "hypervolume at K = 7"),
+        ("what nobody knows", "", "", "what nobody knows"),
+    ],
+)
+def test_columns_by_hand(name: str, better: str, unit: str, heading: str) -> None:
+    found = column(name)
+    assert (found.better, found.unit, found.heading) == (better, unit, heading)
