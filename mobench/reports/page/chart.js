@@ -36,7 +36,7 @@ function scale(values, from, to, log) {
   return Object.assign(place, { ticks: ticks(back(a), back(b), log), low: back(a), high: back(b) });
 }
 
-// options: x and y {label, log}; series [{name, points [{x, y, lines}], line, plain}]; empty: what to say without points.
+// options: x and y {label, log}; series [{name, title, points [{x, y, half, lines}], line, plain, tag}]; empty: what to say without points.
 // Returns {mark}: rings around points, given as [series name, index], and a ray from the origin.
 function chart(host, options) {
   const series = options.series.map((one) => ({
@@ -56,7 +56,8 @@ function chart(host, options) {
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" },
     svg("clipPath", { id: clip }, svg("rect", {
       x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top })),
-    axes(area, x, y, options), svg("g", { "clip-path": `url(#${clip})` }, series.map((one) => intervals(one, x, y)), rings), series.map((one) => drawn(one, x, y)));
+    axes(area, x, y, options), svg("g", { "clip-path": `url(#${clip})` }, series.map((one) => intervals(one, x, y)), rings), series.map((one) => drawn(one, x, y)),
+    series.filter((one) => one.tag).map((one) => named(one, x, y, (area.left + area.right) / 2)));
   host.replaceChildren(picture, tip);
   host.setAttribute("tabindex", "0");
   host.setAttribute("role", "group");
@@ -104,6 +105,12 @@ function drawn(one, x, y) {
     else group.append(svg("path", { d: SHAPES[look(one.name).shape], transform: `translate(${px} ${py}) scale(${size})` }));
   }
   return group;
+}
+
+// The series' name at its last point, for charts far from the legend.
+function named(one, x, y, middle) {
+  const p = one.points.at(-1), left = x(p.x) > middle;
+  return svg("text", { class: "name", x: x(p.x) + (left ? -9 : 9), y: y(p.y) + 4, "text-anchor": left ? "end" : "start" }, one.name);
 }
 
 // Intervals may be far longer than the chart is high: they end at its edge.

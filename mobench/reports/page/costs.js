@@ -24,7 +24,7 @@ function drawCosts() {
   chart($("costs-chart"), {
     x: { label: columnText(costs.x) + (log ? ", logarithmic" : ""), log }, y: { label: columnText(costs.y) },
     series: rows.map((row) => ({
-      name: row.name,
+      name: row.name, tag: state.names.has(row.name),
       points: [{
         x: cell(row, costs.x), y: cell(row, costs.y), half: row.cells[costs.y][1],
         lines: [costs.x, costs.y].map((name) => `${heading(DATA.columns.find((c) => c.name === name))} ${shown(cell(row, name))}`),

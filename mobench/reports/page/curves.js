@@ -15,8 +15,8 @@ function drawCurves() {
   const rows = rowsOf(state.dataset);
   const nameOf = (line) => rows.find((row) => row.solver === line.solver && row.model === line.model)?.name;
   const lines = DATA.curves.filter((line) => line.dataset === state.dataset && (state.names.has(nameOf(line)) || about().objectives.length < 2));
-  const series = lines.filter(nameOf).map((line) => ({
-    name: nameOf(line), title: `${nameOf(line)}, seed ${line.seed}`, line: true,
+  const series = lines.filter(nameOf).map((line, place, all) => ({
+    name: nameOf(line), title: `${nameOf(line)}, seed ${line.seed}`, line: true, tag: all.findIndex((one) => nameOf(one) === nameOf(line)) === place,
     points: line.value.map((value, i) => ({
       x: line[curves.against][i], y: value,
       lines: [`${line.what} ${shown(value)}`, `step ${line.step[i]}`, `${shown(line.seconds[i], 3)} s of training`],

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from mobench.reports.columns import HALF, directions_of
 from mobench.reports.curves import curves
 from mobench.reports.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
 from mobench.reports.measurements import NAMES
-from mobench.reports.columns import HALF, directions_of
 from mobench.reports.page.columns import columns
 from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset

@@ -22,7 +22,7 @@ on(["dataset"], drawLive);
 on(["preference"], runLive);
 on(["dataset"], drawBoard);
 on(["dataset", "names"], drawCurves);
-on(["dataset"], drawCosts);
+on(["dataset", "names"], drawCosts);
 
 const datasetNames = drawTop();
 drawBoardFields();

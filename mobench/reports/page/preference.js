@@ -6,7 +6,8 @@ const LOWEST = 0.01;
 function measuredEnds() {
   const rays = rowsOf(state.dataset).flatMap(completed).flatMap((record) => record.fronts.test.preferences);
   const first = rays.filter((ray) => ray.length > 1).map((ray) => ray[0]);
-  return first.length ? [Math.max(LOWEST, Math.min(...first)), Math.max(...first)] : [LOWEST, 1 - LOWEST];
+  if (!first.length) return [LOWEST, 1 - LOWEST];
+  return [Math.max(LOWEST, Math.floor(100 * Math.min(...first)) / 100), Math.min(1 - LOWEST, Math.ceil(100 * Math.max(...first)) / 100)];
 }
 
 function drawPreference() {
@@ -38,7 +39,7 @@ function shareSlider(name, i) {
 
 function slider(label, index, min, max, value, oninput) {
   const input = el("input", {
-    type: "range", id: `preference-${index}`, min: min.toFixed(4), max: max.toFixed(4), step: "0.001", "aria-label": label,
+    type: "range", id: `preference-${index}`, min: min.toFixed(2), max: max.toFixed(2), step: "0.001", "aria-label": label,
     oninput: () => oninput(Number(input.value)),
   });
   input.value = value;
