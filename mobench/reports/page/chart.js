@@ -36,7 +36,7 @@ function scale(values, from, to, log) {
   return Object.assign(place, { ticks: ticks(back(a), back(b), log), low: back(a), high: back(b) });
 }
 
-// options: x and y {label, log}; series [{name, title, points [{x, y, half, lines}], line, plain, tag}]; empty: what to say without points.
+// options: x and y {label, log}; series [{name, title, points [{x, y, half, lines}], line, plain, tag, open}]; empty: what to say without points.
 // Returns {mark}: rings around points, given as [series name, index], and a ray from the origin.
 function chart(host, options) {
   const series = options.series.map((one) => ({
@@ -61,7 +61,7 @@ function chart(host, options) {
   host.replaceChildren(picture, tip);
   host.setAttribute("tabindex", "0");
   host.setAttribute("role", "group");
-  host.setAttribute("aria-label", `${options.y.label} against ${options.x.label}; arrow keys go from point to point`);
+  host.setAttribute("aria-label", `${options.y.label} against ${options.x.label}; arrow keys go from point to point, Enter opens its record`);
   pointing(host, tip, series, x, y, width);
   const find = ([name, index]) => series.find((one) => one.name === name)?.points.find((p) => p.index === index);
   return {
@@ -77,7 +77,7 @@ const drawable = (p, { x, y }) =>
   Number.isFinite(p.x) && Number.isFinite(p.y) && !(x.log && p.x <= 0) && !(y.log && p.y <= 0);
 
 function direction(ray, x, y) {
-  const far = 10 * Math.max(x.high / ray[0], y.high / ray[1]);
+  const far = Math.min(x.high / ray[0], y.high / ray[1]); // where it leaves the chart
   return svg("line", { class: "ray", x1: x(0), y1: y(0), x2: x(ray[0] * far), y2: y(ray[1] * far) });
 }
 
@@ -118,6 +118,7 @@ const intervals = (one, x, y) => svg("g", { class: `c${look(one.name).colour}` }
   svg("line", { class: "interval", x1: x(p.x), x2: x(p.x), y1: y(p.y - p.half), y2: y(p.y + p.half) })));
 
 // Hover and touch find the nearest point; arrow keys walk along a series (left, right) and between them (up, down).
+// A click, or Enter, opens the record that the point is from; a finger only asks what the point is.
 function pointing(host, tip, series, x, y, width) {
   const solid = series.filter((one) => !one.plain);
   let at = null;
@@ -139,16 +140,24 @@ function pointing(host, tip, series, x, y, width) {
       const away = (x(p.x) - (event.clientX - box.left)) ** 2 + (y(p.y) - (event.clientY - box.top)) ** 2;
       if (away < best) [best, found] = [away, [s, i]];
     }));
+    host.firstChild.classList.toggle("near", found !== null);
     if (found) show(...found);
     else hide();
+    return found;
   };
   host.firstChild.addEventListener("pointermove", look_for);
   host.firstChild.addEventListener("pointerdown", look_for);
-  host.firstChild.addEventListener("pointerleave", hide);
+  // a finger leaves as soon as it is lifted: what it touched stays to be read
+  host.firstChild.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hide(); });
+  host.firstChild.addEventListener("click", (event) => {
+    const found = event.pointerType === "mouse" && look_for(event);
+    if (found) solid[found[0]].open();
+  });
   host.onblur = hide;
   host.onkeydown = (event) => {
     const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
     if (event.key === "Escape") hide();
+    if (event.key === "Enter" && at) solid[at[0]].open();
     if (!step || !solid.length) return;
     event.preventDefault();
     const [s, i] = at ? [at[0] + step[0], at[1] + step[1]] : [0, 0];

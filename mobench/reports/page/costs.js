@@ -20,11 +20,11 @@ function drawCosts() {
   const rows = rowsOf(state.dataset).filter((row) => cell(row, costs.x) !== null && cell(row, costs.y) !== null);
   const across = rows.map((row) => cell(row, costs.x));
   // costs differ by orders of magnitude
-  const log = across.length > 0 && Math.min(...across) > 0 && Math.max(...across) / Math.min(...across) > 20;
+  const log = across.length > 0 && Math.min(...across) > 0 && Math.max(...across) / Math.min(...across) > 10;
   chart($("costs-chart"), {
     x: { label: columnText(costs.x) + (log ? ", logarithmic" : ""), log }, y: { label: columnText(costs.y) },
     series: rows.map((row) => ({
-      name: row.name, tag: state.names.has(row.name),
+      name: row.name, tag: state.names.has(row.name), open: () => showDetails(row),
       points: [{
         x: cell(row, costs.x), y: cell(row, costs.y), half: row.cells[costs.y][1],
         lines: [costs.x, costs.y].map((name) => `${heading(DATA.columns.find((c) => c.name === name))} ${shown(cell(row, name))}`),

@@ -13,10 +13,11 @@ function drawCurveFields() {
 
 function drawCurves() {
   const rows = rowsOf(state.dataset);
-  const nameOf = (line) => rows.find((row) => row.solver === line.solver && row.model === line.model)?.name;
+  const rowOf = (line) => rows.find((row) => row.solver === line.solver && row.model === line.model);
+  const nameOf = (line) => rowOf(line)?.name;
   const lines = DATA.curves.filter((line) => line.dataset === state.dataset && (state.names.has(nameOf(line)) || about().objectives.length < 2));
   const series = lines.filter(nameOf).map((line, place, all) => ({
-    name: nameOf(line), title: `${nameOf(line)}, seed ${line.seed}`, line: true, tag: all.findIndex((one) => nameOf(one) === nameOf(line)) === place,
+    name: nameOf(line), title: `${nameOf(line)}, seed ${line.seed}`, line: true, open: () => openRun(rowOf(line), line.seed), tag: all.findIndex((one) => nameOf(one) === nameOf(line)) === place,
     points: line.value.map((value, i) => ({
       x: line[curves.against][i], y: value,
       lines: [`${line.what} ${shown(value)}`, `step ${line.step[i]}`, `${shown(line.seconds[i], 3)} s of training`],
@@ -27,3 +28,5 @@ function drawCurves() {
     empty: "No run of the chosen solvers holds looks at validation.",
   });
 }
+
+const openRun = (row, seed) => showDetails(row, completed(row).find((record) => seedOf(record) === seed)?.id);

@@ -86,6 +86,6 @@ function drawNotes() {
   const lists = [["Notes", DATA.notes], ["Left out of the leaderboard", DATA.left_out], ["Files that are no records", DATA.unreadable]];
   const shownLists = lists.filter(([, items]) => items.length);
   $("notes-body").replaceChildren(...(shownLists.length
-    ? shownLists.flatMap(([title, items]) => [el("h3", {}, title), el("ul", {}, items.map((item) => el("li", {}, item)))])
+    ? shownLists.flatMap(([title, items]) => [el("h3", {}, title), el("ul", {}, items.map((item) => el("li", {}, withCode(item))))])
     : [el("p", { class: "quiet" }, "Nothing to note: every record is in the leaderboard.")]));
 }

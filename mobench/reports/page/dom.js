@@ -39,6 +39,9 @@ function asColumn(value, { decimals }) {
     minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
+// What stands between backticks is what somebody types.
+const withCode = (text) => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
+
 const heading = ({ label, unit }) => (unit ? `${label} [${unit}]` : label);
 
 const preferenceText = (preference) => preference.map((r) => r.toFixed(2)).join(" / ");

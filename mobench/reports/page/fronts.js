@@ -29,7 +29,7 @@ function seriesOfFronts() {
   const { truth, objectives } = about();
   const series = rowsOf(state.dataset).filter((row) => state.names.has(row.name)).flatMap((row) => {
     const found = frontOf(row);
-    return found ? [{ name: row.name, points: pointsOf(found.front) }] : [];
+    return found ? [{ name: row.name, points: pointsOf(found.front), open: () => showDetails(row, found.record.id) }] : [];
   });
   const [i, j] = [objectives.indexOf(state.x), objectives.indexOf(state.y)];
   if (truth && i >= 0 && j >= 0) {
@@ -42,7 +42,7 @@ function drawFronts() {
   const single = about().objectives.length < 2;
   $("fronts-about").textContent = single
     ? "This dataset has one objective, so there is no front to move along; the leaderboard below compares."
-    : "Every marker is a measured ray; nothing is drawn between them. The preference below rings, for each solver, " +
+    : "Every marker is a measured ray, and a click on it opens its record; nothing is drawn between them. The preference below rings, for each solver, " +
       "the measured ray nearest to it, and the dashed line is where that preference asks the losses to lie." +
       (about().truth ? " Small dots are the known front." : "");
   for (const id of ["front-fields", "front-legend", "front-chart", "readout"]) $(id).hidden = single;

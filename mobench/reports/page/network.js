@@ -2,7 +2,6 @@
 
 const live = { session: null, id: null, busy: false, wanted: null, runtime: null, cards: [] };
 
-
 // A plain loop: Uint8Array.from with a function takes a second for what this does in hundredths.
 function decoded(base64) {
   const text = atob(base64), bytes = new Uint8Array(text.length);
@@ -44,7 +43,7 @@ function drawLive() {
 function drawNoNetwork() {
   const reasons = [...new Set(DATA.live.left_out.filter((one) => one.dataset === state.dataset).map((one) => one.reason))];
   $("live-body").replaceChildren(
-    el("p", { class: "quiet" }, "The page carries no network of this dataset."), el("ul", { class: "quiet" }, reasons.map((r) => el("li", {}, r))));
+    el("p", { class: "quiet" }, "The page carries no network of this dataset."), el("ul", { class: "quiet" }, reasons.map((r) => el("li", {}, withCode(r)))));
 }
 
 async function openNetwork(id) {

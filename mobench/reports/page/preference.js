@@ -24,7 +24,7 @@ function oneSlider([first, second]) {
   const [low, high] = measuredEnds();
   const input = slider(`preference for ${first} against ${second}`, 0, low, high, state.preference[0], (value) =>
     set({ preference: [value, 1 - value] }));
-  return el("div", { class: "slide" }, el("span", { class: "end" }, `all ${second}`), input, el("span", { class: "end" }, `all ${first}`));
+  return el("div", { class: "slide" }, el("span", { class: "end" }, `← ${second}`), input, el("span", { class: "end" }, `${first} →`));
 }
 
 // With three objectives and more: one slider each, shares of their sum.
@@ -72,8 +72,10 @@ function drawReadout() {
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, where),
       axisChoices().map(([key]) => el("td", { class: "number" }, shown(valueOf(front, key, i)))));
   });
+  const said = `The measured ray nearest to the preference, seed ${state.seed}`;
   $("readout").replaceChildren(
-    el("table", {}, el("caption", { class: "quiet" }, `The measured ray nearest to the preference, seed ${state.seed}`),
+    el("p", { class: "quiet" }, said),
+    el("table", { "aria-label": said },
       el("thead", {}, el("tr", {}, head.map((text, i) => el("th", { scope: "col", class: i > 1 ? "number" : "" }, breakable(text))))), el("tbody", {}, body)),
   );
 }

@@ -58,6 +58,12 @@ def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempP
     return folder
 
 
+@pytest.fixture(scope="session")
+def made() -> Provenance:
+    """Where a record comes from that no run made."""
+    return MADE
+
+
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Open]:
     """Opens a file without network; at the end nothing may have been asked of a network or complained of."""

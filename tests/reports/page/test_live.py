@@ -75,11 +75,12 @@ def test_the_pictures_are_of_the_test_split_with_their_labels(opened: Open, page
 
 def test_what_does_not_fit_is_named_with_its_reason(trained_folder: Path) -> None:
     store = Store(trained_folder)
-    found = live(store, store.contents().records, max_bytes=1_000_000)
+    few = [r for r in store.contents().records if r.job.solver.name in ("cosmos", "ls", "phn-ls")]
+    found = live(store, few, max_bytes=1_000_000)
     reasons = {one["name"]: one["reason"] for one in found.left_out}
     assert "keeps a net for each of 5 preferences" in reasons["ls"]
     assert "would exceed" in reasons["phn-ls"]
-    assert {n["name"] for n in found.networks} == {"cosmos", "cpmtl-ls"}
+    assert {n["name"] for n in found.networks} == {"cosmos"}
 
 
 def test_weights_of_another_record_are_not_shown_as_this_ones(trained_folder: Path, tmp_path: Path) -> None:
