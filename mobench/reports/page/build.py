@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,12 @@ def render(title: str, data: dict[str, Any], networks: Live) -> str:
 
     Scripts are allowed by their hash alone and nothing may be fetched, so that whatever got in would not run.
     """
-    import mobench
-
     style, script = _asset("style.css"), "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
     runtime = _read(RUNTIME / "ort.wasm.min.js") if networks.models else ""
     runtime = runtime.replace("//# sourceMappingURL=ort.wasm.min.js.map", "")
     shown = {
         "title": title,
-        "version": mobench.__version__,
+        "version": version("mobench"),
         **data,
         "live": {"networks": networks.networks, "samples": networks.samples, "left_out": networks.left_out},
     }
@@ -62,7 +61,7 @@ def render(title: str, data: dict[str, Any], networks: Live) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("template.html").render(
         title=title,
-        version=mobench.__version__,
+        version=version("mobench"),
         policy=_policy(style, script, runtime),
         style=Markup(style),
         script=Markup(script),
