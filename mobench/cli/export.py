@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from mobench.cli.leaderboard import read_board
 
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
-    format: Annotated[str, typer.Option(help="Formats, with commas between: md, csv.")] = "md,csv",
+    format: Annotated[str, typer.Option(help="Formats, with commas between: md, csv, onnx (networks).")] = "md,csv",
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
     columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all.")] = "",
     decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits behind the point.")] = None,
@@ -23,7 +24,10 @@ def export(
 
     chosen = [c.strip() for c in columns.split(",") if c.strip()]
     formats = [f.strip() for f in format.split(",") if f.strip()]
-    for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals):
+    if "onnx" in formats:
+        formats.remove("onnx")
+        _networks(folder, out or folder)
+    for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals) if formats else []:
         print(f"wrote {path}")
     if per_ray:
         from mobench.reports import rays
@@ -31,3 +35,16 @@ def export(
 
         for path in rays.export(Store(folder).contents().records, out or folder):
             print(f"wrote {path}")
+
+
+def _networks(folder: Path, out: Path) -> None:
+    """Write the networks of a folder as ONNX, and say which were declined and why."""
+    from mobench.reports import onnx
+    from mobench.runs.store import Store
+
+    store = Store(folder)
+    written, declined = onnx.export(store, store.contents().records, out)
+    for line in declined:
+        print(f"declined: {line}", file=sys.stderr)
+    for path in written:
+        print(f"wrote {path}")

@@ -17,6 +17,7 @@ from mobench.cli import (
     list,
     plot,
     plugins,
+    report,
     run,
     show,
     trade_off,
@@ -41,6 +42,7 @@ app.command("plugins")(plugins.plugins)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)

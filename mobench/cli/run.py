@@ -102,7 +102,7 @@ def _run(
             LocalExecutor(jobs, timeout),
             device=check_device(device),
             retry=retry,
-            keep_weights=keep_weights,
+            keep_weights=keep_weights or suite.keep_weights,
             strategy=check_strategy(strategy),
             command=["mobench", *sys.argv[1:]],
             listen=listen,

@@ -135,9 +135,8 @@ class _Run:
             failure = Failure(kind="NonFiniteError", message=training.message)
             return Record(status="diverged", failure=failure, provenance=provenance_now(), **common)
         judged = self._judge(solver.pareto_set, problem, splits, rays, training)
-        if weights is not None:
-            _save_weights(weights, solver)
-        return Record(status="completed", provenance=provenance_now(), **common, **judged)
+        notes: dict[str, float | int | str] = {} if weights is None else _save_weights(weights, solver)
+        return Record(status="completed", notes=notes, provenance=provenance_now(), **common, **judged)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
         """Give the problem its strategy: the pinned one, else what is fastest here."""
@@ -237,15 +236,19 @@ def _front(front: FrontValues, n_samples: int) -> Front:
     )
 
 
-def _save_weights(path: Path, solver: Solver) -> None:
-    """The trained network's tensors as safetensors, which hold numbers and nothing to execute."""
+def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
+    """The trained network's tensors as safetensors, which hold numbers and nothing to execute.
+
+    Returns notes for the record: a solver without a module is no reason to lose what it learned.
+    """
     from safetensors.torch import save_file
 
     if not isinstance(solver.pareto_set, torch.nn.Module):
-        raise MobenchError(f"{type(solver).__name__} keeps no torch module: its weights cannot be saved")
+        return {"weights": f"not kept: {type(solver).__name__} keeps no torch module"}
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous().cpu() for name, tensor in solver.pareto_set.state_dict().items()}
     save_file(state, path)
+    return {}
 
 
 def _text(message: str) -> str:

@@ -118,6 +118,7 @@ def test_readme_names_every_command_dataset_model_solver_and_suite() -> None:
         "show",
         "leaderboard",
         "export",
+        "report",
         "data",
         "plugins",
         "check",

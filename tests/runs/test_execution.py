@@ -230,6 +230,24 @@ def test_kept_weights_are_those_that_were_judged(tmp_path: Path) -> None:
     assert sum(t.numel() for t in load_file(path).values()) == record.cost.stored_parameters == 5 * 20
 
 
+def test_a_solver_without_a_module_keeps_its_record_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mobench.learning.gradient_solver import GradientSolver
+
+    class Bare:
+        """The Pareto set itself, without being a module."""
+
+        def __init__(self, network: Any) -> None:
+            self.rays, self.n_stored_parameters, self.serve = network.rays, network.n_stored_parameters, network.serve
+
+    monkeypatch.setattr(GradientSolver, "pareto_set", property(lambda solver: Bare(solver.network)))
+    record = execute(job("ls"), weights=tmp_path / "w.safetensors")
+    assert record.status == "completed"
+    assert record.notes == {"weights": "not kept: GradientSolver keeps no torch module"}
+    assert not (tmp_path / "w.safetensors").exists()
+
+
 def test_weights_that_cannot_be_written_fail_the_job_but_leave_a_record(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert failed(execute(job("ls"), weights=tmp_path / "file" / "w.safetensors"))[0] in (
