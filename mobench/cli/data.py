@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.output import App
 from mobench.errors import DataError
 
-app = typer.Typer(help="Fetch, list and verify data files.", no_args_is_help=True)
+app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
 Names = Annotated[list[str] | None, typer.Argument(help="Collections; by default all.")]
 
 

@@ -41,7 +41,6 @@ def run(
             help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
     from mobench.plugins import registry
@@ -61,7 +60,7 @@ def run(
     )
     folder = out if out is not None else Path("results") / chosen.name
     try:
-        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy, quiet)
+        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy)
     except KeyboardInterrupt:
         print(
             "error: interrupted; every record that was written is whole, and running again goes on from here",
@@ -84,9 +83,8 @@ def _run(
     timeout: float | None,
     keep_weights: bool,
     strategy: str,
-    quiet: bool,
 ) -> Summary:
-    from mobench.cli.progress import progress
+    from mobench.cli.live import watch
     from mobench.runs import runner
     from mobench.runs import suite as suites
     from mobench.runs.executor import LocalExecutor
@@ -95,7 +93,7 @@ def _run(
     plan = suites.plan(suite)
     for line in plan.declined:
         print(f"declined: {line}", file=sys.stderr)
-    with progress(plan.jobs, quiet) as listen:
+    with watch(plan.jobs) as listen:
         return runner.run(
             plan,
             Store(folder),

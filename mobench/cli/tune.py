@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.console import print_table
+from mobench.cli.output import is_quiet
 
 if TYPE_CHECKING:
     from mobench.runs.study import Trial
@@ -21,7 +22,6 @@ def tune(
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Try options of one solver, and say which are best on validation; goes on where it was stopped."""
     from mobench.cli.run import check_device
@@ -40,7 +40,7 @@ def tune(
             slots=jobs,
             n_trials=trials,
             command=["mobench", *sys.argv[1:]],
-            tell=lambda trial: None if quiet else print(_line(trial), file=sys.stderr, flush=True),
+            tell=lambda trial: None if is_quiet() else print(_line(trial), file=sys.stderr, flush=True),
         )
     except KeyboardInterrupt:
         print("error: interrupted; running again goes on with the trial it was at", file=sys.stderr)

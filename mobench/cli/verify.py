@@ -13,10 +13,9 @@ def verify(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Largest relative difference that counts as agreement.")
     ] = 1e-3,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
-    from mobench.cli.progress import progress
+    from mobench.cli.live import watch
     from mobench.errors import RecordError
     from mobench.runs.record import parse
     from mobench.runs.verification import verify as again
@@ -27,7 +26,7 @@ def verify(
         raise RecordError(f"{record} cannot be read: {error.strerror or error}") from error
     kept = parse(content, str(record))
     print(f"{kept.id}: {kept.job.title}")
-    with progress([kept.job], quiet) as listen:
+    with watch([kept.job]) as listen:
         listen(kept.job, {"phase": "start"})
         verdict = again(kept, lambda event: listen(kept.job, event))
     for one in verdict.comparisons:
