@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mobench.cli.output import warn, wrote
 
 
 def curves(
@@ -19,6 +20,6 @@ def curves(
 
     contents = Store(folder).contents()
     for error in contents.unreadable:
-        print(f"warning: {error}", file=sys.stderr)
+        warn(str(error))
     for path in report.export(contents.records, out or folder):
-        print(f"wrote {path}")
+        wrote(path)

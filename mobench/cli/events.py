@@ -19,7 +19,7 @@ class _Event(BaseModel):
 
 
 class Progress(_Event):
-    """How far a command is: `done` of `total` steps are through, and `label` is under way. total: null where unknown."""
+    """How far a command is: `done` of `total` steps (null where unknown) are through, and `label` is under way."""
 
     event: Literal["progress"]
     what: str

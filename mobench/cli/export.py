@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mobench.cli.leaderboard import read_board
+from mobench.cli.output import wrote
 
 
 def export(
@@ -24,10 +25,10 @@ def export(
     chosen = [c.strip() for c in columns.split(",") if c.strip()]
     formats = [f.strip() for f in format.split(",") if f.strip()]
     for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals):
-        print(f"wrote {path}")
+        wrote(path)
     if per_ray:
         from mobench.reports import rays
         from mobench.runs.store import Store
 
         for path in rays.export(Store(folder).contents().records, out or folder):
-            print(f"wrote {path}")
+            wrote(path)

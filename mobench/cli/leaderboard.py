@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mobench.cli.console import print_table
+from mobench.cli.output import say, warn
 from mobench.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def read_board(folder: Path) -> Leaderboard:
 
     contents = Store(folder).contents()
     for error in contents.unreadable:
-        print(f"warning: {error}", file=sys.stderr)
+        warn(str(error))
     if not contents.records:
         raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
     return board_of(contents.records)
@@ -45,6 +45,6 @@ def print_board(board: Leaderboard) -> None:
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
     for note in board.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     for line in board.left_out:
-        print(f"left out: {line}")
+        say(f"left out: {line}")

@@ -83,10 +83,10 @@ def json_lines() -> Iterator[JsonLines]:
 
 @contextmanager
 def _own_stdout() -> Iterator[TextIO]:
-    if sys.stdout is not sys.__stdout__:
+    if sys.stdout is not sys.__stdout__ or sys.__stdout__ is None:
         yield sys.stdout
         return
-    sys.stdout.flush()
+    sys.__stdout__.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
@@ -121,9 +121,9 @@ def wrote(path: Path) -> None:
     say(f"wrote {path}", "wrote", path=str(path))
 
 
-def warn(message: str) -> None:
-    """A warning on standard error, and with `--json` an event as well."""
-    print(f"warning: {message}", file=sys.stderr)
+def warn(message: str, sign: str = "warning") -> None:
+    """A warning on standard error, also when quiet, and with `--json` an event as well."""
+    print(f"{sign}: {message}", file=sys.stderr)
     if (stream := events()) is not None:
         stream.emit("warning", {"message": message})
 
@@ -139,7 +139,7 @@ def complain(message: str) -> None:
 class App(typer.Typer):
     """A group of commands that all take `--quiet` and `--json`."""
 
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:  # type: ignore[override]
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
         register = super().command(name, **settings)
 
         def add(function: Command) -> Command:

@@ -38,11 +38,12 @@ class Steps:
 
 
 @contextmanager
-def steps(what: str, total: int | None = None) -> Iterator[Steps]:
+def steps(what: str, total: int | None = None, lines: bool = True) -> Iterator[Steps]:
     """Shows how far some work is, in the way that the command line asks for.
 
     what:  of the whole work, in a word or two: "fetch", "draw plots".
     total: how many steps; None where nobody knows.
+    lines: whether there are plain lines for steps; False where the work prints its own.
 
     One call for each step, as it begins:
 
@@ -62,11 +63,11 @@ def steps(what: str, total: int | None = None) -> Iterator[Steps]:
             stream.emit("progress", {"what": what, "label": label, "done": done, "total": of})
 
         yield from _counted(total, tell, tell)
-    elif is_quiet():
+    elif is_quiet() or not (lines or on_terminal()):
         yield from _counted(total, _nothing, _nothing)
     elif on_terminal():
-        with _bar(what, total) as tell:
-            yield from _counted(total, tell, tell)
+        with _bar(what, total) as draw:
+            yield from _counted(total, draw, draw)
     else:
         yield from _counted(total, lambda label, done, of: _line(what, label, done, of), _nothing)
 
