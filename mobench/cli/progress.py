@@ -111,6 +111,6 @@ def _bar(what: str, total: float | None) -> Iterator[Tell]:
         def tell(label: str, done: float, of: float | None) -> None:
             count = "" if of is None else f"{done:.0f}/{of:.0f}"
             said = f"{what}: {label}" if label else what
-            bars.update(task, completed=done, total=of, count=count, description=escape(said))
+            bars.update(task, completed=done, total=of, count=count, description=escape(said), refresh=True)
 
         yield tell
