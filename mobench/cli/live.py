@@ -58,7 +58,7 @@ def _view(tally: Tally, guard: threading.RLock, what: str, ends: bool) -> Iterat
 
 
 class Lines:
-    """A plain line when a job begins and ends, and in between for each tenth of its training, if that takes long."""
+    """A plain line when a job begins and ends, and in between at tenths of its training, ten seconds apart or more."""
 
     def __init__(self, ends: bool = True) -> None:
         self._ends = ends

@@ -58,15 +58,16 @@ def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: p
         (LINE_SECONDS, train(0.3, 1.5)),
         (LINE_SECONDS + 1, train(0.35)),
         (LINE_SECONDS + 2, train(0.4)),
+        (2 * LINE_SECONDS, train(0.45)),
         (31.0, {"phase": "end", "status": "completed", "hypervolume": 2.0, "seconds": 30.0}),
     ):
         now = seconds
         lines.show(tally, tally.hear(one, event))
     assert capsys.readouterr().err.splitlines() == [
         "start   data · solver · seed 0",
-        # 0.2 in nine seconds, and the other job 1 + 45
+        # 0.2 in nine seconds, and the other job 1 + 45; then 0.35 in nineteen, and the other job 1 + 54.3
         "  30 %  data · solver · seed 0: losses 0.5 0.25, validation HV 1.5 (ETA 1:18)",
-        "  40 %  data · solver · seed 0: losses 0.5 0.25, validation HV 1.5 (ETA 0:58)",
+        "  40 %  data · solver · seed 0: losses 0.5 0.25, validation HV 1.5 (ETA 1:25)",
         "[1/2] completed data · solver · seed 0: validation HV 2 (ETA 0:31)",
     ]
 
