@@ -67,7 +67,7 @@ class Lines:
     def show(self, tally: Tally, one: Watched) -> None:
         line = self._line(tally, one)
         if line:
-            print(line, file=sys.stderr, flush=True)
+            print(one_line(line), file=sys.stderr, flush=True)
 
     def _line(self, tally: Tally, one: Watched) -> str:
         title = one.job.title
@@ -151,6 +151,11 @@ def whole(tally: Tally) -> dict[str, Any]:
 def numbers(values: Sequence[float]) -> str:
     """Four significant digits of each."""
     return " ".join(f"{value:.4g}" for value in values)
+
+
+def one_line(text: str) -> str:
+    """The text with a space for each line end and control character, which names and messages may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def duration(left: Left) -> str:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mobench.cli.live import Show, clock, duration, numbers
+from mobench.cli.live import Show, clock, duration, numbers, one_line
 from mobench.cli.tally import Tally, Watched
 
 STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow"}
@@ -94,7 +94,7 @@ def _jobs(tally: Tally, running: list[Watched], width: int) -> Table:
         if wide:
             row.append(f"losses {numbers(one.losses)}" if one.losses else "")
         row.append("" if left.seconds is None else f"ETA {duration(left)}")
-        grid.add_row(*map(Text, row))
+        grid.add_row(*(Text(one_line(cell)) for cell in row))
     return grid
 
 
@@ -112,9 +112,9 @@ def _best(best: list[Watched]) -> Table:
             who += ", in training"
         grid.add_row(
             Text("best HV" if number == 0 else "", style="dim"),
-            Text(one.job.dataset.name),
+            Text(one_line(one.job.dataset.name)),
             Text(f"{one.hypervolume:.4g}", style="bold"),
-            Text(who),
+            Text(one_line(who)),
         )
     for column in grid.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
@@ -124,11 +124,11 @@ def _best(best: list[Watched]) -> Table:
 def _ended(one: Watched) -> Text:
     line = Text()
     line.append(f"{one.state:<9}", style=STYLES.get(one.state, ""))
-    line.append(f" {one.job.title}")
+    line.append(f" {one_line(one.job.title)}")
     if one.ended is not None:
         line.append(f"  {clock(one.ended - one.began)}", style="dim")
     if one.message:
-        line.append(f"  {one.message}")
+        line.append(f"  {one_line(one.message)}")
     elif one.hypervolume is not None:
         line.append(f"  validation HV {one.hypervolume:.4g}")
     return line

@@ -85,8 +85,8 @@ def as_text(version: str, names: Mapping[str, str]) -> str:
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Name -> "added", "removed" or "changed", where two lists differ."""
-    what = {name: "added" for name in now.keys() - before.keys()}
-    what |= {name: "removed" for name in before.keys() - now.keys()}
+    what = dict.fromkeys(now.keys() - before.keys(), "added")
+    what |= dict.fromkeys(before.keys() - now.keys(), "removed")
     what |= {name: "changed" for name in before.keys() & now.keys() if before[name] != now[name]}
     return dict(sorted(what.items()))
 
