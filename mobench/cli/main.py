@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -33,7 +34,7 @@ app.command("curves")(curves.curves)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 
-USAGE, INTERNAL = 2, 70
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 
 
 def _version(wanted: bool) -> None:
@@ -57,9 +58,11 @@ def options(
 def main() -> None:
     """Run the command line; an error is one line and an exit code that is not 0."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        _leave(app(standalone_mode=False) or 0)
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        _leave(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _leave(INTERRUPTED)
     except MobenchError as error:
         _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]), USAGE, error)
     except Exception as error:
@@ -68,15 +71,21 @@ def main() -> None:
         if hasattr(usage, "format_message"):
             if type(usage).__name__ == "NoArgsIsHelpError":
                 usage.show()
-                sys.exit(USAGE)
+                _leave(USAGE)
             _fail(usage.format_message(), USAGE)
         _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
 
 
-def _fail(message: str, code: int, error: BaseException | None = None) -> None:
+def _fail(message: str, code: int, error: BaseException | None = None) -> NoReturn:
     if error is not None and os.environ.get("MOBENCH_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit; one more Ctrl-C is too late to change how."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
