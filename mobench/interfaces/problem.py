@@ -97,19 +97,25 @@ class Problem:
 
         Raises: ShapeError where an objective's loss is not a scalar.
         """
-        if isinstance(outputs, StackedOutputs):
-            return torch.vmap(lambda one: self._losses_of_one(one, batch), randomness="different")(outputs.stacked)
-        return torch.stack([self._losses_of_one(one, batch) for one in outputs])
+        return torch.stack(self.each_loss(outputs, batch), dim=1)
 
-    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> Tensor:
-        values = [objective.loss(outputs, batch) for objective in self.objectives]
+    def each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
+        """The m columns [K] of `losses`, each by itself: a backward pass from one then meets no other's branch."""
+        if isinstance(outputs, StackedOutputs):
+            together = torch.vmap(lambda one: self._losses_of_one(one, batch), randomness="different")
+            return list(together(outputs.stacked))
+        each = [self._losses_of_one(one, batch) for one in outputs]
+        return [torch.stack(column) for column in zip(*each, strict=True)]
+
+    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> tuple[Tensor, ...]:
+        values = tuple(objective.loss(outputs, batch) for objective in self.objectives)
         for objective, value in zip(self.objectives, values, strict=True):
             if value.ndim != 0:
                 raise ShapeError(
                     f"the loss of objective {objective.name!r} has shape {tuple(value.shape)}: "
                     "return a scalar, the mean over the batch"
                 )
-        return torch.stack(values)
+        return values
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         # convolutions follow the layout of their input
