@@ -6,12 +6,12 @@ import queue
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import mobench
 from mobench.errors import StoreError
 from mobench.runs.executor import Exit, LocalExecutor
 from mobench.runs.store import Store, write_whole, writing
@@ -29,7 +29,7 @@ class Errand:
     mark: str
     timeout: float | None = None
     memory: int | None = None
-    version: str = mobench.__version__
+    version: str = field(default_factory=lambda: version_of("mobench"))
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def errand(request: Request, timeout: float | None, memory: int | None) -> Erran
 
 def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
     """Events as they come, and the outcome last. To be called on the other machine."""
-    if errand.version != mobench.__version__:
-        said = f"mobench {mobench.__version__} is installed there, {errand.version} here: install the same everywhere"
+    if errand.version != (here := version_of("mobench")):
+        said = f"mobench {here} is installed there, {errand.version} here: install the same everywhere"
         yield Outcome(Exit(None, said, kind="VersionMismatch"), {})
         return
     if Path(errand.mark).exists():
