@@ -1,4 +1,5 @@
-"""kill -9 of runners and workers at random moments. In full, with figures: `python tests/runs/test_kills.py 100 0 1`."""
+"""kill -9 of runners and workers at random moments. In full, with figures: `python tests/runs/test_kills.py 100 0 1`
+(kills, seed, runners at once)."""
 
 from __future__ import annotations
 
