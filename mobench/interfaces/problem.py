@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from mobench.errors import ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
-from mobench.interfaces.pooling import Judging
+from mobench.interfaces.pooling import Pooling
 from mobench.interfaces.stacked import StackedOutputs, stacked_call
 from mobench.interfaces.strategy import Stacking, Strategy
 
@@ -80,7 +79,7 @@ class Problem:
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
         """The target network's outputs under one set of named weights."""
-        with nullcontext() if torch.is_grad_enabled() else Judging():
+        with Pooling():
             outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
         return outputs
 
@@ -121,6 +120,8 @@ class Problem:
         # convolutions follow the layout of their input
         if inputs.ndim != 4 or self.strategy.layout == "contiguous" or not inputs.is_floating_point():
             return inputs
+        if inputs.shape[1] == 1 and inputs.is_contiguous():  # the same memory, read in the other order
+            return inputs.as_strided(inputs.shape, (inputs.stride(0), 1, inputs.stride(2), 1))
         return inputs.to(memory_format=torch.channels_last)
 
     def _cast(self, tensor: Tensor) -> Tensor:
