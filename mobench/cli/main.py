@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -79,12 +80,12 @@ def main() -> None:
     """
     # an error in reading the command line is to be JSON already
     if "--json" not in sys.argv[1:]:
-        sys.exit(_run())
+        _leave(_run())
     with json_lines() as stream:
         code = _run()
         stream.finish()
         stream.emit("end", {"code": code})
-    sys.exit(code)
+    _leave(code)
 
 
 def _run() -> int:
@@ -119,3 +120,9 @@ def _failed(message: str, code: int, error: BaseException | None = None) -> int:
         traceback.print_exception(error)
     complain(message)
     return code
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit; one more Ctrl-C is too late to change how."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

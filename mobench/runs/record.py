@@ -52,7 +52,11 @@ class TracePoint(Strict):
 
 
 class Cost(Strict):
-    """What it took. Bytes and seconds; parameters are numbers stored."""
+    """What it took. Bytes and seconds; parameters are numbers stored.
+
+    resumed:        how often training was taken up from a checkpoint.
+    repeated_steps: steps made again after an interruption; not in `steps`, and their time in no number.
+    """
 
     training_seconds: float
     evaluation_seconds: float
@@ -65,6 +69,7 @@ class Cost(Strict):
     switch_seconds: float
     inference_seconds_per_sample: float
     resumed: int = 0
+    repeated_steps: int = 0
 
 
 class Provenance(Strict):

@@ -125,7 +125,7 @@ def test_ctrl_c_passes_and_leaves_the_checkpoint(does: Any, tmp_path: Path, monk
     resumed = execute(interrupted, checkpoint=checkpoint)
     assert resumed.cost is not None
     assert (resumed.status, resumed.cost.resumed, resumed.cost.steps) == ("completed", 1, 6)
-    assert not checkpoint.exists()
+    assert checkpoint.exists(), "until the record is in safety"
     assert resumed.digest == execute(interrupted).digest
 
 
