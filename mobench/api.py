@@ -52,7 +52,7 @@ def run(
         budget={"epochs": epochs, "steps": steps},
     )
     store = Store(Path(out) if out is not None else Path("results") / chosen.name)
-    runner.run(suites.plan(chosen), store, LocalExecutor(jobs), device=device)
+    runner.run(suites.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
     board = board_of(store.contents().records)
     export(board, store.folder)
     return board.table

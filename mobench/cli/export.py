@@ -1,20 +1,26 @@
-"""`mobench export`: comparison tables as files, from records alone."""
+"""`mobench export`: tables and networks as files, from records alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mobench.cli.leaderboard import read_board
+from mobench.cli.leaderboard import board_of, folder_of, read_records
+from mobench.cli.output import warn, wrote
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote, or a suite below results/.")],
     format: Annotated[
-        str, typer.Option(help="With commas between: md, csv, tidy.csv, seeds.csv, tex, html, parquet.")
+        str, typer.Option(help="With commas between: md, csv, tidy.csv, seeds.csv, tex, html, parquet, onnx.")
     ] = "md,csv",
+    preset: Annotated[
+        str,
+        typer.Option(help="With commas between: leaderboard, rays, accuracy, phn, gmooar, hypernetworks."),
+    ] = "leaderboard",
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
     columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all, in tex the main.")] = "",
     dataset: Annotated[str, typer.Option(help="Rows of these datasets alone, with commas between.")] = "",
@@ -24,33 +30,61 @@ def export(
     caption: Annotated[str, typer.Option(help="Caption of the table.")] = "",
     label: Annotated[str, typer.Option(help="Label of the table in LaTeX.")] = "",
     standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
-    per_ray: Annotated[bool, typer.Option("--per-ray", help="One row per preference and split as well.")] = False,
+    per_ray: Annotated[bool, typer.Option("--per-ray", help="The preset rays as well.")] = False,
 ) -> None:
-    """Write the leaderboard of a folder as tables."""
+    """Write the records of a folder as tables, and its networks as ONNX."""
     from mobench.errors import OptionError
-    from mobench.reports import tables
+    from mobench.reports import presets, tables
+    from mobench.reports.content import Wanted
     from mobench.reports.sheet import Digits
-    from mobench.runs.store import Store
 
     if decimals is not None and digits is not None:
         raise OptionError("--decimals and --digits were both given: pass one of them")
-    if label and not caption:
-        raise OptionError("--label was given without --caption, and it is the caption that gets it: pass both")
-    formats = _listed(format)
-    tables.check_formats(formats)
-    wanted = tables.Wanted(
-        _listed(columns), _listed(dataset), _listed(solver), Digits(decimals, digits), caption, label, standalone
-    )
-    board = read_board(folder)
-    records = Store(folder).contents().records
-    written = tables.export(board, out or folder, formats, records, wanted)
-    if per_ray:
-        from mobench.reports import rays
+    formats = listed(format)
+    tables.check_formats(formats, OTHERS)
+    names = list(dict.fromkeys([*listed(preset), *(["rays"] if per_ray else [])]))
+    chosen = {name: presets.preset(name) for name in names}
+    if (columns or label) and len(chosen) > 1:
+        raise OptionError(f"--columns and --label are of one table, and these are {len(chosen)}: export each by itself")
+    of_tables = [name for name in formats if name in tables.FORMATS]
+    place = folder_of(folder)
+    if of_tables:
+        records = read_records([place])
+        board = board_of(records)
+        wanted = Wanted(
+            listed(columns), listed(dataset), listed(solver), Digits(decimals, digits), caption, label, standalone
+        )
+        # all of them before any is written, so that a wrong option leaves nothing behind
+        texts: dict[str, str | bytes] = {}
+        for name, one in chosen.items():
+            made = one.make(board, records, wanted)
+            if label and not made.sheet.caption:
+                raise OptionError("--label was given without --caption, and it is the caption that gets it: pass both")
+            texts |= tables.texts(made, name, of_tables)
+        for path in tables.write_texts(out or place, texts):
+            wrote(path)
+    for name in formats:
+        if name in OTHERS:
+            OTHERS[name](place, out or place)
 
-        written += rays.export(records, out or folder, formats, wanted)
+
+def listed(words: str) -> list[str]:
+    """The words between commas, each once."""
+    return list(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+
+
+def _networks(folder: Path, out: Path) -> None:
+    """Write the networks of a folder as ONNX, and say which were declined and why."""
+    from mobench.reports import onnx
+    from mobench.runs.store import Store
+
+    store = Store(folder)
+    written, declined = onnx.export(store, store.contents().records, out)
+    for line in declined:
+        warn(line, "declined")
     for path in written:
-        print(f"wrote {path}")
+        wrote(path)
 
 
-def _listed(words: str) -> list[str]:
-    return [word.strip() for word in words.split(",") if word.strip()]
+OTHERS: Mapping[str, Callable[[Path, Path], None]] = {"onnx": _networks}
+"""Formats that are no tables: what writes them from one folder into another."""

@@ -1,23 +1,52 @@
-"""`mobench leaderboard`: the comparison table of a folder of records."""
+"""`mobench leaderboard`: the comparison tables of folders of records, and what tests say about them."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobench.cli.console import print_table
-from mobench.errors import StoreError
+from mobench.cli.output import events, say, warn
+from mobench.errors import OptionError, StoreError, nearest
 
 if TYPE_CHECKING:
+    from mobench.reports.comparison import Comparison
     from mobench.reports.leaderboard import Leaderboard
+    from mobench.runs.record import Record
+
+MOST_LINES = 20
 
 
-def leaderboard(folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")]) -> None:
-    """Print the leaderboard of the records in a folder."""
-    print_board(read_board(folder))
+def leaderboard(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders that `mobench run` wrote, or suites whose results are below results/.")
+    ],
+    dataset: Annotated[str, typer.Option(help="Only these data sets, with commas between.")] = "",
+    by: Annotated[str, typer.Option(help="The column that tests compare.")] = "hypervolume",
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help="A protocol version to show, where records were made under several; may be repeated."),
+    ] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Every pair, not only those with the best.")] = False,
+) -> None:
+    """Print the leaderboard of records, ranks, tests and effect sizes, and what cannot be tested and why.
+
+    Records of several folders stand in one table, as far as they are comparable.
+    """
+    from mobench.reports.comparison import compare
+
+    records = _of_datasets(read_records(folders), dataset)
+    board = board_of(records, protocol or ())
+    comparisons = compare(board, by, _higher_is_better(records, by))
+    if (stream := events()) is not None:
+        stream.emit("leaderboard", _content(board, comparisons))
+        return
+    print_board(board)
+    for comparison in comparisons:
+        print_comparison(comparison, pairs)
 
 
 def read_board(folder: Path) -> Leaderboard:
@@ -25,15 +54,39 @@ def read_board(folder: Path) -> Leaderboard:
 
     Raises: StoreError where there is no record at all.
     """
-    from mobench.reports.leaderboard import leaderboard as board_of
+    return board_of(read_records([folder]))
+
+
+def board_of(records: Sequence[Record], protocols: Sequence[str] = ()) -> Leaderboard:
+    """The leaderboard of records."""
+    from mobench.reports.leaderboard import leaderboard as made
+
+    return made(records, protocols)
+
+
+def read_records(folders: Sequence[Path]) -> list[Record]:
+    """The records of all folders; a name that is no folder is that of a suite below results/.
+
+    Raises: StoreError where there is no record in one of them.
+    """
     from mobench.runs.store import Store
 
-    contents = Store(folder).contents()
-    for error in contents.unreadable:
-        print(f"warning: {error}", file=sys.stderr)
-    if not contents.records:
-        raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
-    return board_of(contents.records)
+    records: list[Record] = []
+    for named in folders:
+        folder = folder_of(named)
+        contents = Store(folder).contents()
+        for error in contents.unreadable:
+            warn(str(error))
+        if not contents.records:
+            raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
+        records += contents.records
+    return records
+
+
+def folder_of(named: Path) -> Path:
+    """The folder itself, or where there is none of this name, that of the suite below results/."""
+    below = Path("results") / named
+    return below if not named.exists() and below.exists() else named
 
 
 def print_board(board: Leaderboard) -> None:
@@ -45,6 +98,80 @@ def print_board(board: Leaderboard) -> None:
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
     for note in board.notes:
-        print(f"note: {note}")
-    for line in board.left_out:
-        print(f"left out: {line}")
+        say(f"note: {note}")
+    for line in board.left_out[:MOST_LINES]:
+        say(f"left out: {line}")
+    if len(board.left_out) > MOST_LINES:
+        say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
+
+
+def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
+    """Average ranks, each solver against the best (or every pair), and the verdict of the tests."""
+    from mobench.reports.comparison import against_best, told_apart
+    from mobench.reports.tables import number
+
+    ranking = comparison.ranking
+    where = comparison.dataset or "all data sets"
+    say(f"\n{where}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
+    if len(ranking.solvers) > 1 and ranking.n_blocks:
+        chosen = list(ranking.effect_sizes) if every_pair else against_best(ranking)
+        title = "better, by average rank" if every_pair else "the best, by average rank"
+        rows = [[*pair, number(ranking.effect_sizes[pair], 2), _p(ranking.pairwise.get(pair))] for pair in chosen]
+        ranks = dict(zip(ranking.solvers, ranking.average_ranks, strict=True))
+        rows = [[a, f"{ranks[a]:.2f}", b, f"{ranks[b]:.2f}", effect, p] for a, b, effect, p in rows]
+        print_table([title, "rank", "against", "rank", "effect size", "p (Holm)"], rows)
+    if ranking.friedman_p is not None:
+        say(f"Friedman's test that all are alike: p = {_p(ranking.friedman_p)}")
+    if ranking.critical_difference is not None:
+        say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
+        for run in ranking.alike:
+            say(f"not told apart by it: {', '.join(run)}")
+    if ranking.pairwise:
+        say(f"pairs told apart: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
+    if ranking.said:
+        say(f"not tested: {ranking.said}")
+    if ranking.n_left_out:
+        say(f"blocks left out, as a score is missing: {ranking.n_left_out}")
+    for line in comparison.absent:
+        say(f"absent: {line}")
+
+
+def _p(p: float | None) -> str:
+    return "–" if p is None else f"{p:.2g}"
+
+
+def _of_datasets(records: list[Record], names: str) -> list[Record]:
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = sorted({r.job.dataset.name for r in records})
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name, known) or f"; there are: {', '.join(known)}"
+            raise OptionError(f"no record is of data set {name!r}{hint}")
+    return [r for r in records if not wanted or r.job.dataset.name in wanted]
+
+
+def _higher_is_better(records: Sequence[Record], column: str) -> bool:
+    """The direction of a column; raises OptionError for one that has none."""
+    from mobench.reports.columns import column as described
+    from mobench.reports.columns import directions_of
+
+    directions = directions_of(records)
+    found = {described(column, r.job.dataset.name, directions).better for r in records} - {""}
+    if len(found) != 1:
+        raise OptionError(f"it is not known whether more or less {column!r} is better: name another column by --by")
+    return found == {"higher"}
+
+
+def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    from mobench.reports.comparison import to_dict
+    from mobench.reports.leaderboard import is_missing
+
+    rows: list[dict[Any, Any]] = [
+        {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")
+    ]
+    return {
+        "table": rows,
+        "comparisons": [to_dict(c) for c in comparisons],
+        "notes": board.notes,
+        "left_out": board.left_out,
+    }

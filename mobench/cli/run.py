@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobench.cli.console import warn_of_broken
+from mobench.cli.output import complain, say, warn, wrote
 from mobench.cli.trade_off import tell_trade_off
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
+    from mobench.runs.executors import Limits
     from mobench.runs.runner import Summary
     from mobench.runs.suite import Suite
 
@@ -29,11 +31,17 @@ def run(
     epochs: Annotated[float | None, typer.Option(help="Epochs of training for each job.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of training for each job.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Seconds of training for each job.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is ended.")] = None,
+    memory: Annotated[str, typer.Option(help="Memory at which a job is ended: 500MB, 2GiB.")] = "",
+    executor: Annotated[str, typer.Option(help="Where jobs run: local, ray, or a module of yours.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a cluster: host:port of Ray's head node.")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each job, instead of its share.")] = None,
+    gpus: Annotated[float | None, typer.Option(min=0, help="GPUs of each job on a cluster.")] = None,
+    checkpoint: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = 30.0,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep the trained networks.")] = False,
     strategy: Annotated[
         str,
@@ -41,11 +49,11 @@ def run(
             help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
     from mobench.plugins import registry
     from mobench.runs import suite as suites
+    from mobench.runs.executors import Limits
 
     warn_of_broken(registry())
     length = {"epochs": epochs, "steps": steps, "seconds": seconds}
@@ -54,19 +62,17 @@ def run(
         datasets=_names(dataset),
         models=_names(model),
         solvers=_names(solver),
-        settings=dict(_setting(text) for text in set_ or []),
+        settings=dict(setting(text) for text in set_ or []),
         seeds=[_whole(text) for text in _names(seeds)],
         budget=length,
         rays=_rays(rays),
     )
     folder = out if out is not None else Path("results") / chosen.name
     try:
-        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy, quiet)
+        limits = Limits(jobs, cpus, gpus, _bytes(memory), timeout, address=address)
+        summary = _run(chosen, folder, executor, limits, checkpoint, device, retry, keep_weights, strategy)
     except KeyboardInterrupt:
-        print(
-            "error: interrupted; every record that was written is whole, and running again goes on from here",
-            file=sys.stderr,
-        )
+        complain("interrupted; every record that was written is whole, and running again goes on from here")
         raise typer.Exit(130) from None
     _tell(summary, folder)
     if chosen.trade_off is not None:
@@ -78,32 +84,36 @@ def run(
 def _run(
     suite: Suite,
     folder: Path,
-    jobs: int,
+    executor: str,
+    limits: Limits,
+    checkpoint: float,
     device: str,
     retry: bool,
-    timeout: float | None,
     keep_weights: bool,
     strategy: str,
-    quiet: bool,
 ) -> Summary:
-    from mobench.cli.progress import progress
+    from mobench.cli.live import watch
+    from mobench.cli.tally import Tally
     from mobench.runs import runner
     from mobench.runs import suite as suites
-    from mobench.runs.executor import LocalExecutor
+    from mobench.runs.executors import make
     from mobench.runs.store import Store
 
     plan = suites.plan(suite)
     for line in plan.declined:
-        print(f"declined: {line}", file=sys.stderr)
-    with progress(plan.jobs, quiet) as listen:
+        warn(line, "declined")
+    where = make(executor, limits)
+    with watch(Tally(plan.jobs, where.slots), f"run {suite.name}") as listen:
         return runner.run(
             plan,
             Store(folder),
-            LocalExecutor(jobs, timeout),
-            device=check_device(device),
+            where,
+            # what devices other machines have is theirs to say
+            device=check_device(device) if executor == "local" else device,
             retry=retry,
-            keep_weights=keep_weights,
+            keep_weights=keep_weights or suite.keep_weights,
             strategy=check_strategy(strategy),
+            checkpoint_seconds=checkpoint,
             command=["mobench", *sys.argv[1:]],
             listen=listen,
         )
@@ -112,20 +122,24 @@ def _run(
 def _tell(summary: Summary, folder: Path) -> None:
     """The end of a run: the table, and where everything is."""
     from mobench.cli.leaderboard import print_board, read_board
+    from mobench.cli.live import clock
     from mobench.reports.tables import export
 
     board = read_board(folder)
     print_board(board)
     written = export(board, folder)
-    n_jobs = sum(map(len, (summary.completed, summary.present, summary.diverged, summary.failed)))
-    if len(summary.present) == n_jobs:
-        print(f"nothing to do: {n_jobs} of {n_jobs} jobs have a record")
+    jobs = {name: len(getattr(summary, name)) for name in ("completed", "present", "diverged", "failed")}
+    n_jobs = sum(jobs.values())
+    if jobs["present"] == n_jobs:
+        text = f"nothing to do: {n_jobs} of {n_jobs} jobs have a record"
     else:
-        print(
-            f"{len(summary.completed)} jobs run, {len(summary.present)} were there, {len(summary.diverged)} diverged, "
-            f"{len(summary.failed)} failed, in {summary.seconds:.0f} s"
+        text = (
+            f"{jobs['completed']} jobs run, {jobs['present']} were there, {jobs['diverged']} diverged, "
+            f"{jobs['failed']} failed, in {clock(summary.seconds)}"
         )
-    print(f"records: {folder / 'records'}; tables: {', '.join(str(path) for path in written)}")
+    say(text, "summary", **jobs, seconds=summary.seconds)
+    for path in (folder / "records", *written):
+        wrote(path)
 
 
 def _failed_before(folder: Path, summary: Summary) -> list[str]:
@@ -157,6 +171,16 @@ def check_strategy(text: str) -> str:
     return text
 
 
+def _bytes(text: str) -> int | None:
+    """A number of bytes from 500MB or 2GiB; None from nothing."""
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text)) if text else None
+    except ValidationError as error:
+        raise OptionError(f"--memory was given {text!r}: pass a number and a unit, as 500MB or 2GiB") from error
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -177,7 +201,7 @@ def _rays(text: str) -> list[list[float]]:
         raise OptionError(f"--rays was given {text!r}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """key=value; the value as JSON where it is that, else as the text it is."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():

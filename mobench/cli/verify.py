@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mobench.cli.output import say
+
+if TYPE_CHECKING:
+    from mobench.runs.verification import Comparison
 
 
 def verify(
     record: Annotated[Path, typer.Argument(help="A record: a JSON file in the folder records of a run.")],
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Largest relative difference that counts as agreement.")
+        float,
+        typer.Option(
+            min=0, help="Largest relative difference that counts as agreement; of what moves in steps, 20 times it."
+        ),
     ] = 1e-3,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
-    from mobench.cli.progress import progress
+    from mobench.cli.live import watch
+    from mobench.cli.tally import Tally
     from mobench.errors import RecordError
     from mobench.runs.record import parse
+    from mobench.runs.verification import check_verifiable
     from mobench.runs.verification import verify as again
 
     try:
@@ -26,21 +36,39 @@ def verify(
     except OSError as error:
         raise RecordError(f"{record} cannot be read: {error.strerror or error}") from error
     kept = parse(content, str(record))
-    print(f"{kept.id}: {kept.job.title}")
-    with progress([kept.job], quiet) as listen:
+    check_verifiable(kept)
+    say(f"{kept.id}: {kept.job.title}")
+    with watch(Tally([kept.job]), "verify") as listen:
         listen(kept.job, {"phase": "start"})
-        verdict = again(kept, lambda event: listen(kept.job, event))
+        verdict = again(kept, tolerance, lambda event: listen(kept.job, event))
+        listen(kept.job, {"phase": "end", "status": "completed"})
     for one in verdict.comparisons:
-        sign = "agrees" if one.difference <= tolerance else "DIFFERS"
-        numbers = f"{one.recorded:.6g} then, {one.again:.6g} now, relative difference {one.difference:.2g}"
-        print(f"{one.name:24} {numbers}: {sign}")
+        say(
+            _line(one), "comparison",
+            name=one.name, recorded=one.recorded, again=one.again, difference=one.difference, agrees=one.agrees,
+        )  # fmt: skip
+    for cost in verdict.costs:
+        say(f"not compared, {cost}")
     for caveat in verdict.caveats:
-        print(f"note: {caveat}")
-    if verdict.identical:
-        print("identical: every computed number agrees to the bit")
+        say(f"note: {caveat}")
+    if verdict.identical and verdict.agrees:
+        say("identical: every computed number agrees to the bit")
         return
-    if verdict.agrees(tolerance):
-        print(f"agrees within {tolerance:g}")
+    if verdict.agrees:
+        say("agrees: each kind of number within its tolerance")
         return
-    print(f"does not agree within {tolerance:g}")
+    say("does not agree: " + ", ".join(c.name for c in verdict.comparisons if not c.agrees))
     raise typer.Exit(1)
+
+
+def _line(one: Comparison) -> str:
+    sign = "agrees" if one.agrees else "DIFFERS"
+    within = f"within {one.tolerance:g}" if one.tolerance else "exactly"
+    if math.isfinite(one.difference):
+        values = "" if math.isnan(one.recorded) else f"{one.recorded:.6g} then, {one.again:.6g} now, "
+        return f"{one.name:34} {sign} {within}: {values}relative difference {one.difference:.2g}"
+    return f"{one.name:34} {sign} {within}: {_shown(one.recorded)} then, {_shown(one.again)} now"
+
+
+def _shown(value: float) -> str:
+    return "other or missing" if math.isnan(value) else f"{value:.6g}"

@@ -49,12 +49,19 @@ def latex(text: str) -> str:
     Letters with accents and what is common in formulae are set; other characters beyond ASCII, which
     pdfLaTeX knows no glyph for, are shown as their codes.
     """
-    shown = printable(text)
+    shown = with_glyphs(text)
     pieces = [
         _latex_character(c) + ("{}" if c in _JOINING and after in _JOINING else "")
         for c, after in pairwise(shown + " ")
     ]
     return re.sub(r"^ +| +$|  +", lambda m: r"\ " * len(m[0]), "".join(pieces))
+
+
+def with_glyphs(text: str) -> str:
+    """The text as a reader of LaTeX sees it: every character that has no glyph there as its code."""
+    return "".join(
+        c if c.isascii() or c in _LATEX or _accented(c) or c in _greek() else _code(c) for c in printable(text)
+    )
 
 
 def _hidden(c: str) -> bool:
@@ -75,7 +82,7 @@ def _latex_character(c: str) -> str:
         return _LATEX[c]
     if c.isascii():
         return c
-    return _accented(c) or _greek().get(c) or _LATEX["⟨"] + f"U+{ord(c):04X}" + _LATEX["⟩"]
+    return _accented(c) or _greek()[c]
 
 
 def _accented(c: str) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mobench.reports.columns import directions_of
+from mobench.reports.content import Content, Wanted, chosen_columns, chosen_rows
 from mobench.reports.leaderboard import labels_of
 from mobench.reports.sheet import sheet
-from mobench.reports.tables import Content, Wanted, chosen_rows, write_content
 from mobench.runs.record import Record
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
     labels = labels_of(records)
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
-        if record.status == "completed":
+        if record.status == "completed" and record.imported is None:
             groups[record.job.dataset.name, labels[record.id], record.job.model.name].append(record)
     rows: list[dict[str, Any]] = []
     for (dataset, solver, model), group in sorted(groups.items()):
@@ -55,25 +54,19 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
                     "chosen": "yes" if i == best else "",
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else ["dataset", "solver", "model"])
 
 
 def content(records: Sequence[Record], wanted: Wanted | None = None) -> Content:
-    """The table of preferences for the writers; of `wanted`, all but the columns counts."""
+    """The table of preferences for the writers. Raises: OptionError for a column or row that is not there."""
     wanted = wanted or Wanted()
     frame = chosen_rows(per_ray(records), wanted)
+    columns = chosen_columns([str(c) for c in frame.columns], wanted)
     made = sheet(
-        frame, [str(c) for c in frame.columns], directions=directions_of(records), digits=wanted.digits,
+        frame, columns, directions=directions_of(records), digits=wanted.digits,
         group=("dataset", "solver", "model"), marks=False, caption=wanted.caption, label=wanted.label,
     )  # fmt: skip
-    return Content(frame, made, made, wanted)
-
-
-def export(
-    records: Sequence[Record], folder: Path, formats: Sequence[str] = ("md", "csv"), wanted: Wanted | None = None
-) -> list[Path]:
-    """Write rays.<format>, but none of the long forms: it is one already. Raises: OptionError, StoreError."""
-    return write_content(content(records, wanted), "rays", folder, [f for f in formats if "." not in f])
+    return Content(frame[columns], made, made, wanted)
 
 
 def _means(group: Sequence[Record], split: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Digits:
         if self.significant is not None and 0 < abs(value) < 1e-4:
             spec = f".{self.significant - 1}e"
             return Cell(format(float(value), spec), "" if is_missing(half) else format(float(half), spec))
-        return Cell(number(float(value), decimals), "" if is_missing(half) else _half(float(half), decimals))
+        return Cell(printed_as(float(value), decimals), "" if is_missing(half) else _half(float(half), decimals))
 
     def _decimals(self, value: float, col: Column) -> int:
         if self.significant is not None and value and math.isfinite(value):
@@ -83,7 +83,7 @@ class Digits:
         return col.decimals
 
 
-def number(value: float, decimals: int) -> str:
+def printed_as(value: float, decimals: int) -> str:
     """A number with so many digits behind the point; what would be printed as zero, in powers of ten.
 
     Negative decimals round before the point. Thousands are set apart.
@@ -105,7 +105,7 @@ def _half(value: float, decimals: int) -> str:
 
 def sheet(
     frame: pd.DataFrame,
-    columns: Sequence[str],
+    columns: Sequence[str | Column],
     *,
     directions: Directions | None = None,
     digits: Digits | None = None,
@@ -117,6 +117,7 @@ def sheet(
 ) -> Sheet:
     """The columns of a frame as cells; rows that agree in `group` are a block, compared with each other.
 
+    columns: by name, as the catalogue describes them, or descriptions of one's own.
     marks: whether the best of each block is marked.
 
     A column `name + HALF` of the frame gives the intervals. Rows whose "status" is there and not
@@ -125,7 +126,7 @@ def sheet(
     digits = digits or Digits()
     blocks = []
     for rows in _grouped(frame.to_dict("records"), group):
-        cols = [column(name, str(rows[0].get("dataset", "")), directions) for name in columns]
+        cols = [_described(name, str(rows[0].get("dataset", "")), directions) for name in columns]
         cells = [[digits.cell(row[c.name], row.get(c.name + HALF), c) for c in cols] for row in rows]
         complete = [row.get("status", "complete") == "complete" for row in rows]
         blocks.append(Block(tuple(map(tuple, marked(cells, cols, complete) if marks else cells))))
@@ -210,8 +211,12 @@ def _grouped(rows: Sequence[dict[Any, Any]], group: Sequence[str]) -> list[list[
     return list(blocks.values())
 
 
-def _heading(name: str, frame: pd.DataFrame, directions: Directions | None) -> Column:
+def _described(name: str | Column, dataset: str, directions: Directions | None) -> Column:
+    return column(name, dataset, directions) if isinstance(name, str) else name
+
+
+def _heading(name: str | Column, frame: pd.DataFrame, directions: Directions | None) -> Column:
     """The column for its heading: its direction only where all datasets agree."""
     datasets = [str(d) for d in dict.fromkeys(frame["dataset"])] if "dataset" in frame else []
-    found = [column(name, d, directions) for d in datasets] or [column(name, "", directions)]
+    found = [_described(name, d, directions) for d in datasets or [""]]
     return found[0] if len({c.better for c in found}) == 1 else replace(found[0], better="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ def execute(
     device: str = "cpu",
     threads: int | None = None,
     checkpoint: Path | None = None,
+    checkpoint_seconds: float = 30.0,
     weights: Path | None = None,
     on_progress: Tell | None = None,
     command: Sequence[str] = (),
@@ -45,12 +47,17 @@ def execute(
     """Run a job here and now, and return its record; whatever goes wrong is in the record.
 
     threads:    of torch; None leaves them as they are.
-    checkpoint: where training state is kept; removed once the job is through.
+    checkpoint: where training state is kept. It stays for whoever holds the record in safety to remove, and goes
+                at once where the job failed: a checkpoint may be why.
+    checkpoint_seconds: how often.
     strategy:   how to lay the arithmetic out; None: what was measured to be fastest here.
     weights:    where to write the trained network as safetensors; None: nowhere.
 
-    Raises: KeyboardInterrupt alone; the checkpoint then stays, and a later call goes on from it.
+    Raises: KeyboardInterrupt; the checkpoint then stays, and a later call goes on from it. MobenchError for
+        a job that was imported.
     """
+    if job.budget.elsewhere:
+        raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
     if threads is not None:
         torch.set_num_threads(threads)
     started = datetime.now(UTC)
@@ -61,12 +68,12 @@ def execute(
 
     run: _Run | None = None
     try:
-        run = _Run(job, device, checkpoint, on_progress or (lambda event: None), strategy)
+        run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
         record = run.record(provenance_now, weights)
     except (Exception, SystemExit) as error:
         record = failure_record(job, type(error).__name__, str(error), traceback.format_exc(), provenance_now())
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
     return record
 
 
@@ -86,10 +93,19 @@ def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -
 class _Run:
     """The stages of one job."""
 
-    def __init__(self, job: Job, device: str, checkpoint: Path | None, tell: Tell, strategy: Strategy | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        device: str,
+        checkpoint: Path | None,
+        checkpoint_seconds: float,
+        tell: Tell,
+        strategy: Strategy | None,
+    ) -> None:
         self.pinned = strategy is not None
         self.choice = Choice(strategy or Strategy())
-        self.job, self.device, self.checkpoint, self.tell = job, device, checkpoint, tell
+        self.job, self.device, self.tell = job, device, tell
+        self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(
@@ -118,6 +134,7 @@ class _Run:
             rays=rays,
             validation=splits["val"],
             checkpoint=self.checkpoint,
+            checkpoint_seconds=self.checkpoint_seconds,
             n_looks=job.n_looks,
             on_progress=self.tell,
         )
@@ -127,14 +144,14 @@ class _Run:
             "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
+            "notes": {"checkpoints_not_written": training.unsaved} if training.unsaved else {},
         }
         if training.status == "diverged":
             failure = Failure(kind="NonFiniteError", message=training.message)
             return Record(status="diverged", failure=failure, provenance=provenance_now(), **common)
         judged = self._judge(solver.pareto_set, problem, splits, rays, training)
-        if weights is not None:
-            _save_weights(weights, solver)
-        return Record(status="completed", provenance=provenance_now(), **common, **judged)
+        notes: dict[str, float | int | str] = {} if weights is None else _save_weights(weights, solver)
+        return Record(status="completed", notes=notes, provenance=provenance_now(), **common, **judged)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
         """Give the problem its strategy: the pinned one, else what is fastest here."""
@@ -200,6 +217,7 @@ class _Run:
             switch_seconds=cost.switch_seconds(pareto_set, rays, problem),
             inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
             resumed=training.resumed,
+            repeated_steps=training.repeated,
         )
 
 
@@ -234,15 +252,24 @@ def _front(front: FrontValues, n_samples: int) -> Front:
     )
 
 
-def _save_weights(path: Path, solver: Solver) -> None:
-    """The trained network's tensors as safetensors, which hold numbers and nothing to execute."""
+def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
+    """The trained network's tensors as safetensors, which hold numbers and nothing to execute.
+
+    Returns notes for the record: a solver without a module is no reason to lose what it learned.
+    """
     from safetensors.torch import save_file
 
     if not isinstance(solver.pareto_set, torch.nn.Module):
-        raise MobenchError(f"{type(solver).__name__} keeps no torch module: its weights cannot be saved")
+        return {"weights": f"not kept: {type(solver).__name__} keeps no torch module"}
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous().cpu() for name, tensor in solver.pareto_set.state_dict().items()}
-    save_file(state, path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(state, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return {}
 
 
 def _text(message: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -22,17 +22,19 @@ class Front(Strict):
 
     preferences, losses: [R][m]. metrics: "objective/metric" -> [R].
     n_samples: how many samples of the split were used.
+
+    Of an imported front preferences are [] where it states none, and n_samples is None.
     """
 
     preferences: list[list[float]]
     losses: list[list[float]]
     metrics: dict[str, list[float]] = Field(default_factory=dict)
-    n_samples: int
+    n_samples: int | None
 
     @model_validator(mode="after")
     def _one_row_per_ray(self) -> Front:
         widths = {len(row) for row in (*self.preferences, *self.losses)}
-        lengths = {len(self.preferences), len(self.losses), *map(len, self.metrics.values())}
+        lengths = {len(self.losses), *map(len, self.metrics.values())} | ({len(self.preferences)} - {0})
         if len(widths) > 1 or len(lengths) > 1:
             raise ValueError("preferences, losses and metrics differ in length")
         return self
@@ -50,7 +52,11 @@ class TracePoint(Strict):
 
 
 class Cost(Strict):
-    """What it took. Bytes and seconds; parameters are numbers stored."""
+    """What it took. Bytes and seconds; parameters are numbers stored.
+
+    resumed:        how often training was taken up from a checkpoint.
+    repeated_steps: steps made again after an interruption; not in `steps`, and their time in no number.
+    """
 
     training_seconds: float
     evaluation_seconds: float
@@ -63,6 +69,7 @@ class Cost(Strict):
     switch_seconds: float
     inference_seconds_per_sample: float
     resumed: int = 0
+    repeated_steps: int = 0
 
 
 class Provenance(Strict):
@@ -94,12 +101,29 @@ class Failure(Strict):
     traceback: str = ""
 
 
+class Imported(Strict):
+    """Where a front comes from that another program made.
+
+    file, sha256: the CSV file's name and content.
+    source:       what whoever imported it says: a paper, a program.
+    training_seconds, stored_parameters: as stated there; None where they are not.
+    """
+
+    file: str
+    sha256: str
+    source: str = ""
+    training_seconds: Annotated[float, Field(ge=0)] | None = None
+    stored_parameters: Annotated[int, Field(ge=0)] | None = None
+
+
 class Record(Strict):
-    """What one job gave.
+    """What one job gave, or what another program is said to have given.
 
     fronts:     split -> front. The test split is evaluated once, by the final weights.
     indicators: split -> name -> value; None where a value is undefined (said in the docs of each).
                 "test@5" holds the same indicators at the n_finite rays only.
+    imported:   None, but for a front that was imported: its losses and metrics are as stated, its
+                indicators computed here. What is then unknown is empty: cost, trace, preferences.
     """
 
     # strict bounds on what a stranger's file may hold come from MAX_BYTES and from pydantic
@@ -115,6 +139,7 @@ class Record(Strict):
     trace: list[TracePoint] = Field(default_factory=list)
     notes: dict[str, float | int | str] = Field(default_factory=dict)
     failure: Failure | None = None
+    imported: Imported | None = None
     provenance: Provenance
 
     @model_validator(mode="after")
@@ -123,6 +148,11 @@ class Record(Strict):
             "test" in self.fronts and "hypervolume" in self.indicators.get("test", {})
         ):
             raise ValueError("it says completed, but has no front or no hypervolume of the test split")
+        foreign = self.imported is not None
+        if foreign != bool(self.job.budget.elsewhere):
+            raise ValueError("it says imported, or trained elsewhere, but not both")
+        if not foreign and any(not f.preferences or f.n_samples is None for f in self.fronts.values()):
+            raise ValueError("a front has no preferences or no number of samples, and is not imported")
         return self
 
     @property
@@ -137,7 +167,9 @@ class Record(Strict):
 
     def to_json(self) -> str:
         """The record as it lies in a store: indented, keys in a fixed order."""
-        return self.model_dump_json(indent=1, by_alias=True) + "\n"
+        # what was trained here stays readable by versions that know of no imports
+        left_out = {"imported"} if self.imported is None else None
+        return self.model_dump_json(indent=1, by_alias=True, exclude=left_out) + "\n"
 
 
 def parse(text: str | bytes, origin: str) -> Record:

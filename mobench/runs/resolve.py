@@ -61,6 +61,8 @@ def resolve(
     Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
         PreferenceError for rays that are not on the simplex of the dataset's objectives.
     """
+    if budget.elsewhere:
+        raise OptionError("a job's budget is one of epochs, steps and seconds: elsewhere is for what is imported")
     known = registry()
     pieces = {
         "dataset": _piece("dataset", known.get("dataset", dataset)),
@@ -96,6 +98,12 @@ def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> 
         )
     check_on_simplex(torch.tensor(rays, dtype=torch.float64))
     return [list(ray) for ray in rays]
+
+
+def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
+    """A data set by name, every option spelled out. Raises: UnknownNameError, OptionError, PluginError."""
+    own = {key.removeprefix("dataset."): value for key, value in (settings or {}).items()}
+    return _piece("dataset", registry().get("dataset", name)).part(own)
 
 
 def make_dataset(part: Part) -> Dataset:

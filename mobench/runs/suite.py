@@ -88,6 +88,7 @@ class Suite(Strict):
     n_rays, n_finite: preferences that continuous sets are judged on, and that finite sets train.
     rays:    preferences [R][m] of one's own instead of both.
     n_looks: looks at validation in training; None: ten.
+    keep_weights: keep every trained network beside its record; no part of any job's identity.
     solvers: options of single solvers, by their name.
     trade_off: a front among the solvers themselves, as of error against memory.
     search:  the options that `mobench tune` tries.
@@ -100,6 +101,7 @@ class Suite(Strict):
     n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
     rays: Annotated[list[list[float]], Field(min_length=2, max_length=10_000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
+    keep_weights: bool = False
     budget: Budget
     entries: Annotated[list[Entry], Field(min_length=1)]
     solvers: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -91,7 +91,7 @@ class ConditionedNetwork(ParetoNetwork):
                 f"inputs of type {inputs.dtype} have no room for a preference beside them: images and real features "
                 "are accepted; choose a generator of weights"
             )
-        k, b = len(preferences), len(inputs)
+        k, b = len(preferences), inputs.shape[0]  # len() would fix the batch of an exported network
         images = inputs.expand(k, *inputs.shape)
         shape = (k, b, self.n_objectives, *inputs.shape[2:])
         planes = preferences.reshape(k, 1, self.n_objectives, *[1] * (inputs.ndim - 2)).expand(shape)

@@ -131,7 +131,7 @@ def test_datasets_are_tables_of_their_own() -> None:
 def test_identical_results_of_two_solvers_are_flagged() -> None:
     points = [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]
     board = leaderboard([record("a", losses=points), record("copy", losses=points), record("own", hypervolume=2)])
-    assert "identical to the bit: a, copy" in board.notes
+    assert "data: identical to the bit: a, copy" in board.notes
 
 
 def test_distances_are_to_the_pooled_front_unless_the_front_is_known() -> None:

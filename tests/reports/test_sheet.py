@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobench.reports.columns import column
-from mobench.reports.sheet import Cell, Digits, explained, number, printed, sheet
+from mobench.reports.sheet import Cell, Digits, explained, printed, printed_as, sheet
 
 FRAME = pd.DataFrame(
     [
@@ -117,7 +117,7 @@ def test_so_many_significant_digits_are_within_half_a_digit(value: float, signif
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 8))
 def test_what_is_printed_is_near_and_never_zero_for_something(value: float, decimals: int) -> None:
-    back = printed(Cell(number(value, decimals)))
+    back = printed(Cell(printed_as(value, decimals)))
     assert back is not None
     assert abs(back - value) <= 0.5001 * 10.0**-decimals
     if decimals > 1:

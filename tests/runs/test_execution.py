@@ -125,7 +125,7 @@ def test_ctrl_c_passes_and_leaves_the_checkpoint(does: Any, tmp_path: Path, monk
     resumed = execute(interrupted, checkpoint=checkpoint)
     assert resumed.cost is not None
     assert (resumed.status, resumed.cost.resumed, resumed.cost.steps) == ("completed", 1, 6)
-    assert not checkpoint.exists()
+    assert checkpoint.exists(), "until the record is in safety"
     assert resumed.digest == execute(interrupted).digest
 
 
@@ -228,6 +228,24 @@ def test_kept_weights_are_those_that_were_judged(tmp_path: Path) -> None:
     record = execute(job("ls"), weights=path)
     assert record.cost is not None
     assert sum(t.numel() for t in load_file(path).values()) == record.cost.stored_parameters == 5 * 20
+
+
+def test_a_solver_without_a_module_keeps_its_record_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mobench.learning.gradient_solver import GradientSolver
+
+    class Bare:
+        """The Pareto set itself, without being a module."""
+
+        def __init__(self, network: Any) -> None:
+            self.rays, self.n_stored_parameters, self.serve = network.rays, network.n_stored_parameters, network.serve
+
+    monkeypatch.setattr(GradientSolver, "pareto_set", property(lambda solver: Bare(solver.network)))
+    record = execute(job("ls"), weights=tmp_path / "w.safetensors")
+    assert record.status == "completed"
+    assert record.notes == {"weights": "not kept: GradientSolver keeps no torch module"}
+    assert not (tmp_path / "w.safetensors").exists()
 
 
 def test_weights_that_cannot_be_written_fail_the_job_but_leave_a_record(tmp_path: Path) -> None:

@@ -158,3 +158,12 @@ def test_every_registered_suite_is_whole(name: str) -> None:
     assert plan.jobs
     assert plan.declined == []
     assert suite.summary
+
+
+def test_keeping_weights_is_no_part_of_a_job(tmp_path: Path) -> None:
+    text = 'seeds = [0]\n[budget]\nsteps = 1\n[[entries]]\ndatasets = ["zdt1"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
+    (tmp_path / "bare.toml").write_text(text)
+    (tmp_path / "kept.toml").write_text(f"keep_weights = true\n{text}")
+    bare, kept = (suites.load(str(tmp_path / name)) for name in ("bare.toml", "kept.toml"))
+    assert (bare.keep_weights, kept.keep_weights) == (False, True)
+    assert [job.id for job in suites.plan(bare).jobs] == [job.id for job in suites.plan(kept).jobs]

@@ -6,9 +6,11 @@ import re
 
 from mobench.reports.columns import Column
 from mobench.reports.escaping import latex as escaped
+from mobench.reports.escaping import with_glyphs
 from mobench.reports.sheet import Block, Cell, Sheet
 
 _ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
+_WIDE = frozenset("mw@%&+=<>~^_#*\\")
 _MARKS = {"best": "textbf", "second": "underline"}
 
 
@@ -94,12 +96,18 @@ def _document(sheet: Sheet, body: str) -> str:
     )
 
 
+def _points(text: str) -> int:
+    """No less than the width of a text in the ten points of the article class."""
+    return sum(11 if c in _WIDE or c.isupper() or not c.isascii() else 6 for c in with_glyphs(text)) + 3
+
+
 def _size(sheet: Sheet) -> tuple[int, int]:
     """Points that the table surely fits into, by the number of signs; at least 15 by 10 cm, at most what TeX can."""
     heads = [f"{c.heading}  ↑" for c in sheet.columns]
-    widths = [max([len(h), *(len(row[j].plain) for row in sheet.rows)]) for j, h in enumerate(heads)]
-    wide = max(427, sum(round(6.2 * w) + 12 for w in widths))
-    lines = [len(sheet.caption) * 6, *(len(note) * 5 for note in sheet.notes)]
+    widths = [max([_points(h), *(_points(row[j].plain) for row in sheet.rows)]) for j, h in enumerate(heads)]
+    blocks = [_points(block.heading) for block in sheet.blocks]
+    wide = max([427, sum(w + 12 for w in widths), *blocks])
+    lines = [_points(sheet.caption), *(_points(note) for note in sheet.notes)]
     below = sum(1 + length // wide for length in lines)
     rows = len(sheet.rows) + 2 * len(sheet.blocks) + below + 6
     return min(16000, wide + 60), min(16000, max(285, 14 * rows + 60))

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobench.reports.columns import column
+from mobench.reports.content import Wanted, content
 from mobench.reports.leaderboard import leaderboard
 from mobench.reports.sheet import Block, Cell, Sheet
-from mobench.reports.tables import FORMATS, Wanted, content
+from mobench.reports.tables import FORMATS
 from mobench.reports.writers.latex import write
 from mobench.runs.store import Store
 
@@ -103,10 +104,10 @@ def _of_names(names: Sequence[str]) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without spaces, and with the signs of TeX's fonts as those that were typed."""
+    """Without spaces and underscores, which are no signs but rules, and TeX's signs as those that were typed."""
     typed = {"’": "'", "‘": "`", "”": '"', "“": "``", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl",
              "˜": "~", "ˆ": "^", "∼": "~", "−": "-", "∗": "*", "–": "-", "×10": "e", "ϵ": "ε"}  # fmt: skip
-    text = "".join(text.split())
+    text = "".join(text.replace("_", "").split())
     for sign, meant in typed.items():
         text = text.replace(sign, meant)
     return re.sub(r"e([+-]?)0+(?=\d)", r"e\1", text)

@@ -14,8 +14,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mobench.reports.columns import HALF
+from mobench.reports.content import Content, Wanted, content
 from mobench.reports.leaderboard import Leaderboard, leaderboard
-from mobench.reports.tables import FORMATS, Content, Wanted, content
+from mobench.reports.tables import FORMATS
 from mobench.runs.record import Record
 from mobench.runs.store import Store
 

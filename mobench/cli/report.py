@@ -1,0 +1,32 @@
+"""`mobench report`: a folder of records as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobench.cli.output import say, warn
+
+NAMED = 4
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file; by default report.html in the same folder.")] = None,
+    live: Annotated[bool, typer.Option("--live/--no-live", help="Put trained networks into the page.")] = True,
+) -> None:
+    """Write one HTML file that needs no network: leaderboard, fronts to move along, and networks that answer in it."""
+    from mobench.reports.page import build
+    from mobench.runs.store import Store
+
+    path = out if out is not None else folder / "report.html"
+    written = build.write(Store(folder), path, live)
+    for reason in dict.fromkeys(one["reason"] for one in written["left_out"]):
+        who = [f"{one['dataset']} · {one['name']}" for one in written["left_out"] if one["reason"] == reason]
+        named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"
+        warn(f"{named}: {reason}", "not live")
+    for network in written["networks"]:
+        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}")
+    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser")

@@ -1,0 +1,66 @@
+"""How fronts vary over seeds: empirical attainment surfaces.
+
+Source: Grunert da Fonseca, Fonseca & Hall 2001; computed by moocore.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mobench.errors import NonFiniteError, OptionError, ShapeError
+
+Array: TypeAlias = NDArray[np.float64]
+
+LEVELS = (25.0, 50.0, 75.0)
+
+
+def attainment_surfaces(fronts: Sequence[ArrayLike], levels: Sequence[float] = LEVELS) -> dict[float, Array]:
+    """Level -> the surface [P, m] whose points, and all that they dominate, that share of the fronts attains.
+
+    fronts: one front [P_s, m] per seed, m = 2 or 3, minimised; dominated points change nothing.
+    levels: percentages above 0 and up to 100. A surface is attained by at least `level` % of the fronts, that is
+            by ceil(level/100 · n) of n: 100/n the best surface (of any seed), 50 the median, 100 the worst (of
+            all). With fewer than four fronts the levels 25, 50 and 75 fall together in part.
+    Returns points that are mutually non-dominated, sorted by the first objective: the corners of the surface.
+    Raises: ShapeError for no front, an empty one, fronts of different width or of another than 2 and 3;
+        NonFiniteError; OptionError for a level out of range.
+    """
+    import moocore
+
+    sets = [_front(front, seed) for seed, front in enumerate(fronts)]
+    if not sets:
+        raise ShapeError("there is no front: pass one [P, m] per seed")
+    widths = {front.shape[1] for front in sets}
+    if len(widths) > 1 or not widths <= {2, 3}:
+        said = " and ".join(map(str, sorted(widths)))
+        raise ShapeError(f"fronts have {said} objectives: attainment surfaces are of fronts with 2, or all with 3")
+    for level in levels:
+        if not 0 < level <= 100:
+            raise OptionError(f"level {level:g} is no percentage of fronts: pass one above 0 and up to 100")
+    owner = np.repeat(np.arange(len(sets)), [len(front) for front in sets])
+    # percentages of a whole number of fronts, so that rounding cannot move a level to its neighbour
+    whole = {level: 100 * _at_least(level, len(sets)) / len(sets) for level in levels}
+    found = moocore.eaf(np.concatenate(sets), owner, percentiles=sorted(set(whole.values())))
+    surfaces = {}
+    for level in levels:
+        points = found[np.isclose(found[:, -1], whole[level]), :-1]
+        surfaces[level] = points[np.lexsort(points.T[::-1])]
+    return surfaces
+
+
+def _at_least(level: float, n: int) -> int:
+    return max(1, math.ceil(level * n / 100 - 1e-9))
+
+
+def _front(front: ArrayLike, seed: int) -> Array:
+    points = np.asarray(front, dtype=float)
+    if points.ndim != 2 or not points.size:
+        raise ShapeError(f"front {seed} has shape {points.shape}: pass [P, m], one row per point")
+    if not np.isfinite(points).all():
+        raise NonFiniteError(f"front {seed} has a value that is not finite: leave the point out")
+    return points

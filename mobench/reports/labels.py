@@ -1,0 +1,58 @@
+"""What the rows and seeds of a table are called."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from mobench.runs.job import SeedSet
+from mobench.runs.record import Record
+
+IMPORTED = " (imported)"
+
+
+def labels_of(records: Sequence[Record]) -> dict[str, str]:
+    """Record id -> what its row is called: the solver, and where one solver has several sets of
+    options or versions, those that differ. A front from another program is marked as imported."""
+    by_solver: dict[tuple[str, ...], dict[str, dict[str, Any]]] = defaultdict(dict)
+    for record in records:
+        job = record.job
+        mark = IMPORTED if record.imported is not None else ""
+        by_solver[job.dataset.name, job.model.name, job.solver.name, mark][record.id] = _differing(record)
+    labels = {}
+    for (_, _, solver, mark), options in by_solver.items():
+        values: dict[str, set[str]] = defaultdict(set)
+        names = {name for o in options.values() for name in o}
+        for o in options.values():
+            for name in names:
+                values[name].add(json.dumps(o.get(name)))
+        differing = sorted(name for name in names if len(values[name]) > 1)
+        for id_, o in options.items():
+            said = ", ".join(f"{n}={o.get(n)}" for n in differing)
+            labels[id_] = (f"{solver} ({said})" if said else solver) + mark
+    return labels
+
+
+def seed_name(seeds: SeedSet) -> str:
+    """The seed, where all sources of variation have the same; else each of them."""
+    each = seeds.model_dump()
+    if len(set(each.values())) == 1:
+        return str(seeds.solver)
+    return ", ".join(f"{axis} {seed}" for axis, seed in each.items())
+
+
+def seed_order(seeds: SeedSet) -> tuple[int, ...]:
+    """What seeds are sorted by."""
+    return (seeds.solver, seeds.data, seeds.initialisation, seeds.preferences)
+
+
+def _differing(record: Record) -> dict[str, Any]:
+    """All that may tell two rows of one solver apart."""
+    job, solver = record.job, record.job.solver
+    parts = {"model": job.model, "solver": solver, "generator": solver.generator, "balancer": solver.balancer}
+    given = {role: part for role, part in parts.items() if part}
+    options = {f"{role}.{k}": v for role, part in given.items() for k, v in part.options.items()}
+    versions = {f"{role} version": part.version for role, part in given.items()}
+    return {**options, **versions, "looks": job.n_looks, "interface": job.interface}

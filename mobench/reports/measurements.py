@@ -1,0 +1,163 @@
+"""Records to measurements: one row per record, one column per quantity."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobench.metrics import indicators
+from mobench.reports.labels import labels_of, seed_name, seed_order
+from mobench.runs.record import Cost, Front, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+NAMES = ("dataset", "model", "solver", "seed", "status", "imported", "id")
+"""Columns of measurements that say whose they are."""
+
+PLACES = ("first", "middle", "last")
+
+
+def measurements(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per record: `NAMES`, then every quantity of the leaderboard; NaN where it is unknown.
+
+    Rows are sorted by data set, model, solver and seed, whatever the order of the records. IGD+ and ε are
+    against the known front where a record carries it, else against the pooled non-dominated test points of
+    what was measured here. R2 is over the rays of the front with most of them, for everybody, so that
+    fronts of 5 and of 25 points are held against the same weights.
+    """
+    import pandas as pd
+
+    labels = labels_of(records)
+    ordered = sorted(
+        records,
+        key=lambda r: (r.job.dataset.name, r.job.model.name, labels[r.id], seed_order(r.job.seeds), r.id),
+    )
+    pools = {name: _Pool(group) for name, group in _by_dataset(ordered).items()}
+    rows = [_row(record, labels[record.id], pools[record.job.dataset.name]) for record in ordered]
+    columns = [*NAMES, *quantities(ordered)]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype(dict.fromkeys(columns[len(NAMES) :], float))
+
+
+def quantities(records: Sequence[Record]) -> list[str]:
+    """Names of the quantities that these records have, in the order of the table."""
+    metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
+    at_places = [f"{name} ({place} ray)" for place in PLACES for name in metrics]
+    return [*_QUALITY, *at_places, *_COSTS]
+
+
+class _Pool:
+    """What the records of one data set are held against together."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        judged = [r for r in records if r.status == "completed"]
+        fronts = [r.fronts["test"] for r in judged if r.imported is None] or [r.fronts["test"] for r in judged]
+        self.front: Array = np.empty((0, 0))
+        self.weights: list[list[float]] = []
+        if any("igd_plus" not in r.indicators["test"] for r in judged):
+            points = np.concatenate([np.asarray(f.losses, dtype=float) for f in fronts])
+            self.front = points[indicators.non_dominated(points)]
+        if judged:
+            # of equally many the greatest, so that the order of records does not matter
+            self.weights = max((f.preferences for f in fronts), key=lambda p: (len(p), p))
+
+
+def _by_dataset(records: Sequence[Record]) -> Mapping[str, list[Record]]:
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.job.dataset.name].append(record)
+    return groups
+
+
+def _row(record: Record, label: str, pool: _Pool) -> dict[str, Any]:
+    job = record.job
+    row: dict[str, Any] = {
+        "dataset": job.dataset.name,
+        "model": job.model.name,
+        "solver": label,
+        "seed": seed_name(job.seeds),
+        "status": record.status,
+        "imported": record.imported is not None,
+        "id": record.id,
+    }
+    if record.status == "completed":
+        row |= {name: read(record, pool) for name, read in _QUALITY.items()}
+        row |= _metrics(record.fronts["test"])
+    if record.cost is not None:
+        row |= {name: read(record.cost) for name, read in _COSTS.items()}
+    elif record.imported is not None:
+        row["training s"] = record.imported.training_seconds
+        row["stored parameters"] = record.imported.stored_parameters
+    return row
+
+
+def _test(name: str) -> Callable[[Record, _Pool], float | None]:
+    return lambda record, pool: record.indicators["test"].get(name)
+
+
+def _at_few(record: Record, pool: _Pool) -> float | None:
+    """Hypervolume at equal K: that of the split named "test@K"."""
+    return next((v.get("hypervolume") for split, v in record.indicators.items() if split.startswith("test@")), None)
+
+
+def _gap(record: Record, pool: _Pool) -> float | None:
+    val, test = (record.indicators.get(split, {}).get("hypervolume") for split in ("val", "test"))
+    return None if val is None or test is None else val - test
+
+
+def _against(name: str, indicator: Callable[[Any, Any], float]) -> Callable[[Record, _Pool], float | None]:
+    def read(record: Record, pool: _Pool) -> float | None:
+        if name in record.indicators["test"]:
+            return record.indicators["test"][name]
+        return indicator(record.fronts["test"].losses, pool.front)
+
+    return read
+
+
+def _r2(record: Record, pool: _Pool) -> float | None:
+    ideal = record.protocol.get("ideal")
+    if not pool.weights or ideal is None:
+        return record.indicators["test"].get("r2")
+    return indicators.r2(record.fronts["test"].losses, pool.weights, ideal)
+
+
+def _metrics(front: Front) -> dict[str, float]:
+    """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
+    if not front.preferences:
+        return {}
+    middle = int(np.argmin([max(r) - min(r) for r in front.preferences]))
+    index = dict(zip(PLACES, (0, middle, -1), strict=True))
+    return {f"{name} ({place} ray)": values[i] for place, i in index.items() for name, values in front.metrics.items()}
+
+
+_QUALITY: dict[str, Callable[[Record, _Pool], float | None]] = {
+    "hypervolume": _test("hypervolume"),
+    "hypervolume at equal K": _at_few,
+    "validation − test": _gap,
+    "IGD+": _against("igd_plus", indicators.igd_plus),
+    "ε": _against("epsilon", indicators.additive_epsilon),
+    "GD": _test("gd"),
+    "R2": _r2,
+    "non-uniformity": _test("non_uniformity"),
+    "controllability": _test("controllability"),
+    "spacing": _test("spacing"),
+    "non-dominated": _test("n_non_dominated"),
+}
+
+_COSTS: dict[str, Callable[[Cost], float]] = {
+    "training s": lambda c: c.training_seconds,
+    "steps": lambda c: c.steps,
+    "nets": lambda c: c.n_models,
+    "stored parameters": lambda c: c.stored_parameters,
+    "served parameters": lambda c: c.served_parameters,
+    "peak MB": lambda c: c.peak_bytes / 1e6,
+    "switch ms": lambda c: c.switch_seconds * 1e3,
+    "ms per sample": lambda c: c.inference_seconds_per_sample * 1e3,
+}

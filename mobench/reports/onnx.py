@@ -1,0 +1,176 @@
+"""A network that takes a preference, as an ONNX file with the preference beside the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mobench.errors import IncompatibleError, MobenchError
+from mobench.interfaces import ParetoNetwork
+from mobench.runs.record import Record
+from mobench.runs.store import Store, write_whole
+from mobench.runs.trained import Trained, load
+
+TOLERANCE = 1e-4
+"""Largest difference between the file's outputs and torch's, of outputs above 1 relative to them."""
+SMALL = 1024
+"""Tensors of fewer numbers stay in single precision where the others are stored as halves."""
+
+
+def to_onnx(trained: Trained) -> bytes:
+    """An ONNX model: inputs `image` [batch, C, H, W] and `preference` [m], one output per head.
+
+    It was compared with torch through onnxruntime, over nine or more preferences and two sizes of batch.
+
+    Raises: IncompatibleError for a set of nets, or inputs that are no images; MobenchError where the
+        model cannot be written, or differs from torch by more than 1e-4.
+    """
+    check_fits(trained)
+    title = trained.record.job.title
+    try:
+        model = _exported(trained)
+    except Exception as error:  # the exporter's own types are private
+        raise MobenchError(f"{title} cannot be written as ONNX: {' '.join(str(error).split())[:300]}") from error
+    found = difference(model, trained, *_trials(trained))
+    if not found <= TOLERANCE:
+        raise MobenchError(f"{title} as ONNX differs from torch by {found:.2g}, more than {TOLERANCE:g}: not written")
+    return model
+
+
+def check_fits(trained: Trained) -> None:
+    """Raise IncompatibleError, with the reason, unless the network takes a preference and images."""
+    solver, rays, shape = trained.record.job.solver.name, trained.network.rays, trained.problem.dataset.input_shape
+    if rays is not None:
+        raise IncompatibleError(
+            f"{solver} keeps a net for each of {len(rays)} preferences, and none takes a preference as an input: "
+            "choose a solver with one network for all preferences, such as those with a hypernetwork"
+        )
+    if len(shape) != 3:
+        raise IncompatibleError(
+            f"{solver} on {trained.record.job.dataset.name} reads inputs of shape {list(shape)}: "
+            "images [channels, height, width] are accepted"
+        )
+
+
+def difference(model: bytes, trained: Trained, images: Tensor, preferences: Tensor) -> float:
+    """The largest difference between a model's outputs and torch's; NaN where one is not a number."""
+    run, worst = session(model), 0.0
+    for preference in preferences:
+        for batch in (images[:1], images):
+            with torch.no_grad():
+                wanted = trained.network(batch, preference[None])[0]
+            given = run(batch, preference)
+            for name, output in wanted.items():
+                gap = ((given[name] - output).abs() / output.abs().clamp_min(1)).max().item()
+                worst = float(np.maximum(worst, gap))  # unlike max(), it keeps NaN
+    return worst
+
+
+def session(model: bytes) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
+    """A function of images and a preference [m] that runs a model through onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    opened = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in opened.get_outputs()]
+
+    def run(images: Tensor, preference: Tensor) -> dict[str, Tensor]:
+        outputs = opened.run(names, {"image": images.numpy(), "preference": preference.numpy()})
+        return {name: torch.from_numpy(output) for name, output in zip(names, outputs, strict=True)}
+
+    return run
+
+
+def halved(model: bytes) -> bytes:
+    """The same model with its large tensors stored as halves and cast back when it is opened: half the size."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph_model = onnx.load_model_from_string(model)
+    graph = graph_model.graph
+    kept, casts = [], []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < SMALL:
+            kept.append(tensor)
+            continue
+        half = f"{tensor.name}__half"
+        kept.append(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), half))
+        casts.append(helper.make_node("Cast", [half], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    onnx.checker.check_model(graph_model)
+    written: bytes = graph_model.SerializeToString()
+    return written
+
+
+def export(store: Store, records: list[Record], folder: Path) -> tuple[list[Path], list[str]]:
+    """Write `<record>.onnx` for every network that fits. Returns the files, and who was declined and why.
+
+    Raises: MobenchError where nothing could be written.
+    """
+    written, declined = [], []
+    for record in records:
+        if record.status != "completed":
+            continue
+        try:
+            model = to_onnx(load(record, store.weights(record.job)))
+        except MobenchError as reason:
+            declined.append(f"{record.job.title}: {reason}")
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{store.path(record.job).stem}.onnx"
+        write_whole(path, model)
+        written.append(path)
+    if not written:
+        raise MobenchError(f"no network was written as ONNX: {'; '.join(declined) or 'no record is completed'}")
+    return written, declined
+
+
+class _Conditioned(nn.Module):
+    """One image batch and one preference [m] to the heads' outputs, in order."""
+
+    def __init__(self, network: ParetoNetwork, heads: list[str]) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = heads
+
+    def forward(self, image: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.network(image, preference[None])[0]
+        return tuple(outputs[name] for name in self.heads)
+
+
+def _exported(trained: Trained) -> bytes:
+    heads = list(trained.problem.dataset.heads)
+    images, preferences = _trials(trained)
+    program = torch.onnx.export(
+        _Conditioned(trained.network, heads).eval(),
+        (images[:2], preferences[0]),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+        input_names=["image", "preference"],
+        output_names=heads,
+        dynamic_shapes={"image": {0: torch.export.Dim("batch")}, "preference": None},
+    )
+    assert program is not None
+    written: bytes = program.model_proto.SerializeToString()
+    return written
+
+
+def _trials(trained: Trained) -> tuple[Tensor, Tensor]:
+    """Images [5, ...] and preferences [m + 6, m] that the file is compared with torch on."""
+    m = trained.problem.n_objectives
+    random = np.random.default_rng(0)
+    images = random.random((5, *trained.problem.dataset.input_shape))
+    corners = np.full((m, m), 0.1 / max(1, m - 1))
+    np.fill_diagonal(corners, 0.9 if m > 1 else 1.0)
+    preferences = np.concatenate([corners, np.full((1, m), 1 / m), random.dirichlet(np.ones(m), 5)])
+    return torch.from_numpy(images).float(), torch.from_numpy(preferences).float()

@@ -1,0 +1,103 @@
+"""The page itself: template, style, scripts, data and networks in one file."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mobench.errors import StoreError
+from mobench.reports.page.data import page_data
+from mobench.reports.page.live import Live, live
+from mobench.runs.store import Store, write_whole
+
+HERE = Path(__file__).parent
+RUNTIME = HERE / "onnxruntime"
+SCRIPTS = ("dom", "state", "chart", "fronts", "preference", "network", "board", "details", "curves", "costs", "main")
+
+
+def write(store: Store, out: Path, with_networks: bool = True) -> dict[str, Any]:
+    """Write the page of a folder. Returns what the page says of its networks, and who has none.
+
+    Raises: StoreError where there are no records, or the page cannot be written.
+    """
+    contents = store.contents()
+    if not contents.records:
+        raise StoreError(f"there are no records in {store.folder}: name a folder that `mobench run` wrote")
+    found = live(store, contents.records) if with_networks else Live()
+    data = page_data(contents.records, [str(error) for error in contents.unreadable])
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, render(store.folder.resolve().name, data, found).encode())
+    except OSError as error:
+        raise StoreError(f"the page cannot be written to {out}: {error.strerror or error}") from error
+    return {"networks": found.networks, "left_out": found.left_out, "bytes": out.stat().st_size}
+
+
+def render(title: str, data: dict[str, Any], networks: Live) -> str:
+    """The page as text. Names, errors and options in `data` may hold anything: no markup of theirs survives.
+
+    Scripts are allowed by their hash alone and nothing may be fetched, so that whatever got in would not run.
+    """
+    style, script = _asset("style.css"), "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
+    runtime = _read(RUNTIME / "ort.wasm.min.js") if networks.models else ""
+    runtime = runtime.replace("//# sourceMappingURL=ort.wasm.min.js.map", "")
+    shown = {
+        "title": title,
+        "version": version("mobench"),
+        **data,
+        "live": {"networks": networks.networks, "samples": networks.samples, "left_out": networks.left_out},
+    }
+    blobs = {f"model-{id_}": b64encode(model).decode() for id_, model in networks.models.items()}
+    if networks.models:
+        blobs["ort-mjs"] = b64encode((RUNTIME / "ort-wasm-simd-threaded.mjs").read_bytes()).decode()
+        blobs["ort-wasm"] = b64encode((RUNTIME / "ort-wasm-simd-threaded.wasm.gz").read_bytes()).decode()
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("template.html").render(
+        title=title,
+        version=version("mobench"),
+        policy=_policy(style, script, runtime),
+        style=Markup(style),
+        script=Markup(script),
+        runtime=Markup(runtime),
+        data=Markup(as_script_data(shown)),
+        blobs=blobs,
+    )
+
+
+def as_script_data(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _policy(style: str, script: str, runtime: str) -> str:
+    """The page's Content-Security-Policy: its own scripts and style, WebAssembly, nothing from elsewhere."""
+    scripts = " ".join(_hash(text) for text in (script, runtime) if text)
+    return (
+        f"default-src 'none'; script-src {scripts} 'wasm-unsafe-eval' blob:; style-src {_hash(style)}; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _asset(name: str) -> str:
+    return _read(HERE / name)
+
+
+def _read(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    if "</script" in text.lower() or "</style" in text.lower():
+        raise StoreError(f"{path.name} holds an end tag and cannot be written into a page")
+    return text

@@ -1,0 +1,38 @@
+"""The leaderboard's columns as the page shows them: the catalogue's words, and a group to choose by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mobench.reports.columns import HALF, Directions, column
+
+COSTS = frozenset(
+    {"training s", "steps", "nets", "stored parameters", "served parameters", "peak MB", "switch ms", "ms per sample"}
+)
+COUNTS = frozenset({"rank", "seeds"})
+SHOWN = ("name", "label", "unit", "better", "decimals", "meaning")
+
+
+def columns(names: Iterable[str], datasets: Sequence[str], directions: Directions) -> list[dict[str, Any]]:
+    """One description per column, half widths left out: what `Column` says, and "group".
+
+    A metric's direction is that of the first of the datasets which declares one.
+    """
+    return [_described(name, datasets, directions) for name in names if not name.endswith(HALF)]
+
+
+def _described(name: str, datasets: Sequence[str], directions: Directions) -> dict[str, Any]:
+    found = [column(name, dataset, directions) for dataset in datasets] or [column(name)]
+    best = next((one for one in found if one.better), found[0])
+    words = asdict(best)
+    return {**{key: words[key] for key in SHOWN}, "group": _group(name, best.text)}
+
+
+def _group(name: str, text: bool) -> str:
+    if text or name in COUNTS:
+        return "name"
+    if name in COSTS:
+        return "cost"
+    return "metric" if name.endswith(" ray)") else "quality"

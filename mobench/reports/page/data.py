@@ -1,0 +1,126 @@
+"""What the page shows, as plain values: leaderboard, fronts, curves, records, failures, notes."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from mobench.reports.columns import HALF, directions_of
+from mobench.reports.curves import curves
+from mobench.reports.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
+from mobench.reports.measurements import NAMES
+from mobench.reports.page.columns import columns
+from mobench.runs.record import Record
+from mobench.runs.resolve import make_dataset
+
+TRUTH_POINTS = 200
+
+
+def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything but the networks; JSON can hold it, and a value that is not a number is None.
+
+    columns: of the leaderboard, with group, unit and which way is better.
+    rows:    of the leaderboard: cells as [estimate, half width of its interval], and their sources,
+             record id -> column -> value.
+    datasets: name -> objectives, metrics, reference point, and the known front where there is one.
+    records: id -> the whole record, and the name of its row.
+    """
+    board = leaderboard(records)
+    labels = labels_of(records)
+    notes = [*board.notes]
+    datasets = {}
+    for record in records:
+        name = record.job.dataset.name
+        if record.status == "completed" and name not in datasets:
+            datasets[name], said = _dataset(record)
+            notes += said
+    found: dict[str, Any] = _finite(
+        {
+            "columns": columns(map(str, board.table.columns), list(datasets), directions_of(records)),
+            "rows": _rows(board),
+            "datasets": datasets,
+            "curves": _curves(records),
+            "records": {r.id: {**r.model_dump(mode="json", by_alias=True), "label": labels[r.id]} for r in records},
+            "notes": notes,
+            "left_out": board.left_out,
+            "unreadable": list(unreadable),
+        }
+    )
+    return found
+
+
+def _rows(board: Leaderboard) -> list[dict[str, Any]]:
+    table = board.table.to_dict("records")
+    sources = _sources(board)
+    models: dict[str, set[str]] = defaultdict(set)
+    for row in table:
+        models[row["dataset"]].add(row["model"])
+    rows = []
+    for row in table:
+        dataset, model, solver = row["dataset"], row["model"], row["solver"]
+        cells = {k: [v, row.get(f"{k}{HALF}")] for k, v in row.items() if not str(k).endswith(HALF)}
+        rows.append(
+            {
+                "dataset": dataset,
+                "model": model,
+                "solver": solver,
+                "name": f"{model} · {solver}" if len(models[dataset]) > 1 else solver,
+                "cells": cells,
+                "sources": sources[dataset, model, solver],
+            }
+        )
+    return rows
+
+
+def _sources(board: Leaderboard) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
+    """(dataset, model, solver) -> record id -> column -> what that record gave to it; NaN where nothing."""
+    found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in [] if board.measured is None else board.measured.to_dict("records"):
+        values = {str(k): v for k, v in row.items() if k not in NAMES and not is_missing(v)}
+        found[row["dataset"], row["model"], row["solver"]][row["id"]] = values
+    return found
+
+
+def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
+    """A dataset as the page needs it, and notes on what its plugin could not say."""
+    name = record.job.dataset.name
+    front = record.fronts["test"]
+    found: dict[str, Any] = {
+        "objectives": record.objectives,
+        "metrics": dict.fromkeys(front.metrics, True),
+        "reference": record.protocol.get("reference"),
+        "truth": None,
+    }
+    try:
+        dataset = make_dataset(record.job.dataset)
+        for objective in dataset.objectives:
+            found["metrics"].update({f"{objective.name}/{m.name}": m.higher_is_better for m in objective.metrics})
+        known = dataset.known_front(TRUTH_POINTS)
+    except Exception as error:  # anybody's plugin: what it says is told, and the page is written all the same
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return found, [f"{name}: its plugin could not be asked for directions and a known front ({reason})"]
+    found["truth"] = None if known is None else known.tolist()
+    return found, []
+
+
+def _curves(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """One line per run: validation against steps and seconds."""
+    table = curves([r for r in records if r.trace])
+    if table.empty:
+        return []
+    keys, values = ["dataset", "model", "solver", "seed", "what"], ["step", "seconds", "value"]
+    groups = [part for _, part in table.groupby(keys, sort=False)]
+    return [{k: part[k].iloc[0] for k in keys} | {v: part[v].tolist() for v in values} for part in groups]
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for NaN and infinities, and plain numbers for NumPy's."""
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

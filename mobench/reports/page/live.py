@@ -1,0 +1,155 @@
+"""Trained networks for the page: as ONNX in halves, with pictures to try them on."""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mobench.errors import IncompatibleError, MobenchError, StoreError
+from mobench.interfaces import Samples
+from mobench.metrics.evaluation import evaluate
+from mobench.reports import onnx
+from mobench.reports.leaderboard import labels_of
+from mobench.runs.record import Record
+from mobench.runs.store import Store
+from mobench.runs.trained import Trained, load
+
+MAX_BYTES = 24 * 2**20
+"""Of all networks of a page together, compressed."""
+FIRST, CHANGING, LOOKED_AT = 4, 8, 500
+"""Pictures shown: the first of the test split, and of the first 500 those whose answers change most."""
+NO_WEIGHTS = "no weights were kept beside the records: `mobench run … --keep-weights` keeps them"
+AGREEMENT = 1e-3
+"""Relative: losses of the loaded network against those of the record."""
+
+
+@dataclass
+class Live:
+    """networks: what the page says of each; models: record id -> gzipped ONNX; samples: dataset -> pictures."""
+
+    networks: list[dict[str, Any]] = field(default_factory=list)
+    models: dict[str, bytes] = field(default_factory=dict)
+    samples: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+
+
+def live(store: Store, records: Sequence[Record], max_bytes: int = MAX_BYTES) -> Live:
+    """The networks of a folder that fit, one for each dataset and solver: its smallest seed with weights.
+
+    What has no place is in `left_out` with its reason.
+    """
+    found, labels = Live(), labels_of(records)
+    pictures: dict[str, Samples] = {}
+    for record in _one_each(store, records, labels):
+        dataset, label = record.job.dataset.name, labels[record.id]
+        try:
+            if not store.weights(record.job).is_file():
+                raise StoreError(NO_WEIGHTS)
+            trained = load(record, store.weights(record.job))
+            onnx.check_fits(trained)
+            classes = _classes(trained)
+            _check_weights(trained)
+            if dataset not in pictures:
+                pictures[dataset] = _choose(trained)
+            shown = pictures[dataset]
+            half = onnx.halved(onnx.to_onnx(trained))
+            packed = gzip.compress(half, 9, mtime=0)
+            if sum(map(len, found.models.values())) + len(packed) > max_bytes:
+                raise IncompatibleError(f"with it the networks of the page would exceed {max_bytes / 2**20:.0f} MiB")
+        except MobenchError as reason:
+            found.left_out.append({"dataset": dataset, "name": label, "reason": str(reason)})
+            continue
+        found.samples.setdefault(dataset, _samples(shown, classes))
+        found.models[record.id] = packed
+        found.networks.append(
+            {
+                "id": record.id,
+                "dataset": dataset,
+                "name": label,
+                "seed": record.job.seeds.solver,
+                "objectives": trained.problem.n_objectives,
+                "parameters": trained.network.n_stored_parameters,
+                "bytes": len(packed),
+                "difference": _difference(half, trained, shown.inputs),
+            }
+        )
+    return found
+
+
+def _one_each(store: Store, records: Sequence[Record], labels: dict[str, str]) -> list[Record]:
+    """Completed records, of each dataset, model and row the first seed; those with kept weights before others."""
+    chosen: dict[tuple[str, str, str], Record] = {}
+    for record in sorted(records, key=lambda r: (not store.weights(r.job).is_file(), r.job.seeds.solver)):
+        if record.status == "completed":
+            chosen.setdefault((record.job.dataset.name, record.job.model.name, labels[record.id]), record)
+    return [chosen[key] for key in sorted(chosen)]
+
+
+def _classes(trained: Trained) -> dict[str, int]:
+    """Head -> number of classes. Raises: IncompatibleError where a head is not for classes."""
+    dataset = trained.problem.dataset
+    targets = dataset.load("test").targets
+    for head in dataset.heads:
+        target = targets.get(head)
+        if target is None or target.ndim != 1 or target.is_floating_point():
+            raise IncompatibleError(f"head {head!r} has no class labels to compare its answer with")
+    return dict(dataset.heads)
+
+
+def _check_weights(trained: Trained) -> None:
+    """Raise MobenchError unless the network has the losses of the record at the record's middle ray."""
+    front = trained.record.fronts["test"]
+    middle = len(front.preferences) // 2
+    test = trained.problem.dataset.load("test")
+    now = evaluate(trained.network, trained.problem, test, torch.tensor(front.preferences[middle : middle + 1]))
+    wanted, given = np.array(front.losses[middle]), np.asarray(now.losses)[0]
+    if not np.allclose(given, wanted, rtol=AGREEMENT, atol=1e-6):
+        raise MobenchError(
+            f"its kept weights have test losses {given.round(4).tolist()} where the record says "
+            f"{wanted.round(4).tolist()}: they are not this record's; remove both and run again"
+        )
+
+
+def _choose(trained: Trained) -> Samples:
+    """Prepared pictures: the first ones, then those whose answers differ most between the ends of the front."""
+    test = trained.problem.dataset.load("test")
+    batch = trained.problem.prepare(test.take(slice(0, LOOKED_AT)))
+    ends = torch.tensor(trained.record.fronts["test"].preferences)[[0, -1]]
+    one, other = (_probabilities(trained, batch.inputs, end) for end in ends)
+    changes = torch.stack([(one[h] - other[h]).abs().sum(1) for h in one]).sum(0)
+    changes[:FIRST] = -1.0
+    most = changes.topk(max(0, min(CHANGING, len(batch) - FIRST))).indices.sort().values
+    return batch.take(torch.cat([torch.arange(min(FIRST, len(batch))), most]))
+
+
+def _probabilities(trained: Trained, images: Tensor, preference: Tensor) -> dict[str, Tensor]:
+    with torch.no_grad():
+        return {h: o.softmax(1) for h, o in trained.network(images, preference[None])[0].items()}
+
+
+def _difference(half: bytes, trained: Trained, images: Tensor) -> float:
+    """The largest difference of a probability between the network in halves and torch's."""
+    run, worst = onnx.session(half), 0.0
+    for preference in torch.tensor(trained.record.fronts["test"].preferences):
+        given = run(images, preference)
+        for head, wanted in _probabilities(trained, images, preference).items():
+            worst = max(worst, (given[head].softmax(1) - wanted).abs().max().item())
+    return worst
+
+
+def _samples(shown: Samples, classes: dict[str, int]) -> dict[str, Any]:
+    pixels = shown.inputs.contiguous().numpy().astype("<f4").tobytes()
+    return {
+        "shape": list(shown.inputs.shape),
+        "images": b64encode(pixels).decode(),
+        "targets": {head: shown.targets[head].tolist() for head in classes},
+        "classes": classes,
+        "first": min(FIRST, len(shown)),
+    }

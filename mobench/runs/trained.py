@@ -1,0 +1,54 @@
+"""A trained network back from its record and the weights that were kept beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mobench.errors import MobenchError, StoreError
+from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
+from mobench.runs.execution import job_rays
+from mobench.runs.record import Record
+from mobench.runs.resolve import make_dataset, make_model, make_solver
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The network of one record, in evaluation mode, and the problem that it was trained on."""
+
+    record: Record
+    problem: Problem
+    network: ParetoNetwork
+
+
+def load(record: Record, weights: Path) -> Trained:
+    """The trained network of a record, made as its job says and filled from a safetensors file.
+
+    Raises: StoreError where no weights are kept, or the file does not hold this network's tensors;
+        MobenchError for a solver that keeps no `ParetoNetwork`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    job = record.job
+    if not weights.is_file():
+        raise StoreError(f"no weights of {job.title} are kept: run the suite with --keep-weights into another folder")
+    problem = Problem(make_dataset(job.dataset), make_model(job.model))
+    solver = make_solver(job.solver)
+    rays = job_rays(job, problem.n_objectives).finite
+    with torch.random.fork_rng(devices=[]):
+        solver.start(problem, Setting(rays, Seeds(**job.seeds.model_dump()), 1, None))
+    network = solver.pareto_set
+    if not isinstance(network, nn.Module) or not isinstance(network, ParetoNetwork):
+        raise MobenchError(f"{job.solver.name} keeps no ParetoNetwork: its trained network cannot be taken up again")
+    try:
+        network.load_state_dict(load_file(weights))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"{weights.name} does not hold the weights of {job.title}: {reason}") from error
+    problem.train(False)
+    network.eval()
+    return Trained(record, problem, network)

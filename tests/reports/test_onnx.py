@@ -1,0 +1,147 @@
+"""Networks as ONNX: what is written answers as torch does, and what does not fit is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from mobench.errors import IncompatibleError, MobenchError, StoreError
+from mobench.reports import onnx as report
+from mobench.runs.record import Record
+from mobench.runs.store import Store
+from mobench.runs.trained import Trained, load
+
+FIT = ("phn-ls", "cpmtl-ls", "cosmos", "chunked-phn-ls")
+
+
+def record_of(folder: Path, solver: str) -> Record:
+    (found,) = [r for r in Store(folder).contents().records if r.job.solver.name == solver]
+    return found
+
+
+def trained(folder: Path, solver: str) -> Trained:
+    record = record_of(folder, solver)
+    return load(record, Store(folder).weights(record.job))
+
+
+@pytest.mark.parametrize("solver", FIT)
+def test_a_file_answers_as_torch_does_at_any_batch_and_each_preference_otherwise(
+    trained_folder: Path, solver: str
+) -> None:
+    network = trained(trained_folder, solver)
+    run = report.session(report.to_onnx(network))
+    test = network.problem.prepare(network.problem.dataset.load("test"))
+    seen = []
+    for n, preference in ((1, [0.03, 0.97]), (3, [0.5, 0.5]), (60, [0.81, 0.19])):
+        wished = torch.tensor(preference)
+        with torch.no_grad():
+            wanted = network.network.serve(wished)(test.inputs[:n])
+        given = run(test.inputs[:n], wished)
+        assert list(given) == ["left", "right"]
+        for name in given:
+            assert given[name].shape == (n, 10)
+            torch.testing.assert_close(given[name], wanted[name], atol=1e-4, rtol=0)
+        seen.append(given["left"][:1])
+    assert not torch.equal(seen[0], seen[2]), "the answer depends on the preference"
+
+
+def test_loaded_weights_give_the_losses_of_the_record(trained_folder: Path) -> None:
+    network = trained(trained_folder, "phn-ls")
+    front = network.record.fronts["test"]
+    batch = network.problem.prepare(network.problem.dataset.load("test"))
+    with torch.no_grad():
+        losses = network.problem.losses(network.network(batch.inputs, torch.tensor(front.preferences)), batch)
+    np.testing.assert_allclose(losses.numpy(), front.losses, rtol=1e-5)
+
+
+def test_a_file_that_answers_otherwise_is_not_written(trained_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = trained(trained_folder, "cosmos")
+    model = onnx.load_model_from_string(report.to_onnx(network))
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.name.endswith("heads.layers.left.bias"):
+            tensor.CopyFrom(numpy_helper.from_array(values + np.float32(2e-4) * 10, tensor.name))
+    monkeypatch.setattr(report, "_exported", lambda trained: model.SerializeToString())
+    with pytest.raises(MobenchError, match=r"differs from torch by 0\.002"):
+        report.to_onnx(network)
+
+
+def test_a_network_with_chance_in_it_is_not_written(trained_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = trained(trained_folder, "cosmos")
+    monkeypatch.setattr(report, "difference", lambda *given: float("nan"))
+    with pytest.raises(MobenchError, match="differs from torch by nan"):
+        report.to_onnx(network)
+
+
+def test_halves_halve_the_file_and_keep_three_digits(trained_folder: Path) -> None:
+    network = trained(trained_folder, "phn-ls")
+    whole = report.to_onnx(network)
+    half = report.halved(whole)
+    assert len(half) < 0.51 * len(whole)
+    test = network.problem.prepare(network.problem.dataset.load("test"))
+    found = report.difference(half, network, test.inputs, torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
+    assert 0 < found < 0.01
+    stored = {t.name: numpy_helper.to_array(t) for t in onnx.load_model_from_string(half).graph.initializer}
+    assert sum(v.size for v in stored.values() if v.dtype == np.float16) > 3_190_000
+    large = [name for name, v in stored.items() if v.dtype == np.float32 and v.size >= report.SMALL]
+    assert large == []
+
+
+def test_a_stack_of_nets_is_refused(trained_folder: Path) -> None:
+    with pytest.raises(IncompatibleError, match="ls keeps a net for each of 5 preferences"):
+        report.to_onnx(trained(trained_folder, "ls"))
+
+
+def test_inputs_that_are_no_images_are_refused(finished: Path, tmp_path: Path) -> None:
+    from mobench.runs.execution import execute
+
+    job = record_of(finished, "phn-ls").job
+    execute(job, threads=1, weights=tmp_path / "w.safetensors")
+    with pytest.raises(IncompatibleError, match="reads inputs of shape"):
+        report.to_onnx(load(record_of(finished, "phn-ls"), tmp_path / "w.safetensors"))
+
+
+def test_weights_that_are_absent_broken_or_of_another_network_are_one_clear_error(
+    trained_folder: Path, tmp_path: Path
+) -> None:
+    record, store = record_of(trained_folder, "phn-ls"), Store(trained_folder)
+    with pytest.raises(StoreError, match="run the suite with --keep-weights"):
+        load(record, tmp_path / "nowhere.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"\x80\x04 no weights")
+    with pytest.raises(StoreError, match=r"broken\.safetensors does not hold the weights of multimnist"):
+        load(record, broken)
+    other = store.weights(record_of(trained_folder, "cosmos").job)
+    with pytest.raises(StoreError, match="does not hold the weights"):
+        load(record, other)
+
+
+def test_from_the_command_line(cli: Any, trained_folder: Path, tmp_path: Path) -> None:
+    done = cli("export", trained_folder, "--format", "onnx,csv", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    written = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert len(written) == len(FIT) + 1
+    assert [name for name in written if name.startswith("multimnist-cosmos-s0-") and name.endswith(".onnx")]
+    assert "declined: multimnist · ls · seed 0: ls keeps a net for each" in done.stderr
+    for path in (tmp_path / "out").glob("*.onnx"):
+        model = onnx.load(path)
+        assert [i.name for i in model.graph.input] == ["image", "preference"]
+        assert [d.dim_value for d in model.graph.input[1].type.tensor_type.shape.dim] == [2]
+
+
+def test_without_weights_nothing_is_written_and_the_reason_is_told(
+    cli: Any, trained_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained_folder / "records", tmp_path / "bare" / "records")
+    done = cli("export", tmp_path / "bare", "--format", "onnx")
+    assert done.returncode == 2
+    assert "no network was written as ONNX" in done.stderr
+    assert "--keep-weights" in done.stderr
+    assert not list((tmp_path / "bare").glob("*.onnx"))
