@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -11,11 +12,12 @@ from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mobench.errors import IncompatibleError, NonFiniteError
+from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.interfaces import (
     Balancer,
     BalancerContext,
     Generator,
+    Outputs,
     ParetoNetwork,
     Problem,
     Samples,
@@ -23,6 +25,7 @@ from mobench.interfaces import (
     Solver,
     WeightNetwork,
 )
+from mobench.learning.finite import check_gradients, check_losses
 from mobench.learning.gradients import combine, objective_gradients, parameter_gram
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
@@ -112,6 +115,10 @@ class GradientSolver(Solver):
     def pareto_set(self) -> ParetoNetwork:
         return self.network
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        return {f"balancer: {name}": value for name, value in self.balancer.notes.items()}
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
@@ -138,7 +145,7 @@ class GradientSolver(Solver):
         """
         generated = network.weights(preferences)
         leaves = {name: w.detach().requires_grad_() for name, w in generated.items()}
-        losses = self.problem.losses(network.outputs(leaves, batch.inputs), batch)
+        losses = self._losses(network.outputs(leaves, batch.inputs), batch)
         seen = losses.detach()
         if self.balancer.needs_gram:
             gradients = objective_gradients(losses, leaves)
@@ -153,7 +160,7 @@ class GradientSolver(Solver):
         return seen
 
     def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = self.problem.losses(network(batch.inputs, preferences), batch)
+        losses = self._losses(network(batch.inputs, preferences), batch)
         seen = losses.detach()
         gram = None
         if self.balancer.needs_gram:
@@ -161,10 +168,22 @@ class GradientSolver(Solver):
         (self._alpha(seen, preferences, gram) * losses).sum().backward()  # type: ignore[no-untyped-call]
         return seen
 
+    def _losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
+        losses = self.problem.losses(outputs, batch)
+        if not losses.requires_grad:
+            names = " and ".join(repr(o.name) for o in self.problem.objectives)
+            raise MobenchError(
+                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
+                "outputs by differentiable operations (no detach, item, argmax or rounding)"
+            )
+        return losses
+
     def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         # NaN in, NaN out would spoil the weights for good: stop before the optimiser's step
-        if not bool(torch.isfinite(losses).all()):
-            raise NonFiniteError(f"the losses are {losses.tolist()}")
+        names = [o.name for o in self.problem.objectives]
+        check_losses(losses, names)
+        if gram is not None:
+            check_gradients(gram, names)
         alpha = self.balancer(losses, preferences, gram)
         if not bool(torch.isfinite(alpha).all()):
             raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
