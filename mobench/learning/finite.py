@@ -34,13 +34,16 @@ def check_weights(solver: Solver) -> None:
             raise NonFiniteError(f"{bad} of {parameter.numel()} weights of {name!r} are not finite")
 
 
-def likely_cause(solver: Solver, problem: Problem, batch: Samples) -> str:
-    """Why a step on a batch gave what is not finite, as far as can be seen afterwards, and what to do."""
-    prepared = problem.prepare(batch)
-    if prepared.inputs.is_floating_point():
-        spoiled = int((~torch.isfinite(prepared.inputs)).flatten(1).any(1).sum())
+def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -> str:
+    """Why a step gave what is not finite, as far as can be seen afterwards, and what to do.
+
+    batches: what the step and the one before it were given; a bad one may show a step later.
+    """
+    for batch in batches:
+        inputs = problem.prepare(batch).inputs
+        spoiled = int((~torch.isfinite(inputs)).flatten(1).any(1).sum()) if inputs.is_floating_point() else 0
         if spoiled:
-            return f"{spoiled} of the batch's {len(batch)} inputs hold NaN or infinity: mend or leave out such samples"
+            return f"{spoiled} of a batch's {len(batch)} inputs hold NaN or infinity: mend or leave out such samples"
     trained = [parameter.detach() for _, parameter in _trained(solver)]
     if any(_n_bad(parameter) for parameter in trained):
         return (
@@ -56,7 +59,9 @@ def likely_cause(solver: Solver, problem: Problem, batch: Samples) -> str:
 def _check(values: Tensor, names: Sequence[str], what: str) -> None:
     if bool(torch.isfinite(values).all()):
         return
-    said = [_said(name, column) for name, column in zip(names, values.detach().unbind(1), strict=True) if _n_bad(column)]
+    said = [
+        _said(name, column) for name, column in zip(names, values.detach().unbind(1), strict=True) if _n_bad(column)
+    ]
     raise NonFiniteError(f"{what} {' and '.join(said)}")
 
 

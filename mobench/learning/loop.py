@@ -152,7 +152,7 @@ def train(
             if looking:
                 check_weights(solver)
         except NonFiniteError as error:
-            cause = likely_cause(solver, problem, batches.at(run.steps))
+            cause = likely_cause(solver, problem, [batches.at(max(0, run.steps - 1)), batches.at(run.steps)])
             run.status, run.message = "diverged", f"step {run.steps}: {error} ({cause})"
             break
         except (Exception, SystemExit) as error:
