@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
+from typing import Any, TextIO, cast
 
 from mobench.plugins import Registry
+from mobench.text import printable
+
+
+class Printable:
+    """A stream that passes on only what is fit for a terminal: names and messages are of many makers.
+
+    raw: the stream itself, for what draws tables and bars from text that is already fit.
+    """
+
+    def __init__(self, raw: TextIO) -> None:
+        self.raw = raw
+
+    def write(self, text: str) -> int:
+        self.raw.write(printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
+
+
+def guard_streams() -> None:
+    """From now on everything printed is fit for a terminal, and what the terminal cannot show is escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, Printable(stream))
+
+
+def raw(stream: TextIO) -> TextIO:
+    """The stream below the guard."""
+    inner = stream.raw if isinstance(stream, Printable) else stream
+    return cast(TextIO, inner)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
@@ -15,13 +50,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    said = Text(printable(title)) if title else None
+    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: a name in brackets is no markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a name in brackets is no markup
     on_terminal = sys.stdout.isatty()
-    Console(width=None if on_terminal else 240, highlight=False).print(table)
+    Console(file=raw(sys.stdout), width=None if on_terminal else 240, highlight=False).print(table)
 
 
 def warn_of_broken(registry: Registry) -> None:

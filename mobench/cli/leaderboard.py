@@ -10,6 +10,7 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.errors import StoreError
+from mobench.text import one_line
 
 if TYPE_CHECKING:
     from mobench.reports.leaderboard import Leaderboard
@@ -30,7 +31,7 @@ def read_board(folder: Path) -> Leaderboard:
 
     contents = Store(folder).contents()
     for error in contents.unreadable:
-        print(f"warning: {error}", file=sys.stderr)
+        print(f"warning: {one_line(str(error))}", file=sys.stderr)
     if not contents.records:
         raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
     return board_of(contents.records)
@@ -45,6 +46,6 @@ def print_board(board: Leaderboard) -> None:
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
     for note in board.notes:
-        print(f"note: {note}")
+        print(f"note: {one_line(note, 2000)}")
     for line in board.left_out:
-        print(f"left out: {line}")
+        print(f"left out: {one_line(line, 2000)}")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from mobench.cli import check, curves, data, export, leaderboard, list, plugins, run, show, trade_off, tune, verify
-from mobench.errors import MobenchError
+from mobench.cli.console import guard_streams
+from mobench.errors import MobenchError, OptionError
+from mobench.text import one_line
 
 app = typer.Typer(
     name="mobench",
@@ -56,7 +59,9 @@ def options(
 
 def main() -> None:
     """Run the command line; an error is one line and an exit code that is not 0."""
+    guard_streams()
     try:
+        _check_words(sys.argv[1:])
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
@@ -73,10 +78,17 @@ def main() -> None:
         _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Raise OptionError for words that are no text, which no record of the command could hold."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise OptionError(f"{word!r} is not UTF-8: rename the file or folder")
+
+
 def _fail(message: str, code: int, error: BaseException | None = None) -> None:
     if error is not None and os.environ.get("MOBENCH_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {one_line(message, 4000)}", file=sys.stderr)
     sys.exit(code)

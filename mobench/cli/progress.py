@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mobench.cli.console import raw
+from mobench.text import one_line
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -36,7 +39,7 @@ def _lines(n_jobs: int) -> Listen:
         if event["phase"] == "start":
             print(f"start   {job.title}", file=sys.stderr, flush=True)
         if event["phase"] == "end":
-            said = f": {event['message']}" if event["message"] else ""
+            said = f": {one_line(event['message'])}" if event["message"] else ""
             print(f"[{ended}/{n_jobs}] {event['status']} {job.title}{said}", file=sys.stderr, flush=True)
 
     return listen
@@ -48,10 +51,10 @@ def _bars(jobs: Sequence[Job]) -> Iterator[Listen]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(), TextColumn("{task.fields[said]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(), TextColumn("{task.fields[said]}", markup=False),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=Console(file=raw(sys.stderr))) as bars:
         whole = bars.add_task("all jobs", total=len(jobs), said="")
         tasks: dict[str, TaskID] = {}
 
@@ -64,7 +67,8 @@ def _bars(jobs: Sequence[Job]) -> Iterator[Listen]:
                 bars.update(tasks[job.id], completed=done, said=_said(event))
             elif phase == "end":
                 bars.remove_task(tasks.pop(job.id))
-                bars.console.print(f"{event['status']} {job.title} {event['message']}", markup=False, highlight=False)
+                said = one_line(f"{event['status']} {job.title} {event['message']}")
+                bars.console.print(said, markup=False, highlight=False)
             if phase in ("present", "end"):
                 bars.advance(whole)
 

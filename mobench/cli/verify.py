@@ -17,15 +17,10 @@ def verify(
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
     from mobench.cli.progress import progress
-    from mobench.errors import RecordError
-    from mobench.runs.record import parse
+    from mobench.runs.store import read_record
     from mobench.runs.verification import verify as again
 
-    try:
-        content = record.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{record} cannot be read: {error.strerror or error}") from error
-    kept = parse(content, str(record))
+    kept = read_record(record)
     print(f"{kept.id}: {kept.job.title}")
     with progress([kept.job], quiet) as listen:
         listen(kept.job, {"phase": "start"})

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.runs.job import Job
 from mobench.runs.record import MAX_BYTES, Record, parse
+from mobench.text import one_line
 
 
 @dataclass
@@ -117,12 +119,18 @@ class Store:
             lock.release()
 
     def _read(self, path: Path) -> Record:
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise RecordError(f"{path.name} is too large for a record (at most {MAX_BYTES} bytes)")
-            return parse(path.read_bytes(), path.name)
-        except OSError as error:
-            raise RecordError(f"{path.name} cannot be read: {error.strerror}") from error
+        return read_record(path)
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file. Raises: RecordError, in one line, whatever the file is."""
+    try:
+        data = files.read(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{one_line(path.name)} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    return parse(data, path.name)
 
 
 def write_whole(path: Path, data: bytes) -> None:
