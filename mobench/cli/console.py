@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 from mobench.plugins import Registry
 from mobench.text import printable
@@ -39,8 +39,7 @@ def guard_streams() -> None:
 
 def raw(stream: TextIO) -> TextIO:
     """The stream below the guard."""
-    inner = stream.raw if isinstance(stream, Printable) else stream
-    return cast(TextIO, inner)
+    return stream.raw if isinstance(stream, Printable) else stream
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

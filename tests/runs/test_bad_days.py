@@ -186,7 +186,7 @@ def jobs(solver: str, settings: Settings, n_steps: int = N_STEPS, batch: int = 8
         given = {**small, **own, **settings}
         try:
             budget = Budget(steps=n_steps, batch_size=batch)
-            made.append(resolve.resolve(dataset, model, solver, given, budget, n_rays=3, n_finite=3))
+            made.append(resolve.resolve(dataset, model, solver, given, budget, n_rays=3, n_finite=3, n_looks=2))
         except IncompatibleError:
             continue
     assert made, f"{solver} serves none of the problems"
