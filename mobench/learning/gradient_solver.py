@@ -25,7 +25,7 @@ from mobench.interfaces import (
     Solver,
     WeightNetwork,
 )
-from mobench.learning.finite import check_gradients, check_losses
+from mobench.learning.finite import check_gradients, check_losses, is_finite
 from mobench.learning.gradients import combine, objective_gradients, parameter_gram
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
@@ -145,10 +145,13 @@ class GradientSolver(Solver):
         """
         generated = network.weights(preferences)
         leaves = {name: w.detach().requires_grad_() for name, w in generated.items()}
-        losses = self._losses(network.outputs(leaves, batch.inputs), batch)
+        each = self._each_loss(network.outputs(leaves, batch.inputs), batch)
+        losses = torch.stack(each, dim=1)
         seen = losses.detach()
         if self.balancer.needs_gram:
-            gradients = objective_gradients(losses, leaves)
+            # one without a graph has gradients, all zero, only as a column among others
+            whole = all(loss.requires_grad for loss in each)
+            gradients = objective_gradients(each if whole else losses, leaves)
             alpha = self._alpha(seen, preferences, network.gram(preferences, generated, gradients))
             pulled = combine(gradients, alpha)
         else:
@@ -160,7 +163,7 @@ class GradientSolver(Solver):
         return seen
 
     def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = self._losses(network(batch.inputs, preferences), batch)
+        losses = torch.stack(self._each_loss(network(batch.inputs, preferences), batch), dim=1)
         seen = losses.detach()
         gram = None
         if self.balancer.needs_gram:
@@ -168,15 +171,15 @@ class GradientSolver(Solver):
         (self._alpha(seen, preferences, gram) * losses).sum().backward()  # type: ignore[no-untyped-call]
         return seen
 
-    def _losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
-        losses = self.problem.losses(outputs, batch)
-        if not losses.requires_grad:
+    def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
+        each = self.problem.each_loss(outputs, batch)
+        if not any(loss.requires_grad for loss in each):
             names = " and ".join(repr(o.name) for o in self.problem.objectives)
             raise MobenchError(
                 f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
                 "outputs by differentiable operations (no detach, item, argmax or rounding)"
             )
-        return losses
+        return each
 
     def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         # NaN in, NaN out would spoil the weights for good: stop before the optimiser's step
@@ -185,7 +188,7 @@ class GradientSolver(Solver):
         if gram is not None:
             check_gradients(gram, names)
         alpha = self.balancer(losses, preferences, gram)
-        if not bool(torch.isfinite(alpha).all()):
+        if not is_finite(alpha):
             raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
         return alpha.to(losses.dtype)  # programs are solved in float64
 

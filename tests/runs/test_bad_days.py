@@ -28,7 +28,7 @@ from mobench.runs.record import Record, parse
 from mobench_analytic.problems import Analytic
 
 SOLVERS = registry().names("solver")
-N_STEPS = 10
+N_STEPS = 8
 calls = 0
 
 
@@ -42,6 +42,7 @@ TROUBLES: dict[str, Callable[[list[Tensor], Tensor], list[Tensor]]] = {
     "none": lambda losses, _: losses,
     "one constant": lambda losses, _: [losses[0] * 0 + 1, *losses[1:]],
     "one without a gradient": lambda losses, outputs: [torch.ones_like(losses[0]) + 0 * outputs.sum(), *losses[1:]],
+    "one without a graph": lambda losses, _: [torch.ones_like(losses[0]), *losses[1:]] if losses[1:] else losses,
     "all constant": lambda losses, _: [loss * 0 + 1 for loss in losses],
     "no gradient": lambda losses, _: [torch.ones_like(loss) for loss in losses],
     "all gradients zero": lambda losses, _: [loss.detach() + 0 * loss for loss in losses],
