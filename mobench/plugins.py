@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import pluggy
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 GROUP = "mobench"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 Kind = Literal["dataset", "model", "generator", "balancer", "solver", "suite"]
 KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "solver", "suite")
 AnySpec = Spec | Pair | SuiteFile
@@ -144,6 +147,8 @@ class Registry:
             files = list(_call(manager, "mobench_data_files"))
             for kind, spec in offered:
                 _check_spec(kind, spec)
+            for file in files:
+                _check_data_file(file)
         except (Exception, SystemExit) as error:
             plugin.breaks(error)
             return
@@ -209,8 +214,22 @@ def _check_spec(kind: Kind, spec: Any) -> None:
     if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
         wanted = " or ".join(t.__name__ for t in accepted)
         raise PluginError(f"hook mobench_{kind}s returned {spec!r}: return a list of {wanted}")
+    if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
+        raise PluginError(
+            f"hook mobench_{kind}s names one {str(spec.name)[:80]!r}: a name is 1 to 80 letters, digits and ._-, "
+            "beginning with a letter or digit"
+        )
     if spec.interface != INTERFACE_VERSION:
         raise PluginError(
             f"{kind} {spec.name!r} was written for interface version {spec.interface}, this is version "
             f"{INTERFACE_VERSION}: install a release of the plugin made for it"
         )
+
+
+def _check_data_file(file: Any) -> None:
+    """Raise PluginError for what is no data file, or one that would lie outside the data folder."""
+    if not isinstance(file, DataFile):
+        raise PluginError(f"hook mobench_data_files returned {file!r}: return a list of DataFile")
+    path = PurePosixPath(file.path)
+    if path.is_absolute() or ".." in path.parts or "\\" in file.path or not file.path.isprintable() or not path.parts:
+        raise PluginError(f"data file {file.path[:200]!r} is not below the data folder: name it by a relative path")
