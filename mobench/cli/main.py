@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mobench.cli import check, curves, data, export, leaderboard, list, plugins, run, show, trade_off, tune, verify
+from mobench.cli import check, curves, data, export, leaderboard, list, new, plugins, run, show, trade_off, tune, verify
 from mobench.errors import MobenchError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("run")(run.run)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
