@@ -84,6 +84,13 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], allowed: tuple[
     ]
 
 
+def stir() -> None:
+    """Draw a number from every random state, so that none is as somebody's seed has left it."""
+    torch.rand(1)
+    np.random.rand()
+    random.random()
+
+
 @contextmanager
 def put_back() -> Iterator[None]:
     """Whatever happens inside, global state is afterwards what it was."""

@@ -95,8 +95,12 @@ def assert_reached(module: nn.Module) -> None:
 
 
 def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    """Whether two state dicts hold the same tensors."""
-    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+    """Whether two state dicts hold the same tensors, and equal values besides."""
+
+    def equal(a: Any, b: Any) -> bool:
+        return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
+
+    return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
 
 
 def class_of(entry: Entry) -> str:

@@ -9,7 +9,7 @@ import torch
 from mobench.interfaces import Dataset, seeded
 from mobench.plugins import Entry, Kind, Spec
 from mobench.testing import properties
-from mobench.testing.global_state import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot
+from mobench.testing.global_state import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
 from mobench.testing.outcomes import demand
 from mobench.testing.small import built, load, small, solver_for, trained
 
@@ -25,6 +25,7 @@ def leaves_global_state_alone(entry: Entry) -> None:
         use(entry)
     allowed = (TORCH_RANDOM,) if entry.kind in MAY_DRAW else ()
     with put_back(), imported_afresh(_package(entry)):
+        stir()  # a seed set again is a change too
         before = snapshot()
         use(entry)
         found = changes(before, snapshot(), allowed)
