@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from mobench.errors import ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
-from mobench.interfaces.pooling import Judging
+from mobench.interfaces.pooling import Pooling
 from mobench.interfaces.stacked import StackedOutputs, stacked_call
 from mobench.interfaces.strategy import Stacking, Strategy
 
@@ -80,7 +79,7 @@ class Problem:
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
         """The target network's outputs under one set of named weights."""
-        with nullcontext() if torch.is_grad_enabled() else Judging():
+        with Pooling():
             outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
         return outputs
 
@@ -97,24 +96,32 @@ class Problem:
 
         Raises: ShapeError where an objective's loss is not a scalar.
         """
-        if isinstance(outputs, StackedOutputs):
-            return torch.vmap(lambda one: self._losses_of_one(one, batch), randomness="different")(outputs.stacked)
-        return torch.stack([self._losses_of_one(one, batch) for one in outputs])
+        return torch.stack(self.each_loss(outputs, batch), dim=1)
 
-    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> Tensor:
-        values = [objective.loss(outputs, batch) for objective in self.objectives]
+    def each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
+        """The m columns [K] of `losses`, each by itself: a backward pass from one then meets no other's branch."""
+        if isinstance(outputs, StackedOutputs):
+            together = torch.vmap(lambda one: self._losses_of_one(one, batch), randomness="different")
+            return list(together(outputs.stacked))
+        each = [self._losses_of_one(one, batch) for one in outputs]
+        return [torch.stack(column) for column in zip(*each, strict=True)]
+
+    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> tuple[Tensor, ...]:
+        values = tuple(objective.loss(outputs, batch) for objective in self.objectives)
         for objective, value in zip(self.objectives, values, strict=True):
             if value.ndim != 0:
                 raise ShapeError(
                     f"the loss of objective {objective.name!r} has shape {tuple(value.shape)}: "
                     "return a scalar, the mean over the batch"
                 )
-        return torch.stack(values)
+        return values
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         # convolutions follow the layout of their input
         if inputs.ndim != 4 or self.strategy.layout == "contiguous" or not inputs.is_floating_point():
             return inputs
+        if inputs.shape[1] == 1 and inputs.is_contiguous():  # the same memory, read in the other order
+            return inputs.as_strided(inputs.shape, (inputs.stride(0), 1, inputs.stride(2), 1))
         return inputs.to(memory_format=torch.channels_last)
 
     def _cast(self, tensor: Tensor) -> Tensor:

@@ -1,25 +1,28 @@
-"""Small convex programs in batches: non-negative least squares, the min-norm point, linear programs on the simplex.
+"""Small convex programs in batches: non-negative least squares, linear programs on the simplex.
 
 The programs of gradient balancers have as many variables as there are objectives and come K at a
-time. All are solved exactly, in float64, by finite methods: no step size, no number of rounds.
+time. All are solved exactly, in float64, by finite methods: no step size, no number of rounds. Inside they
+are NumPy, whose calls on arrays this small cost a third of torch's; a name ending in _arrays takes those.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from itertools import combinations
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mobench.errors import NonFiniteError, ShapeError
+Array: TypeAlias = NDArray[Any]
 
 TOLERANCE = 1e-12
 """Of a gradient or slack, after scaling to about 1."""
 RIDGE = 1e-14
 """Added to scaled matrices, so that a singular passive set still has a solution."""
-TINY = torch.finfo(torch.float64).tiny
+TINY = float(np.finfo(float).tiny)
 ENUMERATED = 4
 """Up to this many variables a linear program's vertices are enumerated: 56 systems of 4 × 4."""
 
@@ -35,25 +38,31 @@ def nnls(quadratic: Tensor, linear: Tensor, active: Tensor | None = None) -> Ten
     a batch at different stages of it. Variables are scaled to a unit diagonal first, so one
     gradient of 10⁸ times the others' length does no harm.
     """
-    q, c = quadratic.double(), linear.double()
-    scale = q.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
-    usable = scale > 0 if active is None else active & (scale > 0)
-    inverse = torch.where(usable, 1 / scale.clamp_min(TINY), 0.0)
-    q = q * inverse[:, :, None] * inverse[:, None, :]
+    q, c = (t.detach().double().cpu().numpy() for t in (quadratic, linear))
+    allowed = np.ones(c.shape, bool) if active is None else active.cpu().numpy()
+    return torch.from_numpy(nnls_arrays(q, c, allowed)).to(linear.device)
+
+
+def nnls_arrays(q: Array, c: Array, allowed: Array) -> Array:
+    """`nnls` of arrays."""
+    scale = np.sqrt(np.maximum(np.einsum("kii->ki", q), 0))
+    usable = allowed & (scale > 0)
+    inverse = np.where(usable, 1 / np.maximum(scale, TINY), 0.0)
     c = c * inverse
-    size = c.abs().amax(1, keepdim=True)
-    c = torch.where(size > 0, c / size.clamp_min(TINY), 0.0)
-    return _lawson_hanson(q, c, usable) * inverse * size
+    size = np.abs(c).max(1, keepdims=True)
+    scaled = np.where(size > 0, c / np.maximum(size, TINY), 0.0)
+    x: Array = _lawson_hanson(q * inverse[:, :, None] * inverse[:, None], scaled, usable) * inverse * size
+    return x
 
 
-def _lawson_hanson(quadratic: Tensor, linear: Tensor, allowed: Tensor) -> Tensor:
-    """The method itself, on a scaled batch. In NumPy, whose calls on such small arrays cost a third of torch's."""
-    q, c, usable = (t.cpu().numpy() for t in (quadratic, linear, allowed))
+def _lawson_hanson(q: Array, c: Array, usable: Array) -> Array:
+    """The method itself, on a scaled batch."""
     k, n = c.shape
     rows, identity = np.arange(k), np.eye(n)
+    ridged = q + RIDGE * identity
     x = np.zeros_like(c)
     passive, barred = np.zeros_like(usable), np.zeros_like(usable)
-    settled = np.ones(k, bool)
+    settled: Array = np.ones(k, bool)
     for _ in range(10 * n + 10):
         descent = c - (q @ x[:, :, None])[:, :, 0]
         candidates = usable & ~passive & ~barred & (descent > TOLERANCE)
@@ -64,7 +73,7 @@ def _lawson_hanson(quadratic: Tensor, linear: Tensor, allowed: Tensor) -> Tensor
         new[rows, entering] = candidates[rows, entering] & settled
         passive = passive | new
         both = passive[:, :, None] & passive[:, None, :]
-        system = np.where(both, q + RIDGE * identity, identity)
+        system = np.where(both, ridged, identity)
         target = np.linalg.solve(system, np.where(passive, c, 0.0)[:, :, None])[:, :, 0]
         blocked = passive & (target <= 0)
         ratio = np.full_like(x, np.inf)
@@ -76,50 +85,8 @@ def _lawson_hanson(quadratic: Tensor, linear: Tensor, allowed: Tensor) -> Tensor
         x = np.where(passive, np.maximum(x, 0.0), 0.0)
         # an entering variable that leaves at once gained nothing but rounding: not before others have moved
         barred = np.where(step > 0, False, barred) | (new & leaving)
-        settled = ~blocked.any(1)
-    return torch.from_numpy(x).to(linear.device)
-
-
-def min_norm(gram: Tensor, active: Tensor | None = None) -> Tensor:
-    """Weights of the shortest convex combination of gradients: argmin over the simplex of αᵀCα.
-
-    gram:    C [K, n, n], symmetric positive semidefinite. Scale-free.
-    active:  [K, n], False where a weight is held at 0; at least one True a row.
-    Returns: [K, n] in gram's dtype, non-negative, rows sum to 1. Where gradients vanish, uniform
-        over those.
-    Raises:  ShapeError, NonFiniteError.
-
-    With x = tα, ‖Σ x_i g_i‖² + (Σ x_i − 1)² is smallest over t at a value that grows with
-    ‖Σ α_i g_i‖, so the min-norm point is a non-negative least squares problem, normalised
-    (Wolfe 1976 solves the same one). Two gradients: arXiv 1810.04650, algorithm 1.
-    """
-    _check_gram(gram)
-    if gram.shape[1] == 1:
-        return torch.ones_like(gram[:, :, 0])
-    usable = torch.ones_like(gram[:, :, 0], dtype=torch.bool) if active is None else active
-    c = gram.double()
-    norms = c.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
-    vanishing = usable & (norms == 0)
-    shortest = norms.masked_fill(~usable | vanishing, torch.inf).amin(1).nan_to_num(posinf=1.0)
-    scaled = c / shortest.square()[:, None, None].clamp_min(TINY)
-    alpha = _two(scaled) if gram.shape[1] == 2 and active is None else _many(scaled, usable)
-    uniform = vanishing.double() / vanishing.sum(1, keepdim=True).clamp_min(1)
-    return torch.where(vanishing.any(1, keepdim=True), uniform, alpha).to(gram.dtype)
-
-
-def _two(c: Tensor) -> Tensor:
-    """The closed form; equal gradients share alike."""
-    numerator = c[:, 1, 1] - c[:, 0, 1]
-    length = c[:, 0, 0] + c[:, 1, 1] - 2 * c[:, 0, 1]
-    equal = length <= torch.finfo(torch.float64).eps * (c[:, 0, 0] + c[:, 1, 1])
-    first = torch.where(equal, 0.5, numerator / torch.where(equal, 1.0, length)).clamp(0, 1)
-    return torch.stack([first, 1 - first], dim=1)
-
-
-def _many(c: Tensor, usable: Tensor) -> Tensor:
-    x = nnls(c + 1, torch.ones_like(c[:, :, 0]), usable)
-    total = x.sum(1, keepdim=True)
-    return torch.where(total > 0, x / total.clamp_min(TINY), usable / usable.sum(1, keepdim=True))
+        settled = np.asarray(~blocked.any(1))
+    return x
 
 
 def simplex_lp(objective: Tensor, rows: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,90 +99,96 @@ def simplex_lp(objective: Tensor, rows: Tensor, bounds: Tensor) -> tuple[Tensor,
     batch, and the mean of all optimal ones taken, so that no order of the variables is preferred;
     beyond, SciPy's HiGHS, one by one.
     """
-    c, a, b = objective.double(), rows.double(), bounds.double()
-    size = a.abs().amax(2).clamp_min(TINY)
+    alpha, feasible = simplex_lp_arrays(*(t.detach().double().cpu().numpy() for t in (objective, rows, bounds)))
+    return torch.from_numpy(alpha).to(objective.device), torch.from_numpy(feasible).to(objective.device)
+
+
+def simplex_lp_arrays(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """`simplex_lp` of arrays."""
+    size = np.maximum(np.abs(a).max(2), TINY)
     a, b = a / size[:, :, None], b / size
-    c = c / c.abs().amax(1, keepdim=True).clamp_min(TINY)
+    c = c / np.maximum(np.abs(c).max(1, keepdims=True), TINY)
     if c.shape[1] == 2 and a.shape[1] > 0:
         return _on_an_interval(c, a, b)
-    if c.shape[1] <= ENUMERATED:
-        return _by_vertices(c, a, b)
-    return _by_highs(c, a, b)
+    return _by_vertices(c, a, b) if c.shape[1] <= ENUMERATED else _by_highs(c, a, b)
 
 
 FEASIBLE = 1e-9
 """How far a vertex may be outside a scaled row, and below the best, and still count."""
 
 
-def _on_an_interval(c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     """α = (t, 1 − t): every row bounds t from one side."""
     slope, level = a[..., 0] - a[..., 1], b - a[..., 1]
-    bound = level / slope
-    lower = torch.where(slope > 0, bound, -torch.inf).amax(1).clamp_min(0)
-    upper = torch.where(slope < 0, bound, torch.inf).amin(1).clamp_max(1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bound = level / slope
+    lower = np.maximum(np.where(slope > 0, bound, -np.inf).max(1), 0)
+    upper = np.minimum(np.where(slope < 0, bound, np.inf).min(1), 1)
     width = upper - lower
-    gain = (c[:, 0] - c[:, 1]) * width.clamp_min(0)
+    gain = (c[:, 0] - c[:, 1]) * np.maximum(width, 0)
     # equally good ends share alike; ends that rounding has crossed meet in the middle
-    t = torch.where(gain > FEASIBLE, upper, torch.where(gain < -FEASIBLE, lower, lower + width / 2)).clamp(0, 1)
+    t = np.where(gain > FEASIBLE, upper, np.where(gain < -FEASIBLE, lower, lower + width / 2)).clip(0, 1)
     feasible = (slope * t[:, None] - level >= -FEASIBLE).all(1)
-    t = torch.where(feasible, t, 0.5)
-    return torch.stack([t, 1 - t], dim=1), feasible
+    t = np.where(feasible, t, 0.5)
+    return np.stack([t, 1 - t], axis=1), feasible
 
 
-def _by_vertices(c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def _by_vertices(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """Every point where n − 1 walls meet.
+
+    On the simplex w · α = l is (w − l) · α = 0, so walls are planes through the origin, and n − 1 of
+    them meet along their normal. One that does not bind is left as zeros, whose normal is no direction.
+    """
     k, n = c.shape
-    walls = torch.cat([torch.eye(n, dtype=c.dtype, device=c.device).expand(k, n, n), a], dim=1)
-    levels = torch.cat([torch.zeros(k, n, dtype=c.dtype, device=c.device), b], dim=1)
-    chosen = torch.tensor(_bases(n, walls.shape[1]), dtype=torch.long, device=c.device)  # [v, n − 1]
-    ones = torch.ones(k, len(chosen), 1, n, dtype=c.dtype, device=c.device)
-    systems = torch.cat([walls[:, chosen], ones], dim=2)
-    targets = torch.cat([levels[:, chosen], ones[..., 0]], dim=2)
-    binding = torch.isfinite(targets).all(2)
-    vertices, info = torch.linalg.solve_ex(systems, targets.nan_to_num(neginf=0.0)[..., None])
-    vertices = vertices[..., 0]
-    slack = torch.einsum("kpn,kvn->kvp", walls, vertices) - levels[:, None]
-    inside = binding & (info == 0) & torch.isfinite(vertices).all(2) & (slack >= -FEASIBLE).all(2)
-    values = torch.einsum("kn,kvn->kv", c, vertices).masked_fill(~inside, -torch.inf)
-    best = inside & (values >= values.amax(1, keepdim=True) - FEASIBLE)
+    rows = np.where(np.isfinite(b)[:, :, None], a - b[:, :, None], 0.0)
+    walls = np.concatenate([np.broadcast_to(np.eye(n), (k, n, n)), rows], axis=1)
+    normals = _normals(walls[:, _bases(n, walls.shape[1])])
+    total = normals.sum(2, keepdims=True)
+    vertices = normals / np.where(np.abs(total) > TINY, total, np.nan)
+    inside = (vertices @ walls.swapaxes(1, 2) >= -FEASIBLE).all(2)
+    values = np.where(inside, (vertices @ c[:, :, None])[:, :, 0], -np.inf)
+    best = inside & (values >= values.max(1, keepdims=True) - FEASIBLE)
     feasible = inside.any(1)
-    mean = (torch.where(best[..., None], vertices, 0.0)).sum(1) / best.sum(1, keepdim=True).clamp_min(1)
-    alpha = mean.clamp_min(0)
-    alpha = torch.where(feasible[:, None], alpha / alpha.sum(1, keepdim=True).clamp_min(FEASIBLE), 1 / n)
-    return alpha, feasible
+    alpha = np.maximum(np.where(best[:, :, None], vertices, 0.0).sum(1), 0.0)
+    total = alpha.sum(1, keepdims=True)
+    return np.where(feasible[:, None], alpha / np.where(total > 0, total, 1.0), 1 / n), feasible
+
+
+def _normals(planes: Array) -> Array:
+    """Vectors [..., n] at right angles to n − 1 vectors [..., n − 1, n]: their cross product."""
+    n = planes.shape[-1]
+    if n == 3:
+        x, y = planes[..., 0, :], planes[..., 1, :]
+        next_, last = [1, 2, 0], [2, 0, 1]
+        cross: Array = x[..., next_] * y[..., last] - x[..., last] * y[..., next_]
+        return cross
+    columns = [[i for i in range(n) if i != left_out] for left_out in range(n)]
+    minors = [np.linalg.det(planes[..., kept]) for kept in columns]
+    return np.stack([-minor if i % 2 else minor for i, minor in enumerate(minors)], axis=-1)
 
 
 @cache
-def _bases(n: int, n_walls: int) -> list[tuple[int, ...]]:
-    """Every choice of n − 1 walls; with the sum to 1 each fixes one point."""
-    return list(combinations(range(n_walls), n - 1))
+def _bases(n: int, n_walls: int) -> Array:
+    """Every choice of n − 1 walls, [v, n − 1]; with the sum to 1 each fixes one point."""
+    choices = list(combinations(range(n_walls), n - 1))
+    return np.array(choices, dtype=int).reshape(len(choices), n - 1)
 
 
-def _by_highs(c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def _by_highs(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     from scipy.optimize import linprog
 
     k, n = c.shape
     alpha, feasible = np.full((k, n), 1 / n), np.zeros(k, bool)
-    objectives, rows, bounds = (t.cpu().numpy() for t in (c, a, b))
     for i in range(k):
-        binding = np.isfinite(bounds[i])
+        binding = np.isfinite(b[i])
         found = linprog(
-            -objectives[i],
-            A_ub=-rows[i][binding] if binding.any() else None,
-            b_ub=-bounds[i][binding] if binding.any() else None,
+            -c[i],
+            A_ub=-a[i][binding] if binding.any() else None,
+            b_ub=-b[i][binding] if binding.any() else None,
             A_eq=np.ones((1, n)),
             b_eq=[1.0],
             method="highs",
         )
         if found.status == 0:
             alpha[i], feasible[i] = found.x, True
-    return torch.from_numpy(alpha).to(c), torch.from_numpy(feasible).to(c.device)
-
-
-def _check_gram(gram: Tensor) -> None:
-    if gram.ndim != 3 or gram.shape[1] != gram.shape[2]:
-        raise ShapeError(f"a Gram matrix has shape {tuple(gram.shape)}: pass [K, n, n]")
-    if not bool(torch.isfinite(gram).all()):
-        bad = int((~torch.isfinite(gram)).flatten(1).any(1).int().argmax())
-        raise NonFiniteError(
-            f"the Gram matrix of problem {bad} is {gram[bad].tolist()}: losses must have finite gradients"
-        )
+    return alpha, feasible

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 import torch
 from annotated_types import Gt
 from torch import Tensor
 
 from mobench.interfaces import Balancer, BalancerContext
-from mobench.learning.simplex import simplex_lp
+from mobench.learning.simplex import TINY, Array, simplex_lp_arrays
 from mobench.options import option
 
 SMALLEST_LOSS = 1e-12
@@ -40,7 +41,7 @@ class EPO(Balancer):
         """Weights [K, m], non-negative; rows sum to m (or to 1). See the base class."""
         assert gram is not None
         alpha, feasible = epo_weights(losses, preferences, gram, self.epsilon)
-        self.n_infeasible += int((~feasible).sum())
+        self.n_infeasible += len(feasible) - int(np.count_nonzero(feasible))
         return (alpha * (losses.shape[1] if self.scale_by_m else 1)).to(losses.dtype)
 
     def state_dict(self) -> dict[str, Any]:
@@ -50,43 +51,43 @@ class EPO(Balancer):
         self.n_infeasible = state["n_infeasible"]
 
 
-def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: float) -> tuple[Tensor, Array]:
     """Weights [K, m] on the simplex in float64, and whether the linear program had a solution [K].
 
     Where it had none the weights are r∘L normalised.
     """
-    c, weighted = gram.double(), preferences.double() * losses.double().clamp_min(SMALLEST_LOSS)
+    l, r, c = (t.detach().double().cpu().numpy() for t in (losses, preferences, gram))  # noqa: E741 - the paper's L
+    weighted = r * np.maximum(l, SMALLEST_LOSS)
     # only ratios of gradients matter to the programs
-    c = c / c.diagonal(dim1=1, dim2=2).amax(1).clamp_min(torch.finfo(torch.float64).tiny)[:, None, None]
-    share = weighted / weighted.sum(1, keepdim=True)
-    logs = (losses.shape[1] * share).log()
-    non_uniformity = (share * logs).sum(1, keepdim=True)
-    adjustment = preferences.double() * (logs - non_uniformity)
+    c = c / np.maximum(np.einsum("kii->ki", c).max(1), TINY)[:, None, None]
+    share = weighted / weighted.sum(1, keepdims=True)
+    logs = np.log(l.shape[1] * share)
+    non_uniformity = (share * logs).sum(1, keepdims=True)
+    adjustment = r * (logs - non_uniformity)
     towards = (c @ adjustment[:, :, None])[:, :, 0]
     # on the ray itself this is rounding, and rounding must not become a constraint
-    towards = torch.where(towards.abs() > ROUNDING, towards, 0.0)
+    towards = np.where(np.abs(towards) > ROUNDING, towards, 0.0)
     balancing = non_uniformity > epsilon
-    objective = torch.where(balancing, towards, c.sum(1))
-    rows = torch.cat([c, towards[:, None]], dim=1)
-    bounds = torch.cat(
+    rows = np.concatenate([c, towards[:, None]], axis=1)
+    bounds = np.concatenate(
         [
-            torch.where(balancing, _balance_bounds(towards, weighted), 0.0),
-            torch.where(balancing, -torch.inf, towards.amax(1, keepdim=True).clamp(max=0.0)),
+            np.where(balancing, _balance_bounds(towards, weighted), 0.0),
+            np.where(balancing, -np.inf, np.minimum(towards.max(1, keepdims=True), 0.0)),
         ],
-        dim=1,
+        axis=1,
     )
-    alpha, feasible = simplex_lp(objective, rows, bounds)
-    return torch.where(feasible[:, None], alpha, share), feasible
+    alpha, feasible = simplex_lp_arrays(np.where(balancing, towards, c.sum(1)), rows, bounds)
+    alpha = np.where(feasible[:, None], alpha, share)
+    return torch.from_numpy(alpha).to(losses.device), feasible
 
 
-def _balance_bounds(towards: Tensor, weighted: Tensor) -> Tensor:
+def _balance_bounds(towards: Array, weighted: Array) -> Array:
     """Lower bounds [K, m] of C α while balancing.
 
     Where some objective j has (C a)_j > 0: no bound for those, (C a)_j for the rest, and 0 for the
     largest r_i L_i, which must not rise. Else 0 for all.
     """
     helps = towards > 0
-    bounds = torch.where(helps, -torch.inf, towards)
-    largest = weighted >= weighted.amax(1, keepdim=True)
-    bounds = torch.where(largest, 0.0, bounds)
-    return torch.where(helps.any(1, keepdim=True), bounds, 0.0)
+    largest = weighted >= weighted.max(1, keepdims=True)
+    bounds = np.where(largest, 0.0, np.where(helps, -np.inf, towards))
+    return np.where(helps.any(1, keepdims=True), bounds, 0.0)

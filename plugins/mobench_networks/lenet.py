@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mobench.interfaces import Dataset, Model, image_channels
 from mobench_networks.heads import Heads
@@ -34,13 +35,18 @@ class _LeNet(nn.Module):
         self.conv2 = nn.Conv2d(10, 20, 5)
         self.dense = nn.Linear(20 * n_positions, 50)
         self.heads = Heads(50, dataset.heads)
-        # ReLU and max-pooling commute; pooling first leaves a quarter of the values to rectify
-        self.pool = nn.Sequential(nn.MaxPool2d(2), nn.ReLU())
 
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:
-        x = self.pool(self.conv2(self.pool(self.conv1(inputs))))
-        outputs: dict[str, Tensor] = self.heads(self.dense(x.flatten(1)))
+        x = functional.relu(_pooled(self.conv1, inputs))
+        x = functional.relu(_pooled(self.conv2, x).flatten(1))
+        outputs: dict[str, Tensor] = self.heads(self.dense(x))
         return outputs
+
+
+def _pooled(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Convolution and pool, to be rectified: bias and ReLU commute with the maximum, and cost a quarter after it."""
+    assert conv.bias is not None
+    return functional.max_pool2d(functional.conv2d(x, conv.weight), 2) + conv.bias[:, None, None]
 
 
 def _after(size: int) -> int:

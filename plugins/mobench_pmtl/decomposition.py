@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from annotated_types import Ge
 from torch import Tensor
 
 from mobench.interfaces import Balancer, BalancerContext
-from mobench.learning.simplex import min_norm
+from mobench.learning.min_norm import min_norm_arrays
+from mobench.learning.simplex import Array
 from mobench.options import option
 
 
@@ -52,25 +54,29 @@ def decomposition_weights(
     directions: [J, m], unit vectors.
     """
     k, m = losses.shape
-    l, c = losses.double(), gram.double()  # noqa: E741 - the paper's L
-    away = directions.double()[None] - loss_direction(preferences)[:, None]
+    l, r, c = (t.detach().double().cpu().numpy() for t in (losses, preferences, gram))  # noqa: E741 - the paper's L
+    away = directions.cpu().numpy() - _loss_direction(r)[:, None]
     # a reference direction equal to p makes a constraint that is always 0 and asks nothing
-    real = away.abs().amax(2) > 1e-9
-    values = torch.einsum("kjm,km->kj", away, l) / l.norm(dim=1, keepdim=True).clamp_min(1e-30)
+    real = np.abs(away).max(2) > 1e-9
+    unit = l / np.maximum(np.linalg.norm(l, axis=1, keepdims=True), 1e-30)
+    values = (away @ unit[:, :, None])[:, :, 0]
     violated = real & (values > 0)
-    outside = violated.any(1, keepdim=True)
+    outside = violated.any(1, keepdims=True)
     nearly = real & (values >= -epsilon)
-    combined = torch.cat([torch.eye(m, dtype=c.dtype, device=c.device).expand(k, m, m), away], dim=1)
-    active = torch.cat([(~outside).expand(k, m), torch.where(outside, violated, nearly)], dim=1)
-    weights = min_norm(combined @ c @ combined.transpose(1, 2), active)
-    alpha: Tensor = torch.einsum("kn,knm->km", weights, combined)
-    return alpha
+    combined = np.concatenate([np.broadcast_to(np.eye(m), (k, m, m)), away], axis=1)
+    active = np.concatenate([np.broadcast_to(~outside, (k, m)), (outside & violated) | (~outside & nearly)], axis=1)
+    weights = min_norm_arrays(combined @ c @ combined.swapaxes(1, 2), active)
+    return torch.from_numpy((weights[:, None] @ combined)[:, 0]).to(losses.device)
 
 
 def loss_direction(preferences: Tensor) -> Tensor:
     """The unit vector [K, m] along 1/r: where losses point when r₁L₁ = … = r_mL_m."""
-    inverse = 1 / preferences.double().clamp_min(1e-12)
-    unit: Tensor = inverse / inverse.norm(dim=1, keepdim=True)
+    return torch.from_numpy(_loss_direction(preferences.double().cpu().numpy())).to(preferences.device)
+
+
+def _loss_direction(r: Array) -> Array:
+    inverse = 1 / np.maximum(r, 1e-12)
+    unit: Array = inverse / np.linalg.norm(inverse, axis=1, keepdims=True)
     return unit
 
 

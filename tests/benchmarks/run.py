@@ -27,8 +27,8 @@ import torch
 from mobench.interfaces import BalancerContext, Problem, Seeds, Setting, Strategy
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
+from mobench.learning.min_norm import min_norm
 from mobench.learning.preferences import dense_rays, finite_rays
-from mobench.learning.simplex import min_norm
 from mobench.learning.strategy import measured
 from mobench.metrics.evaluation import evaluate
 from mobench.runs.provenance import processor

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from mobench.errors import NonFiniteError, ShapeError
 from mobench.interfaces import inner_products
-from mobench.learning.simplex import min_norm, nnls, simplex_lp
+from mobench.learning.min_norm import min_norm
+from mobench.learning.simplex import nnls, simplex_lp
 from mobench.testing.families import gradient_families
 
 MS = [1, 2, 3, 4, 5, 6, 7, 8]

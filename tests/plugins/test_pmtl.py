@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mobench.interfaces import Problem
 from mobench.learning.gradients import objective_gradients, own_gram
+from mobench.learning.min_norm import min_norm
 from mobench.learning.preferences import dense_rays
-from mobench.learning.simplex import min_norm
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2

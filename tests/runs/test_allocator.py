@@ -1,0 +1,39 @@
+"""Freed memory stays with the process: counted in page faults, in a process of its own."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+COUNTING = """
+import resource, sys
+import numpy as np
+from mobench.runs.allocator import keep_freed_memory
+
+told = keep_freed_memory() if sys.argv[1] == "keep" else False
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for i in range(20):
+    if i == 10:
+        began = faults()
+    # two sizes above the allocator's largest own threshold
+    del_me = [np.ones(2**23), np.ones(2**24)]
+    del del_me
+print(int(told), faults() - began)
+"""
+
+
+def counted(how: str) -> tuple[bool, int]:
+    done = subprocess.run([sys.executable, "-c", COUNTING, how], capture_output=True, text=True, check=True)
+    told, faults = done.stdout.split()
+    return told == "1", int(faults)
+
+
+def test_blocks_that_were_freed_are_used_again_without_page_faults() -> None:
+    told, kept = counted("keep")
+    _, returned = counted("return")
+    assert told is (platform.libc_ver()[0] == "glibc")
+    if told:
+        assert kept < returned / 10
+    else:
+        assert kept > 0
