@@ -43,6 +43,7 @@ class Plugin:
     """An entry point and what became of it.
 
     state: "ok"; "broken", with `error` and `details`; or "blocked" by MOBENCH_BLOCK.
+    module: what the entry point names.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Plugin:
     state: Literal["ok", "broken", "blocked"] = "ok"
     error: str = ""
     details: str = ""
+    module: str = ""
 
     @property
     def origin(self) -> str:
@@ -120,7 +122,7 @@ class Registry:
         for point in sorted(metadata.entry_points(group=GROUP), key=_order):
             distribution = point.dist.name if point.dist else "?"
             version = point.dist.version if point.dist else "?"
-            plugin = Plugin(point.name, distribution, version)
+            plugin = Plugin(point.name, distribution, version, module=point.value.partition(":")[0])
             if point.name in blocked:
                 plugin.state, plugin.error = "blocked", "named in MOBENCH_BLOCK"
                 found.plugins.append(plugin)
@@ -177,6 +179,31 @@ class Registry:
         for plugin in self.broken():
             error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
         raise error
+
+    def meant(self, name: str, kinds: Sequence[Kind] = KINDS) -> list[Entry]:
+        """What a person means by a registered name, of one kind or several, a plugin or a distribution.
+
+        Raises: PluginError where it is broken, or where two plugins claim it; UnknownNameError,
+            with the nearest names, otherwise.
+        """
+        found = [self.entries[kind][name] for kind in kinds if name in self.entries[kind]]
+        disputed = [kind for kind in kinds if name in self.conflicts[kind]]
+        if not found and disputed:
+            self.get(disputed[0], name)
+        if found:
+            return found
+        for plugin in self.broken():
+            if name in (plugin.name, plugin.distribution):
+                raise PluginError(f"plugin {plugin.origin} is broken: {plugin.error} (`mobench plugins --details`)")
+        every = [entry for kind in kinds for entry in self.entries[kind].values()]
+        found = [entry for entry in every if name in (entry.plugin.distribution, entry.plugin.name)]
+        if not found:
+            known = {word for e in every for word in (e.name, e.plugin.name, e.plugin.distribution)}
+            error = unknown_name(kinds[0] if len(kinds) == 1 else "plugin", name, known)
+            for plugin in self.broken():
+                error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
+            raise error
+        return found
 
     def broken(self) -> Iterator[Plugin]:
         """The plugins that could not be used."""

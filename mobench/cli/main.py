@@ -17,6 +17,7 @@ from mobench.cli import (
     import_,
     leaderboard,
     list,
+    new,
     plot,
     plugins,
     report,
@@ -43,6 +44,7 @@ app.command("run")(run.run)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
