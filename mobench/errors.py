@@ -62,6 +62,10 @@ class StoreError(MobenchError, OSError):
         return str(self.args[0]) if self.args else ""
 
 
+class NothingToDrawError(MobenchError, ValueError):
+    """Records hold nothing of what a plot shows; the message says why."""
+
+
 def nearest(given: str, accepted: Iterable[str]) -> str:
     """`; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
     close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)

@@ -10,11 +10,12 @@ import typer
 
 from mobench.cli import (
     check,
-    curves,
     data,
     export,
+    import_,
     leaderboard,
     list,
+    plot,
     plugins,
     report,
     run,
@@ -43,8 +44,9 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("trade-off")(trade_off.trade_off)
+app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
-app.command("curves")(curves.curves)
+app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 

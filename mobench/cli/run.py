@@ -54,7 +54,7 @@ def run(
         datasets=_names(dataset),
         models=_names(model),
         solvers=_names(solver),
-        settings=dict(_setting(text) for text in set_ or []),
+        settings=dict(setting(text) for text in set_ or []),
         seeds=[_whole(text) for text in _names(seeds)],
         budget=length,
         rays=_rays(rays),
@@ -177,7 +177,7 @@ def _rays(text: str) -> list[list[float]]:
         raise OptionError(f"--rays was given {text!r}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """key=value; the value as JSON where it is that, else as the text it is."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():

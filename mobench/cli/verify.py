@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mobench.runs.verification import Comparison
 
 
 def verify(
     record: Annotated[Path, typer.Argument(help="A record: a JSON file in the folder records of a run.")],
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Largest relative difference that counts as agreement.")
+        float,
+        typer.Option(
+            min=0, help="Largest relative difference that counts as agreement; of what moves in steps, 20 times it."
+        ),
     ] = 1e-3,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -19,6 +26,7 @@ def verify(
     from mobench.cli.progress import progress
     from mobench.errors import RecordError
     from mobench.runs.record import parse
+    from mobench.runs.verification import check_verifiable
     from mobench.runs.verification import verify as again
 
     try:
@@ -26,21 +34,35 @@ def verify(
     except OSError as error:
         raise RecordError(f"{record} cannot be read: {error.strerror or error}") from error
     kept = parse(content, str(record))
+    check_verifiable(kept)
     print(f"{kept.id}: {kept.job.title}")
     with progress([kept.job], quiet) as listen:
         listen(kept.job, {"phase": "start"})
-        verdict = again(kept, lambda event: listen(kept.job, event))
-    for one in verdict.comparisons:
-        sign = "agrees" if one.difference <= tolerance else "DIFFERS"
-        numbers = f"{one.recorded:.6g} then, {one.again:.6g} now, relative difference {one.difference:.2g}"
-        print(f"{one.name:24} {numbers}: {sign}")
+        verdict = again(kept, tolerance, lambda event: listen(kept.job, event))
+    for comparison in verdict.comparisons:
+        print(_line(comparison))
+    for cost in verdict.costs:
+        print(f"not compared, {cost}")
     for caveat in verdict.caveats:
         print(f"note: {caveat}")
-    if verdict.identical:
+    if verdict.identical and verdict.agrees:
         print("identical: every computed number agrees to the bit")
         return
-    if verdict.agrees(tolerance):
-        print(f"agrees within {tolerance:g}")
+    if verdict.agrees:
+        print("agrees: each kind of number within its tolerance")
         return
-    print(f"does not agree within {tolerance:g}")
+    print("does not agree: " + ", ".join(c.name for c in verdict.comparisons if not c.agrees))
     raise typer.Exit(1)
+
+
+def _line(one: Comparison) -> str:
+    sign = "agrees" if one.agrees else "DIFFERS"
+    within = f"within {one.tolerance:g}" if one.tolerance else "exactly"
+    if math.isfinite(one.difference):
+        values = "" if math.isnan(one.recorded) else f"{one.recorded:.6g} then, {one.again:.6g} now, "
+        return f"{one.name:34} {sign} {within}: {values}relative difference {one.difference:.2g}"
+    return f"{one.name:34} {sign} {within}: {_shown(one.recorded)} then, {_shown(one.again)} now"
+
+
+def _shown(value: float) -> str:
+    return "other or missing" if math.isnan(value) else f"{value:.6g}"

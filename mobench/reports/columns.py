@@ -34,7 +34,7 @@ class Column:
     better:   "higher", "lower", or "" where neither is meant, as for names and counts.
     unit:     "" for pure numbers.
     decimals: digits behind the point, where nobody asks for others.
-    interval: whether half widths stand beside it, in the column `name + HALF`.
+    interval: whether half widths stand beside it in a leaderboard, in the column `name + HALF`.
     latex, html: the label with symbols set properly; "" where the plain label will do.
     text:     True where it holds words.
     """
@@ -45,7 +45,7 @@ class Column:
     better: Better = ""
     unit: str = ""
     decimals: int = 3
-    interval: bool = False
+    interval: bool = True
     latex: str = ""
     html: str = ""
     text: bool = False
@@ -117,7 +117,7 @@ def _fixed() -> dict[str, Column]:
 
 def _names() -> list[Column]:
     def words(name: str, meaning: str) -> Column:
-        return Column(name, name, meaning, text=True)
+        return Column(name, name, meaning, text=True, interval=False)
 
     return [
         words("dataset", "the dataset, whose rows are compared with each other and with no others"),
@@ -128,7 +128,7 @@ def _names() -> list[Column]:
         words("preference", "weights of the objectives, which sum to one; a larger one asks for a smaller loss"),
         words("split", "the part of the data that was judged"),
         words("chosen", "yes at the preference that validation chooses; the test split has no part in it"),
-        Column("seeds", "seeds", "completed jobs that a row is the mean of", decimals=0),
+        Column("seeds", "seeds", "completed jobs that a row is the mean of", decimals=0, interval=False),
     ]
 
 
@@ -160,12 +160,12 @@ def _quality() -> list[Column]:
 def _costs() -> list[Column]:
     return [
         Column("training s", "training", "seconds of training, on the processor of the records", "lower", "s", 1),
-        Column("steps", "steps", "optimiser steps", decimals=0),
-        Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0),
+        Column("steps", "steps", "optimiser steps", decimals=0, interval=False),
+        Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0, interval=False),
         Column("stored parameters", "parameters stored", "numbers that have to be kept to serve every preference",
-               "lower", decimals=0),
+               "lower", decimals=0, interval=False),
         Column("served parameters", "parameters served", "numbers of the target network at one preference", "lower",
-               decimals=0),
+               decimals=0, interval=False),
         Column("peak MB", "peak memory", "largest memory of the job's process", "lower", "MB", 1),
         Column("switch ms", "switch", "time from a preference to a network that serves it", "lower", "ms", 3),
         Column("ms per sample", "per sample", "time to answer one sample, the network being there", "lower", "ms", 3),
@@ -181,8 +181,8 @@ def _families() -> list[tuple[str, Column]]:
         (r"hypervolume at (?P<which>.+)",
          Column("", "hypervolume at <which>", "hypervolume at <which>", "higher", interval=True)),
         (r"IGD\+ (?P<which>.+)", Column("", "IGD+ <which>", "IGD+, <which>", "lower")),
-        (r"rank (?P<which>.+)", Column("", "rank <which>", "place, <which>", "lower", decimals=2)),
-        (r"p(?:-value)? (?P<which>.+)", Column("", "p <which>", "p-value, <which>")),
+        (r"rank (?P<which>.+)", Column("", "rank <which>", "place, <which>", "lower", decimals=2, interval=False)),
+        (r"p(?:-value)? (?P<which>.+)", Column("", "p <which>", "p-value, <which>", interval=False)),
         (r"(?P<split>train|validation|test) (?P<objective>.+) loss",
          Column("", "<split> <objective> loss", "loss of <objective> on the <split> split", "lower", decimals=4)),
         (r"(?P<split>train|validation|test) (?P<objective>[^/]+)/(?P<metric>.+)",

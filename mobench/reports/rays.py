@@ -31,7 +31,7 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
     labels = labels_of(records)
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
-        if record.status == "completed":
+        if record.status == "completed" and record.imported is None:
             groups[record.job.dataset.name, labels[record.id], record.job.model.name].append(record)
     rows: list[dict[str, Any]] = []
     for (dataset, solver, model), group in sorted(groups.items()):

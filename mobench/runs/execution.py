@@ -49,8 +49,11 @@ def execute(
     strategy:   how to lay the arithmetic out; None: what was measured to be fastest here.
     weights:    where to write the trained network as safetensors; None: nowhere.
 
-    Raises: KeyboardInterrupt alone; the checkpoint then stays, and a later call goes on from it.
+    Raises: KeyboardInterrupt; the checkpoint then stays, and a later call goes on from it. MobenchError for
+        a job that was imported.
     """
+    if job.budget.elsewhere:
+        raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
     if threads is not None:
         torch.set_num_threads(threads)
     started = datetime.now(UTC)
@@ -90,8 +93,6 @@ class _Run:
         self.pinned = strategy is not None
         self.choice = Choice(strategy or Strategy())
         self.job, self.device, self.checkpoint, self.tell = job, device, checkpoint, tell
-        if job.budget.elsewhere:
-            raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(

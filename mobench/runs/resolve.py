@@ -100,6 +100,12 @@ def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> 
     return [list(ray) for ray in rays]
 
 
+def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
+    """A data set by name, every option spelled out. Raises: UnknownNameError, OptionError, PluginError."""
+    own = {key.removeprefix("dataset."): value for key, value in (settings or {}).items()}
+    return _piece("dataset", registry().get("dataset", name)).part(own)
+
+
 def make_dataset(part: Part) -> Dataset:
     """The dataset of a job."""
     made: Dataset = _make("dataset", part)

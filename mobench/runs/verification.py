@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mobench.errors import RecordError
+from mobench.errors import MobenchError, RecordError
 from mobench.interfaces import Strategy
 from mobench.runs.execution import execute
-from mobench.runs.record import Record
+from mobench.runs.job import Part
+from mobench.runs.record import Front, Record
 
 TOLERANCE = 1e-3
+STEPWISE = 20
+"""How much more a quantity may differ that moves in steps: an accuracy by whole samples, a correlation of ranks by
+whole ranks, so that losses that agree to four digits can move it in the third."""
+
+MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "non_uniformity_worst")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One quantity of a record and of the run that repeats it. `difference` is relative to the larger of both."""
+    """One kind of number of a record and of the run that repeats it.
+
+    recorded, again: those of its numbers that are furthest apart.
+    difference: theirs, relative to the larger of both; of numbers below a thousandth of their scale (the largest
+                of their kind; of distances between fronts the largest loss), relative to that thousandth.
+                Infinite where one is there and the other is not.
+    tolerance:  the largest difference that counts as agreement.
+    """
 
     name: str
     recorded: float
     again: float
     difference: float
+    tolerance: float = TOLERANCE
+
+    @property
+    def agrees(self) -> bool:
+        return self.difference <= self.tolerance
 
 
 @dataclass(frozen=True)
@@ -31,28 +50,43 @@ class Verdict:
     identical:   every computed number agrees to the bit.
     comparisons: the largest difference of each kind of number.
     caveats:     why numbers may differ although nothing is wrong: another processor, other versions.
+    costs:       what it cost then and now; no two runs cost the same, so nothing is judged by it.
     """
 
     identical: bool
     comparisons: list[Comparison]
     caveats: list[str]
+    costs: list[str]
 
-    def agrees(self, tolerance: float) -> bool:
-        return all(c.difference <= tolerance for c in self.comparisons)
+    @property
+    def agrees(self) -> bool:
+        return all(c.agrees for c in self.comparisons)
 
 
-def verify(record: Record, on_progress: Callable[[dict[str, Any]], None] | None = None) -> Verdict:
-    """Train a record's job again, on its device, threads and strategy, and compare every number.
-
-    Raises: RecordError for a record that has no result, or whose budget is in seconds, which no two
-        runs spend alike; whatever went wrong in the repetition.
-    """
+def check_verifiable(record: Record) -> None:
+    """Raise RecordError for a record that nobody can repeat: imported, without a result, or trained for seconds."""
+    if record.imported is not None:
+        raise RecordError(
+            f"record {record.id} was imported from {record.imported.file}: what made its points is not known here, so "
+            "nothing can be trained again; ask those who made them"
+        )
     if record.status != "completed":
         raise RecordError(f"record {record.id} says {record.status}: there is no result to compare with")
     if record.job.budget.seconds is not None:
         raise RecordError(
             f"record {record.id} trained for seconds, not steps: no two runs take as many steps in a second"
         )
+
+
+def verify(
+    record: Record, tolerance: float = TOLERANCE, on_progress: Callable[[dict[str, Any]], None] | None = None
+) -> Verdict:
+    """Train a record's job again, on its device, threads and strategy, and compare every number.
+
+    Raises: RecordError for a record that cannot be repeated (see `check_verifiable`); whatever went wrong
+        in the repetition.
+    """
+    check_verifiable(record)
     made = record.provenance
     kept = {name: value for name, value in (made.strategy or {}).items() if name != "remark"}
     again = execute(
@@ -65,36 +99,108 @@ def verify(record: Record, on_progress: Callable[[dict[str, Any]], None] | None 
     if again.status != "completed":
         reason = again.failure.message if again.failure else "no reason given"
         raise RecordError(f"record {record.id} completed, its repetition {again.status}: {reason}")
-    return compare(record, again)
+    return compare(record, again, tolerance)
 
 
-def compare(record: Record, again: Record) -> Verdict:
-    """The largest relative difference of each kind of number in two completed records of one job."""
-    comparisons = []
-    for name in _kinds(record):
-        pairs = list(zip(_numbers(record, name), _numbers(again, name), strict=True))
-        differences = [(_difference(a, b), a, b) for a, b in pairs]
-        worst = max(differences, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
-        comparisons.append(Comparison(name, worst[1], worst[2], worst[0]))
-    return Verdict(record.digest == again.digest, comparisons, _caveats(record, again))
+def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:
+    """The largest difference of each kind of number in two completed records of one job.
+
+    Losses and indicators agree within `tolerance`, what moves in steps within `STEPWISE` times as much, and
+    what the job itself determines (steps, parameters, preferences, the protocol) exactly.
+    """
+    exact = [_exactly(name, *pair) for name, pair in _determined(record, again).items()]
+    then, now = _measured(record), _measured(again)
+    largest = max((abs(loss) for front in record.fronts.values() for row in front.losses for loss in row), default=0.0)
+    measured = [
+        _compared(name, then.get(name, []), now.get(name, []), tolerance, largest)
+        for name in dict.fromkeys([*then, *now])
+    ]
+    return Verdict(record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again))
 
 
-def _kinds(record: Record) -> list[str]:
-    losses = [f"losses, {split}" for split in record.fronts]
-    return [*losses, *(f"hypervolume, {split}" for split in record.indicators)]
+def _determined(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
+    """What the job fixes, then and now."""
+
+    def of(r: Record) -> dict[str, Any]:
+        cost = (
+            r.cost.model_dump(include={"steps", "stored_parameters", "served_parameters", "n_models"}) if r.cost else {}
+        )
+        return {
+            "protocol": r.protocol,
+            "objectives": r.objectives,
+            "preferences": {split: _rounded(f.preferences) for split, f in r.fronts.items()},
+            "samples": {split: f.n_samples for split, f in r.fronts.items()},
+            **cost,
+        }
+
+    then, now = of(record), of(again)
+    return {name: (then.get(name), now.get(name)) for name in dict.fromkeys([*then, *now])}
 
 
-def _numbers(record: Record, kind: str) -> Iterator[float]:
-    name, _, split = kind.partition(", ")
-    if name == "losses":
-        for row in record.fronts[split].losses:
-            yield from row
-    else:
-        yield record.indicators[split]["hypervolume"] or 0.0
+def _rounded(rows: Iterable[Iterable[float]]) -> list[list[float]]:
+    return [[round(value, 6) for value in row] for row in rows]
 
 
-def _difference(a: float, b: float) -> float:
-    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b))
+def _exactly(name: str, then: Any, now: Any) -> Comparison:
+    """Equal or infinitely apart; numbers are shown as they are, other things are not."""
+    number = isinstance(then, int) and isinstance(now, int)
+    shown = (float(then), float(now)) if number else (math.nan, math.nan)
+    return Comparison(name, *shown, 0.0 if then == now else math.inf, 0.0)
+
+
+def _measured(record: Record) -> dict[str, list[float | None]]:
+    """Kind of number -> all of them, in a fixed order."""
+    kinds: dict[str, list[float | None]] = {}
+    for split, front in record.fronts.items():
+        kinds[f"losses, {split}"] = [value for row in front.losses for value in row]
+        if front.metrics:
+            kinds[f"metrics, {split}"] = _metrics(front)
+    for split, values in record.indicators.items():
+        kinds |= {f"{name}, {split}": [value] for name, value in values.items()}
+    if record.trace:
+        kinds["trace"] = [v for look in record.trace for v in (look.step, *look.train_losses, look.hypervolume)]
+    return kinds
+
+
+def _metrics(front: Front) -> list[float | None]:
+    return [value for name in sorted(front.metrics) for value in front.metrics[name]]
+
+
+def _compared(
+    name: str, then: Sequence[float | None], now: Sequence[float | None], tolerance: float, largest_loss: float
+) -> Comparison:
+    allowed = tolerance * (STEPWISE if name.startswith(MOVES_IN_STEPS) else 1)
+    if len(then) != len(now):
+        return Comparison(name, math.nan, math.nan, math.inf, allowed)
+    own = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
+    scale = max(own, _scale(name.partition(", ")[0], largest_loss))
+    pairs = [(_difference(a, b, scale / 1000), a, b) for a, b in zip(then, now, strict=True)]
+    difference, a, b = max(pairs, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
+    return Comparison(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
+
+
+def _scale(name: str, largest_loss: float) -> float:
+    """What a quantity is measured in, where its own size says little: a distance of 1e-9 among losses of 1 is none."""
+    if name in {"igd", "igd_plus", "gd", "gd_plus", "epsilon", "r2", "spacing"}:
+        return largest_loss
+    return 1.0 if name.startswith(("non_uniformity", "controllability")) else 0.0
+
+
+def _difference(a: float | None, b: float | None, least: float) -> float:
+    if a == b:
+        return 0.0
+    if a is None or b is None:
+        return math.inf
+    return abs(a - b) / max(abs(a), abs(b), least)
+
+
+def _costs(record: Record, again: Record) -> list[str]:
+    if record.cost is None or again.cost is None:
+        return []
+    return [
+        f"training: {record.cost.training_seconds:.3g} s then, {again.cost.training_seconds:.3g} s now",
+        f"peak memory: {record.cost.peak_bytes / 1e6:.0f} MB then, {again.cost.peak_bytes / 1e6:.0f} MB now",
+    ]
 
 
 def _caveats(record: Record, again: Record) -> list[str]:
@@ -104,10 +210,31 @@ def _caveats(record: Record, again: Record) -> list[str]:
         for what, before, after in (
             ("processor", then.processor, now.processor),
             ("threads", then.threads, now.threads),
+            ("mobench", then.mobench, now.mobench),
             *((name, then.packages.get(name), now.packages.get(name)) for name in ("torch", "numpy")),
+            *_versions(record),
         )
         if before != after
     ]
     if then.strategy is None:
         found.append("the record is older than strategies: the default one was taken")
+    return found
+
+
+def _versions(record: Record) -> list[tuple[str, str, str]]:
+    """Of each part of the job its version then and that of what is installed."""
+    from mobench.plugins import registry
+
+    job = record.job
+    parts: list[tuple[Any, Part | None]] = [("dataset", job.dataset), ("model", job.model)]
+    parts += [("generator", job.solver.generator), ("balancer", job.solver.balancer)]
+    if job.solver.generator is None:
+        parts.append(("solver", job.solver))
+    found = []
+    for kind, part in parts:
+        if part is not None:
+            try:
+                found.append((f"{kind} {part.name}", part.version, registry().get(kind, part.name).version))
+            except MobenchError as error:
+                found.append((f"{kind} {part.name}", part.version, str(error)))
     return found

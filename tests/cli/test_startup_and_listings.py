@@ -124,7 +124,7 @@ def test_readme_names_every_command_dataset_model_solver_and_suite() -> None:
         "check",
         "tune",
         "trade-off",
-        "curves",
+        "plot",
     ):
         assert f"mobench {command}" in readme, command
     for kind in ("dataset", "model", "solver", "suite"):

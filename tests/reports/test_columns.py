@@ -29,6 +29,7 @@ def test_every_column_of_a_leaderboard_is_known(suite: str) -> None:
             continue
         found = column(name)
         assert found.name == name
+        assert found.interval == (name + HALF in table.columns), name
         assert "does not know" not in found.meaning, name
         assert found.text == (not pd.api.types.is_numeric_dtype(table[name])), name
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from mobench.reports import study as study_report
-from mobench.reports.curves import curves
 from mobench.reports.leaderboard import leaderboard
 from mobench.reports.rays import per_ray
 from mobench.reports.tables import FORMATS
@@ -76,11 +75,6 @@ def test_the_report_is_beaten_at_the_preference_that_validation_chooses() -> Non
     """89.21 % is the report's best, 92.3 % what it quotes for the paper."""
     (row,) = per_ray(Store(RESULTS / "report").contents().records).query("chosen == 'yes'").to_dict("records")
     assert row["test accuracy"] > 0.923
-
-
-def test_curves_are_made_from_the_records() -> None:
-    table = curves(Store(RESULTS / "sequence").contents().records)
-    assert (RESULTS / "sequence" / "curves.csv").read_text() == table.to_csv(index=False, lineterminator="\n")
 
 
 def test_the_figures_of_the_readme_are_those_of_the_records() -> None:

@@ -1,14 +1,12 @@
-"""Curves: what is drawn is what the records' looks say."""
+"""Curves: the rows are what the records' looks say; drawing them is tested in plots/test_anytime.py."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
-from mobench.errors import StoreError
-from mobench.reports.curves import curves, export
+from mobench.reports.curves import curves
 from mobench.runs import suite as suites
 from mobench.runs.executor import LocalExecutor
 from mobench.runs.runner import run
@@ -52,20 +50,3 @@ def test_rows_are_the_looks_of_the_records(store: Store) -> None:
             assert set(part["what"]) == {"validation loss"}
         else:
             assert list(part["value"]) == pytest.approx(looks)
-
-
-@pytest.mark.slow
-def test_the_drawing_is_svg_with_a_line_for_each_and_the_same_again(store: Store, tmp_path: Path) -> None:
-    records = store.contents().records
-    export(records, tmp_path)
-    first = (tmp_path / "curves.svg").read_text()
-    ElementTree.fromstring(first)
-    for name in ("ls", "phn-ls", "mnist", "vlmop2", "seconds of training"):
-        assert name in first
-    export(records, tmp_path)
-    assert (tmp_path / "curves.svg").read_text() == first
-
-
-def test_nothing_to_draw_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="nothing to draw"):
-        export([], tmp_path)

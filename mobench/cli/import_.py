@@ -1,0 +1,106 @@
+"""`mobench import`: a front that another program made joins a leaderboard, marked as imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobench.errors import DataError, StoreError
+
+if TYPE_CHECKING:
+    from mobench.runs.job import Job
+    from mobench.runs.record import Record
+    from mobench.runs.store import Store
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV file, one row per point; its columns are described below.")],
+    solver: Annotated[str, typer.Option(help="What made the points.")],
+    out: Annotated[Path, typer.Option(help="The folder of records to join; made where there is none.")],
+    dataset: Annotated[str, typer.Option(help="The data set; by default the only one of the folder.")] = "",
+    model: Annotated[str, typer.Option(help="The target network.")] = "elsewhere",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of the data set, key=value; may be repeated.")
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="The protocol version that the points were made for: refused if it is another.")
+    ] = "",
+    source: Annotated[str, typer.Option(help="Where they are from: a paper's table, a program.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what was imported under that name.")] = False,
+) -> None:
+    """Add points that another program made to a folder of records, marked as imported.
+
+    Columns: each objective by its name, with its loss; and, where known, "preference <objective>" for each,
+    metrics as <objective>/<metric>, "seed", "split" (test, val, train), "training seconds", "parameters".
+    Indicators are computed here from the losses. A column that means nothing is refused, with those that do.
+    """
+    from mobench.errors import RecordError
+    from mobench.runs import foreign
+    from mobench.runs.store import Store
+
+    store = Store(out)
+    template = _template(store, dataset, set_ or [], out)
+    if protocol and protocol != template.protocol:
+        raise DataError(
+            f"the points are for protocol {protocol!r}, {template.dataset.name} states {template.protocol!r}: under "
+            "another protocol they are not comparable"
+        )
+    found = foreign.records(_content(file), file.name, solver, template, model, source)
+    for record in found:
+        if not replace and store.path(record.job).exists():
+            raise RecordError(
+                f"{solver!r} on {template.dataset.name}, seed {record.job.seeds.solver}, was imported before "
+                f"({record.id}): pass --replace to replace it, or another --solver name"
+            )
+    for record in found:
+        store.write(record)
+    _tell(found, out)
+    for remark in foreign.remarks(found):
+        print(f"note: {remark}")
+
+
+def _content(file: Path) -> bytes:
+    from mobench.runs.record import MAX_BYTES
+
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
+    """What an imported record of this folder is like: its data set's options are those of the records there."""
+    from mobench.cli.run import setting
+    from mobench.reports.comparable import select
+    from mobench.runs import foreign
+    from mobench.runs.resolve import dataset_part
+
+    jobs: dict[str, Job] = {}
+    for record in select(store.contents().records).kept:
+        if jobs.get(record.job.dataset.name) is None or record.imported is None:
+            jobs[record.job.dataset.name] = record.job
+    if not name and len(jobs) != 1:
+        said = f"has records of {', '.join(sorted(jobs))}" if jobs else "has no records"
+        raise StoreError(f"{out} {said}: name the data set of the points by --dataset")
+    known = jobs.get(name or next(iter(jobs)))
+    if known is not None and not settings:
+        return foreign.like(known.dataset, known)
+    return foreign.like(dataset_part(name or next(iter(jobs)), dict(setting(text) for text in settings)), known)
+
+
+def _tell(found: list[Record], out: Path) -> None:
+    first = found[0]
+    seeds = ", ".join(str(r.job.seeds.solver) for r in found)
+    points = ", ".join(str(n) for n in dict.fromkeys(len(r.fronts["test"].losses) for r in found))
+    reference = ", ".join(f"{v:g}" for v in first.protocol["reference"])
+    print(
+        f"imported {first.job.solver.name}: seed {seeds}, {points} points each on the test split; stated against "
+        f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})"
+    )
+    options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
+    if options:
+        print(f"data set options: {options}")
+    print(f"`mobench leaderboard {out}` shows it, marked as imported")

@@ -1,0 +1,42 @@
+"""`mobench plot`: pictures as files, from records alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plot(
+    folder: Annotated[Path | None, typer.Argument(help="A folder that `mobench run` wrote; none lists kinds.")] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Argument(help="Kinds of plots; by default all.", metavar="[KIND]...")
+    ] = None,
+    format: Annotated[str, typer.Option(help="Formats, with commas between: svg, pdf, png, csv.")] = "svg",
+    out: Annotated[Path | None, typer.Option(help="Where to write; by default the folder plots within.")] = None,
+) -> None:
+    """Draw the records of a folder, or list the kinds of plots there are."""
+    from mobench.reports.plots.kinds import FORMATS, KINDS, draw
+
+    if folder is None:
+        width = max(map(len, KINDS))
+        for name, kind in KINDS.items():
+            print(f"{name:{width}}  {kind.summary}")
+        print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
+        return
+    from mobench.errors import StoreError
+    from mobench.runs.store import Store
+
+    contents = Store(folder).contents()
+    for error in contents.unreadable:
+        print(f"warning: {error}", file=sys.stderr)
+    if not contents.records:
+        raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
+    formats = [f.strip() for f in format.split(",") if f.strip()]
+    drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats)
+    for said in drawn.empty:
+        print(f"not drawn: {said}", file=sys.stderr)
+    for path in drawn.paths:
+        print(f"wrote {path}")

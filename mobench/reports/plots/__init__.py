@@ -1,0 +1,1 @@
+"""Plots from records alone: one module per kind, all in one style."""

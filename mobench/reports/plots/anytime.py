@@ -1,0 +1,112 @@
+"""Anytime quality: what validation says if training is stopped after so many seconds, steps or gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from numpy.typing import NDArray
+
+from mobench.errors import NothingToDrawError
+from mobench.reports.curves import curves
+from mobench.reports.labels import seed_name
+from mobench.reports.plots.contenders import Contender, Group
+from mobench.reports.plots.names import volume_unit, with_unit
+from mobench.reports.plots.panels import family_grid, heading, share_values
+from mobench.reports.plots.style import BAND, linear, logarithmic
+
+Array: TypeAlias = NDArray[np.float64]
+AGAINST: Mapping[str, str] = {
+    "seconds": "training time [s]",
+    "step": "training steps",
+    "gradient evaluations": "gradient evaluations",
+}
+WIDE = 5.0
+"""Ends of training that lie this far apart are shown on a logarithmic scale."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean, smallest and largest value over seeds, each [P], that were last seen at `at`, [P]."""
+
+    at: Array
+    mean: Array
+    low: Array
+    high: Array
+
+
+def table(group: Group) -> pd.DataFrame:
+    """The looks of the group's records, as in `curves`, with every axis of a seed that differs named."""
+    parts = []
+    for contender in group.contenders:
+        for record in contender.records:
+            part = curves([record], {record.id: contender.name})
+            parts.append(part.assign(seed=seed_name(record.job.seeds)) if len(part) else part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw(group: Group) -> Figure:
+    """A column for each cost, a row for each family. Raises: NothingToDrawError where no record has a look."""
+    looks = table(group)
+    if looks.empty:
+        raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
+    what, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
+    figure, grid = family_grid(rows, len(AGAINST))
+    for axes_row, (_, members) in zip(grid, rows, strict=True):
+        for axes, against in zip(axes_row, AGAINST, strict=True):
+            _panel(axes, members, looks, against)
+        axes_row[0].set_ylabel(with_unit(what, volume_unit(group.units)))
+    share_values([axes for axes_row in grid for axes in axes_row])
+    for column, (against, label) in zip(zip(*grid, strict=True), AGAINST.items(), strict=True):
+        ends, first = looks.groupby("solver")[against].max(), float(looks[against].min())
+        _share_costs(list(column), ends, first, "s" if against == "seconds" else "")
+        column[-1].set_xlabel(label)
+    many = "; line: mean, band: smallest to largest of the seeds" if looks["seed"].nunique() > 1 else ""
+    measure = f", reference {group.bounds}" if len(group.objectives) > 1 else ""
+    heading(figure, group, f"{what} when training stops there ({group.seeds}{measure}){many}")
+    return figure
+
+
+def curve(runs: list[tuple[Array, Array]]) -> Curve:
+    """The course of several seeds together, from where every one has a look.
+
+    runs: of each seed, costs and values [L]. At any cost a seed has the value of its last look
+    before; once it has ended, it keeps it.
+    """
+    start = max(at[0] for at, _ in runs)
+    at = np.unique(np.concatenate([at for at, _ in runs]))
+    at = at[at >= start]
+    held = np.array([values[np.searchsorted(when, at, side="right") - 1] for when, values in runs])
+    return Curve(at, held.mean(axis=0), held.min(axis=0), held.max(axis=0))
+
+
+def _panel(axes: Axes, members: list[Contender], looks: pd.DataFrame, against: str) -> None:
+    for member in reversed(members):  # the best lies on top
+        own = looks[looks["solver"] == member.name].sort_values(["seed", "step"], kind="stable")
+        found = curve([(g[against].to_numpy(float), g["value"].to_numpy(float)) for _, g in own.groupby("seed")])
+        every = max(1, len(found.at) // 6)
+        axes.plot(found.at, found.mean, drawstyle="steps-post", markevery=every, **member.look.line())
+        if len(member.records) > 1:
+            axes.fill_between(
+                found.at, found.low, found.high, step="post", color=member.look.colour, alpha=BAND, linewidth=0
+            )
+    linear(axes.yaxis)
+
+
+def _share_costs(panels: list[Axes], ends: pd.Series[float], first: float, unit: str) -> None:
+    """One scale of costs down a column, logarithmic where some end long before others."""
+    far = ends.max() > WIDE * ends.min() and first > 0
+    for axes in panels:
+        if far:
+            axes.set_xlim(first / 1.2, ends.max() * 1.2)
+            logarithmic(axes.xaxis, unit)
+        else:
+            axes.set_xlim(-0.02 * ends.max(), 1.03 * ends.max())
+            linear(axes.xaxis)
+            axes.xaxis.set_major_formatter(EngFormatter(unit=unit))

@@ -1,0 +1,157 @@
+"""Whom a plot compares: the solvers of each data set, best first, in families."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from mobench.reports.comparable import select
+from mobench.reports.labels import labels_of, seed_name, seed_order
+from mobench.reports.plots.names import short_names, units_of, volume_unit, with_unit
+from mobench.reports.plots.style import COLOURS, Look, look, shown
+from mobench.runs.record import Record
+
+FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A solver on a data set: its completed records by seed, and how it is drawn.
+
+    short:      the name as plots show it.
+    n_expected: seeds that anybody on this data set has; of an imported front its own.
+    """
+
+    name: str
+    short: str
+    family: str
+    records: tuple[Record, ...]
+    n_expected: int
+    look: Look
+
+    @property
+    def label(self) -> str:
+        """What the legend says: also that seeds are missing."""
+        n = len(self.records)
+        return self.short if n == self.n_expected else f"{self.short} ({n} of {self.n_expected} seeds)"
+
+    @property
+    def quality(self) -> float:
+        """Mean hypervolume of the test split."""
+        return quality(self.records)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contenders of one data set, best first.
+
+    units:     of each loss; "" where unknown.
+    reference: what bounds hypervolume.
+    explained: what values in brackets behind the names are, as the end of a heading.
+    """
+
+    dataset: str
+    objectives: tuple[str, ...]
+    units: tuple[str, ...]
+    reference: tuple[float, ...]
+    contenders: tuple[Contender, ...]
+    explained: str = ""
+
+    @property
+    def rows(self) -> list[tuple[str, list[Contender]]]:
+        """Who shares a panel: all where every one can have a colour, else each family by itself."""
+        if len(self.contenders) <= len(COLOURS):
+            return [("", list(self.contenders))]
+        by_family = [(f, [c for c in self.contenders if c.family == f]) for f in FAMILIES]
+        return [(family, members) for family, members in by_family if members]
+
+    def rows_of(self, names: Container[str]) -> list[tuple[str, list[Contender]]]:
+        """The rows with these contenders alone; without those in which nobody is left."""
+        rows = ((family, [c for c in members if c.name in names]) for family, members in self.rows)
+        return [(family, members) for family, members in rows if members]
+
+    @property
+    def measure(self) -> str:
+        """Hypervolume with its unit and what it is measured against, as an axis says it."""
+        return f"{with_unit('hypervolume', volume_unit(self.units))}, reference {self.bounds}"
+
+    @property
+    def bounds(self) -> str:
+        return ", ".join(f"{r:g}" for r in self.reference)
+
+    @property
+    def losses(self) -> list[str]:
+        """What axes call the loss of each objective."""
+        return [with_unit(f"{shown(o)} loss", unit) for o, unit in zip(self.objectives, self.units, strict=True)]
+
+    @property
+    def seeds(self) -> str:
+        n = max(c.n_expected for c in self.contenders)
+        return "1 seed" if n == 1 else f"{n} seeds"
+
+
+def family_of(record: Record) -> str:
+    """By what the record says was trained: one net or several, one point or a front; or elsewhere."""
+    if record.imported is not None:
+        return FAMILIES[3]
+    if len(record.fronts["test"].preferences) == 1:
+        return FAMILIES[2]
+    return FAMILIES[0] if record.cost is None or record.cost.n_models == 1 else FAMILIES[1]
+
+
+def quality(records: Sequence[Record]) -> float:
+    """Mean hypervolume of the test split."""
+    return fmean(r.indicators["test"]["hypervolume"] or 0.0 for r in records)
+
+
+def groups_of(records: Sequence[Record]) -> list[Group]:
+    """The groups of these records by data set, those that the leaderboard leaves out left out as well."""
+    kept = select(records).kept
+    by_dataset: dict[str, list[Record]] = defaultdict(list)
+    for record in kept:
+        by_dataset[record.job.dataset.name].append(record)
+    names = _names(kept)
+    made = (_group(dataset, by_dataset[dataset], names) for dataset in sorted(by_dataset))
+    return [group for group in made if group.contenders]
+
+
+def _names(records: Sequence[Record]) -> dict[str, str]:
+    """Record id -> name; the model is part of it where a data set has several."""
+    labels = labels_of(records)
+    models: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        models[record.job.dataset.name].add(record.job.model.name)
+    return {
+        r.id: labels[r.id] if len(models[r.job.dataset.name]) == 1 else f"{labels[r.id]} · {r.job.model.name}"
+        for r in records
+    }
+
+
+def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Group:
+    by_name: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=lambda r: (seed_order(r.job.seeds), r.id)):
+        if record.status == "completed":
+            by_name[names[record.id]].append(record)
+    if not by_name:
+        return Group(dataset, (), (), (), ())
+    n_expected = len({seed_name(r.job.seeds) for r in records if r.imported is None})
+    ordered = sorted(by_name, key=lambda name: (-quality(by_name[name]), name))
+    called = short_names(ordered)
+    one_panel = len(ordered) <= len(COLOURS)
+    position: dict[str, int] = defaultdict(int)
+    contenders = []
+    for name in ordered:
+        family = family_of(by_name[name][0])
+        panel = "" if one_panel else family
+        own = tuple(by_name[name])
+        expected = n_expected if own[0].imported is None else len(own)
+        contenders.append(Contender(name, called.short[name], family, own, expected, look(position[panel])))
+        position[panel] += 1
+    first = by_name[ordered[0]][0]
+    reference = tuple(np.asarray(first.protocol.get("reference", [np.nan] * len(first.objectives)), float).tolist())
+    units = units_of(first.job.dataset, first.objectives)
+    return Group(dataset, tuple(first.objectives), units, reference, tuple(contenders), called.explained)

@@ -1,0 +1,161 @@
+"""Cost against quality: a front of its own, of the solvers that nobody beats in both."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from mobench.errors import NothingToDrawError
+from mobench.metrics import indicators
+from mobench.reports.columns import column
+from mobench.reports.measurements import measurements
+from mobench.reports.plots.contenders import FAMILIES, Contender, Group
+from mobench.reports.plots.labels import label_points
+from mobench.reports.plots.names import with_unit
+from mobench.reports.plots.panels import heading
+from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+COSTS = ("training s", "stored parameters", "peak MB", "switch ms")
+"""Columns of the leaderboard, each a panel."""
+LOSS, VOLUME = "loss", "hypervolume"
+CROWD = 8
+"""More solvers than that need more room for their names."""
+
+
+def table(group: Group) -> pd.DataFrame:
+    """One row per solver: family, test quality and costs, and whether it is on the front of each cost.
+
+    Of each number the mean, the smallest and the largest of the seeds. Quality is hypervolume; with one
+    objective it is the loss. A cost that nobody knows is NaN, and so is switching among preferences where a
+    solver takes none.
+    """
+    quality = quality_of(group)
+    found = pd.DataFrame([_row(contender, group, quality) for contender in group.contenders])
+    found = found[found[list(COSTS)].notna().any(axis=1)].reset_index(drop=True)
+    for name in COSTS:
+        better = found[quality].to_numpy(float) * (-1 if quality == LOSS else 1)
+        found[f"on the front of {name}"] = on_front(found[name].to_numpy(float), better)
+    return found
+
+
+def quality_of(group: Group) -> str:
+    """The column of quality."""
+    return LOSS if len(group.objectives) == 1 else VOLUME
+
+
+def _row(contender: Contender, group: Group, quality: str) -> dict[str, Any]:
+    measured = measurements(contender.records).assign(loss=[r.fronts["test"].losses[0][0] for r in contender.records])
+    if contender.family == FAMILIES[2]:
+        measured["switch ms"] = math.nan
+    numbers = measured[[quality, *COSTS]].astype(float)
+    spread = {"": numbers.mean(), " low": numbers.min(), " high": numbers.max()}
+    return {
+        "dataset": group.dataset,
+        "solver": contender.name,
+        "family": contender.family,
+        "seeds": len(contender.records),
+        **{f"{name}{end}": values[name] for name in (quality, *COSTS) for end, values in spread.items()},
+    }
+
+
+def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
+    """[P]: True where nobody is both cheaper and better, or one of the two and equal in the other.
+
+    Who has no such cost (NaN) has no part in it.
+    """
+    known = np.isfinite(cost)
+    found = np.zeros(len(cost), bool)
+    if known.any():
+        found[known] = indicators.non_dominated(np.column_stack([cost, -quality])[known])
+    return found
+
+
+def draw(group: Group) -> Figure:
+    """A panel per cost that is known. Raises: NothingToDrawError where it is known of less than two solvers."""
+    found, quality = table(group), quality_of(group)
+    if len(found) < 2:
+        one = "1 solver" if len(found) == 1 else "no solver"
+        raise NothingToDrawError(f"{group.dataset} has {one} whose cost is known: there is no front")
+    costs = [name for name in COSTS if found[name].notna().any()]
+    figure, panels = _panels(len(costs), crowded=len(found) > CROWD)
+    for axes, name in zip(panels, costs, strict=True):
+        _panel(axes, found, name, quality)
+    label = with_unit("loss", group.units[0]) if quality == LOSS else group.measure.replace(", ", "\n", 1)
+    for axes in panels[::2]:
+        axes.set_ylabel(f"test {label}")
+    _key(figure, found)
+    heading(figure, group, f"quality against cost, {'down' if quality == LOSS else 'up'} and left is better "
+            f"({_explained(found, group)})")  # fmt: skip
+    figure.draw_without_rendering()  # the layout must be done before names find their places
+    called = {c.name: c.short for c in group.contenders}
+    for axes, name in zip(panels, costs, strict=True):
+        known = found.dropna(subset=[name])
+        points = list(zip(known[name].tolist(), known[quality].tolist(), strict=True))
+        label_points(axes, points, [called[s] for s in known["solver"]], known[f"on the front of {name}"].tolist())
+    figure.set_layout_engine("none")
+    return figure
+
+
+def _panels(n: int, crowded: bool) -> tuple[Figure, list[Axes]]:
+    rows, columns = -(-n // 2), min(n, 2)
+    width, height = (5.5, 3.8) if crowded else (4.3, 2.7)
+    figure = new_figure(max(width * columns, 6.5), height * rows + 0.6)
+    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for unused in panels[n:]:
+        unused.remove()
+    return figure, panels[:n]
+
+
+def _panel(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
+    front = found[found[f"on the front of {name}"]].sort_values([name, quality], kind="stable")
+    axes.plot(front[name], front[quality], drawstyle="steps-post", color=REST, linewidth=1.0,
+              linestyle=(0, (4, 2)), zorder=1, label="front")  # fmt: skip
+    _spread(axes, found[found["seeds"] > 1], name, quality)
+    for family, members in found.groupby("family", sort=False):
+        style = FAMILIES.index(str(family))
+        axes.plot(members[name], members[quality], linestyle="none", marker=MARKERS[style], markersize=5,
+                  color=COLOURS[style], zorder=3, label="solvers")  # fmt: skip
+    axes.plot(front[name], front[quality], linestyle="none", marker="o", markersize=10, markerfacecolor="none",
+              markeredgecolor="black", markeredgewidth=0.9, zorder=4, label="on the front")  # fmt: skip
+    low, high = found[f"{name} low"].min(), found[f"{name} high"].max()
+    if low > 0:
+        widen = max(1.03, (high / low) ** 0.15)
+        axes.set_xlim(low / widen, high * widen)
+        logarithmic(axes.xaxis, plain=bool(column(name).unit))
+    else:
+        linear(axes.xaxis)
+    axes.set_xlabel(column(name).heading)
+    axes.margins(y=0.12)
+    linear(axes.yaxis)
+
+
+def _spread(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
+    """A cross over each solver, as wide and as high as its seeds lie apart."""
+    look: dict[str, Any] = {"color": "#b5b5b5", "linewidth": 0.8, "zorder": 2}
+    axes.hlines(found[quality], found[f"{name} low"], found[f"{name} high"], label="costs", **look)
+    axes.vlines(found[name], found[f"{quality} low"], found[f"{quality} high"], label="qualities", **look)
+
+
+def _explained(found: pd.DataFrame, group: Group) -> str:
+    return f"means, thin lines: smallest to largest of {group.seeds}" if (found["seeds"] > 1).any() else group.seeds
+
+
+def _key(figure: Figure, found: pd.DataFrame) -> None:
+    families = [f for f in FAMILIES if f in set(found["family"])]
+    handles = [
+        Line2D([], [], linestyle="none", color=COLOURS[FAMILIES.index(f)], marker=MARKERS[FAMILIES.index(f)])
+        for f in families
+    ]
+    ring = Line2D([], [], linestyle=(0, (4, 2)), color=REST, marker="o", markersize=9, markerfacecolor="none",
+                  markeredgecolor="black")  # fmt: skip
+    figure.legend([*handles, ring], [*families, "not beaten in both"], loc="outside lower center", ncols=4)

@@ -1,0 +1,179 @@
+"""Critical-difference diagram: average ranks, and bars over those that no test tells apart.
+
+Source: Demšar, JMLR 7 (2006), section 3.2.3.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from mobench.errors import NothingToDrawError
+from mobench.reports.comparison import Comparison, compare
+from mobench.reports.leaderboard import leaderboard
+from mobench.reports.plots.contenders import FAMILIES, groups_of
+from mobench.reports.plots.names import short_names
+from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
+from mobench.reports.ranking import Ranking
+from mobench.runs.record import Record
+
+MOST_ABSENT = 4
+BAR_STEP, NAME_STEP = 0.32, 0.5
+"""Heights between bars, and between names, in units of the vertical axis."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A comparison, and of each solver its family, which sets its colour and marker."""
+
+    comparison: Comparison
+    family: Mapping[str, str]
+
+
+def subjects(records: Sequence[Record]) -> list[tuple[str, Ranked]]:
+    """Of each data set, and of all together where there are several: its name ("" for all) and comparison."""
+    family = {c.name: c.family for group in groups_of(records) for c in group.contenders}
+    return [(c.dataset, Ranked(c, family)) for c in compare(leaderboard(records))]
+
+
+def table(ranked: Ranked) -> pd.DataFrame:
+    """One row per solver, best first: average rank, blocks, critical difference, the bars it is under."""
+    found = ranked.comparison.ranking
+    return pd.DataFrame(
+        {
+            "dataset": ranked.comparison.dataset or "all",
+            "solver": found.solvers,
+            "average rank": found.average_ranks,
+            "blocks": found.n_blocks,
+            # as many digits as every release of scipy agrees in
+            "critical difference": _digits(found.critical_difference),
+            "Friedman p": _digits(found.friedman_p),
+            "bars": [
+                " ".join(str(i) for i, run in enumerate(found.alike, start=1) if name in run) for name in found.solvers
+            ],
+        }
+    )
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def draw(ranked: Ranked) -> Figure:
+    """The diagram of a comparison. Raises: NothingToDrawError where no block has a score of two solvers."""
+    comparison = ranked.comparison
+    found = comparison.ranking
+    if found.n_blocks == 0 or len(found.solvers) < 2:
+        where = comparison.dataset or "all data sets together"
+        raise NothingToDrawError(f"{where}: no two solvers have a score in the same block, so nobody can be ranked")
+    one = "" if found.n_blocks == 1 else "s"
+    blocks = f"seed{one} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{one}"
+    return diagram(found, ranked.family, blocks, comparison.absent)
+
+
+def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
+    """The diagram of a ranking; below it who is absent.
+
+    Where there is no critical difference no bar is drawn, and the picture says why.
+    """
+    k = len(found.solvers)
+    bars = [(_at(found, run[0]), _at(found, run[-1])) for run in found.alike]
+    levels = _stack(bars)
+    top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
+    depth = top_of_names + NAME_STEP * (-(-k // 2))
+    called = short_names(found.solvers)
+    said = _said(found, absent, called.options)
+    figure = new_figure(9.0, 1.0 + 0.42 * (depth + 1.5) + 0.16 * said.count("\n"))
+    axes = figure.subplots()
+    _scale(axes, k, depth)
+    for (low, high), level in zip(bars, levels, strict=True):
+        y = 0.5 + BAR_STEP * level
+        axes.plot([low - 0.05, high + 0.05], [y, y], color="black", linewidth=3.2, solid_capstyle="butt", label="bar")
+    if found.critical_difference is not None:
+        _ruler(axes, found.critical_difference)
+    for i, (name, average) in enumerate(zip(found.solvers, found.average_ranks, strict=True)):
+        _name(axes, called.short[name], average, i, k, top_of_names, FAMILIES.index(family[name]))
+    title = f"average rank over {found.n_blocks} {blocks} (test hypervolume, 1 is best)"
+    if found.critical_difference is not None:
+        p = f"Friedman p = {found.friedman_p:.2g}; " if found.friedman_p is not None else ""
+        title += f"; {p}bars: no difference at {found.alpha:g} (Nemenyi)"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9.5)
+    if said:
+        figure.supxlabel(said, fontsize=8, x=0.01, ha="left", color="#333333")
+    _key(axes, [f for f in FAMILIES if f in {family[name] for name in found.solvers}])
+    return figure
+
+
+def _said(found: Ranking, absent: Sequence[str], options: str) -> str:
+    """Why there are no bars, who is not there, and what names hold in brackets."""
+    lines = [] if found.critical_difference is not None else [f"No bars: {found.said}."]
+    if options:
+        lines.append(f"In brackets: {options}.")
+    if absent:
+        lines.append(f"Not ranked: {'; '.join(shown(line) for line in absent[:MOST_ABSENT])}")
+        if len(absent) > MOST_ABSENT:
+            lines[-1] += f" and {len(absent) - MOST_ABSENT} more"
+    return "\n".join(textwrap.fill(line, 110) for line in lines)
+
+
+def _at(found: Ranking, name: str) -> float:
+    return found.average_ranks[found.solvers.index(name)]
+
+
+def _stack(bars: Sequence[tuple[float, float]]) -> list[int]:
+    """A level for each bar, so that none touches another of its level; bars come from left to right."""
+    ends: list[float] = []
+    levels = []
+    for low, high in bars:
+        free = next((i for i, end in enumerate(ends) if end + 0.15 < low), len(ends))
+        ends[free : free + 1] = [high]
+        levels.append(free)
+    return levels
+
+
+def _scale(axes: Axes, k: int, depth: float) -> None:
+    """Ranks from 1 on the left to k on the right, on top."""
+    axes.set_xlim(1 - 0.32 * k, k + 0.32 * k)
+    axes.set_ylim(depth, -1.5)
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_yticks([])
+    axes.set_xticks([])
+    axes.plot([1, k], [0, 0], color="black", linewidth=1.0, zorder=1, label="axis")
+    step = 1 if k <= 12 else 2
+    for tick in range(1, k + 1, step):
+        axes.plot([tick, tick], [0, -0.14], color="black", linewidth=0.8, label="tick")
+        axes.text(tick, -0.22, str(tick), ha="center", va="bottom", fontsize=7.5)
+
+
+def _ruler(axes: Axes, difference: float) -> None:
+    """How long the critical difference is, above the left end of the scale."""
+    left = axes.get_xlim()[0] + 0.02 * (axes.get_xlim()[1] - axes.get_xlim()[0])
+    axes.plot([left, left + difference], [-0.85, -0.85], color="black", linewidth=1.4, marker="|", label="CD")
+    axes.text(left, -0.65, f"critical difference {difference:.2f}", ha="left", va="top", fontsize=7.5)
+
+
+def _name(axes: Axes, name: str, average: float, i: int, k: int, top: float, style: int) -> None:
+    """A name at the side, better half left, with a line to its rank."""
+    left = i < (k + 1) // 2
+    y = top + NAME_STEP * (i if left else k - 1 - i)
+    edge = 1 - 0.06 * k if left else k + 0.06 * k
+    axes.plot([average, average, edge], [0, y, y], color=COLOURS[style], linewidth=0.8, zorder=1, label="leader")
+    axes.plot([average], [0], marker=MARKERS[style], markersize=5, color=COLOURS[style], zorder=3, label="rank",
+              linestyle="none")  # fmt: skip
+    text = f"{name}  {average:.2f}" if left else f"{average:.2f}  {name}"
+    axes.text(edge - 0.01 * k if left else edge + 0.01 * k, y, text, ha="right" if left else "left", va="center",
+              fontsize=8)  # fmt: skip
+
+
+def _key(axes: Axes, families: Sequence[str]) -> None:
+    styles = [FAMILIES.index(family) for family in families]
+    handles = [Line2D([], [], color=COLOURS[i], marker=MARKERS[i], linewidth=0.8) for i in styles]
+    axes.legend(handles, families, loc="upper right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0)

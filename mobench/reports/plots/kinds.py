@@ -1,0 +1,122 @@
+"""The kinds of plots, and records to files of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import NothingToDrawError, OptionError, StoreError, nearest
+from mobench.runs.store import write_whole
+
+if TYPE_CHECKING:
+    from mobench.reports.plots.contenders import Group
+    from mobench.runs.record import Record
+
+FORMATS = ("svg", "pdf", "png", "csv")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A plot: what it shows, and the module whose `draw` and `table` make it.
+
+    ranked: of comparisons that its module makes of all records, else of the solvers of each data set.
+    """
+
+    module: str
+    summary: str
+    ranked: bool = False
+
+    def load(self) -> Any:
+        return import_module(f"mobench.reports.plots.{self.module}")
+
+
+KINDS: Mapping[str, Kind] = {
+    "fronts": Kind("fronts", "test fronts, with attainment bands over seeds"),
+    "anytime": Kind("anytime", "validation against seconds, steps and gradient evaluations"),
+    "critical-difference": Kind("critical_difference", "average ranks, and who cannot be told apart", ranked=True),
+    "cost-quality": Kind("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
+    "memory": Kind("memory", "what one network stores against a net for each preference"),
+    "ray-alignment": Kind("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),
+}
+
+
+@dataclass
+class Drawn:
+    """Files that were written, and one sentence for each plot of which records hold nothing."""
+
+    paths: list[Path] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+
+def draw(records: Sequence[Record], folder: Path, kinds: Sequence[str] = (), formats: Sequence[str] = ()) -> Drawn:
+    """Write the plots of these records into a folder: `<kind>-<data set>.<format>`, each file whole or not at all.
+
+    kinds:   names in KINDS; none: all.
+    formats: of FORMATS; none: svg. csv is what is drawn as numbers.
+
+    Raises: OptionError for an unknown kind or format; StoreError where nothing can be written;
+        NothingToDrawError where no plot could be drawn at all.
+    """
+    chosen = _chosen("plot", kinds, list(KINDS)) or list(KINDS)
+    wanted = _chosen("format of plots", formats, FORMATS) or ["svg"]
+    from mobench.reports.plots.contenders import groups_of
+
+    groups = groups_of(records)
+    drawn = Drawn()
+    for kind in chosen:
+        for name, subject in _subjects(KINDS[kind], records, groups):
+            try:
+                files = _files(KINDS[kind].load(), subject, wanted)
+            except NothingToDrawError as nothing:
+                drawn.empty.append(f"{kind}: {nothing}")
+                continue
+            drawn.paths += _write(folder, {f"{kind}{name}.{format_}": data for format_, data in files.items()})
+    if not drawn.paths:
+        raise NothingToDrawError("; ".join(drawn.empty) or "there is no completed record: there is nothing to draw")
+    return drawn
+
+
+def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
+    """The end of each picture's file name, and what the module draws for it."""
+    from mobench.reports.plots.files import harmless
+
+    found = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
+    taken: set[str] = set()
+    for dataset, subject in found:
+        plain = name = f"-{harmless(dataset)}" if dataset else ""
+        while name in taken:
+            name = f"{plain}-{len(taken)}"
+        taken.add(name)
+        yield name, subject
+
+
+def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes]:
+    """Format -> the content of one picture's file."""
+    from mobench.reports.plots.files import as_csv, render
+    from mobench.reports.plots.style import theme
+
+    with theme():
+        figure = module.draw(subject)
+        data = as_csv(module.table(subject))
+        return {name: data if name == "csv" else render(figure, name, data) for name in formats}
+
+
+def _chosen(what: str, given: Sequence[str], known: Sequence[str]) -> list[str]:
+    for name in given:
+        if name not in known:
+            hint = nearest(name, known) or f"; accepted: {', '.join(known)}"
+            raise OptionError(f"no {what} is called {name!r}{hint} (`mobench plot` lists what there is)")
+    return list(dict.fromkeys(given))
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            write_whole(folder / name, data)
+    except OSError as error:
+        raise StoreError(f"plots cannot be written to {folder}: {error.strerror or error}") from error
+    return [folder / name for name in files]

@@ -1,0 +1,53 @@
+"""The figures in results/ are drawn from the records beside them; of pixels nothing is said, for fonts differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mobench.errors import NothingToDrawError
+from mobench.reports.plots.contenders import groups_of
+from mobench.reports.plots.files import as_csv
+from mobench.reports.plots.kinds import KINDS, _subjects
+from mobench.runs.store import Store
+
+RESULTS = Path(__file__).parents[3] / "results"
+SUITES = ["analytic", "methods", "sequence", "standard"]
+
+
+def tables(suite: str) -> Iterator[tuple[str, bytes]]:
+    """File name without its ending -> the numbers that a figure of these records would show."""
+    records = Store(RESULTS / suite).contents().records
+    groups = groups_of(records)
+    for kind, made in KINDS.items():
+        for name, subject in _subjects(made, records, groups):
+            yield f"{kind}{name}", as_csv(made.load().table(subject))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_committed_figures_are_made_from_the_committed_records(suite: str) -> None:
+    folder = RESULTS / suite / "plots"
+    made = dict(tables(suite))
+    there = {path.stem for path in folder.iterdir()}
+    assert there, "no figure is there"
+    assert there <= set(made)
+    for stem in sorted(there):
+        data = (folder / f"{stem}.csv").read_bytes()
+        assert data == made[stem], stem
+        said = hashlib.sha256(data).hexdigest().encode()
+        for format_ in ("svg", "png"):
+            assert said in (folder / f"{stem}.{format_}").read_bytes(), f"{stem}.{format_} is of other numbers"
+
+
+def test_what_is_not_committed_cannot_be_drawn() -> None:
+    """Sequence has one objective: no fronts, no alignment, no network for all preferences."""
+    records = Store(RESULTS / "sequence").contents().records
+    there = {path.stem for path in (RESULTS / "sequence" / "plots").iterdir()}
+    for kind, made in KINDS.items():
+        for name, subject in _subjects(made, records, groups_of(records)):
+            if f"{kind}{name}" not in there:
+                with pytest.raises(NothingToDrawError):
+                    made.load().draw(subject)

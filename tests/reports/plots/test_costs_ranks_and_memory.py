@@ -1,0 +1,112 @@
+"""Cost against quality, memory, alignment and ranks: what is drawn against numbers found by hand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobench.errors import NothingToDrawError, OptionError
+from mobench.reports.plots import alignment, cost_quality, critical_difference, memory
+from mobench.reports.plots.contenders import groups_of
+from mobench.reports.plots.kinds import KINDS, draw
+from mobench.reports.plots.names import short_names, volume_unit
+from mobench.reports.ranking import Ranking
+from mobench.runs.record import Record
+
+Make = Callable[..., Record]
+NETS = {"n_models": 3, "stored_parameters": 300}
+
+
+def test_the_front_of_cost_and_quality_is_who_is_not_beaten_in_both(make: Make, themed: None) -> None:
+    points = {"cheap": (1.0, 0.5), "dear": (9.0, 0.1), "beaten": (10.0, 0.3)}  # seconds, both losses
+    (group,) = groups_of(
+        [make(name, 0, [[x, x]], cost={"training_seconds": s, "n_models": 1}) for name, (s, x) in points.items()]
+    )
+    found = cost_quality.table(group).set_index("solver")
+    assert found["hypervolume"].to_dict() == pytest.approx({"cheap": 0.25, "dear": 0.81, "beaten": 0.49})
+    assert found["on the front of training s"].to_dict() == {"cheap": True, "dear": True, "beaten": False}
+    axes = cost_quality.draw(group).axes[0]
+    (ringed,) = [line for line in axes.lines if line.get_label() == "on the front"]
+    assert ringed.get_xydata().tolist() == [[1.0, pytest.approx(0.25)], [9.0, pytest.approx(0.81)]]
+    assert {t.get_text() for t in axes.texts} == set(points)
+    assert axes.get_xlabel() == "training [s]"
+
+
+def test_seeds_are_a_thin_line_from_smallest_to_largest(make: Make, themed: None) -> None:
+    seeds = [make("a", i, [[x, x]], cost={"training_seconds": s}) for i, (s, x) in enumerate([(2, 0.5), (4, 0.1)])]
+    (group,) = groups_of([*seeds, make("b", 0, [[0.9, 0.9]])])
+    axes = cost_quality.draw(group).axes[0]
+    (across,) = [c for c in axes.collections if c.get_label() == "costs"]
+    (up,) = [c for c in axes.collections if c.get_label() == "qualities"]
+    assert across.get_segments()[0].tolist() == [[2, pytest.approx(0.53)], [4, pytest.approx(0.53)]]
+    assert up.get_segments()[0].tolist() == [[3, pytest.approx(0.25)], [3, pytest.approx(0.81)]]
+
+
+def test_one_network_stores_less_from_the_break_even_on(make: Make, themed: None) -> None:
+    (group,) = groups_of([make("nets", 0, cost=NETS), make("hyper", 0, cost={"stored_parameters": 700})])
+    row = memory.table(group).set_index("solvers").loc["hyper"]
+    assert row["break-even preferences"] == 7  # 700 against 300 / 3 each
+    assert row["stored bytes"] == 2800
+    axes = memory.draw(group).axes[0]
+    assert [7.0, 700] in [line.get_xydata().tolist()[0] for line in axes.lines]
+    nets, hyper = axes.lines[:2]
+    assert nets.get_ydata()[0] == 100
+    assert set(hyper.get_ydata()) == {700}
+    assert "K = 7" in [t.get_text() for t in axes.texts]
+
+
+def test_memory_of_points_alone_is_no_comparison(make: Make) -> None:
+    (group,) = groups_of([make("point", 0, [[0.1, 0.2]])])
+    with pytest.raises(NothingToDrawError, match="no network for all preferences"):
+        memory.draw(group)
+
+
+def test_alignment_is_the_loss_at_each_preference(make: Make, themed: None) -> None:
+    (group,) = groups_of([make("s", 0), make("s", 1, [[0.3, 0.9], [0.5, 0.5], [0.9, 0.1]])])
+    left, right, uneven = alignment.draw(group).axes
+    assert left.lines[0].get_xydata() == pytest.approx(np.array([[0.1, 0.9], [0.5, 0.5], [0.9, 0.2]]))
+    assert right.lines[0].get_ydata().tolist() == pytest.approx([0.9, 0.5, 0.1])
+    assert uneven.get_ylabel() == "non-uniformity [nats]"
+
+
+def test_bars_join_ranks_within_the_critical_difference(themed: None) -> None:
+    found = Ranking(["a", "b", "c"], [1.0, 1.5, 3.0], 10, 0.01, 0.8, {}, {}, "")
+    figure = critical_difference.diagram(found, dict.fromkeys("abc", "a net per preference"), "data sets")
+    lines = figure.axes[0].lines
+    (bar,) = [line for line in lines if line.get_label() == "bar"]
+    assert bar.get_xdata() == pytest.approx([0.95, 1.55])
+    (ruler,) = [line for line in lines if line.get_label() == "CD"]
+    assert ruler.get_xdata()[1] - ruler.get_xdata()[0] == pytest.approx(0.8)
+    assert [line.get_xdata()[0] for line in lines if line.get_label() == "rank"] == [1.0, 1.5, 3.0]
+
+
+def test_files_are_the_same_to_the_byte_and_say_what_they_show(make: Make, tmp_path: Path) -> None:
+    records = [make("a", 0, cost=NETS, trace=[(1, 1.0, 0.2)]), make("b", 0, trace=[(1, 2.0, 0.2)])]
+    formats = ["svg", "pdf", "png", "csv"]
+    first = {p.name: p.read_bytes() for p in draw(records, tmp_path / "1", formats=formats).paths}
+    again = {p.name: p.read_bytes() for p in draw(records[::-1], tmp_path / "2", formats=formats).paths}
+    assert first == again
+    assert len(first) == 4 * len(KINDS)
+    for name, data in first.items():
+        numbers = first[name.rsplit(".", 1)[0] + ".csv"]
+        assert name.endswith(".csv") or hashlib.sha256(numbers).hexdigest().encode() in data, name
+
+
+def test_an_unknown_kind_names_the_nearest(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="fronts"):
+        draw([make()], tmp_path, ["frots"])
+
+
+def test_short_names_stay_apart() -> None:
+    names = [f"ls (model.filters=[32, 64, {n}], solver.optimiser={o})" for n in (64, 96) for o in ("adam", "rmsprop")]
+    found = short_names(names)
+    assert found.short[names[0]] == "ls ([32, 64, 64], adam)"
+    assert found.options == "model.filters, solver.optimiser"
+    long = ["x" * 90 + "a" * 40, "x" * 80 + "y" + "a" * 40]
+    assert len(set(short_names(long).short.values())) == 2
+    assert volume_unit(("nats", "nats")) == "nats²"
+    assert volume_unit(("nats", "")) == ""
