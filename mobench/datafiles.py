@@ -15,6 +15,7 @@ from mobench.errors import DataError, unknown_name
 from mobench.plugins import DataFile, registry
 
 Tell = Callable[[str], None]
+Share = Callable[[float], None]
 VARIABLE = "MOBENCH_DATA"
 
 
@@ -68,7 +69,17 @@ def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
 
     Raises: DataError for a file that is broken, or that no source could give.
     """
-    return {file.path: _have(file) or _fetch(file, tell) for file in collection(name)}
+    return {file.path: obtain(file, tell) for file in collection(name)}
+
+
+def obtain(file: DataFile, tell: Tell = lambda line: None, share: Share = lambda part: None) -> Path:
+    """Where a verified file lies, fetched if it is missing.
+
+    tell: called with a line when a source is tried. share: with how much of a download is here, from 0 to 1.
+
+    Raises: DataError, as `require`.
+    """
+    return _have(file) or _fetch(file, tell, share)
 
 
 def _have(file: DataFile) -> Path | None:
@@ -78,13 +89,13 @@ def _have(file: DataFile) -> Path | None:
     return path
 
 
-def _fetch(file: DataFile, tell: Tell) -> Path:
+def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
     """Try each source of a file in turn; what arrives is checked before it gets its name."""
     folder = cache_folder()
     reasons = [f"not in {' or '.join(_shown(f) for f in folders())}"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for label, source in _sources(file):
+        for label, source in _sources(file, share):
             tell(f"{file.path}: trying {label}")
             # a stage of its own for each: what a failed source leaves must not meet the next one's
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as stage:
@@ -115,15 +126,15 @@ def _attempt(source: Callable[[Path], None], file: DataFile, stage: Path) -> str
     return ""
 
 
-def _sources(file: DataFile) -> Iterable[tuple[str, Callable[[Path], None]]]:
+def _sources(file: DataFile, share: Share) -> Iterable[tuple[str, Callable[[Path], None]]]:
     for url in file.urls:
-        yield "its download address", partial(_download, url, file)
+        yield "its download address", partial(_download, url, file, share)
     for target in file.fetch:
         module, _, name = target.partition(":")
         yield name.replace("_", " "), getattr(importlib.import_module(module), name)
 
 
-def _download(url: str, file: DataFile, stage: Path) -> None:
+def _download(url: str, file: DataFile, share: Share, stage: Path) -> None:
     import pooch
 
     packed = url.endswith(".gz") and not file.path.endswith(".gz")
@@ -131,12 +142,32 @@ def _download(url: str, file: DataFile, stage: Path) -> None:
         url,
         known_hash=None,  # the unpacked file is what is checked
         path=stage,
-        downloader=pooch.HTTPDownloader(timeout=10),
+        downloader=pooch.HTTPDownloader(timeout=10, progressbar=_Shares(share)),
         processor=pooch.Decompress() if packed else None,
     )
     place = stage / file.path
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(found, place)
+
+
+class _Shares:
+    """What pooch tells how many bytes are here."""
+
+    def __init__(self, share: Share) -> None:
+        self._share, self._here = share, 0
+        self.total = 0
+
+    def update(self, n_bytes: int) -> None:
+        self._here += n_bytes
+        # a server need not say how many there will be
+        if self.total:
+            self._share(min(1.0, self._here / self.total))
+
+    def reset(self) -> None:
+        self._here = 0
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
 def _keep_all(stage: Path, folder: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from typing import Annotated
 
 import typer
 
+from mobench.cli.output import complain, say
+from mobench.cli.progress import Steps, steps
 from mobench.errors import unknown_name
 from mobench.plugins import KINDS, Entry, registry
 
@@ -29,30 +30,38 @@ def check(
     for name in names:
         if name not in found:
             raise unknown_name(kind or "plugin", name, [n for each in KINDS for n in known.entries[each]])
-    failed = sum(_check(entry, details) for entry in entries)
+    from mobench.testing.conformance import CHECKS
+
+    with steps("check", sum(len(CHECKS[entry.kind]) for entry in entries), lines=False) as step:
+        failed = sum(_check(entry, details, step) for entry in entries)
     if failed:
-        print(f"{failed} checks failed", file=sys.stderr)
+        complain(f"{failed} checks failed")
         raise typer.Exit(1)
 
 
-def _check(entry: Entry, details: bool) -> int:
+def _check(entry: Entry, details: bool, step: Steps) -> int:
     """Print a line per check; the number that failed."""
     from mobench.testing.conformance import CHECKS
     from mobench.testing.small import Declined
 
+    def told(outcome: str, text: str, reason: str = "") -> None:
+        say(text, "check", kind=entry.kind, name=entry.name, check=one.__name__, outcome=outcome, reason=reason)
+
     failed = 0
-    print(f"{entry.kind} {entry.name}, {entry.plugin.origin}")
+    say(f"{entry.kind} {entry.name}, {entry.plugin.origin}")
     for one in CHECKS[entry.kind]:
         what = (one.__doc__ or one.__name__).splitlines()[0]
+        step(f"{entry.name}, {one.__name__}")
         try:
             one(entry)
         except Declined as reason:
-            print(f"  declined  {what} ({reason})")
+            told("declined", f"  declined  {what} ({reason})", str(reason))
         except Exception as error:
             failed += 1
-            print(f"  FAILED    {what} {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            told("failed", f"  FAILED    {what} {why}", why)
             if details:
-                print(traceback.format_exc())
+                say(traceback.format_exc())
         else:
-            print(f"  ok        {what}")
+            told("ok", f"  ok        {what}")
     return failed

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from mobench.cli.output import events, warn
 from mobench.plugins import Registry
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table that wraps on a terminal and never loses a column elsewhere."""
+    """A table that wraps on a terminal and never loses a column elsewhere; with `--json` one event."""
+    if (stream := events()) is not None:
+        stream.emit("table", {"title": title, "columns": columns, "rows": rows})
+        return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -27,8 +31,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
 def warn_of_broken(registry: Registry) -> None:
     """One line on standard error for each plugin that could not be used, and each disputed name."""
     for plugin in registry.broken():
-        print(f"warning: plugin {plugin.origin} is broken: {plugin.error}", file=sys.stderr)
+        warn(f"plugin {plugin.origin} is broken: {plugin.error}")
     for kind, names in registry.conflicts.items():
         for name, origins in names.items():
             said = " and ".join(origin.origin for origin in origins)
-            print(f"warning: {kind} {name!r} is offered by {said}; neither is used", file=sys.stderr)
+            warn(f"{kind} {name!r} is offered by {said}; neither is used")

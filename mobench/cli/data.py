@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.output import App, say
+from mobench.cli.progress import steps
 from mobench.errors import DataError
 
-app = typer.Typer(help="Fetch, list and verify data files.", no_args_is_help=True)
+app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
 Names = Annotated[list[str] | None, typer.Argument(help="Collections; by default all.")]
 
 
@@ -26,10 +28,15 @@ def list_() -> None:
 @app.command()
 def fetch(names: Names = None) -> None:
     """Fetch what is missing, from one source after the other, and check it."""
-    from mobench.datafiles import collections, require
+    from mobench.datafiles import collection, collections, obtain
 
-    for name in names or sorted(collections()):
-        print(f"{name}: {len(require(name, print))} files, all verified")
+    wanted = {name: collection(name) for name in names or sorted(collections())}
+    with steps("fetch", sum(map(len, wanted.values()))) as step:
+        for name, files in wanted.items():
+            for file in files:
+                step(file.path)
+                obtain(file, say, step.within)
+            say(f"{name}: {len(files)} files, all verified")
 
 
 @app.command()
@@ -38,17 +45,19 @@ def verify(names: Names = None) -> None:
     from mobench.datafiles import collection, collections, locate
     from mobench.datafiles import verify as check
 
+    files = [file for name in names or sorted(collections()) for file in collection(name)]
     bad = 0
-    for name in names or sorted(collections()):
-        for file in collection(name):
+    with steps("verify", len(files), lines=False) as step:
+        for file in files:
+            step(file.path)
             place = locate(file)
             try:
                 if place is None:
-                    raise DataError(f"missing: run `mobench data fetch {name}`")
+                    raise DataError(f"missing: run `mobench data fetch {file.name}`")
                 check(file, place)
-                print(f"ok      {file.path}")
+                say(f"ok      {file.path}")
             except DataError as error:
                 bad += 1
-                print(f"BAD     {file.path}: {error}")
+                say(f"BAD     {file.path}: {error}")
     if bad:
         raise typer.Exit(1)

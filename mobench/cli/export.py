@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mobench.cli.leaderboard import read_board
+from mobench.cli.output import warn, wrote
 
 
 def export(
@@ -28,13 +28,13 @@ def export(
         formats.remove("onnx")
         _networks(folder, out or folder)
     for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals) if formats else []:
-        print(f"wrote {path}")
+        wrote(path)
     if per_ray:
         from mobench.reports import rays
         from mobench.runs.store import Store
 
         for path in rays.export(Store(folder).contents().records, out or folder):
-            print(f"wrote {path}")
+            wrote(path)
 
 
 def _networks(folder: Path, out: Path) -> None:
@@ -45,6 +45,6 @@ def _networks(folder: Path, out: Path) -> None:
     store = Store(folder)
     written, declined = onnx.export(store, store.contents().records, out)
     for line in declined:
-        print(f"declined: {line}", file=sys.stderr)
+        warn(line, "declined")
     for path in written:
-        print(f"wrote {path}")
+        wrote(path)

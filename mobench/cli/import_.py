@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.output import say
 from mobench.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def import_(
         store.write(record)
     _tell(found, out)
     for remark in foreign.remarks(found):
-        print(f"note: {remark}")
+        say(f"note: {remark}")
 
 
 def _content(file: Path) -> bytes:
@@ -96,11 +97,11 @@ def _tell(found: list[Record], out: Path) -> None:
     seeds = ", ".join(str(r.job.seeds.solver) for r in found)
     points = ", ".join(str(n) for n in dict.fromkeys(len(r.fronts["test"].losses) for r in found))
     reference = ", ".join(f"{v:g}" for v in first.protocol["reference"])
-    print(
+    say(
         f"imported {first.job.solver.name}: seed {seeds}, {points} points each on the test split; stated against "
         f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})"
     )
     options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
     if options:
-        print(f"data set options: {options}")
-    print(f"`mobench leaderboard {out}` shows it, marked as imported")
+        say(f"data set options: {options}")
+    say(f"`mobench leaderboard {out}` shows it, marked as imported")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobench.cli.console import print_table
+from mobench.cli.output import events, say, warn
 from mobench.errors import OptionError, StoreError, nearest
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ def leaderboard(
         typer.Option(help="A protocol version to show, where records were made under several; may be repeated."),
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Every pair, not only those with the best.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
 ) -> None:
     """Print the leaderboard of records, ranks, tests and effect sizes, and what cannot be tested and why.
 
@@ -43,8 +41,8 @@ def leaderboard(
     records = _of_datasets(read_records(folders), dataset)
     board = board_of(records, protocol or ())
     comparisons = compare(board, by, _higher_is_better(records, by))
-    if as_json:
-        print(_json(board, comparisons))
+    if (stream := events()) is not None:
+        stream.emit("leaderboard", _content(board, comparisons))
         return
     print_board(board)
     for comparison in comparisons:
@@ -79,7 +77,7 @@ def read_records(folders: Sequence[Path]) -> list[Record]:
         folder = below if not named.exists() and below.exists() else named
         contents = Store(folder).contents()
         for error in contents.unreadable:
-            print(f"warning: {error}", file=sys.stderr)
+            warn(str(error))
         if not contents.records:
             raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
         records += contents.records
@@ -95,11 +93,11 @@ def print_board(board: Leaderboard) -> None:
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
     for note in board.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     for line in board.left_out[:MOST_LINES]:
-        print(f"left out: {line}")
+        say(f"left out: {line}")
     if len(board.left_out) > MOST_LINES:
-        print(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
+        say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
 
 
 def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
@@ -109,7 +107,7 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
 
     ranking = comparison.ranking
     where = comparison.dataset or "all data sets"
-    print(f"\n{where}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
+    say(f"\n{where}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
     if len(ranking.solvers) > 1 and ranking.n_blocks:
         chosen = list(ranking.effect_sizes) if every_pair else against_best(ranking)
         title = "better, by average rank" if every_pair else "the best, by average rank"
@@ -118,19 +116,19 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
         rows = [[a, f"{ranks[a]:.2f}", b, f"{ranks[b]:.2f}", effect, p] for a, b, effect, p in rows]
         print_table([title, "rank", "against", "rank", "effect size", "p (Holm)"], rows)
     if ranking.friedman_p is not None:
-        print(f"Friedman's test that all are alike: p = {_p(ranking.friedman_p)}")
+        say(f"Friedman's test that all are alike: p = {_p(ranking.friedman_p)}")
     if ranking.critical_difference is not None:
-        print(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
+        say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
         for run in ranking.alike:
-            print(f"not told apart by it: {', '.join(run)}")
+            say(f"not told apart by it: {', '.join(run)}")
     if ranking.pairwise:
-        print(f"pairs told apart: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
+        say(f"pairs told apart: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
     if ranking.said:
-        print(f"not tested: {ranking.said}")
+        say(f"not tested: {ranking.said}")
     if ranking.n_left_out:
-        print(f"blocks left out, as a score is missing: {ranking.n_left_out}")
+        say(f"blocks left out, as a score is missing: {ranking.n_left_out}")
     for line in comparison.absent:
-        print(f"absent: {line}")
+        say(f"absent: {line}")
 
 
 def _p(p: float | None) -> str:
@@ -159,17 +157,16 @@ def _higher_is_better(records: Sequence[Record], column: str) -> bool:
     return found == {"higher"}
 
 
-def _json(board: Leaderboard, comparisons: Sequence[Comparison]) -> str:
+def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     from mobench.reports.comparison import to_dict
     from mobench.reports.leaderboard import is_missing
 
     rows: list[dict[Any, Any]] = [
         {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")
     ]
-    content = {
+    return {
         "table": rows,
         "comparisons": [to_dict(c) for c in comparisons],
         "notes": board.notes,
         "left_out": board.left_out,
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

@@ -24,9 +24,10 @@ from mobench.cli import (
     tune,
     verify,
 )
+from mobench.cli.output import App, complain, json_lines
 from mobench.errors import MobenchError
 
-app = typer.Typer(
+app = App(
     name="mobench",
     help="A benchmark of multi-objective deep learning: datasets, models and solvers as plugins.",
     no_args_is_help=True,
@@ -50,7 +51,7 @@ app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 
-USAGE, INTERNAL = 2, 70
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 
 
 def _version(wanted: bool) -> None:
@@ -72,28 +73,49 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; an error is one line and an exit code that is not 0."""
+    """Run the command line; an error is one line and an exit code that is not 0.
+
+    With `--json` all of standard output is JSON lines, whatever happens; the last one has the exit code.
+    """
+    # an error in reading the command line is to be JSON already
+    if "--json" not in sys.argv[1:]:
+        sys.exit(_run())
+    with json_lines() as stream:
+        code = _run()
+        stream.finish()
+        stream.emit("end", {"code": code})
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command that was asked for; errors are told."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        return int(app(standalone_mode=False) or 0)
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        return INTERRUPTED
     except MobenchError as error:
-        _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]), USAGE, error)
+        notes = [f"({note})" for note in getattr(error, "__notes__", [])]
+        return _failed(" ".join([str(error), *notes]), USAGE, error)
     except Exception as error:
         # of typer's usage errors, which have no public base class; help that was asked for by no words is shown whole
         usage: Any = error
         if hasattr(usage, "format_message"):
             if type(usage).__name__ == "NoArgsIsHelpError":
                 usage.show()
-                sys.exit(USAGE)
-            _fail(usage.format_message(), USAGE)
-        _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
+                return USAGE
+            return _failed(usage.format_message(), USAGE)
+        return _failed(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
 
 
-def _fail(message: str, code: int, error: BaseException | None = None) -> None:
+def _failed(message: str, code: int, error: BaseException | None = None) -> int:
     if error is not None and os.environ.get("MOBENCH_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(code)
+    complain(message)
+    return code

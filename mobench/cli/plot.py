@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mobench.cli.output import say, warn, wrote
 
 
 def plot(
@@ -23,20 +24,20 @@ def plot(
     if folder is None:
         width = max(map(len, KINDS))
         for name, kind in KINDS.items():
-            print(f"{name:{width}}  {kind.summary}")
-        print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
+            say(f"{name:{width}}  {kind.summary}")
+        say(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return
     from mobench.errors import StoreError
     from mobench.runs.store import Store
 
     contents = Store(folder).contents()
     for error in contents.unreadable:
-        print(f"warning: {error}", file=sys.stderr)
+        warn(str(error))
     if not contents.records:
         raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
     formats = [f.strip() for f in format.split(",") if f.strip()]
     drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats)
     for said in drawn.empty:
-        print(f"not drawn: {said}", file=sys.stderr)
+        warn(said, "not drawn")
     for path in drawn.paths:
-        print(f"wrote {path}")
+        wrote(path)

@@ -1,79 +1,116 @@
-"""How far a run is: bars on a terminal, a plain line per job elsewhere, nothing when quiet."""
+"""How far a command is: a bar on a terminal, plain lines elsewhere, nothing when quiet, events with `--json`."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
+from mobench.cli.output import events, is_quiet
 
-    from mobench.runs.job import Job
-    from mobench.runs.runner import Listen
+Tell = Callable[[str, float, float | None], None]
+WITHIN = 0.02
+"""The least share of a step that is worth telling."""
+
+
+class Steps:
+    """Counts steps as they begin."""
+
+    def __init__(self, total: int | None, tell: Tell, tell_within: Tell) -> None:
+        self._total, self._tell, self._tell_within = total, tell, tell_within
+        self._begun, self._label, self._share = 0, "", 0.0
+
+    def __call__(self, label: str = "") -> None:
+        """`label` begins, and what was begun before is done."""
+        self._tell(label, self._begun, self._total)
+        self._begun, self._label, self._share = self._begun + 1, label, 0.0
+
+    def within(self, share: float) -> None:
+        """How much of the step that is under way is done, from 0 to 1."""
+        if share - self._share >= WITHIN:
+            self._share = share
+            self._tell_within(self._label, self._begun - 1 + min(1.0, share), self._total)
+
+    def end(self) -> None:
+        """The last step is done."""
+        self._tell_within("", self._begun, self._total)
 
 
 @contextmanager
-def progress(jobs: Sequence[Job], quiet: bool) -> Iterator[Listen]:
-    """A listener for the runner."""
-    if quiet:
-        yield lambda job, event: None
-    elif sys.stderr.isatty():
-        with _bars(jobs) as listen:
-            yield listen
+def steps(what: str, total: int | None = None, lines: bool = True) -> Iterator[Steps]:
+    """Shows how far some work is, in the way that the command line asks for.
+
+    what:  of the whole work, in a word or two: "fetch", "draw plots".
+    total: how many steps; None where nobody knows.
+    lines: whether there are plain lines for steps; False where the work prints its own.
+
+    One call for each step, as it begins:
+
+        with steps("export", total=len(formats)) as step:
+            for format in formats:
+                step(format)
+                ...
+
+    On a terminal this is a bar on standard error, which is gone at the end; elsewhere one line for each step,
+    `[1/3] export: md`; with `--quiet` nothing; with `--json` a `progress` event on standard output for each
+    step and one at the end. The mode is the command's own, nothing needs to be passed. What is printed inside
+    the block appears above the bar.
+    """
+    if (stream := events()) is not None:
+
+        def tell(label: str, done: float, of: float | None) -> None:
+            stream.emit("progress", {"what": what, "label": label, "done": done, "total": of})
+
+        yield from _counted(total, tell, tell)
+    elif is_quiet() or not (lines or on_terminal()):
+        yield from _counted(total, _nothing, _nothing)
+    elif on_terminal():
+        with _bar(what, total) as draw:
+            yield from _counted(total, draw, draw)
     else:
-        yield _lines(len(jobs))
+        yield from _counted(total, lambda label, done, of: _line(what, label, done, of), _nothing)
 
 
-def _lines(n_jobs: int) -> Listen:
-    ended = 0
+def on_terminal() -> bool:
+    """Whether standard error can be drawn on."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        nonlocal ended
-        if event["phase"] in ("present", "end"):
-            ended += 1
-        if event["phase"] == "start":
-            print(f"start   {job.title}", file=sys.stderr, flush=True)
-        if event["phase"] == "end":
-            said = f": {event['message']}" if event["message"] else ""
-            print(f"[{ended}/{n_jobs}] {event['status']} {job.title}{said}", file=sys.stderr, flush=True)
 
-    return listen
+def _counted(total: int | None, tell: Tell, tell_within: Tell) -> Iterator[Steps]:
+    counter = Steps(total, tell, tell_within)
+    yield counter
+    counter.end()
+
+
+def _nothing(label: str, done: float, total: float | None) -> None:
+    """Where no progress is wanted."""
+
+
+def _line(what: str, label: str, done: float, total: float | None) -> None:
+    count = f"[{done + 1:.0f}/{total:.0f}] " if total is not None else ""
+    print(f"{count}{what}: {label}" if label else f"{count}{what}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def _bars(jobs: Sequence[Job]) -> Iterator[Listen]:
+def _bar(what: str, total: float | None) -> Iterator[Tell]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(), TextColumn("{task.fields[said]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        whole = bars.add_task("all jobs", total=len(jobs), said="")
-        tasks: dict[str, TaskID] = {}
+    columns = (BarColumn(20), TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        # where results go to a file they are not to end up on the terminal
+        redirect_stdout=sys.stdout.isatty(),
+    ) as bars:
+        task = bars.add_task(escape(what), total=total, count="")
 
-        def listen(job: Job, event: dict[str, Any]) -> None:
-            phase = event["phase"]
-            if phase == "start":
-                tasks[job.id] = bars.add_task(job.title, total=1.0, said="")
-            elif phase in ("train", "evaluate", "data") and job.id in tasks:
-                done = event.get("fraction") if phase == "train" else None
-                bars.update(tasks[job.id], completed=done, said=_said(event))
-            elif phase == "end":
-                bars.remove_task(tasks.pop(job.id))
-                bars.console.print(f"{event['status']} {job.title} {event['message']}", markup=False, highlight=False)
-            if phase in ("present", "end"):
-                bars.advance(whole)
+        def tell(label: str, done: float, of: float | None) -> None:
+            count = "" if of is None else f"{done:.0f}/{of:.0f}"
+            said = f"{what}: {label}" if label else what
+            bars.update(task, completed=done, total=of, count=count, description=escape(said), refresh=True)
 
-        yield listen
-
-
-def _said(event: dict[str, Any]) -> str:
-    if event["phase"] != "train":
-        return f"{event['phase']} {event.get('split', '')}".strip()
-    losses = " ".join(f"{loss:.3f}" for loss in event["losses"])
-    volume = event.get("hypervolume")
-    return f"losses {losses}" + (f" · validation HV {volume:.3f}" if volume is not None else "")
+        yield tell

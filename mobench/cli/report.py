@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mobench.cli.output import say, warn
 
 NAMED = 4
 
@@ -25,7 +26,7 @@ def report(
     for reason in dict.fromkeys(one["reason"] for one in written["left_out"]):
         who = [f"{one['dataset']} · {one['name']}" for one in written["left_out"] if one["reason"] == reason]
         named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"
-        print(f"not live: {named}: {reason}", file=sys.stderr)
+        warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
-        print(f"live: {network['dataset']} · {network['name']} seed {network['seed']}")
-    print(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser")
+        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}")
+    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobench.cli.console import warn_of_broken
+from mobench.cli.output import complain, say, warn, wrote
 from mobench.cli.trade_off import tell_trade_off
 from mobench.errors import OptionError
 
@@ -41,7 +42,6 @@ def run(
             help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
     from mobench.plugins import registry
@@ -61,12 +61,9 @@ def run(
     )
     folder = out if out is not None else Path("results") / chosen.name
     try:
-        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy, quiet)
+        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy)
     except KeyboardInterrupt:
-        print(
-            "error: interrupted; every record that was written is whole, and running again goes on from here",
-            file=sys.stderr,
-        )
+        complain("interrupted; every record that was written is whole, and running again goes on from here")
         raise typer.Exit(130) from None
     _tell(summary, folder)
     if chosen.trade_off is not None:
@@ -84,9 +81,9 @@ def _run(
     timeout: float | None,
     keep_weights: bool,
     strategy: str,
-    quiet: bool,
 ) -> Summary:
-    from mobench.cli.progress import progress
+    from mobench.cli.live import watch
+    from mobench.cli.tally import Tally
     from mobench.runs import runner
     from mobench.runs import suite as suites
     from mobench.runs.executor import LocalExecutor
@@ -94,8 +91,8 @@ def _run(
 
     plan = suites.plan(suite)
     for line in plan.declined:
-        print(f"declined: {line}", file=sys.stderr)
-    with progress(plan.jobs, quiet) as listen:
+        warn(line, "declined")
+    with watch(Tally(plan.jobs, jobs), f"run {suite.name}") as listen:
         return runner.run(
             plan,
             Store(folder),
@@ -112,20 +109,24 @@ def _run(
 def _tell(summary: Summary, folder: Path) -> None:
     """The end of a run: the table, and where everything is."""
     from mobench.cli.leaderboard import print_board, read_board
+    from mobench.cli.live import clock
     from mobench.reports.tables import export
 
     board = read_board(folder)
     print_board(board)
     written = export(board, folder)
-    n_jobs = sum(map(len, (summary.completed, summary.present, summary.diverged, summary.failed)))
-    if len(summary.present) == n_jobs:
-        print(f"nothing to do: {n_jobs} of {n_jobs} jobs have a record")
+    jobs = {name: len(getattr(summary, name)) for name in ("completed", "present", "diverged", "failed")}
+    n_jobs = sum(jobs.values())
+    if jobs["present"] == n_jobs:
+        text = f"nothing to do: {n_jobs} of {n_jobs} jobs have a record"
     else:
-        print(
-            f"{len(summary.completed)} jobs run, {len(summary.present)} were there, {len(summary.diverged)} diverged, "
-            f"{len(summary.failed)} failed, in {summary.seconds:.0f} s"
+        text = (
+            f"{jobs['completed']} jobs run, {jobs['present']} were there, {jobs['diverged']} diverged, "
+            f"{jobs['failed']} failed, in {clock(summary.seconds)}"
         )
-    print(f"records: {folder / 'records'}; tables: {', '.join(str(path) for path in written)}")
+    say(text, "summary", **jobs, seconds=summary.seconds)
+    for path in (folder / "records", *written):
+        wrote(path)
 
 
 def _failed_before(folder: Path, summary: Summary) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.output import say, wrote
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -32,6 +33,6 @@ def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
     from mobench.reports import trade_off as report
 
     board = report.trade_off(read_board(folder), wanted.columns, wanted.reference)
-    print(report.to_markdown(board, wanted.columns, wanted.reference))
+    say(report.to_markdown(board, wanted.columns, wanted.reference))
     for path in report.export(board, wanted.columns, wanted.reference, folder):
-        print(f"wrote {path}")
+        wrote(path)

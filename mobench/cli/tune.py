@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.console import print_table
+from mobench.cli.live import watch
+from mobench.cli.output import complain, events, is_quiet, wrote
+from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
     from mobench.runs.study import Trial
@@ -21,7 +24,6 @@ def tune(
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Try options of one solver, and say which are best on validation; goes on where it was stopped."""
     from mobench.cli.run import check_device
@@ -32,25 +34,38 @@ def tune(
 
     chosen = suites.load(suite)
     folder = out if out is not None else Path("results") / chosen.name
+    tally = Tally([], jobs)
     try:
-        outcome = study.search(
-            chosen,
-            Store(folder),
-            device=check_device(device),
-            slots=jobs,
-            n_trials=trials,
-            command=["mobench", *sys.argv[1:]],
-            tell=lambda trial: None if quiet else print(_line(trial), file=sys.stderr, flush=True),
-        )
+        with watch(tally, f"tune {chosen.name}", ends=False) as listen:
+            outcome = study.search(
+                chosen,
+                Store(folder),
+                device=check_device(device),
+                slots=jobs,
+                n_trials=trials,
+                command=["mobench", *sys.argv[1:]],
+                listen=listen,
+                tell=_tell,
+                expect=tally.expect,
+            )
     except KeyboardInterrupt:
-        print("error: interrupted; running again goes on with the trial it was at", file=sys.stderr)
+        complain("interrupted; running again goes on with the trial it was at")
         raise typer.Exit(130) from None
     print_table(report.columns(outcome), report.cells(outcome), title=f"{chosen.name}: validation {outcome.metric}")
     for path in report.export(outcome, chosen, folder):
-        print(f"wrote {path}")
+        wrote(path)
     if outcome.best is None:
-        print("error: no trial gave a value", file=sys.stderr)
+        complain("no trial gave a value")
         raise typer.Exit(1)
+
+
+def _tell(trial: Trial) -> None:
+    """A trial's end: on standard error, or as an event."""
+    if (stream := events()) is not None:
+        fields = {name: getattr(trial, name) for name in ("number", "state", "value", "settings")}
+        stream.emit("trial", fields)
+    elif not is_quiet():
+        print(_line(trial), file=sys.stderr, flush=True)
 
 
 def _line(trial: Trial) -> str:

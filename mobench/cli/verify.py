@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.output import say
+
 if TYPE_CHECKING:
     from mobench.runs.verification import Comparison
 
@@ -20,10 +22,10 @@ def verify(
             min=0, help="Largest relative difference that counts as agreement; of what moves in steps, 20 times it."
         ),
     ] = 1e-3,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
-    from mobench.cli.progress import progress
+    from mobench.cli.live import watch
+    from mobench.cli.tally import Tally
     from mobench.errors import RecordError
     from mobench.runs.record import parse
     from mobench.runs.verification import check_verifiable
@@ -35,23 +37,27 @@ def verify(
         raise RecordError(f"{record} cannot be read: {error.strerror or error}") from error
     kept = parse(content, str(record))
     check_verifiable(kept)
-    print(f"{kept.id}: {kept.job.title}")
-    with progress([kept.job], quiet) as listen:
+    say(f"{kept.id}: {kept.job.title}")
+    with watch(Tally([kept.job]), "verify") as listen:
         listen(kept.job, {"phase": "start"})
         verdict = again(kept, tolerance, lambda event: listen(kept.job, event))
-    for comparison in verdict.comparisons:
-        print(_line(comparison))
+        listen(kept.job, {"phase": "end", "status": "completed"})
+    for one in verdict.comparisons:
+        say(
+            _line(one), "comparison",
+            name=one.name, recorded=one.recorded, again=one.again, difference=one.difference, agrees=one.agrees,
+        )  # fmt: skip
     for cost in verdict.costs:
-        print(f"not compared, {cost}")
+        say(f"not compared, {cost}")
     for caveat in verdict.caveats:
-        print(f"note: {caveat}")
+        say(f"note: {caveat}")
     if verdict.identical and verdict.agrees:
-        print("identical: every computed number agrees to the bit")
+        say("identical: every computed number agrees to the bit")
         return
     if verdict.agrees:
-        print("agrees: each kind of number within its tolerance")
+        say("agrees: each kind of number within its tolerance")
         return
-    print("does not agree: " + ", ".join(c.name for c in verdict.comparisons if not c.agrees))
+    say("does not agree: " + ", ".join(c.name for c in verdict.comparisons if not c.agrees))
     raise typer.Exit(1)
 
 

@@ -50,7 +50,9 @@ def run(
 
     strategy: a fixed one, as `Strategy.parse` reads it, instead of the measured one.
     retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
-    listen: called with a job and an event: "present", "start", "train", "evaluate", "end".
+    listen: called with a job and an event, whose "phase" is "present", "start", "data", "strategy", "train",
+        "evaluate" or "end"; "present" and "end" have the record's status, message, hypervolume on
+        validation, and seconds (None where it has none).
 
     Several runners may share a store: a job is run by whoever claims it first, and the others
     wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
@@ -66,7 +68,7 @@ def run(
         if record is None:
             todo.append(job)
         else:
-            listen(job, {"phase": "present"})
+            listen(job, {"phase": "present", **_told(record)})
             summary.present.append(job)
     if todo:
         store.check_writable()
@@ -117,8 +119,7 @@ class _Crew:
         if record is None:
             record = _died(job, ended.message, ended.details, started, self.device)
             self.store.write(record)
-        message = record.failure.message if record.failure else ""
-        self.listen(job, {"phase": "end", "status": record.status, "message": message})
+        self.listen(job, {"phase": "end", **_told(record)})
         return record
 
 
@@ -161,6 +162,16 @@ def _usable(store: Store, job: Job, retry: bool) -> Record | None:
     if record is not None and record.job != job:
         raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
     return None if record is None or (retry and record.status == "failed") else record
+
+
+def _told(record: Record) -> dict[str, Any]:
+    """What a listener is told of a record; of its numbers only what validation says."""
+    return {
+        "status": record.status,
+        "message": record.failure.message if record.failure else "",
+        "hypervolume": record.indicators.get("val", {}).get("hypervolume"),
+        "seconds": record.cost.training_seconds + record.cost.evaluation_seconds if record.cost else None,
+    }
 
 
 def _died(job: Job, message: str, details: str, started: datetime, device: str) -> Record:

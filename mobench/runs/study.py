@@ -65,10 +65,14 @@ def search(
     command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
     tell: Callable[[Trial], None] = lambda trial: None,
+    expect: Callable[[int], None] = lambda n_jobs: None,
 ) -> Outcome:
     """Run the trials that the study in `store` still lacks, and return all of them.
 
     n_trials: in all, former ones included; None: the search's own number, or the whole grid.
+
+    listen, tell: told of every job's events, and of each trial that ends.
+    expect: told before the first of them how many jobs there will be, if none fails.
 
     Optuna proposes options and keeps its journal in the store's folder; every trial's jobs leave
     records in the store. A search that was interrupted goes on with the trial it was at.
@@ -88,6 +92,7 @@ def search(
         _enqueue_grid(study, wanted, n_trials) if wanted.sampler == "grid" else _n_lacking(study, wanted, n_trials)
     )
     objective = _Objective(suite, wanted, store, device, slots, list(command), listen)
+    expect(max(0, n_lacking) * len(suite.seeds))
     if n_lacking > 0:
         study.optimize(
             objective,

@@ -1,0 +1,182 @@
+"""What `--json` writes: one object per line on standard output, each with its kind in `event`.
+
+The last line is always `end`, with the exit code. An error is an `error` line before it (and a line on
+standard error, as without `--json`). Numbers that are not finite are null. A later version may add kinds
+and fields; those that are here stay.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Phase = Literal["present", "start", "data", "strategy", "train", "evaluate", "end"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Progress(_Event):
+    """How far a command is: `done` of `total` steps (null where unknown) are through, and `label` is under way."""
+
+    event: Literal["progress"]
+    what: str
+    label: str = ""
+    done: float
+    total: float | None
+
+
+class JobProgress(_Event):
+    """What happens to one job of a run.
+
+    fraction: of training. losses: a running mean. hypervolume: on validation. eta_seconds: until this job is
+    through; null while unknown. status and message: at phase "end" and "present", how the job ended.
+    """
+
+    event: Literal["job"]
+    id: str
+    dataset: str
+    model: str
+    solver: str
+    seed: int
+    phase: Phase
+    split: str | None = None
+    fraction: float | None = None
+    losses: list[float | None] | None = None
+    hypervolume: float | None = None
+    eta_seconds: float | None = None
+    status: str | None = None
+    message: str | None = None
+
+
+class Best(_Event):
+    """The best validation hypervolume of a data set so far. final: its job has ended."""
+
+    dataset: str
+    hypervolume: float
+    solver: str
+    seed: int
+    final: bool
+
+
+class RunProgress(_Event):
+    """A run as a whole, after each job that ends. eta_seconds: null while unknown; `guessed` of the jobs are taken
+    to be as long as others on the same data set and model."""
+
+    event: Literal["run"]
+    jobs: int
+    done: int
+    failed: int
+    running: int
+    waiting: int
+    seconds: float
+    eta_seconds: float | None
+    guessed: int
+    best: list[Best]
+
+
+class Summary(_Event):
+    """What a run came to, in numbers of jobs."""
+
+    event: Literal["summary"]
+    completed: int
+    present: int
+    diverged: int
+    failed: int
+    seconds: float
+
+
+class TrialEnd(_Event):
+    """A trial of `mobench tune` that ended. value: on validation; null where it has none."""
+
+    event: Literal["trial"]
+    number: int
+    state: str
+    value: float | None
+    settings: dict[str, Any]
+
+
+class CheckEnd(_Event):
+    """One check of `mobench check`. reason: why it failed or was declined."""
+
+    event: Literal["check"]
+    kind: str
+    name: str
+    check: str
+    outcome: Literal["ok", "declined", "failed"]
+    reason: str = ""
+
+
+class Comparison(_Event):
+    """One quantity of `mobench verify`. difference: relative to the larger of both."""
+
+    event: Literal["comparison"]
+    name: str
+    recorded: float | None
+    again: float | None
+    difference: float | None
+    agrees: bool
+
+
+class Table(_Event):
+    """A table as it is shown: its cells are texts."""
+
+    event: Literal["table"]
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+class Wrote(_Event):
+    """A file or folder that was written."""
+
+    event: Literal["wrote"]
+    path: str
+
+
+class Line(_Event):
+    """A line of text that has no kind of its own."""
+
+    event: Literal["line"]
+    text: str
+
+
+class Warned(_Event):
+    """Something that may be wrong, and did not end the command."""
+
+    event: Literal["warning"]
+    message: str
+
+
+class Error(_Event):
+    """Why the command ended without success."""
+
+    event: Literal["error"]
+    message: str
+
+
+class End(_Event):
+    """The last line. code: the exit code."""
+
+    event: Literal["end"]
+    code: int
+
+
+Event = Annotated[
+    Progress
+    | JobProgress
+    | RunProgress
+    | Summary
+    | TrialEnd
+    | CheckEnd
+    | Comparison
+    | Table
+    | Wrote
+    | Line
+    | Warned
+    | Error
+    | End,
+    Field(discriminator="event"),
+]

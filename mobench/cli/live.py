@@ -1,0 +1,174 @@
+"""A run while it lasts, in the way that the command line asks for: a live view, plain lines, nothing, or events."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mobench.cli.output import JsonLines, events, is_quiet
+from mobench.cli.progress import on_terminal
+from mobench.cli.tally import Left, Tally, Watched
+
+if TYPE_CHECKING:
+    from mobench.runs.job import Job
+    from mobench.runs.runner import Listen
+
+Show = Callable[[Tally, Watched], None]
+LINE_SECONDS = 10.0
+PHASES = ("present", "start", "data", "strategy", "train", "evaluate", "end")
+
+
+@contextmanager
+def watch(tally: Tally, what: str, ends: bool = True) -> Iterator[Listen]:
+    """A listener for the runner, which shows its events until the end of the block.
+
+    tally: of the jobs that are to come. what: the heading of the live view.
+    ends:  whether there are lines for jobs that begin and end; False where somebody else tells of them.
+
+    Events may come from any thread; one is shown at a time.
+    """
+    guard = threading.RLock()
+    with _view(tally, guard, what, ends) as show:
+
+        def listen(job: Job, event: dict[str, Any]) -> None:
+            # a worker's last words are for the runner alone, which then tells the end
+            if event["phase"] in PHASES:
+                with guard:
+                    show(tally, tally.hear(job, event))
+
+        yield listen
+
+
+@contextmanager
+def _view(tally: Tally, guard: threading.RLock, what: str, ends: bool) -> Iterator[Show]:
+    if (stream := events()) is not None:
+        yield lambda tally, one: emit(stream, tally, one)
+    elif is_quiet():
+        yield lambda tally, one: None
+    elif on_terminal():
+        from mobench.cli.screen import screen
+
+        with screen(tally, guard, what, ends) as show:
+            yield show
+    else:
+        yield Lines(ends).show
+
+
+class Lines:
+    """A plain line when a job begins and ends, and in between at tenths of its training, ten seconds apart or more."""
+
+    def __init__(self, ends: bool = True) -> None:
+        self._ends = ends
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def show(self, tally: Tally, one: Watched) -> None:
+        line = self._line(tally, one)
+        if line:
+            print(one_line(line), file=sys.stderr, flush=True)
+
+    def _line(self, tally: Tally, one: Watched) -> str:
+        title = one.job.title
+        if one.phase == "start":
+            self._told[one.job.id] = (tally.clock(), 0)
+            return f"start   {title}" if self._ends else ""
+        if one.phase == "end" and self._ends:
+            return f"[{tally.n_done}/{tally.n_jobs}] {one.state} {title}{_said(one)}{_and_left(tally)}"
+        since, tenth = self._told.get(one.job.id, (tally.clock(), 0))
+        reached = int(10 * (one.fraction or 0.0) + 1e-9)
+        if one.phase != "train" or reached <= tenth or tally.clock() - since < LINE_SECONDS:
+            return ""
+        self._told[one.job.id] = (tally.clock(), reached)
+        return f"{10 * reached:4d} %  {title}{_said(one)}{_and_left(tally)}"
+
+
+def _said(one: Watched) -> str:
+    if one.message:
+        return f": {one.message}"
+    losses = f"losses {numbers(one.losses)}" if one.losses and one.phase == "train" else ""
+    volume = f"validation HV {one.hypervolume:.4g}" if one.hypervolume is not None else ""
+    said = ", ".join(filter(None, (losses, volume)))
+    return f": {said}" if said else ""
+
+
+def _and_left(tally: Tally) -> str:
+    return f" (ETA {duration(tally.left())})" if tally.n_done < tally.n_jobs else ""
+
+
+def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
+    """A job's event, and after a beginning or an end the run's."""
+    job = one.job
+    training = one.phase == "train"
+    stream.emit(
+        "job",
+        {
+            "id": job.id,
+            "dataset": job.dataset.name,
+            "model": job.model.name,
+            "solver": job.solver.name,
+            "seed": job.seeds.solver,
+            "phase": one.phase,
+            "split": one.split or None,
+            "fraction": one.fraction if training else None,
+            "losses": one.losses if training else None,
+            "hypervolume": one.hypervolume,
+            "eta_seconds": tally.left_of(one).seconds if one.state == "running" else None,
+            "status": one.state if one.phase in ("present", "end") else None,
+            "message": one.message or None,
+        },
+    )
+    if one.phase in ("present", "start", "end"):
+        stream.emit("run", whole(tally))
+
+
+def whole(tally: Tally) -> dict[str, Any]:
+    """The fields of a `run` event."""
+    left = tally.left()
+    return {
+        "jobs": tally.n_jobs,
+        "done": tally.n_done,
+        "failed": len(tally.of("failed", "diverged")),
+        "running": len(tally.of("running")),
+        "waiting": tally.n_waiting,
+        "seconds": tally.seconds,
+        "eta_seconds": left.seconds,
+        "guessed": left.guessed,
+        "best": [
+            {
+                "dataset": dataset,
+                "hypervolume": one.hypervolume,
+                "solver": one.job.solver.name,
+                "seed": one.job.seeds.solver,
+                "final": one.state == "completed",
+            }
+            for dataset, one in tally.best().items()
+        ],
+    }
+
+
+def numbers(values: Sequence[float]) -> str:
+    """Four significant digits of each."""
+    return " ".join(f"{value:.4g}" for value in values)
+
+
+def one_line(text: str) -> str:
+    """The text with a space for each line end and control character, which names and messages may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def duration(left: Left) -> str:
+    """A time that is left, in words: "1:05", "about 2:03:00", "unknown"."""
+    if left.seconds is None:
+        return "unknown"
+    return f"about {clock(left.seconds)}" if left.guessed else clock(left.seconds)
+
+
+def clock(seconds: float) -> str:
+    """m:ss, h:mm:ss, or days and hours."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,134 @@
+"""The live view of a run on a terminal: what is done, what is running, what was best so far."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mobench.cli.live import Show, clock, duration, numbers, one_line
+from mobench.cli.tally import Tally, Watched
+
+STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow"}
+NARROW = 80
+OTHER_LINES = 6
+MAX_BEST = 8
+
+
+@contextmanager
+def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -> Iterator[Show]:
+    """Draws on standard error until the end of the block, and then leaves only the lines of jobs that ended."""
+    console = Console(stderr=True, highlight=False)
+
+    def draw() -> RenderableType:
+        with guard:
+            return picture(tally, what, console.width, console.height)
+
+    with Live(
+        console=console,
+        get_renderable=draw,
+        refresh_per_second=4,
+        transient=True,
+        # where results go to a file they are not to end up on the terminal
+        redirect_stdout=sys.stdout.isatty(),
+        vertical_overflow="crop",
+    ):
+
+        def show(tally: Tally, one: Watched) -> None:
+            if one.phase == "end" and ends:
+                console.print(_ended(one))
+
+        yield show
+
+
+def picture(tally: Tally, what: str, width: int, height: int) -> Group:
+    """The view as it is now, no wider than `width` and no higher than `height`."""
+    running, best = tally.of("running"), tally.best()
+    room = max(1, height - OTHER_LINES - min(len(best), MAX_BEST))
+    parts: list[RenderableType] = [_heading(tally, what), _bar(tally, width), _jobs(tally, running[:room], width)]
+    if len(running) > room:
+        parts.append(Text(f"  and {len(running) - room} more jobs", style="dim"))
+    if best:
+        parts.append(_best(list(best.values())[:MAX_BEST]))
+    return Group(*parts)
+
+
+def _heading(tally: Tally, what: str) -> Text:
+    n_bad = len(tally.of("failed", "diverged"))
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(what, style="bold")
+    line.append(f"  {tally.n_done} of {tally.n_jobs} jobs done, {len(tally.of('running'))} running")
+    if n_bad:
+        line.append(f", {n_bad} failed", style="red")
+    return line
+
+
+def _bar(tally: Tally, width: int) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    done = tally.n_done + sum(one.fraction or 0.0 for one in tally.of("running"))
+    n_jobs = tally.n_jobs
+    said = f"{clock(tally.seconds)} gone, ETA {duration(tally.left())}"
+    bar = ProgressBar(total=n_jobs or None, completed=done, width=max(10, min(40, width - len(said) - 2)))
+    grid.add_row(bar, Text(said, no_wrap=True))
+    return grid
+
+
+def _jobs(tally: Tally, running: list[Watched], width: int) -> Table:
+    """A row per running job; on a narrow terminal without losses."""
+    grid = Table.grid(padding=(0, 2))
+    wide = width >= NARROW
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1 if not wide else None)
+    for _ in range(4 if wide else 3):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+    for one in running:
+        volume = f"HV {one.hypervolume:.4g}" if one.hypervolume is not None else ""
+        left = tally.left_of(one)
+        row = [f"  {one.job.title}", _doing(one), volume]
+        if wide:
+            row.append(f"losses {numbers(one.losses)}" if one.losses else "")
+        row.append("" if left.seconds is None else f"ETA {duration(left)}")
+        grid.add_row(*(Text(one_line(cell)) for cell in row))
+    return grid
+
+
+def _doing(one: Watched) -> str:
+    if one.phase == "train":
+        return f"train {100 * (one.fraction or 0.0):3.0f} %"
+    return {"start": "starting", "strategy": "measuring", "evaluate": f"evaluate {one.split}"}.get(one.phase, one.phase)
+
+
+def _best(best: list[Watched]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for number, one in enumerate(best):
+        who = f"{one.job.solver.name}, seed {one.job.seeds.solver}"
+        if one.state == "running":
+            who += ", in training"
+        grid.add_row(
+            Text("best HV" if number == 0 else "", style="dim"),
+            Text(one_line(one.job.dataset.name)),
+            Text(f"{one.hypervolume:.4g}", style="bold"),
+            Text(one_line(who)),
+        )
+    for column in grid.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+    return grid
+
+
+def _ended(one: Watched) -> Text:
+    line = Text()
+    line.append(f"{one.state:<9}", style=STYLES.get(one.state, ""))
+    line.append(f" {one_line(one.job.title)}")
+    if one.ended is not None:
+        line.append(f"  {clock(one.ended - one.began)}", style="dim")
+    if one.message:
+        line.append(f"  {one_line(one.message)}")
+    elif one.hypervolume is not None:
+        line.append(f"  validation HV {one.hypervolume:.4g}")
+    return line
