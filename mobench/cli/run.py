@@ -140,6 +140,7 @@ def _tell(summary: Summary, folder: Path) -> None:
     say(text, "summary", **jobs, seconds=summary.seconds)
     for path in (folder / "records", *written):
         wrote(path)
+    say(f"next: `mobench report {folder}` makes a page of it, `mobench export {folder} --format tex` a LaTeX table")
 
 
 def _failed_before(folder: Path, summary: Summary) -> list[str]:
