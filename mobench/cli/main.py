@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -15,6 +17,7 @@ from mobench.cli import (
     import_,
     leaderboard,
     list,
+    new,
     plot,
     plugins,
     report,
@@ -25,7 +28,8 @@ from mobench.cli import (
     verify,
 )
 from mobench.cli.output import App, complain, json_lines
-from mobench.errors import MobenchError
+from mobench.cli.streams import guard_streams
+from mobench.errors import MobenchError, OptionError
 
 app = App(
     name="mobench",
@@ -40,6 +44,7 @@ app.command("run")(run.run)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
@@ -77,19 +82,21 @@ def main() -> None:
 
     With `--json` all of standard output is JSON lines, whatever happens; the last one has the exit code.
     """
+    guard_streams()
     # an error in reading the command line is to be JSON already
     if "--json" not in sys.argv[1:]:
-        sys.exit(_run())
+        _leave(_run())
     with json_lines() as stream:
         code = _run()
         stream.finish()
         stream.emit("end", {"code": code})
-    sys.exit(code)
+    _leave(code)
 
 
 def _run() -> int:
     """The exit code of the command that was asked for; errors are told."""
     try:
+        _check_words(sys.argv[1:])
         return int(app(standalone_mode=False) or 0)
     except typer.Exit as stop:
         return stop.exit_code
@@ -112,6 +119,13 @@ def _run() -> int:
         return _failed(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Raise OptionError for words that are no text, which no record of the command could hold."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise OptionError(f"{word!r} is not UTF-8: rename the file or folder")
+
+
 def _failed(message: str, code: int, error: BaseException | None = None) -> int:
     if error is not None and os.environ.get("MOBENCH_DEBUG"):
         import traceback
@@ -119,3 +133,9 @@ def _failed(message: str, code: int, error: BaseException | None = None) -> int:
         traceback.print_exception(error)
     complain(message)
     return code
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit; one more Ctrl-C is too late to change how."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

@@ -15,6 +15,7 @@ from mobench.cli.trade_off import tell_trade_off
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
+    from mobench.runs.executors import Limits
     from mobench.runs.runner import Summary
     from mobench.runs.suite import Suite
 
@@ -30,11 +31,17 @@ def run(
     epochs: Annotated[float | None, typer.Option(help="Epochs of training for each job.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of training for each job.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Seconds of training for each job.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is ended.")] = None,
+    memory: Annotated[str, typer.Option(help="Memory at which a job is ended: 500MB, 2GiB.")] = "",
+    executor: Annotated[str, typer.Option(help="Where jobs run: local, ray, or a module of yours.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a cluster: host:port of Ray's head node.")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each job, instead of its share.")] = None,
+    gpus: Annotated[float | None, typer.Option(min=0, help="GPUs of each job on a cluster.")] = None,
+    checkpoint: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = 30.0,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep the trained networks.")] = False,
     strategy: Annotated[
         str,
@@ -46,6 +53,7 @@ def run(
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
     from mobench.plugins import registry
     from mobench.runs import suite as suites
+    from mobench.runs.executors import Limits
 
     warn_of_broken(registry())
     length = {"epochs": epochs, "steps": steps, "seconds": seconds}
@@ -61,7 +69,8 @@ def run(
     )
     folder = out if out is not None else Path("results") / chosen.name
     try:
-        summary = _run(chosen, folder, jobs, device, retry, timeout, keep_weights, strategy)
+        limits = Limits(jobs, cpus, gpus, _bytes(memory), timeout, address=address)
+        summary = _run(chosen, folder, executor, limits, checkpoint, device, retry, keep_weights, strategy)
     except KeyboardInterrupt:
         complain("interrupted; every record that was written is whole, and running again goes on from here")
         raise typer.Exit(130) from None
@@ -75,10 +84,11 @@ def run(
 def _run(
     suite: Suite,
     folder: Path,
-    jobs: int,
+    executor: str,
+    limits: Limits,
+    checkpoint: float,
     device: str,
     retry: bool,
-    timeout: float | None,
     keep_weights: bool,
     strategy: str,
 ) -> Summary:
@@ -86,21 +96,24 @@ def _run(
     from mobench.cli.tally import Tally
     from mobench.runs import runner
     from mobench.runs import suite as suites
-    from mobench.runs.executor import LocalExecutor
+    from mobench.runs.executors import make
     from mobench.runs.store import Store
 
     plan = suites.plan(suite)
     for line in plan.declined:
         warn(line, "declined")
-    with watch(Tally(plan.jobs, jobs), f"run {suite.name}") as listen:
+    where = make(executor, limits)
+    with watch(Tally(plan.jobs, where.slots), f"run {suite.name}") as listen:
         return runner.run(
             plan,
             Store(folder),
-            LocalExecutor(jobs, timeout),
-            device=check_device(device),
+            where,
+            # what devices other machines have is theirs to say
+            device=check_device(device) if executor == "local" else device,
             retry=retry,
             keep_weights=keep_weights or suite.keep_weights,
             strategy=check_strategy(strategy),
+            checkpoint_seconds=checkpoint,
             command=["mobench", *sys.argv[1:]],
             listen=listen,
         )
@@ -158,6 +171,16 @@ def check_strategy(text: str) -> str:
     return text
 
 
+def _bytes(text: str) -> int | None:
+    """A number of bytes from 500MB or 2GiB; None from nothing."""
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text)) if text else None
+    except ValidationError as error:
+        raise OptionError(f"--memory was given {text!r}: pass a number and a unit, as 500MB or 2GiB") from error
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -174,7 +197,7 @@ def _rays(text: str) -> list[list[float]]:
         return []
     try:
         return [[float(value) for value in ray] for ray in json.loads(text)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise OptionError(f"--rays was given {text!r}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
 
 
@@ -185,5 +208,5 @@ def setting(text: str) -> tuple[str, Any]:
         raise OptionError(f"--set was given {text!r}: pass key=value, for example --set lr=0.001")
     try:
         return key.strip(), json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return key.strip(), value

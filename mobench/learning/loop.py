@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,9 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Strategy, seeded
+from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, seeded
+from mobench.learning import checkpoint as checkpoints
+from mobench.learning.finite import check_losses, check_weights, likely_cause
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 
@@ -54,7 +55,13 @@ class Look:
 
 @dataclass
 class Training:
-    """How a training run went. `recent_losses` are a running mean over about twenty steps."""
+    """How a training run went.
+
+    resumed:  how often it was taken up from a checkpoint.
+    repeated: steps made more than once, because they were made after the last checkpoint before a process ended.
+    unsaved:  checkpoints that could not be written.
+    recent_losses: a running mean over about twenty steps.
+    """
 
     status: Literal["completed", "diverged"] = "completed"
     message: str = ""
@@ -63,6 +70,8 @@ class Training:
     seconds: float = 0.0
     gradient_evaluations: int = 0
     resumed: int = 0
+    repeated: int = 0
+    unsaved: int = 0
     recent_losses: list[float] = field(default_factory=list)
     trace: list[Look] = field(default_factory=list)
 
@@ -125,8 +134,10 @@ def train(
     on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
         `progress_seconds` of wall time, and after every look at validation.
 
-    Training ends with status "diverged" at the first loss or weight that is not finite; the
-    solver then keeps what it had. Other exceptions of the solver pass through.
+    Training ends with status "diverged" at the first loss, gradient or weight that is not finite. No such
+    step is left out and trained past: methods would then be compared at different numbers of steps. The
+    message names the objective, the step and the likely cause. Other exceptions of the solver pass
+    through, with a note of the step.
     """
     batches = Batches(samples, batch_size, seeds.data)
     total = limit.total_steps(batches.per_epoch)
@@ -135,26 +146,35 @@ def train(
     _seed_everything(seeds.solver)
     run = Training()
     if checkpoint is not None and checkpoint.exists():
-        run = _resume(checkpoint, solver, problem)
+        run = _resumed(checkpoints.load(checkpoint, solver, problem), checkpoint)
     progress = _Progress(on_progress, progress_seconds, total, limit)
     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
     last_save = time.monotonic()
     problem.train(True)
-    while not _finished(run, total, limit):
-        try:
-            losses = _timed_step(solver, problem, batches, run)
-        except NonFiniteError as error:
-            run.status, run.message = "diverged", f"step {run.steps}: {error}"
-            break
-        _count(run, losses, batches.per_epoch)
-        at_end = _finished(run, total, limit)
-        looking = looks.due(run) or at_end
-        if looking:
-            run.trace.append(_look(run, solver, problem, validation, rays))
-        progress.tell(run, force=looking)
-        if checkpoint is not None and time.monotonic() - last_save > checkpoint_seconds and not at_end:
-            _save(checkpoint, solver, run, problem)
-            last_save = time.monotonic()
+    with checkpoints.StepCount(checkpoint) as count:
+        run.repeated = count.go_on_from(run.steps)
+        while not _finished(run, total, limit):
+            try:
+                losses = _timed_step(solver, problem, batches, run)
+                _count(run, losses, batches.per_epoch)
+                count.reach(run.steps)
+                at_end = _finished(run, total, limit)
+                looking = looks.due(run) or at_end
+                if looking:
+                    check_weights(solver)
+            except NonFiniteError as error:
+                cause = likely_cause(solver, problem, [batches.at(max(0, run.steps - 1)), batches.at(run.steps)])
+                run.status, run.message = "diverged", f"step {run.steps}: {error} ({cause})"
+                break
+            except (Exception, SystemExit) as error:
+                error.add_note(f"in step {run.steps}, on a batch of {batches.batch_size}")
+                raise
+            if looking:
+                run.trace.append(_look(run, solver, problem, validation, rays))
+            progress.tell(run, force=looking)
+            if checkpoint is not None and time.monotonic() - last_save >= checkpoint_seconds and not at_end:
+                _save(checkpoint, solver, run, problem)
+                last_save = time.monotonic()
     return run
 
 
@@ -163,7 +183,7 @@ def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Trainin
     began = time.perf_counter()
     batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
     losses = solver.step(problem.prepare(batch))
-    _check_finite(losses)
+    check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
     return losses
 
@@ -231,11 +251,6 @@ def _finished(run: Training, total: int | None, limit: Limit) -> bool:
     return run.steps >= total if total is not None else run.seconds >= (limit.seconds or 0)
 
 
-def _check_finite(losses: Tensor) -> None:
-    if not bool(torch.isfinite(losses).all()):
-        raise NonFiniteError(f"the losses are {losses.tolist()}")
-
-
 def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:
     """Judge the Pareto set as it is now; random states are left as they were."""
     value = None
@@ -254,40 +269,18 @@ def _seed_everything(seed: int) -> None:
 
 
 def _save(path: Path, solver: Solver, run: Training, problem: Problem) -> None:
-    """Write a checkpoint whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    state = {
-        "solver": solver.state_dict(),
-        "run": asdict(run),
-        "random": torch.get_rng_state(),
-        "strategy": problem.strategy.to_dict(),
-    }
     try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        checkpoints.save(path, solver, asdict(run), problem)
+    except OSError:
+        # training goes on without; the record says how often
+        run.unsaved += 1
 
 
-def _resume(path: Path, solver: Solver, problem: Problem) -> Training:
-    """Take up a checkpoint. Nothing in it is executed: `weights_only` admits tensors and plain values.
-
-    Raises: MobenchError when the file is not a checkpoint of this solver.
-    """
+def _resumed(saved: dict[str, Any], path: Path) -> Training:
+    """The run that a checkpoint is of. Raises: MobenchError where it says nothing of the kind."""
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        saved = dict(state["run"])
-        saved["trace"] = [Look(**look) for look in saved["trace"]]
-        solver.load_state_dict(state["solver"])
-        torch.set_rng_state(state["random"])
-        # the same sums in the same order as before the interruption
-        problem.strategy = Strategy.from_dict(state["strategy"])
-        run = Training(**saved)
-    except Exception as error:
+        run = Training(**{**saved, "trace": [Look(**look) for look in saved["trace"]]})
+    except (TypeError, KeyError) as error:
         raise MobenchError(
             f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"
         ) from error

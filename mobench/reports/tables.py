@@ -10,6 +10,7 @@ from typing import Any
 from mobench.errors import OptionError, StoreError, nearest
 from mobench.reports.leaderboard import Leaderboard, is_missing
 from mobench.runs.store import write_whole
+from mobench.text import printable
 
 SHORT = (
     "dataset", "rank", "solver", "seeds", "hypervolume", "hypervolume at equal K", "IGD+", "non-uniformity",
@@ -23,13 +24,14 @@ def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int =
     lines = [markdown(chosen, cells_of(board, chosen, decimals)).rstrip("\n")]
     for title, items in (("Notes", board.notes), ("Left out", board.left_out)):
         if items:
-            lines += ["", f"{title}:", "", *(f"- {item}" for item in items)]
+            lines += ["", f"{title}:", "", *(f"- {_escape(item)}" for item in items)]
     return "\n".join(lines) + "\n"
 
 
 def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
     """The table as CSV, intervals in columns of their own, every digit unless `decimals` is given."""
     table = board.table[_choose(board, columns)] if columns else board.table
+    table = table.map(lambda cell: printable(cell) if isinstance(cell, str) else cell)
     text: str = table.to_csv(
         index=False, lineterminator="\n", float_format=None if decimals is None else f"%.{decimals}f"
     )
@@ -71,7 +73,11 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
 
 def markdown(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = [_line(names), _line(["---"] * len(names)), *(_line([_escape(cell) for cell in row]) for row in rows)]
+    lines = [
+        _line([_escape(name) for name in names]),
+        _line(["---"] * len(names)),
+        *(_line([_escape(cell) for cell in row]) for row in rows),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -116,5 +122,6 @@ def _line(cells: Sequence[str]) -> str:
 
 def _escape(cell: str) -> str:
     """A cell that cannot end its cell, its row, or begin markup."""
-    harmless = cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
-    return " ".join(harmless.split())
+    shown = printable(" ".join(cell.split()))
+    harmless = shown.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
+    return harmless.replace("](", "]\\(")

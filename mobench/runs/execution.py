@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mobench.errors import MobenchError
+from mobench.errors import MobenchError, NonFiniteError
 from mobench.interfaces import ParetoSet, Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.learning.loop import Batches, Limit, Training, train
 from mobench.learning.preferences import dense_rays, finite_rays
@@ -37,6 +39,7 @@ def execute(
     device: str = "cpu",
     threads: int | None = None,
     checkpoint: Path | None = None,
+    checkpoint_seconds: float = 30.0,
     weights: Path | None = None,
     on_progress: Tell | None = None,
     command: Sequence[str] = (),
@@ -45,7 +48,9 @@ def execute(
     """Run a job here and now, and return its record; whatever goes wrong is in the record.
 
     threads:    of torch; None leaves them as they are.
-    checkpoint: where training state is kept; removed once the job is through.
+    checkpoint: where training state is kept. It stays for whoever holds the record in safety to remove, and goes
+                at once where the job failed: a checkpoint may be why.
+    checkpoint_seconds: how often.
     strategy:   how to lay the arithmetic out; None: what was measured to be fastest here.
     weights:    where to write the trained network as safetensors; None: nowhere.
 
@@ -64,20 +69,25 @@ def execute(
 
     run: _Run | None = None
     try:
-        run = _Run(job, device, checkpoint, on_progress or (lambda event: None), strategy)
+        run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
         record = run.record(provenance_now, weights)
+    except NonFiniteError as error:
+        record = failure_record(job, "NonFiniteError", str(error), "", provenance_now(), "diverged")
     except (Exception, SystemExit) as error:
-        record = failure_record(job, type(error).__name__, str(error), traceback.format_exc(), provenance_now())
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+        message = " ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", ()))]).strip()
+        record = failure_record(job, type(error).__name__, message, traceback.format_exc(), provenance_now())
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
     return record
 
 
-def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -> Record:
+def failure_record(
+    job: Job, kind: str, message: str, details: str, made: Any, status: Literal["failed", "diverged"] = "failed"
+) -> Record:
     """The record of a job that gave no result."""
     return Record(
         id=job.id,
-        status="failed",
+        status=status,
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
@@ -89,10 +99,19 @@ def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -
 class _Run:
     """The stages of one job."""
 
-    def __init__(self, job: Job, device: str, checkpoint: Path | None, tell: Tell, strategy: Strategy | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        device: str,
+        checkpoint: Path | None,
+        checkpoint_seconds: float,
+        tell: Tell,
+        strategy: Strategy | None,
+    ) -> None:
         self.pinned = strategy is not None
         self.choice = Choice(strategy or Strategy())
-        self.job, self.device, self.checkpoint, self.tell = job, device, checkpoint, tell
+        self.job, self.device, self.tell = job, device, tell
+        self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(
@@ -121,6 +140,7 @@ class _Run:
             rays=rays,
             validation=splits["val"],
             checkpoint=self.checkpoint,
+            checkpoint_seconds=self.checkpoint_seconds,
             n_looks=job.n_looks,
             on_progress=self.tell,
         )
@@ -130,6 +150,7 @@ class _Run:
             "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
+            "notes": {**solver.notes, **({"checkpoints_not_written": training.unsaved} if training.unsaved else {})},
         }
         if training.status == "diverged":
             failure = Failure(kind="NonFiniteError", message=training.message)
@@ -170,6 +191,7 @@ class _Run:
         for done, (split, samples) in enumerate(splits.items()):
             self.tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
             fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
+            _check_front(fronts[split], split, [o.name for o in problem.objectives])
         few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
         fronts["test"] = at_rays(fronts["test"], rays)
         indicators = {s: indicators_of(f, self.dataset.protocol, front_of_truth) for s, f in fronts.items()}
@@ -202,6 +224,7 @@ class _Run:
             switch_seconds=cost.switch_seconds(pareto_set, rays, problem),
             inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
             resumed=training.resumed,
+            repeated_steps=training.repeated,
         )
 
 
@@ -236,6 +259,21 @@ def _front(front: FrontValues, n_samples: int) -> Front:
     )
 
 
+def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
+    """Raise NonFiniteError, saying what and where, unless every loss and metric of a front is finite."""
+    columns = {f"the loss of objective {name!r}": front.losses[:, i] for i, name in enumerate(names)}
+    columns |= {f"metric {name!r}": np.asarray(values) for name, values in front.metrics.items()}
+    for what, values in columns.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            ray = [round(float(r), 3) for r in front.preferences[bad[0]]]
+            raise NonFiniteError(
+                f"trained to the end, but on the {split} split {what} is {values[bad[0]]} at {len(bad)} of "
+                f"{len(values)} preferences, the first {ray}: look for NaN and infinity in the split's samples, and "
+                "for roots, logarithms and divisions in what is computed from them"
+            )
+
+
 def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
     """The trained network's tensors as safetensors, which hold numbers and nothing to execute.
 
@@ -247,7 +285,12 @@ def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
         return {"weights": f"not kept: {type(solver).__name__} keeps no torch module"}
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous().cpu() for name, tensor in solver.pareto_set.state_dict().items()}
-    save_file(state, path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(state, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return {}
 
 

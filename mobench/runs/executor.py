@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
+from mobench.runs.watch import Watch
 from mobench.runs.worker import Request
 
 Tell = Callable[[dict[str, Any]], None]
@@ -22,23 +24,41 @@ GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Exit:
-    """How a worker ended: what it said last, and, where that was not a record, why."""
+    """How a worker ended.
+
+    status: of the record, which is then in the request's store; None: there is none.
+    kind, message, details: then why, and its last words. "Stopped" is no failure: the job is left as it
+        is. "StoreError" ends the whole run. Anything else fails the job.
+    """
 
     status: str | None
     message: str = ""
     details: str = ""
+    kind: str = "ProcessDied"
 
 
 class Executor(Protocol):
-    """Runs one request and waits for it; `slots` requests may be under way at once."""
+    """Runs one request and waits for it; `slots` requests may be under way at once.
+
+    threads: of each job.
+    """
 
     slots: int
 
+    @property
+    def threads(self) -> int: ...
+
     def run(self, request: Request, tell: Tell) -> Exit:
-        """Run a job elsewhere; its record is written there. Progress goes to `tell`."""
+        """Run a job elsewhere, and leave its record in the request's store. Progress goes to `tell`.
+
+        Called from several threads at once. It raises nothing that a job is to blame for.
+        """
 
     def stop(self) -> None:
-        """End everything that is under way; returns when it has ended."""
+        """End everything that is under way; returns when it has ended.
+
+        On another KeyboardInterrupt meanwhile it ends everything the hard way, and the interrupt goes on.
+        """
 
 
 @dataclass
@@ -47,10 +67,14 @@ class LocalExecutor:
 
     slots: jobs at once; the processor's cores are divided among them.
     timeout: seconds after which a job is ended and recorded as failed; None: never.
+    memory:  bytes that a job may have in memory, before the same happens to it; None: no limit.
+    cores:   threads of each job; None: its share of the cores.
     """
 
     slots: int = 1
     timeout: float | None = None
+    memory: int | None = None
+    cores: int | None = None
     _running: set[subprocess.Popen[str]] = field(default_factory=set, repr=False)
     _stopped: bool = field(default=False, repr=False)
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -58,43 +82,46 @@ class LocalExecutor:
     @property
     def threads(self) -> int:
         """Threads of each job."""
-        return max(1, available_cores() // self.slots)
+        return self.cores or max(1, available_cores() // self.slots)
 
     def run(self, request: Request, tell: Tell) -> Exit:
         with tempfile.TemporaryFile("w+") as errors:
             process = self._start(errors)
             if process is None:
-                return Exit(None, "stopped before it started")
-            timed_out = threading.Event()
-            timer = self._timer(process, timed_out)
+                return Exit(None, "stopped before it started", kind="Stopped")
             # a worker's own children keep its pipes open: they end with it
             threading.Thread(target=_reap, args=(process,), daemon=True).start()
-            try:
-                last = _converse(process, request, tell)
-            finally:
-                timer.cancel()
-                process.wait()
-                with self._guard:
-                    self._running.discard(process)
-            if last.get("phase") == "done":
-                return Exit(str(last["status"]))
-            if last.get("phase") == "error":
-                return Exit(None, str(last["message"]), "store")
-            reason = f"timed out after {self.timeout} seconds" if timed_out.is_set() else _how(process.returncode)
-            return Exit(None, f"the job's process {reason}", _tail(errors))
+            with Watch(process, self.timeout, self.memory) as watch:
+                try:
+                    last = _converse(process, request, tell)
+                finally:
+                    process.wait()
+                    with self._guard:
+                        self._running.discard(process)
+            return self._exit(last, process.returncode, watch, errors)
+
+    def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[str]) -> Exit:
+        if last.get("phase") == "done":
+            return Exit(str(last["status"]))
+        if last.get("phase") == "error":
+            return Exit(None, str(last["message"]), kind="StoreError")
+        if watch.excess is not None:
+            return Exit(None, f"the job's process {watch.excess.said}", _tail(errors), watch.excess.kind)
+        kind = "Stopped" if self._stopped else "ProcessDied"
+        return Exit(None, f"the job's process {_how(code)}", _tail(errors), kind)
 
     def stop(self) -> None:
         with self._guard:
             self._stopped = True
             running = list(self._running)
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
+        try:
+            for process in running:
+                process.terminate()
+            _wait(running, GRACE_SECONDS)
+        finally:
+            for process in running:
                 process.kill()
-                process.wait()
+            _wait(running)
 
     def _start(self, errors: IO[str]) -> subprocess.Popen[str] | None:
         threads = str(self.threads)
@@ -114,17 +141,6 @@ class LocalExecutor:
             )
             self._running.add(process)
             return process
-
-    def _timer(self, process: subprocess.Popen[str], fired: threading.Event) -> threading.Timer:
-        def end() -> None:
-            fired.set()
-            process.kill()
-
-        timer = threading.Timer(self.timeout or 0, end)
-        timer.daemon = True
-        if self.timeout is not None:
-            timer.start()
-        return timer
 
 
 def available_cores() -> int:
@@ -148,6 +164,14 @@ def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> d
                 continue  # cut short by the worker's death, which its exit code tells
             tell(last)
     return last
+
+
+def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) -> None:
+    """Until all have ended, or so many seconds have passed."""
+    end = None if seconds is None else time.monotonic() + seconds
+    with suppress(subprocess.TimeoutExpired):
+        for process in processes:
+            process.wait(None if end is None else max(0.0, end - time.monotonic()))
 
 
 def _reap(process: subprocess.Popen[str]) -> None:

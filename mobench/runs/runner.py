@@ -11,12 +11,12 @@ from typing import Any
 
 from mobench.errors import RecordError, StoreError
 from mobench.runs import provenance
-from mobench.runs.executor import Executor
+from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
 from mobench.runs.record import Failure, Record
 from mobench.runs.store import Store
 from mobench.runs.suite import Plan
-from mobench.runs.worker import Request
+from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 
 Listen = Callable[[Job, dict[str, Any]], None]
 POLL_SECONDS = 0.5
@@ -43,12 +43,14 @@ def run(
     retry: bool = True,
     keep_weights: bool = False,
     strategy: str = "",
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
 ) -> Summary:
     """Run the jobs of a plan that have no record yet; each leaves one.
 
     strategy: a fixed one, as `Strategy.parse` reads it, instead of the measured one.
+    checkpoint_seconds: of training between checkpoints.
     retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
     listen: called with a job and an event, whose "phase" is "present", "start", "data", "strategy", "train",
         "evaluate" or "end"; "present" and "end" have the record's status, message, hypervolume on
@@ -68,11 +70,14 @@ def run(
         if record is None:
             todo.append(job)
         else:
+            if record.status != "failed":
+                # of a worker that was killed between its record and the end of its work
+                store.forget_training(job)
             listen(job, {"phase": "present", **_told(record)})
             summary.present.append(job)
     if todo:
         store.check_writable()
-        crew = _Crew(store, executor, device, retry, keep_weights, strategy, list(command), listen)
+        crew = _Crew(store, executor, device, retry, keep_weights, strategy, checkpoint_seconds, list(command), listen)
         _work(crew, todo, summary)
     summary.seconds = time.monotonic() - began
     return summary
@@ -86,11 +91,13 @@ class _Crew:
     retry: bool
     keep_weights: bool
     strategy: str
+    checkpoint_seconds: float
     command: list[str]
     listen: Listen
 
     def do(self, job: Job) -> tuple[Record, bool] | None:
-        """Run one job: its record, and whether it is of our making; None while somebody else has it."""
+        """Run one job: its record, and whether it is of our making; None while somebody else has it, or
+        where the executor was told to stop."""
         with self.store.claim(job) as ours:
             if not ours:
                 return None
@@ -98,26 +105,30 @@ class _Crew:
             record = _usable(self.store, job, self.retry)
             if record is not None:
                 return record, False
-            return self._run(job), True
+            made = self._run(job)
+            return None if made is None else (made, True)
 
-    def _run(self, job: Job) -> Record:
+    def _run(self, job: Job) -> Record | None:
         self.listen(job, {"phase": "start"})
         request = Request(
             job=job,
             store=str(self.store.folder),
             device=self.device,
-            threads=getattr(self.executor, "threads", 1),
+            threads=self.executor.threads,
             keep_weights=self.keep_weights,
             strategy=self.strategy,
+            checkpoint_seconds=self.checkpoint_seconds,
             command=self.command,
         )
         started = datetime.now(UTC)
         ended = self.executor.run(request, lambda event: self.listen(job, event))
-        if ended.details == "store":
+        if ended.kind == "StoreError":
             raise StoreError(ended.message)
+        if ended.kind == "Stopped":
+            return None
         record = self.store.read(job) if ended.status else None
         if record is None:
-            record = _died(job, ended.message, ended.details, started, self.device)
+            record = _died(job, ended, started, self.device)
             self.store.write(record)
         self.listen(job, {"phase": "end", **_told(record)})
         return record
@@ -174,7 +185,7 @@ def _told(record: Record) -> dict[str, Any]:
     }
 
 
-def _died(job: Job, message: str, details: str, started: datetime, device: str) -> Record:
+def _died(job: Job, ended: Exit, started: datetime, device: str) -> Record:
     """The record of a job whose process could not write one."""
     return Record(
         id=job.id,
@@ -182,6 +193,6 @@ def _died(job: Job, message: str, details: str, started: datetime, device: str) 
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
-        failure=Failure(kind="ProcessDied", message=message, traceback=provenance.without_paths(details)),
+        failure=Failure(kind=ended.kind, message=ended.message, traceback=provenance.without_paths(ended.details)),
         provenance=provenance.collect(started, device, 0),
     )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.runs.job import Job
 from mobench.runs.record import MAX_BYTES, Record, parse
+from mobench.text import one_line
+
+PROBE_BYTES = 1 << 16
+"""Room that there must be for a record before any job is begun."""
 
 
 @dataclass
@@ -61,7 +69,7 @@ class Store:
         Raises: StoreError.
         """
         path = self.path(record.job)
-        with _writing(self.folder):
+        with writing(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, record.to_json().encode())
         return path
@@ -87,42 +95,83 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after the first hour of training."""
-        with _writing(self.folder):
+        with writing(self.folder):
             self.records_folder.mkdir(parents=True, exist_ok=True)
-            probe = self.records_folder / f".probe-{_unique()}.tmp"
-            try:
-                write_whole(probe, b"x" * 4096)
-            finally:
-                probe.unlink(missing_ok=True)
+            # a file without a name, which even a killed process does not leave behind
+            with tempfile.TemporaryFile(dir=self.records_folder) as probe:
+                probe.write(b"x" * PROBE_BYTES)
+                probe.flush()
+                os.fsync(probe.fileno())
 
     @contextmanager
     def claim(self, job: Job) -> Iterator[bool]:
-        """True while this process alone may run the job; False where another one holds it.
+        """True while this process alone may have the job run; False where another one holds it.
 
         The lock is the system's and dies with its process.
         """
-        from filelock import FileLock, Timeout
-
-        with _writing(self.folder):
-            (self.folder / "locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "locks" / f"{job.id}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        lock = self._lock(job, "lock", timeout=0)
+        if lock is None:
             yield False
             return
-        try:
+        with lock:
             yield True
-        finally:
-            lock.release()
+
+    @contextmanager
+    def training(self, job: Job) -> Iterator[None]:
+        """Entered by one process at a time, which alone trains the job; it waits for any other to end.
+
+        A runner that is killed loses its claim at once, its worker may go on for a moment.
+        What a killed process was about to write is removed.
+        """
+        lock = self._lock(job, "training.lock", timeout=-1)
+        assert lock is not None
+        with lock:
+            self._sweep(job)
+            yield
+
+    def forget_training(self, job: Job) -> None:
+        """Remove a job's checkpoint and the count of its steps."""
+        checkpoint = self.checkpoint(job)
+        for path in (checkpoint, checkpoint.with_suffix(".steps")):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _lock(self, job: Job, kind: str, timeout: float) -> AbstractContextManager[Any] | None:
+        """Gives the lock back when left; None where somebody else has it for longer than `timeout` seconds."""
+        from filelock import FileLock, Timeout
+
+        with writing(self.folder):
+            (self.folder / "locks").mkdir(parents=True, exist_ok=True)
+            try:
+                return FileLock(self.folder / "locks" / f"{job.id}.{kind}").acquire(timeout=timeout)
+            except Timeout:
+                return None
+
+    def _sweep(self, job: Job) -> None:
+        """Remove temporary files of the job; safe while nobody else trains it."""
+        for folder, name in (
+            (self.records_folder, f".{self.path(job).name}."),
+            (self.folder / "checkpoints", f"{job.id}."),
+            (self.folder / "weights", f".{job.id}."),
+        ):
+            with suppress(OSError):
+                for entry in os.scandir(folder):
+                    if entry.name.startswith(name) and entry.name.endswith(".tmp"):
+                        Path(entry.path).unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Record:
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise RecordError(f"{path.name} is too large for a record (at most {MAX_BYTES} bytes)")
-            return parse(path.read_bytes(), path.name)
-        except OSError as error:
-            raise RecordError(f"{path.name} cannot be read: {error.strerror}") from error
+        return read_record(path)
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file. Raises: RecordError, in one line, whatever the file is."""
+    try:
+        data = files.read(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{one_line(path.name)} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    return parse(data, path.name)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -137,9 +186,17 @@ def write_whole(path: Path, data: bytes) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(path: Path) -> None:
+    """Have the new name on disk as well, where the file system can be asked for that."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(folder)
 
@@ -150,7 +207,8 @@ def _unique() -> str:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
+    """Makes a StoreError of what the system says against writing."""
     try:
         yield
     except OSError as error:

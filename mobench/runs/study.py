@@ -161,7 +161,7 @@ class _Objective:
                     listen=listen,
                 )
             except Pruned:
-                self.store.checkpoint(job).unlink(missing_ok=True)
+                self.store.forget_training(job)
                 self.listen(job, {"phase": "end", "status": "pruned", "message": "behind the other trials"})
                 raise optuna.TrialPruned from None
             values.append(self._value(job))

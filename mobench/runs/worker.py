@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import Field
 
 from mobench.errors import MobenchError
+from mobench.runs.allocator import keep_freed_memory
 from mobench.runs.job import Job, Strict
+from mobench.runs.record import Record
 from mobench.runs.store import Store
+
+Tell = Callable[[dict[str, Any]], None]
+CHECKPOINT_SECONDS = 30.0
+LAST_SECONDS = 5.0
+"""What a worker whose runner is gone has to end by itself."""
 
 
 class Request(Strict):
-    """What a worker is asked to do. strategy: as `Strategy.parse` reads it; empty: measured or remembered."""
+    """What a worker is asked to do.
+
+    strategy: as `Strategy.parse` reads it; empty: measured or remembered.
+    checkpoint_seconds: between checkpoints; 0: after every step.
+    """
 
     job: Job
     store: str
@@ -25,6 +40,7 @@ class Request(Strict):
     threads: int = 1
     keep_weights: bool = False
     strategy: str = ""
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     command: list[str] = Field(default_factory=list)
 
 
@@ -37,6 +53,47 @@ def main() -> int:
     # what a plugin prints belongs on standard error: standard output carries the events
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    threading.Thread(target=_end_with_runner, args=(events.fileno(),), daemon=True).start()
+    tell = _teller(events)
+    store = Store(Path(request.store))
+    keep_freed_memory()
+    try:
+        with store.training(request.job):
+            record = _record(request, store, tell)
+    except MobenchError as error:
+        tell({"phase": "error", "message": str(error)})
+        return 3
+    tell({"phase": "done", "status": record.status})
+    return 0
+
+
+def _record(request: Request, store: Store, tell: Tell) -> Record:
+    """The job's record, which is in the store. Raises: MobenchError where it cannot be written or read."""
+    from mobench.interfaces import Strategy
+    from mobench.runs.execution import execute
+
+    # the worker of a runner that was killed may have come to its end while this one waited
+    kept = store.read(request.job)
+    if kept is None or kept.status == "failed":
+        kept = execute(
+            request.job,
+            device=request.device,
+            threads=request.threads,
+            checkpoint=store.checkpoint(request.job),
+            checkpoint_seconds=request.checkpoint_seconds,
+            weights=store.weights(request.job) if request.keep_weights else None,
+            on_progress=tell,
+            command=request.command,
+            strategy=Strategy.parse(request.strategy) if request.strategy else None,
+        )
+        store.write(kept)
+    # only now: until the record is safe, the checkpoint is all there is
+    store.forget_training(request.job)
+    return kept
+
+
+def _teller(events: IO[str]) -> Tell:
+    """Writes events down the pipe to the runner."""
 
     def tell(event: dict[str, Any]) -> None:
         try:
@@ -47,27 +104,20 @@ def main() -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), events.fileno())
             raise KeyboardInterrupt from None
 
-    from mobench.interfaces import Strategy
-    from mobench.runs.execution import execute
+    return tell
 
-    store = Store(Path(request.store))
-    record = execute(
-        request.job,
-        device=request.device,
-        threads=request.threads,
-        checkpoint=store.checkpoint(request.job),
-        weights=store.weights(request.job) if request.keep_weights else None,
-        on_progress=tell,
-        command=request.command,
-        strategy=Strategy.parse(request.strategy) if request.strategy else None,
-    )
-    try:
-        store.write(record)
-    except MobenchError as error:
-        tell({"phase": "error", "message": str(error)})
-        return 3
-    tell({"phase": "done", "status": record.status})
-    return 0
+
+def _end_with_runner(events: int) -> None:
+    """Wait until nobody reads the events any more, then end this process, in whatever it is doing."""
+    if not hasattr(select, "poll"):
+        return
+    poll = select.poll()
+    poll.register(events, 0)
+    # a pipe whose reader is gone is an error to its writer, which is always reported
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(LAST_SECONDS)
+    os._exit(130)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ DONE = """echo '{"phase": "train", "step": 1}'; echo '{"phase": "done", "status"
 ENDS = {
     "done": (DONE, Exit("completed")),
     "diverged": ("""echo '{"phase": "done", "status": "diverged"}'""", Exit("diverged")),
-    "no room": ("""echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", "store")),
+    "no room": ("""echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", kind="StoreError")),
     "exit code": ("exit 7", Exit(None, "the job's process ended with exit code 7 and left no record")),
     "silent success": ("exit 0", Exit(None, "the job's process ended with exit code 0 and left no record")),
     "killed": ("kill -KILL $$", Exit(None, "the job's process was killed by SIGKILL (out of memory?)")),
@@ -127,14 +127,14 @@ def test_a_worker_that_dies_before_it_has_read_its_request_is_told_and_leaves_no
 def test_a_worker_that_takes_too_long_is_ended(worker: Worker) -> None:
     worker("exec sleep 300")
     ended = in_time(lambda: LocalExecutor(timeout=0.2).run(request_(), ignore))
-    assert ended == Exit(None, "the job's process timed out after 0.2 seconds")
+    assert ended == Exit(None, "the job's process timed out after 0.2 seconds (--timeout)", kind="TimedOut")
 
 
 def test_a_worker_in_time_is_not_ended_later(worker: Worker) -> None:
     worker(DONE)
     runs = LocalExecutor(timeout=PATIENCE)
     assert runs.run(request_(), ignore) == Exit("completed")
-    assert not [t for t in threading.enumerate() if isinstance(t, threading.Timer) and not t.finished.is_set()]
+    assert not [t for t in threading.enumerate() if "_look" in t.name], "nobody watches it any more"
 
 
 CHILD = "sleep 300 &"
@@ -163,14 +163,14 @@ def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
     assert started.wait(PATIENCE)
     local.stop()
     thread.join(PATIENCE)
-    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)")]
-    assert local.run(request_(), ignore) == Exit(None, "stopped before it started")
+    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)", kind="Stopped")]
+    assert local.run(request_(), ignore) == Exit(None, "stopped before it started", kind="Stopped")
 
 
 class Answers:
     """An executor that does what it is told without a process."""
 
-    slots = 1
+    slots = threads = 1
 
     def __init__(self, act: Callable[[Request], Exit]) -> None:
         self.act, self.stopped = act, False
@@ -191,7 +191,7 @@ def raising(error: BaseException) -> Callable[[Request], Exit]:
 
 def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
     """The next job's record would find no room either."""
-    answers = Answers(lambda request: Exit(None, "no room", "store"))
+    answers = Answers(lambda request: Exit(None, "no room", kind="StoreError"))
     with pytest.raises(StoreError, match="no room"):
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)
     assert answers.stopped

@@ -186,10 +186,9 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     whole = execute(job, threads=1)
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
-        "import sys, torch; from pathlib import Path; from functools import partial\n"
-        "from mobench.runs import execution; from mobench.runs.job import Job\n"
-        "execution.train = partial(execution.train, checkpoint_seconds=0.0)\n"
-        "execution.execute(Job.model_validate_json(sys.argv[1]), threads=1, checkpoint=Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.runs.job import Job\n"
+        "job, checkpoint = Job.model_validate_json(sys.argv[1]), Path(sys.argv[2])\n"
+        "execution.execute(job, threads=1, checkpoint=checkpoint, checkpoint_seconds=0)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, job.model_dump_json(), str(checkpoint)])
     for _ in range(600):
@@ -203,7 +202,7 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     assert resumed.cost is not None
     assert resumed.cost.resumed == 1
     assert resumed.digest == whole.digest
-    assert not checkpoint.exists()
+    assert checkpoint.exists(), "until the record is in safety"
 
 
 def test_cores_are_divided_among_jobs() -> None:

@@ -55,16 +55,10 @@ def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, enviro
 @pytest.fixture
 def training(store: Store, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A worker in the midst of a day of training, a checkpoint of its job in the store."""
-    request = Request(job=job(seconds=86_400), store=str(store.folder))
-    script = (
-        "from functools import partial; from mobench.learning import loop; from mobench.runs import execution, worker\n"
-        "import sys; execution.train = partial(loop.train, checkpoint_seconds=0.1)\n"
-        "try:\n    sys.exit(worker.main())\nexcept KeyboardInterrupt:\n    sys.exit(130)"
-    )
+    request = Request(job=job(seconds=86_400), store=str(store.folder), checkpoint_seconds=0.1)
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=environment,
-    )  # fmt: skip
+        WORDS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(request.model_dump_json())

@@ -1,0 +1,143 @@
+"""Jobs on a Ray cluster: a task per job holds its CPUs and GPUs, and sends events and the record back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Ray would set it on its own, with a warning that it will no longer do so
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+
+from mobench.errors import OptionError
+from mobench.runs.executor import Exit, Tell
+from mobench.runs.executors import Limits
+from mobench.runs.remote import Errand, Outcome, bring_home, do, errand
+from mobench.runs.worker import Request
+
+
+@dataclass
+class RayExecutor:
+    """A Ray task per job, which runs the job in a process of its own on the node that Ray chose.
+
+    A job that dies on its node is told as it would be here. A node that is lost takes its jobs along:
+    each is begun again elsewhere, from its checkpoint where the store is on a file system that nodes share.
+
+    slots: jobs handed to Ray at once; more than fit wait there.
+    """
+
+    slots: int
+    cpus: int
+    gpus: float = 0.0
+    timeout: float | None = None
+    memory: int | None = None
+    retries: int = 3
+    _under_way: set[Any] = field(default_factory=set, repr=False)
+    _stopped: bool = field(default=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def threads(self) -> int:
+        """Threads of each job."""
+        return self.cpus
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        asked = errand(request, self.timeout, self.memory)
+        try:
+            return self._until_it_ends(asked, tell)
+        finally:
+            Path(asked.mark).unlink(missing_ok=True)
+
+    def _until_it_ends(self, asked: Errand, tell: Tell) -> Exit:
+        for attempt in range(1 + self.retries):
+            try:
+                return self._attempt(asked, tell)
+            except TaskCancelledError:
+                break
+            except RayTaskError as error:
+                # raised there by our own code, not by the job
+                return Exit(None, f"the task of the job failed: {error.cause or error}", str(error))
+            except RayError as error:
+                if self._stopped:
+                    break
+                lost = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+                tell({"phase": "lost", "attempt": attempt + 1, "message": lost})
+        else:
+            return Exit(None, f"its node was lost {1 + self.retries} times ({lost})", kind="NodeLost")
+        return Exit(None, "stopped", kind="Stopped")
+
+    def stop(self) -> None:
+        with self._guard:
+            self._stopped = True
+            under_way = list(self._under_way)
+        for stream in under_way:
+            ray.cancel(stream, force=True)
+
+    def _attempt(self, asked: Errand, tell: Tell) -> Exit:
+        # Ray counts its bytes of memory when it places tasks, and does not hold anybody to them: our own watch does
+        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory, "max_retries": 0}
+        with self._guard:
+            if self._stopped:
+                return Exit(None, "stopped before it started", kind="Stopped")
+            task: Any = ray.remote(_task)
+            stream = task.options(num_returns="streaming", **options).remote(asked)
+            self._under_way.add(stream)
+        try:
+            for reference in stream:
+                said = ray.get(reference)
+                if isinstance(said, Outcome):
+                    return bring_home(said, asked.request)
+                tell(said)
+        finally:
+            with self._guard:
+                self._under_way.discard(stream)
+        return Exit(None, "the task of the job ended without an outcome")
+
+
+def _task(asked: Errand) -> Iterator[dict[str, Any] | Outcome]:
+    yield from do(asked)
+
+
+def make(limits: Limits) -> RayExecutor:
+    """An executor on the cluster at the address; without one on that of RAY_ADDRESS, else on one started here.
+
+    Raises: OptionError where no cluster answers, or none of its nodes could ever run a job.
+    """
+    _connect(limits.address)
+    cpus, gpus = limits.cpus or 1, limits.gpus or 0.0
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    room = sum(_fits(node["Resources"], cpus, gpus) for node in nodes if node["Alive"])
+    if not room:
+        raise OptionError(
+            f"no node of the Ray cluster has {cpus} CPUs and {gpus:g} GPUs for a job: ask for less by --cpus and --gpus"
+        )
+    return RayExecutor(limits.jobs or room, cpus, gpus, limits.timeout, limits.memory, limits.retries)
+
+
+def _connect(address: str | None) -> None:
+    if ray.is_initialized():
+        return
+    try:
+        with warnings.catch_warnings():
+            # of Ray's own future defaults, about which nobody here can do anything
+            warnings.simplefilter("ignore", FutureWarning)
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise OptionError(
+            f"--address {address or 'of a Ray cluster started here'} cannot be reached: "
+            f"{str(error).strip().splitlines()[0]}; pass host:port of its head node"
+        ) from error
+
+
+def _fits(resources: dict[str, float], cpus: int, gpus: float) -> int:
+    """Jobs that a node can hold at once."""
+    by_cpu = int(resources.get("CPU", 0) // cpus)
+    return by_cpu if not gpus else min(by_cpu, int(resources.get("GPU", 0) / gpus))

@@ -1,0 +1,98 @@
+"""A job on another machine: run there by a local executor, its files brought back where they are not shared."""
+
+from __future__ import annotations
+
+import queue
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from mobench.errors import StoreError
+from mobench.runs.executor import Exit, LocalExecutor
+from mobench.runs.store import Store, write_whole, writing
+from mobench.runs.worker import Request
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What another machine is asked to do.
+
+    mark: a file in the store. A machine that sees it shares the store, and keeps checkpoints there.
+    """
+
+    request: Request
+    mark: str
+    timeout: float | None = None
+    memory: int | None = None
+    version: str = field(default_factory=lambda: version_of("mobench"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, and the files [path below the store -> content] that the store does not have yet."""
+
+    exit: Exit
+    files: dict[str, bytes]
+
+
+def errand(request: Request, timeout: float | None, memory: int | None) -> Errand:
+    """The errand of a request, whose store is marked. Raises: StoreError."""
+    store = Store(Path(request.store).resolve())
+    mark = store.folder / "locks" / f"mark-{uuid4().hex}"
+    with writing(store.folder):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    return Errand(request.model_copy(update={"store": str(store.folder)}), str(mark), timeout, memory)
+
+
+def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
+    """Events as they come, and the outcome last. To be called on the other machine."""
+    if errand.version != (here := version_of("mobench")):
+        said = f"mobench {here} is installed there, {errand.version} here: install the same everywhere"
+        yield Outcome(Exit(None, said, kind="VersionMismatch"), {})
+        return
+    if Path(errand.mark).exists():
+        yield from _run(errand, errand.request)
+        return
+    with tempfile.TemporaryDirectory(prefix="mobench-") as folder:
+        yield from _run(errand, errand.request.model_copy(update={"store": folder}))
+
+
+def bring_home(outcome: Outcome, request: Request) -> Exit:
+    """Write what came along into the store. A store that cannot be written is in the exit."""
+    folder = Path(request.store)
+    try:
+        with writing(folder):
+            for name, content in outcome.files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                write_whole(folder / name, content)
+    except StoreError as error:
+        return Exit(None, str(error), kind="StoreError")
+    return outcome.exit
+
+
+def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]:
+    """Run the job in a process of its own beside this one, so that its death is told like any other's."""
+    executor = LocalExecutor(1, errand.timeout, errand.memory, request.threads)
+    events: queue.SimpleQueue[dict[str, Any] | Exit] = queue.SimpleQueue()
+    thread = threading.Thread(target=lambda: events.put(executor.run(request, events.put)), daemon=True)
+    thread.start()
+    try:
+        while isinstance(said := events.get(), dict):
+            yield said
+    finally:
+        executor.stop()
+    shared = request.store == errand.request.store
+    yield Outcome(said, {} if shared or said.status is None else _files(request))
+
+
+def _files(request: Request) -> dict[str, bytes]:
+    """The record and the weights, by their path below the store."""
+    store = Store(request.store)
+    paths = (store.path(request.job), store.weights(request.job))
+    return {str(path.relative_to(store.folder)): path.read_bytes() for path in paths if path.is_file()}

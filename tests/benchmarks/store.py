@@ -1,0 +1,104 @@
+"""How long the leaderboard of a large store takes: `python tests/benchmarks/store.py FOLDER --records 20000`.
+
+Makes the records where FOLDER has none, from the committed ones with other seeds and other numbers, and
+then times the whole command: with nothing known of the store, and again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mobench.runs.job import Job
+from mobench.runs.record import Record
+from mobench.runs.store import Store
+
+COMMITTED = Path(__file__).parents[2] / "results"
+FAILED = 0.01
+"""The share of records that say that their job failed."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--times", type=int, default=3)
+    wanted = parser.parse_args()
+    store = Store(wanted.folder)
+    if not store.records_folder.exists():
+        make(store, wanted.records)
+    sizes = [entry.stat().st_size for entry in os.scandir(store.records_folder)]
+    print(f"{len(sizes)} records, {sum(sizes) / 1e6:.0f} MB")
+    with tempfile.TemporaryDirectory() as cache:
+        seconds = [_command(wanted.folder, cache) for _ in range(wanted.times + 1)]
+    print(f"nothing known of the store: {seconds[0]:.2f} s; again: {', '.join(f'{s:.2f}' for s in seconds[1:])} s")
+    print(f"(the command that does nothing, `mobench list`: {_seconds('list'):.2f} s)")
+
+
+def make(store: Store, n_records: int) -> None:
+    """Fill a store with so many records, all of different jobs."""
+    store.records_folder.mkdir(parents=True)
+    for number, record in enumerate(different(n_records)):
+        store.path(record.job).write_text(record.to_json())
+        if number % 2000 == 0:
+            print(f"made {number} of {n_records}", file=sys.stderr)
+
+
+def different(n_records: int) -> Iterator[Record]:
+    """Records like the committed ones, of seeds that those do not have."""
+    numbers = random.Random(0)
+    found: dict[str, Record] = {}
+    for folder in sorted(COMMITTED.glob("*/records")):
+        for record in Store(folder.parent).contents().records:
+            if record.status == "completed":
+                # one record for each configuration; its other seeds are made here
+                found[Job.model_validate({**record.job.model_dump(), "seeds": {}}).id] = record
+    kept = list(found.values())
+    for number in range(n_records):
+        yield like(kept[number % len(kept)], 1000 + number // len(kept), numbers)
+
+
+def like(record: Record, seed: int, numbers: random.Random) -> Record:
+    """The record with another seed and with numbers some percent off."""
+    data = record.model_dump(by_alias=True)
+    data["job"]["seeds"] = dict.fromkeys(data["job"]["seeds"], seed)
+    data["id"] = Job.model_validate(data["job"]).id
+    if numbers.random() < FAILED:
+        data.update(status="failed", fronts={}, indicators={}, cost=None, trace=[])
+        data["failure"] = {"kind": "RuntimeError", "message": "made to fail", "traceback": "x" * 2000}
+    for part in ("fronts", "indicators", "trace"):
+        data[part] = _jittered(data[part], numbers, ("preferences",))
+    return Record.model_validate(data)
+
+
+def _jittered(value: Any, numbers: random.Random, kept: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {k: v if k in kept else _jittered(v, numbers, kept) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_jittered(v, numbers, kept) for v in value]
+    return value * numbers.uniform(0.97, 1.03) if isinstance(value, float) else value
+
+
+def _command(folder: Path, cache: str) -> float:
+    return _seconds("leaderboard", str(folder), XDG_CACHE_HOME=cache)
+
+
+def _seconds(*words: str, **environment: str) -> float:
+    began = time.perf_counter()
+    subprocess.run(
+        [Path(sys.executable).parent / "mobench", *words],
+        env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

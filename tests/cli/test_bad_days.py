@@ -1,0 +1,119 @@
+"""Stores that cannot be written, other file systems, clocks that jump, Ctrl-C twice: through the installed command."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from mobench.runs import execution, provenance
+from mobench.runs.job import Budget
+from mobench.runs.record import parse
+from mobench.runs.resolve import resolve
+from mobench.runs.store import Store
+
+Cli = Any
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+
+
+def _obeys_permissions() -> None:
+    """Before a command is started: not even the superuser may then write what is marked read-only."""
+    if os.geteuid() == 0:
+        assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0
+
+
+@pytest.fixture
+def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
+    """A store in which nothing can be written."""
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    folders = [out, *(p for p in out.rglob("*") if p.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield out
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+def test_a_store_that_is_read_only_is_read_and_a_run_is_refused_in_one_line(cli: Cli, tiny: Path, locked: Path) -> None:
+    board = cli("leaderboard", locked, preexec_fn=_obeys_permissions)
+    assert board.returncode == 0, board.stderr
+    assert "phn-ls" in board.stdout
+    before = sorted(locked.rglob("*"))
+    done = cli("run", tiny, "--out", "out", "--seeds", "7", preexec_fn=_obeys_permissions)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: nothing can be written to out: Permission denied")
+    assert sorted(locked.rglob("*")) == before
+
+
+def test_a_store_on_another_file_system_than_anything_else(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    elsewhere = Path("/dev/shm") / f"mobench-{uuid4().hex}"
+    assert Path("/dev/shm").stat().st_dev != tmp_path.stat().st_dev
+    try:
+        words = ("run", tiny, "--solver", "phn-ls", "--keep-weights", "--checkpoint", "0", "--out", elsewhere)
+        done = cli(*words)
+        assert done.returncode == 0, done.stderr
+        assert [r.status for r in Store(elsewhere).contents().records] == ["completed"]
+        assert len(list((elsewhere / "weights").iterdir())) == 1
+    finally:
+        shutil.rmtree(elsewhere, ignore_errors=True)
+
+
+def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Durations come from clocks that nobody sets; the wall clock only dates the record."""
+    job = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=20))
+    calm = execution.execute(job, threads=1)
+    hours = iter(range(1000, 0, -1))
+
+    class Backwards(datetime):
+        """Each look at it is an hour earlier than the one before."""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=next(hours))
+
+    monkeypatch.setattr(execution, "datetime", Backwards)
+    monkeypatch.setattr(provenance, "datetime", Backwards)
+    monkeypatch.setattr(time, "time", lambda: float(3600 * next(hours)))
+    record = execution.execute(job, threads=1)
+    Store(tmp_path).write(record)
+    assert parse(Store(tmp_path).path(job).read_bytes(), "x") == record
+    assert (record.status, record.digest) == ("completed", calm.digest)
+    assert record.provenance.finished < record.provenance.started, "the clock did jump"
+    assert record.cost is not None
+    assert record.cost.training_seconds > 0
+    assert record.cost.evaluation_seconds > 0
+
+
+def test_ctrl_c_twice_ends_at_once_without_a_traceback_and_leaves_no_worker(
+    command: list[str], cli: Cli, environment: dict[str, str], tiny: Path, tmp_path: Path
+) -> None:
+    words = [*command, "run", str(tiny), "--seconds", "86400", "--out", "out", "--checkpoint", "0.1"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while not list((tmp_path / "out" / "checkpoints").glob("*.pt")) and time.monotonic() < end:
+        time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert workers
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    psutil.wait_procs(workers, timeout=30)
+    assert not [w for w in workers if w.is_running() and w.status() != psutil.STATUS_ZOMBIE]
+    assert Store(tmp_path / "out").contents().records == []
+    assert list((tmp_path / "out" / "checkpoints").glob("*.pt"))

@@ -1,0 +1,71 @@
+"""Jobs on a Ray cluster of two nodes, one of which is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.errors import OptionError
+from mobench.runs import runner
+from mobench.runs import suite as suites
+from mobench.runs.executors import Limits, make
+from mobench.runs.job import Job
+from mobench.runs.store import Store
+from mobench.runs.suite import Plan
+
+# Ray leaves sockets and processes to the end of the interpreter
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head without room for jobs, and two nodes with one CPU each."""
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.nodes_for_jobs = [made.add_node(num_cpus=1) for _ in range(2)]
+    made.wait_for_nodes()
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record(
+    cluster: Any, tiny: Path, tmp_path: Path
+) -> None:
+    plan = suites.plan(suites.load(str(tiny)))
+    jobs = [Job.model_validate({**job.model_dump(), "budget": {"steps": 1500, "batch_size": 256}}) for job in plan.jobs]
+    executor = make("ray", Limits(cpus=1, address=cluster.address))
+    assert (executor.slots, executor.threads) == (2, 1)
+    events: list[str] = []
+    training: set[str] = set()
+
+    def listen(job: Job, event: dict[str, Any]) -> None:
+        events.append(event["phase"])
+        if event["phase"] == "train" and job.id not in training:
+            training.add(job.id)
+            if len(training) == 2:
+                cluster.remove_node(cluster.nodes_for_jobs.pop(), allow_graceful=False)
+
+    summary = runner.run(
+        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0.2, listen=listen
+    )
+    assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
+    found = Store(tmp_path / "out").contents()
+    assert found.unreadable == []
+    assert sorted(r.id for r in found.records) == sorted(j.id for j in jobs)
+    assert {r.status for r in found.records} == {"completed"}
+    assert events.count("lost") == 1
+    assert events.count("end") == 2
+    with pytest.raises(OptionError, match="no node of the Ray cluster has 64 CPUs"):
+        make("ray", Limits(cpus=64, address=cluster.address))
