@@ -156,8 +156,9 @@ class _Run:
             failure = Failure(kind="NonFiniteError", message=training.message)
             return Record(status="diverged", failure=failure, provenance=provenance_now(), **common)
         judged = self._judge(solver.pareto_set, problem, splits, rays, training)
-        notes: dict[str, float | int | str] = {} if weights is None else _save_weights(weights, solver)
-        return Record(status="completed", notes=notes, provenance=provenance_now(), **common, **judged)
+        if weights is not None:
+            common["notes"] |= _save_weights(weights, solver)
+        return Record(status="completed", provenance=provenance_now(), **common, **judged)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
         """Give the problem its strategy: the pinned one, else what is fastest here."""
