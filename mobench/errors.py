@@ -43,6 +43,10 @@ class PluginError(MobenchError, ImportError):
     """A plugin cannot be loaded, or raised where it must not."""
 
 
+class NewNameError(MobenchError, ValueError):
+    """A new package cannot have this name, or cannot be written where it was asked for."""
+
+
 class DataError(MobenchError, ValueError):
     """A data file is missing, truncated or not the one it claims to be."""
 

@@ -34,6 +34,7 @@ class Spec:
                Empty: the version of the distribution it comes in.
     interface: the INTERFACE_VERSION it was written for.
     small:     options of a configuration small enough to be tested in seconds.
+    declines:  check of `mobench check` -> why it cannot be asked of this method; the reason is printed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Spec:
     version: str = ""
     interface: int = INTERFACE_VERSION
     small: Mapping[str, Any] = field(default_factory=dict)
+    declines: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Pair:
 
     defaults: options with their part in front: "generator.hidden", "balancer.epsilon",
               "solver.lr" (those of the gradient solver that trains the pair).
+    declines: as of a Spec.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Pair:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     interface: int = INTERFACE_VERSION
+    declines: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import pluggy
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 GROUP = "mobench"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 Kind = Literal["dataset", "model", "generator", "balancer", "solver", "suite"]
 KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "solver", "suite")
 AnySpec = Spec | Pair | SuiteFile
@@ -40,6 +43,7 @@ class Plugin:
     """An entry point and what became of it.
 
     state: "ok"; "broken", with `error` and `details`; or "blocked" by MOBENCH_BLOCK.
+    module: what the entry point names.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Plugin:
     state: Literal["ok", "broken", "blocked"] = "ok"
     error: str = ""
     details: str = ""
+    module: str = ""
 
     @property
     def origin(self) -> str:
@@ -117,7 +122,7 @@ class Registry:
         for point in sorted(metadata.entry_points(group=GROUP), key=_order):
             distribution = point.dist.name if point.dist else "?"
             version = point.dist.version if point.dist else "?"
-            plugin = Plugin(point.name, distribution, version)
+            plugin = Plugin(point.name, distribution, version, module=point.value.partition(":")[0])
             if point.name in blocked:
                 plugin.state, plugin.error = "blocked", "named in MOBENCH_BLOCK"
                 found.plugins.append(plugin)
@@ -144,6 +149,8 @@ class Registry:
             files = list(_call(manager, "mobench_data_files"))
             for kind, spec in offered:
                 _check_spec(kind, spec)
+            for file in files:
+                _check_data_file(file)
         except (Exception, SystemExit) as error:
             plugin.breaks(error)
             return
@@ -172,6 +179,31 @@ class Registry:
         for plugin in self.broken():
             error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
         raise error
+
+    def meant(self, name: str, kinds: Sequence[Kind] = KINDS) -> list[Entry]:
+        """What a person means by a registered name, of one kind or several, a plugin or a distribution.
+
+        Raises: PluginError where it is broken, or where two plugins claim it; UnknownNameError,
+            with the nearest names, otherwise.
+        """
+        found = [self.entries[kind][name] for kind in kinds if name in self.entries[kind]]
+        disputed = [kind for kind in kinds if name in self.conflicts[kind]]
+        if not found and disputed:
+            self.get(disputed[0], name)
+        if found:
+            return found
+        for plugin in self.broken():
+            if name in (plugin.name, plugin.distribution):
+                raise PluginError(f"plugin {plugin.origin} is broken: {plugin.error} (`mobench plugins --details`)")
+        every = [entry for kind in kinds for entry in self.entries[kind].values()]
+        found = [entry for entry in every if name in (entry.plugin.distribution, entry.plugin.name)]
+        if not found:
+            known = {word for e in every for word in (e.name, e.plugin.name, e.plugin.distribution)}
+            error = unknown_name(kinds[0] if len(kinds) == 1 else "plugin", name, known)
+            for plugin in self.broken():
+                error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
+            raise error
+        return found
 
     def broken(self) -> Iterator[Plugin]:
         """The plugins that could not be used."""
@@ -209,8 +241,22 @@ def _check_spec(kind: Kind, spec: Any) -> None:
     if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
         wanted = " or ".join(t.__name__ for t in accepted)
         raise PluginError(f"hook mobench_{kind}s returned {spec!r}: return a list of {wanted}")
+    if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
+        raise PluginError(
+            f"hook mobench_{kind}s names one {str(spec.name)[:80]!r}: a name is 1 to 80 letters, digits and ._-, "
+            "beginning with a letter or digit"
+        )
     if spec.interface != INTERFACE_VERSION:
         raise PluginError(
             f"{kind} {spec.name!r} was written for interface version {spec.interface}, this is version "
             f"{INTERFACE_VERSION}: install a release of the plugin made for it"
         )
+
+
+def _check_data_file(file: Any) -> None:
+    """Raise PluginError for what is no data file, or one that would lie outside the data folder."""
+    if not isinstance(file, DataFile):
+        raise PluginError(f"hook mobench_data_files returned {file!r}: return a list of DataFile")
+    path = PurePosixPath(file.path)
+    if path.is_absolute() or ".." in path.parts or "\\" in file.path or not file.path.isprintable() or not path.parts:
+        raise PluginError(f"data file {file.path[:200]!r} is not below the data folder: name it by a relative path")

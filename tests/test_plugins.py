@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import PluginError, UnknownNameError
-from mobench.hookspecs import INTERFACE_VERSION, Hooks
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks
 from mobench.plugins import KINDS, Pair, Plugin, Registry, Spec, SuiteFile, hookimpl, registry
 
 
@@ -191,3 +191,27 @@ def test_there_is_a_hook_for_every_kind_and_each_says_what_it_is_for() -> None:
     hooks = {name: hook for name, hook in vars(Hooks).items() if name.startswith("mobench_")}
     assert set(hooks) == {*(f"mobench_{kind}s" for kind in KINDS), "mobench_data_files"}
     assert all(hook.__doc__ for hook in hooks.values())
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "\x1b[2J", "<b>", "a+b", "", "x" * 81, "-q", 3])
+def test_a_name_that_is_none_breaks_its_plugin_alone(name: object) -> None:
+    guest = ModuleType("guest")
+    guest.mobench_models = hookimpl(lambda: [Spec(name, "a:B")])  # type: ignore[attr-defined, arg-type]
+    made, plugin = Registry(), Plugin("guest", "guest", "1.0")
+    made.add(plugin, guest)
+    assert plugin.state == "broken"
+    assert "a name is 1 to 80 letters" in plugin.error
+    assert plugin.error.isprintable()
+    assert made.names("model") == []
+
+
+@pytest.mark.parametrize("path", ["../../.bashrc", "/etc/passwd", "a/../../b", "..\\b", "", "\x1b[2J", None])
+def test_a_data_file_outside_the_data_folder_breaks_its_plugin_alone(path: object) -> None:
+    guest = ModuleType("guest")
+    files = [path if path is None else DataFile("set", path, "0" * 64)]  # type: ignore[arg-type]
+    guest.mobench_data_files = hookimpl(lambda: files)  # type: ignore[attr-defined]
+    made, plugin = Registry(), Plugin("guest", "guest", "1.0")
+    made.add(plugin, guest)
+    assert plugin.state == "broken"
+    assert "below the data folder" in plugin.error or "return a list of DataFile" in plugin.error
+    assert made.data_files == []

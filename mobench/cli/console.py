@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from mobench.cli.output import events, warn
+from mobench.cli.streams import raw
 from mobench.plugins import Registry
+from mobench.text import printable
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
@@ -19,13 +21,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    said = Text(printable(title)) if title else None
+    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: a name in brackets is no markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a name in brackets is no markup
     on_terminal = sys.stdout.isatty()
-    Console(width=None if on_terminal else 240, highlight=False).print(table)
+    Console(file=raw(sys.stdout), width=None if on_terminal else 240, highlight=False).print(table)
 
 
 def warn_of_broken(registry: Registry) -> None:

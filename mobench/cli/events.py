@@ -99,14 +99,21 @@ class TrialEnd(_Event):
 
 
 class CheckEnd(_Event):
-    """One check of `mobench check`. reason: why it failed or was declined."""
+    """One check of `mobench check`.
+
+    says: what holds where it passed. message: why it failed, and what to do, or why it was declined.
+    """
 
     event: Literal["check"]
     kind: str
     name: str
+    distribution: str | None
+    version: str | None
     check: str
-    outcome: Literal["ok", "declined", "failed"]
-    reason: str = ""
+    says: str
+    state: Literal["passed", "declined", "failed"]
+    message: str = ""
+    details: str = ""
 
 
 class Comparison(_Event):
@@ -127,6 +134,16 @@ class Table(_Event):
     title: str
     columns: list[str]
     rows: list[list[str]]
+
+
+class Board(_Event):
+    """A whole leaderboard. table: one object per row; comparisons: what the tests say, per dataset."""
+
+    event: Literal["leaderboard"]
+    table: list[dict[str, Any]]
+    comparisons: list[dict[str, Any]]
+    notes: list[str]
+    left_out: list[str]
 
 
 class Wrote(_Event):
@@ -173,6 +190,7 @@ Event = Annotated[
     | CheckEnd
     | Comparison
     | Table
+    | Board
     | Wrote
     | Line
     | Warned

@@ -11,6 +11,7 @@ import typer
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
 from mobench.errors import OptionError, StoreError, nearest
+from mobench.text import one_line
 
 if TYPE_CHECKING:
     from mobench.reports.comparison import Comparison
@@ -76,7 +77,7 @@ def read_records(folders: Sequence[Path]) -> list[Record]:
         folder = folder_of(named)
         contents = Store(folder).contents()
         for error in contents.unreadable:
-            warn(str(error))
+            warn(one_line(str(error)))
         if not contents.records:
             raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
         records += contents.records
@@ -98,9 +99,9 @@ def print_board(board: Leaderboard) -> None:
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
     for note in board.notes:
-        say(f"note: {note}")
+        say(f"note: {one_line(note, 2000)}")
     for line in board.left_out[:MOST_LINES]:
-        say(f"left out: {line}")
+        say(f"left out: {one_line(line, 2000)}")
     if len(board.left_out) > MOST_LINES:
         say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
 

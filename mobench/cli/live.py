@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mobench.cli.output import JsonLines, events, is_quiet
 from mobench.cli.progress import on_terminal
 from mobench.cli.tally import Left, Tally, Watched
+from mobench.text import one_line
 
 if TYPE_CHECKING:
     from mobench.runs.job import Job
@@ -151,11 +152,6 @@ def whole(tally: Tally) -> dict[str, Any]:
 def numbers(values: Sequence[float]) -> str:
     """Four significant digits of each."""
     return " ".join(f"{value:.4g}" for value in values)
-
-
-def one_line(text: str) -> str:
-    """The text with a space for each line end and control character, which names and messages may hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def duration(left: Left) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -16,6 +17,7 @@ from mobench.cli import (
     import_,
     leaderboard,
     list,
+    new,
     plot,
     plugins,
     report,
@@ -26,7 +28,8 @@ from mobench.cli import (
     verify,
 )
 from mobench.cli.output import App, complain, json_lines
-from mobench.errors import MobenchError
+from mobench.cli.streams import guard_streams
+from mobench.errors import MobenchError, OptionError
 
 app = App(
     name="mobench",
@@ -41,6 +44,7 @@ app.command("run")(run.run)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
@@ -78,6 +82,7 @@ def main() -> None:
 
     With `--json` all of standard output is JSON lines, whatever happens; the last one has the exit code.
     """
+    guard_streams()
     # an error in reading the command line is to be JSON already
     if "--json" not in sys.argv[1:]:
         _leave(_run())
@@ -91,6 +96,7 @@ def main() -> None:
 def _run() -> int:
     """The exit code of the command that was asked for; errors are told."""
     try:
+        _check_words(sys.argv[1:])
         return int(app(standalone_mode=False) or 0)
     except typer.Exit as stop:
         return stop.exit_code
@@ -111,6 +117,13 @@ def _run() -> int:
                 return USAGE
             return _failed(usage.format_message(), USAGE)
         return _failed(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Raise OptionError for words that are no text, which no record of the command could hold."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise OptionError(f"{word!r} is not UTF-8: rename the file or folder")
 
 
 def _failed(message: str, code: int, error: BaseException | None = None) -> int:

@@ -23,6 +23,9 @@ from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from mobench.cli.streams import raw
+from mobench.text import one_line
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -83,7 +86,7 @@ def json_lines() -> Iterator[JsonLines]:
 
 @contextmanager
 def _own_stdout() -> Iterator[TextIO]:
-    if sys.stdout is not sys.__stdout__ or sys.__stdout__ is None:
+    if raw(sys.stdout) is not sys.__stdout__ or sys.__stdout__ is None:
         yield sys.stdout
         return
     sys.__stdout__.flush()
@@ -130,7 +133,7 @@ def warn(message: str, sign: str = "warning") -> None:
 
 def complain(message: str) -> None:
     """An error in one line on standard error, and with `--json` an event as well."""
-    message = " ".join(message.split())
+    message = one_line(message, 4000)
     print(f"error: {message}", file=sys.stderr)
     if (stream := events()) is not None:
         stream.emit("error", {"message": message})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mobench.cli.output import events, is_quiet
+from mobench.cli.streams import raw
 
 Tell = Callable[[str, float, float | None], None]
 WITHIN = 0.02
@@ -101,7 +102,7 @@ def _bar(what: str, total: float | None) -> Iterator[Tell]:
     columns = (BarColumn(20), TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(
         *columns,
-        console=Console(stderr=True),
+        console=Console(file=raw(sys.stderr)),
         transient=True,
         # where results go to a file they are not to end up on the terminal
         redirect_stdout=sys.stdout.isatty(),

@@ -140,6 +140,10 @@ def _tell(summary: Summary, folder: Path) -> None:
     say(text, "summary", **jobs, seconds=summary.seconds)
     for path in (folder / "records", *written):
         wrote(path)
+    say(
+        f"next: `mobench report {folder}` makes a page of it, `mobench export {folder} --format tex --standalone` a "
+        "LaTeX table"
+    )
 
 
 def _failed_before(folder: Path, summary: Summary) -> list[str]:
@@ -197,7 +201,7 @@ def _rays(text: str) -> list[list[float]]:
         return []
     try:
         return [[float(value) for value in ray] for ray in json.loads(text)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise OptionError(f"--rays was given {text!r}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
 
 
@@ -208,5 +212,5 @@ def setting(text: str) -> tuple[str, Any]:
         raise OptionError(f"--set was given {text!r}: pass key=value, for example --set lr=0.001")
     try:
         return key.strip(), json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return key.strip(), value

@@ -13,8 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mobench.cli.live import Show, clock, duration, numbers, one_line
+from mobench.cli.live import Show, clock, duration, numbers
+from mobench.cli.streams import raw
 from mobench.cli.tally import Tally, Watched
+from mobench.text import one_line
 
 STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow"}
 NARROW = 80
@@ -25,7 +27,7 @@ MAX_BEST = 8
 @contextmanager
 def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -> Iterator[Show]:
     """Draws on standard error until the end of the block, and then leaves only the lines of jobs that ended."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=raw(sys.stderr), highlight=False)
 
     def draw() -> RenderableType:
         with guard:

@@ -26,16 +26,11 @@ def verify(
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
     from mobench.cli.live import watch
     from mobench.cli.tally import Tally
-    from mobench.errors import RecordError
-    from mobench.runs.record import parse
+    from mobench.runs.store import read_record
     from mobench.runs.verification import check_verifiable
     from mobench.runs.verification import verify as again
 
-    try:
-        content = record.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{record} cannot be read: {error.strerror or error}") from error
-    kept = parse(content, str(record))
+    kept = read_record(record)
     check_verifiable(kept)
     say(f"{kept.id}: {kept.job.title}")
     with watch(Tally([kept.job]), "verify") as listen:

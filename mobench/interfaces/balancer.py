@@ -60,6 +60,11 @@ class Balancer(ABC):
                      are in; None unless `needs_gram`.
         """
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        """What the record is to say beside its numbers, as how often a program had no solution."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that `start` made and steps changed; tensors and plain values only."""
         return {}

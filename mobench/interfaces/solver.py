@@ -68,6 +68,11 @@ class Solver(ABC):
     def pareto_set(self) -> ParetoSet:
         """What has been learned so far."""
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        """What the record is to say beside its numbers, as how often a program had no solution."""
+        return {}
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on as if never interrupted; tensors and plain values only."""

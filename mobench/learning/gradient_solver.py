@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -12,11 +12,12 @@ from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mobench.errors import IncompatibleError, NonFiniteError
+from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.interfaces import (
     Balancer,
     BalancerContext,
     Generator,
+    Outputs,
     ParetoNetwork,
     Problem,
     Samples,
@@ -24,6 +25,7 @@ from mobench.interfaces import (
     Solver,
     WeightNetwork,
 )
+from mobench.learning.finite import check_gradients, check_losses, is_finite
 from mobench.learning.gradients import combine, objective_gradients, parameter_gram
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
@@ -113,6 +115,10 @@ class GradientSolver(Solver):
     def pareto_set(self) -> ParetoNetwork:
         return self.network
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        return {f"balancer: {name}": value for name, value in self.balancer.notes.items()}
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
@@ -139,11 +145,13 @@ class GradientSolver(Solver):
         """
         generated = network.weights(preferences)
         leaves = {name: w.detach().requires_grad_() for name, w in generated.items()}
-        each = self.problem.each_loss(network.outputs(leaves, batch.inputs), batch)
+        each = self._each_loss(network.outputs(leaves, batch.inputs), batch)
         losses = torch.stack(each, dim=1)
         seen = losses.detach()
         if self.balancer.needs_gram:
-            gradients = objective_gradients(each, leaves)
+            # one without a graph has gradients, all zero, only as a column among others
+            whole = all(loss.requires_grad for loss in each)
+            gradients = objective_gradients(each if whole else losses, leaves)
             alpha = self._alpha(seen, preferences, network.gram(preferences, generated, gradients))
             pulled = combine(gradients, alpha)
         else:
@@ -155,7 +163,7 @@ class GradientSolver(Solver):
         return seen
 
     def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = self.problem.losses(network(batch.inputs, preferences), batch)
+        losses = torch.stack(self._each_loss(network(batch.inputs, preferences), batch), dim=1)
         seen = losses.detach()
         gram = None
         if self.balancer.needs_gram:
@@ -163,12 +171,24 @@ class GradientSolver(Solver):
         (self._alpha(seen, preferences, gram) * losses).sum().backward()  # type: ignore[no-untyped-call]
         return seen
 
+    def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
+        each = self.problem.each_loss(outputs, batch)
+        if not any(loss.requires_grad for loss in each):
+            names = " and ".join(repr(o.name) for o in self.problem.objectives)
+            raise MobenchError(
+                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
+                "outputs by differentiable operations (no detach, item, argmax or rounding)"
+            )
+        return each
+
     def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         # NaN in, NaN out would spoil the weights for good: stop before the optimiser's step
-        if not _finite(losses):
-            raise NonFiniteError(f"the losses are {losses.tolist()}")
+        names = [o.name for o in self.problem.objectives]
+        check_losses(losses, names)
+        if gram is not None:
+            check_gradients(gram, names)
         alpha = self.balancer(losses, preferences, gram)
-        if not _finite(alpha):
+        if not is_finite(alpha):
             raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
         return alpha.to(losses.dtype)  # programs are solved in float64
 
@@ -192,11 +212,6 @@ class GradientSolver(Solver):
         passed = sum(self.n_steps >= fraction * self.total_steps for fraction in self.options.milestones)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.lr * self.options.gamma**passed
-
-
-def _finite(values: Tensor) -> bool:
-    # a finite sum proves it in a quarter of the time; an infinite one may be an overflow
-    return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
 
 
 def _middle(rays: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from mobench.errors import MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, seeded
 from mobench.learning import checkpoint as checkpoints
+from mobench.learning.finite import check_losses, check_weights, likely_cause
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 
@@ -133,8 +134,10 @@ def train(
     on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
         `progress_seconds` of wall time, and after every look at validation.
 
-    Training ends with status "diverged" at the first loss or weight that is not finite; the
-    solver then keeps what it had. Other exceptions of the solver pass through.
+    Training ends with status "diverged" at the first loss, gradient or weight that is not finite. No such
+    step is left out and trained past: methods would then be compared at different numbers of steps. The
+    message names the objective, the step and the likely cause. Other exceptions of the solver pass
+    through, with a note of the step.
     """
     batches = Batches(samples, batch_size, seeds.data)
     total = limit.total_steps(batches.per_epoch)
@@ -153,13 +156,19 @@ def train(
         while not _finished(run, total, limit):
             try:
                 losses = _timed_step(solver, problem, batches, run)
+                _count(run, losses, batches.per_epoch)
+                count.reach(run.steps)
+                at_end = _finished(run, total, limit)
+                looking = looks.due(run) or at_end
+                if looking:
+                    check_weights(solver)
             except NonFiniteError as error:
-                run.status, run.message = "diverged", f"step {run.steps}: {error}"
+                cause = likely_cause(solver, problem, [batches.at(max(0, run.steps - 1)), batches.at(run.steps)])
+                run.status, run.message = "diverged", f"step {run.steps}: {error} ({cause})"
                 break
-            _count(run, losses, batches.per_epoch)
-            count.reach(run.steps)
-            at_end = _finished(run, total, limit)
-            looking = looks.due(run) or at_end
+            except (Exception, SystemExit) as error:
+                error.add_note(f"in step {run.steps}, on a batch of {batches.batch_size}")
+                raise
             if looking:
                 run.trace.append(_look(run, solver, problem, validation, rays))
             progress.tell(run, force=looking)
@@ -174,7 +183,7 @@ def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Trainin
     began = time.perf_counter()
     batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
     losses = solver.step(problem.prepare(batch))
-    _check_finite(losses)
+    check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
     return losses
 
@@ -240,11 +249,6 @@ class _Progress:
 
 def _finished(run: Training, total: int | None, limit: Limit) -> bool:
     return run.steps >= total if total is not None else run.seconds >= (limit.seconds or 0)
-
-
-def _check_finite(losses: Tensor) -> None:
-    if not bool(torch.isfinite(losses).all()):
-        raise NonFiniteError(f"the losses are {losses.tolist()}")
 
 
 def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mobench.errors import MobenchError
+from mobench.errors import MobenchError, NonFiniteError
 from mobench.interfaces import ParetoSet, Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.learning.loop import Batches, Limit, Training, train
 from mobench.learning.preferences import dense_rays, finite_rays
@@ -70,18 +71,23 @@ def execute(
     try:
         run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
         record = run.record(provenance_now, weights)
+    except NonFiniteError as error:
+        record = failure_record(job, "NonFiniteError", str(error), "", provenance_now(), "diverged")
     except (Exception, SystemExit) as error:
-        record = failure_record(job, type(error).__name__, str(error), traceback.format_exc(), provenance_now())
+        message = " ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", ()))]).strip()
+        record = failure_record(job, type(error).__name__, message, traceback.format_exc(), provenance_now())
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
     return record
 
 
-def failure_record(job: Job, kind: str, message: str, details: str, made: Any) -> Record:
+def failure_record(
+    job: Job, kind: str, message: str, details: str, made: Any, status: Literal["failed", "diverged"] = "failed"
+) -> Record:
     """The record of a job that gave no result."""
     return Record(
         id=job.id,
-        status="failed",
+        status=status,
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
@@ -144,14 +150,15 @@ class _Run:
             "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
-            "notes": {"checkpoints_not_written": training.unsaved} if training.unsaved else {},
+            "notes": {**solver.notes, **({"checkpoints_not_written": training.unsaved} if training.unsaved else {})},
         }
         if training.status == "diverged":
             failure = Failure(kind="NonFiniteError", message=training.message)
             return Record(status="diverged", failure=failure, provenance=provenance_now(), **common)
         judged = self._judge(solver.pareto_set, problem, splits, rays, training)
-        notes: dict[str, float | int | str] = {} if weights is None else _save_weights(weights, solver)
-        return Record(status="completed", notes=notes, provenance=provenance_now(), **common, **judged)
+        if weights is not None:
+            common["notes"] |= _save_weights(weights, solver)
+        return Record(status="completed", provenance=provenance_now(), **common, **judged)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
         """Give the problem its strategy: the pinned one, else what is fastest here."""
@@ -185,6 +192,7 @@ class _Run:
         for done, (split, samples) in enumerate(splits.items()):
             self.tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
             fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
+            _check_front(fronts[split], split, [o.name for o in problem.objectives])
         few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
         fronts["test"] = at_rays(fronts["test"], rays)
         indicators = {s: indicators_of(f, self.dataset.protocol, front_of_truth) for s, f in fronts.items()}
@@ -250,6 +258,21 @@ def _front(front: FrontValues, n_samples: int) -> Front:
         metrics=front.metrics,
         n_samples=n_samples,
     )
+
+
+def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
+    """Raise NonFiniteError, saying what and where, unless every loss and metric of a front is finite."""
+    columns = {f"the loss of objective {name!r}": front.losses[:, i] for i, name in enumerate(names)}
+    columns |= {f"metric {name!r}": np.asarray(values) for name, values in front.metrics.items()}
+    for what, values in columns.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            ray = [round(float(r), 3) for r in front.preferences[bad[0]]]
+            raise NonFiniteError(
+                f"trained to the end, but on the {split} split {what} is {values[bad[0]]} at {len(bad)} of "
+                f"{len(values)} preferences, the first {ray}: look for NaN and infinity in the split's samples, and "
+                "for roots, logarithms and divisions in what is computed from them"
+            )
 
 
 def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:

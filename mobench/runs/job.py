@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mobench.hookspecs import INTERFACE_VERSION
-
-Options = dict[str, Any]
+from mobench.runs.bounds import Name, Rows, Seed, Table
 
 
 class Strict(BaseModel):
@@ -23,9 +22,9 @@ class Strict(BaseModel):
 class Part(Strict):
     """A dataset, model, generator, balancer or solver class: its name, version and all its options."""
 
-    name: str
-    version: str
-    options: Options = Field(default_factory=dict)
+    name: Name
+    version: Name
+    options: Table = Field(default_factory=dict)
 
 
 class SolverPart(Part):
@@ -42,9 +41,9 @@ class Budget(Strict):
     """
 
     epochs: Annotated[float, Field(gt=0)] | None = None
-    steps: Annotated[int, Field(gt=0)] | None = None
+    steps: Annotated[int, Field(gt=0, lt=2**63)] | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
-    batch_size: Annotated[int, Field(gt=0)] = 256
+    batch_size: Annotated[int, Field(gt=0, lt=2**63)] = 256
     elsewhere: Literal[True] | None = None
 
     @model_validator(mode="after")
@@ -65,10 +64,10 @@ class Budget(Strict):
 class SeedSet(Strict):
     """One seed per source of variation."""
 
-    data: int = 0
-    initialisation: int = 0
-    preferences: int = 0
-    solver: int = 0
+    data: Seed = 0
+    initialisation: Seed = 0
+    preferences: Seed = 0
+    solver: Seed = 0
 
     @classmethod
     def all(cls, seed: int) -> SeedSet:
@@ -90,11 +89,11 @@ class Job(Strict):
     solver: SolverPart
     budget: Budget
     seeds: SeedSet = SeedSet()
-    n_rays: Annotated[int, Field(ge=2)] = 25
-    n_finite: Annotated[int, Field(ge=2)] = 5
-    rays: list[list[float]] | None = None
+    n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
+    n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
+    rays: Annotated[Rows, Field(min_length=2, max_length=10_000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
-    protocol: str
+    protocol: Name
     interface: int = INTERFACE_VERSION
 
     @cached_property

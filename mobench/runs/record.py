@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import from_json
 
 from mobench.errors import RecordError
+from mobench.runs.bounds import Name, Number, Numbers, Rows, Table, few_keys
 from mobench.runs.job import Job, Strict
+from mobench.text import one_line
 
 SCHEMA = 1
 MAX_BYTES = 16 * 2**20
+USUAL_BYTES = 2**18
+"""Of larger texts the shape is looked at first: each key that is a mistake costs memory to note."""
 
 Status = Literal["completed", "diverged", "failed"]
 
@@ -26,9 +31,9 @@ class Front(Strict):
     Of an imported front preferences are [] where it states none, and n_samples is None.
     """
 
-    preferences: list[list[float]]
-    losses: list[list[float]]
-    metrics: dict[str, list[float]] = Field(default_factory=dict)
+    preferences: Rows
+    losses: Rows
+    metrics: dict[Name, Numbers] = Field(default_factory=dict)
     n_samples: int | None
 
     @model_validator(mode="after")
@@ -37,6 +42,8 @@ class Front(Strict):
         lengths = {len(self.losses), *map(len, self.metrics.values())} | ({len(self.preferences)} - {0})
         if len(widths) > 1 or len(lengths) > 1:
             raise ValueError("preferences, losses and metrics differ in length")
+        if not self.losses or not self.losses[0]:
+            raise ValueError("it has no point")
         return self
 
 
@@ -47,8 +54,8 @@ class TracePoint(Strict):
     epoch: float
     seconds: float
     gradient_evaluations: int
-    train_losses: list[float]
-    hypervolume: float | None
+    train_losses: Numbers
+    hypervolume: Number | None
 
 
 class Cost(Strict):
@@ -126,18 +133,17 @@ class Record(Strict):
                 indicators computed here. What is then unknown is empty: cost, trace, preferences.
     """
 
-    # strict bounds on what a stranger's file may hold come from MAX_BYTES and from pydantic
     record_schema: Literal[1] = Field(default=1, alias="schema")
     id: str
     status: Status
     job: Job
-    protocol: dict[str, Any]
-    objectives: list[str]
-    fronts: dict[str, Front] = Field(default_factory=dict)
-    indicators: dict[str, dict[str, float | None]] = Field(default_factory=dict)
+    protocol: Table
+    objectives: Annotated[list[Name], Field(fail_fast=True)]
+    fronts: dict[Name, Front] = Field(default_factory=dict)
+    indicators: dict[Name, dict[Name, Number | None]] = Field(default_factory=dict)
     cost: Cost | None = None
-    trace: list[TracePoint] = Field(default_factory=list)
-    notes: dict[str, float | int | str] = Field(default_factory=dict)
+    trace: Annotated[list[TracePoint], Field(fail_fast=True)] = Field(default_factory=list)
+    notes: dict[Name, float | int | str] = Field(default_factory=dict)
     failure: Failure | None = None
     imported: Imported | None = None
     provenance: Provenance
@@ -153,6 +159,8 @@ class Record(Strict):
             raise ValueError("it says imported, or trained elsewhere, but not both")
         if not foreign and any(not f.preferences or f.n_samples is None for f in self.fronts.values()):
             raise ValueError("a front has no preferences or no number of samples, and is not imported")
+        if any(len(front.losses[0]) != len(self.objectives) for front in self.fronts.values()):
+            raise ValueError(f"a front has another number of objectives than the {len(self.objectives)} named")
         return self
 
     @property
@@ -179,14 +187,24 @@ def parse(text: str | bytes, origin: str) -> Record:
 
     Raises: RecordError, in one line, for anything that is not a whole record of this schema.
     """
+    origin = one_line(origin)
     if len(text) > MAX_BYTES:
         raise RecordError(f"{origin}: {len(text)} bytes is too large for a record (at most {MAX_BYTES})")
     try:
+        if len(text) > USUAL_BYTES:
+            few_keys(from_json(text))
         record = Record.model_validate_json(text)
+        given = record.job.id
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{origin} is not a record: {where}: {first['msg']} (move it away to go on)") from error
-    if record.id != record.job.id:
-        raise RecordError(f"{origin} says id {record.id}, its job has id {record.job.id}: it was edited or is not ours")
+        raise RecordError(
+            f"{origin} is not a record: {one_line(where, 200)}: {one_line(first['msg'])} (move it away to go on)"
+        ) from error
+    except ValueError as error:
+        raise RecordError(f"{origin} is not a record: {one_line(str(error))} (move it away to go on)") from error
+    if record.id != given:
+        raise RecordError(
+            f"{origin} says id {one_line(record.id, 40)}, its job has id {given}: it was edited or is not ours"
+        )
     return record

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.runs.job import Job
 from mobench.runs.record import MAX_BYTES, Record, parse
+from mobench.text import one_line
 
 PROBE_BYTES = 1 << 16
 """Room that there must be for a record before any job is begun."""
@@ -158,12 +160,18 @@ class Store:
                         Path(entry.path).unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Record:
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise RecordError(f"{path.name} is too large for a record (at most {MAX_BYTES} bytes)")
-            return parse(path.read_bytes(), path.name)
-        except OSError as error:
-            raise RecordError(f"{path.name} cannot be read: {error.strerror}") from error
+        return read_record(path)
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file. Raises: RecordError, in one line, whatever the file is."""
+    try:
+        data = files.read(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{one_line(path.name)} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    return parse(data, path.name)
 
 
 def write_whole(path: Path, data: bytes) -> None:

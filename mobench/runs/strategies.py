@@ -27,7 +27,7 @@ def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callab
     try:
         kept = json.loads(path.read_text())
         return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
-    except (OSError, ValueError, KeyError, TypeError, OptionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OptionError):
         found = measure()
     _keep(path, {"strategy": found.strategy.to_dict(), "remark": found.remark})
     return found

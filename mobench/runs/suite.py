@@ -9,16 +9,18 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from mobench import files
 from mobench.errors import IncompatibleError, OptionError, SuiteError, nearest
 from mobench.plugins import SuiteFile, registry
+from mobench.runs.bounds import Name, Seed, Table, plain
 from mobench.runs.job import Budget, Job, SeedSet, Strict
+from mobench.text import one_line
 
 MAX_BYTES = 2**20
 MAX_JOBS = 100_000
-Seed = Annotated[int, Field(ge=0, lt=2**43)]  # batches multiply it by about a million
-Names = Annotated[list[str], Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
 
 
 class Entry(Strict):
@@ -27,7 +29,7 @@ class Entry(Strict):
     datasets: Names
     models: Names
     solvers: Names
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: Table = Field(default_factory=dict)
     budget: Budget | None = None
 
 
@@ -73,7 +75,9 @@ class Search(Strict):
     sampler: Literal["grid", "tpe"] = "grid"
     trials: Annotated[int, Field(gt=0, le=10_000)] = 20
     prune: bool = False
-    space: Annotated[dict[str, Range | Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    space: Annotated[
+        dict[str, Range | Annotated[list[Any], Field(min_length=1), AfterValidator(plain)]], Field(min_length=1)
+    ]
 
     @model_validator(mode="after")
     def _grid_of_lists(self) -> Search:
@@ -104,7 +108,7 @@ class Suite(Strict):
     keep_weights: bool = False
     budget: Budget
     entries: Annotated[list[Entry], Field(min_length=1)]
-    solvers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    solvers: dict[str, Table] = Field(default_factory=dict)
     trade_off: TradeOff | None = None
     search: Search | None = None
 
@@ -124,11 +128,18 @@ def load(name: str) -> Suite:
     Raises: SuiteError, in one line, for a file that cannot be read as a suite; UnknownNameError.
     """
     path = Path(name)
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or _is_file(path):
         return _read(path, path.stem)
     spec = registry().get("suite", name).spec
     assert isinstance(spec, SuiteFile)
     return _read(spec.path, name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no file can have this name
+        return False
 
 
 def overridden(
@@ -251,26 +262,24 @@ def _budget(budget: Budget, length: Mapping[str, Any]) -> Budget:
 
 
 def _read(path: Path, name: str) -> Suite:
+    whose = f"suite file {one_line(path.name)}"
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise SuiteError(f"suite file {path.name} has {size} bytes; a suite has at most {MAX_BYTES}")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES)
-    except OSError as error:
-        raise SuiteError(f"suite file {path.name} cannot be read: {error.strerror or error}") from error
+        data = files.read(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         content = tomllib.loads(data.decode())
         return Suite.model_validate({"name": name, **content})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SuiteError(f"suite file {path.name} is not TOML: {error}") from error
     except ValidationError as error:
-        raise SuiteError(f"suite file {path.name}: {_explain(error)}") from error
+        raise SuiteError(f"{whose}: {one_line(_explain(error))}") from error
+    # numbers of thousands of digits are a plain ValueError
+    except (ValueError, RecursionError) as error:
+        raise SuiteError(f"{whose} is not TOML: {one_line(str(error))}") from error
 
 
 def _explain(error: ValidationError) -> str:
     """The first thing that is wrong, with the key it is under."""
-    first = error.errors()[0]
+    first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
         tables = (Suite, Entry, Budget, Search, TradeOff)

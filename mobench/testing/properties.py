@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mobench.interfaces import Balancer, BalancerContext, inner_products, seeded
 from mobench.testing.families import gradient_families, loss_families, preferences
+from mobench.testing.outcomes import demand
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,20 @@ class Case:
     def gram(self) -> Tensor:
         return inner_products(self.gradients)
 
-    def weights(self, balancer: Balancer) -> Tensor:
-        return balancer(self.losses, self.preferences, self.gram if balancer.needs_gram else None)
+    def weights(
+        self, balancer: Balancer, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        """Weights for losses and preferences in a precision; the Gram matrix is in float64 always."""
+        gram = self.gram.to(device) if balancer.needs_gram else None
+        return balancer(self.losses.to(device, dtype), self.preferences.to(device, dtype), gram)
+
+    def rows(self, some: slice) -> Case:
+        """The same inputs for some of the preferences."""
+        return Case(self.name, self.losses[some], self.preferences[some], self.gradients[some])
+
+    def with_preferences(self, preferences: Tensor) -> Case:
+        """The same losses and gradients under other preferences."""
+        return Case(self.name, self.losses, preferences, self.gradients)
 
     def permuted(self, order: Tensor) -> Case:
         return Case(self.name, self.losses[:, order], self.preferences[:, order], self.gradients[:, order])
@@ -46,9 +59,16 @@ def cases(n_objectives: int, n_cases: int = 20, seed: int = 0) -> Iterator[Case]
         yield Case(f"{name} losses", values, r, gradients["random"])
 
 
-def started(balancer: Balancer, n_objectives: int, n_cases: int = 20, seed: int = 0) -> Balancer:
+def started(
+    balancer: Balancer,
+    n_objectives: int,
+    n_cases: int = 20,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Balancer:
     """The balancer, told of a problem whose ideal point is 0 and whose reference point is 2."""
-    reference = torch.full((n_objectives,), 2.0, dtype=torch.float64)
+    reference = torch.full((n_objectives,), 2.0, dtype=dtype, device=device)
     balancer.start(BalancerContext(n_cases, n_objectives, reference, torch.zeros_like(reference), seed))
     return balancer
 
@@ -58,10 +78,20 @@ def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
     for case in cases(n_objectives):
         before = (case.losses.clone(), case.preferences.clone(), case.gradients.clone())
         alpha = case.weights(started(balancer, n_objectives))
-        assert alpha.shape == case.losses.shape, case.name
-        assert alpha.dtype == case.losses.dtype, case.name
-        assert bool(torch.isfinite(alpha).all()), case.name
-        assert all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))), case.name
+        given = f"{case.name}, m = {n_objectives}"
+        demand(
+            alpha.shape == case.losses.shape,
+            f"{given}: weights have shape {tuple(alpha.shape)}, the losses {tuple(case.losses.shape)}: return [K, m]",
+        )
+        demand(alpha.dtype == case.losses.dtype, f"{given}: weights are {alpha.dtype}: keep the dtype of the losses")
+        demand(
+            torch.isfinite(alpha).all(),
+            f"{given}: weights are not finite: divide by what cannot be 0, and take roots and logs of what is above 0",
+        )
+        demand(
+            all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))),
+            f"{given}: inputs were changed in place: work on copies, without functions ending in _",
+        )
 
 
 def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolerance: float = 1e-6) -> None:

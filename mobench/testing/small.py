@@ -9,29 +9,43 @@ import torch
 from torch import Tensor
 
 from mobench import options
-from mobench.errors import DataError, IncompatibleError
+from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
 from mobench.interfaces import Balancer, Dataset, Generator, Model, ParetoNetwork, Problem, Seeds, Setting, Solver
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Batches, Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
-from mobench.plugins import Entry, Pair, Spec, registry
+from mobench.plugins import Entry, Kind, Pair, Spec, registry
+from mobench.testing.isolation import watched
+from mobench.testing.outcomes import Declined, demand
+
+__all__ = [
+    "N_STEPS", "Declined", "accepts", "batch_of", "built", "load", "problem_of", "small", "small_datasets",
+    "solver_for", "start", "trained", "trained_losses", "watched_solver",
+]  # fmt: skip
 
 N_STEPS = 4
 
 
-class Declined(Exception):
-    """A check that cannot be made here, with the reason."""
-
-
 def small(entry: Entry) -> Any:
     """An object of an entry's class in its small configuration."""
-    assert isinstance(entry.spec, Spec)
+    if not isinstance(entry.spec, Spec):
+        raise Declined(f"{entry.kind} {entry.name!r} names no class of its own")
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
+
+
+def _registered(kind: Kind) -> Iterator[Any]:
+    """Small objects of every registered name, those that come with mobench first; what is broken serves nobody."""
+    entries = registry().entries[kind].values()
+    for entry in sorted(entries, key=lambda entry: entry.plugin.distribution != "mobench"):
+        try:
+            yield small(entry)
+        except (PluginError, OptionError):
+            continue
 
 
 def small_datasets() -> Iterator[Dataset]:
     """Every registered dataset in its small configuration whose files are here, several objectives first."""
-    datasets: list[Dataset] = [small(entry) for entry in registry().entries["dataset"].values()]
+    datasets: list[Dataset] = list(_registered("dataset"))
     # a preference says something only where there are several
     for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
         try:
@@ -58,38 +72,83 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
     return True
 
 
-def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32) -> Problem:
+def served(part: Model | Generator) -> Dataset:
+    """The first small dataset that a model or generator serves. Raises: Declined where there is none."""
+    found = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
+    if found is None:
+        raise Declined("it serves none of the registered datasets whose files are here")
+    return found
+
+
+def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
     """The dataset with the first registered model that serves it."""
-    models = (small(entry) for entry in registry().entries["model"].values())
-    model = next((model for model in models if accepts(model, dataset)), None)
+    model = next((model for model in _registered("model") if accepts(model, dataset)), None)
     if model is None:
         raise Declined(f"no registered model serves {type(dataset).__name__}")
-    return Problem(dataset, model, dtype=dtype)
+    return Problem(dataset, model, device, dtype)
 
 
-def built(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Problem, ParetoNetwork, Tensor]:
+def built(
+    entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> tuple[Problem, ParetoNetwork, Tensor]:
     """A generator's network on the first small dataset that it serves, and preferences for it."""
     generator: Generator = small(entry)
+    dataset = served(generator)
     torch.manual_seed(seed)
-    problem = problem_of(next(d for d in small_datasets() if accepts(generator, d)), dtype)
-    rays = finite_rays(problem.n_objectives).to(dtype)
+    problem = problem_of(dataset, dtype, device)
+    rays = finite_rays(problem.n_objectives).to(device, dtype)
     network = generator.build(problem, rays)
-    return problem, network, rays if network.rays is not None else dense_rays(problem.n_objectives, 5).to(dtype)
+    return problem, network, rays if network.rays is not None else dense_rays(problem.n_objectives, 5).to(device, dtype)
 
 
-def solver_for(entry: Entry, seed: int = 0) -> tuple[Solver, Problem]:
-    """A solver in its small configuration, and the first problem that it serves."""
+def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
+    """A solver in its small configuration; of a pair the generator as well."""
+    if not isinstance(entry.spec, Pair):
+        return small(entry), None
     known = registry()
-    if isinstance(entry.spec, Pair):
-        generator = small(known.get("generator", entry.spec.generator))
-        balancer: Balancer = small(known.get("balancer", entry.spec.balancer))
-        own = {k.removeprefix("solver."): v for k, v in entry.spec.defaults.items() if k.startswith("solver.")}
-        solver: Solver = GradientSolver(generator, balancer, options.build(GradientOptions, own))
-        dataset = next(d for d in small_datasets() if accepts(generator, d))
-    else:
-        solver, dataset = small(entry), next(small_datasets())
-    torch.manual_seed(seed)
-    return solver, problem_of(dataset)
+    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
+    for key, value in entry.spec.defaults.items():
+        role, _, name = key.partition(".")
+        demand(role in parts, f"default {key!r} names no part: write solver., generator. or balancer. in front")
+        parts[role][name] = value
+
+    def part(kind: Kind, name: str) -> Any:
+        found = known.get(kind, name)
+        given = found.spec if isinstance(found.spec, Spec) else Spec(name, "")
+        return options.build(found.load(), {**given.defaults, **parts[kind], **given.small}, f"{kind} {name!r}")
+
+    generator: Generator = part("generator", entry.spec.generator)
+    balancer: Balancer = part("balancer", entry.spec.balancer)
+    return GradientSolver(generator, balancer, options.build(GradientOptions, parts["solver"])), generator
+
+
+def solver_for(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Solver, Problem]:
+    """A solver in its small configuration, and the first problem that it serves."""
+    solver, problem, _ = watched_solver(entry, seed, dtype)
+    return solver, problem
+
+
+def watched_solver(
+    entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> tuple[Solver, Problem, list[Any]]:
+    """A solver, the first problem that it serves, and the splits that will be loaded through it."""
+    reason = "none is registered whose files are here"
+    for dataset in small_datasets():
+        seen, loaded = watched(dataset)
+        for model in _registered("model"):
+            solver, generator = _solver(entry)
+            if not accepts(model, seen) or not (generator is None or accepts(generator, seen)):
+                continue
+            torch.manual_seed(seed)
+            problem = Problem(seen, model, device, dtype)
+            try:
+                start(solver, problem)
+            except IncompatibleError as error:
+                reason = str(error)
+                continue
+            loaded.clear()
+            return _solver(entry)[0], problem, loaded
+    raise Declined(f"it serves no registered dataset with any model: {reason}")
 
 
 def start(solver: Solver, problem: Problem, seed: int = 0) -> None:
@@ -115,8 +174,10 @@ def trained(solver: Solver, problem: Problem, n_steps: int, seed: int = 0) -> No
         seeds=Seeds(seed, seed, seed, seed),
         rays=finite_rays(problem.n_objectives),
     )
-    assert training.status == "completed", training.message
-    assert training.steps == n_steps
+    demand(
+        training.status == "completed",
+        f"training ended with {training.message}: keep losses and weights finite from the first step on",
+    )
 
 
 def trained_losses(entry: Entry, n_steps: int, seed: int) -> Tensor:

@@ -21,4 +21,4 @@ def mobench_datasets() -> list[Spec]:
 
 @hookimpl
 def mobench_models() -> list[Spec]:
-    return [Spec("point", "mobench_analytic.point:Point", "the decision vector x itself", "", version="1")]
+    return [Spec("point", "mobench_analytic.point:Point", "the decision vector x itself", "mobench's own", version="1")]

@@ -44,6 +44,10 @@ class EPO(Balancer):
         self.n_infeasible += len(feasible) - int(np.count_nonzero(feasible))
         return (alpha * (losses.shape[1] if self.scale_by_m else 1)).to(losses.dtype)
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        return {"programs without a solution": self.n_infeasible}
+
     def state_dict(self) -> dict[str, Any]:
         return {"n_infeasible": self.n_infeasible}
 

@@ -14,6 +14,9 @@ def mobench_balancers() -> list[Spec]:
             "projects conflicting gradients onto each other's normal planes",
             _SOURCE,
             version="2",
+            declines={
+                "weighs_preferences_apart": "the order of projections is random, drawn for all preferences in turn"
+            },
         )
     ]
 

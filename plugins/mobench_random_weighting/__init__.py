@@ -14,6 +14,7 @@ def mobench_balancers() -> list[Spec]:
             "weights drawn anew at every step",
             _SOURCE,
             version="1",
+            declines={"weighs_preferences_apart": "the weights are random numbers, drawn for all preferences in turn"},
         )
     ]
 

@@ -150,7 +150,8 @@ def test_training_stops_at_the_first_loss_that_is_not_finite() -> None:
     solver = Explodes(Stack(), Linear(), GradientOptions())
     training = run(solver, problem, Limit(steps=10))
     assert training.status == "diverged"
-    assert training.message.startswith("step 3: the losses are [[nan, nan]")
+    assert training.message.startswith("step 3: the loss of objective 'f1' is nan at 5 of 5 preferences and 'f2'")
+    assert "lower the learning rate" in training.message
     assert training.steps == 3
     assert len(seen) == 4
 

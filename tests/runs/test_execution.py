@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,9 @@ def failed(record: Record) -> tuple[str, str]:
     "error", [ValueError("no"), SystemExit("enough"), MemoryError(), RecursionError("deep"), StopIteration("x")]
 )
 def test_whatever_a_plugin_raises_is_in_the_record(does: Any, error: BaseException) -> None:
-    assert failed(execute(does(raising(error)))) == (type(error).__name__, str(error))
+    kind, message = failed(execute(does(raising(error))))
+    assert kind == type(error).__name__
+    assert message == f"{error} (in step 2, on a batch of 1)".strip()
 
 
 def test_a_message_that_is_no_text_is_still_a_record(does: Any) -> None:
@@ -144,11 +147,13 @@ def test_the_record_of_a_run_is_the_one_that_is_read_again() -> None:
     assert parse(record.to_json(), "x") == record
 
 
-def test_a_front_that_is_not_finite_fails_the_job_in_one_line() -> None:
-    kind, message = failed(execute(job("ls", "odd")))
-    assert kind == "NonFiniteError"
-    assert "nan" in message
-    assert "\n" not in message
+def test_a_front_that_is_not_finite_is_told_with_the_split_the_objective_and_the_preference() -> None:
+    record = execute(job("ls", "odd"))
+    assert record.status == "diverged"
+    assert record.failure is not None
+    assert record.failure.kind == "NonFiniteError"
+    assert re.search(r"on the \w+ split the loss of objective 'f1' is nan at 5 of 5", record.failure.message)
+    assert "\n" not in record.failure.message
 
 
 def test_a_protocol_of_another_version_is_not_run() -> None:

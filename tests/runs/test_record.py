@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mobench import files
 from mobench.errors import RecordError
 from mobench.reports.leaderboard import leaderboard
 from mobench.runs.record import MAX_BYTES, Record, parse
@@ -120,9 +121,9 @@ def test_a_file_that_nobody_may_read_is_reported(tmp_path: Path, text: str, monk
     store = Store(tmp_path)
     path = store.write(parse(text, "x"))
 
-    def refuse(self: Path) -> bytes:
+    def refuse(path: Path, at_most: int) -> bytes:
         raise PermissionError(13, os.strerror(13))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(files, "read", refuse)
     (error,) = store.contents().unreadable
     assert str(error) == f"{path.name} cannot be read: Permission denied"

@@ -1,12 +1,26 @@
 """The parts of the guest, on mobench's public names alone."""
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
 from torch import nn
 
-from mobench import Balancer, Dataset, Model, Objective, Protocol, Samples, Solver, option
+from mobench import (
+    Balancer,
+    Dataset,
+    Generator,
+    Model,
+    Objective,
+    Protocol,
+    Samples,
+    Solver,
+    WeightNetwork,
+    option,
+)
+from mobench.errors import IncompatibleError
+from mobench.interfaces import check_preferences, seeded
 
 
 @dataclass(frozen=True)
@@ -29,18 +43,51 @@ class Circles(Dataset):
 
 @dataclass(frozen=True)
 class Place(Model):
-    """A linear map of the same input every time: its value is the point."""
+    """A linear map for each head; of the same input every time, its value is a point."""
+
+    def check(self, dataset):
+        if not math.prod(dataset.input_shape):
+            raise IncompatibleError("model place maps inputs, and this dataset has none: use model point")
 
     def build(self, dataset):
-        class Net(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.layer = nn.Linear(2, 2)
+        self.check(dataset)
+        return Linear(math.prod(dataset.input_shape), dataset.heads)
 
-            def forward(self, inputs):
-                return {"x": self.layer(inputs)}
 
-        return Net()
+class Linear(nn.Module):
+    """Inputs [B, ...] to a dict of outputs [B, width]."""
+
+    def __init__(self, n_inputs, heads):
+        super().__init__()
+        self.heads = nn.ModuleDict({name: nn.Linear(n_inputs, width) for name, width in heads.items()})
+
+    def forward(self, inputs):
+        return {name: head(inputs.flatten(1)) for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True)
+class Between(Generator):
+    """θ(r) = Σ_i r_i θ_i."""
+
+    def build(self, problem, rays):
+        return Mixed(problem).to(device=problem.device, dtype=problem.dtype)
+
+
+class Mixed(WeightNetwork):
+    """A net for each objective; weights for preferences [K, m] are the mixture of theirs."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        nets = [dict(problem.new_target().named_parameters()) for _ in range(problem.n_objectives)]
+        self.names = list(nets[0])
+        self.ends = nn.ParameterList(
+            nn.Parameter(torch.stack([net[name].detach() for net in nets])) for name in self.names
+        )
+
+    def weights(self, preferences):
+        check_preferences(preferences, self.problem.n_objectives)
+        mixed = (torch.tensordot(preferences, ends, 1) for ends in self.ends)
+        return dict(zip(self.names, mixed, strict=True))
 
 
 @dataclass(eq=False)
@@ -61,12 +108,13 @@ class Walk(Solver):
     def start(self, problem, setting):
         self.problem, self.rays = problem, setting.rays
         self.nets = [dict(problem.new_target().state_dict()) for _ in self.rays]
+        self.random = seeded(setting.seeds.solver)
 
     def step(self, batch):
         losses = []
         for k, ray in enumerate(self.rays):
             with torch.no_grad():
-                tried = {n: w + self.size * torch.randn_like(w) for n, w in self.nets[k].items()}
+                tried = {n: w + self.size * self.normal(w) for n, w in self.nets[k].items()}
                 old, new = (
                     self.problem.losses([self.problem.outputs(w, batch.inputs)], batch)[0]
                     for w in (self.nets[k], tried)
@@ -76,15 +124,19 @@ class Walk(Solver):
             losses.append(torch.minimum(old, new))
         return torch.stack(losses)
 
+    def normal(self, like):
+        return torch.randn(like.shape, generator=self.random).to(like)
+
     @property
     def pareto_set(self):
         return Walked(self.problem, self.rays, self.nets)
 
     def state_dict(self):
-        return {"nets": self.nets}
+        return {"nets": self.nets, "random": self.random.get_state()}
 
     def load_state_dict(self, state):
         self.nets = state["nets"]
+        self.random.set_state(state["random"])
 
 
 class Walked:

@@ -1,0 +1,34 @@
+"""`mobench new`: a package for a method of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobench.errors import unknown_name
+from mobench.plugins import registry
+from mobench.scaffold.names import NEW_KINDS, Names, check_is_free, normalised
+
+
+def new(
+    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(NEW_KINDS)}.")],
+    name: Annotated[str, typer.Argument(help="What people will type: lower case, with hyphens.")],
+    out: Annotated[Path, typer.Option(help="The folder to make the package's folder in.")] = Path(),
+) -> None:
+    """Write a small installable package with a method, its test and its README; nothing is ever overwritten."""
+    from mobench.scaffold.package import write
+
+    wanted = next((each for each in NEW_KINDS if each == kind), None)
+    if wanted is None:
+        raise unknown_name("kind that can be made", kind, NEW_KINDS)
+    names = Names(wanted, normalised(name))
+    if names.name != name:
+        print(f"note: {name!r} is written {names.name}")
+    check_is_free(names, registry())
+    folder = write(names, out)
+    print(
+        f"{folder}: the {kind} {names.name}, class {names.cls} in {names.package}/{kind}.py, with its test and README"
+    )
+    print(f"next: pip install -e {folder} && mobench check {names.distribution}")

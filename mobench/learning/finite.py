@@ -1,0 +1,87 @@
+"""What is NaN or infinite, and where it is likely to come from, in words for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mobench.errors import NonFiniteError
+from mobench.interfaces import Problem, Samples, Solver
+
+LARGE = 1e4
+"""A trained number above this tells of a step that was too long."""
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether none of the values is NaN or infinite."""
+    # a finite sum proves it in a quarter of the time; an infinite one may be an overflow
+    return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
+
+
+def check_losses(losses: Tensor, names: Sequence[str]) -> None:
+    """Raise NonFiniteError, naming the objectives, unless all losses [K, m] are finite."""
+    _check(losses, names, "the loss of objective")
+
+
+def check_gradients(gram: Tensor, names: Sequence[str]) -> None:
+    """Raise NonFiniteError, naming the objectives, unless all gradients behind Gram matrices [K, m, m] are finite."""
+    _check(gram.diagonal(dim1=1, dim2=2), names, "the squared gradient of objective")
+    if not is_finite(gram):
+        raise NonFiniteError("products of the objectives' gradients are not finite")
+
+
+def check_weights(solver: Solver) -> None:
+    """Raise NonFiniteError unless every number that the solver trains is finite."""
+    for name, parameter in _trained(solver):
+        bad = _n_bad(parameter)
+        if bad:
+            raise NonFiniteError(f"{bad} of {parameter.numel()} weights of {name!r} are not finite")
+
+
+def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -> str:
+    """Why a step gave what is not finite, as far as can be seen afterwards, and what to do.
+
+    batches: what the step and the one before it were given; a bad one may show a step later.
+    """
+    for batch in batches:
+        inputs = problem.prepare(batch).inputs
+        spoiled = int((~torch.isfinite(inputs)).flatten(1).any(1).sum()) if inputs.is_floating_point() else 0
+        if spoiled:
+            return f"{spoiled} of a batch's {len(batch)} inputs hold NaN or infinity: mend or leave out such samples"
+    trained = [parameter.detach() for _, parameter in _trained(solver)]
+    if any(_n_bad(parameter) for parameter in trained):
+        return (
+            "the step before made weights that are not finite, so a gradient was not (a root or logarithm at 0?) or "
+            "the step too long: lower the learning rate, or mend the objective"
+        )
+    largest = max((float(parameter.abs().max()) for parameter in trained if parameter.numel()), default=0.0)
+    if largest > LARGE:
+        return f"the largest trained number is {largest:.2g}: lower the learning rate, or scale the objectives"
+    return "inputs and weights are finite: look for roots, logarithms, exponentials and divisions in the objective"
+
+
+def _check(values: Tensor, names: Sequence[str], what: str) -> None:
+    if is_finite(values):
+        return
+    said = [
+        _said(name, column) for name, column in zip(names, values.detach().unbind(1), strict=True) if _n_bad(column)
+    ]
+    raise NonFiniteError(f"{what} {' and '.join(said)}")
+
+
+def _said(name: str, values: Tensor) -> str:
+    first = float(values[~torch.isfinite(values)][0])
+    where = f" at {_n_bad(values)} of {len(values)} preferences" if len(values) > 1 else ""
+    return f"{name!r} is {first}{where}"
+
+
+def _n_bad(values: Tensor) -> int:
+    return int((~torch.isfinite(values.detach())).sum())
+
+
+def _trained(solver: Solver) -> list[tuple[str, Tensor]]:
+    network = solver.pareto_set
+    return list(network.named_parameters()) if isinstance(network, nn.Module) else []

@@ -1,0 +1,65 @@
+"""What may stand in a record or a suite, whoever wrote it: types with bounds, checked where files are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+MAX_DEPTH = 16
+MAX_KEYS = 1000
+LARGEST = 1e100
+"""Of computed numbers: their squares and products are still finite."""
+
+
+def _shown(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("a name has only printable characters")
+    return name
+
+
+def plain(value: Any) -> Any:
+    """The value itself. Raises: ValueError unless it is finite numbers, text, lists and tables, none too deep."""
+    _check_plain(value, 0)
+    return value
+
+
+def few_keys(content: Any) -> None:
+    """Raise ValueError where a table of parsed JSON has very many keys, of which each may be a mistake to note."""
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if len(value) > MAX_KEYS:
+                raise ValueError(f"a table has {len(value)} keys, at most {MAX_KEYS} are accepted")
+            waiting.extend(value.values())
+        elif isinstance(value, list) and value and isinstance(value[0], list | dict):
+            waiting.extend(value)
+
+
+def _check_plain(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"values are nested more than {MAX_DEPTH} deep")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("a whole number has more than 63 bits")
+    inner: Iterable[Any] = ()
+    if isinstance(value, Mapping):
+        inner = value.values()
+    elif isinstance(value, list | tuple):
+        inner = value
+    for one in inner:
+        _check_plain(one, depth + 1)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)]
+Table = Annotated[dict[str, Any], Field(max_length=MAX_KEYS), AfterValidator(plain)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+# the first mistake ends the reading of a list: a hostile file may hold millions
+Numbers = Annotated[list[Number], Field(fail_fast=True)]
+Rows = Annotated[list[Numbers], Field(fail_fast=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**43)]
+"""Batches multiply it by about a million."""

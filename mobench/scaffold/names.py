@@ -1,0 +1,78 @@
+"""What a new package, its method and its class are called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+from mobench.errors import NewNameError
+from mobench.plugins import KINDS, Registry
+
+NewKind = Literal["solver", "balancer", "generator", "dataset", "model"]
+NEW_KINDS: tuple[NewKind, ...] = ("solver", "balancer", "generator", "dataset", "model")
+LONGEST = 30
+
+
+@dataclass(frozen=True)
+class Names:
+    """Every name that a new package of one method needs.
+
+    name:         what people type, and the plugin's name: "my-method".
+    distribution: "mobench-my-method", the folder's name too.
+    package:      "mobench_my_method".
+    cls:          "MyMethodBalancer"; the kind at its end keeps it apart from keywords and from what is imported.
+    """
+
+    kind: NewKind
+    name: str
+
+    @property
+    def distribution(self) -> str:
+        return f"mobench-{self.name}"
+
+    @property
+    def package(self) -> str:
+        return self.distribution.replace("-", "_")
+
+    @property
+    def cls(self) -> str:
+        return "".join(word.capitalize() for word in self.name.split("-")) + self.kind.capitalize()
+
+    @property
+    def solver(self) -> str:
+        """What is run: the pair that a balancer or generator comes with, else the name itself."""
+        return {"balancer": f"phn-{self.name}", "generator": f"{self.name}-ls"}.get(self.kind, self.name)
+
+
+def normalised(given: str) -> str:
+    """The name in lower case, with hyphens for blanks, dots and underscores.
+
+    Raises: NewNameError where that is no name: a letter first, then letters and digits, with single hyphens between.
+    """
+    name = re.sub(r"[\s_.-]+", "-", given.strip()).lower() if "/" not in given and "\\" not in given else given
+    advice = "give a letter, then letters and digits with hyphens between, as my-method"
+    if not name.strip("-"):
+        raise NewNameError(f"the name {given!r} is empty: {advice}")
+    if name[0].isdigit():
+        raise NewNameError(f"the name {given!r} starts with a digit, which no class can: {advice}")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise NewNameError(f"the name {given!r} cannot be that of a package: {advice}")
+    if len(name) > LONGEST:
+        raise NewNameError(f"the name {given[:LONGEST]!r}… has {len(name)} characters: give at most {LONGEST}")
+    return name
+
+
+def check_is_free(names: Names, known: Registry) -> None:
+    """Raise NewNameError where something installed has the name, the solver's name or the package's already."""
+    for wanted in dict.fromkeys((names.name, names.solver)):
+        for kind in KINDS:
+            owners = [known.entries[kind][wanted].plugin] if wanted in known.entries[kind] else []
+            for plugin in owners or known.conflicts[kind].get(wanted, []):
+                raise NewNameError(
+                    f"{kind} {wanted!r} is registered already, by {plugin.origin}: choose another name than "
+                    f"{names.name!r}"
+                )
+    if find_spec(names.package) is not None:
+        raise NewNameError(f"a package {names.package} is installed already: choose another name than {names.name!r}")

@@ -1,0 +1,71 @@
+"""The templates filled in and written."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from mobench.errors import NewNameError
+from mobench.scaffold.names import Names
+
+SUFFIX = ".tmpl"
+"""Templates are no Python yet, and are not to be imported, linted or collected as that."""
+
+
+def contents(names: Names) -> dict[str, str]:
+    """Path below the new folder -> text, of every file of a package."""
+    values = {
+        "kind": names.kind,
+        "name": names.name,
+        "distribution": names.distribution,
+        "package": names.package,
+        "cls": names.cls,
+        "solver": names.solver,
+        "mobench": ".".join(version("mobench").split(".")[:2]),
+    }
+    folder = files("mobench.scaffold") / "templates"
+    found = {**_templates(folder / "common"), **_templates(folder / names.kind)}
+    return {Template(path).substitute(values): Template(text).substitute(values) for path, text in found.items()}
+
+
+def write(names: Names, parent: Path) -> Path:
+    """The folder of the new package, made in `parent`.
+
+    Raises: NewNameError where there is something of its name, or where nothing can be written; what was there
+        stays, and what was begun is removed.
+    """
+    folder = parent / names.distribution
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise NewNameError(
+            f"{folder} exists already: choose another name or another --out; nothing is ever overwritten"
+        ) from error
+    except OSError as error:
+        raise NewNameError(f"{folder} cannot be made ({error.strerror}): choose another folder with --out") from error
+    try:
+        for path, text in contents(names).items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _templates(folder: Traversable, below: str = "") -> dict[str, str]:
+    """Path -> text of every template under a folder of the package, wherever that is installed."""
+    found: dict[str, str] = {}
+    for item in folder.iterdir():
+        path = f"{below}{item.name}"
+        if item.is_dir():
+            found |= _templates(item, f"{path}/")
+        elif item.name.endswith(SUFFIX):
+            found[path.removesuffix(SUFFIX)] = item.read_text(encoding="utf-8")
+    return found

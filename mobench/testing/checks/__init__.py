@@ -1,0 +1,1 @@
+"""The checks, one module per kind; each is a function of a registry entry."""

@@ -1,0 +1,117 @@
+"""Checks of balancers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import Balancer
+from mobench.plugins import Entry
+from mobench.testing import properties
+from mobench.testing.isolation import device, elsewhere, saved_and_read
+from mobench.testing.outcomes import Declined, demand
+from mobench.testing.small import small
+
+
+def weighs_every_family(entry: Entry) -> None:
+    """Finite weights of the right shape and dtype from every family of inputs, which stay as they are"""
+    for m in (1, 2, 3, 5):
+        properties.assert_well_behaved(small(entry), m)
+
+
+def weighs_preferences_apart(entry: Entry) -> None:
+    """K preferences at once get the weights that each would get by itself"""
+    if small(entry).couples_preferences:
+        raise Declined("it weighs preferences against each other, and says so")
+    for case in properties.cases(3, n_cases=4):
+        together = case.weights(properties.started(small(entry), 3, n_cases=4))
+        for k in range(4):
+            alone = case.rows(slice(k, k + 1)).weights(properties.started(small(entry), 3, n_cases=1))
+            scale = float(together[k].abs().max()) + 1e-12
+            difference = float((alone[0] - together[k]).abs().max()) / scale
+            demand(
+                difference < 1e-4,
+                f"{case.name}: row {k} of K = 4 has weights {_shown(together[k])}, by itself {_shown(alone[0])}: "
+                "compute each row from its own row alone (dim=1), or set couples_preferences = True",
+            )
+
+
+def heeds_the_preference(entry: Entry) -> None:
+    """Another preference gives other weights, or the balancer says that it ignores it and does"""
+    balancer: Balancer = small(entry)
+    moved = []
+    for case in properties.cases(2):
+        other = case.with_preferences(case.preferences.flip(1))
+        one, two = (c.weights(properties.started(small(entry), 2)) for c in (case, other))
+        moved.append(not torch.equal(one, two))
+    if balancer.needs_preference:
+        demand(
+            any(moved),
+            "the preference changes nothing: use it, or set needs_preference = False, so that it is offered one ray",
+        )
+    else:
+        demand(not any(moved), "its weights change with the preference: set needs_preference = True")
+
+
+def heeds_the_seed(entry: Entry) -> None:
+    """The same seed gives the same weights, and where it draws random numbers another seed gives others"""
+    sequence = list(properties.cases(3))[:5]
+
+    def weights(seed: int) -> tuple[Balancer, list[Tensor]]:
+        balancer = properties.started(small(entry), 3, seed=seed)
+        return balancer, [case.weights(balancer) for case in sequence]
+
+    (balancer, one), (_, two), (_, other) = weights(5), weights(5), weights(6)
+    demand(
+        all(map(torch.equal, one, two)),
+        "the same seed gave other weights the second time: draw from `seeded(context.seed)`, made in start",
+    )
+    draws = any(isinstance(value, torch.Generator) for value in vars(balancer).values())
+    demand(
+        not draws or not all(map(torch.equal, one, other)),
+        "every seed gives the same weights: make the generator in start, as `seeded(context.seed)`",
+    )
+
+
+def resumes_from_its_state(entry: Entry) -> None:
+    """A state dict, saved and read back, carries everything"""
+    sequence = list(properties.cases(3))
+    one, resumed = properties.started(small(entry), 3, seed=5), properties.started(small(entry), 3, seed=6)
+    for case in sequence[:5]:
+        case.weights(one)
+    resumed.load_state_dict(saved_and_read(one.state_dict()))
+    for case in sequence[5:]:
+        demand(
+            torch.equal(case.weights(one), case.weights(resumed)),
+            "after load_state_dict it goes on otherwise: put everything that start made and steps changed into "
+            "state_dict, a torch.Generator by get_state()",
+        )
+
+
+def weighs_in_both_precisions(entry: Entry) -> None:
+    """Losses in float32 are taken as well as losses in float64"""
+    for case in properties.cases(3):
+        balancer = properties.started(small(entry), 3, dtype=torch.float32)
+        alpha = case.weights(balancer, torch.float32)
+        demand(alpha.is_floating_point(), f"{case.name}: weights are {alpha.dtype}: return real numbers")
+        demand(
+            torch.isfinite(alpha).all(),
+            f"{case.name}: weights of float32 losses are not finite: divide by what is not 0",
+        )
+
+
+def weighs_on_another_device(entry: Entry) -> None:
+    """Tensors on another device are taken where they are"""
+    at = device()
+    for case in properties.cases(3, n_cases=4):
+        with elsewhere():
+            balancer = properties.started(small(entry), 3, n_cases=4, device=at)
+            alpha = case.weights(balancer, torch.float32, at)
+        demand(
+            alpha.device.type == at.type,
+            f"weights are on {alpha.device}, the losses on {at}: return them where those are",
+        )
+
+
+def _shown(row: Tensor) -> list[float]:
+    return [round(value, 4) for value in row.tolist()]

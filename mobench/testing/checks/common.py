@@ -1,0 +1,108 @@
+"""Checks of every kind of plugin."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import nn
+
+from mobench import options
+from mobench.errors import OptionError
+from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.plugins import Entry, Kind, Pair, Spec, SuiteFile
+from mobench.testing.outcomes import Declined, demand
+from mobench.testing.small import small
+
+BASES: dict[Kind, type] = {
+    "dataset": Dataset,
+    "model": Model,
+    "generator": Generator,
+    "balancer": Balancer,
+    "solver": Solver,
+}
+
+
+def described(entry: Entry) -> None:
+    """It says what it is: a summary, a source, a docstring, help for each option"""
+    spec = entry.spec
+    what = type(spec).__name__
+    demand(spec.summary, f"the {what} has no summary: give it one line, which `mobench list` shows")
+    if isinstance(spec, SuiteFile):
+        return
+    demand(
+        spec.source,
+        f"the {what} has no source: give it source=, a paper with its equation or section, or where else it comes from",
+    )
+    if isinstance(spec, Pair):
+        return
+    cls = entry.load()
+    demand(
+        issubclass(cls, BASES[entry.kind]),
+        f"{cls.__name__} is no {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
+    )
+    own = cls.__dict__.get("__doc__") or ""
+    # where there is none, dataclass writes the signature
+    demand(
+        own and not own.startswith(f"{cls.__name__}("),
+        f"{cls.__name__} has no docstring: say in its first line what comes out",
+    )
+    for option in options.describe(cls):
+        demand(
+            option.help,
+            f"option {option.name!r} has no help: write {option.name}: … = option(default, 'what it means')",
+        )
+
+
+def options_round_trip(entry: Entry) -> None:
+    """Its options survive a record: as JSON and back they build an equal object; unknown ones are refused"""
+    if isinstance(entry.spec, Pair):
+        raise Declined("a pair's options are those of its parts")
+    cls = entry.load()
+    made = small(entry)
+    written = options.values(made)
+    again = options.values(options.build(cls, json.loads(json.dumps(written))))
+    for name, value in written.items():
+        demand(
+            again[name] == value,
+            f"option {name!r} was {value!r} and came back as {again[name]!r}: leave options as they are given, and "
+            "keep what is computed from them in fields of other names",
+        )
+    try:
+        options.build(cls, {"no_such_option": 1})
+    except OptionError:
+        return
+    demand(False, "an option that does not exist was taken: let the fields of the dataclass be the only options")
+
+
+def assert_reached(module: nn.Module) -> None:
+    """Every trained parameter has a gradient that is finite and not all zero."""
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        gradient = parameter.grad
+        demand(
+            gradient is not None,
+            f"no gradient reaches {name}: use it in forward, without detach(), or set requires_grad_(False)",
+        )
+        assert gradient is not None
+        demand(torch.isfinite(gradient).all(), f"the gradient of {name} is not finite: keep logs and roots away from 0")
+        demand(
+            gradient.any(),
+            f"the gradient of {name} is zero everywhere: start it where it matters, as small random values",
+        )
+
+
+def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    """Whether two state dicts hold the same tensors, and equal values besides."""
+
+    def equal(a: Any, b: Any) -> bool:
+        return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
+
+    return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
+
+
+def class_of(entry: Entry) -> str:
+    """What messages call the code of an entry."""
+    return entry.spec.target.partition(":")[2] if isinstance(entry.spec, Spec) else entry.name

@@ -1,0 +1,107 @@
+"""Checks of datasets."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from mobench.interfaces import Dataset, Problem, Samples, Split, seeded
+from mobench.plugins import Entry
+from mobench.testing.isolation import device, elsewhere
+from mobench.testing.outcomes import demand
+from mobench.testing.small import load, problem_of, small
+
+
+def is_judged_by_its_protocol(entry: Entry) -> None:
+    """Reference, ideal and nadir point have a value per objective, in order; a known front lies below the reference"""
+    dataset: Dataset = small(entry)
+    protocol, m = dataset.protocol, len(dataset.objectives)
+    points = {"reference": protocol.reference, "ideal": protocol.ideal, "nadir": protocol.nadir}
+    for name, point in points.items():
+        demand(len(point) == m, f"the {name} point has {len(point)} values for {m} objectives: give one for each")
+    demand(
+        all(a < b for a, b in zip(protocol.ideal, protocol.nadir, strict=True)),
+        f"ideal {protocol.ideal} is not below nadir {protocol.nadir}: the ideal holds the best value of each objective",
+    )
+    front = dataset.known_front(50)
+    if front is None:
+        return
+    demand(
+        front.ndim == 2 and front.shape[1] == m,
+        f"known_front has shape {tuple(front.shape)}: return [P, {m}], a point per row",
+    )
+    demand(
+        (front < torch.tensor(protocol.reference, dtype=front.dtype)).any(1).all(),
+        "a point of known_front is worse than the reference in all objectives: choose a reference beyond the front",
+    )
+
+
+def loads_the_same_samples_again(entry: Entry) -> None:
+    """Each split loads, and loads again the same, bit for bit; a prepared input has the shape that is stated"""
+    dataset: Dataset = small(entry)
+    for split in get_args(Split):
+        samples, again = load(dataset, split), load(small(entry), split)
+        demand(len(samples) > 0, f"split {split!r} is empty: put samples in it")
+        demand(
+            _same(samples, again),
+            f"split {split!r} is another one the second time: draw from a generator of a fixed seed, made in load",
+        )
+        found = tuple(dataset.prepare(samples.take(slice(0, 2))).inputs.shape[1:])
+        demand(
+            found == dataset.input_shape,
+            f"a prepared input of split {split!r} has shape {found}, input_shape says {dataset.input_shape}: "
+            "make them equal",
+        )
+
+
+def augments_by_the_generator_given(entry: Entry) -> None:
+    """Augmentation draws from the generator it is given, and leaves the stored samples as they are"""
+    dataset: Dataset = small(entry)
+    samples = load(dataset, "train").take(slice(0, 8))
+    kept = Samples(samples.inputs.clone(), {k: v.clone() for k, v in samples.targets.items()})
+    one, two = (dataset.augment(samples, seeded(7)) for _ in range(2))
+    demand(_same(samples, kept), "augment changed the samples in place: return new ones")
+    demand(_same(one, two), "augment gives another batch for the same generator: draw from `random` alone")
+
+
+def has_a_model_and_finite_losses(entry: Entry) -> None:
+    """Some registered model serves it; its losses are finite scalars with gradients"""
+    problem = problem_of(small(entry))
+    losses = _losses(problem)
+    demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: they are finite for a fresh network")
+    demand(losses.requires_grad, "the losses have no gradient: compute them from the outputs, with torch")
+
+
+def judges_in_both_precisions(entry: Entry) -> None:
+    """Losses are in the precision of the outputs, float32 and float64"""
+    for dtype in (torch.float32, torch.float64):
+        losses = _losses(problem_of(small(entry), dtype))
+        demand(
+            losses.dtype == dtype,
+            f"losses are {losses.dtype} where the outputs are {dtype}: make constants in the outputs' dtype",
+        )
+
+
+def judges_on_another_device(entry: Entry) -> None:
+    """Samples and losses can be on another device"""
+    with elsewhere():
+        losses = _losses(problem_of(small(entry), device=device()))
+    demand(
+        losses.device.type == device().type,
+        f"losses are on {losses.device} where the outputs are on {device()}: make constants on the outputs' device",
+    )
+
+
+def _losses(problem: Problem) -> Tensor:
+    batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
+    return problem.losses([problem.target(batch.inputs)], batch)
+
+
+def _same(one: Samples, two: Samples) -> bool:
+    return (
+        torch.equal(one.inputs, two.inputs)
+        and one.targets.keys() == two.targets.keys()
+        and all(torch.equal(one.targets[name], two.targets[name]) for name in one.targets)
+    )

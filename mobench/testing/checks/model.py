@@ -1,0 +1,125 @@
+"""Checks of models."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from mobench.interfaces import Dataset, Model, Problem
+from mobench.plugins import Entry
+from mobench.testing.checks.common import assert_reached, equal_states
+from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
+from mobench.testing.outcomes import demand
+from mobench.testing.small import load, served, small
+
+
+def served_net(entry: Entry, seed: int = 0) -> tuple[Dataset, nn.Module]:
+    """The first small dataset that a model serves, and its network for that."""
+    model: Model = small(entry)
+    dataset = served(model)
+    torch.manual_seed(seed)
+    return dataset, model.build(dataset)
+
+
+def serves_a_dataset(entry: Entry) -> None:
+    """An output for each head of a dataset, one row per input; gradients reach every parameter"""
+    dataset, net = served_net(entry)
+    batch = dataset.prepare(load(dataset, "train").take(slice(0, 8)))
+    outputs = net(batch.inputs)
+    demand(
+        isinstance(outputs, dict) and set(outputs) == set(dataset.heads),
+        f"forward returned {sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__}: return a dict "
+        f"with a tensor for each of dataset.heads, {sorted(dataset.heads)}",
+    )
+    for name, width in dataset.heads.items():
+        found = tuple(outputs[name].shape)
+        demand(
+            found[-1:] == (width,), f"output {name!r} has shape {found}: its last axis is {width}, as in dataset.heads"
+        )
+    torch.autograd.backward([o.loss(outputs, batch) for o in dataset.objectives])
+    assert_reached(net)
+
+
+def is_a_function_of_its_weights(entry: Entry) -> None:
+    """Under weights that somebody else made, the network gives that network's outputs, and inputs stay as they are"""
+    model: Model = small(entry)
+    problem = Problem(served(model), model)
+    torch.manual_seed(1)
+    other = problem.new_target()
+    problem.target.eval()
+    other.eval()
+    inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
+    before = inputs.clone()
+    made, own = problem.outputs(dict(other.named_parameters()), inputs), other(inputs)
+    demand(torch.equal(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
+    demand(
+        all(torch.allclose(made[name], own[name], rtol=1e-4, atol=1e-5) for name in own),
+        "with another network's weights it gives other outputs than that network: keep what matters in parameters, "
+        "and read them in forward",
+    )
+
+
+def heeds_the_seed(entry: Entry) -> None:
+    """The same seed gives the same network, another seed another"""
+    states = [served_net(entry, seed)[1].state_dict() for seed in (3, 3, 4)]
+    demand(
+        equal_states(states[0], states[1]),
+        "the same seed gave another network: draw initial values from torch's global random state alone",
+    )
+    demand(
+        not equal_states(states[0], states[2]),
+        "every seed gives the same network: draw initial values from torch's global random state, and do not seed it",
+    )
+
+
+def resumes_from_its_state(entry: Entry) -> None:
+    """A state dict, saved and read back, carries everything"""
+    dataset, one = served_net(entry, 3)
+    _, other = served_net(entry, 4)
+    other.load_state_dict(saved_and_read(one.state_dict()))
+    inputs = dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs
+    mine, its = (net.eval()(inputs) for net in (one, other))
+    demand(
+        all(torch.equal(mine[name], its[name]) for name in mine),
+        "with the state of another network it gives other outputs: register all that build draws as parameters or "
+        "buffers",
+    )
+
+
+def works_in_both_precisions(entry: Entry) -> None:
+    """Outputs are in the problem's precision, float32 and float64"""
+    model: Model = small(entry)
+    for dtype in (torch.float32, torch.float64):
+        problem = Problem(served(model), model, dtype=dtype)
+        outputs = problem.target(problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs)
+        for name, values in outputs.items():
+            demand(
+                values.dtype == dtype,
+                f"output {name!r} is {values.dtype} where the network is {dtype}: make tensors in the dtype of the "
+                "inputs or weights",
+            )
+
+
+def works_on_another_device(entry: Entry) -> None:
+    """The network can be moved to another device and runs there"""
+    model, at = small(entry), device()
+    with elsewhere():
+        problem = Problem(served(model), model, device=at)
+        outputs = problem.target(problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs)
+    for name, values in outputs.items():
+        demand(
+            values.device.type == at.type,
+            f"output {name!r} is on {values.device} where the network is on {at}: make tensors on the inputs' device",
+        )
+
+
+def touches_no_test_data(entry: Entry) -> None:
+    """Building and running it loads no test split"""
+    model: Model = small(entry)
+    dataset, loaded = watched(served(model))
+    net = model.build(dataset)
+    net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
+    demand(
+        "test" not in loaded,
+        "the test split was loaded: build from input_shape and heads; the core judges, after training",
+    )

@@ -1,0 +1,84 @@
+"""The check that a plugin leaves the process as it found it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from mobench.interfaces import Dataset, seeded
+from mobench.plugins import Entry, Kind, Spec
+from mobench.testing import properties
+from mobench.testing.global_state import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
+from mobench.testing.outcomes import demand
+from mobench.testing.small import built, load, small, solver_for, trained
+
+# the interfaces say that these are initialised from torch's global random state, and checkpoints keep it
+MAY_DRAW: tuple[Kind, ...] = ("generator", "model", "solver")
+
+
+def leaves_global_state_alone(entry: Entry) -> None:
+    """Importing and using it leaves random states, defaults, threads, warnings, folder and environment as they were"""
+    use = _USES[entry.kind]
+    # once before: what libraries do when they are first imported is not the plugin's doing
+    with put_back():
+        use(entry)
+    allowed = (TORCH_RANDOM,) if entry.kind in MAY_DRAW else ()
+    with put_back(), imported_afresh(_package(entry)):
+        stir()  # a seed set again is a change too
+        before = snapshot()
+        use(entry)
+        found = changes(before, snapshot(), allowed)
+    demand(not found, "; ".join(found))
+
+
+def _package(entry: Entry) -> str:
+    """The plugin's own top-level package; "" where the class is somebody else's, who shall not be imported twice."""
+    target = entry.spec.target.partition(":")[0] if isinstance(entry.spec, Spec) else ""
+    top = target.partition(".")[0]
+    return top if top == entry.plugin.module.partition(".")[0] else ""
+
+
+def _use_dataset(entry: Entry) -> None:
+    dataset: Dataset = small(entry)
+    batch = load(dataset, "train").take(slice(0, 8))
+    dataset.prepare(dataset.augment(batch, seeded(0)))
+    load(dataset, "val")
+    load(dataset, "test")
+    dataset.known_front(10)
+
+
+def _use_model(entry: Entry) -> None:
+    from mobench.testing.checks.model import served_net
+
+    dataset, net = served_net(entry)
+    net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
+
+
+def _use_generator(entry: Entry) -> None:
+    problem, network, rays = built(entry)
+    inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
+    network(inputs, rays)
+    with torch.no_grad():
+        network.serve(rays[0])(inputs)
+
+
+def _use_balancer(entry: Entry) -> None:
+    for case in properties.cases(3, n_cases=4):
+        case.weights(properties.started(small(entry), 3, n_cases=4))
+
+
+def _use_solver(entry: Entry) -> None:
+    solver, problem = solver_for(entry)
+    trained(solver, problem, 2)
+    solver.load_state_dict(solver.state_dict())
+    assert solver.pareto_set is not None
+
+
+_USES: dict[Kind, Callable[[Entry], None]] = {
+    "dataset": _use_dataset,
+    "model": _use_model,
+    "generator": _use_generator,
+    "balancer": _use_balancer,
+    "solver": _use_solver,
+}

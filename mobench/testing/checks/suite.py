@@ -1,0 +1,18 @@
+"""Checks of suites."""
+
+from __future__ import annotations
+
+from mobench.plugins import Entry, SuiteFile
+from mobench.runs import suite as suites
+from mobench.testing.outcomes import demand
+
+
+def can_be_planned(entry: Entry) -> None:
+    """Its file can be read, and every name and option in it exists"""
+    assert isinstance(entry.spec, SuiteFile)
+    demand(
+        entry.spec.path.is_file(),
+        f"there is no file {entry.spec.path.name} in the installed package: put it beside the module that names it, "
+        "and let the wheel carry it",
+    )
+    demand(suites.plan(suites.load(str(entry.spec.path))).jobs, "it has no jobs: give it entries that can be combined")

@@ -1,0 +1,24 @@
+"""Text that others wrote, made fit for a terminal and for one line."""
+
+from __future__ import annotations
+
+MAX_LINE = 500
+
+
+def printable(text: str) -> str:
+    """The text with every character that a terminal might obey, or not show, as a backslash escape.
+
+    Line ends and tabs stay. What is printable is what `str.isprintable` says: controls, escapes, characters that
+    turn the direction of writing and halves of surrogate pairs are not.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def one_line(text: str, limit: int = MAX_LINE) -> str:
+    """The same in one line of at most `limit` characters, for messages that quote what others wrote."""
+    line = printable(" ".join(text[: 4 * limit].split()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

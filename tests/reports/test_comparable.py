@@ -1,0 +1,102 @@
+"""Which records stand in one table: committed ones, changed in what a comparison holds fixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.errors import OptionError
+from mobench.reports.comparable import select
+from mobench.runs.job import Job
+from mobench.runs.record import Imported, Record
+from mobench.runs.store import Store
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture(scope="module")
+def zdt1() -> list[Record]:
+    """Three solvers with two seeds each."""
+    found = [r for r in Store(RESULTS / "analytic").contents().records if r.job.dataset.name == "zdt1"]
+    return [r for r in found if r.job.solver.name in {"phn-ls", "phn-epo", "epo"}]
+
+
+def changed(record: Record, finished: str = "", imported: bool = False, **job: Any) -> Record:
+    made = Job.model_validate({**record.job.model_dump(), **job})
+    update: dict[str, Any] = {"job": made, "id": made.id}
+    if finished:
+        update["provenance"] = record.provenance.model_copy(update={"finished": finished})
+    if imported:
+        update["imported"] = Imported(file="f.csv", sha256="0")
+    return record.model_copy(update=update)
+
+
+def test_what_agrees_is_kept_as_it_was_given(zdt1: list[Record]) -> None:
+    found = select(zdt1)
+    assert len(zdt1) == 6
+    assert (found.kept, found.left_out, found.notes) == (zdt1, [], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"protocol": "other-9"}, "zdt1: protocol is other-9"),
+        ({"budget": {"steps": 7}}, 'zdt1: budget is {"steps":7'),
+        ({"n_rays": 7}, "zdt1: rays is 7 and"),
+        ({"dataset": {"name": "zdt1", "version": "99", "options": {}}}, "zdt1: dataset options is "),
+    ],
+)
+def test_the_one_that_differs_is_left_out_with_the_reason(
+    zdt1: list[Record], change: dict[str, Any], said: str
+) -> None:
+    other = changed(zdt1[0], **change)
+    found = select([other, *zdt1[1:]])
+    assert found.kept == zdt1[1:]
+    (line,) = found.left_out
+    assert line.startswith(f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): {said}")
+
+
+def test_a_protocol_can_be_asked_for_and_an_unknown_one_is_refused(zdt1: list[Record]) -> None:
+    other = changed(zdt1[0], protocol="other-9")
+    found = select([other, *zdt1[1:]], ["other-9"])
+    assert found.kept == [other]
+    assert len(found.left_out) == 5
+    with pytest.raises(OptionError, match="did you mean 'other-9'"):
+        select([other, *zdt1[1:]], ["other-8"])
+
+
+@pytest.mark.parametrize("newer", ["old", "new"])
+def test_of_equally_many_the_newest_stays_and_a_note_says_so(zdt1: list[Record], newer: str) -> None:
+    dates = {"old": "2030", "new": "2031"} if newer == "new" else {"old": "2031", "new": "2030"}
+    records = [
+        changed(r, finished=dates[version], protocol=version)
+        for version, r in zip(("old", "new"), zdt1[:2], strict=True)
+    ]
+    for order in (records, records[::-1]):
+        found = select(order)
+        assert [r.job.protocol for r in found.kept] == [newer]
+        assert "in as many records (1)" in found.notes[0]
+        assert "--protocol" in found.notes[0]
+
+
+def test_imported_fronts_have_no_vote_and_no_budget_to_agree_in(zdt1: list[Record]) -> None:
+    def foreign(record: Record, **job: Any) -> Record:
+        return changed(record, imported=True, budget={"elsewhere": True}, **job)
+
+    strangers = [foreign(r, protocol="other-9") for r in zdt1[1:]]
+    found = select([zdt1[0], *strangers])
+    assert found.kept == [zdt1[0]]
+    assert len(found.left_out) == 5
+    joined = [zdt1[0], *(foreign(r) for r in zdt1[1:])]
+    assert select(joined).kept == joined
+
+
+def test_a_record_that_is_there_twice_counts_once(zdt1: list[Record]) -> None:
+    assert select([*zdt1, *zdt1]).kept == zdt1
+    later = changed(zdt1[0], finished="2999").model_copy(update={"indicators": {}})
+    found = select([later, *zdt1])
+    assert {r.id for r in found.kept} == {r.id for r in zdt1}
+    assert len(found.kept) == len(zdt1)
+    assert "is there twice and not with the same numbers" in found.notes[0]

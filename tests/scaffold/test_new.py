@@ -1,0 +1,114 @@
+"""Packages that `mobench new` writes, installed by pip: checked, and their own tests run, as they are written."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.scaffold.names import NEW_KINDS
+
+ROOT = Path(__file__).parents[2]
+Cli = Any
+
+
+def process(*words: Any, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(list(map(str, words)), cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a package of each kind, and `site`, where they are installed."""
+    folder = tmp_path_factory.mktemp("made")
+    for kind in NEW_KINDS:
+        done = process(
+            Path(sys.executable).parent / "mobench", "new", kind, f"my-{kind}", cwd=folder, env=dict(os.environ)
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"pip install -e mobench-my-{kind} && mobench check mobench-my-{kind}" in done.stdout
+    words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--target", "site"]
+    projects = [f"./mobench-my-{kind}" for kind in NEW_KINDS]
+    done = process(sys.executable, *words, *projects, cwd=folder, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def seeing(made: Path, environment: dict[str, str]) -> dict[str, str]:
+    path = os.pathsep.join([str(made / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**environment, "PYTHONPATH": path}
+
+
+def test_every_kind_passes_every_check_as_written(cli: Cli, seeing: dict[str, str]) -> None:
+    done = cli("check", *(f"mobench-my-{kind}" for kind in NEW_KINDS), env=seeing)
+    assert done.returncode == 0, done.stdout
+    for kind in NEW_KINDS:
+        assert f"{kind} my-{kind}, mobench-my-{kind} 0.1.0" in done.stdout
+    assert " 0 failed" in done.stdout.splitlines()[-1]
+
+
+def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> None:
+    """In one process, which imports torch once."""
+    words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
+    folders = [f"mobench-my-{kind}/tests" for kind in NEW_KINDS]
+    done = process(sys.executable, *words, *folders, cwd=made, env=seeing)
+    assert done.returncode == 0, done.stdout
+    for kind in NEW_KINDS:
+        assert re.search(rf"mobench-my-{kind}/tests/test_{kind}.py::.* PASSED", done.stdout)
+        assert re.search(rf"mobench-my-{kind}/tests/test_conformance.py::.* PASSED", done.stdout)
+
+
+def test_they_are_typed_linted_and_formatted(made: Path) -> None:
+    ruff = Path(sys.executable).parent / "ruff"
+    for kind in NEW_KINDS:
+        for words in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+            done = process(ruff, *words, cwd=made / f"mobench-my-{kind}", env=dict(os.environ))
+            assert done.returncode == 0, done.stdout
+    path = os.pathsep.join([str(ROOT), *(str(made / f"mobench-my-{kind}") for kind in NEW_KINDS)])
+    files = [made / f"mobench-my-{kind}" / f"mobench_my_{kind}" for kind in NEW_KINDS]
+    settings = ["--config-file", ROOT / "pyproject.toml", "--strict"]
+    done = process(sys.executable, "-m", "mypy", *settings, *files, cwd=ROOT, env={**os.environ, "MYPYPATH": path})
+    assert done.returncode == 0, done.stdout
+
+
+def test_nothing_is_overwritten(cli: Cli, tmp_path: Path) -> None:
+    assert cli("new", "solver", "mine").returncode == 0
+    file = tmp_path / "mobench-mine" / "mobench_mine" / "solver.py"
+    file.write_text("mine")
+    again = cli("new", "model", "mine")
+    assert again.returncode == 2
+    assert "exists already: choose another name or another --out" in again.stderr
+    assert file.read_text() == "mine"
+    assert not (file.parent / "model.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("solvr", "mine"), "did you mean 'solver'"),
+        (("solver", "9lives"), "starts with a digit"),
+        (("solver", "../up"), "cannot be that of a package"),
+        (("solver", "--", "-"), "is empty"),
+        (("solver", "x" * 31), "has 31 characters: give at most 30"),
+        (("solver", "phn-ls"), "solver 'phn-ls' is registered already, by mobench"),
+        (("model", "plugin-none", "--out", "/dev/null"), "choose another folder with --out"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_with_what_to_do(cli: Cli, tmp_path: Path, words: Any, message: str) -> None:
+    done = cli("new", *words)
+    assert done.returncode == 2, done.stdout
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("mobench-*"))
+
+
+def test_a_name_is_written_as_names_are(cli: Cli, tmp_path: Path) -> None:
+    done = cli("new", "balancer", "My_Method")
+    assert done.returncode == 0, done.stderr
+    assert "note: 'My_Method' is written my-method" in done.stdout
+    assert "class MyMethodBalancer" in (tmp_path / "mobench-my-method/mobench_my_method/balancer.py").read_text()

@@ -1,0 +1,87 @@
+"""Wheels, and fresh virtual environments in which mobench is not yet installed but all that it needs is.
+
+The heavy packages (torch and the rest) are those of the running interpreter: each is linked into a folder that a .pth
+file names, and mobench is left out. So a fresh environment takes seconds, and what is installed into it is what is run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ("mypy", "pip", "pytest")
+
+
+def environment(venv: Path, home: Path) -> dict[str, str]:
+    """Of a shell in which pip asks no network, and nothing of the tested checkout is in sight.
+
+    Raises: RuntimeError where `python` or `pip` would be anybody else's, whose packages a test would then change.
+    """
+    hidden = ("MOBENCH", "XDG_", "PYTHON", "PIP_", "VIRTUAL_ENV", "COVERAGE")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    own = Path(sys.executable).parent
+    others = [path for path in kept["PATH"].split(os.pathsep) if Path(path) != own]
+    more = {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip reads this as "no isolation"
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "200",
+        "PATH": os.pathsep.join([str(venv / "bin"), *others]),
+    }
+    for command in ("python", "python3", "pip"):
+        found = shutil.which(command, path=more["PATH"])
+        if found != str(venv / "bin" / command):
+            raise RuntimeError(f"{command} would be {found}: make the environment with `fresh` first")
+    return {**kept, **more}
+
+
+def fresh(venv: Path, lent: Path) -> Path:
+    """A virtual environment without mobench, with the packages of this interpreter; gives its python.
+
+    lent: the folder to make for links to those packages, outside the environment.
+    """
+    done = subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    python = venv / "bin" / "python"
+    # beside it, not inside: pip uninstalls nothing that is outside its environment, so no link is ever followed
+    lent.mkdir()
+    for name in ("purelib", "platlib"):
+        for item in Path(sysconfig.get_path(name)).iterdir():
+            if "mobench" not in item.name and item.suffix != ".pth" and not (lent / item.name).exists():
+                (lent / item.name).symlink_to(item)
+    site = sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)})
+    (Path(site) / "lent.pth").write_text(f"{lent}\n")
+    for script in SCRIPTS:
+        path = venv / "bin" / script
+        path.write_text(
+            f"#!{python}\nimport runpy, sys\nsys.argv[0] = {script!r}\n"
+            f"runpy.run_module({script!r}, run_name='__main__')\n"
+        )
+        path.chmod(0o755)
+    (venv / "bin" / "ruff").symlink_to(Path(sys.executable).parent / "ruff")
+    return python
+
+
+def wheel(project: Path, target: Path) -> Path:
+    """The wheel of a project, built as for an index."""
+    words = ["-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", str(target)]
+    done = subprocess.run([sys.executable, *words, str(project)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (made,) = target.glob(f"{project_name(project)}-*.whl")
+    return made
+
+
+def project_name(project: Path) -> str:
+    """The distribution's name as file names have it."""
+    import tomllib
+
+    data = tomllib.loads((project / "pyproject.toml").read_text())
+    return str(data["project"]["name"]).replace("-", "_")

@@ -1,0 +1,121 @@
+"""A dataset that conforms, and one for each way of not doing so."""
+
+from dataclasses import dataclass
+
+import torch
+
+from mobench import Dataset, Objective, Protocol, Samples
+from mobench.interfaces import seeded
+
+
+def near(outputs, batch):
+    return (outputs["y"][:, 0] - batch.targets["a"].to(outputs["y"])).square().mean()
+
+
+def far(outputs, batch):
+    return (outputs["y"][:, 0] - batch.targets["a"].to(outputs["y"]) - 1).square().mean()
+
+
+@dataclass(frozen=True)
+class Sound(Dataset):
+    """Noise whose target is its mean, and the same plus one."""
+
+    objectives = (Objective("near", near), Objective("far", far))
+    heads = {"y": 1}  # noqa: RUF012
+    input_shape = (1, 28, 28)
+    protocol = Protocol("sound-1", (2.0, 2.0), (0.0, 0.0), (1.0, 1.0))
+
+    def load(self, split):
+        inputs = torch.rand(12, 1, 28, 28, generator=seeded(len(split)))
+        return Samples(inputs, {"a": inputs.mean((1, 2, 3))})
+
+
+@dataclass(frozen=True)
+class ShortProtocol(Sound):
+    """A value too few."""
+
+    protocol = Protocol("short-1", (2.0,), (0.0, 0.0), (1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class UpsideDown(Sound):
+    """Ideal and nadir point are exchanged."""
+
+    protocol = Protocol("upside-1", (2.0, 2.0), (1.0, 1.0), (0.0, 0.0))
+
+
+@dataclass(frozen=True)
+class FrontBeyond(Sound):
+    """A front worse than the reference point."""
+
+    def known_front(self, n_points):
+        return torch.full((n_points, 2), 3.0)
+
+
+@dataclass(frozen=True)
+class Entropy(Sound):
+    """Other samples each time."""
+
+    def load(self, split):
+        random = torch.Generator()
+        random.seed()
+        inputs = torch.rand(12, 1, 28, 28, generator=random)
+        return Samples(inputs, {"a": inputs.mean((1, 2, 3))})
+
+
+@dataclass(frozen=True)
+class Draws(Sound):
+    """Takes a number from torch's global random state."""
+
+    def load(self, split):
+        torch.rand(1)
+        return super().load(split)
+
+
+@dataclass(frozen=True)
+class AugmentsAnyhow(Sound):
+    """Augments by random numbers of its own."""
+
+    def augment(self, batch, random):
+        own = torch.Generator()
+        own.seed()
+        return Samples(batch.inputs + torch.rand(1, generator=own), batch.targets)
+
+
+@dataclass(frozen=True)
+class AugmentsInPlace(Sound):
+    """Changes what is stored."""
+
+    def augment(self, batch, random):
+        return Samples(batch.inputs.add_(torch.rand(1, generator=random)), batch.targets)
+
+
+@dataclass(frozen=True)
+class NotFinite(Sound):
+    """A loss that is infinite."""
+
+    objectives = (Objective("near", near), Objective("far", lambda o, b: far(o, b) / 0.0))
+
+
+@dataclass(frozen=True)
+class NoGradient(Sound):
+    """Losses without a graph."""
+
+    objectives = tuple(Objective(n, lambda o, b, f=f: f(o, b).detach()) for n, f in (("near", near), ("far", far)))
+
+
+@dataclass(frozen=True)
+class SingleOnly(Sound):
+    """Losses in float32."""
+
+    objectives = (Objective("near", lambda o, b: near(o, b).float()), Objective("far", lambda o, b: far(o, b).float()))
+
+
+@dataclass(frozen=True)
+class StaysHere(Sound):
+    """A constant on the processor."""
+
+    objectives = (
+        Objective("near", near),
+        Objective("far", lambda o, b: (o["y"] + torch.ones(len(b), 1, dtype=o["y"].dtype)).square().mean()),
+    )

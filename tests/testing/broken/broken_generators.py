@@ -1,0 +1,150 @@
+"""A generator that conforms, and one for each way of not doing so."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from mobench import Generator, WeightNetwork
+
+
+class Lines(WeightNetwork):
+    """Weights linear in the preference."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.names = list(problem.shapes)
+        shapes, m = problem.shapes.values(), problem.n_objectives
+        self.slopes = nn.ParameterList(nn.Parameter(torch.randn(m, *shape)) for shape in shapes)
+
+    def weights(self, preferences):
+        pairs = zip(self.names, self.slopes, strict=True)
+        return {name: torch.einsum("km,m...->k...", preferences.to(slope.dtype), slope) for name, slope in pairs}
+
+
+@dataclass(frozen=True)
+class Sound(Generator):
+    """Weights linear in the preference."""
+
+    def network(self, problem):
+        return Lines(problem)
+
+    def build(self, problem, rays):
+        return self.network(problem).to(device=problem.device, dtype=problem.dtype)
+
+
+def using(name, network):
+    """A generator of another network."""
+    made = type(
+        name, (Sound,), {"__doc__": "Sound but for one thing.", "network": lambda self, problem: network(problem)}
+    )
+    globals()[name] = dataclass(frozen=True)(made)
+
+
+class OtherWhenServed(Lines):
+    def serve(self, preference):
+        return super().serve(preference.flip(0))
+
+
+class Deaf(Lines):
+    def weights(self, preferences):
+        return super().weights(torch.full_like(preferences, 0.5))
+
+
+class Unregistered(Lines):
+    def __init__(self, problem):
+        super().__init__(problem)
+        like = {"device": problem.device, "dtype": problem.dtype}
+        self.offsets = [0.1 * torch.randn(s.shape[1:], **like) for s in self.slopes]
+
+    def weights(self, preferences):
+        pairs = zip(super().weights(preferences).items(), self.offsets, strict=True)
+        return {name: w + offset for (name, w), offset in pairs}
+
+
+class Undercounts(Lines):
+    @property
+    def n_stored_parameters(self):
+        return 1
+
+
+class Idle(Lines):
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.idle = nn.Parameter(torch.randn(3))
+
+
+class WrongGram(Lines):
+    def gram(self, preferences, weights, cotangents):
+        return 2 * super().gram(preferences, weights, cotangents)
+
+
+class SingleGram(Lines):
+    def gram(self, preferences, weights, cotangents):
+        gram = super().gram(preferences, weights, cotangents)
+        return gram if next(iter(cotangents.values())).dtype == torch.float64 else gram.float()
+
+
+class StaysHere(Lines):
+    def weights(self, preferences):
+        return {name: w + torch.zeros(w.shape, dtype=w.dtype) for name, w in super().weights(preferences).items()}
+
+
+for each in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere):
+    using(each.__name__ + "Generator", each)
+
+
+@dataclass(frozen=True)
+class OneSeed(Sound):
+    """Seeds what the core has seeded."""
+
+    def build(self, problem, rays):
+        torch.manual_seed(0)
+        return super().build(problem, rays)
+
+
+@dataclass(frozen=True)
+class Entropy(Sound):
+    """Initial values that no seed determines."""
+
+    def build(self, problem, rays):
+        torch.seed()
+        return super().build(problem, rays)
+
+
+@dataclass(frozen=True)
+class SingleOnly(Sound):
+    """Forgets the problem's precision."""
+
+    def build(self, problem, rays):
+        return self.network(problem).to(problem.device)
+
+
+@dataclass(frozen=True)
+class Peeks(Sound):
+    """Looks at the test split."""
+
+    def build(self, problem, rays):
+        problem.dataset.load("test")
+        return super().build(problem, rays)
+
+
+@dataclass(frozen=True)
+class OwnField(Sound):
+    """An option that does not come back from a record."""
+
+    widths: tuple = field(default=(1, 2), metadata={"help": "nothing"})
+
+    def __post_init__(self):
+        object.__setattr__(self, "widths", (*self.widths, 3))
+
+
+@dataclass(frozen=True)
+class Warns(Sound):
+    """Silences warnings for everybody."""
+
+    def build(self, problem, rays):
+        import warnings
+
+        warnings.filterwarnings("ignore")
+        return super().build(problem, rays)

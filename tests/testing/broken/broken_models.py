@@ -1,0 +1,120 @@
+"""A model that conforms, and one for each way of not doing so."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mobench import Model
+from mobench.interfaces import image_channels
+
+
+class Net(nn.Module):
+    def __init__(self, dataset):
+        super().__init__()
+        n = math.prod(dataset.input_shape)
+        self.heads = nn.ModuleDict({name: nn.Linear(n, width) for name, width in dataset.heads.items()})
+
+    def forward(self, inputs):
+        return {name: head(inputs.flatten(1)) for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True)
+class Sound(Model):
+    """One linear layer for each head."""
+
+    def check(self, dataset):
+        image_channels(dataset, 1, "sound")
+
+    def network(self, dataset):
+        return Net(dataset)
+
+    def build(self, dataset):
+        self.check(dataset)
+        return self.network(dataset)
+
+
+class OtherHeads(Net):
+    def forward(self, inputs):
+        return {f"{name}!": output for name, output in super().forward(inputs).items()}
+
+
+class Idle(Net):
+    def __init__(self, dataset):
+        super().__init__(dataset)
+        self.idle = nn.Parameter(torch.randn(3))
+
+
+class Keeps(Net):
+    """Weights beside its parameters."""
+
+    def __init__(self, dataset):
+        super().__init__(dataset)
+        self.register_buffer("offset", torch.randn(1))
+
+    def forward(self, inputs):
+        return {name: output + self.offset for name, output in super().forward(inputs).items()}
+
+
+class Odd:
+    def __eq__(self, other):
+        return isinstance(other, Odd)
+
+    __hash__ = None
+
+
+class Unreadable(Net):
+    def get_extra_state(self):
+        return Odd()
+
+    def set_extra_state(self, state):
+        assert isinstance(state, Odd)
+
+
+class SingleOnly(Net):
+    def forward(self, inputs):
+        return {name: output.float() for name, output in super().forward(inputs).items()}
+
+
+class StaysHere(Net):
+    def forward(self, inputs):
+        return {n: out + torch.zeros(out.shape, dtype=out.dtype) for n, out in super().forward(inputs).items()}
+
+
+for each in (OtherHeads, Idle, Keeps, Unreadable, SingleOnly, StaysHere):
+    made = type(
+        each.__name__ + "Model",
+        (Sound,),
+        {"__doc__": "Sound but for one thing.", "network": lambda self, dataset, each=each: each(dataset)},
+    )
+    globals()[made.__name__] = dataclass(frozen=True)(made)
+
+
+@dataclass(frozen=True)
+class OneSeed(Sound):
+    """Seeds what the core has seeded."""
+
+    def build(self, dataset):
+        torch.manual_seed(0)
+        return super().build(dataset)
+
+
+@dataclass(frozen=True)
+class Peeks(Sound):
+    """Looks at the test split."""
+
+    def build(self, dataset):
+        dataset.load("test")
+        return super().build(dataset)
+
+
+@dataclass(frozen=True)
+class Moves(Sound):
+    """Changes the working folder."""
+
+    def build(self, dataset):
+        import os
+
+        os.chdir("/")
+        return super().build(dataset)

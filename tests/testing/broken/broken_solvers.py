@@ -1,0 +1,164 @@
+"""A solver that conforms, and one for each way of not doing so."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from mobench import Solver, option
+
+
+class Nets:
+    """A net for each ray."""
+
+    def __init__(self, problem, rays, nets):
+        self.problem, self.rays, self.nets = problem, rays, nets
+        self.n_stored_parameters = len(nets) * problem.n_target_parameters
+
+    def serve(self, preference):
+        k = int((self.rays - preference).abs().amax(1).argmin())
+        return lambda inputs: self.problem.outputs(self.nets[k], inputs)
+
+
+@dataclass(eq=False)
+class Sound(Solver):
+    """Gradient descent with momentum on each ray's weighted sum."""
+
+    lr: float = option(0.05, "step size")
+
+    def start(self, problem, setting):
+        self.problem, self.rays = problem, setting.rays.to(problem.device, problem.dtype)
+        self.nets: list[dict[str, Any]] = [
+            {n: p.detach() for n, p in problem.new_target().named_parameters()} for _ in self.rays
+        ]
+        self.moving = [{n: torch.zeros_like(w) for n, w in net.items()} for net in self.nets]
+
+    def step(self, batch):
+        losses = []
+        for k, ray in enumerate(self.rays):
+            leaves = {n: w.clone().requires_grad_() for n, w in self.nets[k].items()}
+            found = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
+            gradients = torch.autograd.grad((ray * found).sum(), list(leaves.values()), retain_graph=True)
+            for name, gradient in zip(leaves, gradients, strict=True):
+                self.moving[k][name] = 0.5 * self.moving[k][name] + gradient
+            self.nets[k] = {n: w - self.lr * self.moving[k][n] for n, w in self.nets[k].items()}
+            losses.append(found)
+        return self.told(torch.stack(losses))
+
+    def told(self, losses):
+        return losses.detach()
+
+    @property
+    def pareto_set(self):
+        return Nets(self.problem, self.rays, self.nets)
+
+    def state_dict(self):
+        return {"nets": self.nets, "moving": self.moving}
+
+    def load_state_dict(self, state):
+        self.nets, self.moving = state["nets"], state["moving"]
+
+
+@dataclass(eq=False)
+class WithGraph(Sound):
+    """Losses that still have their graph."""
+
+    def told(self, losses):
+        return losses
+
+
+@dataclass(eq=False)
+class Frozen(Sound):
+    """Serves what it started from."""
+
+    def start(self, problem, setting):
+        super().start(problem, setting)
+        self.first = list(self.nets)
+
+    @property
+    def pareto_set(self):
+        return Nets(self.problem, self.rays, self.first)
+
+
+@dataclass(eq=False)
+class Deaf(Sound):
+    """Serves everybody the first net."""
+
+    @property
+    def pareto_set(self):
+        return Nets(self.problem, self.rays, [self.nets[0]] * len(self.nets))
+
+
+@dataclass(eq=False)
+class OneSeed(Sound):
+    """Seeds what the core has seeded."""
+
+    def start(self, problem, setting):
+        torch.manual_seed(0)
+        super().start(problem, setting)
+
+
+@dataclass(eq=False)
+class Entropy(Sound):
+    """Losses with noise that no seed determines, a little."""
+
+    def start(self, problem, setting):
+        super().start(problem, setting)
+        self.random = torch.Generator()
+        self.random.seed()
+
+    def told(self, losses):
+        return losses.detach() * (1 + 1e-3 * torch.rand(1, generator=self.random).to(losses))
+
+    def state_dict(self):
+        return {**super().state_dict(), "random": self.random.get_state()}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.random.set_state(state["random"])
+
+
+@dataclass(eq=False)
+class Forgets(Sound):
+    """Does not save the momentum."""
+
+    def state_dict(self):
+        return {"nets": self.nets}
+
+    def load_state_dict(self, state):
+        self.nets = state["nets"]
+
+
+@dataclass(eq=False)
+class SingleOnly(Sound):
+    """Losses in float32."""
+
+    def told(self, losses):
+        return losses.detach().float()
+
+
+@dataclass(eq=False)
+class StaysHere(Sound):
+    """A constant on the processor."""
+
+    def told(self, losses):
+        return losses.detach() + torch.zeros(losses.shape, dtype=losses.dtype)
+
+
+@dataclass(eq=False)
+class Peeks(Sound):
+    """Looks at the test split."""
+
+    def step(self, batch):
+        self.problem.dataset.load("test")
+        return super().step(batch)
+
+
+@dataclass(eq=False)
+class DrawsElsewhere(Sound):
+    """Takes numbers from NumPy, whose state no checkpoint keeps."""
+
+    def step(self, batch):
+        np.random.rand()
+        return super().step(batch)
