@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,6 +78,36 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.toml").write_text(TINY)
     runner.run(suites.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
     return folder / "out"
+
+
+def _program(name: str, package: str) -> str:
+    """Where a program is; without it the test fails where CI is set, and is skipped, with the reason, elsewhere."""
+    found = shutil.which(name)
+    if found is None:
+        said = f"{name} is not installed, so whether LaTeX tables compile is NOT TESTED: install {package}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
+    return found
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Compiles a document and returns the text of its PDF; an overfull line is an error."""
+    latex = _program("pdflatex", "texlive-latex-base and texlive-latex-recommended")
+    reader = _program("pdftotext", "poppler-utils")
+    folder = tmp_path_factory.mktemp("latex")
+
+    def run(document: str) -> str:
+        (folder / "table.tex").write_text(document)
+        words = [latex, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "table.tex"]
+        done = subprocess.run(words, cwd=folder, capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+        log = (folder / "table.log").read_text(errors="replace")
+        assert "Missing character" not in log
+        assert not re.findall(r"Overfull .*|.*too large.*|LaTeX Warning: (?!.*rerun|.*Rerun|No file).*", log)
+        words = [reader, "-layout", "-enc", "UTF-8", "table.pdf", "-"]
+        return subprocess.run(words, cwd=folder, capture_output=True, timeout=60, check=True, text=True).stdout
+
+    return run
 
 
 @pytest.fixture(autouse=True, scope="session")

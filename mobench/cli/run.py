@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,8 +141,9 @@ def _tell(summary: Summary, folder: Path) -> None:
     say(text, "summary", **jobs, seconds=summary.seconds)
     for path in (folder / "records", *written):
         wrote(path)
+    here = shlex.quote(str(folder))
     say(
-        f"next: `mobench report {folder}` makes a page of it, `mobench export {folder} --format tex --standalone` a "
+        f"next: `mobench report {here}` makes a page of it, `mobench export {here} --format tex --standalone` a "
         "LaTeX table"
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget, Job, SeedSet
+from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.runs.record import Cost, Failure, Front, Provenance, Record
 from mobench.runs.resolve import resolve
 from mobench.runs.store import Store
 
@@ -52,3 +54,56 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suite = suites.overridden(suites.load("quick"), seeds=[0, 1], budget={"steps": 6})
     runner.run(suites.plan(suite), Store(folder), LocalExecutor(2))
     return folder
+
+
+@pytest.fixture
+def handmade() -> Callable[..., Record]:
+    """Makes a record of two objectives at three preferences, every number of which is known.
+
+    accuracies: split -> objective -> one value per preference. indicators: of the test split.
+    """
+    return _handmade
+
+
+def _handmade(
+    solver: str = "one",
+    seed: int = 0,
+    dataset: str = "data",
+    *,
+    model: str = "net",
+    status: Any = "completed",
+    indicators: Mapping[str, float] | None = None,
+    accuracies: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+    preferences: Sequence[Sequence[float]] = ((0.1, 0.9), (0.5, 0.5), (0.9, 0.1)),
+    stored: int = 300,
+) -> Record:
+    job = Job(
+        dataset=Part(name=dataset, version="1"), model=Part(name=model, version="1"),
+        solver=SolverPart(name=solver, version="1"), budget=Budget(epochs=1), seeds=SeedSet.all(seed), protocol="p-1",
+    )  # fmt: skip
+    provenance = Provenance(
+        started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
+        threads=1, device="cpu",
+    )  # fmt: skip
+    common: dict[str, Any] = {"id": job.id, "job": job, "protocol": {"version": "p-1"}, "provenance": provenance}
+    if status != "completed":
+        return Record(status=status, objectives=[], failure=Failure(kind="E", message="no"), **common)
+    n = len(preferences)
+    # of each solver and seed its own, for equal records are flagged
+    losses = [[0.1 + i / n, 0.9 - i / n + seed / 1e4 + len(solver) / 1e6] for i in range(n)]
+    fronts = {
+        split: Front(
+            preferences=[list(p) for p in preferences], losses=losses, n_samples=10,
+            metrics={f"{o}/accuracy": list(v) for o, v in (accuracies or {}).get(split, {}).items()},
+        )
+        for split in ("train", "val", "test")
+    }  # fmt: skip
+    test: dict[str, float | None] = {"hypervolume": 3.0, "non_uniformity": 0.25, "n_non_dominated": 3.0}
+    cost = Cost(
+        training_seconds=10, evaluation_seconds=1, steps=5, epochs=1, stored_parameters=stored, served_parameters=100,
+        n_models=3, peak_bytes=2_000_000, switch_seconds=0.001, inference_seconds_per_sample=0.002,
+    )  # fmt: skip
+    return Record(
+        status="completed", objectives=["a", "b"], fronts=fronts, cost=cost,
+        indicators={split: {**test, **(indicators or {})} for split in ("train", "val", "test")}, **common,
+    )  # fmt: skip
