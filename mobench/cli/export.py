@@ -13,31 +13,50 @@ from mobench.cli.output import warn, wrote
 
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
-    format: Annotated[str, typer.Option(help="Formats, with commas between: md, csv, onnx (networks).")] = "md,csv",
+    format: Annotated[
+        str, typer.Option(help="With commas between: md, csv, tidy.csv, seeds.csv, tex, html, parquet; onnx: networks.")
+    ] = "md,csv",
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
-    columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all.")] = "",
+    columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all, in tex the main.")] = "",
+    dataset: Annotated[str, typer.Option(help="Rows of these datasets alone, with commas between.")] = "",
+    solver: Annotated[str, typer.Option(help="Rows of these solvers alone, with commas between.")] = "",
     decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits behind the point.")] = None,
+    digits: Annotated[int | None, typer.Option(min=1, max=12, help="Significant digits instead.")] = None,
+    caption: Annotated[str, typer.Option(help="Caption of the table.")] = "",
+    label: Annotated[str, typer.Option(help="Label of the table in LaTeX.")] = "",
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
     per_ray: Annotated[bool, typer.Option("--per-ray", help="One row per preference and split as well.")] = False,
 ) -> None:
     """Write the leaderboard of a folder as tables."""
+    from mobench.errors import OptionError
     from mobench.reports import tables
+    from mobench.reports.sheet import Digits
+    from mobench.runs.store import Store
 
-    chosen = [c.strip() for c in columns.split(",") if c.strip()]
-    formats = [f.strip() for f in format.split(",") if f.strip()]
-    if "onnx" in formats:
-        formats.remove("onnx")
-        _networks(folder, out or folder)
-    for path in tables.export(read_board(folder), out or folder, formats, chosen, decimals) if formats else []:
-        wrote(path)
+    if decimals is not None and digits is not None:
+        raise OptionError("--decimals and --digits were both given: pass one of them")
+    if label and not caption:
+        raise OptionError("--label was given without --caption, and it is the caption that gets it: pass both")
+    formats = _listed(format)
+    networks = "onnx" in formats
+    formats = [name for name in formats if name != "onnx"]
+    tables.check_formats(formats, also=("onnx",))
+    wanted = tables.Wanted(
+        _listed(columns), _listed(dataset), _listed(solver), Digits(decimals, digits), caption, label, standalone
+    )
+    records = Store(folder).contents().records
+    written = tables.export(read_board(folder), out or folder, formats, records, wanted) if formats else []
     if per_ray:
         from mobench.reports import rays
-        from mobench.runs.store import Store
 
-        for path in rays.export(Store(folder).contents().records, out or folder):
-            wrote(path)
+        written += rays.export(records, out or folder, formats, wanted)
+    if networks:
+        written += _networks(folder, out or folder)
+    for path in written:
+        wrote(path)
 
 
-def _networks(folder: Path, out: Path) -> None:
+def _networks(folder: Path, out: Path) -> list[Path]:
     """Write the networks of a folder as ONNX, and say which were declined and why."""
     from mobench.reports import onnx
     from mobench.runs.store import Store
@@ -46,5 +65,8 @@ def _networks(folder: Path, out: Path) -> None:
     written, declined = onnx.export(store, store.contents().records, out)
     for line in declined:
         warn(line, "declined")
-    for path in written:
-        wrote(path)
+    return written
+
+
+def _listed(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",") if word.strip()]

@@ -35,7 +35,7 @@ class Column:
     unit:     "" for pure numbers.
     decimals: digits behind the point, where nobody asks for others.
     interval: whether half widths stand beside it in a leaderboard, in the column `name + HALF`.
-    latex, html: the label with symbols set properly; "" where the plain label will do.
+    latex, html: the label with symbols set properly, in LaTeX short; "" where the plain label will do.
     text:     True where it holds words.
     """
 
@@ -135,9 +135,10 @@ def _names() -> list[Column]:
 def _quality() -> list[Column]:
     volume = "volume that the front dominates below the reference point, in units of the losses"
     return [
-        Column("hypervolume", "hypervolume", f"{volume}, at all rays of the test split", "higher", interval=True),
+        Column("hypervolume", "hypervolume", f"{volume}, at all rays of the test split", "higher",
+               interval=True, latex="HV"),
         Column("hypervolume at equal K", "hypervolume at equal K", f"{volume}, at the K rays that finite sets train",
-               "higher", interval=True, latex="hypervolume at equal $K$", html="hypervolume at equal <i>K</i>"),
+               "higher", interval=True, latex="HV at equal $K$", html="hypervolume at equal <i>K</i>"),
         Column("validation − test", "validation − test", "hypervolume on validation less that on the test split; far "
                "above 0 where validation was fitted", latex="validation $-$ test"),
         Column("IGD+", "IGD+", "mean distance from the known or pooled front to what the solver reaches, counting only "

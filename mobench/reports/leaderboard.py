@@ -65,6 +65,17 @@ def leaderboard(records: Sequence[Record], protocols: Sequence[str] = ()) -> Lea
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured)
 
 
+def per_seed(records: Sequence[Record]) -> pd.DataFrame:
+    """The leaderboard's quantities before the mean over seeds: dataset, model, solver, seed, and one column each.
+
+    One row per completed record that the leaderboard of these records has a place for.
+    """
+    measured = measurements(select(records, ()).kept)
+    measured = measured[measured["status"] == "completed"]
+    keys = ["dataset", "model", "solver", "seed"]
+    return measured[[*keys, *(c for c in measured.columns if c not in NAMES)]].sort_values(keys, ignore_index=True)
+
+
 _NOTHING = ["there are no records"]
 _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mobench.reports.leaderboard import is_missing, labels_of
-from mobench.reports.tables import markdown, number, write_texts
+from mobench.reports.columns import directions_of
+from mobench.reports.leaderboard import labels_of
+from mobench.reports.sheet import sheet
+from mobench.reports.tables import Content, Wanted, chosen_rows, write_content
 from mobench.runs.record import Record
 
 if TYPE_CHECKING:
@@ -56,19 +58,22 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """The table as Markdown."""
-    names = [str(c) for c in table.columns]
-    rows = ([_shown(row[n]) for n in names] for row in table.to_dict("records"))
-    return markdown(names, rows)
+def content(records: Sequence[Record], wanted: Wanted | None = None) -> Content:
+    """The table of preferences for the writers; of `wanted`, all but the columns counts."""
+    wanted = wanted or Wanted()
+    frame = chosen_rows(per_ray(records), wanted)
+    made = sheet(
+        frame, [str(c) for c in frame.columns], directions=directions_of(records), digits=wanted.digits,
+        group=("dataset", "solver", "model"), marks=False, caption=wanted.caption, label=wanted.label,
+    )  # fmt: skip
+    return Content(frame, made, made, wanted)
 
 
-def export(records: Sequence[Record], folder: Path) -> list[Path]:
-    """Write rays.md and rays.csv. Raises: StoreError."""
-    table = per_ray(records)
-    return write_texts(
-        folder, {"rays.md": to_markdown(table), "rays.csv": table.to_csv(index=False, lineterminator="\n")}
-    )
+def export(
+    records: Sequence[Record], folder: Path, formats: Sequence[str] = ("md", "csv"), wanted: Wanted | None = None
+) -> list[Path]:
+    """Write rays.<format>, but none of the long forms: it is one already. Raises: OptionError, StoreError."""
+    return write_content(content(records, wanted), "rays", folder, [f for f in formats if "." not in f])
 
 
 def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
@@ -95,7 +100,3 @@ def _best(group: Sequence[Record], columns: dict[str, Any]) -> int:
 
 def _of_validation(columns: dict[str, Any], ending: str) -> list[Any]:
     return [values for name, values in columns.items() if name.startswith("validation ") and name.endswith(ending)]
-
-
-def _shown(value: Any) -> str:
-    return "–" if is_missing(value) else number(value, 4)

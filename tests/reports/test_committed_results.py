@@ -9,7 +9,7 @@ import pytest
 from mobench.reports import study as study_report
 from mobench.reports.leaderboard import leaderboard
 from mobench.reports.rays import per_ray
-from mobench.reports.tables import FORMATS
+from mobench.reports.tables import FORMATS, content
 from mobench.reports.trade_off import to_markdown, trade_off
 from mobench.runs import study
 from mobench.runs import suite as suites
@@ -31,11 +31,11 @@ def test_every_record_is_whole_and_of_a_clean_checkout(suite: str) -> None:
 
 
 @pytest.mark.parametrize("suite", COMMITTED)
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", ["md", "csv"])
 def test_tables_are_made_from_the_records(suite: str, format_: str) -> None:
     board = leaderboard(Store(RESULTS / suite).contents().records)
     assert board.left_out == []
-    assert (RESULTS / suite / f"leaderboard.{format_}").read_text() == FORMATS[format_](board)
+    assert (RESULTS / suite / f"leaderboard.{format_}").read_text() == FORMATS[format_](content(board))
 
 
 def test_the_front_of_error_and_memory_is_made_from_the_records() -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from mobench.errors import OptionError
 from mobench.reports.leaderboard import leaderboard
-from mobench.reports.tables import cells_of, export, number, to_csv, to_markdown
+from mobench.reports.tables import to_csv, to_markdown
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.runs.record import Cost, Failure, Front, Provenance, Record
 
@@ -150,51 +149,3 @@ def test_no_records_give_an_empty_table() -> None:
     board = leaderboard([])
     assert len(board.table) == 0
     assert board.notes == ["there are no records"]
-
-
-def test_markdown_joins_intervals_and_escapes() -> None:
-    board = leaderboard([record("a|b`<x>", 0, 3.0), record("a|b`<x>", 1, 3.2)])
-    text = to_markdown(board, ["solver", "hypervolume"], decimals=2)
-    assert text.splitlines()[2] == "| a\\|b\\`&lt;x> | 3.10 ± 1.27 |"
-
-
-def test_csv_keeps_every_digit_and_reads_back() -> None:
-    import io
-
-    import pandas as pd
-
-    board = leaderboard([record("a", 0, 1 / 3), record("b", 0, 2 / 3)])
-    back = pd.read_csv(io.StringIO(to_csv(board)))
-    assert back["hypervolume"].tolist() == [2 / 3, 1 / 3]
-    assert "0.67" in to_csv(board, ["hypervolume"], decimals=2)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1234567.0, "1,234,567"),
-        (0.5, "0.500"),
-        (0.00012345, "1.2e-04"),
-        (3, "3"),
-        ("x", "x"),
-        (0.0, "0"),
-        (-0.25, "-0.250"),
-    ],
-)
-def test_numbers_are_readable(value: Any, text: str) -> None:
-    assert number(value) == text
-
-
-def test_a_missing_value_is_a_dash() -> None:
-    board = leaderboard([record("a")])
-    assert cells_of(board, ["GD", "hypervolume"]) == [["–", "3"]]
-
-
-def test_unknown_formats_and_columns_are_refused_and_nothing_is_written(tmp_path: Any) -> None:
-    board = leaderboard([record("a")])
-    with pytest.raises(OptionError, match="accepted: md, csv"):
-        export(board, tmp_path, ["md", "xls"])
-    with pytest.raises(OptionError, match="did you mean 'hypervolume'"):
-        export(board, tmp_path, ["md"], ["hypervolum"])
-    assert list(tmp_path.iterdir()) == []
-    assert [p.name for p in export(board, tmp_path)] == ["leaderboard.md", "leaderboard.csv"]

@@ -1,0 +1,114 @@
+"""LaTeX tables through pdfLaTeX itself, and what the PDF then says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mobench.reports.columns import column
+from mobench.reports.leaderboard import leaderboard
+from mobench.reports.sheet import Block, Cell, Sheet
+from mobench.reports.tables import FORMATS, Wanted, content
+from mobench.reports.writers.latex import write
+from mobench.runs.store import Store
+
+RESULTS = Path(__file__).parents[3] / "results"
+Compile = Callable[[str], str]
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is; without it the test fails where CI is set, and is skipped, with the reason, elsewhere."""
+    found = shutil.which(name)
+    if found is None:
+        said = f"{name} is not installed, so whether LaTeX tables compile is NOT TESTED: install {package}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
+    return found
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compile:
+    """Compiles a document and returns the text of its PDF; an overfull line is an error."""
+    latex = program("pdflatex", "texlive-latex-base and texlive-latex-recommended")
+    reader = program("pdftotext", "poppler-utils")
+    folder = tmp_path_factory.mktemp("latex")
+
+    def run(document: str) -> str:
+        (folder / "table.tex").write_text(document)
+        words = [latex, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "table.tex"]
+        done = subprocess.run(words, cwd=folder, capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+        log = (folder / "table.log").read_text(errors="replace")
+        assert "Missing character" not in log
+        assert not re.findall(r"Overfull .*|.*too large.*|LaTeX Warning: (?!.*rerun|.*Rerun|No file).*", log)
+        words = [reader, "-layout", "-enc", "UTF-8", "table.pdf", "-"]
+        return subprocess.run(words, cwd=folder, capture_output=True, timeout=60, check=True, text=True).stdout
+
+    return run
+
+
+@pytest.mark.parametrize("suite", ["quick", "analytic", "methods", "report"])
+def test_the_table_of_a_folder_compiles_and_its_pdf_has_every_figure(
+    suite: str, quick: Path, compiled: Compile
+) -> None:
+    records = Store(quick if suite == "quick" else RESULTS / suite).contents().records
+    made = content(leaderboard(records), records, Wanted(caption=f"Of {suite}", label="tab:x", standalone=True))
+    lines = [_bare(line) for line in compiled(str(FORMATS["tex"](made))).splitlines()]
+    for row in made.narrow.rows:
+        assert _bare("".join(cell.plain for cell in row)) in lines
+    assert f"Table1:Of{suite}" in lines
+
+
+def test_a_table_in_somebodys_article(compiled: Compile, quick: Path) -> None:
+    records = Store(quick).contents().records
+    wanted = Wanted(columns=["solver", "hypervolume"], caption="Fronts", label="tab:fronts")
+    table = str(FORMATS["tex"](content(leaderboard(records), records, wanted)))
+    assert table.startswith("% needs \\usepackage{booktabs}\n\\begin{table}")
+    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}\n"
+    assert "Table 1: Fronts" in compiled(document % table)
+
+
+SIGNS = st.text("\\{}$&#%_~^<>|[]()*`'\"-+=@!?:;,./ abÉé中αβ×‖°…–\n\r\x00\u202e\u0301\u00a0ß", min_size=1, max_size=25)
+NAMES = st.lists(st.one_of(st.text(min_size=1, max_size=25), SIGNS), min_size=15, max_size=40)
+# an underscore is a rule in TeX's own encoding, which no reader finds again
+GLYPHS = [chr(c) for c in range(33, 127) if chr(c) != "_"]
+QUIET = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@QUIET
+@given(NAMES)
+def test_whatever_a_name_is_the_table_compiles(compiled: Compile, names: Sequence[str]) -> None:
+    compiled(_of_names(names))
+
+
+@QUIET
+@given(st.lists(st.text(GLYPHS, min_size=1, max_size=20), min_size=15, max_size=40))
+def test_names_read_back_from_the_pdf(compiled: Compile, names: Sequence[str]) -> None:
+    text = compiled(_of_names([f"({name})" for name in names]))
+    found = [_bare(line) for line in text.splitlines() if line.strip().endswith("end")]
+    assert found == [_bare(f"({name})end") for name in names]
+
+
+def _of_names(names: Sequence[str]) -> str:
+    rows = tuple((Cell(name), Cell("end")) for name in names)
+    made = Sheet(
+        (column("solver"), column("status")), (Block(rows, heading=names[0]),), caption=names[-1], label=names[0]
+    )
+    return write(made, standalone=True)
+
+
+def _bare(text: str) -> str:
+    """Without spaces, and with the signs of TeX's fonts as those that were typed."""
+    typed = {"’": "'", "‘": "`", "”": '"', "“": "``", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl",
+             "˜": "~", "ˆ": "^", "∼": "~", "−": "-", "∗": "*", "–": "-", "×10": "e", "ϵ": "ε"}  # fmt: skip
+    text = "".join(text.split())
+    for sign, meant in typed.items():
+        text = text.replace(sign, meant)
+    return re.sub(r"e([+-]?)0+(?=\d)", r"e\1", text)
