@@ -25,11 +25,15 @@ def export(
     caption: Annotated[str, typer.Option(help="Caption of the table.")] = "",
     label: Annotated[str, typer.Option(help="Label of the table in LaTeX.")] = "",
     standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
+    preset: Annotated[
+        str,
+        typer.Option(help="Tables that the field prints instead: hypervolume, cost, accuracy; with commas between."),
+    ] = "",
     per_ray: Annotated[bool, typer.Option("--per-ray", help="One row per preference and split as well.")] = False,
 ) -> None:
     """Write the leaderboard of a folder as tables."""
     from mobench.errors import OptionError
-    from mobench.reports import tables
+    from mobench.reports import presets, tables
     from mobench.reports.sheet import Digits
     from mobench.runs.store import Store
 
@@ -44,8 +48,15 @@ def export(
     wanted = tables.Wanted(
         _listed(columns), _listed(dataset), _listed(solver), Digits(decimals, digits), caption, label, standalone
     )
-    records = Store(folder).contents().records
-    written = tables.export(read_board(folder), out or folder, formats, records, wanted) if formats else []
+    names = _listed(preset)
+    if names and wanted.columns:
+        raise OptionError("--preset and --columns were both given, and a preset has its own columns: pass one of them")
+    records, board = Store(folder).contents().records, read_board(folder)
+    written: list[Path] = []
+    if names:
+        written = presets.export(names, board, records, out or folder, formats, wanted)
+    elif formats:
+        written = tables.export(board, out or folder, formats, records, wanted)
     if per_ray:
         from mobench.reports import rays
 
