@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[1] / ".ci" / "run"
 NEEDED = {
     "python3": "python3 python3-venv",
     "chromium": "chromium",
-    "pdflatex": "texlive-latex-base texlive-latex-recommended",
+    "pdflatex": "--no-install-recommends texlive-latex-base texlive-latex-recommended",
     "pdftotext": "poppler-utils",
 }
 

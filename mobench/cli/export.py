@@ -19,7 +19,9 @@ def export(
     ] = "md,csv",
     preset: Annotated[
         str,
-        typer.Option(help="With commas between: leaderboard, rays, accuracy, phn, gmooar, hypernetworks."),
+        typer.Option(
+            help="With commas between: leaderboard, rays, accuracy, hypervolume, cost, fronts, datasets, errors."
+        ),
     ] = "leaderboard",
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
     columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all, in tex the main.")] = "",

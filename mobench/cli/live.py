@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mobench.cli.output import JsonLines, events, is_quiet
 from mobench.cli.progress import on_terminal
 from mobench.cli.tally import Left, Tally, Watched
-from mobench.text import one_line
+from mobench.text import printable
 
 if TYPE_CHECKING:
     from mobench.runs.job import Job
@@ -68,7 +68,7 @@ class Lines:
     def show(self, tally: Tally, one: Watched) -> None:
         line = self._line(tally, one)
         if line:
-            print(one_line(line), file=sys.stderr, flush=True)
+            print(" ".join(printable(line).splitlines()), file=sys.stderr, flush=True)
 
     def _line(self, tally: Tally, one: Watched) -> str:
         title = one.job.title

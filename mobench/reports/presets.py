@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mobench.errors import OptionError, nearest
 from mobench.reports import accuracy, rays, wide
-from mobench.reports.content import Content, Wanted, content
+from mobench.reports.content import Content, Wanted, chosen_columns, content
 from mobench.reports.leaderboard import Leaderboard
 from mobench.runs.record import Record
 
@@ -27,40 +27,61 @@ class Preset:
     source: str = ""
 
 
-def _wide(shape: wide.Shape) -> Make:
-    return partial(wide.content, shape=shape)
+def _of_columns(caption: str, *columns: str) -> Make:
+    """A leaderboard of those columns that it has."""
+
+    def make(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+        there = chosen_columns([c for c in columns if c in board.table.columns], wanted)
+        return content(board, records, replace(wanted, columns=there, caption=wanted.caption or caption))
+
+    return make
+
+
+def _rays(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+    return rays.content(records, wanted)
 
 
 PRESETS: Mapping[str, Preset] = {
     "leaderboard": Preset("every quantity; a row per dataset, model and solver", content),
-    "rays": Preset(
-        "a row per preference: losses and metrics of every split", lambda board, records, wanted: rays.content(
-            records, wanted
-        )
-    ),
+    "rays": Preset("a row per preference: losses and metrics of every split", _rays),
     "accuracy": Preset(
         "accuracy in training, validation and testing at each preference", accuracy.content,
         "the student report on CPMTL",
     ),
-    "phn": Preset(
-        "a row per solver: hypervolume, at equal K as well, non-uniformity and training time on each dataset",
-        _wide(wide.Shape(
+    "hypervolume": Preset(
+        "a row per dataset and solver: hypervolume, and parameters stored",
+        _of_columns(
+            "Hypervolume of the test losses, and the parameters that are stored for all preferences",
+            "dataset", "solver", "nets", "hypervolume", "hypervolume at equal K", "stored parameters",
+        ),
+    ),
+    "cost": Preset(
+        "a row per dataset and solver: parameters, memory, seconds of training and of another preference",
+        _of_columns(
+            "What each solver costs: parameters, memory, seconds of training, and of another preference",
+            "dataset", "solver", "nets", "stored parameters", "served parameters", "peak MB", "training s",
+            "switch ms", "ms per sample",
+        ),
+    ),
+    "fronts": Preset(
+        "datasets across: hypervolume, at equal K as well, non-uniformity and training time",
+        partial(wide.content, shape=wide.Shape(
             ("hypervolume", "hypervolume at equal K", "non-uniformity", "training s"),
             caption="Fronts on the test split, their non-uniformity, and the time of training",
         )),
         "arXiv 2010.04104, which has no column at equal K",
     ),
-    "gmooar": Preset(
-        "a row per solver: hypervolume on each dataset, and parameters stored",
-        _wide(wide.Shape(
+    "datasets": Preset(
+        "datasets across: hypervolume, and parameters stored",
+        partial(wide.content, shape=wide.Shape(
             ("hypervolume", "stored parameters"), once=("stored parameters",),
             caption="Hypervolume on the test split, and the parameters that are stored",
         )),
-        "Chen & Kwok 2022, Tables 1 and 2",
+        "Chen & Kwok 2022, tables 1 and 2",
     ),
-    "hypernetworks": Preset(
-        "a row per solver: test error on each dataset, and parameters stored",
-        _wide(wide.Shape(
+    "errors": Preset(
+        "datasets across: test error, and parameters stored",
+        partial(wide.content, shape=wide.Shape(
             (r"[^/]+/error \(middle ray\)", "stored parameters"), once=("stored parameters",),
             caption="Error on the test split, and the parameters that are stored",
             decimals={r"[^/]+/error \(middle ray\)": 4},
@@ -68,6 +89,7 @@ PRESETS: Mapping[str, Preset] = {
         "arXiv 1609.09106, the tables of images",
     ),
 }  # fmt: skip
+"""Name -> table. Of papers they have the shape; every number is of our own records."""
 
 
 def preset(name: str) -> Preset:

@@ -64,7 +64,7 @@ def test_every_format_comes_from_records_alone_and_twice_the_same(cli: Cli, fini
 
 
 def test_tables_by_name(cli: Cli, of_pictures: Path, tmp_path: Path, compiled: Callable[[str], str]) -> None:
-    names = ["accuracy", "phn", "gmooar", "rays"]
+    names = ["accuracy", "fronts", "datasets", "rays"]
     done = cli("export", of_pictures, "--preset", ",".join(names), "--format", "tex,csv", "--standalone", "--out", "a")
     assert done.returncode == 0, done.stderr
     assert {p.name for p in (tmp_path / "a").iterdir()} == {f"{n}.{end}" for n in names for end in ("tex", "csv")}
@@ -100,7 +100,7 @@ def test_rows_columns_digits_caption_and_label(cli: Cli, finished: Path, tmp_pat
         (["--format", "md,docx"], "no format is called 'docx'; accepted: md, csv, tidy.csv"),
         (["--decimals", "2", "--digits", "3"], "--decimals and --digits were both given"),
         (["--label", "x"], "--label was given without --caption"),
-        (["--preset", "phn,gmooar", "--columns", "solver"], "export each by itself"),
+        (["--preset", "fronts,datasets", "--columns", "solver"], "export each by itself"),
         (["--dataset", "vlmop"], "has no dataset 'vlmop'"),
         (["--preset", "leaderboard,accuracy"], "no completed record has accuracy"),
         (["--preset", "rays", "--format", "csv,seeds.csv"], "this table has no seeds.csv"),

@@ -77,7 +77,7 @@ def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: p
     st.integers(20, 200),
     st.integers(8, 60),
     st.lists(st.sampled_from(["start", "train", "completed", "failed", "evaluate"]), max_size=40),
-    st.text(min_size=1, max_size=60),
+    st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), min_size=1, max_size=60),
 )
 def test_the_view_fits_any_terminal(columns: int, rows: int, states: list[str], name: str) -> None:
     tally = Tally([job(seed, name) for seed in range(50)], 40, clock=lambda: 3.0)

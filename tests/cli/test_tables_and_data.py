@@ -77,7 +77,7 @@ def test_fetching_tries_every_source_and_says_why_none_helped(cli: Cli, tmp_path
     blocked = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "PATH": str(nothing)}
     done = cli("data", "fetch", "fashion-mnist", env=blocked)
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    *_, line = done.stderr.splitlines()
     for part in ("fashion mnist from torchvision: no mirror answered", "apt-get is not installed", "set MOBENCH_DATA"):
         assert part in line
     assert "trying fashion mnist from packages" in done.stdout

@@ -22,8 +22,9 @@ from mobench.runs.store import Store
 
 ROOT = Path(__file__).parents[2]
 CASES = [
-    ("accuracy", "report"), ("accuracy", "methods"), ("phn", "methods"), ("gmooar", "analytic"),
-    ("hypernetworks", "compression"), ("rays", "report"),
+    ("accuracy", "report"), ("accuracy", "methods"), ("fronts", "methods"), ("datasets", "analytic"),
+    ("errors", "compression"), ("rays", "report"),
+    ("hypervolume", "standard"), ("cost", "methods"),
 ]  # fmt: skip
 
 
@@ -78,9 +79,23 @@ def test_the_reports_table_is_what_its_records_say() -> None:
     assert len(fronts["test"]["preferences"]) == 9
 
 
+def test_the_table_of_hypervolumes_is_what_its_records_say() -> None:
+    table = content("hypervolume", "standard").frame.set_index("solver")
+    for path in (ROOT / "results" / "standard" / "records").glob("*.json"):
+        record = json.loads(path.read_text())
+        row = table.loc[record["job"]["solver"]["name"]]
+        assert row["hypervolume"] == pytest.approx(record["indicators"]["test"]["hypervolume"])
+        assert row["stored parameters"] == record["cost"]["stored_parameters"]
+    assert len(table) == 3
+
+
+def test_every_preset_is_tested() -> None:
+    assert {name for name, _ in CASES} == set(PRESETS) - {"leaderboard"}, "which has tests of its own"
+
+
 def test_the_table_of_sizes_is_what_the_leaderboard_says() -> None:
     board = pd.read_csv(ROOT / "results" / "compression" / "leaderboard.csv").set_index("solver")
-    made = content("hypernetworks", "compression").frame.set_index("solver")
+    made = content("errors", "compression").frame.set_index("solver")
     for solver in board.index:
         assert made.loc[solver, "mnist: class/error (middle ray)"] == board.loc[solver, "class/error (middle ray)"]
         assert made.loc[solver, "stored parameters"] == board.loc[solver, "stored parameters"]

@@ -264,7 +264,7 @@ def test_a_last_step_that_spoils_the_weights_is_no_result() -> None:
 def test_the_same_bits_again_and_after_an_interruption(
     solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    often = partial(train, checkpoint_seconds=-1.0, progress_seconds=0.0)
+    often = partial(train, progress_seconds=0.0)
     monkeypatch.setattr(execution, "train", often)
 
     def stop(event: Mapping[str, Any]) -> None:
@@ -276,7 +276,7 @@ def test_the_same_bits_again_and_after_an_interruption(
         assert first.status == "completed"
         assert execute(job).digest == first.digest
         with pytest.raises(KeyboardInterrupt):
-            execute(job, checkpoint=path, on_progress=stop)
+            execute(job, checkpoint=path, checkpoint_seconds=0.0, on_progress=stop)
         resumed = execute(job, checkpoint=path)
         assert resumed.digest == first.digest
         assert resumed.cost is not None

@@ -45,6 +45,8 @@ def test_a_table_in_somebodys_article(compiled: Compile, quick: Path) -> None:
 
 SIGNS = st.text("\\{}$&#%_~^<>|[]()*`'\"-+=@!?:;,./ abÉé中αβ×‖°…–\n\r\x00\u202e\u0301\u00a0ß", min_size=1, max_size=25)
 NAMES = st.lists(st.one_of(st.text(min_size=1, max_size=25), SIGNS), min_size=15, max_size=40)
+# an underscore is a rule in TeX's own encoding, which no reader finds again
+GLYPHS = [chr(c) for c in range(33, 127) if chr(c) != "_"]
 QUIET = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -55,7 +57,7 @@ def test_whatever_a_name_is_the_table_compiles(compiled: Compile, names: Sequenc
 
 
 @QUIET
-@given(st.lists(st.text([chr(c) for c in range(33, 127)], min_size=1, max_size=20), min_size=15, max_size=40))
+@given(st.lists(st.text(GLYPHS, min_size=1, max_size=20), min_size=15, max_size=40))
 def test_names_read_back_from_the_pdf(compiled: Compile, names: Sequence[str]) -> None:
     text = compiled(_of_names([f"({name})" for name in names]))
     found = [_bare(line) for line in text.splitlines() if line.strip().endswith("end")]
