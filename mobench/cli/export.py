@@ -10,6 +10,7 @@ import typer
 
 from mobench.cli.leaderboard import board_of, folder_of, read_records
 from mobench.cli.output import warn, wrote
+from mobench.cli.progress import steps
 
 
 def export(
@@ -81,7 +82,9 @@ def _networks(folder: Path, out: Path) -> None:
     from mobench.runs.store import Store
 
     store = Store(folder)
-    written, declined = onnx.export(store, store.contents().records, out)
+    records = store.contents().records
+    with steps("export networks", sum(r.status == "completed" for r in records)) as step:
+        written, declined = onnx.export(store, records, out, step)
     for line in declined:
         warn(line, "declined")
     for path in written:

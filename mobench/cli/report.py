@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import say, warn
+from mobench.cli.progress import steps
 
 NAMED = 4
 
@@ -22,7 +23,8 @@ def report(
     from mobench.runs.store import Store
 
     path = out if out is not None else folder / "report.html"
-    written = build.write(Store(folder), path, live)
+    with steps("report") as step:
+        written = build.write(Store(folder), path, live, step)
     for reason in dict.fromkeys(one["reason"] for one in written["left_out"]):
         who = [f"{one['dataset']} · {one['name']}" for one in written["left_out"] if one["reason"] == reason]
         named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"

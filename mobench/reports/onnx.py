@@ -111,8 +111,12 @@ def halved(model: bytes) -> bytes:
     return written
 
 
-def export(store: Store, records: list[Record], folder: Path) -> tuple[list[Path], list[str]]:
+def export(
+    store: Store, records: list[Record], folder: Path, tell: Callable[[str], None] = lambda label: None
+) -> tuple[list[Path], list[str]]:
     """Write `<record>.onnx` for every network that fits. Returns the files, and who was declined and why.
+
+    tell: hears of each record as it is turned to.
 
     Raises: MobenchError where nothing could be written.
     """
@@ -120,6 +124,7 @@ def export(store: Store, records: list[Record], folder: Path) -> tuple[list[Path
     for record in records:
         if record.status != "completed":
             continue
+        tell(record.job.title)
         try:
             model = to_onnx(load(record, store.weights(record.job)))
         except MobenchError as reason:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -22,15 +23,21 @@ RUNTIME = HERE / "onnxruntime"
 SCRIPTS = ("dom", "state", "chart", "fronts", "preference", "network", "board", "details", "curves", "costs", "main")
 
 
-def write(store: Store, out: Path, with_networks: bool = True) -> dict[str, Any]:
+def write(
+    store: Store, out: Path, with_networks: bool = True, tell: Callable[[str], None] = lambda label: None
+) -> dict[str, Any]:
     """Write the page of a folder. Returns what the page says of its networks, and who has none.
+
+    tell: hears of each part of the work as it begins.
 
     Raises: StoreError where there are no records, or the page cannot be written.
     """
+    tell("records")
     contents = store.contents()
     if not contents.records:
         raise StoreError(f"there are no records in {store.folder}: name a folder that `mobench run` wrote")
-    found = live(store, contents.records) if with_networks else Live()
+    found = live(store, contents.records, tell=tell) if with_networks else Live()
+    tell("the page")
     data = page_data(contents.records, [str(error) for error in contents.unreadable])
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,15 +40,21 @@ class Live:
     left_out: list[dict[str, str]] = field(default_factory=list)
 
 
-def live(store: Store, records: Sequence[Record], max_bytes: int = MAX_BYTES) -> Live:
+def live(
+    store: Store,
+    records: Sequence[Record],
+    max_bytes: int = MAX_BYTES,
+    tell: Callable[[str], None] = lambda label: None,
+) -> Live:
     """The networks of a folder that fit, one for each dataset and solver: its smallest seed with weights.
 
-    What has no place is in `left_out` with its reason.
+    What has no place is in `left_out` with its reason. tell: hears of each network before it is turned to.
     """
     found, labels = Live(), labels_of(records)
     pictures: dict[str, Samples] = {}
     for record in _one_each(store, records, labels):
         dataset, label = record.job.dataset.name, labels[record.id]
+        tell(f"network of {label} on {dataset}")
         try:
             if not store.weights(record.job).is_file():
                 raise StoreError(NO_WEIGHTS)
