@@ -42,9 +42,11 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     assert records(out) == before
 
 
-def test_the_same_seed_gives_the_same_record_and_another_seed_another(cli: Cli, tiny: Path, tmp_path: Path) -> None:
-    for out, seeds in (("a", "0"), ("b", "0"), ("c", "1")):
-        assert cli("run", tiny, "--out", out, "--seeds", seeds).returncode == 0
+def test_the_same_seed_gives_the_same_bits_whatever_runs_beside_and_another_seed_others(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
+    for out, seeds, jobs in (("a", "0", "1"), ("b", "0", "2"), ("c", "1", "2")):
+        assert cli("run", tiny, "--out", out, "--seeds", seeds, "--jobs", jobs, "--cpus", "1").returncode == 0
     a, b, c = (digests(tmp_path / name) for name in "abc")
     assert a == b
     assert not set(a.values()) & set(c.values())
