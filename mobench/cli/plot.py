@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import say, warn, wrote
+from mobench.cli.progress import steps
 
 
 def plot(
@@ -36,7 +37,8 @@ def plot(
     if not contents.records:
         raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
     formats = [f.strip() for f in format.split(",") if f.strip()]
-    drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats)
+    with steps("plot") as step:
+        drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats, step)
     for said in drawn.empty:
         warn(said, "not drawn")
     for path in drawn.paths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -51,11 +51,18 @@ class Drawn:
     empty: list[str] = field(default_factory=list)
 
 
-def draw(records: Sequence[Record], folder: Path, kinds: Sequence[str] = (), formats: Sequence[str] = ()) -> Drawn:
+def draw(
+    records: Sequence[Record],
+    folder: Path,
+    kinds: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda label: None,
+) -> Drawn:
     """Write the plots of these records into a folder: `<kind>-<data set>.<format>`, each file whole or not at all.
 
     kinds:   names in KINDS; none: all.
     formats: of FORMATS; none: svg. csv is what is drawn as numbers.
+    tell:    hears of each picture as it is begun.
 
     Raises: OptionError for an unknown kind or format; StoreError where nothing can be written;
         NothingToDrawError where no plot could be drawn at all.
@@ -68,6 +75,7 @@ def draw(records: Sequence[Record], folder: Path, kinds: Sequence[str] = (), for
     drawn = Drawn()
     for kind in chosen:
         for name, subject in _subjects(KINDS[kind], records, groups):
+            tell(f"{kind}{name}")
             try:
                 files = _files(KINDS[kind].load(), subject, wanted)
             except NothingToDrawError as nothing:
