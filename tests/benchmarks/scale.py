@@ -99,6 +99,7 @@ def corners(m: int) -> Any:
     import torch
 
     from mobench.interfaces import Protocol
+    from mobench.learning.preferences import dense_rays
     from mobench_analytic.problems import Analytic
 
     class Corners(Analytic):
@@ -109,7 +110,10 @@ def corners(m: int) -> Any:
             return tuple((x - torch.eye(m, x.shape[-1])[i]).square().sum(-1) for i in range(m))
 
         def known_front(self, n_points: int) -> torch.Tensor:
-            raise NotImplementedError
+            # the nearest points to m corners are those of the simplex between them
+            rays = dense_rays(m, n_points)
+            x = torch.nn.functional.pad(rays, (0, self.n_variables - m))
+            return torch.stack(self.values(x), dim=1)
 
     return Corners()
 
