@@ -92,6 +92,7 @@ class TrialEnd(_Event):
     """A trial of `mobench tune` that ended. value: on validation; null where it has none."""
 
     event: Literal["trial"]
+    solver: str
     number: int
     state: str
     value: float | None

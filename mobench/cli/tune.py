@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 def tune(
     suite: Annotated[str, typer.Argument(help="A suite with a [search] table: its name or its TOML file.")],
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all; default: the suite's, or the grid.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials of each solver in all; default: the suite's, or the grid.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
 ) -> None:
-    """Try options of one solver, and say which are best on validation; goes on where it was stopped."""
+    """Try options of each of a suite's solvers, and say which are best on validation; goes on where it was stopped."""
     from mobench.cli.run import check_device
     from mobench.reports import study as report
     from mobench.runs import study
@@ -37,7 +39,7 @@ def tune(
     tally = Tally([], jobs)
     try:
         with watch(tally, f"tune {chosen.name}", ends=False) as listen:
-            outcome = study.search(
+            outcomes = study.search(
                 chosen,
                 Store(folder),
                 device=check_device(device),
@@ -51,23 +53,26 @@ def tune(
     except KeyboardInterrupt:
         complain("interrupted; running again goes on with the trial it was at")
         raise typer.Exit(130) from None
-    print_table(report.columns(outcome), report.cells(outcome), title=f"{chosen.name}: validation {outcome.metric}")
-    for path in report.export(outcome, chosen, folder):
+    title = f"{chosen.name}: validation {outcomes[0].metric}"
+    print_table(report.columns(outcomes), report.cells(outcomes), title=title)
+    for path in report.export(outcomes, chosen, folder):
         wrote(path)
-    if outcome.best is None:
-        complain("no trial gave a value")
+    without = [outcome for outcome in outcomes if outcome.best is None]
+    for outcome in without:
+        complain(f"no trial of {outcome.dataset} × {outcome.model} × {outcome.solver} gave a value")
+    if without:
         raise typer.Exit(1)
 
 
-def _tell(trial: Trial) -> None:
+def _tell(solver: str, trial: Trial) -> None:
     """A trial's end: on standard error, or as an event."""
     if (stream := events()) is not None:
         fields = {name: getattr(trial, name) for name in ("number", "state", "value", "settings")}
-        stream.emit("trial", fields)
+        stream.emit("trial", {"solver": solver, **fields})
     elif not is_quiet():
-        print(_line(trial), file=sys.stderr, flush=True)
+        print(_line(solver, trial), file=sys.stderr, flush=True)
 
 
-def _line(trial: Trial) -> str:
+def _line(solver: str, trial: Trial) -> str:
     value = "" if trial.value is None else f" {trial.value:.4f}"
-    return f"trial {trial.number} {trial.state}{value}: {json.dumps(trial.settings)}"
+    return f"{solver}: trial {trial.number} {trial.state}{value}: {json.dumps(trial.settings)}"

@@ -1,73 +1,103 @@
-"""The trials of a search as tables, and the best of them as a suite. Validation figures alone."""
+"""The trials of a search as tables, and the best of each combination as a suite. Validation figures alone."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mobench.reports.tables import markdown, number, write_texts
 from mobench.runs.study import Outcome, Trial
-from mobench.runs.suite import Suite
+from mobench.runs.suite import Entry, Suite, apart
 
 
-def columns(outcome: Outcome) -> list[str]:
-    """Trial, its options, and what it came to."""
-    names = list(dict.fromkeys(name for trial in outcome.trials for name in trial.settings))
-    return ["rank", "trial", *names, f"validation {outcome.metric}", "seconds", "state"]
+def columns(outcomes: Sequence[Outcome]) -> list[str]:
+    """What tells the combinations apart, rank, trial, its options, and what it came to."""
+    metric = outcomes[0].metric
+    return [*_telling(outcomes), "rank", "trial", *_options(outcomes), f"validation {metric}", "seconds", "state"]
 
 
-def cells(outcome: Outcome) -> list[list[str]]:
-    """One row per trial, best first."""
-    names = columns(outcome)[2:-3]
-    return [_row(rank, trial, names) for rank, trial in enumerate(outcome.trials, start=1)]
+def cells(outcomes: Sequence[Outcome]) -> list[list[str]]:
+    """One row per trial, each combination's best first."""
+    telling, names = _telling(outcomes), _options(outcomes)
+    return [
+        [*(getattr(outcome, role) for role in telling), *_row(rank, trial, names)]
+        for outcome in outcomes
+        for rank, trial in enumerate(outcome.trials, start=1)
+    ]
 
 
-def to_markdown(outcome: Outcome) -> str:
-    return markdown(columns(outcome), cells(outcome))
+def to_markdown(outcomes: Sequence[Outcome]) -> str:
+    return markdown(columns(outcomes), cells(outcomes))
 
 
-def to_csv(outcome: Outcome) -> str:
+def to_csv(outcomes: Sequence[Outcome]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*columns(outcome), "jobs"])
-    for trial, row in zip(outcome.trials, cells(outcome), strict=True):
+    writer.writerow([*columns(outcomes), "jobs"])
+    trials = [trial for outcome in outcomes for trial in outcome.trials]
+    for trial, row in zip(trials, cells(outcomes), strict=True):
         writer.writerow([*row, " ".join(trial.jobs)])
     return buffer.getvalue()
 
 
-def best_suite(outcome: Outcome, suite: Suite) -> str:
-    """The suite with the best trial's options in the place of the search, as TOML.
+def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
+    """The suite with each combination's best options in the place of the search, as TOML.
 
     `json.dumps` writes what TOML reads the same way: numbers, strings, lists and true or false.
     """
-    assert outcome.best is not None
-    (entry,) = suite.entries
-    budget = {**(entry.budget or suite.budget).model_dump(exclude_none=True)}
-    found = outcome.best.settings
-    length = {k.removeprefix("budget."): v for k, v in found.items() if k.startswith("budget.")}
-    if set(length) & {"epochs", "steps", "seconds"}:
-        budget = {"batch_size": budget["batch_size"]}
-    budget |= length
-    settings = {**entry.set, **{k: v for k, v in found.items() if not k.startswith("budget.")}}
-    lines = [f"summary = {json.dumps(f'the best of {len(outcome.trials)} trials of {suite.name}, on validation')}"]
+    n_trials = sum(len(outcome.trials) for outcome in outcomes)
+    lines = [f"summary = {json.dumps(f'the best of {n_trials} trials of {suite.name}, on validation')}"]
     lines += [f"seeds = {json.dumps(suite.seeds)}", f"n_rays = {suite.n_rays}", f"n_finite = {suite.n_finite}"]
     if suite.rays is not None:
         lines.append(f"rays = {json.dumps(suite.rays)}")
-    lines += ["", "[budget]", *(f"{k} = {json.dumps(v)}" for k, v in budget.items())]
-    lines += ["", "[[entries]]"]
-    lines += [f"{k} = {json.dumps(getattr(entry, k))}" for k in ("datasets", "models", "solvers")]
-    lines += ["", "[entries.set]", *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in settings.items())]
+    lines += ["", *_budget("budget", suite.budget.model_dump(exclude_none=True))]
+    for outcome, alone in zip(outcomes, apart(suite), strict=True):
+        if outcome.best is not None:
+            lines += ["", *_entry(outcome.best.settings, alone.entries[0], suite)]
     return "\n".join(lines) + "\n"
 
 
-def export(outcome: Outcome, suite: Suite, folder: Path) -> list[Path]:
+def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path]:
     """Write study.md, study.csv and, where some trial gave a value, best.toml. Raises: StoreError."""
-    texts = {"study.md": to_markdown(outcome), "study.csv": to_csv(outcome)}
-    if outcome.best is not None:
-        texts["best.toml"] = best_suite(outcome, suite)
+    texts = {"study.md": to_markdown(outcomes), "study.csv": to_csv(outcomes)}
+    if any(outcome.best is not None for outcome in outcomes):
+        texts["best.toml"] = best_suite(outcomes, suite)
     return write_texts(folder, texts)
+
+
+def _entry(found: Mapping[str, Any], entry: Entry, suite: Suite) -> list[str]:
+    """One combination's lines, with the options that were found for it."""
+    settings = {**entry.set, **{k: v for k, v in found.items() if not k.startswith("budget.")}}
+    lines = ["[[entries]]"]
+    lines += [f"{k} = {json.dumps(getattr(entry, k))}" for k in ("datasets", "models", "solvers")]
+    lines += ["", "[entries.set]", *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in settings.items())]
+    length = {k.removeprefix("budget."): v for k, v in found.items() if k.startswith("budget.")}
+    if entry.budget is not None or length:
+        kept = (entry.budget or suite.budget).model_dump(exclude_none=True)
+        if set(length) & {"epochs", "steps", "seconds"}:
+            kept = {"batch_size": kept["batch_size"]}
+        lines += ["", *_budget("entries.budget", {**kept, **length})]
+    return lines
+
+
+def _budget(table: str, values: Mapping[str, Any]) -> list[str]:
+    return [f"[{table}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items())]
+
+
+def _telling(outcomes: Sequence[Outcome]) -> list[str]:
+    """The roles in which the combinations differ."""
+    return [
+        role for role in ("dataset", "model", "solver") if len({getattr(outcome, role) for outcome in outcomes}) > 1
+    ]
+
+
+def _options(outcomes: Sequence[Outcome]) -> list[str]:
+    trials = [trial for outcome in outcomes for trial in outcome.trials]
+    return list(dict.fromkeys(name for trial in trials for name in trial.settings))
 
 
 def _row(rank: int, trial: Trial, names: list[str]) -> list[str]:

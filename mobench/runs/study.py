@@ -1,4 +1,7 @@
-"""A search for options: trials are jobs, and what they are compared by is read off the validation split."""
+"""A search for options: trials are jobs, and what they are compared by is read off the validation split.
+
+Each combination of dataset, model and solver of a suite is a study of its own, with as many trials as every other.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mobench.errors import OptionError, StoreError
+from mobench.errors import OptionError, StoreError, nearest
 from mobench.runs import runner
 from mobench.runs.executor import LocalExecutor
 from mobench.runs.job import Budget, Job, SeedSet
 from mobench.runs.record import Record
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan, Range, Search, Suite
+from mobench.runs.suite import Plan, Range, Search, Suite, apart
 
 if TYPE_CHECKING:
     import optuna
@@ -41,14 +45,23 @@ class Trial:
 
 @dataclass
 class Outcome:
-    """All trials so far, best first; trials without a value come last."""
+    """All trials so far of one combination, best first; trials without a value come last."""
 
+    dataset: str
+    model: str
+    solver: str
     metric: str
     trials: list[Trial] = field(default_factory=list)
 
     @property
     def best(self) -> Trial | None:
         return self.trials[0] if self.trials and self.trials[0].value is not None else None
+
+
+def _pass_on(
+    tell: Callable[[str, Trial], None], solver: str, study: optuna.Study, frozen: optuna.trial.FrozenTrial
+) -> None:
+    tell(solver, _trial(frozen))
 
 
 class Pruned(Exception):
@@ -64,54 +77,52 @@ def search(
     n_trials: int | None = None,
     command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
-    tell: Callable[[Trial], None] = lambda trial: None,
+    tell: Callable[[str, Trial], None] = lambda solver, trial: None,
     expect: Callable[[int], None] = lambda n_jobs: None,
-) -> Outcome:
-    """Run the trials that the study in `store` still lacks, and return all of them.
+) -> list[Outcome]:
+    """Run the trials that the studies in `store` still lack, and return all of them: one outcome a combination.
 
-    n_trials: in all, former ones included; None: the search's own number, or the whole grid.
+    n_trials: of each combination in all, former ones included; None: the search's own number, or the whole grid.
 
-    listen, tell: told of every job's events, and of each trial that ends.
+    listen, tell: told of every job's events, and of each trial that ends, with its solver's name.
     expect: told before the first of them how many jobs there will be, if none fails.
 
     Optuna proposes options and keeps its journal in the store's folder; every trial's jobs leave
     records in the store. A search that was interrupted goes on with the trial it was at.
 
-    Raises: OptionError for a suite without a search, or with several combinations to be tuned at once;
+    Raises: OptionError for a suite without a search, or with an option that a solver does not have;
         StoreError for a journal of another search.
     """
     import optuna
 
-    wanted = _search_of(suite)
-    _plan(suite, _first(wanted.space))  # names and options are checked before anything is written
+    each = _each(suite)
+    for alone in each:  # names and options are checked before anything is written
+        _plan(alone, _first(_search_of(alone).space))
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _study(wanted, store)
-    _take_up_interrupted(study)
-    n_lacking = (
-        _enqueue_grid(study, wanted, n_trials) if wanted.sampler == "grid" else _n_lacking(study, wanted, n_trials)
-    )
-    objective = _Objective(suite, wanted, store, device, slots, list(command), listen)
-    expect(max(0, n_lacking) * len(suite.seeds))
-    if n_lacking > 0:
-        study.optimize(
-            objective,
-            n_trials=n_lacking,
-            n_jobs=slots,
-            catch=(_NoValue,),
-            callbacks=[lambda _, frozen: tell(_trial(frozen))],
-        )
-    return outcome(suite, store)
+    lacking = [(alone, *_prepared(alone, store, name, n_trials)) for name, alone in _named(each)]
+    expect(sum(n_lacking for _, _, n_lacking in lacking) * len(suite.seeds))
+    for alone, study, n_lacking in lacking:
+        objective = _Objective(alone, _search_of(alone), store, device, slots, list(command), listen)
+        if n_lacking > 0:
+            told = partial(_pass_on, tell, alone.entries[0].solvers[0])
+            study.optimize(objective, n_trials=n_lacking, n_jobs=slots, catch=(_NoValue,), callbacks=[told])
+    return outcomes(suite, store)
 
 
-def outcome(suite: Suite, store: Store) -> Outcome:
-    """The trials in a store's journal, best first. Raises: OptionError, StoreError."""
-    wanted = _search_of(suite)
+def outcomes(suite: Suite, store: Store) -> list[Outcome]:
+    """The trials in a store's journal, best first, of each combination. Raises: OptionError, StoreError."""
+    each = _each(suite)
     if not (store.folder / JOURNAL).is_file():
         raise StoreError(f"there is no {JOURNAL} in {store.folder}: run `mobench tune` there first")
-    trials = [_trial(t) for t in _counted(_study(wanted, store))]
-    ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
-    return Outcome(wanted.metric, sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number)))
+    made = []
+    for name, alone in _named(each):
+        wanted, (entry,) = _search_of(alone), alone.entries
+        trials = [_trial(t) for t in _counted(_study(wanted, store, name))]
+        ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
+        best_first = sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number))
+        made.append(Outcome(entry.datasets[0], entry.models[0], entry.solvers[0], wanted.metric, best_first))
+    return made
 
 
 def value_on_validation(record: Record, metric: str, higher_is_better: bool = True) -> float:
@@ -193,14 +204,30 @@ class _Objective:
         return hear
 
 
+def _each(suite: Suite) -> list[Suite]:
+    """A suite for each combination. Raises: OptionError for a combination that is there twice, and a missing search."""
+    search, each = _search_of(suite), apart(suite)
+    names = [name for name, _ in _named(each)]
+    if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise OptionError(f"suite {suite.name!r} has {twice} twice: each combination is searched once")
+    solvers = {entry.solvers[0] for alone in each for entry in alone.entries}
+    if unknown := next((name for name in search.solvers if name not in solvers), None):
+        hint = nearest(unknown, solvers) or f"; its solvers are {', '.join(sorted(solvers))}"
+        raise OptionError(f"suite {suite.name!r}: [search.solvers] has {unknown!r}, which is not searched{hint}")
+    return each
+
+
+def _named(each: Sequence[Suite]) -> list[tuple[str, Suite]]:
+    """The combinations with their studies' names."""
+    if len(each) == 1:
+        return [(NAME, each[0])]
+    parts = [(entry.datasets[0], entry.models[0], entry.solvers[0]) for alone in each for entry in alone.entries]
+    return [(" × ".join(part), alone) for part, alone in zip(parts, each, strict=True)]
+
+
 def _search_of(suite: Suite) -> Search:
     if suite.search is None:
         raise OptionError(f"suite {suite.name!r} has no [search] table: add one with metric, sampler and space")
-    (entry, *others) = suite.entries
-    if others or max(map(len, (entry.datasets, entry.models, entry.solvers))) > 1:
-        raise OptionError(
-            f"suite {suite.name!r} has several combinations: a search tunes one dataset, one model and one solver"
-        )
     return suite.search
 
 
@@ -253,6 +280,46 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
     return trial.suggest_float(name, space.low, space.high, log=space.log)
 
 
+def _prepared(suite: Suite, store: Store, name: str, n_trials: int | None) -> tuple[optuna.Study, int]:
+    """One combination's study, and how many trials it lacks."""
+    wanted = _search_of(suite)
+    study = _study(wanted, store, name)
+    _take_up_interrupted(study)
+    if wanted.sampler == "grid":
+        return study, _enqueue_grid(study, wanted, n_trials)
+    if not study.get_trials(deepcopy=False) and (usual := _as_they_are(suite, wanted)) is not None:
+        study.enqueue_trial(usual)
+    return study, max(0, _n_lacking(study, wanted, n_trials))
+
+
+def _as_they_are(suite: Suite, wanted: Search) -> dict[str, Any] | None:
+    """The options of the space without a search, as Optuna has them; None where they are not in the space."""
+    (job, *_) = _plan(suite, {}).jobs
+    parts: dict[str, Any] = {
+        "dataset": job.dataset,
+        "model": job.model,
+        "solver": job.solver,
+        "generator": job.solver.generator,
+        "balancer": job.solver.balancer,
+    }
+    known = {f"{role}.{key}": value for role, part in parts.items() if part for key, value in part.options.items()}
+    known |= {f"budget.{key}": value for key, value in job.budget.model_dump(exclude_none=True).items()}
+    usual: dict[str, Any] = {}
+    for name, values in wanted.space.items():
+        # a name without its part stands for whichever part has it
+        full = next((key for key in known if name in (key, key.partition(".")[2])), None)
+        value = known.get(full) if full else None
+        if isinstance(values, Range):
+            if not isinstance(value, int | float) or not values.low <= value <= values.high:
+                return None
+            usual[name] = value
+        elif json.dumps(value) in (choices := [json.dumps(v) for v in values]):
+            usual[name] = choices[choices.index(json.dumps(value))]
+        else:
+            return None
+    return usual
+
+
 def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
     """Ask for every combination that no trial has, in order; how many trials are waiting then.
 
@@ -282,26 +349,26 @@ def _asked(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
     return frozen.params or dict(frozen.system_attrs.get("fixed_params", {}))
 
 
-def _study(wanted: Search, store: Store) -> optuna.Study:
+def _study(wanted: Search, store: Store, name: str) -> optuna.Study:
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
     journal = store.folder / JOURNAL
-    begun = journal.is_file() and journal.stat().st_size > 0
     storage = JournalStorage(JournalFileBackend(str(journal)))
-    if not begun:
-        optuna.create_study(storage=storage, study_name=NAME, direction="maximize")
-    # loading writes nothing: what was found can be read in a folder that may not be written to
+    # what was found can be read in a folder that may not be written to: a study that is there is only loaded
+    if name not in optuna.get_all_study_names(storage):
+        optuna.create_study(storage=storage, study_name=name, direction="maximize")
     study = optuna.load_study(
         storage=storage,
-        study_name=NAME,
-        sampler=optuna.samplers.TPESampler(seed=0),
+        study_name=name,
+        # half of a short search is spent on looking around before the estimator is trusted
+        sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=min(10, max(1, wanted.trials // 2))),
         pruner=pruner or optuna.pruners.NopPruner(),
     )
     # a journal of another space would mix what cannot be compared
-    asked = wanted.model_dump_json(exclude={"trials"})
+    asked = wanted.model_dump_json(exclude={"trials", "solvers"})
     known = study.user_attrs.get("search")
     if known is None:
         study.set_user_attr("search", asked)

@@ -62,26 +62,32 @@ class Range(Strict):
         return self
 
 
+Space = dict[str, Range | Annotated[list[Any], Field(min_length=1), AfterValidator(plain)]]
+
+
 class Search(Strict):
-    """What `mobench tune` looks for.
+    """What `mobench tune` looks for, for every combination of the suite on its own.
 
     metric:  "hypervolume", or a metric of the dataset, on validation.
-    sampler: every combination of a grid, or Optuna's TPE for `trials` trials.
+    sampler: every combination of a grid; or Optuna's TPE for `trials` trials, of which the first takes
+             the options as they are without a search, where they lie in the space.
     prune:   end trials in mid-training whose validation hypervolume is below the median of the others.
     space:   option -> list of values, or a range (TPE alone); "budget.epochs" and the like are options too.
+    solvers: what is searched besides, or otherwise, for single solvers, by their name.
     """
 
     metric: str = "hypervolume"
     sampler: Literal["grid", "tpe"] = "grid"
     trials: Annotated[int, Field(gt=0, le=10_000)] = 20
     prune: bool = False
-    space: Annotated[
-        dict[str, Range | Annotated[list[Any], Field(min_length=1), AfterValidator(plain)]], Field(min_length=1)
-    ]
+    space: Annotated[Space, Field(min_length=1)]
+    solvers: dict[str, Space] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _grid_of_lists(self) -> Search:
-        if self.sampler == "grid" and (ranges := [n for n, v in self.space.items() if isinstance(v, Range)]):
+        spaces = (self.space, *self.solvers.values())
+        ranges = [name for space in spaces for name, values in space.items() if isinstance(values, Range)]
+        if self.sampler == "grid" and ranges:
             raise ValueError(f"a grid has no ranges, and {', '.join(ranges)} is one: list its values, or use tpe")
         return self
 
@@ -209,7 +215,7 @@ def plan(suite: Suite) -> Plan:
         raise SuiteError(f"suite {suite.name!r} has over {MAX_JOBS} jobs: split it")
     made, jobs = Plan(suite.name), {}
     for entry, dataset, model, solver in combinations:
-        settings = {**entry.set, **{_own(key): v for key, v in suite.solvers.get(solver, {}).items()}}
+        settings = settings_of(suite, entry, solver)
         try:
             first = resolve(
                 dataset,
@@ -232,6 +238,31 @@ def plan(suite: Suite) -> Plan:
     if not made.jobs:
         raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(made.declined)}")
     return made
+
+
+def apart(suite: Suite) -> list[Suite]:
+    """A suite for each combination of dataset, model and solver, with the options and the search that are its own."""
+    alone = []
+    for entry in suite.entries:
+        for dataset, model, solver in product(entry.datasets, entry.models, entry.solvers):
+            one = Entry(
+                datasets=[dataset],
+                models=[model],
+                solvers=[solver],
+                set=settings_of(suite, entry, solver),
+                budget=entry.budget,
+            )
+            search = suite.search
+            if search is not None:
+                space = {**search.space, **search.solvers.get(solver, {})}
+                search = search.model_copy(update={"space": space, "solvers": {}})
+            alone.append(suite.model_copy(update={"entries": [one], "solvers": {}, "search": search}))
+    return alone
+
+
+def settings_of(suite: Suite, entry: Entry, solver: str) -> dict[str, Any]:
+    """All options that a suite gives one solver of an entry."""
+    return {**entry.set, **{_own(key): value for key, value in suite.solvers.get(solver, {}).items()}}
 
 
 def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list[str]:

@@ -63,8 +63,9 @@ def test_the_tables_of_preferences_and_the_search_are_made_from_the_records() ->
     table = per_ray(Store(RESULTS / "report").contents().records)
     assert (RESULTS / "report" / "rays.csv").read_text() == table.to_csv(index=False, lineterminator="\n")
     searched = suites.load("report-search")
-    outcome = study.outcome(searched, Store(RESULTS / "report-search"))
-    assert (RESULTS / "report-search" / "study.md").read_text() == study_report.to_markdown(outcome)
+    (outcome,) = study.outcomes(searched, Store(RESULTS / "report-search"))
+    assert (RESULTS / "report-search" / "study.md").read_text() == study_report.to_markdown([outcome])
+    assert (RESULTS / "report-search" / "best.toml").read_text() == study_report.best_suite([outcome], searched)
     records = {r.id: r for r in Store(RESULTS / "report-search").contents().records}
     assert len(outcome.trials) == 16
     for trial in outcome.trials:

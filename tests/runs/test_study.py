@@ -19,7 +19,7 @@ from mobench.reports import study as report
 from mobench.runs import study
 from mobench.runs.record import Record
 from mobench.runs.store import Store
-from mobench.runs.suite import Suite
+from mobench.runs.suite import Suite, plan
 
 Cli = Any
 
@@ -40,7 +40,7 @@ def suite(**search: Any) -> Suite:
 def test_a_grid_tries_every_combination_once_and_is_not_repeated(tmp_path: Path) -> None:
     store = Store(tmp_path)
     heard: list[int] = []
-    outcome = study.search(suite(), store, tell=lambda trial: heard.append(trial.number))
+    (outcome,) = study.search(suite(), store, tell=lambda solver, trial: heard.append(trial.number))
     tried = sorted((t.settings["solver.lr"], t.settings["budget.steps"]) for t in outcome.trials)
     assert tried == [(0.01, 20), (0.01, 40), (0.5, 20), (0.5, 40)]
     assert sorted(heard) == [0, 1, 2, 3]
@@ -53,7 +53,7 @@ def test_a_grid_tries_every_combination_once_and_is_not_repeated(tmp_path: Path)
     values = [t.value for t in outcome.trials if t.value is not None]
     assert values == sorted(values, reverse=True)
     stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
-    again = study.search(suite(), store)
+    (again,) = study.search(suite(), store)
     assert again == outcome
     assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
 
@@ -61,9 +61,9 @@ def test_a_grid_tries_every_combination_once_and_is_not_repeated(tmp_path: Path)
 @pytest.mark.slow
 def test_the_best_is_a_suite_that_runs(tmp_path: Path) -> None:
     wanted = suite()
-    outcome = study.search(wanted, Store(tmp_path))
+    (outcome,) = study.search(wanted, Store(tmp_path))
     assert outcome.best is not None
-    found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite(outcome, wanted))})
+    found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite([outcome], wanted))})
     assert found.search is None
     (job,) = study._plan(found, {}).jobs
     assert job.id == outcome.best.jobs[0]
@@ -73,13 +73,13 @@ def test_the_best_is_a_suite_that_runs(tmp_path: Path) -> None:
 def test_tpe_takes_ranges_and_the_same_seed_proposes_the_same(tmp_path: Path) -> None:
     space = {"solver.lr": {"low": 1e-3, "high": 1.0, "log": True}, "budget.steps": {"low": 10, "high": 30}}
     wanted = suite(sampler="tpe", trials=4, space=space)
-    outcomes = [study.search(wanted, Store(tmp_path / name)) for name in "ab"]
+    outcomes = [study.search(wanted, Store(tmp_path / name))[0] for name in "ab"]
     for trial in outcomes[0].trials:
         assert 1e-3 <= trial.settings["solver.lr"] <= 1.0
         assert isinstance(trial.settings["budget.steps"], int)
         assert 10 <= trial.settings["budget.steps"] <= 30
     assert [t.settings for t in outcomes[0].trials] == [t.settings for t in outcomes[1].trials]
-    more = study.search(wanted, Store(tmp_path / "a"), n_trials=5)
+    (more,) = study.search(wanted, Store(tmp_path / "a"), n_trials=5)
     assert len(more.trials) == 5
 
 
@@ -115,7 +115,7 @@ def test_trials_far_behind_are_pruned_and_leave_no_record(tmp_path: Path) -> Non
     content["entries"][0]["datasets"] = ["zdt1"]
     wanted = Suite.model_validate(content)
     store = Store(tmp_path)
-    outcome = study.search(wanted, store)
+    (outcome,) = study.search(wanted, store)
     states = {t.settings["solver.lr"]: t.state for t in outcome.trials}
     # a grid goes in order, and Optuna prunes none of the first four
     assert states == {0.01: "complete", 0.012: "complete", 0.014: "complete", 0.016: "complete", 1e-9: "pruned"}
@@ -151,10 +151,12 @@ def test_what_cannot_be_searched_is_told(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(OptionError, match=r"no \[search\] table"):
         study.search(suite().model_copy(update={"search": None}), store)
-    two = suite().model_dump()
-    two["entries"][0]["solvers"] = ["ls", "phn-ls"]
-    with pytest.raises(OptionError, match="several combinations"):
-        study.search(Suite.model_validate(two), store)
+    with pytest.raises(OptionError, match=r"has 'epoo', which is not searched; its solvers are ls"):
+        study.search(suite(solvers={"epoo": {"balancer.epsilon": [0.1]}}), store)
+    twice = suite().model_dump()
+    twice["entries"] *= 2
+    with pytest.raises(OptionError, match="vlmop2 × point × ls twice"):
+        study.search(Suite.model_validate(twice), store)
     with pytest.raises(OptionError, match=r"'acuracy'.*hypervolume"):
         study.search(suite(metric="acuracy"), store)
     with pytest.raises(OptionError, match="learning_rate"):
@@ -164,7 +166,7 @@ def test_what_cannot_be_searched_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="larger high"):
         suite(sampler="tpe", space={"solver.lr": {"low": 0.3, "high": 0.2}})
     with pytest.raises(StoreError, match="there is no study"):
-        study.outcome(suite(), store)
+        study.outcomes(suite(), store)
     assert not list(tmp_path.glob("records/*"))
 
 
@@ -174,7 +176,8 @@ def test_a_journal_of_another_search_is_left_alone(tmp_path: Path) -> None:
     study.search(suite(space=space), Store(tmp_path))
     with pytest.raises(MobenchError, match="of another search"):
         study.search(suite(space={"solver.lr": [0.4]}), Store(tmp_path))
-    (trial,) = study.outcome(suite(space=space), Store(tmp_path)).trials
+    (outcome,) = study.outcomes(suite(space=space), Store(tmp_path))
+    (trial,) = outcome.trials
     assert trial.value is not None
     assert math.isfinite(trial.value)
 
@@ -183,7 +186,51 @@ def test_a_journal_of_another_search_is_left_alone(tmp_path: Path) -> None:
 def test_a_trial_that_fails_counts_and_the_search_goes_on(tmp_path: Path) -> None:
     wanted = suite(space={"dataset.source": [str(tmp_path / "none"), "embedded"]}).model_dump()
     wanted["entries"][0] |= {"datasets": ["text"], "models": ["char-lstm"], "set": {"hidden": 4, "length": 8}}
-    outcome = study.search(Suite.model_validate(wanted), Store(tmp_path))
+    (outcome,) = study.search(Suite.model_validate(wanted), Store(tmp_path))
     assert [t.state for t in outcome.trials] == ["complete", "failed"]
     assert outcome.best is not None
     assert outcome.best.settings == {"dataset.source": "embedded"}
+
+
+def several(**search: Any) -> Suite:
+    """Three solvers with a search of their own each; one's learning rate as it is lies outside of it."""
+    space = {"solver.lr": {"low": 1e-4, "high": 1e-1, "log": True}}
+    own = {"stche": {"balancer.mu": [0.5, 0.1]}, "epo": {"solver.lr": [0.4, 0.2]}}
+    content = suite(sampler="tpe", trials=3, space=space, solvers=own, **search).model_dump()
+    content["entries"][0]["solvers"] = ["ls", "stche", "epo"]
+    return Suite.model_validate({**content, "solvers": {"stche": {"momentum": 0.25}}})
+
+
+@pytest.mark.slow
+def test_every_solver_of_a_suite_has_as_many_trials_of_its_own_space(tmp_path: Path) -> None:
+    wanted, store = several(), Store(tmp_path)
+    heard: list[str] = []
+    expected: list[int] = []
+    outcomes = study.search(wanted, store, tell=lambda solver, _: heard.append(solver), expect=expected.append)
+    assert [outcome.solver for outcome in outcomes] == ["ls", "stche", "epo"]
+    assert heard == ["ls"] * 3 + ["stche"] * 3 + ["epo"] * 3
+    assert expected == [9]
+    ls, stche, epo = ([trial.settings for trial in sorted(o.trials, key=lambda t: t.number)] for o in outcomes)
+    assert ls[0] == {"solver.lr": 0.001}, "the options as they are come first"
+    assert stche[0] == {"solver.lr": 0.001, "balancer.mu": 0.1}
+    assert {trial["solver.lr"] for trial in epo} <= {0.4, 0.2}
+    records = {record.id: record for record in store.contents().records}
+    for outcome in outcomes:
+        for trial in outcome.trials:
+            (job,) = (records[job_id].job for job_id in trial.jobs)
+            assert job.solver.name == outcome.solver
+            assert job.solver.options["momentum"] == (0.25 if outcome.solver == "stche" else 0.0)
+    stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
+    assert study.search(wanted, store) == outcomes
+    assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_the_best_of_several_solvers_are_one_suite(tmp_path: Path) -> None:
+    wanted = several()
+    outcomes = study.search(wanted, Store(tmp_path))
+    found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite(outcomes, wanted))})
+    best = [outcome.best.jobs[0] for outcome in outcomes if outcome.best is not None]
+    assert [job.id for job in plan(found).jobs] == best
+    assert report.columns(outcomes)[:3] == ["solver", "rank", "trial"]
+    assert [row[0] for row in report.cells(outcomes)] == ["ls"] * 3 + ["stche"] * 3 + ["epo"] * 3
