@@ -58,8 +58,12 @@ class Analytic(Dataset):
     def load(self, split: Split) -> Samples:
         return Samples(torch.zeros(1, 0))
 
+    def value(self, i: int, x: Tensor) -> Tensor:
+        """Function i of x [..., n], [...]; of problems whose functions share nothing, computed alone."""
+        return self.values(x)[i]
+
     def _function(self, i: int) -> Callable[[Outputs, Samples], Tensor]:
-        return lambda outputs, batch: self.values(outputs["x"])[i]
+        return lambda outputs, batch: self.value(i, outputs["x"])
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,12 @@ class VLMOP2(Analytic):
         return Protocol("analytic-1", reference=(1.0, 1.0), ideal=(0.0, 0.0), nadir=(1 - math.exp(-4),) * 2)
 
     def values(self, x: Tensor) -> tuple[Tensor, ...]:
-        centre = 1 / math.sqrt(self.n_variables)
+        return self.value(0, x), self.value(1, x)
+
+    def value(self, i: int, x: Tensor) -> Tensor:
+        centre = (1 - 2 * i) / math.sqrt(self.n_variables)
         # expm1 keeps the digits of losses near 0
-        return (
-            -torch.expm1(-(x - centre).square().sum(-1)),
-            -torch.expm1(-(x + centre).square().sum(-1)),
-        )
+        return -torch.expm1(-(x - centre).square().sum(-1))
 
     def known_front(self, n_points: int) -> Tensor:
         t = torch.linspace(-1, 1, n_points, dtype=torch.float64)
