@@ -43,11 +43,12 @@ class Limit:
 
 @dataclass
 class Look:
-    """One look at the validation split in mid-training; `seconds` are of training alone."""
+    """One look at the validation split in mid-training; `seconds` and `core_seconds` are of training alone."""
 
     step: int
     epoch: float
     seconds: float
+    core_seconds: float
     gradient_evaluations: int
     train_losses: list[float]
     hypervolume: float | None
@@ -60,6 +61,7 @@ class Training:
     resumed:  how often it was taken up from a checkpoint.
     repeated: steps made more than once, because they were made after the last checkpoint before a process ended.
     unsaved:  checkpoints that could not be written.
+    core_seconds: processor time of all threads, which other work on the machine does not lengthen as it does `seconds`.
     recent_losses: a running mean over about twenty steps.
     """
 
@@ -68,6 +70,7 @@ class Training:
     steps: int = 0
     epochs: float = 0.0
     seconds: float = 0.0
+    core_seconds: float = 0.0
     gradient_evaluations: int = 0
     resumed: int = 0
     repeated: int = 0
@@ -180,11 +183,12 @@ def train(
 
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """One step's losses; its time is what counts as training."""
-    began = time.perf_counter()
+    began, began_working = time.perf_counter(), time.process_time()
     batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
     losses = solver.step(problem.prepare(batch))
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
+    run.core_seconds += time.process_time() - began_working
     return losses
 
 
@@ -261,7 +265,15 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
-    return Look(run.steps, run.epochs, run.seconds, run.gradient_evaluations, list(run.recent_losses), value)
+    return Look(
+        step=run.steps,
+        epoch=run.epochs,
+        seconds=run.seconds,
+        core_seconds=run.core_seconds,
+        gradient_evaluations=run.gradient_evaluations,
+        train_losses=list(run.recent_losses),
+        hypervolume=value,
+    )
 
 
 def _seed_everything(seed: int) -> None:

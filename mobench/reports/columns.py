@@ -161,6 +161,8 @@ def _quality() -> list[Column]:
 def _costs() -> list[Column]:
     return [
         Column("training s", "training", "seconds of training, on the processor of the records", "lower", "s", 1),
+        Column("training core-s", "training", "processor time of training, all threads together; other work on the "
+               "machine does not lengthen it as it does the seconds that pass", "lower", "core-s", 1),
         Column("steps", "steps", "optimiser steps", decimals=0, interval=False),
         Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0, interval=False),
         Column("stored parameters", "parameters stored", "numbers that have to be kept to serve every preference",

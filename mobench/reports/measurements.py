@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 NAMES = ("dataset", "model", "solver", "seed", "status", "imported", "id")
 """Columns of measurements that say whose they are."""
 
+CORE_SECONDS = "training core-s"
+"""Only in tables with records that have it: older ones do not."""
+
 PLACES = ("first", "middle", "last")
 
 
@@ -50,7 +53,12 @@ def quantities(records: Sequence[Record]) -> list[str]:
     """Names of the quantities that these records have, in the order of the table."""
     metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
     at_places = [f"{name} ({place} ray)" for place in PLACES for name in metrics]
-    return [*_QUALITY, *at_places, *_COSTS]
+    measured = [name for name in _COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
+    return [*_QUALITY, *at_places, *measured]
+
+
+def _has_core_seconds(record: Record) -> bool:
+    return record.cost is not None and record.cost.training_core_seconds is not None
 
 
 class _Pool:
@@ -91,7 +99,8 @@ def _row(record: Record, label: str, pool: _Pool) -> dict[str, Any]:
         row |= {name: read(record, pool) for name, read in _QUALITY.items()}
         row |= _metrics(record.fronts["test"])
     if record.cost is not None:
-        row |= {name: read(record.cost) for name, read in _COSTS.items()}
+        known = {name: read(record.cost) for name, read in _COSTS.items()}
+        row |= {name: value for name, value in known.items() if value is not None}
     elif record.imported is not None:
         row["training s"] = record.imported.training_seconds
         row["stored parameters"] = record.imported.stored_parameters
@@ -151,8 +160,9 @@ _QUALITY: dict[str, Callable[[Record, _Pool], float | None]] = {
     "non-dominated": _test("n_non_dominated"),
 }
 
-_COSTS: dict[str, Callable[[Cost], float]] = {
+_COSTS: dict[str, Callable[[Cost], float | None]] = {
     "training s": lambda c: c.training_seconds,
+    CORE_SECONDS: lambda c: c.training_core_seconds,
     "steps": lambda c: c.steps,
     "nets": lambda c: c.n_models,
     "stored parameters": lambda c: c.stored_parameters,

@@ -215,6 +215,7 @@ class _Run:
         batch = samples.take(slice(0, self.job.budget.batch_size))
         return Cost(
             training_seconds=training.seconds,
+            training_core_seconds=training.core_seconds,
             evaluation_seconds=evaluation_seconds,
             steps=training.steps,
             epochs=training.epochs,

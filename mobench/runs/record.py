@@ -48,11 +48,15 @@ class Front(Strict):
 
 
 class TracePoint(Strict):
-    """A look at the validation split in mid-training; its cost is not in `seconds`."""
+    """A look at the validation split in mid-training; its cost is not in `seconds`.
+
+    core_seconds: processor time; None in records from before it was measured.
+    """
 
     step: int
     epoch: float
     seconds: float
+    core_seconds: float | None = None
     gradient_evaluations: int
     train_losses: Numbers
     hypervolume: Number | None
@@ -61,11 +65,14 @@ class TracePoint(Strict):
 class Cost(Strict):
     """What it took. Bytes and seconds; parameters are numbers stored.
 
+    training_core_seconds: processor time of training, all threads together: unlike the time that passed it
+                    says the same on a machine that does other work besides. None where it was not measured.
     resumed:        how often training was taken up from a checkpoint.
     repeated_steps: steps made again after an interruption; not in `steps`, and their time in no number.
     """
 
     training_seconds: float
+    training_core_seconds: float | None = None
     evaluation_seconds: float
     steps: int
     epochs: float

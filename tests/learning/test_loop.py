@@ -62,6 +62,16 @@ def test_budget_of_seconds_counts_training_alone(monkeypatch: pytest.MonkeyPatch
     assert [look.seconds for look in training.trace] == pytest.approx([0.5 * (i + 1) for i in range(10)])
 
 
+def test_waiting_is_no_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that works for an eighth of a second a step, of the quarter that passes."""
+    passed, worked = iter(range(10_000)), iter(range(10_000))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(passed) / 4)
+    monkeypatch.setattr(loop.time, "process_time", lambda: next(worked) / 8)
+    training = run(phn_ls(), vlmop2(), Limit(steps=20))
+    assert (training.seconds, training.core_seconds) == (5, 2.5)
+    assert [look.core_seconds for look in training.trace] == pytest.approx([0.25 * (i + 1) for i in range(10)])
+
+
 def test_batches_show_every_sample_once_an_epoch_in_an_order_of_the_seed() -> None:
     samples = Samples(torch.arange(50))
     batches = Batches(samples, 10, seed=3)

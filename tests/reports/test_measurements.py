@@ -75,6 +75,16 @@ def test_costs_are_those_of_the_record(methods: dict[str, Record]) -> None:
         assert row["switch ms"] == cost.switch_seconds * 1000
 
 
+def test_processor_time_is_a_column_where_some_record_has_it(methods: dict[str, Record]) -> None:
+    first, *rest = methods.values()
+    assert first.cost is not None
+    assert "training core-s" not in measurements([first, *rest])
+    cost = first.cost.model_copy(update={"training_core_seconds": 2.5})
+    column = measurements([first.model_copy(update={"cost": cost}), *rest]).set_index("id")["training core-s"]
+    assert column[first.id] == 2.5
+    assert column.drop(first.id).isna().all()
+
+
 def test_a_failed_job_has_a_row_and_no_quality(methods: dict[str, Record]) -> None:
     whole = list(methods.values())
     failed = whole[0].model_copy(
