@@ -17,6 +17,8 @@ VALUES = {True: "validation loss", False: "validation hypervolume"}
 def curves(records: Sequence[Record], names: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One row per look: dataset, solver, model, seed, step, seconds, gradient evaluations, and the value.
 
+    Where every look has its processor time, it is there too, as "core-seconds".
+
     With one objective the value is the loss, which is the reference less the hypervolume, unless
     it was above the reference; with several it is the hypervolume.
 
@@ -25,6 +27,7 @@ def curves(records: Sequence[Record], names: Mapping[str, str] | None = None) ->
     import pandas as pd
 
     called = labels_of(records) if names is None else names
+    timed = all(look.core_seconds is not None for record in records for look in record.trace)
     rows = []
     for record in records:
         single = len(record.objectives) == 1
@@ -40,6 +43,7 @@ def curves(records: Sequence[Record], names: Mapping[str, str] | None = None) ->
                     "seed": record.job.seeds.solver,
                     "step": look.step,
                     "seconds": look.seconds,
+                    **({"core-seconds": look.core_seconds} if timed else {}),
                     "gradient evaluations": look.gradient_evaluations,
                     "what": VALUES[single],
                     "value": reference - look.hypervolume if single else look.hypervolume,

@@ -23,10 +23,12 @@ from mobench.reports.plots.style import BAND, linear, logarithmic
 
 Array: TypeAlias = NDArray[np.float64]
 AGAINST: Mapping[str, str] = {
+    "core-seconds": "processor time of training [core-s]",
     "seconds": "training time [s]",
     "step": "training steps",
     "gradient evaluations": "gradient evaluations",
 }
+UNITS = {"seconds": "s", "core-seconds": "s"}
 WIDE = 5.0
 """Ends of training that lie this far apart are shown on a logarithmic scale."""
 
@@ -57,15 +59,19 @@ def draw(group: Group) -> Figure:
     if looks.empty:
         raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
     what, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
-    figure, grid = family_grid(rows, len(AGAINST))
+    # time is processor time where it is known: what else the machine did meanwhile is not in it
+    timed = "core-seconds" in looks and bool(looks["core-seconds"].notna().all())
+    left_out = "seconds" if timed else "core-seconds"
+    labels = {against: label for against, label in AGAINST.items() if against != left_out}
+    figure, grid = family_grid(rows, len(labels))
     for axes_row, (_, members) in zip(grid, rows, strict=True):
-        for axes, against in zip(axes_row, AGAINST, strict=True):
+        for axes, against in zip(axes_row, labels, strict=True):
             _panel(axes, members, looks, against)
         axes_row[0].set_ylabel(with_unit(what, volume_unit(group.units)))
     share_values([axes for axes_row in grid for axes in axes_row])
-    for column, (against, label) in zip(zip(*grid, strict=True), AGAINST.items(), strict=True):
+    for column, (against, label) in zip(zip(*grid, strict=True), labels.items(), strict=True):
         ends, first = looks.groupby("solver")[against].max(), float(looks[against].min())
-        _share_costs(list(column), ends, first, "s" if against == "seconds" else "")
+        _share_costs(list(column), ends, first, UNITS.get(against, ""))
         column[-1].set_xlabel(label)
     many = "; line: mean, band: smallest to largest of the seeds" if looks["seed"].nunique() > 1 else ""
     measure = f", reference {group.bounds}" if len(group.objectives) > 1 else ""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.columns import column
-from mobench.reports.measurements import measurements
+from mobench.reports.measurements import CORE_SECONDS, measurements
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.labels import label_points
 from mobench.reports.plots.names import with_unit
@@ -25,8 +25,10 @@ from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarith
 Array: TypeAlias = NDArray[np.float64]
 
 
-COSTS = ("training s", "stored parameters", "peak MB", "switch ms")
-"""Columns of the leaderboard, each a panel."""
+TIMES = (CORE_SECONDS, "training s")
+"""The time of training: of the processor where it is known of all, for other work does not lengthen it."""
+OTHER_COSTS = ("stored parameters", "peak MB", "switch ms")
+"""Columns of the leaderboard, each a panel beside the time of training."""
 LOSS, VOLUME = "loss", "hypervolume"
 CROWD = 8
 """More solvers than that need more room for their names."""
@@ -39,10 +41,10 @@ def table(group: Group) -> pd.DataFrame:
     objective it is the loss. A cost that nobody knows is NaN, and so is switching among preferences where a
     solver takes none.
     """
-    quality = quality_of(group)
-    found = pd.DataFrame([_row(contender, group, quality) for contender in group.contenders])
-    found = found[found[list(COSTS)].notna().any(axis=1)].reset_index(drop=True)
-    for name in COSTS:
+    quality, costs = quality_of(group), costs_of(group)
+    found = pd.DataFrame([_row(contender, group, quality, costs) for contender in group.contenders])
+    found = found[found[costs].notna().any(axis=1)].reset_index(drop=True)
+    for name in costs:
         better = found[quality].to_numpy(float) * (-1 if quality == LOSS else 1)
         found[f"on the front of {name}"] = on_front(found[name].to_numpy(float), better)
     return found
@@ -53,18 +55,25 @@ def quality_of(group: Group) -> str:
     return LOSS if len(group.objectives) == 1 else VOLUME
 
 
-def _row(contender: Contender, group: Group, quality: str) -> dict[str, Any]:
+def costs_of(group: Group) -> list[str]:
+    """The columns of cost."""
+    records = [record for contender in group.contenders for record in contender.records]
+    known = all(r.cost is not None and r.cost.training_core_seconds is not None for r in records)
+    return [TIMES[0 if known else 1], *OTHER_COSTS]
+
+
+def _row(contender: Contender, group: Group, quality: str, costs: list[str]) -> dict[str, Any]:
     measured = measurements(contender.records).assign(loss=[r.fronts["test"].losses[0][0] for r in contender.records])
     if contender.family == FAMILIES[2]:
         measured["switch ms"] = math.nan
-    numbers = measured[[quality, *COSTS]].astype(float)
+    numbers = measured[[quality, *costs]].astype(float)
     spread = {"": numbers.mean(), " low": numbers.min(), " high": numbers.max()}
     return {
         "dataset": group.dataset,
         "solver": contender.name,
         "family": contender.family,
         "seeds": len(contender.records),
-        **{f"{name}{end}": values[name] for name in (quality, *COSTS) for end, values in spread.items()},
+        **{f"{name}{end}": values[name] for name in (quality, *costs) for end, values in spread.items()},
     }
 
 
@@ -86,7 +95,7 @@ def draw(group: Group) -> Figure:
     if len(found) < 2:
         one = "1 solver" if len(found) == 1 else "no solver"
         raise NothingToDrawError(f"{group.dataset} has {one} whose cost is known: there is no front")
-    costs = [name for name in COSTS if found[name].notna().any()]
+    costs = [name for name in costs_of(group) if found[name].notna().any()]
     figure, panels = _panels(len(costs), crowded=len(found) > CROWD)
     for axes, name in zip(panels, costs, strict=True):
         _panel(axes, found, name, quality)

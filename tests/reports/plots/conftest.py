@@ -31,8 +31,12 @@ def record(
     reference: list[float] | None = None,
     trace: list[tuple[int, float, float]] = [],  # noqa: B006  (step, seconds, hypervolume), never changed
     cost: dict[str, float] | None = None,
+    cores: float | None = None,
 ) -> Record:
-    """A completed record whose hypervolume is that of its losses. `cost`: what differs from the usual."""
+    """A completed record whose hypervolume is that of its losses. `cost`: what differs from the usual.
+
+    cores: of the trace, how many worked while the seconds passed; None: not measured.
+    """
     m = len(losses[0])
     bound = reference or [1.0] * m
     if rays is None:
@@ -53,7 +57,10 @@ def record(
         indicators={"test": {"hypervolume": hypervolume(losses, bound), "igd_plus": 0.1, "epsilon": 0.1}},
         cost=Cost.model_validate({**usual, **(cost or {})}),
         trace=[
-            TracePoint(step=s, epoch=s, seconds=t, gradient_evaluations=10 * s, train_losses=[1.0], hypervolume=h)
+            TracePoint(
+                step=s, epoch=s, seconds=t, core_seconds=None if cores is None else cores * t,
+                gradient_evaluations=10 * s, train_losses=[1.0], hypervolume=h,
+            )
             for s, t, h in trace
         ],
     )  # fmt: skip

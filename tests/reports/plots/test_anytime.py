@@ -34,8 +34,21 @@ def test_a_run_has_the_value_of_its_last_look_and_keeps_its_last(make: Make, the
     assert {(2.0, 0.2), (2.0, 0.4), (3.0, 0.4), (3.0, 0.6), (5.0, 0.5), (5.0, 0.6)} <= heights
     assert steps.lines[0].get_xydata().tolist() == [[10, pytest.approx(0.3)], [20, 0.55]]
     assert gradients.lines[0].get_xdata().tolist() == [100, 200]
-    assert [a.get_xlabel() for a in (seconds, steps, gradients)] == list(anytime.AGAINST.values())
+    labels = ["training time [s]", "training steps", "gradient evaluations"]
+    assert [a.get_xlabel() for a in (seconds, steps, gradients)] == labels
     assert seconds.get_ylabel() == "validation hypervolume"
+
+
+def test_time_is_that_of_the_processor_where_every_look_has_it(make: Make, themed: None) -> None:
+    timed = [
+        make(name, 0, trace=[(10, 2.0, 0.2), (20, 6.0, 0.6)], cores=cores) for name, cores in (("a", 0.5), ("b", 0.25))
+    ]
+    (group,) = groups_of(timed)
+    first, *_ = anytime.draw(group).axes
+    assert first.get_xlabel() == "processor time of training [core-s]"
+    assert sorted(line.get_xdata().tolist() for line in first.lines) == [[0.5, 1.5], [1.0, 3.0]]
+    (mixed,) = groups_of([timed[0], make("c", 0, trace=[(10, 2.0, 0.2)])])
+    assert anytime.draw(mixed).axes[0].get_xlabel() == "training time [s]"
 
 
 def test_one_objective_is_a_loss(make: Make, themed: None) -> None:

@@ -36,6 +36,15 @@ def test_the_front_of_cost_and_quality_is_who_is_not_beaten_in_both(make: Make, 
     assert axes.get_xlabel() == "training [s]"
 
 
+def test_time_is_that_of_the_processor_where_it_is_known_of_all(make: Make, themed: None) -> None:
+    records = [make(name, 0, cost={"training_core_seconds": s}) for name, s in (("a", 3.0), ("b", 4.0))]
+    (group,) = groups_of(records)
+    assert cost_quality.table(group)["training core-s"].tolist() == [3.0, 4.0]
+    assert cost_quality.draw(group).axes[0].get_xlabel() == "training [core-s]"
+    (mixed,) = groups_of([*records, make("c", 0)])
+    assert cost_quality.draw(mixed).axes[0].get_xlabel() == "training [s]"
+
+
 def test_seeds_are_a_thin_line_from_smallest_to_largest(make: Make, themed: None) -> None:
     seeds = [make("a", i, [[x, x]], cost={"training_seconds": s}) for i, (s, x) in enumerate([(2, 0.5), (4, 0.1)])]
     (group,) = groups_of([*seeds, make("b", 0, [[0.9, 0.9]])])
