@@ -33,12 +33,13 @@ def test_properties(m: int) -> None:
 
 
 @pytest.mark.parametrize("m", MS)
-@pytest.mark.parametrize("align", ["inverse", "ray"])
+@pytest.mark.parametrize("align", ["both", "inverse", "ray"])
 def test_weights_are_the_gradient_of_the_papers_loss(m: int, align: str) -> None:
     for case in properties.cases(m, n_cases=10, seed=m):
         losses, r = case.losses.clone().requires_grad_(), case.preferences
         ray = r if align == "ray" else 1 / r
-        (r * losses).sum().backward(retain_graph=True)
+        q = r if align != "both" else ray / ray.sum(1, keepdim=True)
+        (q * losses).sum().backward(retain_graph=True)
         (-2.0 * torch.cosine_similarity(losses, ray, dim=1, eps=1e-30)).sum().backward()
         torch.testing.assert_close(case.weights(Cosmos(align=align)), losses.grad)  # type: ignore[arg-type]
 
@@ -96,11 +97,18 @@ def test_preferences_of_another_number_of_objectives_are_refused(problem: Proble
         Input().build(problem, finite_rays(2))(torch.rand(1, 1, 36, 36), torch.tensor([[0.2, 0.3, 0.5]]))
 
 
-@pytest.mark.parametrize("align", ["inverse", "ray"])
+@pytest.mark.parametrize("align", ["both", "inverse", "ray"])
 @pytest.mark.parametrize("size", [0.0, 1e-25])
 def test_losses_without_a_direction_take_the_weighted_sum(align: str, size: float) -> None:
     r = torch.tensor([[0.3, 0.7]])
-    assert torch.equal(Cosmos(align=align)(torch.full((1, 2), size), r, None), r)  # type: ignore[arg-type]
+    weights = Cosmos(align=align)(torch.full((1, 2), size), r, None)  # type: ignore[arg-type]
+    torch.testing.assert_close(weights, r.flip(1) if align == "both" else r)
+
+
+def test_for_two_objectives_both_is_the_papers_with_the_preference_read_the_other_way_round() -> None:
+    for case in properties.cases(2, n_cases=10, seed=0):
+        ours, papers = case.weights(Cosmos()), Cosmos(align="ray")(case.losses, case.preferences.flip(1), case.gram)
+        torch.testing.assert_close(ours, papers)
 
 
 def test_whole_numbers_are_refused(problem: Problem) -> None:
