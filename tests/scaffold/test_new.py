@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,8 @@ def test_the_commands_of_its_readme_run(
     readme = (made / f"mobench-my-{kind}" / "README.md").read_text()
     lines = [command.text for command in commands_in(readme, kind) if command.text.startswith("mobench ")]
     assert [line.split()[1] for line in lines] == ["check", "run"]
+    for suite in (made / f"mobench-my-{kind}").glob("compare.toml"):
+        shutil.copy(suite, tmp_path)
     for line in lines:
         done = preloaded.run(shortened.words(line, tmp_path), tmp_path, environment, [str(made / "site")])
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"

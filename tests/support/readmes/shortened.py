@@ -2,7 +2,7 @@
 
 - `mobench run` and `mobench tune` take, instead of a suite, a copy of its file with two steps of training, one
   seed, five rays, one look at validation, and each dataset's small configuration. A suite of more than `MANY` jobs from
-  which the command chooses nothing has its first dataset and first two solvers alone.
+  which the command chooses nothing has the first dataset and first two solvers of its first entry alone.
 - Jobs run in the process of the command (`readmes.here`), and strategies are not measured.
 - `mobench tune` tries one of its trials.
 
@@ -49,7 +49,8 @@ def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suit
     entries = [_small(entry, datasets) for entry in suite.entries]
     n_jobs = sum(len(e.datasets) * len(e.models) * len(e.solvers) for e in entries)
     if n_jobs > MANY and not is_chosen_from:
-        entries = [e.model_copy(update={"datasets": e.datasets[:1], "solvers": e.solvers[:2]}) for e in entries]
+        first = entries[0]
+        entries = [first.model_copy(update={"datasets": first.datasets[:1], "solvers": first.solvers[:2]})]
     budget = {"steps": 2, "batch_size": 16}
     update: dict[str, Any] = {"seeds": suite.seeds[:1], "n_rays": 5, "n_finite": 3, "n_looks": 1, "budget": budget}
     return Suite.model_validate({**dict(suite), **update, "entries": entries})
@@ -64,8 +65,9 @@ def as_toml(suite: Suite) -> str:
 def _small(entry: Entry, datasets: Sequence[str]) -> Entry:
     """Options of datasets that the command does not take would be refused."""
     small: dict[str, Any] = {}
-    for name in set(entry.datasets) & set(datasets or entry.datasets):
-        spec = registry().get("dataset", name).spec
+    known = registry().entries["dataset"]
+    for name in known.keys() & {*entry.datasets} & {*(datasets or entry.datasets)}:
+        spec = known[name].spec
         assert isinstance(spec, Spec)
         small |= spec.small
     return entry.model_copy(update={"set": {**entry.set, **small}, "budget": None})
