@@ -11,7 +11,9 @@ from readmes.pages import ROOT, Command, blocks, calls, commands, commands_in, n
 
 RUN_BY = {
     "README.md": {"python": "tests/readmes/test_python.py", "toml": "tests/readmes/test_python.py"},
-    "mobench/scaffold/TUTORIAL.md": dict.fromkeys(("python", "toml", "text"), "tests/scaffold/test_tutorial.py"),
+    "mobench/scaffold/TUTORIAL.md": dict.fromkeys(
+        ("python", "diff", "toml", "text"), "tests/scaffold/test_tutorial.py"
+    ),
 }
 """Page -> language -> the test that runs all blocks of it."""
 COMMANDS = [command for page in pages() for command in commands(page)]
@@ -30,7 +32,9 @@ def test_the_pages_are_all_that_there_are() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_every_block_is_of_a_kind_that_some_test_runs(page: Path) -> None:
-    for language, text in blocks(page.read_text(encoding="utf-8")):
+    whole = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"```|~~~", whole)) == 2 * len(blocks(whole)), "a fence is at the start of a line, of ```"
+    for language, text in blocks(whole):
         if language == "sh":
             continue  # commands, which tests/readmes/test_commands.py runs, or refuses to pass over
         test = RUN_BY.get(name(page), {}).get(language)

@@ -24,18 +24,35 @@ os.execvp('bash', ['bash', *sys.argv[1:]])
 
 
 def script(text: str) -> str:
-    """All blocks but those of output as one shell script, as one reader types them. Python is run, the suite is saved
-    under the name that the text gives it."""
+    """All blocks but those of output as one shell script, as one reader types them.
+
+    Python is run, a change is made, the suite is saved under the name that the text gives it.
+    """
     (suite,) = re.findall(r"this is `(\w+\.toml)`", text)
     into = {"python": "python -W error -", "toml": f"cat > {suite}"}
     made = ["set -e"]
     for language, block in blocks(text):
         if language in into:
             made.append(f"{into[language]} <<'END'\n{block}END")
+        elif language == "diff":
+            made.append(f"python - <<'END'\n{change(block)}END")
         elif language == "sh":
             made.append(block)
         made.append(f"echo '{MARK}'")
     return "\n".join(made)
+
+
+def change(diff: str) -> str:
+    """A program that puts lines with a + in the place of those with a - before them, each of which is there once."""
+    head, *lines = diff.splitlines()
+    pairs = list(zip(lines[::2], lines[1::2], strict=True))
+    assert head.startswith("--- ")
+    assert all(old.startswith("-") and new.startswith("+") for old, new in pairs)
+    program = f"from pathlib import Path\npath = Path({head[4:]!r})\ntext = path.read_text(encoding='utf-8')\n"
+    for old, new in pairs:
+        old, new = f"{old[1:]}\n", f"{new[1:]}\n"
+        program += f"assert text.count({old!r}) == 1\ntext = text.replace({old!r}, {new!r})\n"
+    return f"{program}path.write_text(text, encoding='utf-8')\n"
 
 
 def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from mobench.interfaces import Strategy
 from mobench.runs.execution import execute
 from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
@@ -20,7 +20,7 @@ class Here:
 
     slots: int = 1
     threads: int = 1
-    _one: Any = field(default_factory=threading.Lock)
+    _one: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def run(self, request: Request, tell: Tell) -> Exit:
         store = Store(Path(request.store))
@@ -31,6 +31,7 @@ class Here:
                 weights=store.weights(request.job) if request.keep_weights else None,
                 on_progress=tell,
                 command=request.command,
+                strategy=Strategy.parse(request.strategy) if request.strategy else None,
             )
             store.write(record)
         return Exit(record.status)

@@ -37,7 +37,7 @@ def name(page: Path) -> str:
 
 def blocks(text: str) -> list[tuple[str, str]]:
     """Language and text of every block, in order."""
-    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.S | re.M)
+    return re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.S | re.M)
 
 
 def commands(page: Path) -> list[Command]:
@@ -48,7 +48,7 @@ def commands(page: Path) -> list[Command]:
 def commands_in(text: str, page: str) -> list[Command]:
     """Those of a page with this text and name."""
     lines: list[str] = []
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```|`([^`]+)`", text, re.S | re.M):
+    for found in re.finditer(r"^```([^\n]*)\n(.*?)^```|`([^`]+)`", text, re.S | re.M):
         language, block, inline = found.groups()
         if inline is not None and _is_command(inline := " ".join(inline.split())):
             lines.append(inline)
