@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from readmes.preloaded import Preloaded
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -78,6 +79,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.toml").write_text(TINY)
     runner.run(suites.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
     return folder / "out"
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    """Runs the installed command in copies of one process: for tests of many short commands."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
+    with Preloaded({**kept, "OMP_NUM_THREADS": "1"}) as process:
+        yield process
 
 
 def _program(name: str, package: str) -> str:

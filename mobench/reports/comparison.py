@@ -108,7 +108,8 @@ def _table(measured: pd.DataFrame, part: pd.DataFrame, column: str) -> tuple[pd.
 
         return pd.DataFrame(), absent
     table = scores(measured, complete, column)
-    several = complete["model"].nunique() > 1
+    # as plots name solvers, whose families they look up by these names
+    several = part.loc[part["status"] != "imported", "model"].nunique() > 1
     table.columns = [f"{pair[1]} · {pair[0]}" if several else str(pair[1]) for pair in table.columns]
     undefined = [str(c) for c in table.columns if table[c].isna().any()]
     return table.drop(columns=undefined), [*absent, *(f"{name}: {column} is undefined" for name in undefined)]

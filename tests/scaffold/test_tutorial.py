@@ -1,42 +1,111 @@
-"""The snippets of the README. `follow_the_tutorial` is no test yet: it has not been seen to end."""
+"""The tutorial, followed from an empty folder as it is written: each command and file, and the output that it shows."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import fresh
 import pytest
+from readmes.pages import blocks
 
 TUTORIAL = fresh.ROOT / "mobench" / "scaffold" / "TUTORIAL.md"
-README = fresh.ROOT / "README.md"
-FULL = "MOBENCH_FULL_TUTORIAL" in os.environ
+MARK = "=== the end of a block ==="
+ONE_CORE = """
+import os, sys
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+os.execvp('bash', ['bash', *sys.argv[1:]])
+"""
+"""Other tests have the other cores: two threads of a job that wait for one core take many times as long."""
 
 
-def blocks(text: str) -> list[tuple[str, str]]:
-    """Language and text of every block, in order."""
-    return re.findall(r"```(\w+)\n(.*?)```", text, re.S)
+def script(text: str) -> str:
+    """All blocks but those of output as one shell script, as one reader types them.
 
-
-def script(path: Path) -> str:
-    """All blocks as one shell script: Python is run, the suite is saved under the name that the text gives it."""
-    (suite,) = re.findall(r"this is `(\w+\.toml)`", path.read_text())
+    Python is run, a change is made, the suite is saved under the name that the text gives it.
+    """
+    (suite,) = re.findall(r"this is `(\w+\.toml)`", text)
     into = {"python": "python -W error -", "toml": f"cat > {suite}"}
     made = ["set -e"]
-    whole = path.read_text()
-    for language, text in blocks(whole if FULL else whole.split("## 3.")[0]):
-        if language == "sh":
-            made.append(text)
-        else:
-            made.append(f"{into[language]} <<'END'\n{text}END")
+    for language, block in blocks(text):
+        if language in into:
+            made.append(f"{into[language]} <<'END'\n{block}END")
+        elif language == "diff":
+            made.append(f"python - <<'END'\n{change(block)}END")
+        elif language == "sh":
+            made.append(block)
+        made.append(f"echo '{MARK}'")
     return "\n".join(made)
 
 
-def follow_the_tutorial(tmp_path: Path) -> None:
+def change(diff: str) -> str:
+    """A program that puts lines with a + in the place of those with a - before them, each of which is there once."""
+    head, *lines = diff.splitlines()
+    pairs = list(zip(lines[::2], lines[1::2], strict=True))
+    assert head.startswith("--- ")
+    assert all(old.startswith("-") and new.startswith("+") for old, new in pairs)
+    program = f"from pathlib import Path\npath = Path({head[4:]!r})\ntext = path.read_text(encoding='utf-8')\n"
+    for old, new in pairs:
+        old, new = f"{old[1:]}\n", f"{new[1:]}\n"
+        program += f"assert text.count({old!r}) == 1\ntext = text.replace({old!r}, {new!r})\n"
+    return f"{program}path.write_text(text, encoding='utf-8')\n"
+
+
+def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:
+    """Language, what the tutorial shows and what was printed, of each block that is followed by one of output."""
+    printed = output.split(f"{MARK}\n")
+    for ((language, _), (following, expected)), said in zip(pairwise(blocks(text)), printed, strict=False):
+        if following == "text":
+            yield language, expected, said
+
+
+def agree(expected: str, printed: str, *, exact: bool) -> bool:
+    """Whether lines of output are among those printed, one after the other.
+
+    … alone stands for any lines, and in a line for anything; of spaces there may be more or fewer; lines without
+    a letter or digit are left out; unless they are exact, each number stands for any number.
+    """
+    parts = r"(…)" if exact else r"(…|\d[\d.,:]*)"
+    wanted = ""
+    for line in lines(expected):
+        pieces = [_any(piece) if re.fullmatch(parts, piece) else re.escape(piece) for piece in re.split(parts, line)]
+        wanted += r"(?:.*\n)*?" if line == "…" else "".join(pieces) + r"\n"
+    return re.search(f"^{wanted}", "".join(f"{line}\n" for line in lines(printed)), re.MULTILINE) is not None
+
+
+def lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if re.search(r"[\w…]", line)]
+
+
+def _any(piece: str) -> str:
+    return ".*?" if piece == "…" else r"\d[\d.,:e-]*"
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "exact", "agrees"),
+    [
+        ("a  1.5", "x\na 2.25\ny", False, True),
+        ("a  1.5", "x\na 2.25\ny", True, False),
+        ("a\nb", "a\n────\n\nb", False, True),
+        ("a\nb", "a\nx\nb", False, False),
+        ("a\n…\nb", "a\nx\ny\nb", False, True),
+        ("a … c", "a b b c", False, True),
+        ("a", "aa\nba", False, False),
+        ("2 failed", "many failed", False, False),
+    ],
+)
+def test_what_is_shown_is_compared_line_by_line(expected: str, printed: str, exact: bool, agrees: bool) -> None:
+    assert agree(expected, printed, exact=exact) is agrees
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_tutorial_ends_at_a_row_of_the_leaderboard(tmp_path: Path) -> None:
+    text = TUTORIAL.read_text(encoding="utf-8")
     home, folder = tmp_path / "home", tmp_path / "empty"
     home.mkdir()
     folder.mkdir()
@@ -44,63 +113,17 @@ def follow_the_tutorial(tmp_path: Path) -> None:
     fresh.fresh(folder / ".venv", tmp_path / "lent")
     environment = fresh.environment(folder / ".venv", home)
     done = subprocess.run(
-        ["bash", "-c", script(TUTORIAL)], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", ONE_CORE, "-c", script(text)],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    for language, expected, said in shown(text, done.stdout):
+        exact = language == "python"
+        assert agree(expected, said, exact=exact), f"the tutorial shows\n{expected}\nand there was\n{said}"
     where = subprocess.run(
         [folder / ".venv/bin/python", "-c", "import mobench; print(mobench.__file__)"],
         cwd=folder, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert Path(where.stdout.strip()).is_relative_to(folder / ".venv")
-    assert "exponent; 1 is the weighted sum" in done.stdout
-    if FULL:
-        for row in ("phn-steep", "phn-ls", "stack+steep"):
-            assert re.search(rf"^\W*{re.escape(row)}\b", done.stdout, re.M), done.stdout
-
-
-def test_the_readmes_package_is_one_that_passes_and_runs(
-    cli: Any, environment: dict[str, str], tiny: Path, tmp_path: Path
-) -> None:
-    text = [text for language, text in blocks(README.read_text()) if language != "sh"]
-    (method,) = [block for block in text if "class Worst" in block]
-    (hooks,) = [block for block in text if "def mobench_solvers" in block]
-    (points,) = [block for block in text if "[project.entry-points.mobench]" in block]
-    package = tmp_path / "project" / "my_package"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(hooks)
-    (package / "worst.py").write_text(method)
-    build = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-    project = '[project]\nname = "my-package"\nversion = "1.0"\n'
-    (tmp_path / "project" / "pyproject.toml").write_text(f"{build}\n{project}\n{points}")
-    words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--target", "site", "./project"]
-    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    path = os.pathsep.join([str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    checked = cli("check", "worst", "my-worst", env={"PYTHONPATH": path})
-    assert checked.returncode == 0, checked.stdout
-    solvers = "my-worst,phn-ls,phn+worst,stack+worst"
-    done = cli("run", tiny, "--solver", solvers, "--out", "out", env={"PYTHONPATH": path})
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "leaderboard.md").read_text().count("| complete |") == 4
-
-
-SELF_CONTAINED = [
-    text
-    for language, text in blocks(README.read_text())
-    if language == "python" and "class Worst" not in text and "def mobench_solvers" not in text
-]
-
-
-@pytest.mark.parametrize("text", SELF_CONTAINED)
-def test_a_python_snippet_of_the_readme_runs(text: str) -> None:
-    done: dict[str, Any] = {}
-    exec(compile(text, "README.md", "exec"), done)
-    assert done["hyper"].weight.grad.abs().sum() > 0
-
-
-def test_no_readme_has_a_snippet_that_is_not_tested() -> None:
-    """Shell lines of all READMEs are those of tests/cli/test_readme_commands.py."""
-    others = [*(fresh.ROOT / "plugins").glob("*/README.md"), fresh.ROOT / "CONTRIBUTING.md"]
-    assert {language for path in others for language, _ in blocks(path.read_text())} <= {"sh"}
-    assert len(SELF_CONTAINED) == 1
-    assert [language for language, _ in blocks(README.read_text())].count("python") == 3
+    assert "| phn-steep |" in (folder / "results" / "steep" / "leaderboard.md").read_text()
+    assert "| input+steep |" in (folder / "results" / "compare" / "leaderboard.md").read_text()

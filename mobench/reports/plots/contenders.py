@@ -120,13 +120,16 @@ def groups_of(records: Sequence[Record]) -> list[Group]:
 
 
 def _names(records: Sequence[Record]) -> dict[str, str]:
-    """Record id -> name; the model is part of it where a data set has several."""
+    """Record id -> name; the model is part of it where a data set has several. An imported front is of none."""
     labels = labels_of(records)
     models: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        models[record.job.dataset.name].add(record.job.model.name)
+        if record.imported is None:
+            models[record.job.dataset.name].add(record.job.model.name)
     return {
-        r.id: labels[r.id] if len(models[r.job.dataset.name]) == 1 else f"{labels[r.id]} · {r.job.model.name}"
+        r.id: f"{labels[r.id]} · {r.job.model.name}"
+        if r.imported is None and len(models[r.job.dataset.name]) > 1
+        else labels[r.id]
         for r in records
     }
 

@@ -15,7 +15,8 @@ from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.kinds import KINDS, draw
 from mobench.reports.plots.names import short_names, volume_unit
 from mobench.reports.ranking import Ranking
-from mobench.runs.record import Record
+from mobench.runs.job import Part
+from mobench.runs.record import Imported, Record
 
 Make = Callable[..., Record]
 NETS = {"n_models": 3, "stored_parameters": 300}
@@ -91,6 +92,20 @@ def test_bars_join_ranks_within_the_critical_difference(themed: None) -> None:
     (ruler,) = [line for line in lines if line.get_label() == "CD"]
     assert ruler.get_xdata()[1] - ruler.get_xdata()[0] == pytest.approx(0.8)
     assert [line.get_xdata()[0] for line in lines if line.get_label() == "rank"] == [1.0, 1.5, 3.0]
+
+
+@pytest.mark.parametrize("other", ["imported", "incomplete"])
+def test_who_is_ranked_has_a_family_beside_a_row_of_another_model(make: Make, themed: None, other: str) -> None:
+    """An imported front, and a solver that lacks a seed, stand in the leaderboard under a model of their own."""
+    records = [make(name, seed, [[x, x]]) for name, x in (("a", 0.1), ("b", 0.2)) for seed in (0, 1)]
+    beside = make("c", 0)
+    job = beside.job.model_copy(update={"model": Part(name="elsewhere", version="1")})
+    imported = Imported(file="fronts.csv", sha256="0") if other == "imported" else None
+    records.append(beside.model_copy(update={"id": job.id, "job": job, "imported": imported}))
+    ((dataset, ranked),) = critical_difference.subjects(records)
+    assert (dataset, len(ranked.comparison.ranking.solvers)) == ("data", 2)
+    assert set(ranked.comparison.ranking.solvers) <= set(ranked.family)
+    assert critical_difference.draw(ranked).axes
 
 
 def test_files_are_the_same_to_the_byte_and_say_what_they_show(make: Make, tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""What READMEs take for granted: the installed command, and what a reader has written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from readmes.pages import ROOT, blocks
+
+
+@pytest.fixture(scope="session")
+def authors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which pip installed the package that README.md shows, to be searched for packages."""
+    parts = [text for language, text in blocks((ROOT / "README.md").read_text()) if language != "sh"]
+    (method,) = [text for text in parts if "class Worst" in text]
+    (hooks,) = [text for text in parts if "def mobench_solvers" in text]
+    (points,) = [text for text in parts if "[project.entry-points.mobench]" in text]
+    folder = tmp_path_factory.mktemp("authors")
+    package = folder / "project" / "my_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(hooks)
+    (package / "worst.py").write_text(method)
+    build = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    project = '[project]\nname = "my-package"\nversion = "1.0"\n'
+    (folder / "project" / "pyproject.toml").write_text(f"{build}\n{project}\n{points}")
+    words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--target", "site", "./project"]
+    done = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"

@@ -1,0 +1,58 @@
+"""The commands that a page shows, run in their order by the installed command line, but for those run elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from readmes import shortened
+from readmes.elsewhere import elsewhere
+from readmes.pages import ROOT, commands, name, pages
+from readmes.preloaded import Preloaded
+
+STANDS_FOR = {"mobench show NAME": "mobench show phn-ls", "/data/enwik8": "enwik8"}
+"""What is the reader's to choose."""
+RECORDS = {
+    "README.md": ["compression"],
+    "results/README.md": ["methods", "analytic", "standard", "sequence"],
+    "plugins/mobench_suites/README.md": ["report"],
+}
+"""Committed results that the commands of a page read, where no earlier one makes them."""
+N_RECORDS = 6
+"""So many of them: drawing 169 takes a minute."""
+FILES = {
+    "fronts.csv": "left,right,preference left,preference right,seed\n0.1,0.9,0.9,0.1,0\n0.8,0.2,0.1,0.9,0\n",
+    "my-suite.toml": '[budget]\nsteps = 20\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n',
+    "enwik8": "Hypernetworks make the weights of other networks. " * 200,
+}
+"""What a reader brings along."""
+PAGES = [page for page in pages() if page.suffix == ".md" and any(elsewhere(c) is None for c in commands(page))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=map(name, PAGES))
+def test_the_commands_of_a_page_run_in_their_order(
+    page: Path, preloaded: Preloaded, authors: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    for file, text in FILES.items():
+        (tmp_path / file).write_text(text)
+    for results in RECORDS.get(name(page), []):
+        few(ROOT / "results" / results, tmp_path / "results" / results)
+    for command in commands(page):
+        if elsewhere(command) is not None:
+            continue
+        text = command.text.removeprefix(".venv/bin/")
+        for given, chosen in STANDS_FOR.items():
+            text = text.replace(given, chosen)
+        program = text.split()[0]
+        assert program == "mobench", f"{command} is run by no test: see tests/support/readmes/elsewhere.py"
+        done = preloaded.run(shortened.words(text, tmp_path), tmp_path, environment, [str(authors)])
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+def few(results: Path, to: Path) -> None:
+    """Some of the records of a folder."""
+    (to / "records").mkdir(parents=True)
+    for record in sorted((results / "records").glob("*.json"))[:N_RECORDS]:
+        shutil.copy(record, to / "records")

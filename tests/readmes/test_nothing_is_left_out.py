@@ -1,0 +1,66 @@
+"""Every page is looked at, and every snippet in it is run: by a test of this folder, or by one that is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from readmes.elsewhere import ELSEWHERE, Elsewhere, elsewhere
+from readmes.pages import ROOT, Command, blocks, calls, commands, commands_in, name, pages
+
+RUN_BY = {
+    "README.md": {"python": "tests/readmes/test_python.py", "toml": "tests/readmes/test_python.py"},
+    "mobench/scaffold/TUTORIAL.md": dict.fromkeys(
+        ("python", "diff", "toml", "text"), "tests/scaffold/test_tutorial.py"
+    ),
+}
+"""Page -> language -> the test that runs all blocks of it."""
+COMMANDS = [command for page in pages() for command in commands(page)]
+
+
+def test_the_pages_are_all_that_there_are() -> None:
+    """But for the changelog, and the tables beside records."""
+    names = {name(page) for page in pages()}
+    assert {"README.md", "CONTRIBUTING.md", "mobench/INTERFACE.md", "results/README.md"} <= names
+    assert {f"plugins/{path.name}/README.md" for path in (ROOT / "plugins").glob("mobench_*")} <= names
+    assert len({n for n in names if n.endswith(".md.tmpl")}) == 5
+    for file in ("results/analytic/leaderboard.md", "CHANGELOG.md"):
+        assert (ROOT / file).is_file()
+        assert file not in names
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_every_block_is_of_a_kind_that_some_test_runs(page: Path) -> None:
+    whole = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"```|~~~", whole)) == 2 * len(blocks(whole)), "a fence is at the start of a line, of ```"
+    for language, text in blocks(whole):
+        if language == "sh":
+            continue  # commands, which tests/readmes/test_commands.py runs, or refuses to pass over
+        test = RUN_BY.get(name(page), {}).get(language)
+        assert test is not None, f"{name(page)} has a block of {language or 'no language'} that no test runs: {text}"
+        assert (ROOT / test).is_file()
+    assert not calls(page) or name(page) == "README.md", "run its calls as those of README.md are"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_a_command_is_mobenchs_or_is_run_elsewhere(command: Command) -> None:
+    program = command.text.removeprefix(".venv/bin/").split()[0]
+    assert program == "mobench" or elsewhere(command) is not None, (
+        f"no test runs {command.text!r} of {command.page}: write one, and name it in tests/support/readmes/elsewhere.py"
+    )
+
+
+@pytest.mark.parametrize("entry", ELSEWHERE, ids=lambda entry: entry.command)
+def test_what_is_run_elsewhere_is_shown_somewhere_and_its_test_exists(entry: Elsewhere) -> None:
+    assert any(elsewhere(command) is entry for command in COMMANDS), "no page shows it any more: take it out"
+    file, _, function = entry.test.partition("::")
+    assert re.search(rf"^def {function}\b", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), entry.test
+    assert entry.reason
+
+
+def test_commands_are_found_in_blocks_and_in_the_text() -> None:
+    prose = "Say `mobench list\nsolvers`, not `mobench tune`, `mobench.run` or `pip install`."
+    text = f"{prose}\n```sh\na b && c  # why\nd\n```\n```toml\ne = 1\n```\n`.venv/bin/python f.py`\n"
+    found = [command.text for command in commands_in(text, "a page")]
+    assert found == ["mobench list solvers", "a b", "c", "d", ".venv/bin/python f.py"]

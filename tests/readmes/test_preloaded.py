@@ -1,0 +1,35 @@
+"""What commands do in copies of one process is what they do in a process of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from readmes.preloaded import Preloaded
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["list", "solvers"], 0), (["show", "phn-lss"], 2), (["new", "model", "mine"], 0), ([], 2)]
+)
+def test_streams_code_and_folder_are_the_same(
+    preloaded: Preloaded, cli: Any, environment: dict[str, str], tmp_path: Path, words: list[str], code: int
+) -> None:
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    copy = preloaded.run(words, apart, environment)
+    own = cli(*words)
+    assert (copy.returncode, copy.stdout, copy.stderr) == (own.returncode, own.stdout, own.stderr)
+    assert own.returncode == code
+    made = {path.relative_to(apart): path.read_bytes() for path in apart.rglob("*") if path.is_file()}
+    assert made == {path: (tmp_path / path).read_bytes() for path in made}
+    assert bool(made) == (words[:1] == ["new"])
+
+
+def test_one_command_leaves_nothing_to_the_next(
+    preloaded: Preloaded, environment: dict[str, str], tmp_path: Path
+) -> None:
+    blocked = preloaded.run(["list", "solvers"], tmp_path, {**environment, "MOBENCH_BLOCK": "epo"})
+    after = preloaded.run(["list", "solvers"], tmp_path, environment)
+    assert "phn-epo" not in blocked.stdout
+    assert "phn-epo" in after.stdout

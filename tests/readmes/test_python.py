@@ -1,0 +1,55 @@
+"""The Python of README.md: a snippet by itself, a package of three, and two calls."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from readmes import shortened
+from readmes.here import Here
+from readmes.pages import ROOT, blocks, calls
+from readmes.preloaded import Preloaded
+
+README = ROOT / "README.md"
+OF_THE_PACKAGE = ("class Worst", "def mobench_solvers", "[project.entry-points.mobench]")
+
+
+def test_a_snippet_is_part_of_the_package_or_runs_by_itself() -> None:
+    parts = [text for language, text in blocks(README.read_text()) if language in ("python", "toml")]
+    alone = [text for text in parts if not any(part in text for part in OF_THE_PACKAGE)]
+    assert len(parts) == len(alone) + len(OF_THE_PACKAGE)
+    for text in alone:
+        done: dict[str, Any] = {}
+        exec(compile(text, "README.md", "exec"), done)
+        assert done["hyper"].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.slow
+def test_the_package_passes_its_checks_and_its_pairs_run(
+    preloaded: Preloaded, authors: Path, environment: dict[str, str], tiny: Path, tmp_path: Path
+) -> None:
+    checked = preloaded.run(["check", "worst", "my-worst"], tmp_path, environment, [str(authors)])
+    assert checked.returncode == 0, checked.stdout
+    command = f"mobench run {tiny.name} --solver my-worst,phn-ls,phn+worst,stack+worst --out out"
+    done = preloaded.run(shortened.words(command, tmp_path), tmp_path, environment, [str(authors)])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "leaderboard.md").read_text().count("| complete |") == 4
+
+
+def test_the_calls_give_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On the suite made short as for commands, whose jobs run in this process."""
+    import pandas as pd
+
+    import mobench
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mobench.runs.executor.LocalExecutor", lambda jobs: Here())
+    found = calls(README)
+    assert len(found) == 2
+    for call in found:
+        short = re.sub(r'mobench\.run\("(\w+)"', lambda run: f'mobench.run("{shortened.copy(run[1], tmp_path)}"', call)
+        table = eval(short, {"mobench": mobench})
+        assert isinstance(table, pd.DataFrame)
+        assert list(table["solver"]) == ["ls", "phn-ls"] or list(table["solver"]) == ["phn-ls", "ls"]

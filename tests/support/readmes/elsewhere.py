@@ -1,0 +1,84 @@
+"""Commands of READMEs that no test runs as they stand: why, and the test that does instead what they do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from readmes.pages import Command
+
+TUTORIAL = "tests/scaffold/test_tutorial.py::test_the_tutorial_ends_at_a_row_of_the_leaderboard"
+TEMPLATE = r".*\.tmpl"
+NEW = "tests/scaffold/test_new.py"
+RAY = "tests/runs/test_ray.py::test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record"
+CI = "tests/test_ci.py::test_with_everything_there_nothing_is_installed"
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """command and page are regular expressions for all of a command, and of the name of its page."""
+
+    command: str
+    reason: str
+    test: str
+    page: str = ".*"
+
+    def holds(self, command: Command) -> bool:
+        return bool(re.fullmatch(self.command, command.text) and re.fullmatch(self.page, command.page))
+
+
+ELSEWHERE = (
+    Elsewhere(
+        r"mobench new \w+ NAME", "NAME is for the reader to choose", f"{NEW}::test_the_commands_of_its_readme_run",
+        "mobench/scaffold/TUTORIAL.md",
+    ),
+    Elsewhere(r".*", "the page is followed as a whole", TUTORIAL, "mobench/scaffold/TUTORIAL.md"),
+    # environments
+    Elsewhere(r"python3 -m venv \.venv", "makes an environment", TUTORIAL),
+    Elsewhere(r"\.venv/bin/pip install -e (\.|'\.\[dev\]')", "needs a network; .ci/run begins with it", CI),
+    Elsewhere(r"pip install 'mobench\[ray\]'", "needs a network", RAY),
+    Elsewhere(r"pip install -e '\.\[dev\]'", "changes an environment", TUTORIAL, TEMPLATE),
+    # the checks themselves
+    Elsewhere(r"(\.venv/bin/python|…) -m pytest( tests/runs -x)?", "is the suite that this is part of", CI),
+    Elsewhere(r"bash \.ci/run", "runs the suite that this is part of", CI),
+    Elsewhere(r"python -m pytest", "one process for all", f"{NEW}::test_their_own_tests_pass_as_written", TEMPLATE),
+    Elsewhere(r"mypy|ruff check", "one process for all", f"{NEW}::test_they_are_typed_linted_and_formatted", TEMPLATE),
+    Elsewhere(
+        r"python -W error -m pdoc .*", "is run as it stands",
+        "tests/interface/test_reference.py::test_the_readme_command_makes_the_reference_without_a_warning",
+    ),
+    Elsewhere(
+        r"python tests/interface/public_names\.py", "writes the list of a release",
+        "tests/interface/test_public_names.py::test_what_differs_from_the_last_release_is_in_the_changelog",
+    ),
+    Elsewhere(
+        r"(\.venv/bin/python tests/benchmarks/|… )run\.py.*", "measures for minutes",
+        "tests/readmes/test_benchmarks.py::test_every_group_of_the_benchmarks_that_a_page_names_runs",
+    ),
+    # other machines
+    Elsewhere(
+        r"mobench run standard --executor ray( --address .*)?|ray start --(head|address head:6379)", "needs a cluster",
+        RAY,
+    ),
+    Elsewhere(
+        r"mobench run compression-cifar .*", "needs a GPU, and CIFAR-10, which nobody may pass on",
+        "tests/plugins/test_images.py::test_one_training_step_on_cifars_format",
+    ),
+    Elsewhere(
+        r"mobench data fetch( .*)?", "needs a network",
+        "tests/cli/test_tables_and_data.py::test_fetching_tries_every_source_and_says_why_none_helped",
+    ),
+    Elsewhere(
+        r"mobench data verify", "needs what was fetched",
+        "tests/cli/test_tables_and_data.py::test_data_are_listed_and_verified",
+    ),
+    Elsewhere(
+        r"(npm|tar|cp|gzip|sha256sum) .*", "needs a network; what it ends with is checked",
+        "tests/reports/page/test_build.py::test_the_runtime_is_the_published_one", "mobench/reports/page/.*",
+    ),
+)  # fmt: skip
+
+
+def elsewhere(command: Command) -> Elsewhere | None:
+    """Where a command is run instead; None: it is to be run as it stands."""
+    return next((entry for entry in ELSEWHERE if entry.holds(command)), None)

@@ -1,0 +1,44 @@
+"""`--executor readmes.here`: jobs run in the process of the command, which has imported torch already."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mobench.interfaces import Strategy
+from mobench.runs.execution import execute
+from mobench.runs.executor import Exit, Tell
+from mobench.runs.executors import Limits
+from mobench.runs.store import Store
+from mobench.runs.worker import Request
+
+
+@dataclass
+class Here:
+    """One job after the other. Nobody is watched, so limits of time and memory mean nothing."""
+
+    slots: int = 1
+    threads: int = 1
+    _one: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        store = Store(Path(request.store))
+        with self._one, store.training(request.job):
+            record = execute(
+                request.job,
+                threads=self.threads,
+                weights=store.weights(request.job) if request.keep_weights else None,
+                on_progress=tell,
+                command=request.command,
+                strategy=Strategy.parse(request.strategy) if request.strategy else None,
+            )
+            store.write(record)
+        return Exit(record.status)
+
+    def stop(self) -> None:
+        """A job here ends by itself."""
+
+
+def make(limits: Limits) -> Here:
+    return Here()

@@ -1,0 +1,78 @@
+"""The pages that people read, and what they show: blocks in fences, and commands in the text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = ("mobench", "plugins", "results", "tests")
+PROGRAMS = ("mobench", "python", "python3", "pip", "bash", "ray", "…")
+"""A piece of code in the text that begins with one of these is a command, or the name of one."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a page, without what is said of it after a #."""
+
+    page: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.text}"
+
+
+def pages() -> list[Path]:
+    """Every page but the changelog, which tells and shows nothing, and tables that commands write beside records."""
+    found = [*ROOT.glob("*.md")]
+    for folder in FOLDERS:
+        found += [*(ROOT / folder).rglob("*.md"), *(ROOT / folder).rglob("*.md.tmpl")]
+    return sorted(path for path in found if path.name != "CHANGELOG.md" and not _is_table(path))
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Language and text of every block, in order."""
+    return re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.S | re.M)
+
+
+def commands(page: Path) -> list[Command]:
+    """Every command once, in order: lines of shell blocks, taken apart at &&, and those in the text."""
+    return commands_in(page.read_text(encoding="utf-8"), name(page))
+
+
+def commands_in(text: str, page: str) -> list[Command]:
+    """Those of a page with this text and name."""
+    lines: list[str] = []
+    for found in re.finditer(r"^```([^\n]*)\n(.*?)^```|`([^`]+)`", text, re.S | re.M):
+        language, block, inline = found.groups()
+        if inline is not None and _is_command(inline := " ".join(inline.split())):
+            lines.append(inline)
+        elif language == "sh":
+            lines += block.splitlines()
+    parts = [part.strip() for line in lines for part in re.split(r"\s#\s|\s#$", line)[0].split("&&")]
+    return [Command(page, part) for part in dict.fromkeys(parts) if part]
+
+
+def calls(page: Path) -> list[str]:
+    """Calls of mobench's functions in the text."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return [found for found in re.findall(r"`([^`]+)`", prose) if re.match(r"mobench\.\w+\(.*\)$", found)]
+
+
+def _is_command(code: str) -> bool:
+    """`mobench tune` and `pip install` alone are names of what is talked about."""
+    words = code.split()
+    return len(words) > 1 and words[0].removeprefix(".venv/bin/") in PROGRAMS and not _is_a_name(words)
+
+
+def _is_a_name(words: list[str]) -> bool:
+    return len(words) == 2 and words[0] in ("mobench", "pip")
+
+
+def _is_table(path: Path) -> bool:
+    return path.parent.parent == ROOT / "results"

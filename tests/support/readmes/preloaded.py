@@ -1,0 +1,106 @@
+"""The installed command, run by copies of a process that has imported what commands import.
+
+Of a short command nine tenths are imports: 1 to 4 s for torch, pandas and the rest, at each of some fifty commands.
+Here they are paid once. Everything else is as on a command line: words, folder, environment, streams, exit code.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
+
+SUPPORT = Path(__file__).parents[1]
+IMPORTED = (
+    # torch's compiler comes with the first optimiser
+    "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
+    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables",
+)  # fmt: skip
+
+
+class Preloaded:
+    """A context: the process lives as long."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        words = [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.append({str(SUPPORT)!r}); import readmes.preloaded as p; p.serve()",
+        ]
+        self._process = subprocess.Popen(
+            words, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Preloaded:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._process.communicate()
+
+    def run(
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """What `mobench WORDS` does in a folder; `path` is searched for packages first."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            asked = {
+                "words": list(words),
+                "cwd": str(cwd),
+                "env": dict(env),
+                "path": list(path),
+                "to": [str(out), str(err)],
+            }
+            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            return subprocess.CompletedProcess(["mobench", *words], code, out.read_text(), err.read_text())
+
+
+def serve() -> None:
+    """Run what is asked on standard input, one after the other, each in a copy of this process."""
+    for module in IMPORTED:
+        importlib.import_module(module)
+    # what is imported stays as it is: a copy that counts and clears it would have to copy all of its memory first
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _end(_run(**json.loads(line)))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: list[str]) -> int:
+    """As the script does that pip makes of the entry point; its exit code."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for stream, file in enumerate(to, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.path[:0] = path
+    sys.argv = ["mobench", *words]
+    (script,) = entry_points(group="console_scripts", name="mobench")
+    try:
+        return int(script.load()() or 0)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+
+
+def _end(code: int) -> NoReturn:
+    """End this copy as the interpreter would, but for taking apart what was imported, which takes a second."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

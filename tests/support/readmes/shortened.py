@@ -1,0 +1,82 @@
+"""How the commands of READMEs are made short enough for a test. This is all that is changed of them.
+
+- `mobench run` and `mobench tune` take, instead of a suite, a copy of its file with two steps of training, one
+  seed, five rays, one look at validation, and each dataset's small configuration. A suite of more than `MANY` jobs from
+  which the command chooses nothing has the first dataset and first two solvers of its first entry alone.
+- Jobs run in the process of the command (`readmes.here`), and strategies are not measured.
+- `mobench tune` tries one of its trials.
+
+Everything that a command says itself is left as it is, and stands before what is added.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mobench.plugins import Spec, registry
+from mobench.runs import suite as suites
+from mobench.runs.suite import Entry, Suite
+
+MANY = 4
+CHOOSING = {"--dataset", "--model", "--solver"}
+
+
+def words(command: str, folder: Path) -> list[str]:
+    """The words after `mobench`; a suite's copy is written into `folder`, where the command will run."""
+    _, *given = shlex.split(command)
+    if given[0] not in ("run", "tune") or len(given) < 2:
+        return given
+    datasets = given[given.index("--dataset") + 1].split(",") if "--dataset" in given else []
+    suite = copy(given[1], folder, datasets, is_chosen_from=bool(CHOOSING & {*given}))
+    added = ["--trials", "1"] if given[0] == "tune" else ["--executor", "readmes.here", "--strategy", "default"]
+    return [given[0], suite, *given[2:], *added]
+
+
+def copy(suite: str, folder: Path, datasets: Sequence[str] = (), is_chosen_from: bool = False) -> str:
+    """The name of a short copy in the folder of a suite, by its name or by its file there."""
+    found = suites.load(str(folder / suite) if suite.endswith(".toml") else suite)
+    path = folder / f"{found.name}.toml"
+    path.write_text(as_toml(shorter(found, datasets, is_chosen_from)), encoding="utf-8")
+    return path.name
+
+
+def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suite:
+    """The suite as the rule has it, for a command that chooses these datasets."""
+    entries = [_small(entry, datasets) for entry in suite.entries]
+    n_jobs = sum(len(e.datasets) * len(e.models) * len(e.solvers) for e in entries)
+    if n_jobs > MANY and not is_chosen_from:
+        first = entries[0]
+        entries = [first.model_copy(update={"datasets": first.datasets[:1], "solvers": first.solvers[:2]})]
+    budget = {"steps": 2, "batch_size": 16}
+    update: dict[str, Any] = {"seeds": suite.seeds[:1], "n_rays": 5, "n_finite": 3, "n_looks": 1, "budget": budget}
+    return Suite.model_validate({**dict(suite), **update, "entries": entries})
+
+
+def as_toml(suite: Suite) -> str:
+    """The file of a suite. Its name is the file's."""
+    fields = suite.model_dump(exclude_none=True, exclude={"name"})
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
+
+
+def _small(entry: Entry, datasets: Sequence[str]) -> Entry:
+    """Options of datasets that the command does not take would be refused."""
+    small: dict[str, Any] = {}
+    known = registry().entries["dataset"]
+    for name in known.keys() & {*entry.datasets} & {*(datasets or entry.datasets)}:
+        spec = known[name].spec
+        assert isinstance(spec, Spec)
+        small |= spec.small
+    return entry.model_copy(update={"set": {**entry.set, **small}, "budget": None})
+
+
+def _toml(value: Any) -> str:
+    """Numbers, text and truth are written as in JSON; a table in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
