@@ -171,6 +171,11 @@ class Record(Strict):
         return self
 
     @property
+    def finished(self) -> str:
+        """When, as its provenance says."""
+        return self.provenance.finished
+
+    @property
     def digest(self) -> str:
         """A hash of every computed number: equal for two runs that agree to the bit."""
         computed = {
