@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import mobench
+from pydantic import Field
+
 from mobench import files
 from mobench.errors import RecordError
 from mobench.runs.bounds import Name, Number, Numbers, Rows, Table
@@ -29,6 +31,8 @@ NAME = "records.index"
 MAX_BYTES = 2**30
 WORTH = 500
 """Fewer records are read as fast, and nothing is put beside them."""
+STALE = 0.02
+"""The share of records above which writing the index anew costs less than to read them again the next time."""
 YOUNG_SECONDS = 3
 """For so long after a change a file may change again and look the same: clocks of file systems are coarse."""
 
@@ -44,18 +48,17 @@ def outlines(store: Store) -> Contents[Outline]:
     """
     found, kept = Contents[Outline](), dict[str, tuple[State, Outline]]()
     listed = store.listed()
-    index = store.folder / NAME
+    index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        known = _read(index) if len(listed) >= WORTH else {}
-    changed, now = False, time.time_ns()
+        known = _read(index) if large else {}
+    n_new, now = 0, time.time_ns()
     for entry in listed:
         state = _state(entry)
-        before = known.pop(entry.name, None)
+        before = known.get(entry.name)
         if before is not None and before[0] == state:
             kept[entry.name] = before
             found.records.append(before[1])
             continue
-        changed |= before is not None
         try:
             one = outline(read_record(Path(entry.path)))
         except RecordError as error:
@@ -64,9 +67,9 @@ def outlines(store: Store) -> Contents[Outline]:
         found.records.append(one)
         if state is not None and entry.name.isprintable() and now - max(state[1:3]) > YOUNG_SECONDS * 10**9:
             kept[entry.name] = state, one
-            changed = True
-    # what is still known is of files that are gone
-    if len(listed) >= WORTH and (changed or known):
+            n_new += 1
+    n_gone = len(known.keys() - kept.keys())
+    if large and n_new + n_gone > STALE * len(listed):
         # no room, no right to write: it was only to be faster
         with suppress(OSError):
             write_whole(index, _pack(kept))
@@ -93,6 +96,9 @@ def _state(entry: os.DirEntry[str]) -> State | None:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
+Place = Annotated[int, Field(ge=0)]
+
+
 class _Entry(Strict):
     """One record. Of what many share, job but for the seeds, protocol and rays, it has the place in a list of them."""
 
@@ -100,10 +106,10 @@ class _Entry(Strict):
     state: State
     id: str
     status: Status
-    job: int
+    job: Place
     seeds: SeedSet
-    protocol: int
-    front: tuple[int, Rows, dict[Name, Numbers], int | None] | None
+    protocol: Place
+    front: tuple[Place, Rows, dict[Name, Numbers], int | None] | None
     indicators: dict[Name, dict[Name, Number | None]]
     cost: Cost | None
     imported: Imported | None
@@ -115,7 +121,7 @@ class _Content(Strict):
     """The file below its first line, which is the hash of the rest."""
 
     format: Literal[1] = 1
-    mobench: str = mobench.__version__
+    mobench: str = Field(default_factory=lambda: version("mobench"))
     jobs: list[Job]
     protocols: list[Table]
     rays: list[Rows]
@@ -179,7 +185,7 @@ def _read(path: Path) -> dict[str, tuple[State, Outline]]:
         if hash_ != sha256(body).hexdigest().encode():
             return {}
         content = _Content.model_validate_json(body)
-        if content.mobench != mobench.__version__:
+        if content.mobench != version("mobench"):
             return {}
         return {entry.file: (entry.state, _outline(entry, content)) for entry in content.entries}
     except (OSError, ValueError, IndexError):
