@@ -63,13 +63,13 @@ def import_(
 
 
 def _content(file: Path) -> bytes:
+    from mobench import files
     from mobench.runs.record import MAX_BYTES
 
     try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
+        return files.read(file, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
