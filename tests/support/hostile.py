@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -62,3 +63,35 @@ def own_id(content: Any) -> Any:
 
 def fit_to_print(message: str) -> bool:
     return message.isprintable() and len(message) < 2000
+
+
+NUMBERS = (0, 0.0, -0.0, -1.0, 1, 1e99, -1e99, 5e-324, 2**40)
+WORDS = tuple(text[:190] for text in HOSTILE if text)
+
+
+def tampered(content: Any, data: st.DataObject) -> Any:
+    """A copy in some of whose parts some values are others of their kind: most are still records."""
+    # a number for each value would be more than hypothesis draws
+    chance = random.Random(data.draw(st.integers(0, 2**32)))
+    share = data.draw(st.sampled_from((0.02, 0.2, 1.0)))
+
+    def other(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: other(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [other(one) for one in value]
+        if value is None or chance.random() > share:
+            return value
+        if isinstance(value, int | float):
+            return chance.choice((value, *NUMBERS))
+        return chance.choice(WORDS)
+
+    parts = ("protocol", "fronts", "indicators", "cost", "trace", "notes", "provenance", "objectives", "job")
+    made = {**content, **{part: other(content[part]) for part in parts if chance.random() < 0.4}}
+    made["status"] = chance.choice(("completed", "completed", "completed", "failed", "diverged"))
+    if chance.random() < 0.5:
+        made["notes"] = {word: word for word in WORDS if word.isprintable()}
+        made["failure"] = {"kind": "<b>", "message": chance.choice(WORDS), "traceback": chance.choice(WORDS)}
+    if chance.random() < 0.2:
+        made["fronts"] = {split: front for split, front in made["fronts"].items() if split == "test"}
+    return own_id(made)
