@@ -58,7 +58,7 @@ def quantities(records: Sequence[Measured]) -> list[str]:
     return [*_QUALITY, *at_places, *measured]
 
 
-def _has_core_seconds(record: Record) -> bool:
+def _has_core_seconds(record: Measured) -> bool:
     return record.cost is not None and record.cost.training_core_seconds is not None
 
 

@@ -121,11 +121,17 @@ class _Content(Strict):
     """The file below its first line, which is the hash of the rest."""
 
     format: Literal[1] = 1
-    mobench: str = Field(default_factory=lambda: version("mobench"))
+    mobench: str = Field(default_factory=lambda: _reader())
     jobs: list[Job]
     protocols: list[Table]
     rays: list[Rows]
     entries: list[_Entry]
+
+
+def _reader() -> str:
+    """What reads records here: the version, and the fields that there are, as between versions some are added."""
+    fields = [name for part in (Job, Cost, Front, Imported, _Entry) for name in part.model_fields]
+    return f"{version('mobench')} {sha256(' '.join(fields).encode()).hexdigest()[:16]}"
 
 
 class _Shared:
@@ -185,7 +191,7 @@ def _read(path: Path) -> dict[str, tuple[State, Outline]]:
         if hash_ != sha256(body).hexdigest().encode():
             return {}
         content = _Content.model_validate_json(body)
-        if content.mobench != version("mobench"):
+        if content.mobench != _reader():
             return {}
         return {entry.file: (entry.state, _outline(entry, content)) for entry in content.entries}
     except (OSError, ValueError, IndexError):
