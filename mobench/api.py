@@ -61,9 +61,10 @@ def run(
 def leaderboard(folder: str | Path) -> pd.DataFrame:
     """The leaderboard of the records in a folder."""
     from mobench.reports.leaderboard import leaderboard as board_of
+    from mobench.runs.index import outlines
     from mobench.runs.store import Store
 
-    return board_of(Store(folder).contents().records).table
+    return board_of(outlines(Store(folder)).records).table
 
 
 def _listed(names: str | Sequence[str]) -> list[str]:

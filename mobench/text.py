@@ -20,5 +20,13 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def shortened(text: str, limit: int) -> str:
+    """What JSON can hold of a text, in about `limit` characters: of a longer one its beginning and more of its end."""
+    if len(text) > limit:
+        head, tail = limit // 4, limit - limit // 4
+        text = f"{text[:head]}\n… {len(text) - limit} characters left out …\n{text[-tail:]}"
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()

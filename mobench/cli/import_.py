@@ -48,7 +48,7 @@ def import_(
             f"the points are for protocol {protocol!r}, {template.dataset.name} states {template.protocol!r}: under "
             "another protocol they are not comparable"
         )
-    found = foreign.records(_content(file), file.name, solver, template, model, source)
+    found = foreign.records(content_of(file), file.name, solver, template, model, source)
     for record in found:
         if not replace and store.path(record.job).exists():
             raise RecordError(
@@ -62,14 +62,15 @@ def import_(
         say(f"note: {remark}")
 
 
-def _content(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """The bytes of a CSV file. Raises: DataError for what is no file, or too large."""
+    from mobench import files
     from mobench.runs.record import MAX_BYTES
 
     try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
+        return files.read(file, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,8 +17,11 @@ from mobench.text import one_line
 if TYPE_CHECKING:
     from mobench.reports.comparison import Comparison
     from mobench.reports.leaderboard import Leaderboard
+    from mobench.runs.outline import Measured, Outline
     from mobench.runs.record import Record
+    from mobench.runs.store import Contents
 
+Read = TypeVar("Read")
 MOST_LINES = 20
 
 
@@ -38,16 +42,19 @@ def leaderboard(
     Records of several folders stand in one table, as far as they are comparable.
     """
     from mobench.reports.comparison import compare
+    from mobench.runs.index import uncollected
 
-    records = _of_datasets(read_records(folders), dataset)
-    board = board_of(records, protocol or ())
-    comparisons = compare(board, by, _higher_is_better(records, by))
-    if (stream := events()) is not None:
-        stream.emit("leaderboard", _content(board, comparisons))
-        return
-    print_board(board)
-    for comparison in comparisons:
-        print_comparison(comparison, pairs)
+    with uncollected():
+        records = _of_datasets(read_outlines(folders), dataset)
+        gc.freeze()  # nor at the end of the process
+        board = board_of(records, protocol or ())
+        comparisons = compare(board, by, _higher_is_better(records, by))
+        if (stream := events()) is not None:
+            stream.emit("leaderboard", _content(board, comparisons))
+            return
+        print_board(board)
+        for comparison in comparisons:
+            print_comparison(comparison, pairs)
 
 
 def read_board(folder: Path) -> Leaderboard:
@@ -55,10 +62,10 @@ def read_board(folder: Path) -> Leaderboard:
 
     Raises: StoreError where there is no record at all.
     """
-    return board_of(read_records([folder]))
+    return board_of(read_outlines([folder]))
 
 
-def board_of(records: Sequence[Record], protocols: Sequence[str] = ()) -> Leaderboard:
+def board_of(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
     """The leaderboard of records."""
     from mobench.reports.leaderboard import leaderboard as made
 
@@ -72,10 +79,21 @@ def read_records(folders: Sequence[Path]) -> list[Record]:
     """
     from mobench.runs.store import Store
 
-    records: list[Record] = []
-    for named in folders:
-        folder = folder_of(named)
-        contents = Store(folder).contents()
+    return _of_all(folders, lambda folder: Store(folder).contents())
+
+
+def read_outlines(folders: Sequence[Path]) -> list[Outline]:
+    """The same as far as tables need it, which of many records is much faster."""
+    from mobench.runs.index import outlines
+    from mobench.runs.store import Store
+
+    return _of_all(folders, lambda folder: outlines(Store(folder)))
+
+
+def _of_all(folders: Sequence[Path], read: Callable[[Path], Contents[Read]]) -> list[Read]:
+    records: list[Read] = []
+    for folder in map(folder_of, folders):
+        contents = read(folder)
         for error in contents.unreadable:
             warn(one_line(str(error)))
         if not contents.records:
@@ -141,7 +159,7 @@ def _p(p: float | None) -> str:
     return "–" if p is None else f"{p:.2g}"
 
 
-def _of_datasets(records: list[Record], names: str) -> list[Record]:
+def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     known = sorted({r.job.dataset.name for r in records})
     for name in wanted:
@@ -151,13 +169,17 @@ def _of_datasets(records: list[Record], names: str) -> list[Record]:
     return [r for r in records if not wanted or r.job.dataset.name in wanted]
 
 
-def _higher_is_better(records: Sequence[Record], column: str) -> bool:
+def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     """The direction of a column; raises OptionError for one that has none."""
+    datasets = list(dict.fromkeys(r.job.dataset.name for r in records))
     from mobench.reports.columns import column as described
     from mobench.reports.columns import directions_of
 
-    directions = directions_of(records)
-    found = {described(column, r.job.dataset.name, directions).better for r in records} - {""}
+    found = {described(column, name).better for name in datasets} - {""}
+    if not found:
+        # a metric: its data set knows, whose plugin takes its time to load
+        directions = directions_of(records)
+        found = {described(column, name, directions).better for name in datasets} - {""}
     if len(found) != 1:
         raise OptionError(f"it is not known whether more or less {column!r} is better: name another column by --by")
     return found == {"higher"}

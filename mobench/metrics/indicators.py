@@ -6,6 +6,8 @@ Sources: Zitzler & Thiele 1999 (hypervolume), Ishibuchi et al. 2015 (IGD+), Zitz
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from mobench.errors import NonFiniteError, ShapeError
 
 Array: TypeAlias = NDArray[np.float64]
+
+_AT_ONCE = 1 << 18
+"""Numbers in a temporary array of `r2_of_each`, which then stays in a processor's cache."""
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
@@ -78,9 +83,24 @@ def additive_epsilon(points: ArrayLike, reference_front: ArrayLike) -> float:
 
 def r2(points: ArrayLike, weights: ArrayLike, ideal: ArrayLike) -> float:
     """Mean over weights [W, m] of the best weighted Tchebycheff value against the ideal point; 0 is best."""
-    a, w = _pair(points, weights)
-    values = (w[:, None] * np.abs(a - np.asarray(ideal, dtype=float))[None]).max(axis=2)
-    return float(values.min(axis=1).mean())
+    return r2_of_each([points], weights, ideal)[0]
+
+
+def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike) -> list[float]:
+    """`r2` of each front, to the bit; for thousands of small fronts much faster, as equally long ones go together."""
+    arrays = [np.asarray(front, dtype=float) for front in fronts]
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for i, array in enumerate(arrays):
+        alike[array.shape].append(i)
+    found: Array = np.empty(len(arrays))
+    for shape, places in alike.items():
+        points, w = _pair(np.concatenate([arrays[i] for i in places]), weights)
+        stacked = np.abs(points - np.asarray(ideal, dtype=float)).reshape(len(places), *shape)
+        n = max(1, _AT_ONCE // (len(w) * stacked[0].size))
+        for i in range(0, len(places), n):
+            values = (w[:, None] * stacked[i : i + n, None]).max(axis=3)
+            found[places[i : i + n]] = values.min(axis=2).mean(axis=1)
+    return [float(value) for value in found]
 
 
 def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from mobench.errors import MobenchError
 from mobench.runs.job import Part
-from mobench.runs.record import Record
+from mobench.runs.outline import Measured
 
 Better = Literal["higher", "lower", ""]
 Directions = Mapping[tuple[str, str], Better]
@@ -76,7 +76,7 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
     return Column(name, name, f"{name}, which the catalogue of columns does not know")
 
 
-def directions_of(records: Iterable[Record]) -> Directions:
+def directions_of(records: Iterable[Measured]) -> Directions:
     """Which values of each dataset's metrics are better, as its plugin declares them.
 
     A metric that several objectives share is there by its own name as well. Datasets whose plugin is

@@ -6,14 +6,18 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from mobench.errors import OptionError, nearest
 from mobench.reports.labels import seed_name
-from mobench.runs.record import Record
+from mobench.runs.job import Job
+from mobench.runs.outline import Measured
+
+Kept = TypeVar("Kept", bound=Measured)
 
 
 @dataclass
-class Selection:
+class Selection(Generic[Kept]):
     """Records of each data set that agree in all that a comparison has to hold fixed.
 
     kept:     in the order given.
@@ -21,12 +25,12 @@ class Selection:
     notes:    what was decided although as many records spoke for something else.
     """
 
-    kept: list[Record] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def select(records: Sequence[Record], protocols: Sequence[str] = ()) -> Selection:
+def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[Kept]:
     """The records that may be compared, and why the others may not.
 
     For each data set the protocol version that most records were made under stays, then the options of the
@@ -37,8 +41,8 @@ def select(records: Sequence[Record], protocols: Sequence[str] = ()) -> Selectio
     protocols: versions to show instead, for the data sets that have them.
     Raises: OptionError for a version that no record was made under.
     """
-    found = Selection()
-    groups: dict[str, list[Record]] = defaultdict(list)
+    found = Selection[Kept]()
+    groups: dict[str, list[Kept]] = defaultdict(list)
     for record in _once(records, found):
         groups[record.job.dataset.name].append(record)
     _check(protocols, {r.job.protocol for r in records})
@@ -54,35 +58,28 @@ def select(records: Sequence[Record], protocols: Sequence[str] = ()) -> Selectio
     return found
 
 
-def _budget(record: Record) -> str:
-    return record.job.budget.model_dump_json(exclude_none=True)
-
-
-def _rays(record: Record) -> str:
-    job = record.job
+def _rays(job: Job) -> str:
     return json.dumps(job.rays) if job.rays is not None else f"{job.n_rays} and {job.n_finite} at equal K"
 
 
-def _dataset(record: Record) -> str:
-    return json.dumps([record.job.dataset.options, record.job.dataset.version])
-
-
-_FIXED: tuple[tuple[str, Callable[[Record], str], bool], ...] = (
-    ("protocol", lambda r: r.job.protocol, True),
-    ("dataset options", _dataset, True),
-    ("budget", _budget, False),
+_FIXED: tuple[tuple[str, Callable[[Job], str], bool], ...] = (
+    ("protocol", lambda job: job.protocol, True),
+    ("dataset options", lambda job: job.dataset.text, True),
+    ("budget", lambda job: job.budget.text, False),
     ("rays", _rays, False),
 )
 
 
 def _outvoted(
-    records: list[Record], value: Callable[[Record], str], what: str, found: Selection, wanted: str | None
+    records: list[Kept], value: Callable[[Job], str], what: str, found: Selection[Kept], wanted: str | None
 ) -> set[str]:
     """Ids of the records that differ from the value that stays."""
-    values = {r.id: value(r) for r in records}
+    values = {r.id: value(r.job) for r in records}
     voters = [r for r in records if r.imported is None] or records
     counts = Counter(values[r.id] for r in voters)
-    newest = {v: max(r.provenance.finished for r in voters if values[r.id] == v) for v in counts}
+    newest = dict.fromkeys(counts, "")
+    for record in voters:
+        newest[values[record.id]] = max(newest[values[record.id]], record.finished)
     best = wanted if wanted is not None else max(counts, key=lambda v: (counts[v], newest[v], v))
     equals = sorted(v for v in counts if counts[v] == counts.get(best) and v != best)
     if equals and wanted is None:
@@ -98,19 +95,19 @@ def _outvoted(
     return {r.id for r in out}
 
 
-def _once(records: Sequence[Record], found: Selection) -> list[Record]:
+def _once(records: Sequence[Kept], found: Selection[Kept]) -> list[Kept]:
     """Each job's record once: of folders given together, two may hold it; a completed one goes first."""
-    by_id: dict[str, Record] = {}
+    by_id: dict[str, Kept] = {}
     for record in records:
         other = by_id.setdefault(record.id, record)
         if other is record:
             continue
-        first, second = sorted((other, record), key=lambda r: (r.status != "completed", r.provenance.finished))
+        first, second = sorted((other, record), key=lambda r: (r.status != "completed", r.finished))
         by_id[record.id] = first
         if first.digest != second.digest:
             found.notes.append(
                 f"{record.job.title} ({record.id}) is there twice and not with the same numbers: "
-                f"the one finished {first.provenance.finished} stays"
+                f"the one finished {first.finished} stays"
             )
     return list(by_id.values())
 

@@ -7,31 +7,35 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from mobench.runs.job import SeedSet
-from mobench.runs.record import Record
+from mobench.runs.job import Job, Part, SeedSet
+from mobench.runs.outline import Measured
 
 IMPORTED = " (imported)"
 
+Kind = tuple[Any, ...]
 
-def labels_of(records: Sequence[Record]) -> dict[str, str]:
+
+def labels_of(records: Sequence[Measured]) -> dict[str, str]:
     """Record id -> what its row is called: the solver, and where one solver has several sets of
     options or versions, those that differ. A front from another program is marked as imported."""
-    by_solver: dict[tuple[str, ...], dict[str, dict[str, Any]]] = defaultdict(dict)
+    # seeds share their options: what is asked of options is asked once for all of a kind
+    by_solver: dict[tuple[str, ...], dict[Kind, list[Measured]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         job = record.job
         mark = IMPORTED if record.imported is not None else ""
-        by_solver[job.dataset.name, job.model.name, job.solver.name, mark][record.id] = _differing(record)
-    labels = {}
-    for (_, _, solver, mark), options in by_solver.items():
+        by_solver[job.dataset.name, job.model.name, job.solver.name, mark][_kind(job)].append(record)
+    labels: dict[str, str] = {}
+    for (_, _, solver, mark), kinds in by_solver.items():
+        options = {kind: _differing(alike[0].job) for kind, alike in kinds.items()}
         values: dict[str, set[str]] = defaultdict(set)
         names = {name for o in options.values() for name in o}
         for o in options.values():
             for name in names:
                 values[name].add(json.dumps(o.get(name)))
         differing = sorted(name for name in names if len(values[name]) > 1)
-        for id_, o in options.items():
-            said = ", ".join(f"{n}={o.get(n)}" for n in differing)
-            labels[id_] = (f"{solver} ({said})" if said else solver) + mark
+        for kind, alike in kinds.items():
+            said = ", ".join(f"{n}={options[kind].get(n)}" for n in differing)
+            labels |= dict.fromkeys((r.id for r in alike), (f"{solver} ({said})" if said else solver) + mark)
     return labels
 
 
@@ -48,11 +52,20 @@ def seed_order(seeds: SeedSet) -> tuple[int, ...]:
     return (seeds.solver, seeds.data, seeds.initialisation, seeds.preferences)
 
 
-def _differing(record: Record) -> dict[str, Any]:
-    """All that may tell two rows of one solver apart."""
-    job, solver = record.job, record.job.solver
+def _parts(job: Job) -> dict[str, Part]:
+    solver = job.solver
     parts = {"model": job.model, "solver": solver, "generator": solver.generator, "balancer": solver.balancer}
-    given = {role: part for role, part in parts.items() if part}
+    return {role: part for role, part in parts.items() if part}
+
+
+def _kind(job: Job) -> Kind:
+    """What `_differing` depends on, as far as jobs of one solver go."""
+    return (*((role, part.text) for role, part in _parts(job).items()), job.n_looks, job.interface)
+
+
+def _differing(job: Job) -> dict[str, Any]:
+    """All that may tell two rows of one solver apart."""
+    given = _parts(job)
     options = {f"{role}.{k}": v for role, part in given.items() for k, v in part.options.items()}
     versions = {f"{role} version": part.version for role, part in given.items()}
     return {**options, **versions, "looks": job.n_looks, "interface": job.interface}

@@ -12,7 +12,7 @@ from mobench.reports.comparable import select
 from mobench.reports.labels import labels_of
 from mobench.reports.measurements import NAMES, measurements
 from mobench.reports.statistics import Estimate, half_widths, paired_rank_intervals, place_among
-from mobench.runs.record import Record
+from mobench.runs.outline import Measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ class Leaderboard:
     measured: pd.DataFrame | None = None
 
 
-def leaderboard(records: Sequence[Record], protocols: Sequence[str] = ()) -> Leaderboard:
+def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
     """The leaderboard of these records; those that cannot be compared are named in `left_out`.
 
     Ranks are by hypervolume, as intervals (see `paired_rank_intervals`), among the rows that have a
@@ -94,9 +94,10 @@ def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
     every: dict[Any, list[str]] = {dataset: list(dict.fromkeys(seeds)) for dataset, seeds in seeds_of}
     found = {}
     for key, group in measured.groupby(ROW):
-        bad = [f"{r.status} at seed {r.seed}" for r in group.itertuples() if r.status != "completed"]
-        missing = [seed for seed in every.get(key[0], []) if seed not in set(group["seed"])]
-        said = bad + ([f"no record at seed {', '.join(sorted(missing, key=_natural))}"] if missing else [])
+        seeds = list(group["seed"])
+        bad = [f"{s} at seed {n}" for s, n in zip(group["status"], seeds, strict=True) if s != "completed"]
+        missing = sorted(set(every.get(key[0], [])).difference(seeds), key=_natural)
+        said = bad + ([f"no record at seed {', '.join(missing)}"] if missing else [])
         found[key] = "imported" if group["imported"].all() else "; ".join(said) or "complete"
     index = pd.MultiIndex.from_tuples(list(found), names=ROW)
     return pd.Series(list(found.values()), index=index, name="status")
@@ -141,7 +142,7 @@ def _hypervolumes(rows: pd.DataFrame) -> list[Estimate]:
     return [Estimate(float(m), float(h), int(n)) for m, h, n in zip(*(rows[c] for c in columns), strict=True)]
 
 
-def _notes(records: Sequence[Record], measured: pd.DataFrame) -> list[str]:
+def _notes(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
     notes = _identical(records, measured)
     single = [str(d) for d, part in measured[~measured["imported"]].groupby("dataset") if part["seed"].nunique() < 2]
     if single:
@@ -152,7 +153,7 @@ def _notes(records: Sequence[Record], measured: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _origin(record: Record) -> str:
+def _origin(record: Measured) -> str:
     assert record.imported is not None
     source = f", {record.imported.source}" if record.imported.source else ""
     return (
@@ -161,14 +162,14 @@ def _origin(record: Record) -> str:
     )
 
 
-def _identical(records: Sequence[Record], measured: pd.DataFrame) -> list[str]:
+def _identical(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
     """Rows of one data set that agree to the bit, which different methods never should.
 
     Digests are taken only of records that share a hypervolume, as they read the whole record. An imported
     front has no trace: it is identical where its test losses are.
     """
     names = dict(zip(measured["id"], measured["solver"], strict=True))
-    suspects: dict[tuple[str, float | None], list[Record]] = defaultdict(list)
+    suspects: dict[tuple[str, float | None], list[Measured]] = defaultdict(list)
     for record in records:
         if record.status == "completed":
             suspects[record.job.dataset.name, record.indicators["test"]["hypervolume"]].append(record)

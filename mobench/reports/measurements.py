@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mobench.metrics import indicators
 from mobench.reports.labels import labels_of, seed_name, seed_order
-from mobench.runs.record import Cost, Front, Record
+from mobench.runs.outline import Measured
+from mobench.runs.record import Cost, Front
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ CORE_SECONDS = "training core-s"
 PLACES = ("first", "middle", "last")
 
 
-def measurements(records: Sequence[Record]) -> pd.DataFrame:
+def measurements(records: Sequence[Measured]) -> pd.DataFrame:
     """One row per record: `NAMES`, then every quantity of the leaderboard; NaN where it is unknown.
 
     Rows are sorted by data set, model, solver and seed, whatever the order of the records. IGD+ and ε are
@@ -49,7 +50,7 @@ def measurements(records: Sequence[Record]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(columns[len(NAMES) :], float))
 
 
-def quantities(records: Sequence[Record]) -> list[str]:
+def quantities(records: Sequence[Measured]) -> list[str]:
     """Names of the quantities that these records have, in the order of the table."""
     metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
     at_places = [f"{name} ({place} ray)" for place in PLACES for name in metrics]
@@ -57,34 +58,35 @@ def quantities(records: Sequence[Record]) -> list[str]:
     return [*_QUALITY, *at_places, *measured]
 
 
-def _has_core_seconds(record: Record) -> bool:
+def _has_core_seconds(record: Measured) -> bool:
     return record.cost is not None and record.cost.training_core_seconds is not None
 
 
 class _Pool:
     """What the records of one data set are held against together."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Measured]) -> None:
         judged = [r for r in records if r.status == "completed"]
         fronts = [r.fronts["test"] for r in judged if r.imported is None] or [r.fronts["test"] for r in judged]
         self.front: Array = np.empty((0, 0))
-        self.weights: list[list[float]] = []
+        self.r2: dict[str, float] = {}
         if any("igd_plus" not in r.indicators["test"] for r in judged):
             points = np.concatenate([np.asarray(f.losses, dtype=float) for f in fronts])
             self.front = points[indicators.non_dominated(points)]
         if judged:
             # of equally many the greatest, so that the order of records does not matter
-            self.weights = max((f.preferences for f in fronts), key=lambda p: (len(p), p))
+            weights = max((f.preferences for f in fronts), key=lambda p: (len(p), p))
+            self.r2 = _r2_of_each(judged, weights)
 
 
-def _by_dataset(records: Sequence[Record]) -> Mapping[str, list[Record]]:
-    groups: dict[str, list[Record]] = defaultdict(list)
+def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
+    groups: dict[str, list[Measured]] = defaultdict(list)
     for record in records:
         groups[record.job.dataset.name].append(record)
     return groups
 
 
-def _row(record: Record, label: str, pool: _Pool) -> dict[str, Any]:
+def _row(record: Measured, label: str, pool: _Pool) -> dict[str, Any]:
     job = record.job
     row: dict[str, Any] = {
         "dataset": job.dataset.name,
@@ -107,22 +109,22 @@ def _row(record: Record, label: str, pool: _Pool) -> dict[str, Any]:
     return row
 
 
-def _test(name: str) -> Callable[[Record, _Pool], float | None]:
+def _test(name: str) -> Callable[[Measured, _Pool], float | None]:
     return lambda record, pool: record.indicators["test"].get(name)
 
 
-def _at_few(record: Record, pool: _Pool) -> float | None:
+def _at_few(record: Measured, pool: _Pool) -> float | None:
     """Hypervolume at equal K: that of the split named "test@K"."""
     return next((v.get("hypervolume") for split, v in record.indicators.items() if split.startswith("test@")), None)
 
 
-def _gap(record: Record, pool: _Pool) -> float | None:
+def _gap(record: Measured, pool: _Pool) -> float | None:
     val, test = (record.indicators.get(split, {}).get("hypervolume") for split in ("val", "test"))
     return None if val is None or test is None else val - test
 
 
-def _against(name: str, indicator: Callable[[Any, Any], float]) -> Callable[[Record, _Pool], float | None]:
-    def read(record: Record, pool: _Pool) -> float | None:
+def _against(name: str, indicator: Callable[[Any, Any], float]) -> Callable[[Measured, _Pool], float | None]:
+    def read(record: Measured, pool: _Pool) -> float | None:
         if name in record.indicators["test"]:
             return record.indicators["test"][name]
         return indicator(record.fronts["test"].losses, pool.front)
@@ -130,23 +132,36 @@ def _against(name: str, indicator: Callable[[Any, Any], float]) -> Callable[[Rec
     return read
 
 
-def _r2(record: Record, pool: _Pool) -> float | None:
-    ideal = record.protocol.get("ideal")
-    if not pool.weights or ideal is None:
-        return record.indicators["test"].get("r2")
-    return indicators.r2(record.fronts["test"].losses, pool.weights, ideal)
+def _r2_of_each(records: Sequence[Measured], weights: list[list[float]]) -> dict[str, float]:
+    """R2 by record id of the records that can be held against these weights."""
+    by_ideal: dict[tuple[float, ...], list[Measured]] = defaultdict(list)
+    for record in records if weights else ():
+        if (ideal := record.protocol.get("ideal")) is not None:
+            by_ideal[tuple(ideal)].append(record)
+    return {
+        record.id: value
+        for ideal, group in by_ideal.items()
+        for record, value in zip(
+            group, indicators.r2_of_each([r.fronts["test"].losses for r in group], weights, ideal), strict=True
+        )
+    }
+
+
+def _r2(record: Measured, pool: _Pool) -> float | None:
+    return pool.r2[record.id] if record.id in pool.r2 else record.indicators["test"].get("r2")
 
 
 def _metrics(front: Front) -> dict[str, float]:
     """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
-    if not front.preferences:
+    if not front.preferences or not front.metrics:
         return {}
-    middle = int(np.argmin([max(r) - min(r) for r in front.preferences]))
+    spreads = [max(r) - min(r) for r in front.preferences]
+    middle = spreads.index(min(spreads))
     index = dict(zip(PLACES, (0, middle, -1), strict=True))
     return {f"{name} ({place} ray)": values[i] for place, i in index.items() for name, values in front.metrics.items()}
 
 
-_QUALITY: dict[str, Callable[[Record, _Pool], float | None]] = {
+_QUALITY: dict[str, Callable[[Measured, _Pool], float | None]] = {
     "hypervolume": _test("hypervolume"),
     "hypervolume at equal K": _at_few,
     "validation − test": _gap,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mobench.errors import OptionError
 from mobench.reports.columns import directions_of
 from mobench.reports.content import Content, Wanted, chosen_columns, chosen_rows
 from mobench.reports.leaderboard import labels_of
@@ -26,6 +27,8 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
     A metric that several objectives have comes first as their mean. "chosen" says "yes" at the
     preference whose mean over everything of validation's first such metric is best (of losses the
     smallest, where there is no metric); the test columns have no part in it.
+
+    Raises: OptionError where a row's records have not the same preferences, splits and metrics.
     """
     import pandas as pd
 
@@ -36,6 +39,7 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
             groups[record.job.dataset.name, labels[record.id], record.job.model.name].append(record)
     rows: list[dict[str, Any]] = []
     for (dataset, solver, model), group in sorted(groups.items()):
+        _check_alike(solver, group)
         columns: dict[str, Any] = {}
         for split, word in SPLITS.items():
             columns |= {f"{word} {name}": values for name, values in _means(group, split).items()}
@@ -69,13 +73,30 @@ def content(records: Sequence[Record], wanted: Wanted | None = None) -> Content:
     return Content(frame[columns], made, made, wanted)
 
 
+def _check_alike(solver: str, group: Sequence[Record]) -> None:
+    """Raise OptionError where there is no mean over seeds, as the records differ in more than numbers."""
+
+    def shape(record: Record) -> list[Any]:
+        fronts = [record.fronts[split] for split in SPLITS if split in record.fronts]
+        return [(front.preferences, sorted(front.metrics)) for front in fronts]
+
+    for record in group:
+        if len(shape(record)) < len(SPLITS):
+            raise OptionError(f"record {record.id} of {solver} has no front of {', '.join(SPLITS)}: move it away")
+        if shape(record) != shape(group[0]):
+            raise OptionError(
+                f"records {group[0].id} and {record.id} of {solver} have other preferences or metrics: they have no "
+                "mean at each preference; name a folder with one kind, or leave --per-ray out"
+            )
+
+
 def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
     """Name -> values [R] over seeds: shared metrics' means first, then each objective's, then losses."""
     fronts = [record.fronts[split] for record in group]
     each = {name: np.mean([f.metrics[name] for f in fronts], axis=0) for name in fronts[0].metrics}
     shared: dict[str, list[Any]] = defaultdict(list)
     for name, values in each.items():
-        shared[name.split("/")[1]].append(values)
+        shared[name.partition("/")[2] or name].append(values)
     means = {name: np.mean(values, axis=0) for name, values in shared.items() if len(values) > 1}
     losses = np.mean([f.losses for f in fronts], axis=0)
     return {**means, **each, **{f"{o} loss": losses[:, i] for i, o in enumerate(group[0].objectives)}}
@@ -86,8 +107,9 @@ def _best(group: Sequence[Record], columns: dict[str, Any]) -> int:
 
     higher = {m.name: m.higher_is_better for o in make_dataset(group[0].job.dataset).objectives for m in o.metrics}
     for name, better in higher.items():
-        mean = np.mean(_of_validation(columns, f"/{name}"), axis=0)
-        return int(np.argmax(mean if better else -mean))
+        if found := _of_validation(columns, f"/{name}"):
+            mean = np.mean(found, axis=0)
+            return int(np.argmax(mean if better else -mean))
     return int(np.argmin(np.mean(_of_validation(columns, " loss"), axis=0)))
 
 

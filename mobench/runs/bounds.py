@@ -39,6 +39,15 @@ def few_keys(content: Any) -> None:
             waiting.extend(value)
 
 
+def is_point(value: Any, n_objectives: int) -> bool:
+    """Whether a plain value is one number for each objective, none too large to reckon with."""
+    return (
+        isinstance(value, list)
+        and len(value) == n_objectives
+        and all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= LARGEST for v in value)
+    )
+
+
 def _check_plain(value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ValueError(f"values are nested more than {MAX_DEPTH} deep")
@@ -61,5 +70,6 @@ Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 # the first mistake ends the reading of a list: a hostile file may hold millions
 Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(fail_fast=True)]
-Seed = Annotated[int, Field(ge=0, lt=2**43)]
+MAX_SEED = 2**43
 """Batches multiply it by about a million."""
+Seed = Annotated[int, Field(ge=0, lt=MAX_SEED)]

@@ -25,9 +25,10 @@ from mobench.metrics import cost
 from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
 from mobench.runs import provenance
 from mobench.runs.job import Job
-from mobench.runs.record import Cost, Failure, Front, Record, TracePoint
+from mobench.runs.record import Cost, Front, Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.runs.strategies import remembered
+from mobench.runs.words import failure, sound_notes
 
 FRONT_POINTS = 1000
 Tell = Callable[[dict[str, Any]], None]
@@ -91,7 +92,7 @@ def failure_record(
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
-        failure=Failure(kind=kind, message=_text(message), traceback=_text(provenance.without_paths(details))),
+        failure=failure(kind, message, details),
         provenance=made,
     )
 
@@ -150,11 +151,14 @@ class _Run:
             "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
-            "notes": {**solver.notes, **({"checkpoints_not_written": training.unsaved} if training.unsaved else {})},
+            "notes": {
+                **sound_notes(solver.notes),
+                **({"checkpoints_not_written": training.unsaved} if training.unsaved else {}),
+            },
         }
         if training.status == "diverged":
-            failure = Failure(kind="NonFiniteError", message=training.message)
-            return Record(status="diverged", failure=failure, provenance=provenance_now(), **common)
+            why = failure("NonFiniteError", training.message)
+            return Record(status="diverged", failure=why, provenance=provenance_now(), **common)
         judged = self._judge(solver.pareto_set, problem, splits, rays, training)
         if weights is not None:
             common["notes"] |= _save_weights(weights, solver)
@@ -294,8 +298,3 @@ def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
     finally:
         temporary.unlink(missing_ok=True)
     return {}
-
-
-def _text(message: str) -> str:
-    """What JSON can hold of a message."""
-    return message.encode(errors="backslashreplace").decode()

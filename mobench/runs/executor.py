@@ -19,6 +19,7 @@ from mobench.runs.watch import Watch
 from mobench.runs.worker import Request
 
 Tell = Callable[[dict[str, Any]], None]
+TAIL_BYTES = 1 << 16
 GRACE_SECONDS = 5.0
 
 
@@ -85,7 +86,7 @@ class LocalExecutor:
         return self.cores or max(1, available_cores() // self.slots)
 
     def run(self, request: Request, tell: Tell) -> Exit:
-        with tempfile.TemporaryFile("w+") as errors:
+        with tempfile.TemporaryFile() as errors:
             process = self._start(errors)
             if process is None:
                 return Exit(None, "stopped before it started", kind="Stopped")
@@ -100,7 +101,7 @@ class LocalExecutor:
                         self._running.discard(process)
             return self._exit(last, process.returncode, watch, errors)
 
-    def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[str]) -> Exit:
+    def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[bytes]) -> Exit:
         if last.get("phase") == "done":
             return Exit(str(last["status"]))
         if last.get("phase") == "error":
@@ -123,7 +124,7 @@ class LocalExecutor:
                 process.kill()
             _wait(running)
 
-    def _start(self, errors: IO[str]) -> subprocess.Popen[str] | None:
+    def _start(self, errors: IO[bytes]) -> subprocess.Popen[str] | None:
         threads = str(self.threads)
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         with self._guard:
@@ -193,6 +194,7 @@ def _how(code: int) -> str:
     return f"was killed by {name}{hint}"
 
 
-def _tail(errors: IO[str], n_lines: int = 20) -> str:
-    errors.seek(0)
-    return "".join(errors.readlines()[-n_lines:])
+def _tail(errors: IO[bytes], n_lines: int = 20) -> str:
+    """The last lines, of a file that may be as large as the disk."""
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL_BYTES))
+    return "".join(errors.read().decode(errors="replace").splitlines(keepends=True)[-n_lines:])

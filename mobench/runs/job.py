@@ -26,6 +26,11 @@ class Part(Strict):
     version: Name
     options: Table = Field(default_factory=dict)
 
+    @cached_property
+    def text(self) -> str:
+        """Options and version as JSON, made once: many records of an index share a part."""
+        return json.dumps([self.options, self.version])
+
 
 class SolverPart(Part):
     """A solver. Where it is a pair, `options` are those of the gradient solver that trains it."""
@@ -54,6 +59,11 @@ class Budget(Strict):
                 f"a budget takes exactly one of epochs, steps and seconds, {' and '.join(given) or 'none'} given"
             )
         return self
+
+    @cached_property
+    def text(self) -> str:
+        """The budget as JSON, without what is not set; made once, as above."""
+        return self.model_dump_json(exclude_none=True)
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from mobench.errors import RecordError
-from mobench.runs.bounds import Name, Number, Numbers, Rows, Table, few_keys
+from mobench.runs.bounds import Name, Number, Numbers, Rows, Table, few_keys, is_point
 from mobench.runs.job import Job, Strict
 from mobench.text import one_line
 
 SCHEMA = 1
 MAX_BYTES = 16 * 2**20
+POINTS = ("reference", "ideal", "nadir")
+"""What a protocol says of objective space."""
 USUAL_BYTES = 2**18
 """Of larger texts the shape is looked at first: each key that is a mistake costs memory to note."""
 
@@ -168,7 +170,15 @@ class Record(Strict):
             raise ValueError("a front has no preferences or no number of samples, and is not imported")
         if any(len(front.losses[0]) != len(self.objectives) for front in self.fronts.values()):
             raise ValueError(f"a front has another number of objectives than the {len(self.objectives)} named")
+        for name in POINTS:
+            if name in self.protocol and not is_point(self.protocol[name], len(self.objectives)):
+                raise ValueError(f"the protocol's {name} point is not one number for each objective")
         return self
+
+    @property
+    def finished(self) -> str:
+        """When, as its provenance says."""
+        return self.provenance.finished
 
     @property
     def digest(self) -> str:

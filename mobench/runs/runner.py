@@ -13,9 +13,10 @@ from mobench.errors import RecordError, StoreError
 from mobench.runs import provenance
 from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
-from mobench.runs.record import Failure, Record
+from mobench.runs.record import Record
 from mobench.runs.store import Store
 from mobench.runs.suite import Plan
+from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 
 Listen = Callable[[Job, dict[str, Any]], None]
@@ -193,6 +194,6 @@ def _died(job: Job, ended: Exit, started: datetime, device: str) -> Record:
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
-        failure=Failure(kind=ended.kind, message=ended.message, traceback=provenance.without_paths(ended.details)),
+        failure=failure(ended.kind, ended.message, ended.details),
         provenance=provenance.collect(started, device, 0),
     )

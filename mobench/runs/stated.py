@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobench.errors import DataError, nearest
+from mobench.runs.bounds import MAX_SEED
 from mobench.runs.record import MAX_BYTES
 
 MAX_POINTS = 2000
@@ -122,7 +123,7 @@ def _plain(name: str) -> str:
 
 
 def _reader(name: str) -> Callable[[str, str], Any]:
-    return {"seed": _whole, "split": _split, PARAMETERS: _whole, SECONDS: _not_negative}.get(name, _finite)
+    return {"seed": _seed, "split": _split, PARAMETERS: _whole, SECONDS: _not_negative}.get(name, _finite)
 
 
 def _finite(cell: str, where: str) -> float:
@@ -148,6 +149,13 @@ def _whole(cell: str, where: str) -> int:
     if not (cell.isascii() and cell.isdigit() and len(cell) <= 18):
         raise DataError(f"{where}: {cell[:40]!r} is no whole number from 0 to 10^18")
     return int(cell)
+
+
+def _seed(cell: str, where: str) -> int:
+    value = _whole(cell, where)
+    if value >= MAX_SEED:
+        raise DataError(f"{where}: seed {cell[:40]} is too large: seeds are below {MAX_SEED}")
+    return value
 
 
 def _split(cell: str, where: str) -> str:

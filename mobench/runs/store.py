@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mobench import files
 from mobench.errors import RecordError, StoreError
@@ -23,11 +23,14 @@ PROBE_BYTES = 1 << 16
 """Room that there must be for a record before any job is begun."""
 
 
-@dataclass
-class Contents:
-    """What a store holds: records sorted by file name, and one error for each file that is none."""
+Read = TypeVar("Read")
 
-    records: list[Record] = field(default_factory=list)
+
+@dataclass
+class Contents(Generic[Read]):
+    """What a store holds: records, or outlines of them, sorted by file name; an error for each file that is none."""
+
+    records: list[Read] = field(default_factory=list)
     unreadable: list[RecordError] = field(default_factory=list)
 
 
@@ -74,24 +77,31 @@ class Store:
             write_whole(path, record.to_json().encode())
         return path
 
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[Record]:
         """Every record; what is not one is reported and harms no other.
 
         Raises: StoreError where the folder cannot be read at all.
         """
-        found = Contents()
-        try:
-            paths = sorted(Path(e.path) for e in os.scandir(self.records_folder) if e.name.endswith(".json"))
-        except FileNotFoundError:
-            return found
-        except OSError as error:
-            raise StoreError(f"records in {self.folder.name} cannot be listed: {error.strerror}") from error
-        for path in paths:
+        found = Contents[Record]()
+        for entry in self.listed():
             try:
-                found.records.append(self._read(path))
+                found.records.append(self._read(Path(entry.path)))
             except RecordError as error:
                 found.unreadable.append(error)
         return found
+
+    def listed(self) -> list[os.DirEntry[str]]:
+        """The files that should be records, sorted by name; none where there is no folder.
+
+        Raises: StoreError where the folder cannot be read.
+        """
+        try:
+            with os.scandir(self.records_folder) as entries:
+                return sorted((e for e in entries if e.name.endswith(".json")), key=lambda e: e.name)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"records in {self.folder.name} cannot be listed: {error.strerror}") from error
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after the first hour of training."""

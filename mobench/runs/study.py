@@ -17,6 +17,7 @@ from mobench.errors import OptionError, StoreError, nearest
 from mobench.runs import runner
 from mobench.runs.executor import LocalExecutor
 from mobench.runs.job import Budget, Job, SeedSet
+from mobench.runs.journal import JOURNAL, mend, reading
 from mobench.runs.record import Record
 from mobench.runs.store import Store
 from mobench.runs.suite import Plan, Range, Search, Suite, apart
@@ -24,7 +25,6 @@ from mobench.runs.suite import Plan, Range, Search, Suite, apart
 if TYPE_CHECKING:
     import optuna
 
-JOURNAL = "study.journal"
 NAME = "mobench"
 RETRIED = "retried"
 HYPERVOLUME = "hypervolume"
@@ -100,7 +100,9 @@ def search(
         _plan(alone, _first(_search_of(alone).space))
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lacking = [(alone, *_prepared(alone, store, name, n_trials)) for name, alone in _named(each)]
+    with reading(store):
+        mend(store)
+        lacking = [(alone, *_prepared(alone, store, name, n_trials)) for name, alone in _named(each)]
     expect(sum(n_lacking for _, _, n_lacking in lacking) * len(suite.seeds))
     for alone, study, n_lacking in lacking:
         objective = _Objective(alone, _search_of(alone), store, device, slots, list(command), listen)
@@ -118,7 +120,8 @@ def outcomes(suite: Suite, store: Store) -> list[Outcome]:
     made = []
     for name, alone in _named(each):
         wanted, (entry,) = _search_of(alone), alone.entries
-        trials = [_trial(t) for t in _counted(_study(wanted, store, name))]
+        with reading(store):
+            trials = [_trial(t) for t in _counted(_study(wanted, store, name))]
         ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
         best_first = sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number))
         made.append(Outcome(entry.datasets[0], entry.models[0], entry.solvers[0], wanted.metric, best_first))

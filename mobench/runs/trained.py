@@ -13,6 +13,7 @@ from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
 from mobench.runs.execution import job_rays
 from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset, make_model, make_solver
+from mobench.text import one_line
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ def load(record: Record, weights: Path) -> Trained:
     try:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"{weights.name} does not hold the weights of {job.title}: {reason}") from error
+        reason = one_line(str(error))
+        raise StoreError(f"{one_line(weights.name)} does not hold the weights of {job.title}: {reason}") from error
     problem.train(False)
     network.eval()
     return Trained(record, problem, network)

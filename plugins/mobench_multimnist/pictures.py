@@ -18,6 +18,7 @@ from mobench_multimnist.compose import Pairs, Pictures
 
 Part = Literal["train", "test"]
 FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
+MOST_AXES = 3
 N_EMBEDDED_TEST = 100
 """Embedded digits of each class that are kept for testing."""
 
@@ -57,6 +58,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
         raise DataError(f"{path.name} is not an idx file of bytes: fetch it again with `mobench data fetch`")
     n_axes = data[3]
+    if n_axes > MOST_AXES:
+        raise DataError(f"{path.name} says that it has {n_axes} axes, pictures have {MOST_AXES}: fetch it again")
     shape = np.frombuffer(data, ">u4", n_axes, 4).astype(int)
     body = np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes)
     if body.size != int(np.prod(shape, dtype=object)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -117,3 +118,57 @@ def test_ctrl_c_twice_ends_at_once_without_a_traceback_and_leaves_no_worker(
     assert not [w for w in workers if w.is_running() and w.status() != psutil.STATUS_ZOMBIE]
     assert Store(tmp_path / "out").contents().records == []
     assert list((tmp_path / "out" / "checkpoints").glob("*.pt"))
+
+
+GREEDY = """
+import time
+import torch
+from dataclasses import dataclass
+from mobench import Spec, hookimpl
+from mobench_analytic.problems import VLMOP2
+
+
+@dataclass(frozen=True)
+class Greedy(VLMOP2):
+    def load(self, split):
+        hoard = []
+        for _ in range(20):  # were nobody to end it, the machine should live
+            hoard.append(torch.ones(50_000_000))
+            time.sleep(0.2)
+        return super().load(split)
+
+
+@hookimpl
+def mobench_datasets():
+    return [Spec("greedy", "greedy:Greedy")]
+"""
+
+
+@pytest.mark.slow
+def test_a_job_that_takes_ever_more_memory_is_ended_and_the_others_complete(cli: Cli, tmp_path: Path) -> None:
+    """A worker with torch takes some 300 to 700 MB; the job in question takes 200 MB more five times a second."""
+    site = tmp_path / "site"
+    (site / "greedy-1.0.dist-info").mkdir(parents=True)
+    (site / "greedy.py").write_text(GREEDY)
+    (site / "greedy-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: greedy\nVersion: 1.0\n")
+    (site / "greedy-1.0.dist-info" / "entry_points.txt").write_text("[mobench]\ngreedy = greedy\n")
+    suite = tmp_path / "greedy.toml"
+    suite.write_text(
+        'seeds = [0]\n[budget]\nsteps = 60\n[[entries]]\ndatasets = ["greedy", "vlmop2"]\n'
+        'models = ["point"]\nsolvers = ["ls"]\n[entries.set]\n"solver.lr" = 0.01\n'
+    )
+    paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    words = ("run", suite, "--out", "out", "--memory", "1500MB", "--strategy", "default")
+    done = cli(*words, env={"PYTHONPATH": paths})
+    assert done.returncode == 1, done.stderr
+    records = Store(tmp_path / "out").contents().records
+    assert sorted((r.job.dataset.name, r.status) for r in records) == [
+        ("greedy", "failed"), ("vlmop2", "completed"),
+    ]  # fmt: skip
+    for record in records:
+        if record.failure is not None:
+            assert record.failure.kind == "OutOfMemory"
+            found = re.search(r"took (\d+) MB of memory, 1500 MB are allowed \(--memory\)", record.failure.message)
+            assert found
+            assert 1500 <= int(found[1]) < 4000
+    assert "failed at seed 0" in done.stdout

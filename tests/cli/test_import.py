@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mobench.cli.import_ import content_of
+from mobench.errors import DataError
 
 Cli = Any
 POINTS = "f1,f2,preference f1,preference f2,seed\n0.1,0.9,0.9,0.1,0\n0.8,0.2,0.1,0.9,0\n"
@@ -67,3 +71,12 @@ def test_what_does_not_fit_is_one_line_and_writes_nothing(
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert sorted((folder / "records").iterdir()) == before
+
+
+@pytest.mark.parametrize(("name", "said"), [("pipe", "regular file"), ("huge", "at most"), (".", "directory|file")])
+def test_a_pipe_or_too_much_is_refused_without_being_read(tmp_path: Path, name: str, said: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataError, match=rf"cannot be read: .*({said})"):
+        content_of(tmp_path / name)

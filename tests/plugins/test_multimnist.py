@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobench import options
@@ -169,6 +169,26 @@ def test_what_is_no_idx_file_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a").write_bytes(data)
     with pytest.raises(DataError, match="fetch it again"):
         pictures.read_idx(tmp_path / "a")
+
+
+@pytest.mark.parametrize("n_axes", [4, 65, 255])
+def test_an_idx_file_of_more_axes_than_pictures_have_is_refused(tmp_path: Path, n_axes: int) -> None:
+    (tmp_path / "a").write_bytes(b"\x00\x00\x08" + bytes([n_axes]) + b"\x00\x00\x00\x01" * n_axes + b"\x00")
+    with pytest.raises(DataError, match=f"has {n_axes} axes.*fetch it again"):
+        pictures.read_idx(tmp_path / "a")
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=40), st.booleans())
+def test_any_bytes_are_an_idx_file_or_refused(tmp_path: Path, data: bytes, begun: bool) -> None:
+    (tmp_path / "a").write_bytes((b"\x00\x00\x08" if begun else b"") + data)
+    try:
+        found = pictures.read_idx(tmp_path / "a")
+    except DataError as error:
+        refusal = str(error)
+        assert refusal.isprintable()
+        return
+    assert idx(found) == (tmp_path / "a").read_bytes()
 
 
 def papers_file(path: Path, scale: float = 1.0) -> None:

@@ -8,6 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hostile import FUZZ, fit_to_print
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mobench.errors import DataError, MobenchError, PreferenceError
 from mobench.reports.leaderboard import leaderboard
@@ -150,3 +153,44 @@ def test_a_front_in_no_imported_record_has_to_be_whole(measured: list[Record]) -
     data["imported"] = None
     with pytest.raises(ValueError, match="but not both"):
         Record.model_validate(data)
+
+
+HEADER = ["f1", "f2", "preference f1", "preference f2", "seed", "split", "training seconds", "parameters"]
+CELLS: dict[str, st.SearchStrategy[str]] = {
+    "f": st.one_of(
+        st.floats(0, 2).map(repr),
+        st.sampled_from(
+            ["0", "-0.0", "1e30", "1e31", "1e-320", "nan", "inf", "-1", "", "1_0", "０.5", "=1+1", "1e400"]
+        ),
+    ),
+    "p": st.sampled_from(["0.5", "1", "0", "-0.5", "nan", "1e-300", "0.50000001", ""]),
+    "seed": st.sampled_from(["0", "1", "007", str(2**43 - 1), str(2**43), "9" * 18, "-1", "1.0", "²"]),
+    "split": st.sampled_from(["test", "val", "validation", "train", "Test", "../x", ""]),
+    "t": st.sampled_from(["1.5", "0", "-1", "1e30", "nan"]),
+    "n": st.sampled_from(["3", "0", str(10**18), "-3"]),
+}
+SOUND = {"f": "0.5", "p": "0.5", "seed": "0", "split": "test", "t": "1.5", "n": "3"}
+KINDS = ["f", "f", "p", "p", "seed", "split", "t", "n"]
+
+
+@settings(FUZZ, max_examples=50)
+@given(data=st.data())
+def test_a_file_with_any_cells_gives_records_that_stand_in_a_leaderboard_or_one_line(
+    measured: list[Record], data: st.DataObject
+) -> None:
+    rows = [[SOUND[kind] for kind in KINDS] for _ in range(data.draw(st.integers(1, 4)))]
+    for _ in range(data.draw(st.integers(0, 3))):
+        row, i = data.draw(st.sampled_from(rows)), data.draw(st.integers(0, len(KINDS) - 1))
+        row[i] = data.draw(CELLS[KINDS[i]])
+    n_columns = data.draw(st.sampled_from([2, 4, 5, 8]))
+    content = "\n".join(",".join(row[:n_columns]) for row in (HEADER, *rows)).encode()
+    template = foreign.like(measured[0].job.dataset, measured[0].job)
+    try:
+        found = foreign.records(content, "f.csv", "theirs", template)
+    except MobenchError as error:
+        refusal = str(error)
+        assert refusal.startswith("f.csv")
+        assert fit_to_print(refusal)
+        return
+    assert [parse(record.to_json(), "x") for record in found] == found
+    assert {record.id for record in found} <= set(leaderboard([*measured, *found]).measured["id"])

@@ -15,16 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 
 from mobench.runs import suite as suites
 from mobench.runs.execution import execute
 from mobench.runs.record import Record, parse
 from mobench.runs.suite import Plan
 
-SUITE = """
+STEPS = 300
+"""At a checkpoint each this is a second or two of training."""
+SUITE = f"""
 seeds = [0, 1]
 [budget]
-steps = 60
+steps = {STEPS}
 [[entries]]
 datasets = ["vlmop2"]
 models = ["point"]
@@ -32,6 +35,8 @@ solvers = ["ls", "phn-ls"]
 """
 LONGEST = 9.0
 """Seconds within which a moment is drawn: from before the runner is up until after its jobs are through."""
+TRAINING = 1.5
+"""Of every second kill, seconds since training went on within which its moment is drawn."""
 
 
 @dataclass
@@ -72,18 +77,25 @@ class Place:
 
     def kill_once(self) -> None:
         """Start, and kill a runner, a worker, or all of them at a moment that nobody has chosen."""
+        before = self.steps_made()
         started = [self.start() for _ in range(self.runners)]
-        time.sleep(self.chance.uniform(0.0, LONGEST))
+        if self.chance.random() < 0.5:
+            self.wait_for_training(before, started)
+            time.sleep(self.chance.uniform(0.0, TRAINING))
+        else:
+            time.sleep(self.chance.uniform(0.0, LONGEST))
         workers = [w for p in started for w in _children(p)]
-        whom = self.chance.choice(["runner", "worker", "all"])
+        whom = self.chance.choice(
+            ["runner", "worker", "all"] if self.runners == 1 else ["one", "runner", "worker", "all"]
+        )
         self.figures.in_training += any((self.out / "checkpoints").glob("*.pt"))
         self.figures.kills += 1
         self.here += 1
         if whom != "worker" or not workers:
             self.figures.of_runners += 1
-            for process in started:
+            for process in started[:1] if whom == "one" else started:
                 process.kill()
-        if whom != "runner":
+        if whom not in ("runner", "one"):
             self.figures.of_workers += len(workers)
             for worker in workers if whom == "all" else workers[:1]:
                 with suppress(psutil.NoSuchProcess):
@@ -91,6 +103,19 @@ class Place:
         for process in started:
             process.wait(120)
         self.check()
+
+    def steps_made(self) -> dict[str, bytes]:
+        """Name of a count of steps -> what it says."""
+        found = {}
+        for path in (self.out / "checkpoints").glob("*.steps"):
+            with suppress(FileNotFoundError):
+                found[path.name] = path.read_bytes()
+        return found
+
+    def wait_for_training(self, before: dict[str, bytes], started: list[subprocess.Popen[bytes]]) -> None:
+        """Until a step more was made, or every runner has ended."""
+        while self.steps_made().items() <= before.items() and any(p.poll() is None for p in started):
+            time.sleep(0.01)
 
     def finish(self) -> None:
         """Let it run undisturbed; the store must then be as if nothing had ever happened."""
@@ -104,7 +129,7 @@ class Place:
         assert {r.id: r.digest for r in found} == _undisturbed(plan)
         for record in found:
             assert record.cost is not None
-            assert record.cost.steps == 60
+            assert record.cost.steps == STEPS
             # a checkpoint after every step: a kill costs the step it interrupts, of each worker that it hits
             assert record.cost.repeated_steps <= self.here
             self.figures.resumed += record.cost.resumed
@@ -149,7 +174,7 @@ def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return []
 
 
-def kill(folder: Path, moments: int, seed: int, runners: int = 1) -> Figures:
+def kill(folder: Path, moments: int, seed: int, runners: int = 1, told: bool = False) -> Figures:
     """So many kills, over as many stores as it takes."""
     figures, chance = Figures(), random.Random(seed)
     while figures.kills < moments:
@@ -158,6 +183,8 @@ def kill(folder: Path, moments: int, seed: int, runners: int = 1) -> Figures:
         (place.folder / "suite.toml").write_text(SUITE)
         while figures.kills < moments and not place.all_through():
             place.kill_once()
+            if told:
+                print(figures, file=sys.stderr)
         place.finish()
     return figures
 
@@ -167,12 +194,13 @@ def test_kills_of_a_runner_and_its_workers_cost_no_record_and_at_most_a_step_eac
     assert figures.kills == 3
 
 
-def test_two_runners_on_one_store_that_are_killed_once(tmp_path: Path) -> None:
-    figures = kill(tmp_path, 1, seed=2, runners=2)
+@pytest.mark.parametrize("runners", [2, 4])
+def test_several_runners_on_one_store_that_are_killed_once(tmp_path: Path, runners: int) -> None:
+    figures = kill(tmp_path, 1, seed=2, runners=runners)
     assert figures.of_runners + figures.of_workers >= 1
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as home:
-        print(kill(Path(home), int(sys.argv[1]), seed=int(sys.argv[2]), runners=int(sys.argv[3])))
+        print(kill(Path(home), int(sys.argv[1]), seed=int(sys.argv[2]), runners=int(sys.argv[3]), told=True))

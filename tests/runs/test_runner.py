@@ -149,19 +149,26 @@ def test_one_failure_leaves_the_other_jobs_alone(plan: Plan, tmp_path: Path) -> 
     assert (len(summary.failed), len(summary.completed)) == (1, 2)
 
 
-def test_two_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [2, 4])
+def test_several_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Path, n: int) -> None:
     summaries: list[runner.Summary] = []
+    begun: list[str] = []
+
+    def listen(job: Job, event: dict[str, Any]) -> None:
+        if event["phase"] == "start":
+            begun.append(job.id)
 
     def one() -> None:
-        summaries.append(runner.run(plan, Store(tmp_path / "out"), LocalExecutor()))
+        summaries.append(runner.run(plan, Store(tmp_path / "out"), LocalExecutor(), listen=listen))
 
-    threads = [threading.Thread(target=one) for _ in range(2)]
+    threads = [threading.Thread(target=one) for _ in range(n)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert sorted(begun) == sorted(job.id for job in plan.jobs)
     assert sum(len(s.completed) for s in summaries) == 2
-    assert sum(len(s.present) for s in summaries) == 2
+    assert sum(len(s.present) for s in summaries) == 2 * (n - 1)
     assert len(Store(tmp_path / "out").contents().records) == 2
 
 

@@ -170,6 +170,61 @@ def test_what_cannot_be_searched_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("records/*"))
 
 
+NO_JOURNALS: dict[str, bytes] = {
+    "no text": b"\x80\xff\n\n",
+    "no JSON": b"{\nx\n",
+    "no list of operations": b"[1]\n2\n",
+    "nested deep": b"[" * 100_000 + b"\n" + b"{}\n",
+    "another program's": b'{"a": 1}\n{"b": 2}\n',
+    "an operation that is none": b'{"op_code": 99, "worker_id": "x"}\n',
+    "a hostile worker": b'{"op_code": 0, "worker_id": "\\u001b[2J"}\n',
+}
+
+
+@pytest.mark.parametrize("how", NO_JOURNALS)
+def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, how: str) -> None:
+    (tmp_path / "study.journal").write_bytes(NO_JOURNALS[how])
+    for attempt in (study.search, study.outcomes):
+        with pytest.raises(StoreError, match=r"study.journal is not the journal of a search") as caught:
+            attempt(suite(), Store(tmp_path))
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
+    assert (tmp_path / "study.journal").read_bytes() == NO_JOURNALS[how]
+
+
+def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.journal")
+    with pytest.raises(StoreError, match="it is no file"):
+        study.search(suite(), Store(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_damaged_journal_costs_the_search_and_no_record(tmp_path: Path) -> None:
+    small, store = suite(space={"solver.lr": [0.5]}), Store(tmp_path)
+    (before,) = study.search(small, store)
+    journal = store.folder / "study.journal"
+    journal.write_bytes(journal.read_bytes().replace(b"{", b"<", 3))
+    with pytest.raises(StoreError, match="move it away"):
+        study.search(small, store)
+    journal.rename(tmp_path / "moved")
+    stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
+    (again,) = study.search(small, store)
+    assert [t.value for t in again.trials] == [t.value for t in before.trials]
+    assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}, "nothing was trained again"
+
+
+@pytest.mark.slow
+def test_a_last_line_that_was_cut_short_is_taken_away(tmp_path: Path) -> None:
+    small, store = suite(space={"solver.lr": [0.5]}), Store(tmp_path)
+    before = study.search(small, store)
+    with (store.folder / "study.journal").open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')
+    assert study.outcomes(small, store) == before
+    assert study.search(small, store) == before
+    assert (store.folder / "study.journal").read_bytes().endswith(b"\n")
+    assert not list(tmp_path.glob("*.lock"))
+
+
 @pytest.mark.slow
 def test_a_journal_of_another_search_is_left_alone(tmp_path: Path) -> None:
     space = {"solver.lr": [0.5]}

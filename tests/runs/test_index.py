@@ -1,0 +1,296 @@
+"""The index of a store: tables are the same with it and without, whatever befalls it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mobench
+from mobench.reports.leaderboard import leaderboard
+from mobench.reports.tables import FORMATS, content, texts
+from mobench.runs import index
+from mobench.runs.index import NAME, outlines
+from mobench.runs.outline import Measured
+from mobench.runs.record import Imported
+from mobench.runs.store import Store
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Two data sets, of which one is analytic, a failed record, an imported one, and a file that is none."""
+    monkeypatch.setattr(index, "WORTH", 1)
+    monkeypatch.setattr(index, "STALE", 0)
+    monkeypatch.setattr(index, "YOUNG_SECONDS", -1)
+    made = Store(tmp_path / "store")
+    made.records_folder.mkdir(parents=True)
+    for pattern in ("methods/records/multimnist-*-s0-*", "analytic/records/zdt1-phn*"):
+        for path in sorted(RESULTS.glob(pattern))[:8]:
+            shutil.copy(path, made.records_folder)
+    records = made.contents().records
+    assert len(records) > 10
+    failed = {"status": "failed", "fronts": {}, "indicators": {}, "cost": None, "trace": []}
+    made.write(records[0].model_copy(update=failed))
+    budget = records[1].job.budget.model_copy(
+        update={"epochs": None, "steps": None, "seconds": None, "elsewhere": True}
+    )
+    job = records[1].job.model_copy(update={"budget": budget})
+    job.__dict__.pop("id", None)
+    foreign = {
+        "job": job,
+        "id": job.id,
+        "imported": Imported(file="f.csv", sha256="0", training_seconds=3),
+        "cost": None,
+    }
+    made.write(records[1].model_copy(update=foreign))
+    (made.records_folder / "broken.json").write_text("{")
+    return made
+
+
+def tables(records: list[Any]) -> dict[str, str | bytes]:
+    """Every format but LaTeX."""
+    found: list[Measured] = records
+    return texts(content(leaderboard(found)), "t", [name for name in FORMATS if name != "tex"])
+
+
+def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many records are read while the outlines are, which are all that they should be."""
+    read: list[Path] = []
+    with monkeypatch.context() as patch:
+        real = index.read_record
+        patch.setattr(index, "read_record", lambda path: read.append(path) or real(path))
+        found = outlines(store)
+    plain = store.contents()
+    assert list(map(str, found.unreadable)) == list(map(str, plain.unreadable))
+    for one, record in zip(found.records, plain.records, strict=True):
+        assert (one.id, one.status, one.job, one.protocol) == (record.id, record.status, record.job, record.protocol)
+        assert one.job.id == record.job.id
+        assert one.fronts.get("test") == record.fronts.get("test")
+        assert one.indicators.get("test") == record.indicators.get("test")
+        assert (one.cost, one.imported) == (record.cost, record.imported)
+        assert (one.finished, one.digest) == (record.provenance.finished, record.digest)
+    return len(read)
+
+
+def test_tables_are_the_same_to_the_byte_without_an_index_with_one_and_from_records(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tables(store.contents().records)
+    assert parsed(store, monkeypatch) == len(store.listed())
+    (store.folder / NAME).unlink()
+    assert tables(outlines(store).records) == plain
+    assert (store.folder / NAME).is_file()
+    assert tables(outlines(store).records) == plain
+    # what is no record is looked at every time
+    assert parsed(store, monkeypatch) == 1
+
+
+def _changed(store: Store) -> int:
+    record = store.contents().records[-1]
+    store.write(record.model_copy(update={"indicators": {**record.indicators, "test": {"hypervolume": 0.5}}}))
+    return 1
+
+
+def _changed_in_place(store: Store) -> int:
+    """As long as before, with the old time put back."""
+    path = Path(store.listed()[5].path)
+    before, content = path.stat(), json.loads(path.read_text())
+    content["cost"]["n_models"] = 9 - content["cost"]["n_models"]
+    text = json.dumps(content, indent=1, ensure_ascii=False).ljust(before.st_size)
+    path.write_text(text)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return 1
+
+
+def _spoiled(store: Store) -> int:
+    Path(store.listed()[5].path).write_text("[]")
+    return 1
+
+
+def _removed(store: Store) -> int:
+    Path(store.listed()[5].path).unlink()
+    return 0
+
+
+def _added(store: Store) -> int:
+    shutil.copy(next((RESULTS / "analytic" / "records").glob("zdt2-*")), store.records_folder)
+    return 1
+
+
+def _renamed(store: Store) -> int:
+    """Two records that change places."""
+    one, other = (Path(entry.path) for entry in store.listed()[5:7])
+    one.rename(store.folder / "x")
+    other.rename(one)
+    (store.folder / "x").rename(other)
+    return 2
+
+
+@pytest.mark.parametrize("change", [_changed, _changed_in_place, _spoiled, _removed, _added, _renamed])
+def test_a_record_that_changes_is_noticed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, change: Callable[[Store], int]
+) -> None:
+    parsed(store, monkeypatch)
+    n_read = change(store)
+    n_unreadable = len(store.contents().unreadable)
+    assert parsed(store, monkeypatch) in (n_read + 1, n_unreadable)
+    assert parsed(store, monkeypatch) == n_unreadable
+
+
+def sealed(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def spoiled(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    """A way to spoil an index whose hash is right all the same."""
+
+    def spoil(path: Path) -> None:
+        content = json.loads(path.read_bytes().partition(b"\n")[2])
+        change(content)
+        path.write_bytes(sealed(json.dumps(content).encode()))
+
+    return spoil
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _one_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "one bit": _one_bit,
+    "a folder": _folder,
+    "a pipe": _pipe,
+    "a loop": lambda path: (path.unlink(), path.symlink_to(path.name)),
+    "no JSON": lambda path: path.write_bytes(sealed(b"\x80")),
+    "nested deep": lambda path: path.write_bytes(sealed(b"[" * 10_000)),
+    "another format": spoiled(lambda content: content.update(format=2)),
+    "another version": spoiled(lambda content: content.update(mobench="0.0.1")),
+    "other fields": spoiled(lambda content: content.update(mobench=f"{mobench.__version__} 0")),
+    "no list": spoiled(lambda content: content.update(entries=3)),
+    "a place that is none": spoiled(lambda content: content["entries"][3].update(job=10**6)),
+    "a place before the first": spoiled(lambda content: content["entries"][3].update(protocol=-1)),
+    "no numbers": spoiled(lambda content: content["entries"][3].update(indicators={"test": {"hypervolume": "x"}})),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_an_index_that_is_broken_is_left_alone_and_written_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    n = parsed(store, monkeypatch)
+    path = store.folder / NAME
+    BROKEN[how](path)
+    assert parsed(store, monkeypatch) == n
+    if how == "a folder":
+        assert path.is_dir(), "what somebody put there stays"
+    else:
+        assert parsed(store, monkeypatch) == 1
+    assert sorted(p.name for p in store.folder.iterdir()) == ["records", NAME]
+
+
+def test_an_index_that_came_with_its_records_from_elsewhere_is_not_believed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    n = parsed(store, monkeypatch)
+    spoiled(lambda content: content["entries"][3]["indicators"]["test"].update(hypervolume=1e9))(store.folder / NAME)
+    shutil.copytree(store.folder, tmp_path / "copy")  # with its times, as an archive has them
+    assert parsed(Store(tmp_path / "copy"), monkeypatch) == n
+
+
+def test_records_that_were_just_written_are_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "YOUNG_SECONDS", 3600)
+    n = parsed(store, monkeypatch)
+    assert parsed(store, monkeypatch) == n
+    assert not (store.folder / NAME).exists()
+
+
+def test_a_small_store_gets_no_index(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "WORTH", len(store.listed()) + 1)
+    parsed(store, monkeypatch)
+    assert not (store.folder / NAME).exists()
+
+
+def test_few_changes_are_read_again_rather_than_all_written_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed(store, monkeypatch)
+    before = (store.folder / NAME).read_bytes()
+    monkeypatch.setattr(index, "STALE", 1 / len(store.listed()))
+    _changed(store)
+    assert [parsed(store, monkeypatch) for _ in range(2)] == [2, 2]
+    assert (store.folder / NAME).read_bytes() == before
+    _removed(store)
+    assert [parsed(store, monkeypatch) for _ in range(2)] == [2, 1]
+
+
+@pytest.mark.parametrize("error", [28, 30, 13])
+def test_where_nothing_can_be_written_there_is_no_index(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(index, "write_whole", refuse)
+    n = parsed(store, monkeypatch)
+    assert parsed(store, monkeypatch) == n
+    assert [p.name for p in store.folder.iterdir()] == ["records"]
+
+
+SCRIPT = """
+import sys
+from mobench.runs import index
+from mobench.runs.store import Store
+index.WORTH, index.STALE, index.YOUNG_SECONDS = 1, 0, -1
+for i in range(20):
+    found = index.outlines(Store(sys.argv[1]))
+    assert len(found.records) == int(sys.argv[2]), len(found.records)
+    if i % 3 == int(sys.argv[3]):
+        (Store(sys.argv[1]).folder / index.NAME).unlink(missing_ok=True)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_both_find_everything(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = len(outlines(store).records)
+    words = [sys.executable, "-c", SCRIPT, str(store.folder), str(n)]
+    both = [subprocess.Popen([*words, str(i)], stderr=subprocess.PIPE, text=True) for i in range(2)]
+    assert [p.communicate(timeout=120)[1] for p in both] == ["", ""]
+    assert [p.returncode for p in both] == [0, 0]
+    parsed(store, monkeypatch)
+    assert parsed(store, monkeypatch) == 1
+    assert sorted(p.name for p in store.folder.iterdir()) == ["records", NAME]
+
+
+def test_the_index_says_what_it_is_of(store: Store) -> None:
+    outlines(store)
+    content = json.loads((store.folder / NAME).read_bytes().partition(b"\n")[2])
+    assert content["mobench"].startswith(f"{mobench.__version__} ")
+    assert len(content["entries"]) == len(store.contents().records)
+    # what seeds share stands there once
+    assert len(content["jobs"]) < len(content["entries"])
+    assert len(content["protocols"]) <= 4
