@@ -21,7 +21,7 @@ def export(
     preset: Annotated[
         str,
         typer.Option(
-            help="With commas between: leaderboard, rays, accuracy, hypervolume, cost, fronts, datasets, errors."
+            help="With commas: leaderboard, rays, accuracy, hypervolume, cost, budgets, fronts, datasets, errors."
         ),
     ] = "leaderboard",
     out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mobench.errors import OptionError, nearest
-from mobench.reports import accuracy, rays, wide
+from mobench.reports import accuracy, budgets, rays, wide
 from mobench.reports.content import Content, Wanted, chosen_columns, content
 from mobench.reports.leaderboard import Leaderboard
 from mobench.runs.record import Record
@@ -62,6 +62,9 @@ PRESETS: Mapping[str, Preset] = {
             "dataset", "solver", "nets", "stored parameters", "served parameters", "peak MB", "training s",
             "training core-s", "switch ms", "ms per sample",
         ),
+    ),
+    "budgets": Preset(
+        "what validation says after 1, 2, 5, 10, 20, … seconds of training: who is ahead when", budgets.content,
     ),
     "fronts": Preset(
         "datasets across: hypervolume, at equal K as well, non-uniformity and training time",

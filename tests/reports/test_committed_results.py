@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from mobench.reports import study as study_report
-from mobench.reports.content import content
+from mobench.reports.content import Wanted, content
 from mobench.reports.leaderboard import leaderboard
+from mobench.reports.page import build as page
+from mobench.reports.presets import preset
 from mobench.reports.rays import per_ray
 from mobench.reports.tables import FORMATS
 from mobench.reports.trade_off import to_markdown, trade_off
@@ -17,7 +22,8 @@ from mobench.runs import suite as suites
 from mobench.runs.store import Store
 
 RESULTS = Path(__file__).parents[2] / "results"
-COMMITTED = ["analytic", "compression", "methods", "report", "roles", "sequence", "standard"]
+STANDARD = RESULTS / "standard"
+COMMITTED = ["analytic", "compression", "methods", "report", "roles", "sequence", "standard", "standard-causes"]
 
 
 @pytest.mark.parametrize("suite", COMMITTED)
@@ -79,21 +85,58 @@ def test_the_report_is_beaten_at_the_preference_that_validation_chooses() -> Non
     assert row["test accuracy"] > 0.923
 
 
-def test_the_figures_of_the_readme_are_those_of_the_records() -> None:
-    readme = (RESULTS.parent / "README.md").read_text()
-    for record in Store(RESULTS / "standard").contents().records:
-        (line,) = [text for text in readme.splitlines() if text.startswith(f"| `{record.job.solver.name}` |")]
-        front, cost = record.fronts["test"], record.cost
-        assert cost is not None
-        middle = len(front.losses) // 2
-        left, right = (100 * front.metrics[f"{side}/accuracy"][middle] for side in ("left", "right"))
-        hypervolume, uneven = (record.indicators["test"][name] for name in ("hypervolume", "non_uniformity"))
-        for figure in (
-            f"{hypervolume:.3f}",
-            f"{record.indicators['test@5']['hypervolume']:.3f}",
-            f"{left:.1f} / {right:.1f} %",
-            f"{uneven:.3f}",
-            f"{cost.training_seconds:.0f}",
-            f"{cost.stored_parameters:,}",
-        ):
-            assert f"| {figure} |" in line, figure
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_standard_track_has_its_table_in_every_format(format_: str) -> None:
+    records = Store(STANDARD).contents().records
+    made = FORMATS[format_](content(leaderboard(records), records))
+    path = STANDARD / f"leaderboard.{format_}"
+    if format_ == "parquet":  # other versions of the library write other bytes
+        assert isinstance(made, bytes)
+        pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(io.BytesIO(made)))
+    else:
+        assert path.read_text() == made
+
+
+@pytest.mark.parametrize("name", ["datasets", "fronts", "cost", "budgets"])
+@pytest.mark.parametrize("format_", ["md", "tex"])
+def test_the_standard_track_has_the_tables_of_the_papers(name: str, format_: str) -> None:
+    records = Store(STANDARD).contents().records
+    made = preset(name).make(leaderboard(records), records, Wanted())
+    assert (STANDARD / f"{name}.{format_}").read_text() == FORMATS[format_](made)
+
+
+def test_the_page_of_the_standard_track_is_made_from_its_records(tmp_path: Path) -> None:
+    page.write(Store(STANDARD), tmp_path / "report.html")
+    assert (STANDARD / "report.html").read_bytes() == (tmp_path / "report.html").read_bytes()
+
+
+def test_the_readme_opens_with_the_picture_and_the_table_of_the_standard_track() -> None:
+    opening, _, _ = (RESULTS.parent / "README.md").read_text().partition("\n## ")
+    rows = [line for line in (STANDARD / "datasets.md").read_text().splitlines() if line.startswith("|")]
+    assert "\n".join(rows) in opening
+    (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", opening)
+    assert (RESULTS.parent / picture).parent == STANDARD / "plots"
+    assert (RESULTS.parent / picture).is_file()
+
+
+def test_the_standard_track_is_set_to_what_its_search_found() -> None:
+    """The best trial of each solver is a job of the track: the same options to the last one."""
+    searched, store = suites.load("standard-search"), Store(RESULTS / "standard-search")
+    outcomes = study.outcomes(searched, store)
+    assert (RESULTS / "standard-search" / "study.md").read_text() == study_report.to_markdown(outcomes)
+    assert (RESULTS / "standard-search" / "best.toml").read_text() == study_report.best_suite(outcomes, searched)
+    jobs = {job.id: job for job in suites.plan(suites.load("standard")).jobs}
+    records = {record.id: record for record in store.contents().records}
+    for outcome in outcomes:
+        assert len(outcome.trials) == 2, outcome.solver
+        assert outcome.best is not None
+        assert {job.solver.name for job in (jobs[i] for i in outcome.best.jobs)} == {outcome.solver}
+        for trial in outcome.trials:
+            (job_id,) = trial.jobs
+            assert trial.value == study.value_on_validation(records[job_id], "hypervolume")
+
+
+@pytest.mark.parametrize("suite", ["standard", "standard-causes"])
+def test_every_record_of_the_standard_track_is_of_a_job_of_its_suite(suite: str) -> None:
+    jobs = {job.id for job in suites.plan(suites.load(suite)).jobs}
+    assert {record.id for record in Store(RESULTS / suite).contents().records} <= jobs
