@@ -119,6 +119,17 @@ def test_the_readme_opens_with_the_picture_and_the_table_of_the_standard_track()
     assert (RESULTS.parent / picture).is_file()
 
 
+def test_every_figure_of_the_reading_is_in_a_table() -> None:
+    """Three or four digits behind the point are a result."""
+    figure = r"(?<![\d.])-?\d+\.\d{3,4}(?!\d)"
+    _, _, rest = (RESULTS / "README.md").read_text().partition("## The standard track, read")
+    reading, _, _ = rest.partition("\n## ")
+    tables = {n for path in RESULTS.glob("standard*/*.md") for n in re.findall(figure, path.read_text())}
+    said = re.findall(figure, reading)
+    assert len(said) > 20
+    assert set(said) <= tables, sorted(set(said) - tables)
+
+
 def test_the_standard_track_is_set_to_what_its_search_found() -> None:
     """The best trial of each solver is a job of the track: the same options to the last one."""
     searched, store = suites.load("standard-search"), Store(RESULTS / "standard-search")
