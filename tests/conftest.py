@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ import pytest
 from readmes.preloaded import Preloaded
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell that starts the tests in its background has them ignore Ctrl-C, and every program that they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = """
 seeds = [0]
