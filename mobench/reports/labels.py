@@ -41,7 +41,7 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
 
 def seed_name(seeds: SeedSet) -> str:
     """The seed, where all sources of variation have the same; else each of them."""
-    each = seeds.model_dump()
+    each = dict(seeds)
     if len(set(each.values())) == 1:
         return str(seeds.solver)
     return ", ".join(f"{axis} {seed}" for axis, seed in each.items())

@@ -89,11 +89,13 @@ def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
     """Of each row "complete", "imported", or what is missing or went wrong at which seeds."""
     import pandas as pd
 
-    here = measured[~measured["imported"]]
+    # text that pandas keeps in Arrow's arrays is slow to take out one by one
+    plain = measured[[*ROW, "seed", "status", "imported"]].astype(object)
+    here = plain[~measured["imported"]]
     seeds_of = here.groupby("dataset")["seed"]
     every: dict[Any, list[str]] = {dataset: list(dict.fromkeys(seeds)) for dataset, seeds in seeds_of}
     found = {}
-    for key, group in measured.groupby(ROW):
+    for key, group in plain.groupby(ROW):
         seeds = list(group["seed"])
         bad = [f"{s} at seed {n}" for s, n in zip(group["status"], seeds, strict=True) if s != "completed"]
         missing = sorted(set(every.get(key[0], [])).difference(seeds), key=_natural)
@@ -168,7 +170,7 @@ def _identical(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]
     Digests are taken only of records that share a hypervolume, as they read the whole record. An imported
     front has no trace: it is identical where its test losses are.
     """
-    names = dict(zip(measured["id"], measured["solver"], strict=True))
+    names = dict(zip(measured["id"].tolist(), measured["solver"].tolist(), strict=True))
     suspects: dict[tuple[str, float | None], list[Measured]] = defaultdict(list)
     for record in records:
         if record.status == "completed":

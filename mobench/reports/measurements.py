@@ -63,20 +63,26 @@ def _has_core_seconds(record: Measured) -> bool:
 
 
 class _Pool:
-    """What the records of one data set are held against together."""
+    """What the records of one data set are held against together, and what that gives, by record id.
+
+    given: quantity -> record id -> value.
+    """
 
     def __init__(self, records: Sequence[Measured]) -> None:
         judged = [r for r in records if r.status == "completed"]
+        self.given: dict[str, dict[str, float]] = {"IGD+": {}, "ε": {}, "R2": {}}
+        if not judged:
+            return
         fronts = [r.fronts["test"] for r in judged if r.imported is None] or [r.fronts["test"] for r in judged]
-        self.front: Array = np.empty((0, 0))
-        self.r2: dict[str, float] = {}
-        if any("igd_plus" not in r.indicators["test"] for r in judged):
+        if unknown := [r for r in judged if "igd_plus" not in r.indicators["test"]]:
             points = np.concatenate([np.asarray(f.losses, dtype=float) for f in fronts])
-            self.front = points[indicators.non_dominated(points)]
-        if judged:
-            # of equally many the greatest, so that the order of records does not matter
-            weights = max((f.preferences for f in fronts), key=lambda p: (len(p), p))
-            self.r2 = _r2_of_each(judged, weights)
+            front = points[indicators.non_dominated(points)]
+            losses, ids = [r.fronts["test"].losses for r in unknown], [r.id for r in unknown]
+            self.given["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(losses, front), strict=True))
+            self.given["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(losses, front), strict=True))
+        # of equally many the greatest, so that the order of records does not matter
+        weights = max((f.preferences for f in fronts), key=lambda p: (len(p), p))
+        self.given["R2"] = _r2_of_each(judged, weights)
 
 
 def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
@@ -123,11 +129,12 @@ def _gap(record: Measured, pool: _Pool) -> float | None:
     return None if val is None or test is None else val - test
 
 
-def _against(name: str, indicator: Callable[[Any, Any], float]) -> Callable[[Measured, _Pool], float | None]:
+def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
+    """What the pool gives; where it gives nothing, the record's own indicator."""
+
     def read(record: Measured, pool: _Pool) -> float | None:
-        if name in record.indicators["test"]:
-            return record.indicators["test"][name]
-        return indicator(record.fronts["test"].losses, pool.front)
+        given = pool.given[name]
+        return given[record.id] if record.id in given else record.indicators["test"].get(own)
 
     return read
 
@@ -147,10 +154,6 @@ def _r2_of_each(records: Sequence[Measured], weights: list[list[float]]) -> dict
     }
 
 
-def _r2(record: Measured, pool: _Pool) -> float | None:
-    return pool.r2[record.id] if record.id in pool.r2 else record.indicators["test"].get("r2")
-
-
 def _metrics(front: Front) -> dict[str, float]:
     """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
     if not front.preferences or not front.metrics:
@@ -165,10 +168,10 @@ _QUALITY: dict[str, Callable[[Measured, _Pool], float | None]] = {
     "hypervolume": _test("hypervolume"),
     "hypervolume at equal K": _at_few,
     "validation − test": _gap,
-    "IGD+": _against("igd_plus", indicators.igd_plus),
-    "ε": _against("epsilon", indicators.additive_epsilon),
+    "IGD+": _pooled("IGD+", "igd_plus"),
+    "ε": _pooled("ε", "epsilon"),
     "GD": _test("gd"),
-    "R2": _r2,
+    "R2": _pooled("R2", "r2"),
     "non-uniformity": _test("non_uniformity"),
     "controllability": _test("controllability"),
     "spacing": _test("spacing"),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mobench.reports.null_distributions import chi_squared_p, friedman_p, range_quantile, ranks, wilcoxon_p
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -85,7 +87,7 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
     values: Array = np.asarray(whole.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64)
     names = [str(c) for c in scores.columns]
     n, k = values.shape
-    means = _ranks(-values).mean(axis=0) if n else np.full(k, math.nan)
+    means = np.mean([ranks(-row) for row in values], axis=0) if n else np.full(k, math.nan)
     order = sorted(range(k), key=lambda i: (means[i] if n else 0.0, names[i]))
     values, names, means = values[:, order], [names[i] for i in order], means[order]
     friedman, why_friedman = _friedman(values, alpha)
@@ -116,8 +118,8 @@ def rank_biserial(differences: Array) -> float:
     d = differences[differences != 0]
     if not len(d):
         return 0.0
-    ranks = _ranks(np.abs(d)[None])[0]
-    return float((ranks * np.sign(d)).sum() / ranks.sum())
+    sizes = ranks(np.abs(d))
+    return float((sizes * np.sign(d)).sum() / sizes.sum())
 
 
 def holm(p_values: ArrayLike) -> Array:
@@ -136,20 +138,11 @@ def blocks_needed(n_pairs: int, alpha: float) -> int:
     return max(1, math.ceil(math.log2(2 * n_pairs / alpha) - 1e-12))
 
 
-def _ranks(values: Array) -> Array:
-    from scipy.stats import rankdata
-
-    ranks: Array = rankdata(values, axis=1)
-    return ranks
-
-
 def _friedman(values: Array, alpha: float) -> tuple[float | None, str]:
     n, k = values.shape
     if k < 3:
         return None, f"Friedman's test compares 3 or more solvers, there {'is' if k == 1 else 'are'} {k}"
-    from scipy.stats import chi2, friedmanchisquare
-
-    smallest = float(chi2.sf(n * (k - 1), k - 1)) if n else 1.0
+    smallest = chi_squared_p(n * (k - 1), k - 1)
     if n < 2 or smallest > alpha:
         return None, (
             f"Friedman's test of {k} solvers on {_blocks(n)} cannot reach p = {alpha:g}: "
@@ -157,14 +150,11 @@ def _friedman(values: Array, alpha: float) -> tuple[float | None, str]:
         )
     if (values == values[:, :1]).all():
         return None, "all solvers tie in every block, which leaves Friedman's test nothing to rank"
-    return float(friedmanchisquare(*values.T).pvalue), ""
+    return friedman_p(values), ""
 
 
 def _nemenyi(n: int, k: int, alpha: float) -> tuple[float | None, str]:
-    from scipy.stats import studentized_range
-
-    q = float(studentized_range.ppf(1 - alpha, k, np.inf)) / math.sqrt(2)
-    difference = q * math.sqrt(k * (k + 1) / (6 * n))
+    difference = range_quantile(1 - alpha, k) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
     if difference >= k - 1:
         return None, f"Nemenyi's critical difference, {difference:.3g}, is no less than the most that ranks can differ"
     return difference, ""
@@ -182,15 +172,8 @@ def _wilcoxon(values: Array, names: list[str], alpha: float) -> tuple[dict[Pair,
             f"Wilcoxon's test of {said} needs {needed} blocks to reach p = {alpha:g} after Holm's correction, "
             f"there {'is' if n == 1 else 'are'} {n}"
         )
-    corrected = holm([_wilcoxon_p(values[:, i] - values[:, j]) for i, j in pairs])
+    corrected = holm([wilcoxon_p(values[:, i] - values[:, j]) for i, j in pairs])
     return {(names[i], names[j]): float(p) for (i, j), p in zip(pairs, corrected, strict=True)}, ""
-
-
-def _wilcoxon_p(differences: Array) -> float:
-    from scipy.stats import wilcoxon
-
-    apart = differences[differences != 0]  # of few values scipy would permute the zeros too, which takes its time
-    return float(wilcoxon(apart).pvalue) if len(apart) else 1.0
 
 
 def _blocks(n: int) -> str:

@@ -153,6 +153,39 @@ def test_distances_agree_with_moocore(
         assert ours(a, z) == pytest.approx(theirs(a, z))
 
 
+@pytest.mark.parametrize(
+    ("of_each", "of_one"),
+    [
+        (ind.igd_plus_of_each, ind.igd_plus),
+        (ind.additive_epsilon_of_each, ind.additive_epsilon),
+        (
+            lambda fronts, weights: ind.r2_of_each(fronts, weights, (-1,) * len(weights[0])),
+            lambda points, weights: ind.r2(points, weights, (-1,) * len(weights[0])),
+        ),
+    ],
+)
+@pytest.mark.parametrize("m", [1, 2, 3, 8])
+def test_many_fronts_at_once_give_what_each_gives(
+    m: int,
+    of_each: Callable[[list[Array], Array], list[float]],
+    of_one: Callable[[Array, Array], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ind, "_AT_ONCE", 200)  # of the fewest fronts a few
+    draw = np.random.default_rng(m)
+    many = [draw.normal(size=(p, m)) for p in (3, 5, 1, 3, 3, 5, 3)]
+    other = draw.normal(size=(17, m)) - 0.5
+    assert of_each(many, other) == pytest.approx([of_one(front, other) for front in many], rel=1e-13)
+    assert of_each([], other) == []
+
+
+def test_one_front_of_many_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ShapeError, match="3 objectives, the reference has 2"):
+        ind.igd_plus_of_each([[(1, 2)], [(1, 2, 3)]], FRONT)
+    with pytest.raises(NonFiniteError, match="nan"):
+        ind.additive_epsilon_of_each([[(1, math.nan)]], FRONT)
+
+
 @pytest.mark.parametrize("indicator", [ind.igd, ind.gd, ind.igd_plus, ind.gd_plus, ind.additive_epsilon])
 def test_a_front_is_at_no_distance_from_itself(indicator: Callable[[Array, Array], float]) -> None:
     assert indicator(FRONT, FRONT) == 0
