@@ -15,7 +15,7 @@ from mobench.cli.output import complain, events, is_quiet, wrote
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
-    from mobench.runs.study import Trial
+    from mobench.runs.proposals import Trial
 
 
 def tune(

@@ -10,21 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from mobench.reports.tables import markdown, number, write_texts
-from mobench.runs.study import Outcome, Trial
+from mobench.runs.proposals import Trial
+from mobench.runs.study import Outcome
 from mobench.runs.suite import Entry, Suite, apart
 
 
 def columns(outcomes: Sequence[Outcome]) -> list[str]:
-    """What tells the combinations apart, rank, trial, its options, and what it came to."""
-    metric = outcomes[0].metric
-    return [*_telling(outcomes), "rank", "trial", *_options(outcomes), f"validation {metric}", "seconds", "state"]
+    """What tells the combinations apart, rank, trial, its options, and what it came to.
+
+    The time is processor time of training where all records have it, else seconds with the looks at validation.
+    """
+    metric, time = outcomes[0].metric, "core-s" if _has_core_seconds(outcomes) else "seconds"
+    return [*_telling(outcomes), "rank", "trial", *_options(outcomes), f"validation {metric}", time, "state"]
 
 
 def cells(outcomes: Sequence[Outcome]) -> list[list[str]]:
     """One row per trial, each combination's best first."""
-    telling, names = _telling(outcomes), _options(outcomes)
+    telling, names, cores = _telling(outcomes), _options(outcomes), _has_core_seconds(outcomes)
     return [
-        [*(getattr(outcome, role) for role in telling), *_row(rank, trial, names)]
+        [*(getattr(outcome, role) for role in telling), *_row(rank, trial, names, cores)]
         for outcome in outcomes
         for rank, trial in enumerate(outcome.trials, start=1)
     ]
@@ -100,8 +104,15 @@ def _options(outcomes: Sequence[Outcome]) -> list[str]:
     return list(dict.fromkeys(name for trial in trials for name in trial.settings))
 
 
-def _row(rank: int, trial: Trial, names: list[str]) -> list[str]:
+def _has_core_seconds(outcomes: Sequence[Outcome]) -> bool:
+    """Whether processor time is known of all that ended well."""
+    known = [t.core_seconds is not None for outcome in outcomes for t in outcome.trials if t.value is not None]
+    return bool(known) and all(known)
+
+
+def _row(rank: int, trial: Trial, names: list[str], cores: bool) -> list[str]:
     options = [json.dumps(trial.settings[n]) if n in trial.settings else "–" for n in names]
     value = "–" if trial.value is None else number(trial.value, 4)
-    seconds = "–" if trial.seconds is None else f"{trial.seconds:.0f}"
-    return [str(rank), str(trial.number), *options, value, seconds, trial.state]
+    seconds = trial.core_seconds if cores else trial.seconds
+    took = "–" if seconds is None else f"{seconds:.0f}"
+    return [str(rank), str(trial.number), *options, value, took, trial.state]

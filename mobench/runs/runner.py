@@ -23,6 +23,10 @@ Listen = Callable[[Job, dict[str, Any]], None]
 POLL_SECONDS = 0.5
 
 
+class Stopped(Exception):
+    """Somebody else told the executor to stop. Jobs that were under way are left as they are."""
+
+
 @dataclass
 class Summary:
     """What a run came to. Each job is in exactly one of the first four lists."""
@@ -61,7 +65,8 @@ def run(
     wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
     interrupt goes on.
 
-    Raises: StoreError when records cannot be written, RecordError for an unreadable one in the way.
+    Raises: StoreError when records cannot be written, RecordError for an unreadable one in the way,
+        Stopped when the executor is told to stop from elsewhere.
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined))
@@ -97,8 +102,7 @@ class _Crew:
     listen: Listen
 
     def do(self, job: Job) -> tuple[Record, bool] | None:
-        """Run one job: its record, and whether it is of our making; None while somebody else has it, or
-        where the executor was told to stop."""
+        """Run one job: its record, and whether it is of our making; None while somebody else has it."""
         with self.store.claim(job) as ours:
             if not ours:
                 return None
@@ -106,10 +110,9 @@ class _Crew:
             record = _usable(self.store, job, self.retry)
             if record is not None:
                 return record, False
-            made = self._run(job)
-            return None if made is None else (made, True)
+            return self._run(job), True
 
-    def _run(self, job: Job) -> Record | None:
+    def _run(self, job: Job) -> Record:
         self.listen(job, {"phase": "start"})
         request = Request(
             job=job,
@@ -126,7 +129,7 @@ class _Crew:
         if ended.kind == "StoreError":
             raise StoreError(ended.message)
         if ended.kind == "Stopped":
-            return None
+            raise Stopped(ended.message)
         record = self.store.read(job) if ended.status else None
         if record is None:
             record = _died(job, ended, started, self.device)

@@ -20,6 +20,7 @@ from mobench.reports.trade_off import to_markdown, trade_off
 from mobench.runs import study
 from mobench.runs import suite as suites
 from mobench.runs.store import Store
+from mobench.runs.trial import value_on_validation
 
 RESULTS = Path(__file__).parents[2] / "results"
 STANDARD = RESULTS / "standard"
@@ -76,7 +77,7 @@ def test_the_tables_of_preferences_and_the_search_are_made_from_the_records() ->
     assert len(outcome.trials) == 16
     for trial in outcome.trials:
         (job_id,) = trial.jobs
-        assert trial.value == study.value_on_validation(records[job_id], "accuracy")
+        assert trial.value == value_on_validation(records[job_id], "accuracy")
 
 
 def test_the_report_is_beaten_at_the_preference_that_validation_chooses() -> None:
@@ -144,7 +145,7 @@ def test_the_standard_track_is_set_to_what_its_search_found() -> None:
         assert {job.solver.name for job in (jobs[i] for i in outcome.best.jobs)} == {outcome.solver}
         for trial in outcome.trials:
             (job_id,) = trial.jobs
-            assert trial.value == study.value_on_validation(records[job_id], "hypervolume")
+            assert trial.value == value_on_validation(records[job_id], "hypervolume")
 
 
 @pytest.mark.parametrize("suite", ["standard", "standard-causes"])

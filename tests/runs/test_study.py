@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import pytest
 from mobench.errors import MobenchError, OptionError, StoreError
 from mobench.reports import study as report
 from mobench.runs import study
+from mobench.runs.job import Job
 from mobench.runs.record import Record
 from mobench.runs.store import Store
 from mobench.runs.suite import Suite, plan
+from mobench.runs.trial import plan_of, value_on_validation
 
 Cli = Any
 
@@ -65,7 +68,7 @@ def test_the_best_is_a_suite_that_runs(tmp_path: Path) -> None:
     assert outcome.best is not None
     found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite([outcome], wanted))})
     assert found.search is None
-    (job,) = study._plan(found, {}).jobs
+    (job,) = plan_of(found, {}).jobs
     assert job.id == outcome.best.jobs[0]
 
 
@@ -94,16 +97,14 @@ def record_of(accuracies: dict[str, dict[str, list[float]]]) -> Record:
 def test_the_value_is_validations_best_preference() -> None:
     val = {"left/accuracy": [0.9, 0.8, 0.5, 0.5, 0.5], "right/accuracy": [0.1, 0.8, 0.5, 0.5, 0.5]}
     record = record_of({"val": val})
-    assert study.value_on_validation(record, "accuracy") == pytest.approx(0.8)
-    assert study.value_on_validation(record, "accuracy", higher_is_better=False) == pytest.approx(-0.5)
+    assert value_on_validation(record, "accuracy") == pytest.approx(0.8)
+    assert value_on_validation(record, "accuracy", higher_is_better=False) == pytest.approx(-0.5)
 
 
 def test_the_test_split_has_no_part_in_it() -> None:
     ones = {name: [1.0] * 5 for name in ("left/accuracy", "right/accuracy")}
     for metric in ("accuracy", "hypervolume"):
-        assert study.value_on_validation(record_of({"test": ones}), metric) == study.value_on_validation(
-            record_of({}), metric
-        )
+        assert value_on_validation(record_of({"test": ones}), metric) == value_on_validation(record_of({}), metric)
 
 
 @pytest.mark.slow
@@ -145,6 +146,72 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], en
     assert {line.split(" | ")[2] for line in rows} == {"0.3", "0.2", "0.1"}
     tables = {p.name for p in (tmp_path / "out").iterdir()}
     assert {"study.md", "study.csv", "best.toml", "records"} <= tables
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
+    tmp_path: Path, command: list[str], environment: dict[str, str], jobs: str
+) -> None:
+    """Ctrl-C in mid-trial: it is no failure of the trial, which is run again."""
+    text = (
+        '[budget]\nsteps = 3000\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls", "stche"]\n'
+        '[search]\n[search.space]\n"solver.lr" = [0.3, 0.2]\n'
+    )
+    (tmp_path / "s.toml").write_text(text)
+    words = [*command, "tune", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out"), "--jobs", jobs]
+    process = subprocess.Popen(
+        [*words, "--json"], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert any('"train"' in line for line in iter(process.stdout.readline, ""))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "running again goes on" in said
+    assert "failed" not in said
+    assert list((tmp_path / "out" / "records").glob("*.json")) == []
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [
+        line
+        for line in (tmp_path / "out" / "study.md").read_text().splitlines()
+        if line.startswith(("| ls", "| stche"))
+    ]
+    assert len(rows) == 4
+    assert all(row.endswith("complete |") for row in rows)
+
+
+@pytest.mark.slow
+def test_trials_of_different_solvers_run_at_once(tmp_path: Path) -> None:
+    """One trial each: no solver has two that could."""
+    content = suite(space={"solver.lr": [0.1]}).model_dump()
+    content["entries"][0]["solvers"] = ["ls", "stche"]
+    under_way: set[str] = set()
+    most = 0
+
+    def listen(job: Job, event: dict[str, Any]) -> None:
+        nonlocal most
+        (under_way.discard if event["phase"] == "end" else under_way.add)(job.solver.name)
+        most = max(most, len(under_way))
+
+    outcomes = study.search(Suite.model_validate(content), Store(tmp_path), slots=2, listen=listen)
+    assert [len(outcome.trials) for outcome in outcomes] == [1, 1]
+    assert most == 2
+
+
+@pytest.mark.slow
+def test_time_is_that_of_the_records_also_where_they_were_there(tmp_path: Path) -> None:
+    wanted, store = suite(space={"solver.lr": [0.5]}), Store(tmp_path)
+    study.search(wanted, store)
+    (store.folder / "study.journal").unlink()
+    (outcome,) = study.search(wanted, store)
+    (record,), (trial,) = store.contents().records, outcome.trials
+    assert record.cost is not None
+    assert trial.core_seconds == record.cost.training_core_seconds
+    assert trial.seconds == pytest.approx(record.cost.training_seconds + record.cost.evaluation_seconds)
+    assert report.columns([outcome])[-2] == "core-s"
+    assert report.columns([replace(outcome, trials=[replace(trial, core_seconds=None)])])[-2] == "seconds"
 
 
 def test_what_cannot_be_searched_is_told(tmp_path: Path) -> None:
