@@ -6,7 +6,7 @@ Each combination of dataset, model and solver of a suite is a study of its own, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import optuna
 
 NAME = "mobench"
+Tell = Callable[[Trial], None]
 
 
 @dataclass
@@ -77,20 +78,20 @@ def search(
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     bench = Bench(store, device, slots, list(command), listen)
-    tasks: list[Callable[[], None]] = []
+    tasks: list[tuple[Callable[[], Trial], Tell]] = []
     with reading(store):
         mend(store)
         for name, alone in _named(each):
             wanted, study = _search_of(alone), opened(_search_of(alone), store, name)
             n_lacking = ask(study, wanted, partial(_usual, alone), n_trials)
-            told = partial(tell, alone.entries[0].solvers[0])
-            tasks += [partial(_try, study, Objective(alone, wanted, bench), told)] * n_lacking
+            one = partial(_try, study, Objective(alone, wanted, bench))
+            tasks += [(one, partial(tell, alone.entries[0].solvers[0]))] * n_lacking
     expect(len(tasks) * len(suite.seeds))
     _work(tasks, bench)
     return outcomes(suite, store)
 
 
-def _try(study: optuna.Study, objective: Objective, tell: Callable[[Trial], None]) -> None:
+def _try(study: optuna.Study, objective: Objective) -> Trial:
     """One more trial. Where it is interrupted it stays under way, and is asked for again the next time."""
     from optuna.trial import TrialState
 
@@ -101,19 +102,20 @@ def _try(study: optuna.Study, objective: Objective, tell: Callable[[Trial], None
         ended = study.tell(trial, state=TrialState.FAIL)
     except Pruned:
         ended = study.tell(trial, state=TrialState.PRUNED)
-    tell(as_trial(ended))
+    return as_trial(ended)
 
 
-def _work(tasks: Sequence[Callable[[], None]], bench: Bench) -> None:
-    """Keep every slot busy until all tasks are through; whatever ends one ends all."""
+def _work(tasks: Sequence[tuple[Callable[[], Trial], Tell]], bench: Bench) -> None:
+    """Keep every slot busy until all tasks are through, and tell each one's trial; whatever ends one ends all."""
     with ThreadPoolExecutor(bench.slots) as pool:
-        pending = {pool.submit(task) for task in tasks}
+        tells = {pool.submit(task): tell for task, tell in tasks}
+        pending = set(tells)
         try:
             while pending:
                 # a short wait, so that Ctrl-C is heard
-                done, pending = wait(pending, timeout=runner.POLL_SECONDS, return_when=FIRST_EXCEPTION)
+                done, pending = wait(pending, timeout=runner.POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    future.result()
+                    tells[future](future.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             bench.stop()

@@ -171,8 +171,10 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     assert "running again goes on" in said
     assert "failed" not in said
     assert list((tmp_path / "out" / "records").glob("*.json")) == []
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([*words, "--json"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    trials = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "trial"]
+    assert [event["state"] for event in trials] == ["complete"] * 4
     rows = [
         line
         for line in (tmp_path / "out" / "study.md").read_text().splitlines()
