@@ -38,7 +38,7 @@ def run(
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is ended.")] = None,
     memory: Annotated[str, typer.Option(help="Memory at which a job is ended: 500MB, 2GiB.")] = "",
-    executor: Annotated[str, typer.Option(help="Where jobs run: local, ray, or a module of yours.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where jobs run: local, ray, slurm, or a module of yours.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of a cluster: host:port of Ray's head node.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each job, instead of its share.")] = None,
     gpus: Annotated[float | None, typer.Option(min=0, help="GPUs of each job on a cluster.")] = None,

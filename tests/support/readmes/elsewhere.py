@@ -61,6 +61,10 @@ ELSEWHERE = (
         RAY,
     ),
     Elsewhere(
+        r"mobench run standard --executor slurm .*", "needs a cluster",
+        "tests/runs/test_slurm.py::test_jobs_are_one_array_and_each_ends_with_one_record",
+    ),
+    Elsewhere(
         r"mobench run compression-cifar .*", "needs a GPU, and CIFAR-10, which nobody may pass on",
         "tests/plugins/test_images.py::test_one_training_step_on_cifars_format",
     ),

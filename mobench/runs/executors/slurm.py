@@ -1,0 +1,191 @@
+"""Jobs on a SLURM cluster: a task of a job array each, by way of submitit. Nodes have to see the store."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import submitit
+from submitit.core.utils import FailedJobError, UncompletedJobError
+from submitit.helpers import Checkpointable
+
+from mobench.errors import OptionError
+from mobench.runs.executor import Exit, Tell
+from mobench.runs.executors import Limits
+from mobench.runs.remote import Errand, Outcome, bring_home, do, errand
+from mobench.runs.worker import Request
+
+FOLDER = "slurm"
+"""Below the store: what submitit hands to nodes, and their output."""
+GATHER_SECONDS = 1.0
+"""Jobs that are there within this time go into one array."""
+POLL_SECONDS = 0.5
+START_MINUTES = 5
+"""Of a task, beside the job's own timeout: to import, to load data, to write the record."""
+DAY = 24 * 60
+LOST = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED")
+
+
+@dataclass
+class SlurmExecutor:
+    """A SLURM task per job, which runs the job in a process of its own on its node.
+
+    A task whose node is lost is submitted again, and one that reaches its time limit or is preempted is put back into
+    the queue; both go on from the job's checkpoint.
+
+    slots: jobs handed to SLURM at once; more than fit wait there.
+    parameters: of submitit.
+    """
+
+    slots: int
+    cpus: int
+    timeout: float | None = None
+    memory: int | None = None
+    retries: int = 3
+    parameters: dict[str, Any] = field(default_factory=dict)
+    _waiting: list[tuple[Errand, str, Future[Any]]] = field(default_factory=list, repr=False)
+    _under_way: list[Any] = field(default_factory=list, repr=False)
+    _stopped: bool = field(default=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def threads(self) -> int:
+        """Threads of each job."""
+        return self.cpus
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        asked = errand(request, self.timeout, self.memory)
+        events = Path(f"{asked.mark}.events")
+        try:
+            for attempt in range(1 + self.retries):
+                ended = self._attempt(asked, events, tell)
+                if ended.kind != "NodeLost":
+                    return ended
+                tell({"phase": "lost", "attempt": attempt + 1, "message": ended.message})
+            return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind="NodeLost")
+        finally:
+            for path in (Path(asked.mark), events):
+                path.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        with self._guard:
+            self._stopped = True
+            for task in self._under_way:
+                task.cancel()
+
+    def _attempt(self, asked: Errand, events: Path, tell: Tell) -> Exit:
+        task = self._submitted(asked, events)
+        if task is None:
+            return Exit(None, "stopped before it started", kind="Stopped")
+        heard = 0
+        try:
+            while not self._is_done(task):
+                heard = _pass_on(events, heard, tell)
+                time.sleep(POLL_SECONDS)
+            _pass_on(events, heard, tell)
+            outcome: Outcome = task.result()
+            return bring_home(outcome, asked.request)
+        except FailedJobError as error:
+            # raised there by our own code, not by the job
+            return Exit(None, "the task of the job failed there", str(error))
+        except UncompletedJobError:
+            state = str(task.state).split()[0]
+            if self._stopped:
+                return Exit(None, "stopped", kind="Stopped")
+            kind = "NodeLost" if state in LOST else "ProcessDied"
+            return Exit(None, f"SLURM ended task {task.job_id} of the job: {state}", kind=kind)
+        finally:
+            with self._guard:
+                self._under_way.remove(task)
+
+    def _is_done(self, task: Any) -> bool:
+        with self._guard:  # tasks share what SLURM was last asked
+            return bool(task.done())
+
+    def _submitted(self, asked: Errand, events: Path) -> Any:
+        """The errand's task; None where the executor is stopped. The first submits for all who come soon after."""
+        place: Future[Any] = Future()
+        with self._guard:
+            self._waiting.append((asked, str(events), place))
+            first = len(self._waiting) == 1
+        if first:
+            time.sleep(GATHER_SECONDS)
+            with self._guard:
+                self._submit_all(Path(asked.request.store) / FOLDER)
+        return place.result()
+
+    def _submit_all(self, folder: Path) -> None:
+        waiting, self._waiting = self._waiting, []
+        tasks: list[Any] = [None] * len(waiting)
+        try:
+            if not self._stopped:
+                executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=1000)
+                executor.update_parameters(**self.parameters)
+                again: Any = _Task()  # type: ignore[no-untyped-call]
+                with executor.batch():
+                    tasks = [executor.submit(again, asked, events) for asked, events, _ in waiting]
+                self._under_way += tasks
+        except Exception as error:
+            # whatever it is, all who wait have to hear of it
+            said = str(error).strip().splitlines()
+            refused = OptionError(f"SLURM did not take the jobs: {said[-1] if said else type(error).__name__}")
+            for *_, place in waiting:
+                place.set_exception(refused)
+            return
+        for (*_, place), task in zip(waiting, tasks, strict=True):
+            place.set_result(task)
+
+
+class _Task(Checkpointable):
+    """What a node does. Put back into the queue, it is called again as it was."""
+
+    def __call__(self, asked: Errand, events: str) -> Outcome:
+        with open(events, "a", encoding="utf-8") as file:
+            for said in do(asked):
+                if isinstance(said, Outcome):
+                    return said
+                file.write(json.dumps(said) + "\n")
+                file.flush()
+        raise RuntimeError("the job ended without an outcome")
+
+
+def _pass_on(events: Path, heard: int, tell: Tell) -> int:
+    """Tell the events after the first `heard` bytes of a file; how many bytes were heard then."""
+    if not events.is_file():
+        return heard
+    with events.open("rb") as file:
+        file.seek(heard)
+        whole, end, _ = file.read().rpartition(b"\n")
+    for line in whole.splitlines():
+        tell(json.loads(line))
+    return heard + len(whole) + len(end)
+
+
+def make(limits: Limits) -> SlurmExecutor:
+    """An executor on the cluster that this machine may submit to; `--address` is a partition of it.
+
+    Raises: OptionError where there is no SLURM here, and for a fraction of a GPU.
+    """
+    if not (shutil.which("sbatch") and shutil.which("srun")):
+        raise OptionError("--executor slurm finds no sbatch and srun here: run it on a login node of the cluster")
+    gpus = limits.gpus or 0
+    if gpus != int(gpus):
+        raise OptionError(f"--gpus {gpus:g}: SLURM gives whole GPUs; pass 1 or more")
+    cpus, minutes = limits.cpus or 1, DAY
+    if limits.timeout is not None:
+        minutes = math.ceil(limits.timeout / 60) + START_MINUTES
+    parameters: dict[str, Any] = {"name": "mobench", "timeout_min": minutes, "cpus_per_task": cpus}
+    if limits.memory is not None:
+        parameters["mem_gb"] = math.ceil(limits.memory / 2**30)
+    if gpus:
+        parameters["gpus_per_node"] = int(gpus)
+    if limits.address is not None:
+        parameters["slurm_partition"] = limits.address
+    return SlurmExecutor(limits.jobs or 256, cpus, limits.timeout, limits.memory, limits.retries, parameters)

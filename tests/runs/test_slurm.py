@@ -1,0 +1,119 @@
+"""Jobs through submitit, on a SLURM of one machine (tests/support/slurm_stand_in.py)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobench.errors import OptionError
+from mobench.runs import runner
+from mobench.runs import suite as suites
+from mobench.runs.executors import Limits, make
+from mobench.runs.job import Job
+from mobench.runs.store import Store
+from mobench.runs.suite import Plan
+
+STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which it keeps its tasks."""
+    home, commands = tmp_path / "cluster", tmp_path / "bin"
+    home.mkdir()
+    commands.mkdir()
+    for name in ("sbatch", "srun", "sacct", "scancel"):
+        (commands / name).write_text(f"#!{sys.executable}\n" + STAND_IN.read_text())
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_STAND_IN", str(home))
+    return home
+
+
+def jobs_of(tiny: Path, steps: int) -> list[Job]:
+    plan = suites.plan(suites.load(str(tiny)))
+    budget = {"steps": steps, "batch_size": 256}
+    return [Job.model_validate({**job.model_dump(), "budget": budget}) for job in plan.jobs]
+
+
+def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: Path, tmp_path: Path) -> None:
+    jobs = jobs_of(tiny, 30)
+    limits = Limits(cpus=2, memory=3 * 2**30, timeout=600, gpus=1, address="short")
+    executor = make("slurm", limits)
+    assert executor.threads == 2
+    heard: list[str] = []
+    summary = runner.run(
+        Plan("two", jobs),
+        Store(tmp_path / "out"),
+        executor,
+        strategy="default",
+        listen=lambda job, event: heard.append(event["phase"]),
+    )
+    assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
+    found = Store(tmp_path / "out").contents()
+    assert sorted(r.id for r in found.records) == sorted(j.id for j in jobs)
+    assert {r.provenance.threads for r in found.records} == {2}
+    assert {"data", "train", "evaluate"} <= set(heard), "events come over while jobs run"
+    (script,) = cluster.glob("job-*")
+    asked = script.read_text()
+    for line in ("array=0-1%2", "cpus-per-task=2", "mem=3GB", "time=15", "gpus-per-node=1", "partition=short"):
+        assert f"#SBATCH --{line}\n" in asked
+    assert list((tmp_path / "out" / "locks").glob("mark-*")) == []
+
+
+def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path) -> None:
+    jobs = jobs_of(tiny, 1500)
+    executor = make("slurm", Limits(cpus=1))
+    phases: list[str] = []
+
+    def listen(job: Job, event: dict[str, Any]) -> None:
+        phases.append(event["phase"])
+        if event["phase"] == "train" and not list(cluster.glob("fail-*")):
+            name = next(cluster.glob("task-*")).name.removeprefix("task-")
+            (cluster / f"fail-{name}").touch()
+            os.killpg(int((cluster / f"task-{name}").read_text()), signal.SIGKILL)
+
+    summary = runner.run(
+        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0.2, listen=listen
+    )
+    assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
+    assert len(Store(tmp_path / "out").contents().records) == 2
+    assert phases.count("lost") == 1
+
+
+def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: Path, tmp_path: Path) -> None:
+    (job, *_) = jobs_of(tiny, 10**6)
+    executor = make("slurm", Limits())
+    training = threading.Event()
+
+    def listen(job: Job, event: dict[str, Any]) -> None:
+        if event["phase"] == "train" and not training.is_set():
+            training.set()
+            threading.Thread(target=executor.stop).start()
+
+    with pytest.raises(runner.Stopped):
+        runner.run(Plan("one", [job]), Store(tmp_path / "out"), executor, strategy="default", listen=listen)
+    assert training.is_set()
+    assert len(list(cluster.glob("cancelled-*"))) == 1
+    assert Store(tmp_path / "out").contents().records == []
+
+
+def test_jobs_that_slurm_refuses_end_the_run_in_one_line(cluster: Path, tiny: Path, tmp_path: Path) -> None:
+    shutil.copy("/bin/false", cluster.parent / "bin" / "sbatch")
+    with pytest.raises(OptionError, match="SLURM did not take the jobs"):
+        runner.run(Plan("one", jobs_of(tiny, 10)), Store(tmp_path / "out"), make("slurm", Limits()))
+
+
+def test_what_slurm_cannot_do_is_said(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="SLURM gives whole GPUs"):
+        make("slurm", Limits(gpus=0.5))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(OptionError, match="run it on a login node"):
+        make("slurm", Limits())
