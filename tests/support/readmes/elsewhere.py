@@ -36,7 +36,7 @@ ELSEWHERE = (
     # environments
     Elsewhere(r"python3 -m venv \.venv", "makes an environment", TUTORIAL),
     Elsewhere(r"\.venv/bin/pip install -e (\.|'\.\[dev\]')", "needs a network; .ci/run begins with it", CI),
-    Elsewhere(r"pip install 'mobench\[ray\]'", "needs a network", RAY),
+    Elsewhere(r"pip install 'mobench\[(ray|slurm)\]'", "needs a network", RAY),
     Elsewhere(r"pip install -e '\.\[dev\]'", "changes an environment", TUTORIAL, TEMPLATE),
     # the checks themselves
     Elsewhere(r"(\.venv/bin/python|…) -m pytest( tests/runs -x)?", "is the suite that this is part of", CI),
