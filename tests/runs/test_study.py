@@ -149,7 +149,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], en
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["2"])
 def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     tmp_path: Path, command: list[str], environment: dict[str, str], jobs: str
 ) -> None:
