@@ -149,13 +149,13 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], en
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["2"])
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     tmp_path: Path, command: list[str], environment: dict[str, str], jobs: str
 ) -> None:
     """Ctrl-C in mid-trial: it is no failure of the trial, which is run again."""
     text = (
-        '[budget]\nsteps = 3000\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls", "stche"]\n'
+        '[budget]\nsteps = 2000\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["stche"]\n'
         '[search]\n[search.space]\n"solver.lr" = [0.3, 0.2]\n'
     )
     (tmp_path / "s.toml").write_text(text)
@@ -174,13 +174,9 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     done = subprocess.run([*words, "--json"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     trials = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "trial"]
-    assert [event["state"] for event in trials] == ["complete"] * 4
-    rows = [
-        line
-        for line in (tmp_path / "out" / "study.md").read_text().splitlines()
-        if line.startswith(("| ls", "| stche"))
-    ]
-    assert len(rows) == 4
+    assert [event["state"] for event in trials] == ["complete"] * 2
+    rows = [line for line in (tmp_path / "out" / "study.md").read_text().splitlines() if "0." in line]
+    assert len(rows) == 2
     assert all(row.endswith("complete |") for row in rows)
 
 
