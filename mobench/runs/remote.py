@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from mobench.errors import StoreError
-from mobench.runs.executor import Exit, LocalExecutor
+from mobench.runs.executor import Exit, LocalExecutor, Tell
 from mobench.runs.store import Store, write_whole, writing
 from mobench.runs.worker import Request
 
@@ -38,6 +38,46 @@ class Outcome:
 
     exit: Exit
     files: dict[str, bytes]
+
+
+@dataclass
+class RemoteExecutor:
+    """What executors on clusters have in common: a job whose node is lost is begun again elsewhere.
+
+    slots: jobs handed to the cluster at once; more than fit wait there.
+    cpus:  of each job; its number of threads.
+    retries: how often a job is begun again whose node was lost.
+    """
+
+    slots: int
+    cpus: int
+    timeout: float | None = None
+    memory: int | None = None
+    retries: int = 3
+    _stopped: bool = field(default=False, init=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def threads(self) -> int:
+        """Threads of each job."""
+        return self.cpus
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        """Run a job there, again where its node is lost (see `Executor`)."""
+        asked = errand(request, self.timeout, self.memory)
+        try:
+            for number in range(1, 2 + self.retries):
+                ended = self.attempt(asked, tell)
+                if ended.kind != "NodeLost":
+                    return ended
+                tell({"phase": "lost", "attempt": number, "message": ended.message})
+            return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind="NodeLost")
+        finally:
+            Path(asked.mark).unlink(missing_ok=True)
+
+    def attempt(self, asked: Errand, tell: Tell) -> Exit:
+        """Run an errand once; of kind "NodeLost" where it may be begun again."""
+        raise NotImplementedError
 
 
 def errand(request: Request, timeout: float | None, memory: int | None) -> Errand:

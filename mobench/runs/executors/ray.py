@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 # Ray would set it on its own, with a warning that it will no longer do so
@@ -20,59 +18,19 @@ from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from mobench.errors import OptionError
 from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
-from mobench.runs.remote import Errand, Outcome, bring_home, do, errand
-from mobench.runs.worker import Request
+from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
 
 
 @dataclass
-class RayExecutor:
+class RayExecutor(RemoteExecutor):
     """A Ray task per job, which runs the job in a process of its own on the node that Ray chose.
 
     A job that dies on its node is told as it would be here. A node that is lost takes its jobs along:
     each is begun again elsewhere, from its checkpoint where the store is on a file system that nodes share.
-
-    slots: jobs handed to Ray at once; more than fit wait there.
     """
 
-    slots: int
-    cpus: int
     gpus: float = 0.0
-    timeout: float | None = None
-    memory: int | None = None
-    retries: int = 3
-    _under_way: set[Any] = field(default_factory=set, repr=False)
-    _stopped: bool = field(default=False, repr=False)
-    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def threads(self) -> int:
-        """Threads of each job."""
-        return self.cpus
-
-    def run(self, request: Request, tell: Tell) -> Exit:
-        asked = errand(request, self.timeout, self.memory)
-        try:
-            return self._until_it_ends(asked, tell)
-        finally:
-            Path(asked.mark).unlink(missing_ok=True)
-
-    def _until_it_ends(self, asked: Errand, tell: Tell) -> Exit:
-        for attempt in range(1 + self.retries):
-            try:
-                return self._attempt(asked, tell)
-            except TaskCancelledError:
-                break
-            except RayTaskError as error:
-                # raised there by our own code, not by the job
-                return Exit(None, f"the task of the job failed: {error.cause or error}", str(error))
-            except RayError as error:
-                if self._stopped:
-                    break
-                lost = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-                tell({"phase": "lost", "attempt": attempt + 1, "message": lost})
-        else:
-            return Exit(None, f"its node was lost {1 + self.retries} times ({lost})", kind="NodeLost")
-        return Exit(None, "stopped", kind="Stopped")
+    _under_way: set[Any] = field(default_factory=set, init=False, repr=False)
 
     def stop(self) -> None:
         with self._guard:
@@ -81,7 +39,7 @@ class RayExecutor:
         for stream in under_way:
             ray.cancel(stream, force=True)
 
-    def _attempt(self, asked: Errand, tell: Tell) -> Exit:
+    def attempt(self, asked: Errand, tell: Tell) -> Exit:
         # Ray counts its bytes of memory when it places tasks, and does not hold anybody to them: our own watch does
         options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory, "max_retries": 0}
         with self._guard:
@@ -91,14 +49,25 @@ class RayExecutor:
             stream = task.options(num_returns="streaming", **options).remote(asked)
             self._under_way.add(stream)
         try:
-            for reference in stream:
-                said = ray.get(reference)
-                if isinstance(said, Outcome):
-                    return bring_home(said, asked.request)
-                tell(said)
+            return self._hear(stream, asked, tell)
+        except TaskCancelledError:
+            return Exit(None, "stopped", kind="Stopped")
+        except RayTaskError as error:
+            # raised there by our own code, not by the job
+            return Exit(None, f"the task of the job failed: {error.cause or error}", str(error))
+        except RayError as error:
+            lost = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            return Exit(None, lost, kind="Stopped" if self._stopped else "NodeLost")
         finally:
             with self._guard:
                 self._under_way.discard(stream)
+
+    def _hear(self, stream: Any, asked: Errand, tell: Tell) -> Exit:
+        for reference in stream:
+            said = ray.get(reference)
+            if isinstance(said, Outcome):
+                return bring_home(said, asked.request)
+            tell(said)
         return Exit(None, "the task of the job ended without an outcome")
 
 
@@ -119,7 +88,7 @@ def make(limits: Limits) -> RayExecutor:
         raise OptionError(
             f"no node of the Ray cluster has {cpus} CPUs and {gpus:g} GPUs for a job: ask for less by --cpus and --gpus"
         )
-    return RayExecutor(limits.jobs or room, cpus, gpus, limits.timeout, limits.memory, limits.retries)
+    return RayExecutor(limits.jobs or room, cpus, limits.timeout, limits.memory, limits.retries, gpus=gpus)
 
 
 def _connect(address: str | None) -> None:

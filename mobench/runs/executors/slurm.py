@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,8 +18,7 @@ from submitit.helpers import Checkpointable
 from mobench.errors import OptionError
 from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
-from mobench.runs.remote import Errand, Outcome, bring_home, do, errand
-from mobench.runs.worker import Request
+from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
 
 FOLDER = "slurm"
 """Below the store: what submitit hands to nodes, and their output."""
@@ -34,45 +32,18 @@ LOST = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED")
 
 
 @dataclass
-class SlurmExecutor:
+class SlurmExecutor(RemoteExecutor):
     """A SLURM task per job, which runs the job in a process of its own on its node.
 
     A task whose node is lost is submitted again, and one that reaches its time limit or is preempted is put back into
     the queue; both go on from the job's checkpoint.
 
-    slots: jobs handed to SLURM at once; more than fit wait there.
     parameters: of submitit.
     """
 
-    slots: int
-    cpus: int
-    timeout: float | None = None
-    memory: int | None = None
-    retries: int = 3
     parameters: dict[str, Any] = field(default_factory=dict)
-    _waiting: list[tuple[Errand, str, Future[Any]]] = field(default_factory=list, repr=False)
-    _under_way: list[Any] = field(default_factory=list, repr=False)
-    _stopped: bool = field(default=False, repr=False)
-    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def threads(self) -> int:
-        """Threads of each job."""
-        return self.cpus
-
-    def run(self, request: Request, tell: Tell) -> Exit:
-        asked = errand(request, self.timeout, self.memory)
-        events = Path(f"{asked.mark}.events")
-        try:
-            for attempt in range(1 + self.retries):
-                ended = self._attempt(asked, events, tell)
-                if ended.kind != "NodeLost":
-                    return ended
-                tell({"phase": "lost", "attempt": attempt + 1, "message": ended.message})
-            return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind="NodeLost")
-        finally:
-            for path in (Path(asked.mark), events):
-                path.unlink(missing_ok=True)
+    _waiting: list[tuple[Errand, str, Future[Any]]] = field(default_factory=list, init=False, repr=False)
+    _under_way: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def stop(self) -> None:
         with self._guard:
@@ -80,7 +51,8 @@ class SlurmExecutor:
             for task in self._under_way:
                 task.cancel()
 
-    def _attempt(self, asked: Errand, events: Path, tell: Tell) -> Exit:
+    def attempt(self, asked: Errand, tell: Tell) -> Exit:
+        events = Path(f"{asked.mark}.events")
         task = self._submitted(asked, events)
         if task is None:
             return Exit(None, "stopped before it started", kind="Stopped")
@@ -104,6 +76,7 @@ class SlurmExecutor:
         finally:
             with self._guard:
                 self._under_way.remove(task)
+            events.unlink(missing_ok=True)
 
     def _is_done(self, task: Any) -> bool:
         with self._guard:  # tasks share what SLURM was last asked
@@ -188,4 +161,4 @@ def make(limits: Limits) -> SlurmExecutor:
         parameters["gpus_per_node"] = int(gpus)
     if limits.address is not None:
         parameters["slurm_partition"] = limits.address
-    return SlurmExecutor(limits.jobs or 256, cpus, limits.timeout, limits.memory, limits.retries, parameters)
+    return SlurmExecutor(limits.jobs or 256, cpus, limits.timeout, limits.memory, limits.retries, parameters=parameters)
