@@ -41,10 +41,9 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
 
 def seed_name(seeds: SeedSet) -> str:
     """The seed, where all sources of variation have the same; else each of them."""
-    each = dict(seeds)
-    if len(set(each.values())) == 1:
+    if len(set(seed_order(seeds))) == 1:
         return str(seeds.solver)
-    return ", ".join(f"{axis} {seed}" for axis, seed in each.items())
+    return ", ".join(f"{axis} {seed}" for axis, seed in seeds)
 
 
 def seed_order(seeds: SeedSet) -> tuple[int, ...]:

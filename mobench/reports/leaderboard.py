@@ -89,13 +89,11 @@ def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
     """Of each row "complete", "imported", or what is missing or went wrong at which seeds."""
     import pandas as pd
 
-    # text that pandas keeps in Arrow's arrays is slow to take out one by one
-    plain = measured[[*ROW, "seed", "status", "imported"]].astype(object)
-    here = plain[~measured["imported"]]
+    here = measured[~measured["imported"]]
     seeds_of = here.groupby("dataset")["seed"]
     every: dict[Any, list[str]] = {dataset: list(dict.fromkeys(seeds)) for dataset, seeds in seeds_of}
     found = {}
-    for key, group in plain.groupby(ROW):
+    for key, group in measured.groupby(ROW):
         seeds = list(group["seed"])
         bad = [f"{s} at seed {n}" for s, n in zip(group["status"], seeds, strict=True) if s != "completed"]
         missing = sorted(set(every.get(key[0], [])).difference(seeds), key=_natural)

@@ -47,7 +47,8 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
     rows = [_row(record, labels[record.id], pools[record.job.dataset.name]) for record in ordered]
     columns = [*NAMES, *quantities(ordered)]
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype(dict.fromkeys(columns[len(NAMES) :], float))
+    # text as plain objects: from the arrays in which pandas keeps it by itself it is slow to take out one by one
+    return table.astype({name: object if name in NAMES else float for name in columns} | {"imported": bool})
 
 
 def quantities(records: Sequence[Measured]) -> list[str]:
@@ -73,16 +74,16 @@ class _Pool:
         self.given: dict[str, dict[str, float]] = {"IGD+": {}, "ε": {}, "R2": {}}
         if not judged:
             return
-        fronts = [r.fronts["test"] for r in judged if r.imported is None] or [r.fronts["test"] for r in judged]
-        if unknown := [r for r in judged if "igd_plus" not in r.indicators["test"]]:
-            points = np.concatenate([np.asarray(f.losses, dtype=float) for f in fronts])
-            front = points[indicators.non_dominated(points)]
-            losses, ids = [r.fronts["test"].losses for r in unknown], [r.id for r in unknown]
-            self.given["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(losses, front), strict=True))
-            self.given["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(losses, front), strict=True))
+        losses = {r.id: np.asarray(r.fronts["test"].losses, dtype=float) for r in judged}
+        pooled = [r for r in judged if r.imported is None] or judged
+        if ids := [r.id for r in judged if "igd_plus" not in r.indicators["test"]]:
+            points = np.concatenate([losses[r.id] for r in pooled])
+            front, unknown = points[indicators.non_dominated(points)], [losses[i] for i in ids]
+            self.given["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(unknown, front), strict=True))
+            self.given["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(unknown, front), strict=True))
         # of equally many the greatest, so that the order of records does not matter
-        weights = max((f.preferences for f in fronts), key=lambda p: (len(p), p))
-        self.given["R2"] = _r2_of_each(judged, weights)
+        weights = max((r.fronts["test"].preferences for r in pooled), key=lambda p: (len(p), p))
+        self.given["R2"] = _r2_of_each(judged, losses, weights)
 
 
 def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
@@ -139,7 +140,9 @@ def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
     return read
 
 
-def _r2_of_each(records: Sequence[Measured], weights: list[list[float]]) -> dict[str, float]:
+def _r2_of_each(
+    records: Sequence[Measured], losses: Mapping[str, Array], weights: list[list[float]]
+) -> dict[str, float]:
     """R2 by record id of the records that can be held against these weights."""
     by_ideal: dict[tuple[float, ...], list[Measured]] = defaultdict(list)
     for record in records if weights else ():
@@ -149,7 +152,7 @@ def _r2_of_each(records: Sequence[Measured], weights: list[list[float]]) -> dict
         record.id: value
         for ideal, group in by_ideal.items()
         for record, value in zip(
-            group, indicators.r2_of_each([r.fronts["test"].losses for r in group], weights, ideal), strict=True
+            group, indicators.r2_of_each([losses[r.id] for r in group], weights, ideal), strict=True
         )
     }
 

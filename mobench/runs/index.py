@@ -21,7 +21,7 @@ from pydantic import Field
 
 from mobench import files
 from mobench.errors import RecordError
-from mobench.runs.bounds import Name, Number, Numbers, Rows, Table
+from mobench.runs.bounds import Number, Numbers, Rows, Table
 from mobench.runs.job import Job, SeedSet, Strict
 from mobench.runs.outline import Outline, outline
 from mobench.runs.record import Cost, Front, Imported, Status
@@ -109,8 +109,9 @@ class _Entry(Strict):
     job: Place
     seeds: SeedSet
     protocol: Place
-    front: tuple[Place, Rows, dict[Name, Numbers], int | None] | None
-    indicators: dict[Name, dict[Name, Number | None]]
+    # names were checked when the record was read
+    front: tuple[Place, Rows, dict[str, Numbers], int | None] | None
+    indicators: dict[str, dict[str, Number | None]]
     cost: Cost | None
     imported: Imported | None
     finished: str
