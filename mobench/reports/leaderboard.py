@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mobench.reports.comparable import select
 from mobench.reports.labels import labels_of
 from mobench.reports.measurements import NAMES, measurements
@@ -181,7 +183,7 @@ def _identical(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]
         for record in same:
             groups[dataset, record.digest].add(names[record.id])
             if foreign:
-                groups[dataset, str(record.fronts["test"].losses)].add(names[record.id])
+                groups[dataset, str(np.asarray(record.fronts["test"].losses).tolist())].add(names[record.id])
     said = {
         f"{dataset}: identical to the bit: {', '.join(sorted(solvers))}"
         for (dataset, _), solvers in groups.items()

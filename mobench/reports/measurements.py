@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mobench.metrics import indicators
 from mobench.reports.labels import labels_of, seed_name, seed_order
-from mobench.runs.outline import Measured
-from mobench.runs.record import Cost, Front
+from mobench.runs.outline import Measured, Points
+from mobench.runs.record import Cost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,19 +44,22 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
         key=lambda r: (r.job.dataset.name, r.job.model.name, labels[r.id], seed_order(r.job.seeds), r.id),
     )
     pools = {name: _Pool(group) for name, group in _by_dataset(ordered).items()}
-    rows = [_row(record, labels[record.id], pools[record.job.dataset.name]) for record in ordered]
-    columns = [*NAMES, *quantities(ordered)]
-    table = pd.DataFrame(rows, columns=columns)
+    numbers = _quality(ordered, [pools[r.job.dataset.name] for r in ordered]) | _costs(ordered)
     # text as plain objects: from the arrays in which pandas keeps it by itself it is slow to take out one by one
-    return table.astype({name: object if name in NAMES else float for name in columns} | {"imported": bool})
+    names = {name: pd.Series(values, dtype=object) for name, values in _whose(ordered, labels).items()}
+    table = pd.DataFrame(names | {name: np.array(numbers[name], dtype=float) for name in quantities(ordered)})
+    return table.astype({"imported": bool})
 
 
 def quantities(records: Sequence[Measured]) -> list[str]:
     """Names of the quantities that these records have, in the order of the table."""
-    metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
-    at_places = [f"{name} ({place} ray)" for place in PLACES for name in metrics]
     measured = [name for name in _COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
-    return [*_QUALITY, *at_places, *measured]
+    return [*_QUALITY, *_at_places(records), *measured]
+
+
+def _at_places(records: Sequence[Measured]) -> list[str]:
+    metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
+    return [f"{name} ({place} ray)" for place in PLACES for name in metrics]
 
 
 def _has_core_seconds(record: Measured) -> bool:
@@ -93,27 +96,39 @@ def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
     return groups
 
 
-def _row(record: Measured, label: str, pool: _Pool) -> dict[str, Any]:
-    job = record.job
-    row: dict[str, Any] = {
-        "dataset": job.dataset.name,
-        "model": job.model.name,
-        "solver": label,
-        "seed": seed_name(job.seeds),
-        "status": record.status,
-        "imported": record.imported is not None,
-        "id": record.id,
+def _whose(records: Sequence[Measured], labels: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The columns of `NAMES`."""
+    columns = (
+        [r.job.dataset.name for r in records],
+        [r.job.model.name for r in records],
+        [labels[r.id] for r in records],
+        [seed_name(r.job.seeds) for r in records],
+        [r.status for r in records],
+        [r.imported is not None for r in records],
+        [r.id for r in records],
+    )
+    return dict(zip(NAMES, columns, strict=True))
+
+
+def _quality(records: Sequence[Measured], pools: Sequence[_Pool]) -> dict[str, list[float | None]]:
+    """Columns of what a front is worth, of which a record has values where it is completed."""
+    judged = [pool if r.status == "completed" else None for r, pool in zip(records, pools, strict=True)]
+    columns = {
+        name: [None if pool is None else read(r, pool) for r, pool in zip(records, judged, strict=True)]
+        for name, read in _QUALITY.items()
     }
-    if record.status == "completed":
-        row |= {name: read(record, pool) for name, read in _QUALITY.items()}
-        row |= _metrics(record.fronts["test"])
-    if record.cost is not None:
-        known = {name: read(record.cost) for name, read in _COSTS.items()}
-        row |= {name: value for name, value in known.items() if value is not None}
-    elif record.imported is not None:
-        row["training s"] = record.imported.training_seconds
-        row["stored parameters"] = record.imported.stored_parameters
-    return row
+    metrics = [{} if pool is None else _metrics(r.fronts["test"]) for r, pool in zip(records, judged, strict=True)]
+    return columns | {name: [values.get(name) for values in metrics] for name in _at_places(records)}
+
+
+def _costs(records: Sequence[Measured]) -> dict[str, list[float | None]]:
+    """Columns of what training and use cost; of imported records those that they state."""
+    columns = {name: [None if r.cost is None else read(r.cost) for r in records] for name, read in _COSTS.items()}
+    for place, record in enumerate(records):
+        if record.cost is None and record.imported is not None:
+            columns["training s"][place] = record.imported.training_seconds
+            columns["stored parameters"][place] = record.imported.stored_parameters
+    return columns
 
 
 def _test(name: str) -> Callable[[Measured, _Pool], float | None]:
@@ -157,7 +172,7 @@ def _r2_of_each(
     }
 
 
-def _metrics(front: Front) -> dict[str, float]:
+def _metrics(front: Points) -> dict[str, float]:
     """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
     if not front.preferences or not front.metrics:
         return {}

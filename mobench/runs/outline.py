@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from mobench.runs.job import Job
 from mobench.runs.record import Cost, Front, Imported, Record, Status
+
+
+class Points(Protocol):
+    """What is read of a front: as in `Front`, of which losses and metrics may be arrays."""
+
+    @property
+    def preferences(self) -> list[list[float]]: ...
+    @property
+    def losses(self) -> ArrayLike: ...
+    @property
+    def metrics(self) -> Mapping[str, Sequence[float] | NDArray[np.float64]]: ...
+    @property
+    def n_samples(self) -> int | None: ...
 
 
 class Measured(Protocol):
@@ -28,7 +44,7 @@ class Measured(Protocol):
     @property
     def protocol(self) -> Mapping[str, Any]: ...
     @property
-    def fronts(self) -> Mapping[str, Front]: ...
+    def fronts(self) -> Mapping[str, Points]: ...
     @property
     def indicators(self) -> Mapping[str, Mapping[str, float | None]]: ...
     @property
@@ -42,6 +58,16 @@ class Measured(Protocol):
 
 
 @dataclass(slots=True)
+class FrontOutline:
+    """A `Front` with its numbers in arrays. losses: [R, m]. metrics: name -> [R]."""
+
+    preferences: list[list[float]]
+    losses: NDArray[np.float64]
+    metrics: Mapping[str, NDArray[np.float64]]
+    n_samples: int | None
+
+
+@dataclass(slots=True)
 class Outline:
     """The parts of a record that `Measured` names, and no others."""
 
@@ -49,7 +75,7 @@ class Outline:
     status: Status
     job: Job
     protocol: Mapping[str, Any]
-    fronts: Mapping[str, Front]
+    fronts: Mapping[str, FrontOutline]
     indicators: Mapping[str, Mapping[str, float | None]]
     cost: Cost | None
     imported: Imported | None
@@ -64,12 +90,21 @@ def outline(record: Record) -> Outline:
         status=record.status,
         job=record.job,
         protocol=record.protocol,
-        fronts={split: front for split, front in record.fronts.items() if split == "test"},
+        fronts={split: _outlined(front) for split, front in record.fronts.items() if split == "test"},
         indicators={split: _needed(split, values) for split, values in record.indicators.items()},
         cost=record.cost,
         imported=record.imported,
         finished=record.finished,
         digest=record.digest,
+    )
+
+
+def _outlined(front: Front) -> FrontOutline:
+    return FrontOutline(
+        preferences=front.preferences,
+        losses=np.array(front.losses, dtype=float),
+        metrics={name: np.array(values, dtype=float) for name, values in front.metrics.items()},
+        n_samples=front.n_samples,
     )
 
 

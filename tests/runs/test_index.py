@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mobench
@@ -19,7 +22,7 @@ from mobench.reports.leaderboard import leaderboard
 from mobench.reports.tables import FORMATS, content, texts
 from mobench.runs import index
 from mobench.runs.index import NAME, outlines
-from mobench.runs.outline import Measured
+from mobench.runs.outline import Measured, Points
 from mobench.runs.record import Imported
 from mobench.runs.store import Store
 
@@ -63,6 +66,14 @@ def tables(records: list[Any]) -> dict[str, str | bytes]:
     return texts(content(leaderboard(found)), "t", [name for name in FORMATS if name != "tex"])
 
 
+def plainly(front: Points | None) -> object:
+    """A front's values as lists."""
+    if front is None:
+        return None
+    metrics = {name: np.asarray(values).tolist() for name, values in front.metrics.items()}
+    return front.preferences, np.asarray(front.losses).tolist(), list(metrics.items()), front.n_samples
+
+
 def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many records are read while the outlines are, which are all that they should be."""
     read: list[Path] = []
@@ -75,7 +86,7 @@ def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
     for one, record in zip(found.records, plain.records, strict=True):
         assert (one.id, one.status, one.job, one.protocol) == (record.id, record.status, record.job, record.protocol)
         assert one.job.id == record.job.id
-        assert one.fronts.get("test") == record.fronts.get("test")
+        assert plainly(one.fronts.get("test")) == plainly(record.fronts.get("test"))
         assert one.indicators.get("test") == record.indicators.get("test")
         assert (one.cost, one.imported) == (record.cost, record.imported)
         assert (one.finished, one.digest) == (record.provenance.finished, record.digest)
@@ -151,15 +162,41 @@ def sealed(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
+def parts(path: Path) -> tuple[dict[str, Any], bytes]:
+    """What stands in an index: the lists, and the numbers of fronts."""
+    _, text, numbers = path.read_bytes().split(b"\n", 2)
+    return json.loads(text), numbers
+
+
 def spoiled(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
     """A way to spoil an index whose hash is right all the same."""
 
     def spoil(path: Path) -> None:
-        content = json.loads(path.read_bytes().partition(b"\n")[2])
+        content, numbers = parts(path)
         change(content)
-        path.write_bytes(sealed(json.dumps(content).encode()))
+        path.write_bytes(sealed(json.dumps(content).encode() + b"\n" + numbers))
 
     return spoil
+
+
+def renumbered(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """A way to spoil the numbers of fronts, with a hash that is right all the same."""
+
+    def spoil(path: Path) -> None:
+        content, numbers = parts(path)
+        path.write_bytes(sealed(json.dumps(content).encode() + b"\n" + change(numbers)))
+
+    return spoil
+
+
+def reshaped(n_rays: int, n_objectives: int) -> Callable[[Path], None]:
+    """A way to give the first front another shape."""
+
+    def change(content: dict[str, Any]) -> None:
+        first = next(front for front in content["front"] if front is not None)
+        first[1:3] = [n_rays, n_objectives]
+
+    return spoiled(change)
 
 
 def _folder(path: Path) -> None:
@@ -188,13 +225,23 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "a loop": lambda path: (path.unlink(), path.symlink_to(path.name)),
     "no JSON": lambda path: path.write_bytes(sealed(b"\x80")),
     "nested deep": lambda path: path.write_bytes(sealed(b"[" * 10_000)),
-    "another format": spoiled(lambda content: content.update(format=2)),
+    "another format": spoiled(lambda content: content.update(format=1)),
     "another version": spoiled(lambda content: content.update(mobench="0.0.1")),
     "other fields": spoiled(lambda content: content.update(mobench=f"{mobench.__version__} 0")),
-    "no list": spoiled(lambda content: content.update(entries=3)),
-    "a place that is none": spoiled(lambda content: content["entries"][3].update(job=10**6)),
-    "a place before the first": spoiled(lambda content: content["entries"][3].update(protocol=-1)),
-    "no numbers": spoiled(lambda content: content["entries"][3].update(indicators={"test": {"hypervolume": "x"}})),
+    "no list": spoiled(lambda content: content.update(job=3)),
+    "lists of unlike length": spoiled(lambda content: content["digest"].pop()),
+    "a place that is none": spoiled(lambda content: content["job"].__setitem__(3, 10**6)),
+    "a place before the first": spoiled(lambda content: content["protocol"].__setitem__(3, -1)),
+    "no number": spoiled(lambda content: content["values"][3][0].__setitem__(0, "x")),
+    "more values than names": spoiled(lambda content: content["values"][3][0].append(1.0)),
+    "no numbers": renumbered(lambda numbers: b""),
+    "numbers cut off": renumbered(lambda numbers: numbers[:-8]),
+    "half a number": renumbered(lambda numbers: numbers[:-4]),
+    "numbers too many": renumbered(lambda numbers: numbers + bytes(8)),
+    "infinite": renumbered(lambda numbers: numbers[:-8] + struct.pack("<d", math.inf)),
+    "not a number": renumbered(lambda numbers: struct.pack("<d", math.nan) + numbers[8:]),
+    "a front too large": reshaped(10**12, 10**12),
+    "a front of less than nothing": reshaped(-5, -2),
 }
 
 
@@ -217,7 +264,9 @@ def test_an_index_that_came_with_its_records_from_elsewhere_is_not_believed(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     n = parsed(store, monkeypatch)
-    spoiled(lambda content: content["entries"][3]["indicators"]["test"].update(hypervolume=1e9))(store.folder / NAME)
+    renumbered(lambda numbers: bytes(len(numbers)))(store.folder / NAME)
+    here = [front.losses for one in outlines(store).records for front in one.fronts.values()]
+    assert not any(losses.any() for losses in here), "where it was made it is believed"
     shutil.copytree(store.folder, tmp_path / "copy")  # with its times, as an archive has them
     assert parsed(Store(tmp_path / "copy"), monkeypatch) == n
 
@@ -288,9 +337,9 @@ def test_two_processes_at_once_both_find_everything(store: Store, monkeypatch: p
 
 def test_the_index_says_what_it_is_of(store: Store) -> None:
     outlines(store)
-    content = json.loads((store.folder / NAME).read_bytes().partition(b"\n")[2])
+    content, _ = parts(store.folder / NAME)
     assert content["mobench"].startswith(f"{mobench.__version__} ")
-    assert len(content["entries"]) == len(store.contents().records)
+    assert len(content["file"]) == len(store.contents().records)
     # what seeds share stands there once
-    assert len(content["jobs"]) < len(content["entries"])
+    assert len(content["jobs"]) < len(content["file"])
     assert len(content["protocols"]) <= 4
