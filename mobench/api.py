@@ -36,6 +36,7 @@ def run(
     """
     from mobench.reports.leaderboard import leaderboard as board_of
     from mobench.reports.tables import export
+    from mobench.runs import plan as plans
     from mobench.runs import runner
     from mobench.runs import suite as suites
     from mobench.runs.executor import LocalExecutor
@@ -52,7 +53,7 @@ def run(
         budget={"epochs": epochs, "steps": steps},
     )
     store = Store(Path(out) if out is not None else Path("results") / chosen.name)
-    runner.run(suites.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
+    runner.run(plans.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
     board = board_of(store.contents().records)
     export(board, store.folder)
     return board.table

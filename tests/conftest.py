@@ -75,6 +75,7 @@ def cli(command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of the tiny suite, for tests that need records to be there: copy it."""
+    from mobench.runs import plan as plans
     from mobench.runs import runner
     from mobench.runs import suite as suites
     from mobench.runs.executor import LocalExecutor
@@ -82,7 +83,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.toml").write_text(TINY)
-    runner.run(suites.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
+    runner.run(plans.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
     return folder / "out"
 
 

@@ -95,12 +95,12 @@ def _run(
 ) -> Summary:
     from mobench.cli.live import watch
     from mobench.cli.tally import Tally
+    from mobench.runs import plan as plans
     from mobench.runs import runner
-    from mobench.runs import suite as suites
     from mobench.runs.executors import make
     from mobench.runs.store import Store
 
-    plan = suites.plan(suite)
+    plan = plans.plan(suite)
     for line in plan.declined:
         warn(line, "declined")
     where = make(executor, limits)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mobench.reports.tables import markdown, number, write_texts
+from mobench.runs.plan import apart
 from mobench.runs.proposals import Trial
 from mobench.runs.study import Outcome
-from mobench.runs.suite import Entry, Suite, apart
+from mobench.runs.suite import Entry, Suite
 
 
 def columns(outcomes: Sequence[Outcome]) -> list[str]:

@@ -13,9 +13,9 @@ from mobench.errors import RecordError, StoreError
 from mobench.runs import provenance
 from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
+from mobench.runs.plan import Plan
 from mobench.runs.record import Record
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan
 from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 

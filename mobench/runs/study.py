@@ -16,11 +16,12 @@ from mobench.runs import runner
 from mobench.runs.index import outlines
 from mobench.runs.job import Job
 from mobench.runs.journal import JOURNAL, mend, reading
+from mobench.runs.plan import apart
 from mobench.runs.proposals import Trial, as_trial, ask, opened, trials_of
 from mobench.runs.record import Cost
 from mobench.runs.runner import Listen
 from mobench.runs.store import Store
-from mobench.runs.suite import Range, Search, Suite, apart
+from mobench.runs.suite import Range, Search, Suite
 from mobench.runs.trial import Bench, NoValue, Objective, Pruned, plan_of
 
 if TYPE_CHECKING:

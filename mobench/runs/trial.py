@@ -12,11 +12,12 @@ from mobench.errors import OptionError
 from mobench.runs import runner
 from mobench.runs.executor import LocalExecutor
 from mobench.runs.job import Budget, Job, SeedSet
+from mobench.runs.plan import Plan
 from mobench.runs.proposals import proposed
 from mobench.runs.record import Record
 from mobench.runs.runner import Listen
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan, Search, Suite
+from mobench.runs.suite import Search, Suite
 
 if TYPE_CHECKING:
     import optuna

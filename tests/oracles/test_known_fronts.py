@@ -10,6 +10,7 @@ import pytest
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.indicators import hypervolume
 from mobench.plugins import registry
+from mobench.runs import plan as plans
 from mobench.runs import suite as suites
 from mobench.runs.execution import execute
 from mobench.runs.record import Record
@@ -22,7 +23,7 @@ SUITE = suites.load("analytic")
 def record(dataset: str, solver: str) -> Record:
     """The record of a solver's job in the analytic suite, seed 0."""
     chosen = suites.overridden(SUITE, datasets=[dataset], solvers=[solver], seeds=[0])
-    (job,) = suites.plan(chosen).jobs
+    (job,) = plans.plan(chosen).jobs
     made = execute(job, threads=1)
     assert made.status == "completed", made.failure
     return made
@@ -37,7 +38,7 @@ def value_of(dataset: str, solver: str, name: str) -> float:
 @cache
 def exact(dataset: str, n_rays: int) -> float:
     """Hypervolume of the front's own points on the rays: there max_i r_i f_i is least along the front."""
-    (job,) = suites.plan(suites.overridden(SUITE, datasets=[dataset], solvers=["ls"], seeds=[0])).jobs
+    (job,) = plans.plan(suites.overridden(SUITE, datasets=[dataset], solvers=["ls"], seeds=[0])).jobs
     problem = make_dataset(job.dataset)
     front = problem.known_front(40_000)
     assert front is not None
@@ -121,7 +122,7 @@ def test_the_suite_holds_every_solver_that_needs_no_inputs() -> None:
     (entry,) = SUITE.entries
     missing = set(registry().names("solver")) - set(entry.solvers) - elsewhere()
     mixed = suites.overridden(SUITE, datasets=["vlmop2"], solvers=["ls", *missing], seeds=[0])
-    plan = suites.plan(mixed)
+    plan = plans.plan(mixed)
     assert {job.solver.name for job in plan.jobs} == {"ls"}
     assert len(plan.declined) == len(missing)
     assert all("no preference can be joined" in line for line in plan.declined)

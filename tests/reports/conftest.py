@@ -45,6 +45,7 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of the suite quick with two seeds, shortened to a few steps."""
+    from mobench.runs import plan as plans
     from mobench.runs import runner
     from mobench.runs import suite as suites
     from mobench.runs.executor import LocalExecutor
@@ -52,7 +53,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("quick")
     suite = suites.overridden(suites.load("quick"), seeds=[0, 1], budget={"steps": 6})
-    runner.run(suites.plan(suite), Store(folder), LocalExecutor(2))
+    runner.run(plans.plan(suite), Store(folder), LocalExecutor(2))
     return folder
 
 

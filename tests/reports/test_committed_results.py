@@ -17,6 +17,7 @@ from mobench.reports.presets import preset
 from mobench.reports.rays import per_ray
 from mobench.reports.tables import FORMATS
 from mobench.reports.trade_off import to_markdown, trade_off
+from mobench.runs import plan as plans
 from mobench.runs import study
 from mobench.runs import suite as suites
 from mobench.runs.store import Store
@@ -137,7 +138,7 @@ def test_the_standard_track_is_set_to_what_its_search_found() -> None:
     outcomes = study.outcomes(searched, store)
     assert (RESULTS / "standard-search" / "study.md").read_text() == study_report.to_markdown(outcomes)
     assert (RESULTS / "standard-search" / "best.toml").read_text() == study_report.best_suite(outcomes, searched)
-    jobs = {job.id: job for job in suites.plan(suites.load("standard")).jobs}
+    jobs = {job.id: job for job in plans.plan(suites.load("standard")).jobs}
     records = {record.id: record for record in store.contents().records}
     for outcome in outcomes:
         assert len(outcome.trials) == 3, outcome.solver
@@ -150,5 +151,5 @@ def test_the_standard_track_is_set_to_what_its_search_found() -> None:
 
 @pytest.mark.parametrize("suite", ["standard", "standard-causes"])
 def test_every_record_of_the_standard_track_is_of_a_job_of_its_suite(suite: str) -> None:
-    jobs = {job.id for job in suites.plan(suites.load(suite)).jobs}
+    jobs = {job.id for job in plans.plan(suites.load(suite)).jobs}
     assert {record.id for record in Store(RESULTS / suite).contents().records} <= jobs

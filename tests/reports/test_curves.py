@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mobench.reports.curves import curves
+from mobench.runs import plan as plans
 from mobench.runs import suite as suites
 from mobench.runs.executor import LocalExecutor
 from mobench.runs.runner import run
@@ -32,7 +33,7 @@ def store(tmp_path: Path) -> Store:
         }
     )
     made = Store(tmp_path)
-    run(suites.plan(suite), made, LocalExecutor())
+    run(plans.plan(suite), made, LocalExecutor())
     return made
 
 

@@ -17,8 +17,8 @@ from mobench.errors import StoreError
 from mobench.runs import executor, runner
 from mobench.runs.executor import Exit, LocalExecutor
 from mobench.runs.job import Budget, Job, Part, SolverPart
+from mobench.runs.plan import Plan
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan
 from mobench.runs.worker import Request
 
 Worker = Callable[..., None]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobench.errors import MobenchError
+from mobench.runs import plan as plans
 from mobench.runs import suite as suites
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
 
@@ -128,15 +129,15 @@ def tiny_suite(tiny: Any) -> suites.Suite:
 def test_a_seed_that_no_generator_takes_is_refused_before_anything_runs(tiny_suite: suites.Suite, seed: int) -> None:
     """Suite files refuse a negative one; the order of batches multiplies a seed by a million."""
     with pytest.raises(MobenchError, match="seed"):
-        suites.plan(suites.overridden(tiny_suite, seeds=[seed]))
+        plans.plan(suites.overridden(tiny_suite, seeds=[seed]))
 
 
 def test_a_large_seed_that_generators_take_is_accepted(tiny_suite: suites.Suite) -> None:
-    (job, *_) = suites.plan(suites.overridden(tiny_suite, seeds=[2**32 - 1])).jobs
+    (job, *_) = plans.plan(suites.overridden(tiny_suite, seeds=[2**32 - 1])).jobs
     assert job.seeds == SeedSet.all(2**32 - 1)
 
 
 def test_fewer_rays_than_two_are_refused_wherever_they_come_from(tiny_suite: suites.Suite) -> None:
     """A suite file with a single ray is refused; so must be the same ray from the command line."""
     with pytest.raises(MobenchError, match="ray"):
-        suites.plan(suites.overridden(tiny_suite, rays=[[0.5, 0.5]]))
+        plans.plan(suites.overridden(tiny_suite, rays=[[0.5, 0.5]]))

@@ -17,10 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mobench.runs import plan as plans
 from mobench.runs import suite as suites
 from mobench.runs.execution import execute
+from mobench.runs.plan import Plan
 from mobench.runs.record import Record, parse
-from mobench.runs.suite import Plan
 
 STEPS = 300
 """At a checkpoint each this is a second or two of training."""
@@ -122,7 +123,7 @@ class Place:
         for process in [self.start() for _ in range(self.runners)]:
             assert process.wait(240) == 0
         self.check()
-        plan = suites.plan(suites.load(str(self.folder / "suite.toml")))
+        plan = plans.plan(suites.load(str(self.folder / "suite.toml")))
         found = self.records()
         assert sorted(r.id for r in found) == sorted(job.id for job in plan.jobs), "each job has one record"
         assert all(r.status == "completed" for r in found)

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from mobench.errors import OptionError
+from mobench.runs import plan as plans
 from mobench.runs import runner
 from mobench.runs import suite as suites
 from mobench.runs.executors import Limits, make
 from mobench.runs.job import Job
+from mobench.runs.plan import Plan
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan
 
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [
@@ -43,7 +44,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record(
     cluster: Any, tiny: Path, tmp_path: Path
 ) -> None:
-    plan = suites.plan(suites.load(str(tiny)))
+    plan = plans.plan(suites.load(str(tiny)))
     jobs = [Job.model_validate({**job.model_dump(), "budget": {"steps": 1500, "batch_size": 256}}) for job in plan.jobs]
     executor = make("ray", Limits(cpus=1, address=cluster.address))
     assert (executor.slots, executor.threads) == (2, 1)

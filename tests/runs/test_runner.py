@@ -14,19 +14,20 @@ from typing import Any
 import pytest
 
 from mobench.errors import StoreError
+from mobench.runs import plan as plans
 from mobench.runs import runner
 from mobench.runs import suite as suites
 from mobench.runs.execution import execute
 from mobench.runs.executor import Exit, LocalExecutor
 from mobench.runs.job import Job
+from mobench.runs.plan import Plan
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan
 from mobench.runs.worker import Request
 
 
 @pytest.fixture
 def plan(tiny: Path) -> Plan:
-    return suites.plan(suites.load(str(tiny)))
+    return plans.plan(suites.load(str(tiny)))
 
 
 @pytest.fixture

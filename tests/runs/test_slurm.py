@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from mobench.errors import OptionError
+from mobench.runs import plan as plans
 from mobench.runs import runner
 from mobench.runs import suite as suites
 from mobench.runs.executors import Limits, make
 from mobench.runs.job import Job
+from mobench.runs.plan import Plan
 from mobench.runs.store import Store
-from mobench.runs.suite import Plan
 
 STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
 
@@ -38,7 +39,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def jobs_of(tiny: Path, steps: int) -> list[Job]:
-    plan = suites.plan(suites.load(str(tiny)))
+    plan = plans.plan(suites.load(str(tiny)))
     budget = {"steps": steps, "batch_size": 256}
     return [Job.model_validate({**job.model_dump(), "budget": budget}) for job in plan.jobs]
 

@@ -19,9 +19,10 @@ from mobench.errors import MobenchError, OptionError, StoreError
 from mobench.reports import study as report
 from mobench.runs import study
 from mobench.runs.job import Job
+from mobench.runs.plan import plan
 from mobench.runs.record import Record
 from mobench.runs.store import Store
-from mobench.runs.suite import Suite, plan
+from mobench.runs.suite import Suite
 from mobench.runs.trial import plan_of, value_on_validation
 
 Cli = Any

@@ -9,6 +9,7 @@ import pytest
 
 from mobench.errors import MobenchError, OptionError, SuiteError, UnknownNameError
 from mobench.plugins import registry
+from mobench.runs import plan as plans
 from mobench.runs import suite as suites
 
 HEAD = "seeds = [0, 1]\n[budget]\nsteps = 5\n"
@@ -26,7 +27,7 @@ def entry(datasets: list[str], solvers: list[str], more: str = "") -> str:
 
 def test_jobs_are_the_cross_product_each_once(tmp_path: Path) -> None:
     text = entry(["vlmop2", "zdt1"], ["ls", "phn-ls"]) + entry(["vlmop2"], ["ls"])
-    plan = suites.plan(suites.load(write(tmp_path, text)))
+    plan = plans.plan(suites.load(write(tmp_path, text)))
     assert plan.suite == "mine"
     found = [(j.dataset.name, j.solver.name, j.seeds.solver) for j in plan.jobs]
     assert sorted(found) == sorted((d, s, k) for d in ("vlmop2", "zdt1") for s in ("ls", "phn-ls") for k in (0, 1))
@@ -34,7 +35,7 @@ def test_jobs_are_the_cross_product_each_once(tmp_path: Path) -> None:
 
 
 def test_every_option_is_spelled_out_in_a_job(tmp_path: Path) -> None:
-    plan = suites.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["phn-ls"]))))
+    plan = plans.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["phn-ls"]))))
     job = plan.jobs[0]
     assert job.dataset.options == {"n_variables": 20}
     assert job.solver.generator is not None
@@ -44,7 +45,7 @@ def test_every_option_is_spelled_out_in_a_job(tmp_path: Path) -> None:
 
 def test_options_of_an_entry_and_of_single_solvers(tmp_path: Path) -> None:
     more = "[entries.set]\nlr = 0.5\nn_variables = 7\n[solvers.ls]\nlr = 0.25\n"
-    plan = suites.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"], more))))
+    plan = plans.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"], more))))
     rates = {j.solver.name: j.solver.options["lr"] for j in plan.jobs}
     assert rates == {"ls": 0.25, "phn-ls": 0.5}
     assert {j.dataset.options["n_variables"] for j in plan.jobs} == {7}
@@ -52,7 +53,7 @@ def test_options_of_an_entry_and_of_single_solvers(tmp_path: Path) -> None:
 
 def test_an_entry_may_have_a_budget_of_its_own(tmp_path: Path) -> None:
     text = entry(["vlmop2"], ["ls"], "budget = {seconds = 2}") + entry(["zdt1"], ["ls"])
-    plan = suites.plan(suites.load(write(tmp_path, text)))
+    plan = plans.plan(suites.load(write(tmp_path, text)))
     assert {(j.dataset.name, j.budget.steps, j.budget.seconds) for j in plan.jobs} == {
         ("vlmop2", None, 2.0),
         ("zdt1", 5, None),
@@ -69,7 +70,7 @@ def test_what_is_overridden_replaces_what_the_suite_says(tmp_path: Path) -> None
         seeds=[4],
         budget={"epochs": 3.0, "steps": None, "seconds": None},
     )
-    (job,) = suites.plan(suite).jobs
+    (job,) = plans.plan(suite).jobs
     assert (job.dataset.name, job.solver.name, job.seeds.solver, job.budget.epochs, job.budget.steps) == (
         "dtlz2", "stack+linear", 4, 3.0, None,
     )  # fmt: skip
@@ -81,7 +82,7 @@ def chosen(tmp_path: Path, **names: list[str]) -> set[tuple[str, str, float]]:
     text = entry(["vlmop2"], ["ls", "phn-ls"], "[entries.set]\nlr = 0.1") + entry(
         ["zdt1", "vlmop2"], ["ls"], "[entries.set]\nlr = 0.2"
     )
-    plan = suites.plan(suites.overridden(suites.load(write(tmp_path, text)), **names))
+    plan = plans.plan(suites.overridden(suites.load(write(tmp_path, text)), **names))
     return {(j.dataset.name, j.solver.name, j.solver.options["lr"]) for j in plan.jobs}
 
 
@@ -121,7 +122,7 @@ def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, error: type[MobenchError], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
-        suites.plan(suites.load(write(tmp_path, text)))
+        plans.plan(suites.load(write(tmp_path, text)))
     assert "\n" not in str(caught.value)
 
 
@@ -142,7 +143,7 @@ def test_files_that_cannot_be_suites(tmp_path: Path) -> None:
 def test_too_many_jobs_are_refused_before_any_is_made(tmp_path: Path) -> None:
     seeds = "seeds = [" + ",".join(map(str, range(60_000))) + "]\n[budget]\nsteps = 1\n"
     with pytest.raises(SuiteError, match="split it"):
-        suites.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"]), head=seeds)))
+        plans.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"]), head=seeds)))
 
 
 @pytest.mark.parametrize("budget", [{"epochs": 1.0, "steps": 3}, {"epochs": -1.0}])
@@ -154,7 +155,7 @@ def test_an_impossible_budget_is_refused(tmp_path: Path, budget: dict[str, Any])
 @pytest.mark.parametrize("name", registry().names("suite"))
 def test_every_registered_suite_is_whole(name: str) -> None:
     suite = suites.load(name)
-    plan = suites.plan(suite)
+    plan = plans.plan(suite)
     assert plan.jobs
     assert plan.declined == []
     assert suite.summary
@@ -166,4 +167,4 @@ def test_keeping_weights_is_no_part_of_a_job(tmp_path: Path) -> None:
     (tmp_path / "kept.toml").write_text(f"keep_weights = true\n{text}")
     bare, kept = (suites.load(str(tmp_path / name)) for name in ("bare.toml", "kept.toml"))
     assert (bare.keep_weights, kept.keep_weights) == (False, True)
-    assert [job.id for job in suites.plan(bare).jobs] == [job.id for job in suites.plan(kept).jobs]
+    assert [job.id for job in plans.plan(bare).jobs] == [job.id for job in plans.plan(kept).jobs]

@@ -10,8 +10,9 @@ import pytest
 from mobench.errors import RecordError
 from mobench.runs.execution import execute
 from mobench.runs.job import Job
+from mobench.runs.plan import plan
 from mobench.runs.record import Record, parse
-from mobench.runs.suite import Suite, load, overridden, plan
+from mobench.runs.suite import Suite, load, overridden
 from mobench.runs.verification import compare, verify
 
 

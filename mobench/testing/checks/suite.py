@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mobench.plugins import Entry, SuiteFile
+from mobench.runs import plan as plans
 from mobench.runs import suite as suites
 from mobench.testing.outcomes import demand
 
@@ -15,4 +16,4 @@ def can_be_planned(entry: Entry) -> None:
         f"there is no file {entry.spec.path.name} in the installed package: put it beside the module that names it, "
         "and let the wheel carry it",
     )
-    demand(suites.plan(suites.load(str(entry.spec.path))).jobs, "it has no jobs: give it entries that can be combined")
+    demand(plans.plan(suites.load(str(entry.spec.path))).jobs, "it has no jobs: give it entries that can be combined")
