@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
-from mobench.interfaces import ParetoSet, Problem, Samples, Seeds, Solver, Split, Strategy
-from mobench.learning.loop import Batches, Limit, Training, train
-from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
+from mobench.learning.loop import Batches, Limit, train
 from mobench.learning.strategy import Choice, measured
-from mobench.metrics import cost
-from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
 from mobench.runs import provenance
 from mobench.runs.job import Job
-from mobench.runs.record import Cost, Front, Record, TracePoint
+from mobench.runs.judging import job_rays, judge
+from mobench.runs.record import Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.runs.strategies import remembered
 from mobench.runs.words import failure, sound_notes
 
-FRONT_POINTS = 1000
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -159,7 +153,7 @@ class _Run:
         if training.status == "diverged":
             why = failure("NonFiniteError", training.message)
             return Record(status="diverged", failure=why, provenance=provenance_now(), **common)
-        judged = self._judge(solver.pareto_set, problem, splits, rays, training)
+        judged = judge(job, solver.pareto_set, problem, splits, rays, training, self.tell)
         if weights is not None:
             common["notes"] |= _save_weights(weights, solver)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
@@ -179,105 +173,6 @@ class _Run:
         problem.strategy = self.choice.strategy
         if self.choice.strategy.threads is not None:
             torch.set_num_threads(self.choice.strategy.threads)
-
-    def _judge(
-        self, pareto_set: ParetoSet, problem: Problem, splits: dict[Split, Samples], finite: Tensor, training: Training
-    ) -> dict[str, Any]:
-        """Every number of the record, from the trained set alone."""
-        began = time.perf_counter()
-        rays = job_rays(self.job, problem.n_objectives).dense if pareto_set.rays is None else pareto_set.rays.cpu()
-        every = rays if pareto_set.rays is not None else _union(rays, finite)
-        # the training split is read on as many samples as validation has: its front shows the
-        # fit, at a cost that does not outgrow the judging itself
-        splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
-        known = self.dataset.known_front(FRONT_POINTS)
-        front_of_truth = None if known is None else known.double().numpy()
-        fronts: dict[str, FrontValues] = {}
-        for done, (split, samples) in enumerate(splits.items()):
-            self.tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
-            fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
-            _check_front(fronts[split], split, [o.name for o in problem.objectives])
-        few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
-        fronts["test"] = at_rays(fronts["test"], rays)
-        indicators = {s: indicators_of(f, self.dataset.protocol, front_of_truth) for s, f in fronts.items()}
-        indicators[f"test@{len(few.losses)}"] = indicators_of(few, self.dataset.protocol, front_of_truth)
-        return {
-            "fronts": {s: _front(f, len(splits[s])) for s, f in fronts.items()},  # type: ignore[index]
-            "indicators": indicators,
-            "cost": self._cost(pareto_set, problem, splits["test"], rays, training, time.perf_counter() - began),
-        }
-
-    def _cost(
-        self,
-        pareto_set: ParetoSet,
-        problem: Problem,
-        samples: Samples,
-        rays: Tensor,
-        training: Training,
-        evaluation_seconds: float,
-    ) -> Cost:
-        batch = samples.take(slice(0, self.job.budget.batch_size))
-        return Cost(
-            training_seconds=training.seconds,
-            training_core_seconds=training.core_seconds,
-            evaluation_seconds=evaluation_seconds,
-            steps=training.steps,
-            epochs=training.epochs,
-            stored_parameters=pareto_set.n_stored_parameters,
-            served_parameters=problem.n_target_parameters,
-            n_models=1 if pareto_set.rays is None else len(pareto_set.rays),
-            peak_bytes=cost.peak_bytes(problem.device),
-            switch_seconds=cost.switch_seconds(pareto_set, rays, problem),
-            inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
-            resumed=training.resumed,
-            repeated_steps=training.repeated,
-        )
-
-
-@dataclass(frozen=True)
-class Rays:
-    """The preferences [R, m] of a job: `dense` judge a continuous set, `finite` are what a finite one trains."""
-
-    dense: Tensor
-    finite: Tensor
-
-
-def job_rays(job: Job, n_objectives: int) -> Rays:
-    """A job's own rays, or those that its numbers of rays mean."""
-    if job.rays is not None:
-        own = torch.tensor(job.rays)
-        return Rays(own, own)
-    return Rays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))
-
-
-def _union(rays: Tensor, others: Tensor) -> Tensor:
-    """`rays`, and after them those of `others` that are not among them."""
-    distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
-    return torch.cat([rays, others[distances > 1e-6]])
-
-
-def _front(front: FrontValues, n_samples: int) -> Front:
-    return Front(
-        preferences=front.preferences.tolist(),
-        losses=front.losses.tolist(),
-        metrics=front.metrics,
-        n_samples=n_samples,
-    )
-
-
-def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
-    """Raise NonFiniteError, saying what and where, unless every loss and metric of a front is finite."""
-    columns = {f"the loss of objective {name!r}": front.losses[:, i] for i, name in enumerate(names)}
-    columns |= {f"metric {name!r}": np.asarray(values) for name, values in front.metrics.items()}
-    for what, values in columns.items():
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
-            ray = [round(float(r), 3) for r in front.preferences[bad[0]]]
-            raise NonFiniteError(
-                f"trained to the end, but on the {split} split {what} is {values[bad[0]]} at {len(bad)} of "
-                f"{len(values)} preferences, the first {ray}: look for NaN and infinity in the split's samples, and "
-                "for roots, logarithms and divisions in what is computed from them"
-            )
 
 
 def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:

@@ -17,8 +17,8 @@ from mobench.interfaces import Dataset, Protocol
 from mobench.learning.preferences import check_on_simplex
 from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
 from mobench.runs import provenance
-from mobench.runs.execution import FRONT_POINTS, job_rays
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.runs.judging import FRONT_POINTS, job_rays
 from mobench.runs.record import Front, Imported, Record
 from mobench.runs.resolve import make_dataset
 from mobench.runs.stated import Stated, StatedFront, read_csv

@@ -10,7 +10,7 @@ from torch import nn
 
 from mobench.errors import MobenchError, StoreError
 from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
-from mobench.runs.execution import job_rays
+from mobench.runs.judging import job_rays
 from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.text import one_line

@@ -21,8 +21,9 @@ from mobench import Balancer, Samples, Spec, hookimpl
 from mobench.learning.loop import train
 from mobench.plugins import Plugin, Registry
 from mobench.runs import execution, provenance, resolve
-from mobench.runs.execution import _union, execute, job_rays
+from mobench.runs.execution import execute
 from mobench.runs.job import Budget, Job
+from mobench.runs.judging import _union, job_rays
 from mobench.runs.record import Record, parse
 from mobench_analytic.problems import VLMOP2
 

@@ -1,0 +1,137 @@
+"""What a trained Pareto set is worth, and what it cost: the numbers of a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mobench.errors import NonFiniteError
+from mobench.interfaces import ParetoSet, Problem, Samples, Split
+from mobench.learning.loop import Training
+from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.metrics import cost
+from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
+from mobench.runs.job import Job
+from mobench.runs.record import Cost, Front
+
+FRONT_POINTS = 1000
+
+
+def judge(
+    job: Job,
+    pareto_set: ParetoSet,
+    problem: Problem,
+    splits: dict[Split, Samples],
+    finite: Tensor,
+    training: Training,
+    tell: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Fronts, indicators and cost of a record, from the trained set alone.
+
+    finite: [R, m], the rays of finite sets, at which continuous ones are judged besides.
+    tell:   is told which split is looked at.
+
+    Raises: NonFiniteError where a loss or a metric is not finite, saying which.
+    """
+    protocol = problem.dataset.protocol
+    began = time.perf_counter()
+    rays = job_rays(job, problem.n_objectives).dense if pareto_set.rays is None else pareto_set.rays.cpu()
+    every = rays if pareto_set.rays is not None else _union(rays, finite)
+    # the training split is read on as many samples as validation has: its front shows the
+    # fit, at a cost that does not outgrow the judging itself
+    splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
+    known = problem.dataset.known_front(FRONT_POINTS)
+    front_of_truth = None if known is None else known.double().numpy()
+    fronts: dict[str, FrontValues] = {}
+    for done, (split, samples) in enumerate(splits.items()):
+        tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
+        fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
+        _check_front(fronts[split], split, [o.name for o in problem.objectives])
+    few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
+    fronts["test"] = at_rays(fronts["test"], rays)
+    indicators = {s: indicators_of(f, protocol, front_of_truth) for s, f in fronts.items()}
+    indicators[f"test@{len(few.losses)}"] = indicators_of(few, protocol, front_of_truth)
+    return {
+        "fronts": {s: _front(f, len(splits[s])) for s, f in fronts.items()},  # type: ignore[index]
+        "indicators": indicators,
+        "cost": _cost(job, pareto_set, problem, splits["test"], rays, training, time.perf_counter() - began),
+    }
+
+
+def _cost(
+    job: Job,
+    pareto_set: ParetoSet,
+    problem: Problem,
+    samples: Samples,
+    rays: Tensor,
+    training: Training,
+    evaluation_seconds: float,
+) -> Cost:
+    batch = samples.take(slice(0, job.budget.batch_size))
+    return Cost(
+        training_seconds=training.seconds,
+        training_core_seconds=training.core_seconds,
+        evaluation_seconds=evaluation_seconds,
+        steps=training.steps,
+        epochs=training.epochs,
+        stored_parameters=pareto_set.n_stored_parameters,
+        served_parameters=problem.n_target_parameters,
+        n_models=1 if pareto_set.rays is None else len(pareto_set.rays),
+        peak_bytes=cost.peak_bytes(problem.device),
+        switch_seconds=cost.switch_seconds(pareto_set, rays, problem),
+        inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
+        resumed=training.resumed,
+        repeated_steps=training.repeated,
+    )
+
+
+@dataclass(frozen=True)
+class Rays:
+    """The preferences [R, m] of a job: `dense` judge a continuous set, `finite` are what a finite one trains."""
+
+    dense: Tensor
+    finite: Tensor
+
+
+def job_rays(job: Job, n_objectives: int) -> Rays:
+    """A job's own rays, or those that its numbers of rays mean."""
+    if job.rays is not None:
+        own = torch.tensor(job.rays)
+        return Rays(own, own)
+    return Rays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))
+
+
+def _union(rays: Tensor, others: Tensor) -> Tensor:
+    """`rays`, and after them those of `others` that are not among them."""
+    distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
+    return torch.cat([rays, others[distances > 1e-6]])
+
+
+def _front(front: FrontValues, n_samples: int) -> Front:
+    return Front(
+        preferences=front.preferences.tolist(),
+        losses=front.losses.tolist(),
+        metrics=front.metrics,
+        n_samples=n_samples,
+    )
+
+
+def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
+    """Raise NonFiniteError, saying what and where, unless every loss and metric of a front is finite."""
+    columns = {f"the loss of objective {name!r}": front.losses[:, i] for i, name in enumerate(names)}
+    columns |= {f"metric {name!r}": np.asarray(values) for name, values in front.metrics.items()}
+    for what, values in columns.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            ray = [round(float(r), 3) for r in front.preferences[bad[0]]]
+            raise NonFiniteError(
+                f"trained to the end, but on the {split} split {what} is {values[bad[0]]} at {len(bad)} of "
+                f"{len(values)} preferences, the first {ray}: look for NaN and infinity in the split's samples, and "
+                "for roots, logarithms and divisions in what is computed from them"
+            )
