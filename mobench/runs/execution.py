@@ -15,7 +15,8 @@ import torch
 
 from mobench.errors import MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
-from mobench.learning.loop import Batches, Limit, train
+from mobench.learning.batches import Batches
+from mobench.learning.loop import Limit, train
 from mobench.learning.strategy import Choice, measured
 from mobench.runs import provenance
 from mobench.runs.job import Job

@@ -11,8 +11,9 @@ from torch import Tensor
 from mobench import options
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
 from mobench.interfaces import Balancer, Dataset, Generator, Model, ParetoNetwork, Problem, Seeds, Setting, Solver
+from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.loop import Batches, Limit, train
+from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.plugins import Entry, Kind, Pair, Spec, registry
 from mobench.testing.isolation import watched

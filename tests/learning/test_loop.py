@@ -13,8 +13,9 @@ from torch import Tensor
 from mobench.errors import MobenchError
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import loop
+from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.loop import Batches, Limit, Training, train
+from mobench.learning.loop import Limit, Training, train
 from mobench.learning.preferences import finite_rays
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2

@@ -12,7 +12,8 @@ from torchvision.datasets import CIFAR10
 
 from mobench.errors import DataError, IncompatibleError
 from mobench.interfaces import Problem, Samples, Seeds, Setting, seeded
-from mobench.learning.loop import Batches, Limit, train
+from mobench.learning.batches import Batches
+from mobench.learning.loop import Limit, train
 from mobench.runs.job import Budget
 from mobench.runs.resolve import make_solver, resolve
 from mobench_images import cifar
