@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version as version_of
@@ -41,7 +42,7 @@ class Outcome:
 
 
 @dataclass
-class RemoteExecutor:
+class RemoteExecutor(ABC):
     """What executors on clusters have in common: a job whose node is lost is begun again elsewhere.
 
     slots: jobs handed to the cluster at once; more than fit wait there.
@@ -75,9 +76,9 @@ class RemoteExecutor:
         finally:
             Path(asked.mark).unlink(missing_ok=True)
 
+    @abstractmethod
     def attempt(self, asked: Errand, tell: Tell) -> Exit:
         """Run an errand once; of kind "NodeLost" where it may be begun again."""
-        raise NotImplementedError
 
 
 def errand(request: Request, timeout: float | None, memory: int | None) -> Errand:
