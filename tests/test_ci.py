@@ -11,6 +11,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / ".ci" / "run"
 NEEDED = {
     "python3": "python3 python3-venv",
+    "cc": "gcc libc6-dev",
     "chromium": "chromium",
     "pdflatex": "--no-install-recommends texlive-latex-base texlive-latex-recommended",
     "pdftotext": "poppler-utils",

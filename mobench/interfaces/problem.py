@@ -12,9 +12,10 @@ from mobench.errors import ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
-from mobench.interfaces.pooling import Pooling
 from mobench.interfaces.stacked import StackedOutputs, stacked_call
 from mobench.interfaces.strategy import Stacking, Strategy
+from mobench.kernels import Kernels
+from mobench.kernels.batch_last import batch_last
 
 Weights = Mapping[str, Tensor]
 """Named weights: name -> tensor of the shape that the target network has under that name."""
@@ -79,7 +80,7 @@ class Problem:
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
         """The target network's outputs under one set of named weights."""
-        with Pooling():
+        with Kernels():
             outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
         return outputs
 
@@ -120,6 +121,8 @@ class Problem:
         # convolutions follow the layout of their input
         if inputs.ndim != 4 or self.strategy.layout == "contiguous" or not inputs.is_floating_point():
             return inputs
+        if self.strategy.layout == "batch_last":
+            return batch_last(inputs)
         if inputs.shape[1] == 1 and inputs.is_contiguous():  # the same memory, read in the other order
             return inputs.as_strided(inputs.shape, (inputs.stride(0), 1, inputs.stride(2), 1))
         return inputs.to(memory_format=torch.channels_last)

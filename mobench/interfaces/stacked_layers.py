@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mobench.interfaces.pooling import max_pool2d
 from mobench.interfaces.strategy import Stacking
+from mobench.kernels.convolution import conv2d
+from mobench.kernels.pooling import max_pool2d
 
 Rule = Callable[[int, tuple[int | None, ...], tuple[Tensor, ...]], tuple[Tensor, int]]
 
@@ -83,7 +84,11 @@ def _convolution(
         return NotImplemented
 
     def plain(x: Tensor, w: Tensor, *b: Tensor, groups: int = groups) -> Tensor:
-        result: Tensor = func(x, w, b[0] if b else None, stride, padding, dilation, groups)
+        own = b[0] if b else None
+        if func.__name__ == "conv2d":
+            result: Tensor = conv2d(func, x, w, own, stride, padding, dilation, groups)
+        else:
+            result = func(x, w, own, stride, padding, dilation, groups)
         return result
 
     def rule(k: int, dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> tuple[Tensor, int]:

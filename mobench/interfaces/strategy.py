@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from mobench.errors import OptionError
 
-Layout = Literal["channels_last", "contiguous"]
+Layout = Literal["channels_last", "contiguous", "batch_last"]
 Stacking = Literal["separate", "grouped", "split"]
 
 
@@ -15,7 +15,8 @@ Stacking = Literal["separate", "grouped", "split"]
 class Strategy:
     """The choices that change how fast numbers come and in which order they are summed, nothing else.
 
-    layout:     memory order of images.
+    layout:     memory order of images; "batch_last" has them side by side, for kernels that are compiled
+        here (on a processor that has a C compiler; elsewhere the library's serve, slowly).
     stacking:   how a step runs K weight sets: one after the other ("separate"), or at once, where
         convolutions are groups of one ("grouped") or one after the other if their inputs differ ("split").
     evaluation: the same for judging, several rays at a time.

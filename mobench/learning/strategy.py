@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mobench.interfaces import Problem, Samples, Stacking, Strategy
 from mobench.interfaces.stacked import running_statistics
+from mobench.kernels import batch_last
 from mobench.metrics.evaluation import RAYS_AT_ONCE
 
 ROUNDS = 3
@@ -21,6 +22,8 @@ WORTH = 0.97
 AT_MOST_SECONDS = 5.0
 REPAYS = 10.0
 """Training has to be expected to last as many times longer than the first, slow pass of every candidate."""
+COMPILES = 5.0
+"""Seconds that kernels take to be compiled where they were not yet, at most; once per machine."""
 SMALL = 100_000
 """Numbers in all weight sets together below which a net without convolutions is bound by calls, not by sums."""
 
@@ -58,6 +61,7 @@ class _Search:
         self.problem, self.samples, self.threads, self.steps = problem, samples, threads, steps
         self.n_sets = n_sets
         self.remarks: list[str] = []
+        self.first = 0.0
         layers = list(problem.target.modules())
         self.convolves = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in layers)
         statistics = running_statistics(problem.target)
@@ -71,11 +75,14 @@ class _Search:
             stacking: Stacking = "grouped" if self._agrees("grouped", self.n_sets) else "separate"
             return self._told(replace(default, stacking=stacking, evaluation=stacking))
         train = self._training_pass(self.n_sets)
-        first = _seconds(self._under(default, train))
+        self.first = _seconds(self._under(default, train))
         candidates = self._candidates(default, self.n_sets)
-        enough = self.steps is None or self.steps * first > REPAYS * first * len(candidates)
-        if first > AT_MOST_SECONDS or not enough:
+        if self.first > AT_MOST_SECONDS or not self._repaid(self.first * len(candidates)):
             return self._told(default)
+        if self._side_by_side():
+            # groups cost nothing there, so there is nothing to split
+            beside = [replace(one, layout="batch_last") for one in candidates if one.layout == default.layout]
+            candidates += [one for one in beside if one.stacking != "split"]
         best = self._fastest(default, candidates, train)
         if self.threads > 1:
             alone = replace(best, threads=1)
@@ -92,6 +99,22 @@ class _Search:
         if self.convolves and self.samples.inputs.ndim == 4:
             found += [replace(one, layout="contiguous") for one in found]
         return found
+
+    def _repaid(self, seconds: float) -> bool:
+        """Whether the training to come, of steps as long as the first pass, is long beside what is spent before it."""
+        return self.steps is None or self.steps * self.first > REPAYS * seconds
+
+    def _side_by_side(self) -> bool:
+        """Whether images can lie side by side: convolutions have kernels for that here."""
+        problem = self.problem
+        if not (self.convolves and self.samples.inputs.ndim == 4 and problem.device.type == "cpu"):
+            return False
+        if problem.dtype != torch.float32 or not (batch_last.at_hand() or self._repaid(COMPILES)):
+            return False
+        reason = batch_last.why_not()
+        if reason:
+            self.remarks.append(f"images not laid side by side: {reason}")
+        return not reason
 
     def _stackings(self, n_sets: int) -> list[Stacking]:
         found: list[Stacking] = ["separate"]

@@ -7,12 +7,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from mobench.errors import OptionError
-from mobench.interfaces import Strategy
+from mobench.interfaces import Layout, Strategy
 from mobench.learning.strategy import Choice
 from mobench.runs.job import Job
 from mobench.runs.provenance import processor
@@ -43,7 +43,7 @@ def folder() -> Path:
 def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
     parts = [
         job.dataset.model_dump(mode="json"), job.model.model_dump(mode="json"), job.budget.batch_size,
-        n_sets, device, threads, processor(), torch.__version__,
+        n_sets, device, threads, processor(), torch.__version__, get_args(Layout),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -150,7 +150,7 @@ def choice(bench: Bench) -> list[Row]:
         chosen = problem.strategy
         fixed = [
             Strategy(layout, stacking, threads=bench.threads)  # type: ignore[arg-type]
-            for layout in ("channels_last", "contiguous")
+            for layout in ("channels_last", "contiguous", "batch_last")
             for stacking in (("separate",) if k == 1 else ("separate", "grouped", "split"))
         ]
         chosen_key = replace(chosen, evaluation="separate")

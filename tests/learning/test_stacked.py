@@ -203,13 +203,23 @@ def multimnist(dtype: torch.dtype, strategy: Strategy) -> Problem:
     return Problem(dataset, LeNet(), dtype=dtype, strategy=strategy)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
+OTHERWISE = [
+    (Strategy(stacking="split", evaluation="split"), torch.float32, 1e-4),
+    (Strategy(stacking="split", evaluation="split"), torch.float64, 1e-9),
+    (Strategy("batch_last"), torch.float32, 1e-4),
+    (Strategy("batch_last", "grouped", "grouped"), torch.float32, 1e-4),
+    (Strategy("batch_last", "split", "split", threads=2), torch.float32, 1e-4),
+    (Strategy("batch_last", "grouped"), torch.float64, 1e-9),
+]
+
+
+@pytest.mark.parametrize(("otherwise", "dtype", "tolerance"), OTHERWISE)
 @pytest.mark.parametrize("balancer", [Linear, EPO])
-def test_an_epoch_of_stacked_nets_ends_where_separate_nets_end(
-    balancer: Any, dtype: torch.dtype, tolerance: float
+def test_an_epoch_ends_where_separate_nets_end_whatever_the_strategy(
+    balancer: Any, otherwise: Strategy, dtype: torch.dtype, tolerance: float
 ) -> None:
     ends = []
-    for strategy in (Strategy(), Strategy(stacking="split", evaluation="split")):
+    for strategy in (Strategy(), otherwise):
         problem = multimnist(dtype, strategy)
         samples = problem.dataset.load("train")
         solver = GradientSolver(Stack(), balancer(), GradientOptions())
@@ -230,6 +240,43 @@ def test_measuring_leaves_no_trace_and_chooses_what_it_says() -> None:
     assert problem.strategy == Strategy()
     assert choice.strategy.threads == 1
     assert choice.remark == ""
+
+
+def convolutions_of(strategies: list[Strategy], monkeypatch: pytest.MonkeyPatch, steps: int | None = None) -> str:
+    """The remark of a measurement in which every candidate is noted."""
+
+    def note(self: Any, default: Strategy, candidates: Any, work: Any) -> Strategy:
+        strategies.extend(candidates)
+        return default
+
+    monkeypatch.setattr("mobench.learning.strategy._Search._fastest", note)
+    problem = multimnist(torch.float32, Strategy())
+    return measured(problem, problem.dataset.load("train").take(slice(0, 8)), 2, threads=1, steps=steps).remark
+
+
+def test_images_side_by_side_are_among_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Strategy] = []
+    assert convolutions_of(tried, monkeypatch) == ""
+    assert {(s.layout, s.stacking) for s in tried} == {
+        *((layout, how) for layout in ("channels_last", "contiguous") for how in ("separate", "grouped", "split")),
+        *(("batch_last", how) for how in ("separate", "grouped")),
+    }
+
+
+def test_without_a_compiler_the_remark_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobench.kernels.batch_last.why_not", lambda: "there is no C compiler: install one")
+    tried: list[Strategy] = []
+    assert convolutions_of(tried, monkeypatch) == "images not laid side by side: there is no C compiler: install one"
+    assert "batch_last" not in {s.layout for s in tried}
+
+
+def test_a_short_training_does_not_wait_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobench.kernels.batch_last.at_hand", lambda: False)
+    monkeypatch.setattr("mobench.learning.strategy.COMPILES", 1e9)
+    monkeypatch.setattr("mobench.kernels.batch_last.why_not", lambda: pytest.fail("compiled"))
+    tried: list[Strategy] = []
+    assert convolutions_of(tried, monkeypatch, steps=1000) == ""
+    assert "batch_last" not in {s.layout for s in tried}
 
 
 def test_small_nets_without_convolutions_are_stacked_without_a_clock() -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mobench.interfaces.pooling import FULL, Pooling, max_pool2d
+from mobench.kernels import Kernels
+from mobench.kernels.pooling import FULL, max_pool2d
 
 CASES: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((2,), {}),
@@ -33,7 +34,7 @@ def test_values_are_the_librarys_to_the_bit(args: Any, kwargs: Any, layout: torc
     x = torch.randn(3, 4, 11, 10).to(memory_format=layout)
     x[0, 0, 0, 0] = torch.nan
     expected = functional.max_pool2d(x, *args, **kwargs)
-    with torch.no_grad(), Pooling():
+    with torch.no_grad(), Kernels():
         found = functional.max_pool2d(x, *args, **kwargs)
     torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
@@ -59,7 +60,7 @@ def test_gradients_are_the_librarys_to_the_bit(channels: int, layout: torch.memo
     torch.manual_seed(0)
     data = torch.randn(3, channels, 8, 6).to(memory_format=layout)
     gradients = []
-    for mode in (nullcontext(), Pooling()):
+    for mode in (nullcontext(), Kernels()):
         x = data.clone().requires_grad_()
         with mode:
             y = functional.max_pool2d(x, 2)
@@ -70,7 +71,7 @@ def test_gradients_are_the_librarys_to_the_bit(channels: int, layout: torch.memo
 
 def test_one_of_equal_values_gets_the_whole_gradient() -> None:
     x = torch.ones(2, 3, 4, 4, requires_grad=True)
-    with Pooling():
+    with Kernels():
         functional.max_pool2d(x, 2).sum().backward()
     assert x.grad is not None
     first = torch.zeros(2, 3, 4, 4)
@@ -83,7 +84,7 @@ def test_gradients_pass_through_vmap() -> None:
     x = torch.randn(5, 2, 3, 4, 4)
 
     def loss(one: torch.Tensor) -> torch.Tensor:
-        with Pooling():
+        with Kernels():
             return functional.max_pool2d(one.relu(), 2).square().sum()
 
     found = torch.vmap(torch.func.grad(loss))(x)
@@ -96,7 +97,7 @@ def test_second_derivatives_are_right(layout: torch.memory_format) -> None:
     x = torch.randn(2, 3, 4, 6, dtype=torch.double).contiguous(memory_format=layout).requires_grad_()
 
     def function(x: torch.Tensor) -> torch.Tensor:
-        with Pooling():
+        with Kernels():
             pooled: torch.Tensor = functional.max_pool2d(x, 2).square()
         return pooled
 

@@ -1,0 +1,118 @@
+"""A C file to a library for this very processor, compiled once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from mobench.errors import MobenchError
+
+FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c11", "-shared", "-fPIC")
+SECONDS = 120
+
+
+class NotCompiledError(MobenchError):
+    """There is no compiler, or it declines; the library's own operations serve instead."""
+
+
+@cache
+def library(source: Path) -> ctypes.CDLL:
+    """The functions of a C file; compiled by $CC, cc, gcc or clang unless that was done here before.
+
+    Raises: NotCompiledError with the reason.
+    """
+    compiler = _compiler()
+    kept = _kept(source, compiler)
+    if kept.exists():
+        try:
+            return ctypes.CDLL(str(kept))
+        except OSError:  # half a file, or one for another system: made anew
+            pass
+    return _compile(compiler, source, kept)
+
+
+def at_hand(source: Path) -> bool:
+    """Whether the library of a C file was compiled here before."""
+    try:
+        return _kept(source, _compiler()).exists()
+    except NotCompiledError:
+        return False
+
+
+@cache
+def missing(source: Path) -> str:
+    """Why there is no library of a C file here; "" where there is one."""
+    try:
+        library(source)
+    except NotCompiledError as error:
+        return str(error)
+    return ""
+
+
+def _compiler() -> str:
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        found = shutil.which(name) if name else None
+        if found:
+            return found
+    raise NotCompiledError("there is no C compiler (cc, gcc or clang): install one")
+
+
+def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / kept.name
+        try:
+            done = subprocess.run(
+                [compiler, *FLAGS, "-o", str(made), str(source)],
+                capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NotCompiledError(f"{Path(compiler).name} could not be run: {type(error).__name__}") from error
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+            raise NotCompiledError(
+                f"{Path(compiler).name} declines {source.name}: {lines[0].strip() if lines else 'no reason given'}"
+            )
+        try:
+            found = ctypes.CDLL(str(made))
+        except OSError as error:
+            raise NotCompiledError(f"what {Path(compiler).name} made of {source.name} cannot be loaded") from error
+        _keep(made, kept)
+        return found
+
+
+def _keep(made: Path, kept: Path) -> None:
+    """Into the cache under its name in one step; a cache that cannot be written costs the next run a compilation."""
+    temporary = kept.with_name(f"{kept.name}.{os.getpid()}.tmp")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, temporary)
+        temporary.replace(kept)
+    except OSError:
+        return
+
+
+def _kept(source: Path, compiler: str) -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mobench") / "kernels" / f"{source.stem}-{_key(source, compiler)}.so"
+
+
+def _key(source: Path, compiler: str) -> str:
+    parts = [source.read_text(), *FLAGS, compiler, str(Path(compiler).stat().st_size), platform.machine(), _processor()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """What -march=native looks at; one home folder may serve machines of several kinds."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor()
+    words = ("model name", "flags", "Features")
+    return "\n".join(sorted({line for line in info.read_text().splitlines() if line.startswith(words)}))

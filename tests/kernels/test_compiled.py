@@ -1,0 +1,98 @@
+"""Libraries of C files: made once, kept, and done without."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mobench.kernels import compiled
+from mobench.kernels.compiled import NotCompiledError
+
+SOURCE = "int answer(void) { return 42; }\n"
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("CC", raising=False)
+    compiled.library.cache_clear()
+    compiled.missing.cache_clear()
+    path = tmp_path / "answer.c"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_a_file_is_compiled_once_and_kept(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not compiled.at_hand(source)
+    assert compiled.library(source).answer() == 42
+    assert compiled.missing(source) == ""
+    assert compiled.at_hand(source)
+    compiled.library.cache_clear()
+    monkeypatch.setattr(compiled, "_compile", None)  # would raise
+    assert compiled.library(source).answer() == 42
+
+
+def test_another_text_is_another_library(source: Path) -> None:
+    assert compiled.library(source).answer() == 42
+    other = source.with_name("other.c")
+    other.write_text(SOURCE.replace("42", "43"))
+    other.replace(source)
+    compiled.library.cache_clear()
+    assert not compiled.at_hand(source)
+    assert compiled.library(source).answer() == 43
+
+
+def test_half_a_library_is_made_anew(source: Path) -> None:
+    kept = compiled._kept(source, compiled._compiler())
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"\x7fELF")
+    assert compiled.library(source).answer() == 42
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder belongs")
+    assert compiled.library(source).answer() == 42
+    assert not compiled.at_hand(source)
+
+
+def test_no_compiler_is_told(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NotCompiledError, match="no C compiler"):
+        compiled.library(source)
+    assert "install one" in compiled.missing(source)
+    assert not compiled.at_hand(source)
+
+
+def test_a_compiler_that_declines_is_quoted(source: Path) -> None:
+    source.write_text("int answer(void) { return forty_two; }\n")
+    assert re.search("declines answer.c: .*error.*forty_two", compiled.missing(source))
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("echo nonsense", "cannot be loaded"),
+        ("exit 3", "declines answer.c: no reason given"),
+        ("kill -9 $$", "declines answer.c"),
+    ],
+)
+def test_a_compiler_of_nonsense_is_told(
+    program: str, message: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "nonsense"
+    find_output = 'while [ "$1" != -o ]; do shift; done'
+    compiler.write_text(f'#!/bin/sh\n{find_output}\n{program} > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    assert message in compiled.missing(source)
+    assert not compiled.at_hand(source)
+
+
+def test_a_compiler_that_cannot_be_run_is_told(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "empty"
+    compiler.write_bytes(b"")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    assert "empty could not be run: OSError" in compiled.missing(source)
