@@ -102,8 +102,12 @@ class Problem:
     def each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
         """The m columns [K] of `losses`, each by itself: a backward pass from one then meets no other's branch."""
         if isinstance(outputs, StackedOutputs):
-            together = torch.vmap(lambda one: self._losses_of_one(one, batch), randomness="different")
-            return list(together(outputs.stacked))
+            heads = list(outputs.stacked)
+
+            def of_one(*own: Tensor) -> tuple[Tensor, ...]:
+                return self._losses_of_one(dict(zip(heads, own, strict=True)), batch)
+
+            return list(torch.vmap(of_one, randomness="different")(*outputs.stacked.values()))
         each = [self._losses_of_one(one, batch) for one in outputs]
         return [torch.stack(column) for column in zip(*each, strict=True)]
 

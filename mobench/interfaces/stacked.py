@@ -31,12 +31,15 @@ def stacked_call(module: nn.Module, weights: Mapping[str, Tensor], inputs: Tenso
     statistics); `can_stack` asks beforehand.
     """
 
-    def one(own: dict[str, Tensor]) -> Any:
-        return functional_call(module, own, (inputs,))
+    names = list(weights)
+
+    # tensors one by one: vmap walks a dict's tree four times a call
+    def one(*own: Tensor) -> Any:
+        return functional_call(module, dict(zip(names, own, strict=True)), (inputs,))
 
     with _Layers(stacking), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
-        return torch.vmap(one, randomness="different")(dict(weights))
+        return torch.vmap(one, randomness="different")(*weights.values())
 
 
 class StackedOutputs(Sequence[Outputs]):

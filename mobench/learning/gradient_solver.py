@@ -26,7 +26,7 @@ from mobench.interfaces import (
     WeightNetwork,
 )
 from mobench.learning.finite import check_gradients, check_losses, is_finite
-from mobench.learning.gradients import combine, objective_gradients, parameter_gram
+from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
 
@@ -159,7 +159,7 @@ class GradientSolver(Solver):
             names = list(leaves)
             found = torch.autograd.grad((alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True)
             pulled = dict(zip(names, found, strict=True))
-        torch.autograd.backward([generated[n] for n in pulled], list(pulled.values()))
+        pull_back(generated, pulled)
         return seen
 
     def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from mobench.learning.gradients import combine, objective_gradients, own_gram, parameter_gram
+from mobench.learning.gradients import combine, objective_gradients, own_gram, parameter_gram, pull_back
 
 
 def losses_of(weights: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -44,6 +44,21 @@ def test_combine_weighs_rows() -> None:
     for k in range(3):
         for name, g in gradients.items():
             torch.testing.assert_close(found[name][k], alpha[k, 0] * g[k, 0] + alpha[k, 1] * g[k, 1])
+
+
+def test_gradients_reach_what_made_the_weights_and_weights_that_nobody_made() -> None:
+    maker, own = torch.ones(3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    turned = torch.ones(3, 2, requires_grad=True)
+    gradients = {"made": torch.ones(2, 3), "own": torch.full((2, 3), 5.0), "turned": torch.ones(2, 3).t()}
+    for times in (1, 2):  # added to what is there, as torch does
+        pull_back({"made": 2 * maker.expand(2, 3), "own": own, "turned": turned}, gradients)
+        assert maker.grad is not None
+        assert own.grad is not None
+        assert turned.grad is not None
+        assert torch.equal(maker.grad, torch.full((3,), 4.0 * times))
+        assert torch.equal(own.grad, torch.full((2, 3), 5.0 * times))
+        assert turned.grad.stride() == turned.stride()
+    assert torch.equal(gradients["own"], torch.full((2, 3), 5.0))
 
 
 def test_own_gram_is_the_product_of_flat_rows() -> None:
