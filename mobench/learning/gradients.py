@@ -40,8 +40,8 @@ def combine(gradients: Mapping[str, Tensor], alpha: Tensor) -> dict[str, Tensor]
 def pull_back(generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> None:
     """Adds to the .grad of whatever made the weights: name -> [K, *shape], both.
 
-    Weights that nobody made, but that are trained themselves, take their gradient as it is: a backward pass
-    from them would copy it, and take 4 % of an iteration of 25 points.
+    Weights that nobody made, but that are trained themselves, take their gradient as it is, the very tensor: a
+    backward pass from them would copy it, and take 4 % of an iteration of 25 points.
     """
     behind = []
     for name, gradient in gradients.items():
