@@ -66,13 +66,16 @@ def empty(images: int, channels: int, height: int, width: int, dtype: torch.dtyp
     return torch.empty(channels, height, width, images, dtype=dtype).permute(3, 0, 1, 2)
 
 
-def ours_to_differentiate(*tensors: Tensor) -> bool:
+def are_numbers(*tensors: Tensor) -> bool:
     """Whether gradients are plain numbers: nobody will differentiate them, and none stands for many under vmap."""
-    if torch.is_grad_enabled():
-        return False
+    return not torch.is_grad_enabled() and has_memory(*tensors)
+
+
+def has_memory(*tensors: Tensor) -> bool:
+    """Whether there is memory behind each, and not other tensors, as in what torch.func's functions are given."""
     try:
         return all(tensor.data_ptr() for tensor in tensors)
-    except RuntimeError:  # how torch says that there is no memory behind a tensor
+    except RuntimeError:
         return False
 
 

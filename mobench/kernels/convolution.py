@@ -89,7 +89,7 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, w = ctx.saved_tensors
         for_x, for_w, for_bias, *_ = ctx.needs_input_grad
-        if not batch_last.ours_to_differentiate(gradient, x, w):
+        if not batch_last.are_numbers(gradient, x, w):
             at_x, at_w, at_bias = torch.ops.aten.convolution_backward(
                 gradient, x, w, [len(w)] if for_bias else None, [1, 1], list(ctx.pad), [1, 1], False, [0, 0],
                 ctx.groups, [for_x, for_w, for_bias],

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from mobench.kernels import batch_last
+from mobench.kernels.batch_last import is_batch_last, why_not
+from mobench.kernels.batch_last_pooling import pooled
 
 LARGEST = 4
 FULL = 16
@@ -42,10 +42,11 @@ def max_pool2d(
     disjoint = square and stride in (None, size, (size, size), [size, size])
     plain = padding in (0, (0, 0), [0, 0]) and dilation in (1, (1, 1), [1, 1]) and not ceil_mode and not return_indices
     if disjoint and plain and input.ndim == 4 and input.device.type == "cpu":
-        if 1 < size <= min(LARGEST, *input.shape[2:]) and batch_last.is_batch_last(input) and not batch_last.why_not():
-            return _SideBySide.apply(input, size)[0]
+        fits = 1 < size <= min(LARGEST, *input.shape[2:])
+        if fits and is_batch_last(input) and not why_not():
+            return pooled(input, size)
         if not (torch.is_grad_enabled() and input.requires_grad):
-            if 1 < size <= LARGEST and min(input.shape[2:]) >= size:
+            if fits:
                 return _judged(input, size)
         elif size == 2 and not any(n % 2 for n in input.shape[2:]):
             if not _channels_last(input):
@@ -102,59 +103,3 @@ def _shared(gradient: Tensor, difference: Tensor, dim: int) -> Tensor:
     """The gradient, for the second of two where the difference is positive, else for the first."""
     second = torch.ops.aten.threshold_backward(gradient, difference, 0)
     return torch.stack([gradient - second, second], dim)
-
-
-class _SideBySide(torch.autograd.Function):
-    """Maxima over size × size windows of images that lie side by side, and the place of each in its window."""
-
-    @staticmethod
-    def forward(x: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        n, channels, *sides = x.shape
-        high, wide = (side // size for side in sides)
-        y, places = (batch_last.empty(n, channels, high, wide, kind) for kind in (torch.float32, torch.uint8))
-        batch_last.shared_out(
-            lambda start, end: batch_last.functions().mobench_pool(
-                x.data_ptr(), y.data_ptr(), places.data_ptr(), *sides, n, size, start, end
-            ),
-            channels,
-        )
-        return y, places
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: tuple[Tensor, Tensor]) -> None:
-        x, ctx.size = inputs
-        ctx.sides = x.shape[2:]
-        ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(output[1])
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor | None, *_: None) -> tuple[Tensor | None, None]:
-        (places,) = ctx.saved_tensors
-        if gradient is None:
-            return None, None
-        if not batch_last.ours_to_differentiate(gradient, places):
-            return _spread(gradient, places, ctx.sides, ctx.size), None
-        values = batch_last.batch_last(gradient)
-        n, channels = values.shape[:2]
-        x = batch_last.empty(n, channels, *ctx.sides)
-        batch_last.shared_out(
-            lambda start, end: batch_last.functions().mobench_pool_gradient(
-                values.data_ptr(), places.data_ptr(), x.data_ptr(), *ctx.sides, n, ctx.size, start, end
-            ),
-            channels,
-        )
-        return x, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, size: int) -> Any:
-        each = [_SideBySide.apply(one, size) for one in x.unbind(in_dims[0])]
-        return tuple(map(torch.stack, zip(*each, strict=True))), (0, 0)
-
-
-def _spread(values: Tensor, places: Tensor, sides: tuple[int, int], size: int) -> Tensor:
-    """Values [N, C, H / size, W / size] to their places in windows of [N, C, H, W], zero elsewhere; differentiable."""
-    windows = torch.stack([torch.where(places == k, values, 0) for k in range(size * size)], dim=-1)
-    n, channels, high, wide = places.shape
-    whole = windows.view(n, channels, high, wide, size, size).transpose(3, 4).reshape(n, channels, high * size, -1)
-    return functional.pad(whole, (0, sides[1] - wide * size, 0, sides[0] - high * size))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from mobench.kernels import Kernels
+from mobench.kernels import Kernels, compiled
 from mobench.kernels.batch_last import batch_last, functions, is_batch_last, shared_out, why_not
 from mobench.kernels.convolution import conv2d
 from mobench.kernels.pooling import max_pool2d
@@ -59,6 +61,39 @@ def test_values_and_gradients_are_the_librarys(case: dict[str, Any]) -> None:
     found = torch.autograd.grad(y, given_tensors, cotangent)
     for one, other in zip(found, torch.autograd.grad(expected, exact, cotangent.double()), strict=True):
         torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-3)
+
+
+BASELINES = {"x86_64": ("x86-64", "x86-64-v3")}
+
+
+@pytest.mark.parametrize("baseline", BASELINES.get(platform.machine(), ()))
+def test_vectors_of_any_width_give_the_same(baseline: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The processors of others: vectors of 4 and of 8, whatever this one has."""
+    torch.manual_seed(0)
+    x, g = batch_last(torch.randn(37, 4, 9, 8)), batch_last(torch.randn(37, 14, 4, 4))
+    w, bias = torch.randn(14, 2, 4, 3), torch.randn(14)
+
+    def all_of_it() -> list[Tensor]:
+        asked = [t.clone(memory_format=torch.preserve_format).requires_grad_() for t in (x, w, bias)]
+        y = max_pool2d(refuse, conv2d(refuse, *asked, padding=(1, 1), groups=2), 2)
+        return [y.detach(), *torch.autograd.grad(y, asked, g)]
+
+    expected = all_of_it()
+    flags = tuple(f"-march={baseline}" if f.startswith("-march") else f for f in compiled.FLAGS)
+    monkeypatch.setattr(compiled, "FLAGS", flags)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    try:
+        clear()
+        for one, other in zip(all_of_it(), expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        assert len(list(tmp_path.rglob("*.so"))) == 1
+    finally:
+        clear()
+
+
+def clear() -> None:
+    for cached in (compiled.library, compiled.missing, functions):
+        cached.cache_clear()
 
 
 def test_only_what_is_asked_for_is_differentiated() -> None:
@@ -184,6 +219,16 @@ def test_pools_are_the_librarys_to_the_bit(
         gradients.append((y, own.grad))
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+def test_pools_without_gradients_are_the_same() -> None:
+    x = batch_last(torch.randn(20, 3, 7, 6))
+    with torch.no_grad():
+        found = max_pool2d(refuse, x, 3)
+    assert torch.equal(found, functional.max_pool2d(x, 3))
+    assert torch.equal(
+        torch.vmap(lambda one: max_pool2d(refuse, one, 3))(torch.stack([x, x])), torch.stack([found] * 2)
+    )
 
 
 def test_parts_cover_every_image_once_and_begin_at_blocks() -> None:
