@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Literal
 
 import pytest
@@ -12,6 +13,7 @@ from torch.func import functional_call
 from mobench.errors import OptionError
 from mobench.interfaces import Problem, Seeds, Stacking, Strategy
 from mobench.interfaces.stacked import StackedOutputs, running_statistics, stacked_call
+from mobench.kernels.batch_last import batch_last
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import finite_rays
@@ -135,13 +137,16 @@ OTHERS = {
 }
 
 
-def compare(build: Any, inputs: Tensor, stacking: Stacking) -> None:
-    """Outputs and gradients of K nets, in float64, to 1e-9."""
+def compare(
+    build: Any, inputs: Tensor, stacking: Stacking, dtype: torch.dtype = torch.float64, tolerance: float = 1e-9
+) -> None:
+    """Outputs and gradients of K nets; those of nets one by one are always the library's, in float64."""
     nets = [build().double() for _ in range(K)]
     for net in nets[1:]:  # what is no parameter is everybody's
         net.load_state_dict({**net.state_dict(), **dict(nets[0].named_buffers())})
     if inputs.is_floating_point():
         inputs = inputs.double()
+    given = inputs.to(dtype) if inputs.is_floating_point() else inputs
     names = [name for name, _ in nets[0].named_parameters()]
     weights = {
         n: torch.stack([dict(net.named_parameters())[n].detach() for net in nets]).requires_grad_() for n in names
@@ -149,16 +154,16 @@ def compare(build: Any, inputs: Tensor, stacking: Stacking) -> None:
     separate = torch.stack(
         [functional_call(nets[0], {n: w[k] for n, w in weights.items()}, (inputs,)) for k in range(K)]
     )
-    stacked = stacked_call(nets[0], weights, inputs, stacking)
+    own = {name: w.detach().to(dtype).requires_grad_() for name, w in weights.items()}
+    stacked = stacked_call(deepcopy(nets[0]).to(dtype), own, given, stacking)
     cotangent = torch.randn_like(separate)
-    torch.testing.assert_close(stacked, separate, rtol=1e-9, atol=1e-9)
-    asked = list(weights.values())
+    torch.testing.assert_close(stacked.double(), separate, rtol=tolerance, atol=tolerance)
     for one, other in zip(
-        torch.autograd.grad(stacked, asked, cotangent),
-        torch.autograd.grad(separate, asked, cotangent),
+        torch.autograd.grad(stacked, list(own.values()), cotangent.to(dtype)),
+        torch.autograd.grad(separate, list(weights.values()), cotangent),
         strict=True,
     ):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(one.double(), other, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("stacking", STACKINGS)
@@ -167,6 +172,13 @@ def compare(build: Any, inputs: Tensor, stacking: Stacking) -> None:
 def test_images(name: str, layout: torch.memory_format, stacking: Stacking) -> None:
     torch.manual_seed(0)
     compare(IMAGES[name], torch.randn(B, 2, 9, 9).to(memory_format=layout), stacking)
+
+
+@pytest.mark.parametrize("stacking", STACKINGS)
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_side_by_side(name: str, stacking: Stacking) -> None:
+    torch.manual_seed(0)
+    compare(IMAGES[name], batch_last(torch.randn(B, 2, 9, 9)), stacking, torch.float32, 1e-3)
 
 
 @pytest.mark.parametrize("name", OTHERS)
