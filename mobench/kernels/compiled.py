@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -65,26 +66,31 @@ def _compiler() -> str:
 
 
 def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
+    name = Path(compiler).name
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / kept.name
-        try:
-            done = subprocess.run(
-                [compiler, *FLAGS, "-o", str(made), str(source)],
-                capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError) as error:
-            raise NotCompiledError(f"{Path(compiler).name} could not be run: {type(error).__name__}") from error
-        if done.returncode:
+        # not every compiler knows how to look at the processor: then for any of its family
+        for flags in (FLAGS, tuple(flag for flag in FLAGS if not flag.startswith("-march"))):
+            try:
+                done = subprocess.run(
+                    [compiler, *flags, "-o", str(made), str(source)],
+                    capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False,
+                )  # fmt: skip
+            except (OSError, subprocess.SubprocessError) as error:
+                raise NotCompiledError(f"{name} could not be run: {type(error).__name__}") from error
+            if done.returncode == 0:
+                break
+        else:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-            raise NotCompiledError(
-                f"{Path(compiler).name} declines {source.name}: {lines[0].strip() if lines else 'no reason given'}"
-            )
-        try:
-            found = ctypes.CDLL(str(made))
-        except OSError as error:
-            raise NotCompiledError(f"what {Path(compiler).name} made of {source.name} cannot be loaded") from error
+            reason = lines[0].strip() if lines else "no reason given"
+            raise NotCompiledError(f"{name} declines {source.name}: {reason}")
         _keep(made, kept)
-        return found
+        for path in (kept, made):  # a folder for scratch may forbid to execute
+            with suppress(OSError):
+                return ctypes.CDLL(str(path))
+    with suppress(OSError):
+        kept.unlink()
+    raise NotCompiledError(f"what {name} made of {source.name} cannot be loaded")
 
 
 def _keep(made: Path, kept: Path) -> None:

@@ -90,6 +90,16 @@ def test_a_compiler_of_nonsense_is_told(
     assert not compiled.at_hand(source)
 
 
+def test_a_compiler_that_cannot_look_at_the_processor_compiles_for_any(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "modest"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *-march=*) echo "error: unknown" >&2; exit 1;; esac\nexec cc "$@"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    assert compiled.library(source).answer() == 42
+
+
 def test_a_compiler_that_cannot_be_run_is_told(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = tmp_path / "empty"
     compiler.write_bytes(b"")
