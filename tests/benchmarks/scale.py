@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,24 @@ POINTS: dict[str, list[Any]] = {
 }
 
 
-def measure(kind: str, value: Any) -> dict[str, Any]:
+@dataclass
+class Case:
+    """What is trained, or judged, at one point of the table."""
+
+    problem: Any
+    solver: Any
+    rays: Any
+    samples: Any
+    n_sets: int
+    n_judged: int = 0
+
+
+def case(kind: str, value: Any) -> Case:
     import torch
 
-    from mobench.interfaces import Problem, Seeds, Setting, Strategy
+    from mobench.interfaces import Problem
     from mobench.learning.gradient_solver import GradientOptions, GradientSolver
     from mobench.learning.preferences import dense_rays, finite_rays
-    from mobench.metrics.evaluation import evaluate
     from mobench_analytic.point import Point
     from mobench_epo.epo import EPO
     from mobench_linear.linear import Linear
@@ -52,7 +64,7 @@ def measure(kind: str, value: Any) -> dict[str, Any]:
     generator: Any = Stack()
     balancer: Any = Linear()
     model: Any = LeNet()
-    batch, n_rays, n_preferences = 256, 1, 1
+    batch, n_rays, n_preferences, n_judged = 256, 1, 1, 0
     if kind == "K nets":
         n_rays = value
     elif kind == "K preferences of one hypernetwork":
@@ -62,35 +74,52 @@ def measure(kind: str, value: Any) -> dict[str, Any]:
     elif kind == "batch":
         generator, batch = PHN(), value
     elif kind == "rays judged":
-        generator = PHN()
+        generator, n_judged = PHN(), value
     else:
         model, batch = {"lenet": LeNet(), "mtl-cnn": MtlCnn(), "resnet18": ResNet18()}[value], 64
     m = len(dataset.objectives)
-    problem = Problem(dataset, model)
-    train = dataset.load("train")
-    samples = train.take(slice(0, batch))
-    solver = GradientSolver(generator, balancer, GradientOptions(n_preferences=n_preferences))
-    rays = (
-        torch.distributions.Dirichlet(torch.ones(m)).sample((n_rays,))
-        if n_rays == 1 or m > 2
-        else finite_rays(m, n_rays)
-    )
-    # not measured: that would count the memory of strategies that are not taken
-    problem.strategy = Strategy(stacking="grouped", evaluation="grouped", threads=1)
-    base = peak()
-    if kind == "rays judged":
-        network, test = PHN().build(problem, dense_rays(2, value)), dataset.load("test")
-        took = [seconds(lambda: evaluate(network, problem, test, dense_rays(2, value)))]
+    if n_judged:
+        rays = dense_rays(m, n_judged)
+    elif n_rays == 1 or m > 2:
+        rays = torch.distributions.Dirichlet(torch.ones(m)).sample((n_rays,))
     else:
-        solver.start(problem, Setting(rays, Seeds(0, 0, 0, 0), 20, 10_000))
+        rays = finite_rays(m, n_rays)
+    solver = GradientSolver(generator, balancer, GradientOptions(n_preferences=n_preferences))
+    samples = dataset.load("train").take(slice(0, batch))
+    return Case(Problem(dataset, model), solver, rays, samples, n_rays * n_preferences, n_judged)
+
+
+def chosen(kind: str, value: Any) -> dict[str, Any]:
+    """The strategy that is fastest there; in a process of its own, for the memory of those not taken would count."""
+    from mobench.learning.strategy import measured
+
+    at = case(kind, value)
+    return measured(at.problem, at.samples, at.n_sets, threads=1).strategy.to_dict()
+
+
+def measure(kind: str, value: Any, strategy: dict[str, Any]) -> dict[str, Any]:
+    from mobench.interfaces import Seeds, Setting, Strategy
+    from mobench.metrics.evaluation import evaluate
+
+    at = case(kind, value)
+    problem, solver = at.problem, at.solver
+    problem.strategy = Strategy.from_dict(strategy)
+    test = problem.dataset.load("test") if at.n_judged else None
+    base = peak()
+    if test is not None:
+        network = solver.generator.build(problem, at.rays)
+        took = [seconds(lambda: evaluate(network, problem, test, at.rays))]
+    else:
+        solver.start(problem, Setting(at.rays, Seeds(0, 0, 0, 0), 20, 10_000))
         for _ in range(2):
-            solver.step(problem.prepare(samples))
-        took = [seconds(lambda: solver.step(problem.prepare(samples))) for _ in range(5)]
+            solver.step(problem.prepare(at.samples))
+        took = [seconds(lambda: solver.step(problem.prepare(at.samples))) for _ in range(5)]
     return {
         "kind": kind,
         "value": value,
         "milliseconds": 1e3 * statistics.median(took),
         "megabytes": (peak() - base) / 2**20,
+        "strategy": strategy,
     }
 
 
@@ -168,23 +197,34 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "scale.json").write_text(json.dumps({"processor": processor(), "threads": 1, "rows": rows}, indent=1) + "\n")
     lines = [f"{processor()}, one thread; LeNet on 36×36 pictures, batch 256, where nothing else is said.", ""]
-    lines += ["| grows | value | ms a step | MiB above an idle process |", "| --- | --- | --- | --- |"]
+    lines += ["| grows | value | ms a step | MiB above an idle process | chosen |", "| --- | --- | --- | --- | --- |"]
     for r in rows:
-        lines.append(f"| {r['kind']} | {r['value']} | {r['milliseconds']:.4g} | {r['megabytes']:.4g} |")
+        how = r["strategy"]
+        said = f"{how['layout']}, {how['evaluation' if r['kind'] == 'rays judged' else 'stacking']}"
+        lines.append(f"| {r['kind']} | {r['value']} | {r['milliseconds']:.4g} | {r['megabytes']:.4g} | {said} |")
     lines += ["", "For rays judged: ms for all of them on 10,000 pictures. For K: ms of a step of all K together."]
     (out / "scale.md").write_text("\n".join(lines) + "\n")
     plot(rows, out / "scale.svg")
+
+
+def alone(kind: str, *values: Any) -> dict[str, Any]:
+    """What a process of its own says of a point."""
+    words = [sys.executable, __file__, "--one", kind, *map(json.dumps, values)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results/scale"))
     parser.add_argument("--again", action="store_true", help="only make table and plot of the numbers that are there")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        kind, text = given.one
-        print(json.dumps(measure(kind, json.loads(text))))
+        kind, *texts = given.one
+        values = [json.loads(text) for text in texts]
+        print(json.dumps(measure(kind, *values) if len(values) == 2 else chosen(kind, *values)))
         return
     if given.again:
         write(json.loads((given.out / "scale.json").read_text())["rows"], given.out)
@@ -192,9 +232,8 @@ def main() -> None:
     rows = []
     for kind, values in POINTS.items():
         for value in values:
-            words = [sys.executable, __file__, "--one", kind, json.dumps(value)]
-            done = subprocess.run(words, check=True, capture_output=True, text=True)
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
+            strategy = alone(kind, value)
+            rows.append(alone(kind, value, strategy))
             print(rows[-1], flush=True)
     write(rows, given.out)
 
