@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mobench.runs.job import Job
+if TYPE_CHECKING:
+    from mobench.runs.job import Job
 
 State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned"]
 SURE_AFTER_SECONDS = 1.0
