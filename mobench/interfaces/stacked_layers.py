@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mobench.interfaces.strategy import Stacking
-from mobench.kernels.convolution import conv2d
-from mobench.kernels.pooling import max_pool2d
+from mobench.kernels import by_kernel
 
 Rule = Callable[[int, tuple[int | None, ...], tuple[Tensor, ...]], tuple[Tensor, int]]
 
@@ -84,11 +83,7 @@ def _convolution(
         return NotImplemented
 
     def plain(x: Tensor, w: Tensor, *b: Tensor, groups: int = groups) -> Tensor:
-        own = b[0] if b else None
-        if func.__name__ == "conv2d":
-            result: Tensor = conv2d(func, x, w, own, stride, padding, dilation, groups)
-        else:
-            result = func(x, w, own, stride, padding, dilation, groups)
+        result: Tensor = by_kernel(func, x, w, b[0] if b else None, stride, padding, dilation, groups)
         return result
 
     def rule(k: int, dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> tuple[Tensor, int]:
@@ -117,12 +112,12 @@ def _convolution(
 
 
 def _pool(stacking: Stacking, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
-    spatial, is_max_pool2d = int(func.__name__[-2]), func.__name__ == "max_pool2d"
+    spatial = int(func.__name__[-2])
     if input.ndim != spatial + 2 or kwargs.get("return_indices"):
         return NotImplemented
 
     def plain(x: Tensor) -> Tensor:
-        result: Tensor = max_pool2d(func, x, *args, **kwargs) if is_max_pool2d else func(x, *args, **kwargs)
+        result: Tensor = by_kernel(func, x, *args, **kwargs)
         return result
 
     def rule(k: int, dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> tuple[Tensor, int]:

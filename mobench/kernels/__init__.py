@@ -16,9 +16,14 @@ KERNELS = {"conv2d": conv2d, "max_pool2d": max_pool2d}
 """Name of a torch function -> what takes it, given the function and its arguments."""
 
 
+def by_kernel(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """What a torch function gives, computed by the kernel for it where there is one."""
+    kernel = KERNELS.get(getattr(func, "__name__", ""))
+    return func(*args, **kwargs) if kernel is None else kernel(func, *args, **kwargs)
+
+
 class Kernels(TorchFunctionMode):
     """Has the operations of networks under it computed by `KERNELS`."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kernel = KERNELS.get(getattr(func, "__name__", ""))
-        return func(*args, **(kwargs or {})) if kernel is None else kernel(func, *args, **(kwargs or {}))
+        return by_kernel(func, *args, **(kwargs or {}))

@@ -81,8 +81,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, w, bias, ctx.pad, ctx.groups = inputs
-        ctx.biased = bias is not None
+        x, w, _, ctx.pad, ctx.groups = inputs
         ctx.save_for_backward(x, w)
 
     @staticmethod
