@@ -84,6 +84,15 @@ class Problem:
             outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
         return outputs
 
+    def outputs_of_network(self, network: nn.Module, inputs: Tensor) -> Outputs:
+        """The outputs of a network with weights of its own, given real-valued inputs that were made from prepared ones.
+
+        Images are laid out again as the strategy says, and operations take the same kernels as in `outputs`.
+        """
+        with Kernels():
+            outputs: Outputs = network(self._laid_out(inputs))
+        return outputs
+
     def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:
         """The outputs under K weight sets, name -> [K, *shape], run as `stacking` says; None: as the strategy says."""
         n_sets = len(next(iter(weights.values())))

@@ -13,7 +13,7 @@ def mobench_generators() -> list[Spec]:
             "mobench_cosmos.conditioned:Input",
             "the preference as further inputs of the target",
             _SOURCE,
-            version="1",
+            version="2",
         )
     ]
 

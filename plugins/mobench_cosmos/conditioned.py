@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import (
@@ -21,14 +23,25 @@ from mobench.interfaces import (
     Split,
     check_preferences,
 )
+from mobench.options import option
 
 
 @dataclass(frozen=True)
 class Input(Generator):
     """The preference joined to the input (arXiv 2103.13336, section 4).
 
-    Images get m constant channels, flat inputs m features; the target is built for the wider input.
+    Flat inputs get m features, images m channels, and the target is built for the wider input. What the channels
+    hold is `channels`:
+
+    "learnt":   patterns that two transposed convolutions make of the preference, as in the paper's code, trained
+                with the target. They differ from place to place, so that a preference can favour one side of
+                the image.
+    "constant": the preference itself everywhere, from which a first convolution takes no more than a bias.
     """
+
+    channels: Literal["learnt", "constant"] = option(
+        "learnt", "beside images: patterns that are learnt, or the preference in every place"
+    )
 
     def check(self, dataset: Dataset) -> None:
         if len(dataset.input_shape) not in (1, 3) or 0 in dataset.input_shape:
@@ -39,7 +52,7 @@ class Input(Generator):
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         self.check(problem.dataset)
-        return ConditionedNetwork(problem)
+        return ConditionedNetwork(problem, learnt=self.channels == "learnt" and len(problem.dataset.input_shape) == 3)
 
 
 @dataclass(frozen=True)
@@ -78,11 +91,13 @@ class Wider(Dataset):
 class ConditionedNetwork(ParetoNetwork):
     """The target, built for the wider input; K preferences go through it as one batch of K × B."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, learnt: bool) -> None:
         super().__init__()
+        self.problem = problem
         self.n_objectives = problem.n_objectives
         wider = problem.model.build(Wider(problem.dataset))
-        self.target = wider.to(device=problem.device, dtype=problem.dtype)
+        self.target = wider.to(problem.device, problem.dtype)
+        self.patterns = Patterns(self.n_objectives).to(problem.device, problem.dtype) if learnt else None
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
         check_preferences(preferences, self.n_objectives)
@@ -91,9 +106,28 @@ class ConditionedNetwork(ParetoNetwork):
                 f"inputs of type {inputs.dtype} have no room for a preference beside them: images and real features "
                 "are accepted; choose a generator of weights"
             )
-        k, b = len(preferences), inputs.shape[0]  # len() would fix the batch of an exported network
+        k, b, sizes = len(preferences), inputs.shape[0], inputs.shape[2:]  # len() would fix an exported network's batch
         images = inputs.expand(k, *inputs.shape)
-        shape = (k, b, self.n_objectives, *inputs.shape[2:])
-        planes = preferences.reshape(k, 1, self.n_objectives, *[1] * (inputs.ndim - 2)).expand(shape)
-        outputs = self.target(torch.cat([images, planes], dim=2).flatten(0, 1))
+        if self.patterns is None:
+            beside = preferences.reshape(k, self.n_objectives, *[1] * len(sizes))
+        else:
+            beside = self.patterns(preferences, (sizes[0], sizes[1]))
+        beside = beside.unsqueeze(1).expand(k, b, self.n_objectives, *sizes)
+        outputs = self.problem.outputs_of_network(self.target, torch.cat([images, beside], dim=2).flatten(0, 1))
         return [{name: o[i * b : (i + 1) * b] for name, o in outputs.items()} for i in range(k)]
+
+
+class Patterns(nn.Module):
+    """Preferences [K, m] -> m channels [K, m, height, width], of 52 m² weights.
+
+    Transposed convolutions to 4 × 4 and 10 × 10, a ReLU after each, and the nearest of these for every pixel.
+    """
+
+    def __init__(self, m: int) -> None:
+        super().__init__()
+        self.to_4 = nn.ConvTranspose2d(m, m, 4, bias=False)
+        self.to_10 = nn.ConvTranspose2d(m, m, 6, stride=2, padding=1, bias=False)
+
+    def forward(self, preferences: Tensor, size: tuple[int, int]) -> Tensor:
+        small = functional.relu(self.to_4(preferences[:, :, None, None]))
+        return functional.interpolate(functional.relu(self.to_10(small)), size)

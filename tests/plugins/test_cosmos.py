@@ -45,8 +45,11 @@ def test_weights_are_the_gradient_of_the_papers_loss(m: int, align: str) -> None
 
 
 def test_the_targets_first_layer_reads_the_preference(problem: Problem) -> None:
-    network = Input().build(problem, finite_rays(2))
-    assert network.n_stored_parameters == 31_910 + 2 * 9 * 9 * 10
+    constant = Input(channels="constant").build(problem, finite_rays(2))
+    assert constant.n_stored_parameters == 31_910 + 2 * 9 * 9 * 10
+    # 708 weights more in the paper's LeNet, whose first convolution is 5 × 5: 500 of them there
+    learnt = Input().build(problem, finite_rays(2))
+    assert learnt.n_stored_parameters == constant.n_stored_parameters + 208 == 31_910 + 2 * 9 * 9 * 10 + 43_058 - 42_350 - 500
 
 
 def test_k_preferences_at_once_are_k_alone(problem: Problem) -> None:
@@ -59,7 +62,7 @@ def test_k_preferences_at_once_are_k_alone(problem: Problem) -> None:
 
 
 def test_constant_channels_hold_the_preference(problem: Problem) -> None:
-    network = Input().build(problem, finite_rays(2))
+    network = Input(channels="constant").build(problem, finite_rays(2))
     seen: list[torch.Tensor] = []
     network.target.register_forward_pre_hook(lambda module, args: seen.append(args[0]))  # type: ignore[operator, union-attr]
     network(inputs := torch.rand(2, 1, 36, 36), torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
@@ -67,6 +70,51 @@ def test_constant_channels_hold_the_preference(problem: Problem) -> None:
     assert torch.equal(seen[0][2:, :1], inputs)
     assert bool((seen[0][:2, 1] == 0.3).all())
     assert bool((seen[0][2:, 2] == 0.1).all())
+
+
+def test_learnt_channels_are_transposed_convolutions_of_the_preference(problem: Problem) -> None:
+    network = Input().build(problem, finite_rays(2))
+    network.double()
+    seen: list[torch.Tensor] = []
+    network.target.register_forward_pre_hook(lambda module, args: seen.append(args[0]))  # type: ignore[operator, union-attr]
+    rays = torch.tensor([[0.3, 0.7], [0.9, 0.1]], dtype=torch.double)
+    network(inputs := torch.rand(2, 1, 36, 36, dtype=torch.double), rays)
+    first, second = (p.detach() for p in network.patterns.parameters())  # type: ignore[union-attr]
+    small = torch.einsum("km,mcij->kcij", rays, first).relu()
+    padded = torch.zeros(2, 2, 12, 12, dtype=torch.double)  # 4 × 4 at stride 2 under 6 × 6, one line cut off all around
+    for y in range(4):
+        for x in range(4):
+            padded[:, :, 2 * y : 2 * y + 6, 2 * x : 2 * x + 6] += torch.einsum("km,mcij->kcij", small[:, :, y, x], second)
+    place = torch.arange(36) * 10 // 36
+    expected = padded[:, :, 1:-1, 1:-1].relu()[:, :, place[:, None], place]
+    assert torch.equal(seen[0][2:, :1], inputs)
+    for k in range(2):
+        for image in range(2):
+            torch.testing.assert_close(seen[0][2 * k + image, 1:], expected[k])
+
+
+def test_flat_inputs_get_the_preference_itself() -> None:
+    network = Input().build(Problem(Tabular("adult", source="embedded"), Mlp()), finite_rays(2))
+    assert not any("patterns" in name for name, _ in network.named_parameters())
+
+
+def test_a_network_keeps_to_the_strategy(problem: Problem) -> None:
+    """Channels are joined to images that lie in any order, and the sums are the same."""
+    seeds, batch = Seeds(), problem.dataset.load("train").take(slice(0, 8))
+    ends = []
+    for layout in ("contiguous", "channels_last", "batch_last"):
+        placed = Problem(problem.dataset, problem.model, strategy=Strategy(layout=layout))  # type: ignore[arg-type]
+        seen: list[torch.Tensor] = []
+        solver = GradientSolver(Input(), Cosmos(), GradientOptions())
+        solver.start(placed, Setting(finite_rays(2), seeds, 4, 30))
+        hook = lambda module, args: seen.append(args[0])  # noqa: E731
+        solver.network.target.register_forward_pre_hook(hook)  # type: ignore[operator, union-attr]
+        losses = [solver.step(placed.prepare(batch)) for _ in range(3)]
+        ends.append(losses[-1])
+        assert is_batch_last(seen[0]) == (layout == "batch_last")
+        assert seen[0].is_contiguous(memory_format=torch.channels_last) == (layout == "channels_last")
+    torch.testing.assert_close(ends[1], ends[0], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(ends[2], ends[0], rtol=1e-4, atol=1e-6)
 
 
 def test_the_pair_trains(problem: Problem) -> None:
