@@ -119,9 +119,8 @@ class Registry:
         """The registry of everything installed. A broken plugin is noted and harms no other."""
         found = cls()
         blocked = {name for name in os.environ.get("MOBENCH_BLOCK", "").split(",") if name}
-        for point in sorted(metadata.entry_points(group=GROUP), key=_order):
-            distribution = point.dist.name if point.dist else "?"
-            version = point.dist.version if point.dist else "?"
+        points = [(*_home(point.dist), point) for point in metadata.entry_points(group=GROUP)]
+        for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name)):
             plugin = Plugin(point.name, distribution, version, module=point.value.partition(":")[0])
             if point.name in blocked:
                 plugin.state, plugin.error = "blocked", "named in MOBENCH_BLOCK"
@@ -225,8 +224,13 @@ def registry() -> Registry:
     return Registry.discover()
 
 
-def _order(point: metadata.EntryPoint) -> tuple[str, str]:
-    return (point.dist.name if point.dist else "", point.name)
+@cache
+def _home(distribution: metadata.Distribution | None) -> tuple[str, str]:
+    """Its name and version, of which the library parses the whole metadata each time; a distribution has many plugins."""
+    if distribution is None:
+        return "?", "?"
+    told = distribution.metadata
+    return told["Name"], told["Version"]
 
 
 def _call(manager: pluggy.PluginManager, hook: str) -> Iterable[Any]:

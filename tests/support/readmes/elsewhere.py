@@ -73,7 +73,7 @@ ELSEWHERE = (
         "tests/cli/test_tables_and_data.py::test_fetching_tries_every_source_and_says_why_none_helped",
     ),
     Elsewhere(
-        r"mobench run standard-falling", "needs pictures of garments, which are fetched",
+        r"mobench run standard-(falling|long)", "needs pictures of garments, which are fetched",
         "tests/reports/test_committed_results.py::test_every_record_of_the_standard_track_is_of_a_job_of_its_suite",
     ),
     Elsewhere(
