@@ -226,7 +226,7 @@ def registry() -> Registry:
 
 @cache
 def _home(distribution: metadata.Distribution | None) -> tuple[str, str]:
-    """Its name and version, of which the library parses the whole metadata each time; a distribution has many plugins."""
+    """Its name and version. The library parses all of its metadata for each, and a distribution has many plugins."""
     if distribution is None:
         return "?", "?"
     told = distribution.metadata
