@@ -23,6 +23,7 @@ from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from mobench.cli.plain import PlainCommand, PlainGroup
 from mobench.cli.streams import raw
 from mobench.text import one_line
 
@@ -142,8 +143,11 @@ def complain(message: str) -> None:
 class App(typer.Typer):
     """A group of commands that all take `--quiet` and `--json`."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"cls": PlainGroup, **settings})
+
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
-        register = super().command(name, **settings)
+        register = super().command(name, **{"cls": PlainCommand, **settings})
 
         def add(function: Command) -> Command:
             register(_with_output(function))
