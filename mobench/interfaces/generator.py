@@ -37,7 +37,8 @@ class ParetoSet(Protocol):
 class ParetoNetwork(nn.Module):
     """Preferences and inputs to outputs; its parameters are what is trained.
 
-    A subclass implements `forward`, or derives from WeightNetwork.
+    A subclass implements `forward`, or derives from WeightNetwork. What has weights of its own, and makes no others,
+    is run by `Problem.outputs_of_network`, as the job's strategy says.
     """
 
     @property
