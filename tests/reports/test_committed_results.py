@@ -25,7 +25,7 @@ from mobench.runs.trial import value_on_validation
 
 RESULTS = Path(__file__).parents[2] / "results"
 STANDARD = RESULTS / "standard"
-STANDARDS = ["standard", "standard-causes", "standard-falling"]
+STANDARDS = ["standard", "standard-causes", "standard-falling", "standard-long"]
 COMMITTED = ["analytic", "compression", "methods", "report", "roles", "sequence", *STANDARDS]
 
 
