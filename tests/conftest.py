@@ -21,6 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell that starts the tests in its background has them ignore Ctrl-C, and every program that they start
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# jobs of two threads beside another test's would wait for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 TINY = """
 seeds = [0]
 [budget]

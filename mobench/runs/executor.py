@@ -69,7 +69,7 @@ class LocalExecutor:
     slots: jobs at once; the processor's cores are divided among them.
     timeout: seconds after which a job is ended and recorded as failed; None: never.
     memory:  bytes that a job may have in memory, before the same happens to it; None: no limit.
-    cores:   threads of each job; None: its share of the cores.
+    cores:   threads of each job; None: its share of the cores, or fewer where OMP_NUM_THREADS says so.
     """
 
     slots: int = 1
@@ -83,7 +83,7 @@ class LocalExecutor:
     @property
     def threads(self) -> int:
         """Threads of each job."""
-        return self.cores or max(1, available_cores() // self.slots)
+        return self.cores or _at_most_asked(max(1, available_cores() // self.slots))
 
     def run(self, request: Request, tell: Tell) -> Exit:
         with tempfile.TemporaryFile() as errors:
@@ -147,6 +147,12 @@ class LocalExecutor:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _at_most_asked(threads: int) -> int:
+    """The number, or that of OMP_NUM_THREADS where it is smaller; its first, of a list for nested regions."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(threads, int(asked)) if asked.isdecimal() and int(asked) > 0 else threads
 
 
 def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> dict[str, Any]:

@@ -108,6 +108,20 @@ def test_the_worker_is_sent_the_request_and_told_its_threads(worker: Worker, tmp
     assert (tmp_path / "threads").read_text() == "1 1\n"
 
 
+@pytest.mark.parametrize(
+    ("asked", "threads"), [("1", 1), ("3", 3), ("2,4", 2), ("64", 8), ("0", 8), ("many", 8), ("", 8), (None, 8)]
+)
+def test_a_job_has_no_more_threads_than_the_environment_asks_for(
+    monkeypatch: pytest.MonkeyPatch, asked: str | None, threads: int
+) -> None:
+    monkeypatch.setattr(executor, "available_cores", lambda: 16)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert LocalExecutor(slots=2).threads == threads
+    assert LocalExecutor(slots=2, cores=5).threads == 5
+
+
 def test_only_the_last_lines_of_what_a_worker_said_are_kept(worker: Worker) -> None:
     worker("i=0; while [ $i -lt 100 ]; do echo line $i >&2; i=$((i+1)); done; exit 1")
     details = LocalExecutor().run(request_(), ignore).details
