@@ -213,7 +213,8 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     assert checkpoint.exists(), "until the record is in safety"
 
 
-def test_cores_are_divided_among_jobs() -> None:
+def test_cores_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     from mobench.runs.executor import available_cores
 
     assert LocalExecutor(1).threads == available_cores()
