@@ -214,8 +214,8 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
 
 
 def test_cores_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     from mobench.runs.executor import available_cores
 
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert LocalExecutor(1).threads == available_cores()
     assert LocalExecutor(10_000).threads == 1
