@@ -163,7 +163,7 @@ def _children(pid: int) -> list[int]:
 
     import psutil
 
-    for _ in range(200):
+    for _ in range(1200):
         found = [child.pid for child in psutil.Process(pid).children()]
         if found:
             return found
@@ -176,7 +176,7 @@ def _waits_out(pid: int) -> bool:
     import psutil
 
     try:
-        psutil.Process(pid).wait(timeout=10)
+        psutil.Process(pid).wait(timeout=60)
     except psutil.NoSuchProcess:
         return False
     except psutil.TimeoutExpired:

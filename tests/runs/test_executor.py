@@ -22,7 +22,7 @@ from mobench.runs.store import Store
 from mobench.runs.worker import Request
 
 Worker = Callable[..., None]
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which something that must end is taken to hang."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gated import Gate
 
 from mobench.errors import OptionError
 from mobench.runs import plan as plans
@@ -69,8 +70,10 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
     assert list((tmp_path / "out" / "locks").glob("mark-*")) == []
 
 
-def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path) -> None:
-    jobs = jobs_of(tiny, 1500)
+def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(gate.folder), os.environ.get("PYTHONPATH", "")]))
+    jobs = [gate.job(job) for job in jobs_of(tiny, 1)]
     executor = make("slurm", Limits(cpus=1))
     phases: list[str] = []
 
@@ -80,9 +83,11 @@ def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path) -> 
             name = next(cluster.glob("task-*")).name.removeprefix("task-")
             (cluster / f"fail-{name}").touch()
             os.killpg(int((cluster / f"task-{name}").read_text()), signal.SIGKILL)
+        if event["phase"] == "lost":
+            gate.open()
 
     summary = runner.run(
-        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0.2, listen=listen
+        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0, listen=listen
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
     assert len(Store(tmp_path / "out").contents().records) == 2

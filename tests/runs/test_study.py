@@ -167,7 +167,7 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     assert process.stdout is not None
     assert any('"train"' in line for line in iter(process.stdout.readline, ""))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "running again goes on" in said
     assert "failed" not in said
