@@ -70,9 +70,7 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
     assert list((tmp_path / "out" / "locks").glob("mark-*")) == []
 
 
-def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(tmp_path / "site")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(gate.folder), os.environ.get("PYTHONPATH", "")]))
+def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, gate: Gate) -> None:
     jobs = [gate.job(job) for job in jobs_of(tiny, 1)]
     executor = make("slurm", Limits(cpus=1))
     phases: list[str] = []
