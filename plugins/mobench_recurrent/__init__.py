@@ -23,7 +23,7 @@ def mobench_models() -> list[Spec]:
             "mobench_recurrent.hyper_lstm:HyperLstm",
             "an LSTM whose weights a smaller LSTM scales at every step: a dynamic hypernetwork",
             "arXiv 1609.09106, section 3.2",
-            version="1",
+            version="2",
             small={**_SMALL, "hyper": 4, "embedding": 2},
         ),
     ]

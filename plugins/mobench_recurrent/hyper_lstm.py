@@ -23,8 +23,8 @@ FIRST_SCALE = 0.1
 class HyperLstm(Model):
     """y = LN(d_h(z_h) ⊙ W_h h + d_x(z_x) ⊙ W_x x + b(z_b)) for each gate (arXiv 1609.09106, equations 10–13).
 
-    z_h, z_x and z_b are linear in the state of a small LSTM that reads [h; x]; d and b are linear
-    in z. Weights thus differ from step to step, and depend on what was read.
+    z_h, z_x and z_b are linear in the state of a small LSTM that reads [h; x]; d is linear in z, and
+    b(z) = W z + b_0 with b_0 trained. Weights thus differ from step to step, and depend on what was read.
     """
 
     hidden: Annotated[int, Gt(0)] = option(192, "units of the layer")
@@ -60,6 +60,8 @@ class _HyperLstm(nn.Module):
         self.z_bias = nn.Parameter(torch.ones(2 * N_GATES * nz))
         self.scale = nn.Parameter(torch.full((2, N_GATES, nz, hidden), FIRST_SCALE / nz))
         self.bias = nn.Parameter(torch.zeros(N_GATES, nz, hidden).normal_(0, 0.01))
+        # b_0, the part of the bias that does not depend on the small cell
+        self.constant_bias = nn.Parameter(torch.zeros(N_GATES, hidden))
         self.output = nn.Linear(hidden, n_bytes)
 
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:
@@ -80,6 +82,6 @@ class _HyperLstm(nn.Module):
             made = torch.bmm(z.transpose(0, 1), maps).transpose(0, 1)
             d_h, d_x, bias = made[:, :N_GATES], made[:, N_GATES : 2 * N_GATES], made[:, 2 * N_GATES :]
             recurrent = by_gate(state @ self.recurrent)
-            state, cell = self.gates(d_h * recurrent + d_x * now + bias, cell)
+            state, cell = self.gates(d_h * recurrent + d_x * now + bias + self.constant_bias, cell)
             states.append(state)
         return {"byte": self.output(torch.stack(states, dim=1))}

@@ -62,7 +62,7 @@ def test_the_lstm_is_the_usual_one() -> None:
 
 
 def test_the_hyper_lstm_is_equations_10_to_13() -> None:
-    """One gate after the other, with z_h = W ĥ + b, z_x = W ĥ + b, z_b = W ĥ and d, b linear in z."""
+    """One gate after the other, with z_h = W ĥ + b, z_x = W ĥ + b, z_b = W ĥ, d linear in z and b(z) = W z + b_0."""
     hidden, hyper, nz = 5, 3, 2
     problem = shaken(HyperLstm(hidden=hidden, hyper=hyper, embedding=nz))
     p = dict(problem.target.named_parameters())
@@ -85,7 +85,8 @@ def test_the_hyper_lstm_is_equations_10_to_13() -> None:
                 for s in ((part * 4 + j) * nz for part in range(3))
             )
             wh, wx = h @ columns(p["recurrent"], j, hidden), columns(p["input"], j, hidden)[x[:, t]]
-            sums[k] = (z_h @ p["scale"][0, j]) * wh + (z_x @ p["scale"][1, j]) * wx + z_b @ p["bias"][j]
+            bias = z_b @ p["bias"][j] + p["constant_bias"][j]
+            sums[k] = (z_h @ p["scale"][0, j]) * wh + (z_x @ p["scale"][1, j]) * wx + bias
         h, c = cell_of(sums, c, problem.target.gates)
         expected.append(linear(h, p["output.weight"], p["output.bias"]))
     torch.testing.assert_close(problem.target(x)["byte"], torch.stack(expected, 1))
@@ -98,12 +99,24 @@ def test_scales_begin_as_a_tenth() -> None:
     assert not bool(target.to_z[:, : 2 * 4 * 4].any())
 
 
-@pytest.mark.parametrize(("model", "count"), [(CharLstm(), 592_640), (HyperLstm(), 514_208)])
+@pytest.mark.parametrize(("model", "count"), [(CharLstm(), 592_640), (HyperLstm(), 514_976)])
 def test_parameter_counts(model: CharLstm | HyperLstm, count: int) -> None:
     """H = 256: 256·4H bytes, H·4H, 4·2·H + 2H norms, 256(H + 1) scores; the plain net is the larger."""
     assert Problem(TEXT, model).n_target_parameters == count
     h = 256
     assert Problem(TEXT, CharLstm()).n_target_parameters == 256 * 4 * h + 4 * h * h + 10 * h + 256 * (h + 1)
+
+
+def test_the_constant_bias_of_each_gate_is_trained() -> None:
+    """b(z) = W z + b_0 holds 4·hidden parameters more than W z; b_0 begins as 0 and gets a gradient."""
+    problem = shaken(HyperLstm(hidden=6, hyper=3, embedding=2))
+    constant = dict(problem.target.named_parameters())["constant_bias"]
+    assert constant.shape == (4, 6)
+    assert not bool(Problem(TEXT, HyperLstm(hidden=6, hyper=3, embedding=2)).target.constant_bias.any())
+    batch = TEXT.prepare(TEXT.load("val").take(slice(0, 3)))
+    problem.target(batch.inputs)["byte"].square().sum().backward()
+    assert constant.grad is not None
+    assert bool((constant.grad != 0).all())
 
 
 @pytest.mark.parametrize("model", [CharLstm(hidden=6), HyperLstm(hidden=6, hyper=3, embedding=2)])
