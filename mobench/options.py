@@ -13,36 +13,47 @@ from mobench.errors import OptionError, nearest
 T = TypeVar("T")
 
 
-def option(default: Any, help: str) -> Any:
+def option(default: Any, help: str, added: bool = False) -> Any:
     """A dataclass field with its help text. Mutable defaults are not accepted: use tuples.
 
     Ranges go into the annotation: `rate: Annotated[float, Gt(0)] = option(1e-3, "step size")`
     with `Gt`, `Ge`, `Interval` from annotated_types.
+
+    added: the option was added to a plugin that already has records. Its default is what the plugin did
+        before. A job leaves the option out while it has this default, so ids of earlier jobs stay the same.
+        The default of an added option never changes under the same version of the plugin.
     """
-    return dataclasses.field(default=default, metadata={"help": help})
+    return dataclasses.field(default=default, metadata={"help": help, "added": added})
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a plugin, for listings."""
+    """One option of a plugin, for listings. added: see `option`."""
 
     name: str
     type: str
     default: Any
     help: str
+    added: bool = False
 
 
 def describe(cls: type) -> list[Option]:
     """The options of a plugin class, in the order of its fields."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return [
-        Option(f.name, _type_name(hints[f.name]), f.default, f.metadata.get("help", "")) for f in _option_fields(cls)
+        Option(f.name, _type_name(hints[f.name]), f.default, f.metadata.get("help", ""), _is_added(f))
+        for f in _option_fields(cls)
     ]
 
 
 def values(plugin: Any) -> dict[str, Any]:
-    """The options of a plugin object as plain values that JSON can hold."""
-    return {f.name: _plain(getattr(plugin, f.name)) for f in _option_fields(type(plugin))}
+    """The options of a plugin object as a job states them: plain values that JSON can hold.
+
+    Every option is stated, except one with `added=True` that has its default value.
+    `build` gives the same object from the stated options.
+    """
+    plain = {f.name: (f, _plain(getattr(plugin, f.name))) for f in _option_fields(type(plugin))}
+    return {name: value for name, (f, value) in plain.items() if not (_is_added(f) and value == _plain(f.default))}
 
 
 def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
@@ -84,6 +95,10 @@ def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:
     if not dataclasses.is_dataclass(cls):
         raise OptionError(f"{cls.__name__} is not a dataclass: decorate it with @dataclass")
     return [f for f in dataclasses.fields(cls) if f.init]
+
+
+def _is_added(f: dataclasses.Field[Any]) -> bool:
+    return bool(f.metadata.get("added", False))
 
 
 def _default(f: dataclasses.Field[Any]) -> Any:

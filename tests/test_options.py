@@ -68,6 +68,38 @@ def test_values_and_build_are_inverse() -> None:
     assert options.values(made)["widths"] == [7, 8, 9]
 
 
+@dataclass(frozen=True)
+class Grown(Example):
+    """An example with options that were added later."""
+
+    power: float = option(1.0, "exponent", added=True)
+    cuts: tuple[int, ...] = option((1, 2), "where it is cut", added=True)
+    limit: int | None = option(None, "at most so many", added=True)
+
+
+def test_an_added_option_is_stated_only_where_it_differs_from_its_default() -> None:
+    assert options.values(Grown()) == options.values(Example())
+    assert options.values(options.build(Grown, {"power": "1", "cuts": [1, 2], "limit": None})) == options.values(
+        Example()
+    )
+    assert options.values(Grown(power=2.0, cuts=(1,), limit=0)) == {
+        **options.values(Example()), "power": 2.0, "cuts": [1], "limit": 0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("made", [Grown(), Grown(power=0.0), Grown(rate=0.1, cuts=(), limit=3)])
+def test_values_and_build_are_inverse_with_added_options(made: Grown) -> None:
+    assert options.build(Grown, options.values(made)) == made
+
+
+def test_added_options_are_listed_with_the_others() -> None:
+    assert [(o.name, o.default) for o in options.describe(Grown) if o.added] == [
+        ("power", 1.0), ("cuts", (1, 2)), ("limit", None)
+    ]  # fmt: skip
+    with pytest.raises(OptionError, match="accepted: rate, kind, widths, flag, power, cuts, limit"):
+        options.build(Grown, {"zzz": 1})
+
+
 def test_described_with_type_default_and_help() -> None:
     by_name = {o.name: o for o in options.describe(Example)}
     assert list(by_name) == ["rate", "kind", "widths", "flag"]

@@ -17,7 +17,8 @@ Kind = tuple[Any, ...]
 
 def labels_of(records: Sequence[Measured]) -> dict[str, str]:
     """Record id -> what its row is called: the solver, and where one solver has several sets of
-    options or versions, those that differ. A front from another program is marked as imported."""
+    options or versions, those that differ. An option that its job does not state is not in the label.
+    A front from another program is marked as imported."""
     # seeds share their options: what is asked of options is asked once for all of a kind
     by_solver: dict[tuple[str, ...], dict[Kind, list[Measured]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
@@ -34,7 +35,7 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
                 values[name].add(json.dumps(o.get(name)))
         differing = sorted(name for name in names if len(values[name]) > 1)
         for kind, alike in kinds.items():
-            said = ", ".join(f"{n}={options[kind].get(n)}" for n in differing)
+            said = ", ".join(f"{n}={options[kind][n]}" for n in differing if n in options[kind])
             labels |= dict.fromkeys((r.id for r in alike), (f"{solver} ({said})" if said else solver) + mark)
     return labels
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mobench.errors import StoreError
 from mobench.runs.job import Job
 from mobench.runs.journal import JOURNAL
+from mobench.runs.resolve import every_option
 from mobench.runs.store import Store
 from mobench.runs.suite import Range, Search
 
@@ -121,14 +122,7 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
 
 def _as_they_are(job: Job, wanted: Search) -> dict[str, Any] | None:
     """The options of the space in a job without a search, as Optuna has them; None where they are not in the space."""
-    parts: dict[str, Any] = {
-        "dataset": job.dataset,
-        "model": job.model,
-        "solver": job.solver,
-        "generator": job.solver.generator,
-        "balancer": job.solver.balancer,
-    }
-    known = {f"{role}.{key}": value for role, part in parts.items() if part for key, value in part.options.items()}
+    known = every_option(job)
     known |= {f"budget.{key}": value for key, value in job.budget.model_dump(exclude_none=True).items()}
     found: dict[str, Any] = {}
     for name, values in wanted.space.items():

@@ -48,7 +48,7 @@ def resolve(
     rays: Sequence[Sequence[float]] | None = None,
     n_looks: int | None = None,
 ) -> Job:
-    """The job that these names and settings mean, every option spelled out.
+    """The job that these names and settings mean, every option spelled out except added ones at their default.
 
     solver:   a solver's name, or "generator+balancer".
     settings: option -> value. "lr" goes to whichever part has an option of that name; where
@@ -101,7 +101,7 @@ def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> 
 
 
 def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
-    """A data set by name, every option spelled out. Raises: UnknownNameError, OptionError, PluginError."""
+    """A data set by name, with its options as in `resolve`. Raises: UnknownNameError, OptionError, PluginError."""
     own = {key.removeprefix("dataset."): value for key, value in (settings or {}).items()}
     return _piece("dataset", registry().get("dataset", name)).part(own)
 
@@ -126,6 +126,27 @@ def make_solver(part: SolverPart) -> Solver:
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
     return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+
+
+def every_option(job: Job) -> dict[str, Any]:
+    """ "role.option" -> value for every part of a job, with the defaults of added options that the job leaves out."""
+    solver = job.solver
+    roles: dict[Kind, Part | None] = {
+        "dataset": job.dataset,
+        "model": job.model,
+        "solver": solver,
+        "generator": solver.generator,
+        "balancer": solver.balancer,
+    }
+    every: dict[str, Any] = {}
+    for role, part in roles.items():
+        if part is None:
+            continue
+        is_pair = part is solver and solver.generator is not None
+        cls = GradientOptions if is_pair else registry().get(role, part.name).load()
+        left_out = {o.name: o.default for o in options.describe(cls) if o.added}
+        every |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
+    return every
 
 
 def _make(kind: Kind, part: Part) -> Any:

@@ -123,6 +123,18 @@ def test_one_solver_with_several_options_has_a_row_for_each() -> None:
     assert [r["solver"] for r in found] == ["a (solver.lr=0.2)", "a (solver.lr=0.1)"]
 
 
+def test_an_option_that_a_job_does_not_state_is_not_in_its_label() -> None:
+    """Jobs leave added options out while they have their default."""
+    found = rows(
+        record("a", 0, 1.0, options={"lr": 0.1}),
+        record("a", 0, 2.0, options={"lr": 0.1, "form": "paper"}),
+        record("a", 0, 3.0, options={"lr": 0.2, "form": "paper"}),
+    )
+    assert [r["solver"] for r in found] == [
+        "a (solver.form=paper, solver.lr=0.2)", "a (solver.form=paper, solver.lr=0.1)", "a (solver.lr=0.1)"
+    ]  # fmt: skip
+
+
 def test_datasets_are_tables_of_their_own() -> None:
     found = rows(record("a", dataset="y"), record("b", dataset="x"), record("a", dataset="x", hypervolume=1))
     assert [(r["dataset"], r["solver"]) for r in found] == [("x", "b"), ("x", "a"), ("y", "a")]

@@ -14,7 +14,7 @@ from mobench.errors import IncompatibleError, OptionError, PluginError, Preferen
 from mobench.learning.gradient_solver import GradientSolver
 from mobench.plugins import Plugin, Registry
 from mobench.runs.job import Budget, Job
-from mobench.runs.resolve import make_dataset, make_model, make_solver, resolve
+from mobench.runs.resolve import every_option, make_dataset, make_model, make_solver, resolve
 from mobench_linear.linear import Linear
 
 BUDGET = Budget(steps=3)
@@ -58,15 +58,83 @@ class Eager(Linear):
     lr: float = option(0.5, "of its own")
 
 
-def test_an_option_of_several_parts_must_say_whose(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_guest(monkeypatch: pytest.MonkeyPatch, cls: type, defaults: dict[str, Any] | None = None) -> None:
+    """Register a balancer class of this file as "guest"."""
     guest = ModuleType("guest")
-    guest.mobench_balancers = hookimpl(lambda: [Spec("eager", f"{__name__}:Eager", version="1")])  # type: ignore[attr-defined]
+    spec = Spec("guest", f"{__name__}:{cls.__name__}", version="1", defaults=defaults or {})
+    guest.mobench_balancers = hookimpl(lambda: [spec])  # type: ignore[attr-defined]
     known = Registry.discover()
     known.add(Plugin("guest", "guest", "1.0"), guest)
     monkeypatch.setattr(importlib.import_module("mobench.runs.resolve"), "registry", lambda: known)
+
+
+@dataclass(eq=False)
+class Earlier(Linear):
+    """A balancer as it was when its records were made."""
+
+    scale: float = option(1.0, "factor")
+
+
+@dataclass(eq=False)
+class Later(Earlier):
+    """The same balancer with an option that was added since."""
+
+    power: float = option(1.0, "exponent", added=True)
+
+
+@pytest.mark.parametrize("settings", [{}, {"power": 1.0}, {"balancer.power": "1"}])
+def test_an_added_option_at_its_default_leaves_the_job_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    with_guest(monkeypatch, Earlier)
+    earlier = job("stack+guest")
+    with_guest(monkeypatch, Later)
+    assert job("stack+guest", settings) == earlier
+    assert job("stack+guest", settings).id == earlier.id
+
+
+def test_an_added_option_at_another_value_makes_another_job_that_states_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_guest(monkeypatch, Later)
+    usual, other = job("stack+guest"), job("stack+guest", {"power": 2})
+    assert other.id != usual.id
+    assert other.solver.balancer is not None
+    assert other.solver.balancer.options == {"scale": 1.0, "power": 2.0}
+    # a default of the registered name is a value like any other
+    with_guest(monkeypatch, Later, {"power": 2.0})
+    assert job("stack+guest").id == other.id
+    assert job("stack+guest", {"power": 1}).id == usual.id
+
+
+def test_jobs_of_stored_records_make_objects_before_and_after_an_option_was_added(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_guest(monkeypatch, Earlier)
+    before = job("stack+guest", {"scale": 3}).model_dump_json()
+    with_guest(monkeypatch, Later)
+    solver = make_solver(Job.model_validate_json(before).solver)
+    assert isinstance(solver, GradientSolver)
+    assert isinstance(solver.balancer, Later)
+    assert (solver.balancer.scale, solver.balancer.power) == (3.0, 1.0)
+    usual, other = (job("stack+guest", {"scale": 3, "power": p}).model_dump_json() for p in (1, 2))
+    with_guest(monkeypatch, Earlier)
+    make_solver(Job.model_validate_json(usual).solver)
+    with pytest.raises(OptionError, match="balancer 'guest' has no option 'power'"):
+        make_solver(Job.model_validate_json(other).solver)
+
+
+def test_every_option_of_a_job_includes_added_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_guest(monkeypatch, Later)
+    usual, other = every_option(job("stack+guest")), every_option(job("stack+guest", {"power": 2}))
+    assert (usual["balancer.power"], other["balancer.power"]) == (1.0, 2.0)
+    assert (usual["balancer.scale"], usual["solver.lr"], usual["dataset.n_variables"]) == (1.0, 0.001, 20)
+    assert usual | {"balancer.power": 2.0} == other
+
+
+def test_an_option_of_several_parts_must_say_whose(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_guest(monkeypatch, Eager)
     with pytest.raises(OptionError, match=r"'lr' is known to solver and balancer: say solver\.lr or balancer\.lr"):
-        job("phn+eager", {"lr": 0.25})
-    made = job("phn+eager", {"balancer.lr": 0.25, "solver.lr": 0.125})
+        job("phn+guest", {"lr": 0.25})
+    made = job("phn+guest", {"balancer.lr": 0.25, "solver.lr": 0.125})
     assert made.solver.balancer is not None
     assert (made.solver.balancer.options["lr"], made.solver.options["lr"]) == (0.25, 0.125)
 

@@ -19,6 +19,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("balancer", "NoHelp", "described", "option 'other' has no help: write"),
     ("balancer", "NoBalancer", "described", "derive it from mobench.Balancer"),
     ("balancer", "ChangesOption", "options_round_trip", "leave options as they are given"),
+    ("balancer", "ChangesAddedOption", "options_round_trip", "changes the id of every job: leave options as"),
     ("balancer", "TouchesTorch", "leaves_global_state_alone", "torch's random state was changed: draw from `seeded"),
     ("balancer", "TouchesNumPy", "leaves_global_state_alone", "use numpy.random.default_rng"),
     ("balancer", "TouchesPython", "leaves_global_state_alone", "use random.Random"),

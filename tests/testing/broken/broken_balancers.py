@@ -57,6 +57,17 @@ class ChangesOption(Sound):
         self.scale = 2 * self.scale
 
 
+@dataclass(eq=False)
+class ChangesAddedOption(Sound):
+    """Replaces the default of an option that was added later, so that every earlier job has another id."""
+
+    other: float | None = option(None, "a second factor", added=True)
+
+    def __post_init__(self):
+        if self.other is None:
+            self.other = 1.0
+
+
 class _Touches(Sound):
     touch: ClassVar = None
 
