@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from annotated_types import Ge
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mobench.errors import IncompatibleError
 from mobench.interfaces import Balancer, BalancerContext
 from mobench.learning.min_norm import min_norm_arrays
 from mobench.learning.simplex import Array
@@ -24,10 +26,24 @@ class Decomposition(Balancer):
     Unit vectors u^1 … u^K split the objective space into cells; p, the unit vector along 1/r,
     is where the losses should point. The cell of p is G_j = (u^j − p)ᵀ L ≤ 0 for all j.
 
-    Outside the cell only the violated constraints are descended. Inside, the direction is the
-    shortest convex combination of all ∇L_i and of ∇G_j for the constraints that are nearly
-    violated. Both are min-norm points of B C Bᵀ, since ∇G_j = Σ_i (u^j_i − p_i) ∇L_i.
-    Weights of losses may be negative.
+    Inside the cell the direction is the shortest convex combination of all ∇L_i and of ∇G_j for the
+    constraints that are nearly violated (the joint program). Outside, `outside` says what is descended:
+
+    "constraints": the violated constraints alone, at every step. A departure from the paper, with better
+                   fronts (see the README); losses may rise on the way into the cell.
+    "start-phase": the paper's form. The violated constraints alone in a start phase, which ends for a
+                   preference at its first step inside the cell, and for all after `start_epochs`.
+                   Afterwards the joint program, with the violated constraints among the nearly violated.
+                   A preference that is drawn anew has a start phase of its own within these epochs.
+
+    Both programs are min-norm points of B C Bᵀ, since ∇G_j = Σ_i (u^j_i − p_i) ∇L_i.
+
+    `directions` says what u^1 … u^K are: "even", `n_directions` that do not depend on the preferences (a
+    departure), or "rays", the directions of all preferences of the step, p among them, as in the paper.
+
+    Weights of losses may be negative. The paper's code scales the weights after the start phase so that
+    Σ_i |α_i| = m, and trains the start phase in addition to its epochs. Here the weights are those of the
+    program, and the start phase is part of the budget.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -36,14 +52,65 @@ class Decomposition(Balancer):
     epsilon: Annotated[float, Ge(0)] = option(
         1e-3, "a constraint counts as nearly violated above −epsilon times the length of the losses"
     )
+    outside: Literal["constraints", "start-phase"] = option(
+        "constraints",
+        "outside the cell: violated constraints alone at every step, or only in a start phase as in the paper",
+        added=True,
+    )
+    start_epochs: Annotated[float, Ge(0)] = option(
+        2.0, "epochs after which the start phase ends for every preference (with outside=start-phase)", added=True
+    )
+    directions: Literal["even", "rays"] = option(
+        "even", "reference directions: n_directions evenly spaced, or those of the preferences of the step", added=True
+    )
 
     def start(self, context: BalancerContext) -> None:
-        self.directions = reference_directions(context.n_objectives, self.n_directions).to(context.reference.device)
+        if self.directions == "rays" and context.n_preferences < 2:
+            raise IncompatibleError(
+                "decomposition with directions=rays takes its cells from the preferences of a step, but there is "
+                f"{context.n_preferences}: set n_preferences to 2 or more, or directions=even"
+            )
+        self._even = reference_directions(context.n_objectives, self.n_directions).to(context.reference.device)
+        self._n_start_steps = math.ceil(self.start_epochs * context.steps_per_epoch)
+        self._n_steps = 0
+        # preferences of the last step, and which of them have been inside their cell
+        self._preferences = torch.full((context.n_preferences, context.n_objectives), math.nan, dtype=torch.float64)
+        self._was_inside = np.zeros(context.n_preferences, bool)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Weights [K, m]; see the base class."""
         assert gram is not None
-        return decomposition_weights(losses, preferences, gram, self.directions, self.epsilon).to(losses.dtype)
+        directions = self._even if self.directions == "even" else loss_direction(preferences)
+        away, values = constraints(losses, preferences, directions)
+        alone = (values > 0).any(1)
+        if self.outside == "start-phase":
+            alone &= self._in_start_phase(preferences, ~alone)
+        return program_weights(away, values, gram, alone, self.epsilon).to(losses.dtype)
+
+    def _in_start_phase(self, preferences: Tensor, is_inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the K preferences are still on their way to the first step inside their cell; counts the step."""
+        r = preferences.detach().double().cpu()
+        is_new = (r != self._preferences).any(1).numpy()
+        self._was_inside = (self._was_inside & ~is_new) | is_inside
+        self._preferences = r
+        self._n_steps += 1
+        return ~self._was_inside & (self._n_steps <= self._n_start_steps)
+
+    def state_dict(self) -> dict[str, Any]:
+        if self.outside == "constraints":
+            return {}
+        return {
+            "n_steps": self._n_steps,
+            "preferences": self._preferences.clone(),
+            "was_inside": torch.from_numpy(self._was_inside.copy()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self.outside == "constraints":
+            return
+        self._n_steps = int(state["n_steps"])
+        self._preferences = state["preferences"].clone()
+        self._was_inside = state["was_inside"].numpy().copy()
 
 
 def decomposition_weights(
@@ -51,22 +118,38 @@ def decomposition_weights(
 ) -> Tensor:
     """Weights [K, m] in float64 for losses [K, m], preferences [K, m], Gram matrices [K, m, m].
 
-    directions: [J, m], unit vectors.
+    Outside the cell the violated constraints alone are descended. directions: [J, m], unit vectors.
     """
-    k, m = losses.shape
-    l, r, c = (t.detach().double().cpu().numpy() for t in (losses, preferences, gram))  # noqa: E741 - the paper's L
+    away, values = constraints(losses, preferences, directions)
+    return program_weights(away, values, gram, (values > 0).any(1), epsilon)
+
+
+def constraints(losses: Tensor, preferences: Tensor, directions: Tensor) -> tuple[Array, Array]:
+    """u^j − p [K, J, m], and the constraints' values G_j / ‖L‖ [K, J], −inf where u^j is p itself."""
+    l, r = (t.detach().double().cpu().numpy() for t in (losses, preferences))  # noqa: E741 - the paper's L
     away = directions.cpu().numpy() - _loss_direction(r)[:, None]
-    # a reference direction equal to p makes a constraint that is always 0 and asks nothing
-    real = np.abs(away).max(2) > 1e-9
     unit = l / np.maximum(np.linalg.norm(l, axis=1, keepdims=True), 1e-30)
     values = (away @ unit[:, :, None])[:, :, 0]
-    violated = real & (values > 0)
-    outside = violated.any(1, keepdims=True)
-    nearly = real & (values >= -epsilon)
+    # a reference direction equal to p makes a constraint that is always 0 and asks nothing
+    values[np.abs(away).max(2) <= 1e-9] = -np.inf
+    return away, values
+
+
+def program_weights(
+    away: Array, values: Array, gram: Tensor, constraints_alone: NDArray[np.bool_], epsilon: float
+) -> Tensor:
+    """Weights [K, m] in float64 from the min-norm program over losses and constraints.
+
+    away, values:      what `constraints` returns.
+    constraints_alone: [K], preferences of which the violated constraints alone are descended.
+    """
+    k, _, m = away.shape
+    alone = constraints_alone[:, None]
     combined = np.concatenate([np.broadcast_to(np.eye(m), (k, m, m)), away], axis=1)
-    active = np.concatenate([np.broadcast_to(~outside, (k, m)), (outside & violated) | (~outside & nearly)], axis=1)
-    weights = min_norm_arrays(combined @ c @ combined.swapaxes(1, 2), active)
-    return torch.from_numpy((weights[:, None] @ combined)[:, 0]).to(losses.device)
+    active = np.concatenate([np.broadcast_to(~alone, (k, m)), np.where(alone, values > 0, values >= -epsilon)], axis=1)
+    products = combined @ gram.detach().double().cpu().numpy() @ combined.swapaxes(1, 2)
+    weights = min_norm_arrays(products, active)
+    return torch.from_numpy((weights[:, None] @ combined)[:, 0]).to(gram.device)
 
 
 def loss_direction(preferences: Tensor) -> Tensor:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import math
+from typing import Any
 
 import cvxpy as cp
 import pytest
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Problem
+from mobench.errors import IncompatibleError
+from mobench.interfaces import BalancerContext, Problem
 from mobench.learning.gradients import objective_gradients, own_gram
 from mobench.learning.min_norm import min_norm
 from mobench.learning.preferences import dense_rays
+from mobench.runs.job import Budget
+from mobench.runs.resolve import resolve
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_pmtl.decomposition import (
     Decomposition,
+    constraints,
     decomposition_weights,
     loss_direction,
     reference_directions,
@@ -136,3 +143,136 @@ def test_twenty_five_preferences_of_vlmop2_end_in_their_cells(n_directions: int,
     assert float(cosines.mean()) >= least
     t = x.mean(1, keepdim=True)
     assert float((x - t).norm(dim=1).max()) < 1e-3, "on the segment between the two centres"
+
+
+def outside_states(m: int, seed: int) -> properties.Case:
+    """One batch of a well-scaled family with losses outside the cell of every preference."""
+    (case, *_) = (c for c in properties.cases(m, seed=seed) if c.name == "random gradients")
+    p = loss_direction(case.preferences)
+    even = reference_directions(m, 5)
+    nearest = even[(p @ even.T).argmin(1)]  # the direction that is furthest from p: its own cell is not that of p
+    return dataclasses.replace(case, losses=nearest + 0.1)
+
+
+def joint_rows(away: Tensor, losses: Tensor, epsilon: float) -> Tensor:
+    """B of the paper's program for one preference: the losses, and the active constraints."""
+    values = away @ losses / losses.norm()
+    real = away.abs().amax(1) > 1e-9
+    return torch.cat([torch.eye(len(losses), dtype=torch.float64), away[real & (values >= -epsilon)]])
+
+
+@pytest.mark.parametrize("directions", ["even", "rays"])
+@pytest.mark.parametrize("m", [2, 3, 5])
+def test_after_the_start_phase_losses_and_constraints_share_one_program(m: int, directions: Any) -> None:
+    """The paper's form against clarabel: the shortest convex combination of all ∇L_i and the active ∇G_j."""
+    case = outside_states(m, seed=30 + m)
+    balancer = Decomposition(outside="start-phase", start_epochs=0.0, directions=directions)
+    alpha = properties.started(balancer, m, len(case.losses))(case.losses, case.preferences, case.gram)
+    ours = properties.direction(case, alpha).square().sum(1)
+    p = loss_direction(case.preferences)
+    u = p if directions == "rays" else reference_directions(m, 5)
+    for k in range(len(p)):
+        rows = joint_rows(u - p[k], case.losses[k], 1e-3) @ case.gradients[k]
+        weights = cp.Variable(len(rows), nonneg=True)
+        problem = cp.Problem(cp.Minimize(cp.sum_squares(rows.numpy().T @ weights)), [cp.sum(weights) == 1])
+        problem.solve(solver=cp.CLARABEL)
+        assert float(ours[k]) == pytest.approx(problem.value, abs=1e-6)
+
+
+def test_the_joint_program_raises_no_loss_outside_the_cell_and_constraints_alone_do() -> None:
+    raised = {"constraints": 0, "start-phase": 0}
+    n_states = 0
+    for seed in range(20):
+        case = outside_states(2, seed)
+        n_states += len(case.losses)
+        for form in raised:
+            balancer = properties.started(Decomposition(outside=form, start_epochs=0.0), 2, len(case.losses))
+            alpha = balancer(case.losses, case.preferences, case.gram)
+            slopes = torch.einsum("kmn,kn->km", case.gradients, properties.direction(case, alpha))
+            raised[form] += int((slopes < -1e-7).any(1).sum())
+    assert raised["start-phase"] == 0
+    assert raised["constraints"] > 0.9 * n_states
+
+
+def start_phase(start_epochs: float, steps_per_epoch: int = 1, k: int = 2) -> Decomposition:
+    balancer = Decomposition(outside="start-phase", start_epochs=start_epochs)
+    zeros = torch.zeros(2, dtype=torch.float64)
+    balancer.start(BalancerContext(k, 2, zeros + 2, zeros, steps_per_epoch=steps_per_epoch))
+    return balancer
+
+
+INSIDE, OUTSIDE = [0.7, 0.7], [0.1, 1.0]  # of the cell of (.5, .5)
+GRAM = torch.tensor([[1.0, -0.2], [-0.2, 2.0]], dtype=torch.float64)
+
+
+def is_alone(balancer: Decomposition, losses: list[list[float]], preferences: list[list[float]]) -> list[bool]:
+    """Whether the weights of a step are those of the violated constraints alone."""
+    l, r = (torch.tensor(rows, dtype=torch.float64) for rows in (losses, preferences))  # noqa: E741
+    gram = GRAM.expand(len(l), 2, 2)
+    alone = decomposition_weights(l, r, gram, reference_directions(2, 5), 1e-3)
+    return [bool(torch.equal(a, b)) for a, b in zip(balancer(l, r, gram), alone, strict=True)]
+
+
+def test_the_start_phase_ends_for_each_preference_at_its_first_step_inside_the_cell() -> None:
+    balancer, r = start_phase(start_epochs=5), [[0.5, 0.5], [0.5, 0.5]]
+    assert is_alone(balancer, [OUTSIDE, OUTSIDE], r) == [True, True]
+    balancer(torch.tensor([INSIDE, OUTSIDE]).double(), torch.tensor(r).double(), GRAM.expand(2, 2, 2))
+    assert is_alone(balancer, [OUTSIDE, OUTSIDE], r) == [False, True], "back outside: the joint program"
+
+
+@pytest.mark.parametrize(("epochs", "steps_per_epoch", "n_steps"), [(2.0, 3, 6), (0.5, 3, 2), (0.0, 3, 0), (4.0, 1, 4)])
+def test_the_start_phase_lasts_so_many_epochs_at_most(epochs: float, steps_per_epoch: int, n_steps: int) -> None:
+    balancer, r = start_phase(epochs, steps_per_epoch), [[0.5, 0.5], [0.5, 0.5]]
+    states = [is_alone(balancer, [OUTSIDE, OUTSIDE], r)[0] for _ in range(n_steps + 3)]
+    assert states == [True] * n_steps + [False] * 3
+
+
+def test_a_preference_that_is_drawn_anew_has_a_start_phase_of_its_own() -> None:
+    balancer = start_phase(start_epochs=3, k=1)
+    balancer(torch.tensor([INSIDE]).double(), torch.tensor([[0.5, 0.5]]).double(), GRAM[None])
+    assert is_alone(balancer, [OUTSIDE], [[0.45, 0.55]]) == [True]
+    assert is_alone(balancer, [OUTSIDE], [[0.5, 0.5]]) == [True]
+    assert is_alone(balancer, [OUTSIDE], [[0.45, 0.55]]) == [False], "the epochs are over"
+
+
+def test_the_start_phase_resumes_from_its_state() -> None:
+    first, r = start_phase(start_epochs=4), [[0.5, 0.5], [0.4, 0.6]]
+    first(torch.tensor([INSIDE, OUTSIDE]).double(), torch.tensor(r).double(), GRAM.expand(2, 2, 2))
+    buffer = io.BytesIO()
+    torch.save(first.state_dict(), buffer)
+    resumed = start_phase(start_epochs=4)
+    resumed.load_state_dict(torch.load(io.BytesIO(buffer.getvalue()), weights_only=True))
+    for _ in range(5):
+        assert is_alone(resumed, [OUTSIDE, OUTSIDE], r) == is_alone(first, [OUTSIDE, OUTSIDE], r)
+
+
+def test_with_rays_as_directions_a_cell_is_what_is_nearest_to_its_own_ray() -> None:
+    rays = torch.tensor([[0.2, 0.8], [0.45, 0.55], [0.8, 0.2]], dtype=torch.float64)
+    p = loss_direction(rays)
+    balancer = properties.started(Decomposition(directions="rays"), 2, 3)
+    torch.testing.assert_close(  # on its own ray nothing is violated: the min-norm weights
+        balancer(p, rays, GRAM.expand(3, 2, 2)), min_norm(GRAM.expand(3, 2, 2))
+    )
+    away, values = constraints(p[[1, 2, 0]], rays, p)
+    for k, at in enumerate([1, 2, 0]):
+        assert (values[k] > 0).tolist() == [
+            bool((p[j] - p[k]) @ p[at] > 0) for j in range(3)
+        ], "another ray is nearer"  # fmt: skip
+    assert away.shape == (3, 3, 2)
+
+
+def test_rays_as_directions_need_two_preferences() -> None:
+    with pytest.raises(IncompatibleError, match="set n_preferences to 2 or more, or directions=even"):
+        properties.started(Decomposition(directions="rays"), 2, 1)
+
+
+@pytest.mark.parametrize("solver", ["pmtl", "cpmtl-moo"])
+def test_the_forms_are_jobs_of_their_own_and_the_default_is_the_job_that_it_was(solver: str) -> None:
+    def balancer_options(settings: dict[str, Any]) -> dict[str, Any]:
+        balancer = resolve("vlmop2", "point", solver, settings, Budget(steps=1)).solver.balancer
+        assert balancer is not None
+        return balancer.options
+
+    before = {"n_directions": 5, "epsilon": 1e-3}
+    assert balancer_options({"outside": "constraints", "directions": "even", "start_epochs": 2}) == before
+    assert balancer_options({"outside": "start-phase"}) == before | {"outside": "start-phase"}
