@@ -12,7 +12,7 @@ from mobench.interfaces.generator import (
     inner_products,
 )
 from mobench.interfaces.model import Model, image_channels
-from mobench.interfaces.objective import Metric, Objective, Outputs
+from mobench.interfaces.objective import Likelihood, Metric, Objective, Outputs
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.strategy import Layout, Stacking, Strategy
@@ -23,6 +23,7 @@ __all__ = [
     "Dataset",
     "Generator",
     "Layout",
+    "Likelihood",
     "Metric",
     "Model",
     "Objective",

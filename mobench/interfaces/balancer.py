@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from mobench.interfaces.objective import Likelihood
+
 
 @dataclass(frozen=True)
 class BalancerContext:
@@ -19,6 +21,7 @@ class BalancerContext:
     reference, ideal: [m], from the dataset's protocol.
     seed: of the balancer's own random numbers, where it draws any.
     steps_per_epoch, total_steps: total is None under a budget of seconds.
+    likelihoods: of each objective, as it states it; empty: nothing is stated of any.
     """
 
     n_preferences: int
@@ -28,6 +31,7 @@ class BalancerContext:
     seed: int = 0
     steps_per_epoch: int = 1
     total_steps: int | None = None
+    likelihoods: tuple[Likelihood | None, ...] = ()
 
 
 class Balancer(ABC):

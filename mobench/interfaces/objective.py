@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import Tensor
+
+from mobench.errors import OptionError
 
 if TYPE_CHECKING:
     from mobench.interfaces.dataset import Samples
@@ -17,6 +19,11 @@ Outputs = Mapping[str, Tensor]
 Measure = Callable[[Outputs, "Samples"], Tensor]
 """A scalar: the mean over the batch, so that a split's value is the mean of its batches'
 weighted by their sizes."""
+
+
+Likelihood = Literal["categorical", "gaussian"]
+"""The distribution whose negative log-likelihood a loss is, up to its scale: "categorical" for a cross-entropy,
+"gaussian" for a squared error."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,19 @@ class Objective:
     """One of the m losses, minimised.
 
     loss: (outputs, batch) -> scalar, differentiable, the mean over the batch.
+    likelihood: what the loss is the negative log-likelihood of; None: it is not stated. Methods that model
+        the noise of a task read it (uncertainty weighting).
     """
 
     name: str
     loss: Measure
     metrics: tuple[Metric, ...] = ()
     unit: str = ""
+    likelihood: Likelihood | None = None
+
+    def __post_init__(self) -> None:
+        if self.likelihood not in (None, *get_args(Likelihood)):
+            raise OptionError(
+                f"objective {self.name!r} states the likelihood {self.likelihood!r}: "
+                f"{', '.join(map(repr, get_args(Likelihood)))} and None are accepted"
+            )

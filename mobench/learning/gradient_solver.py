@@ -92,6 +92,7 @@ class GradientSolver(Solver):
                 seed=setting.seeds.solver,
                 steps_per_epoch=setting.steps_per_epoch,
                 total_steps=setting.total_steps,
+                likelihoods=tuple(objective.likelihood for objective in problem.dataset.objectives),
             )
         )
         self.n_preferences = n_preferences

@@ -51,6 +51,7 @@ class OneLabel(Dataset):
                 _loss,
                 (Metric("error", _error, higher_is_better=False), Metric("accuracy", _accuracy)),
                 unit="nats",
+                likelihood="categorical",
             ),
         )
 

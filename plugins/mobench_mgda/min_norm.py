@@ -21,6 +21,16 @@ class MinNorm(Balancer):
 
     The direction descends every loss, or is zero: x is then Pareto stationary. No preference is
     read, so the method gives one point of the front.
+
+    With `normalise` the program is that of ∇L_i / s_i, where s_i is the size that the option names. The
+    paper has no normalisation, its code has. `weighted` says what the program's weights α multiply:
+
+    "normalised": the gradients as normalised, so the direction is Σ α_i ∇L_i / s_i, which descends every
+                  loss; as weights of the losses, α_i / s_i, scaled to sum to 1.
+    "raw":        the losses as they are, Σ α_i ∇L_i, as in the paper's code. The direction may raise a loss.
+
+    Gradients are those of all trained weights, those of single tasks included. The paper's code takes those
+    that tasks share, or (MGDA-UB) the shared representation.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -29,13 +39,18 @@ class MinNorm(Balancer):
     normalise: Literal["none", "l2", "loss"] = option(
         "none", "gradients as they are, divided by their length, or by their loss"
     )
+    weighted: Literal["normalised", "raw"] = option(
+        "normalised", "what the weights multiply: gradients as normalised, or, as in the paper's code, raw", added=True
+    )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] on the simplex of the gradients as normalised; see the base class."""
+        """Weights [K, m] on the simplex; see the base class."""
         assert gram is not None
         size = self._size(losses, gram)
-        alpha = min_norm(gram / size[:, :, None] / size[:, None, :]) / size
-        # the same direction, as weights of the gradients themselves
+        alpha = min_norm(gram / size[:, :, None] / size[:, None, :])
+        if self.weighted == "normalised":
+            # the same direction, as weights of the gradients themselves
+            alpha = alpha / size
         return (alpha / alpha.sum(1, keepdim=True)).to(losses.dtype)
 
     def _size(self, losses: Tensor, gram: Tensor) -> Tensor:

@@ -44,7 +44,10 @@ class TwoPictures(Dataset):
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        return tuple(Objective(s, _loss(s), (Metric("accuracy", _accuracy(s)),), unit="nats") for s in SIDES)
+        return tuple(
+            Objective(s, _loss(s), (Metric("accuracy", _accuracy(s)),), unit="nats", likelihood="categorical")
+            for s in SIDES
+        )
 
     @property
     def heads(self) -> Mapping[str, int]:

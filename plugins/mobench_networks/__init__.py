@@ -14,6 +14,13 @@ def mobench_models() -> list[Spec]:
             version="1",
         ),
         Spec(
+            "lenet-cosmos",
+            "mobench_networks.lenet:CosmosLeNet",
+            summary="the LeNet of COSMOS: 5×5 convolutions, ReLU after the dense layer; 42,350 parameters at 36×36",
+            source="arXiv 2103.13336, its code",
+            version="1",
+        ),
+        Spec(
             "mtl-cnn",
             "mobench_networks.mtl_cnn:MtlCnn",
             summary="three convolutions, two pools, shared dense layer with dropout",

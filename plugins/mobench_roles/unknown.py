@@ -37,6 +37,7 @@ class MnistAndGarments(Mnist):
                     Metric("separation", separation, pooled=True),
                 ),
                 unit="nats",
+                likelihood="categorical",
             ),
         )
 

@@ -42,7 +42,7 @@ class Text(Dataset):
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        return (Objective(HEAD, bits_per_character, unit="bits per character"),)
+        return (Objective(HEAD, bits_per_character, unit="bits per character", likelihood="categorical"),)
 
     @property
     def heads(self) -> Mapping[str, int]:

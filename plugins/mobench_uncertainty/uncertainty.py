@@ -10,18 +10,24 @@ import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from mobench.interfaces import Balancer, BalancerContext
+from mobench.interfaces import Balancer, BalancerContext, Likelihood
 from mobench.options import option
 
 WIDEST = 20.0
 """Log-variances stay within ± this: a loss of 0, or below, would send its weight to infinity."""
 
+FACTORS: dict[Likelihood | None, float] = {"categorical": 1.0, "gaussian": 0.5, None: 1.0}
+"""Of a loss in the negative log-likelihood, beside exp(−s)."""
+
 
 @dataclass(eq=False)
 class Uncertainty(Balancer):
-    """α_i = exp(−s_i), with s_i = log σ_i² learned on Σ_i exp(−s_i) L_i + s_i/2 (arXiv 1705.07115, equation 10).
+    """α_i = c_i exp(−s_i), with s_i = log σ_i² learned on Σ_i c_i exp(−s_i) L_i + s_i/2 (arXiv 1705.07115).
 
-    The log-variances start at 0 and take a step of Adam each time, after the weights are given.
+    c_i is 1 for a cross-entropy (equation 10) and ½ for a squared error, whose Gaussian likelihood has
+    L_i / 2σ_i² (equation 7). A dataset states which an objective is by `Objective.likelihood`; a loss of
+    which nothing is stated is taken for a cross-entropy. The log-variances start at 0 and take a step of
+    Adam each time, after the weights are given.
     """
 
     needs_preference: ClassVar[bool] = False
@@ -31,10 +37,12 @@ class Uncertainty(Balancer):
     def start(self, context: BalancerContext) -> None:
         self.log_variances = nn.Parameter(torch.zeros(context.n_preferences, context.n_objectives, dtype=torch.float64))
         self.optimiser = torch.optim.Adam([self.log_variances], lr=self.rate)
+        likelihoods = context.likelihoods or (None,) * context.n_objectives
+        self.factors = torch.tensor([FACTORS[likelihood] for likelihood in likelihoods], dtype=torch.float64)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Weights [K, m], positive."""
-        alpha = torch.exp(-self.log_variances.detach())
+        alpha = self.factors * torch.exp(-self.log_variances.detach())
         self.log_variances.grad = 0.5 - alpha * losses.detach().double().cpu()
         self.optimiser.step()
         with torch.no_grad():

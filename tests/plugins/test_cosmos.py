@@ -16,7 +16,7 @@ from mobench_cosmos.conditioned import Input, Wider
 from mobench_cosmos.cosmos import Cosmos
 from mobench_epo.epo import EPO
 from mobench_multimnist.dataset import MultiMnist
-from mobench_networks.lenet import LeNet
+from mobench_networks.lenet import CosmosLeNet, LeNet
 
 MS = [2, 3, 4, 5, 6, 7, 8]
 
@@ -56,6 +56,11 @@ def test_the_targets_first_layer_reads_the_preference(problem: Problem) -> None:
         == constant.n_stored_parameters + 208
         == 31_910 + 2 * 9 * 9 * 10 + 43_058 - 42_350 - 500
     )
+
+
+def test_with_the_papers_network_it_has_the_papers_parameters() -> None:
+    problem = Problem(MultiMnist(source="embedded", pairs=80, test_pairs=10), CosmosLeNet())
+    assert Input().build(problem, finite_rays(2)).n_stored_parameters == 43_058
 
 
 def test_k_preferences_at_once_are_k_alone(problem: Problem) -> None:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import gaussian_nll_loss
 
-from mobench.interfaces import Balancer, BalancerContext
+from mobench.errors import OptionError
+from mobench.interfaces import (
+    Balancer,
+    BalancerContext,
+    Likelihood,
+    Objective,
+    Problem,
+    Seeds,
+    Setting,
+)
+from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.preferences import finite_rays
 from mobench.testing import properties
+from mobench_analytic.point import Point
+from mobench_analytic.problems import VLMOP2
 from mobench_dwa.dwa import DWA
+from mobench_linear.stack import Stack
+from mobench_multimnist.dataset import MultiMnist
+from mobench_networks.lenet import LeNet
 from mobench_random_weighting.random_weighting import RandomWeighting
 from mobench_uncertainty.uncertainty import Uncertainty
 
@@ -26,9 +43,13 @@ def test_order_does_not_matter(balancer: Balancer) -> None:
     properties.assert_permutation_equivariant(balancer, 4)
 
 
-def told(balancer: Balancer, m: int = 3, steps_per_epoch: int = 2) -> Balancer:
+def told(
+    balancer: Balancer, m: int = 3, steps_per_epoch: int = 2, likelihoods: tuple[Likelihood | None, ...] = ()
+) -> Balancer:
     two = torch.full((m,), 2.0)
-    balancer.start(BalancerContext(1, m, two, 0 * two, seed=0, steps_per_epoch=steps_per_epoch))
+    balancer.start(
+        BalancerContext(1, m, two, 0 * two, seed=0, steps_per_epoch=steps_per_epoch, likelihoods=likelihoods)
+    )
     return balancer
 
 
@@ -76,6 +97,57 @@ def test_uncertainty_takes_the_papers_gradient() -> None:
         torch.testing.assert_close(give(balancer, losses).double(), torch.exp(-s.detach()), atol=1e-6, rtol=1e-6)
         optimiser.step()
         torch.testing.assert_close(balancer.log_variances.detach(), s.detach())
+
+
+def test_a_squared_error_has_the_gaussian_likelihood_and_a_cross_entropy_the_categorical() -> None:
+    """−log p of a Gaussian with variance exp(s) is (y − f)² / 2 exp(s) + s/2: torch's own, through steps of Adam."""
+    likelihoods: tuple[Likelihood | None, ...] = ("gaussian", "categorical", None)
+    balancer = told(Uncertainty(rate=0.1), 3, likelihoods=likelihoods)
+    assert isinstance(balancer, Uncertainty)
+    s = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([s], lr=0.1)
+    zero = torch.zeros((), dtype=torch.float64)
+    for squared, entropy, other in ([0.3, 2.0, 0.7], [0.2, 1.0, 0.1], [0.1, 3.0, 2.0]):
+        residual = torch.tensor(squared**0.5, dtype=torch.float64, requires_grad=True)
+        optimiser.zero_grad()
+        loss = gaussian_nll_loss(residual, zero, s[0].exp(), eps=0.0)
+        loss = loss + (-s[1:]).exp() @ torch.tensor([entropy, other]).double() + s[1:].sum() / 2
+        loss.backward()
+        (alpha,) = give(balancer, [squared, entropy, other]).double()
+        assert residual.grad is not None
+        # the gradient that reaches the network is α times that of the squared error
+        assert float(alpha[0] * 2 * residual.detach()) == pytest.approx(float(residual.grad), rel=1e-6)
+        torch.testing.assert_close(alpha[1:], torch.exp(-s.detach()[1:]), atol=1e-6, rtol=1e-6)
+        optimiser.step()
+        torch.testing.assert_close(balancer.log_variances.detach()[0], s.detach())
+
+
+def test_the_variance_of_a_squared_error_comes_to_rest_at_the_loss() -> None:
+    balancer = told(Uncertainty(rate=0.05), 2, likelihoods=("gaussian", "categorical"))
+    assert isinstance(balancer, Uncertainty)
+    for _ in range(1500):
+        give(balancer, [0.3, 0.3])
+    torch.testing.assert_close(
+        balancer.log_variances.detach().exp(), torch.tensor([[0.3, 0.6]]).double(), rtol=1e-3, atol=0
+    )
+
+
+def test_a_solver_tells_its_balancer_what_the_objectives_state() -> None:
+    class Listens(Uncertainty):
+        def start(self, context: BalancerContext) -> None:
+            heard.append(context.likelihoods)
+            super().start(context)
+
+    heard: list[tuple[Likelihood | None, ...]] = []
+    for dataset, model in ((VLMOP2(), Point()), (MultiMnist(source="embedded"), LeNet())):
+        problem = Problem(dataset, model)
+        GradientSolver(Stack(), Listens(), GradientOptions()).start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
+    assert heard == [(None, None), ("categorical", "categorical")]
+
+
+def test_an_unknown_likelihood_is_refused() -> None:
+    with pytest.raises(OptionError, match="'gauss': 'categorical', 'gaussian' and None are accepted"):
+        Objective("price", lambda outputs, batch: outputs["price"].mean(), likelihood="gauss")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("cls", [RandomWeighting, DWA, Uncertainty])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -44,6 +46,40 @@ def test_division_by_losses_by_hand() -> None:
     alpha = MinNorm(normalise="loss")(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.5]]), torch.eye(2)[None])
     # min over a of a² + (1 − a)²/4: a = 1/5; divided by the losses: (1/5, 4/5 · 1/2) ∝ (1/3, 2/3)
     torch.testing.assert_close(alpha, torch.tensor([[1 / 3, 2 / 3]]))
+
+
+def test_the_codes_form_applies_the_weights_of_the_normalised_program_to_raw_losses() -> None:
+    """The same program as above, a = 1/5, and no division of the weights."""
+    balancer = MinNorm(normalise="loss", weighted="raw")
+    alpha = balancer(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.5]]), torch.eye(2)[None])
+    torch.testing.assert_close(alpha, torch.tensor([[1 / 5, 4 / 5]]))
+
+
+@pytest.mark.parametrize("m", MS)
+@pytest.mark.parametrize("normalise", ["l2", "loss"])
+def test_raw_and_normalised_weights_are_of_one_program(m: int, normalise: Any) -> None:
+    """α of the code's form over the sizes is α of ours; without normalisation both are one."""
+    for case in properties.cases(m):
+        if case.name != "random gradients":
+            continue
+        size = case.losses if normalise == "loss" else case.gradients.norm(dim=2)
+        raw = case.weights(MinNorm(normalise=normalise, weighted="raw")) / size
+        ours = case.weights(MinNorm(normalise=normalise))
+        torch.testing.assert_close(ours, raw / raw.sum(1, keepdim=True))
+        assert torch.equal(case.weights(MinNorm(weighted="raw")), case.weights(MinNorm()))
+
+
+def test_the_codes_form_may_raise_a_loss_and_ours_does_not() -> None:
+    """g = (1, 0) and (−2, 1) over losses 1 and 4: the smaller loss has nearly all weight in the program."""
+    gradients = torch.tensor([[[1.0, 0.0], [-2.0, 1.0]]]).double()
+    case = properties.Case("by hand", torch.tensor([[1.0, 4.0]]).double(), torch.full((1, 2), 0.5), gradients)
+
+    def slopes(balancer: MinNorm) -> list[float]:
+        (d,) = properties.direction(case, case.weights(balancer))
+        return (gradients[0] @ d).tolist()
+
+    assert min(slopes(MinNorm(normalise="loss"))) > 0
+    assert min(slopes(MinNorm(normalise="loss", weighted="raw"))) < 0
 
 
 def test_it_gives_one_point_of_the_pareto_set_of_vlmop2() -> None:

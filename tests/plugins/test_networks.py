@@ -13,7 +13,7 @@ from mobench.errors import IncompatibleError, OptionError
 from mobench.interfaces import Model
 from mobench_analytic.problems import VLMOP2
 from mobench_multimnist.dataset import MultiMnist
-from mobench_networks.lenet import LeNet
+from mobench_networks.lenet import CosmosLeNet, LeNet
 from mobench_networks.mtl_cnn import MtlCnn
 
 
@@ -38,6 +38,24 @@ def test_lenet_has_the_papers_parameters() -> None:
     assert count(LeNet().build(MultiMnist())) == by_hand == 31_910
 
 
+def test_the_lenet_of_cosmos_has_its_parameters() -> None:
+    """conv 5·5·10 + 10, conv 5·5·10·20 + 20, dense 720·50 + 50, two heads 50·10 + 10."""
+    by_hand = (250 + 10) + (5000 + 20) + (36_000 + 50) + 2 * 510
+    assert count(CosmosLeNet().build(MultiMnist())) == by_hand == 42_350
+
+
+def test_the_lenet_of_cosmos_is_that_of_its_code() -> None:
+    """The layers in the order of the paper's code, with the same weights."""
+    torch.manual_seed(0)
+    net = CosmosLeNet().build(MultiMnist())
+    shared = nn.Sequential(
+        net.conv1, nn.MaxPool2d(2), nn.ReLU(), net.conv2, nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), net.dense, nn.ReLU()
+    )
+    x = torch.randn(3, 1, 36, 36)
+    for side in ("left", "right"):
+        torch.testing.assert_close(net(x)[side], net.heads.layers[side](shared(x)))
+
+
 def test_lenet_rectifies_and_pools_in_an_order_that_does_not_matter() -> None:
     torch.manual_seed(0)
     net = LeNet().build(MultiMnist())
@@ -55,7 +73,7 @@ def test_mtl_cnn_has_the_reports_layers() -> None:
     assert count(MtlCnn(filters=(8, 16, 24), width=32).build(MultiMnist())) < by_hand
 
 
-@pytest.mark.parametrize("model", [LeNet(), MtlCnn()])
+@pytest.mark.parametrize("model", [LeNet(), CosmosLeNet(), MtlCnn()])
 @pytest.mark.parametrize("shape", [(1, 36, 36), (3, 32, 32), (1, 28, 40), (2, 29, 31)])
 def test_a_head_per_task_for_images_of_any_size(model: Model, shape: tuple[int, ...]) -> None:
     net = model.build(Shaped(shape=shape))
@@ -65,7 +83,7 @@ def test_a_head_per_task_for_images_of_any_size(model: Model, shape: tuple[int, 
     assert all(p.grad is not None and bool(p.grad.any()) for p in net.parameters())
 
 
-@pytest.mark.parametrize("model", [LeNet(), MtlCnn()])
+@pytest.mark.parametrize("model", [LeNet(), CosmosLeNet(), MtlCnn()])
 def test_what_is_no_image_is_refused_with_the_reason(model: Model) -> None:
     with pytest.raises(IncompatibleError, match="takes images"):
         model.build(VLMOP2())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -156,10 +157,12 @@ def test_endpoints_are_met_at_the_corners_and_averaged_between() -> None:
 SIZES = {"11M": 11_036_684, "5M": 5_044_684, "2M": 2_066_892, "1M": 1_103_564}
 
 
+@pytest.mark.parametrize(("variant", "n_weights"), [("torchvision", 11_180_500), ("phn", 11_180_500 + 262_656)])
 @pytest.mark.parametrize("size", SIZES)
-def test_chunked_phn_has_the_papers_parameters_for_resnet18(size: str) -> None:
-    problem = Problem(DATA, ResNet18())
-    assert problem.n_target_parameters == 11_180_500
+def test_chunked_phn_has_the_papers_parameters_for_resnet18(size: str, variant: Any, n_weights: int) -> None:
+    """262,656 = 512·512 + 512, the dense layer before the heads."""
+    problem = Problem(DATA, ResNet18(variant=variant))
+    assert problem.n_target_parameters == n_weights
     built = options.build(ChunkedPHN, {"size": size}).build(problem, finite_rays(2))
     assert built.n_stored_parameters == SIZES[size]
 
@@ -179,6 +182,19 @@ def test_resnet18_takes_a_step_and_is_evaluated_under_the_chunked_phn(norm: Any)
         assert bool(p.grad.any()), name
     front = evaluate(solver.network, problem, problem.dataset.load("test"), finite_rays(2, 2))
     assert front.losses.shape == (2, 2)
+
+
+def test_the_hypernetworks_resnet18_pads_and_rectifies_before_its_heads() -> None:
+    torch.manual_seed(0)
+    net = ResNet18(variant="phn").build(DATA)
+    x = torch.rand(3, 1, 36, 36)
+    padded = torch.zeros(3, 1, 38, 38)
+    padded[:, :, :36, :36] = x
+    dense, body = net.body.fc[0], copy.deepcopy(net.body)
+    body.fc = torch.nn.Identity()
+    assert (dense.in_features, dense.out_features) == (512, 512)
+    for name, head in net.heads.items():
+        torch.testing.assert_close(net(x)[name], head(dense(body(padded)).relu()))
 
 
 def test_groups_make_a_prediction_independent_of_its_batch_and_batch_statistics_do_not() -> None:
