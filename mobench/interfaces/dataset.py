@@ -108,6 +108,11 @@ class Dataset(ABC):
         """
         return batch
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        """What a record says about this dataset beside its numbers, for example how splits overlap."""
+        return {}
+
     def known_front(self, n_points: int) -> Tensor | None:
         """About `n_points` points [P, m] of the true Pareto front; None where nobody knows it."""
         return None

@@ -147,6 +147,7 @@ class _Run:
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
             "notes": {
+                **sound_notes({f"dataset: {name}": note for name, note in self.dataset.notes.items()}),
                 **sound_notes(solver.notes),
                 **({"checkpoints_not_written": training.unsaved} if training.unsaved else {}),
             },

@@ -13,6 +13,7 @@ SIDE = 28
 Bytes = NDArray[np.uint8]
 Placement = Literal["jitter", "corners"]
 Combine = Literal["max", "add"]
+Classes = Literal["different", "any"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,23 @@ class Pairs:
     right: Bytes
 
 
-def compose(left: Pictures, right: Pictures, n_pairs: int, placement: Placement, combine: Combine, seed: int) -> Pairs:
-    """`n_pairs` pairs of different classes: one picture towards the top left, one towards the bottom right.
+def compose(
+    left: Pictures,
+    right: Pictures,
+    n_pairs: int,
+    placement: Placement,
+    combine: Combine,
+    seed: int,
+    classes: Classes = "different",
+) -> Pairs:
+    """`n_pairs` pairs of pictures: one towards the top left, one towards the bottom right.
 
+    classes: pairs with labels that differ, or any pairs. Labels that differ depend on each other.
     jitter: the left box starts at a row and a column drawn from 0..3, the right one from 5..8.
     corners: exactly (0, 0) and (8, 8). max: the brighter of two pixels; add: their sum, at most 255.
     """
     draw = np.random.default_rng(seed)
-    first, second = _draw_pairs(left.labels, right.labels, n_pairs, draw)
+    first, second = _draw_pairs(left.labels, right.labels, n_pairs, classes, draw)
     if placement == "jitter":
         corner_a, corner_b = draw.integers(0, 4, (n_pairs, 2)), draw.integers(5, 9, (n_pairs, 2))
     else:
@@ -54,12 +64,12 @@ def compose(left: Pictures, right: Pictures, n_pairs: int, placement: Placement,
 
 
 def _draw_pairs(
-    left: Bytes, right: Bytes, n_pairs: int, draw: np.random.Generator
+    left: Bytes, right: Bytes, n_pairs: int, classes: Classes, draw: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of both members of each pair; a pair of one class is drawn again."""
+    """Positions of both members of each pair; where classes are to differ, a pair of one class is drawn again."""
     first = draw.integers(0, len(left), n_pairs)
     second = draw.integers(0, len(right), n_pairs)
-    while (same := left[first] == right[second]).any():
+    while classes == "different" and (same := left[first] == right[second]).any():
         second[same] = draw.integers(0, len(right), int(same.sum()))
     return first, second
 

@@ -18,7 +18,7 @@ from mobench.errors import DataError
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split
 from mobench.options import option
 from mobench_multimnist import pictures
-from mobench_multimnist.compose import CANVAS, Combine, Pairs, Pictures, Placement, compose
+from mobench_multimnist.compose import CANVAS, Classes, Combine, Pairs, Pictures, Placement, compose
 
 N_CLASSES = 10
 SIDES = ("left", "right")
@@ -26,10 +26,18 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class TwoPictures(Dataset):
-    """Pairs of pictures of different classes on a 36×36 canvas; one label each.
+    """Pairs of pictures on a 36×36 canvas; one label each.
 
     Pictures for training, validation and testing are different ones: pairs of the validation
-    split are drawn from pictures that no training pair shows.
+    split are drawn from pictures that no training pair shows. A paper's pickle is an exception: it holds
+    pairs and does not say of which pictures, so its training pairs can only be split by pairs, and most pictures
+    of the validation split occur in training pairs too. Its validation losses are too good, and options that are
+    chosen by them may overfit. Its test pairs are of other pictures.
+
+    By default the labels of a pair differ, as in the student report. They then depend on each other: whoever knows
+    one label can rule out one of ten values of the other (mutual information ln 10/9 = 0.105 nats). For a garment
+    and a digit this ties two labels that have nothing to do with each other. `classes="any"` draws both
+    members independently; new protocols should use it.
     """
 
     pairs: Annotated[int, Gt(0)] = option(60_000, "pairs for training and validation together")
@@ -39,6 +47,7 @@ class TwoPictures(Dataset):
     combine: Combine = option("max", "where boxes overlap: the brighter pixel, or the sum up to 255")
     source: str = option("full", "full, embedded (5,000 digits that come along), or the path of a paper's pickle")
     composition_seed: int = option(0, "of the pairs drawn; the same for all seeds of a job")
+    classes: Classes = option("different", "labels of a pair: different ones, or any (independent)", added=True)
 
     collections: ClassVar[tuple[str, str]]
 
@@ -62,8 +71,18 @@ class TwoPictures(Dataset):
         chance = math.log(N_CLASSES)
         return Protocol("two-pictures-1", reference=(2.0, 2.0), ideal=(0.0, 0.0), nadir=(chance, chance))
 
+    @property
+    def notes(self) -> dict[str, float | int | str]:
+        if self._is_composed:
+            return {}
+        return {"validation": "split by pairs: its pictures may occur in training pairs"}
+
+    @property
+    def _is_composed(self) -> bool:
+        return self.source in ("full", "embedded")
+
     def load(self, split: Split) -> Samples:
-        if self.source in ("full", "embedded"):
+        if self._is_composed:
             return _samples(self._compose(split))
         return _samples(self._from_pickle(split))
 
@@ -73,7 +92,7 @@ class TwoPictures(Dataset):
         n_pairs = {"train": max(1, self.pairs - n_validation), "val": n_validation, "test": self.test_pairs}[split]
         # one stream of random numbers per split: another number of training pairs leaves the test pairs alone
         stream = 3 * self.composition_seed + ("train", "val", "test").index(split)
-        return compose(left, right, n_pairs, self.placement, self.combine, stream)
+        return compose(left, right, n_pairs, self.placement, self.combine, stream, self.classes)
 
     def _pictures(self, name: str, split: Split) -> Pictures:
         part: pictures.Part = "test" if split == "test" else "train"
@@ -90,7 +109,10 @@ class TwoPictures(Dataset):
         return found.take(order[:cut] if split == "train" else order[cut:])
 
     def _from_pickle(self, split: Split) -> Pairs:
-        """The papers' files have no validation part: it is the last share of their training pairs."""
+        """The papers' files have no validation part: it is the last share of their training pairs.
+
+        Their pairs are made already: `pairs`, `test_pairs`, `placement`, `combine` and `classes` have no influence.
+        """
         pairs = pictures.papers_pickle(Path(self.source), "test" if split == "test" else "train")
         if split == "test":
             return pairs

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mobench import options
 from mobench.errors import DataError, OptionError
+from mobench.runs.resolve import dataset_part, make_dataset
 from mobench_multimnist import pictures
 from mobench_multimnist.compose import CANVAS, SIDE, Pictures, compose
 from mobench_multimnist.dataset import MultiFashion, MultiFashionMnist, MultiMnist
@@ -75,6 +76,47 @@ def test_the_two_classes_differ(seed: int) -> None:
     digits = marked([0, 0, 0, 1, 2, 2, 3], 50)
     pairs = compose(digits, digits, 100, "jitter", "max", seed)
     assert (pairs.left != pairs.right).all()
+
+
+def mutual_information(left: Any, right: Any) -> float:
+    """In nats, of the joint distribution of two labels below ten."""
+    joint = np.zeros((10, 10))
+    np.add.at(joint, (np.asarray(left), np.asarray(right)), 1 / len(left))
+    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    there = joint > 0
+    return float((joint[there] * np.log(joint[there] / independent[there])).sum())
+
+
+def test_different_classes_tie_the_labels_and_any_classes_leave_them_independent() -> None:
+    """Of ten equal classes: ln 10/9 = 0.105 nats, and a guess that knows the other label is right in 1 of 9 cases."""
+    garments, digits = (marked([c for c in range(10) for _ in range(3)], value) for value in (50, 60))
+    tied = compose(garments, digits, 60_000, "jitter", "max", seed=0)
+    free = compose(garments, digits, 60_000, "jitter", "max", seed=0, classes="any")
+    assert mutual_information(tied.left, tied.right) == pytest.approx(np.log(10 / 9), abs=2e-3)
+    # the estimate from n pairs of independent labels has a mean of 81/2n
+    assert mutual_information(free.left, free.right) == pytest.approx(81 / 120_000, abs=5e-4)
+    assert float((free.left == free.right).mean()) == pytest.approx(0.1, abs=0.005)
+    assert [float((tied.right[tied.left == 3] == c).mean()) for c in (3, 4)] == pytest.approx([0, 1 / 9], abs=0.015)
+
+
+@pytest.mark.parametrize("cls", [MultiMnist, MultiFashion, MultiFashionMnist])
+def test_classes_are_an_option_of_every_dataset_and_leave_the_default_job_alone(cls: Any) -> None:
+    name = {MultiMnist: "multimnist", MultiFashion: "multifashion", MultiFashionMnist: "multifashion-mnist"}[cls]
+    usual, spelled, free = (
+        dataset_part(name, given) for given in ({}, {"classes": "different"}, {"dataset.classes": "any"})
+    )
+    assert usual == spelled
+    assert "classes" not in usual.options
+    assert free.options == {**usual.options, "classes": "any"}
+    assert make_dataset(free) == cls(classes="any")
+
+
+def test_pairs_of_any_classes_reach_every_split() -> None:
+    for split in ("train", "val", "test"):
+        targets = tiny(classes="any").load(split).targets  # type: ignore[arg-type]
+        assert bool((targets["left"] == targets["right"]).any()), split
+        targets = tiny().load(split).targets  # type: ignore[arg-type]
+        assert not bool((targets["left"] == targets["right"]).any()), split
 
 
 SMALL = {"source": "embedded", "pairs": 2000, "test_pairs": 500}
@@ -207,6 +249,20 @@ def test_a_papers_pickle_is_read(tmp_path: Path, scale: float) -> None:
     assert [len(made.load(s)) for s in ("train", "val", "test")] == [15, 5, 5]  # type: ignore[arg-type]
     expected = np.random.default_rng(0).integers(0, 256, (20, 36, 36))
     np.testing.assert_array_equal(made.load("train").inputs[:, 0], expected[:15])
+
+
+def test_a_papers_pickle_is_split_by_pairs_so_pictures_recur_and_its_notes_say_so(tmp_path: Path) -> None:
+    """Pairs of 30 pictures that start in the left corner: each picture of the validation split is in training pairs."""
+    first = marked([i % 10 for i in range(30)], 100)
+    pairs = compose(first, marked([0], 0), 400, "corners", "max", seed=0, classes="any")
+    labels = np.stack([pairs.left, pairs.right], axis=1)
+    path = tmp_path / "multi.pickle"
+    path.write_bytes(pickle.dumps((pairs.images, labels, pairs.images, labels)))
+    made = MultiMnist(source=str(path), validation=0.25)
+    train, val = ({int(n) for n in made.load(split).inputs[:, 0, 0, 0]} for split in ("train", "val"))  # type: ignore[arg-type]
+    assert val <= train
+    assert made.notes == {"validation": "split by pairs: its pictures may occur in training pairs"}
+    assert tiny().notes == {}
 
 
 def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path: Path) -> None:

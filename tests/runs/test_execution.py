@@ -236,6 +236,12 @@ def test_kept_weights_are_those_that_were_judged(tmp_path: Path) -> None:
     assert sum(t.numel() for t in load_file(path).values()) == record.cost.stored_parameters == 5 * 20
 
 
+def test_notes_of_the_dataset_are_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VLMOP2, "notes", {"validation": "overlaps with training", "n": float("nan")})
+    record = execute(job("ls"))
+    assert record.notes == {"dataset: validation": "overlaps with training", "dataset: n": "nan"}
+
+
 def test_a_solver_without_a_module_keeps_its_record_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
