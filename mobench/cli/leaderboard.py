@@ -143,7 +143,9 @@ def _p(p: float | None) -> str:
 
 
 def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    from mobench.runs.arguments import parse_names
+
+    wanted = parse_names(names, "--dataset")
     known = sorted({r.job.dataset.name for r in records})
     for name in wanted:
         if name not in known:

@@ -6,13 +6,13 @@ A value is read as a whole or refused: no part of a text is passed over.
 from __future__ import annotations
 
 import json
-import math
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mobench.errors import OptionError
+from mobench.runs.bounds import LARGEST
 from mobench.text import one_line
 
 MAX_SECONDS = 1e9
@@ -46,13 +46,11 @@ def parse_names(text: str, argument: str) -> list[str]:
 
 def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
     """Seeds as plain whole numbers, from any sequence or array of them."""
-    try:
-        # text is a sequence too, and true and false are whole numbers
-        if isinstance(given, str) or any(isinstance(seed, bool) for seed in given):
-            raise TypeError
-        return [operator.index(seed) for seed in given]
-    except TypeError as error:
-        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]") from error
+    listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
+    # true and false are whole numbers too
+    if not all(hasattr(seed, "__index__") and not isinstance(seed, bool) for seed in listed):
+        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
+    return [operator.index(seed) for seed in listed]
 
 
 def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
@@ -86,7 +84,9 @@ def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
     except OptionError:
         raise
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"{argument} was given {shown(text)}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
+        raise OptionError(
+            f"{argument} was given {shown(text)}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'"
+        ) from error
     if not found:
         raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, as '[[0.4,0.6],[0.6,0.4]]'")
     return found
@@ -177,4 +177,4 @@ def shown(value: Any) -> str:
 
 
 def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

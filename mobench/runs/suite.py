@@ -177,7 +177,9 @@ def check_tables(suite: Suite) -> None:
         for name in solvers:
             if name not in suite.solver_names:
                 hint = nearest(name, suite.solver_names) or f"; its solvers are {', '.join(sorted(suite.solver_names))}"
-                raise SuiteError(f"suite {suite.name!r} has a table [{table}.{one_line(name, 100)}], but no such solver{hint}")
+                raise SuiteError(
+                    f"suite {suite.name!r} has a table [{table}.{one_line(name, 100)}], but no such solver{hint}"
+                )
 
 
 def overridden(
@@ -215,10 +217,10 @@ def overridden(
             "combination write a suite file of your own"
         )
     update: dict[str, Any] = {}
-    if len(seeds):
-        update["seeds"] = arguments.seeds(seeds)
-    if len(rays):
-        update["rays"] = arguments.rays(rays)
+    if own_seeds := arguments.seeds(seeds):
+        update["seeds"] = own_seeds
+    if own_rays := arguments.rays(rays):
+        update["rays"] = own_rays
     try:
         entries = [Entry(**names, set=entry.set, budget=entry.budget) for entry, names in kept]
         unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
@@ -285,12 +287,26 @@ def _usable(name: str) -> str:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first thing that is wrong, with the key it is under."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    """The first thing that is wrong, with the key it is under; a key that does not exist before one that is missing."""
+    errors = error.errors(include_url=False)
+    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    # what pydantic adds of types is no key of the file
+    keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
+    where = ".".join(map(str, keys)) or "the file"
     if first["type"] == "extra_forbidden":
-        tables = (Suite, Entry, Budget, Search, TradeOff)
-        accepted = {name: None for table in tables for name in table.model_fields if name != "elsewhere"}
-        hint = nearest(str(first["loc"][-1]), accepted) or f"; accepted: {', '.join(accepted)}"
+        accepted = [name for name in _table(first["loc"]).model_fields if name != "elsewhere"]
+        hint = nearest(str(keys[-1]), accepted) or f"; accepted: {', '.join(accepted)}"
         return f"there is no key {where!r}{hint}"
+    if first["type"] == "model_type" and where.startswith("search."):
+        return f"{where}: pass a list of values, or a range {{ low = …, high = … }}"
     return f"{where}: {first['msg']}"
+
+
+def _table(place: Sequence[int | str]) -> type[Strict]:
+    """The table that a key is in, by its place in the file."""
+    if "budget" in place[:-1]:
+        return Budget
+    if any("Range" in str(part) for part in place[:-1]):
+        return Range
+    tables: dict[int | str, type[Strict]] = {"entries": Entry, "search": Search, "trade_off": TradeOff}
+    return tables.get(place[0], Suite) if len(place) > 1 else Suite
