@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobench.text import one_line
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mobench.reports.leaderboard import Leaderboard
+
 
 def run(
-    suite: str,
+    suite: str | Path,
     *,
     dataset: str | Sequence[str] = (),
     model: str | Sequence[str] = (),
@@ -21,52 +26,68 @@ def run(
     rays: Sequence[Sequence[float]] = (),
     epochs: float | None = None,
     steps: int | None = None,
+    seconds: float | None = None,
     jobs: int = 1,
     device: str = "cpu",
     out: str | Path | None = None,
 ) -> pd.DataFrame:
     """Run what a suite still lacks, write its tables, and return its leaderboard.
 
-    suite: a registered name or a TOML file. Everything else replaces what the suite says.
-    rays: preferences [R][m] to train finite sets on and to judge everybody at.
+    suite: a registered name or a TOML file. Everything else replaces what the suite says, in the order of
+        `mobench.runs.precedence`.
+    rays: preferences [R][m] to train finite sets on and to judge everybody at; lists, an array or a tensor.
     out: folder of the records; by default results/<suite>.
 
-    Raises: MobenchError for names, options, files that are wrong. A job that fails raises nothing:
-        its row says so.
+    A combination that a part declines, and a record that cannot be read or compared, is a UserWarning.
+
+    Raises: MobenchError for names, options, files that are wrong: the same that the command line refuses. A job
+        that fails raises nothing: its row says so.
     """
-    from mobench.reports.leaderboard import leaderboard as board_of
     from mobench.reports.tables import export
+    from mobench.runs import arguments, runner
     from mobench.runs import plan as plans
-    from mobench.runs import runner
     from mobench.runs import suite as suites
     from mobench.runs.executor import LocalExecutor
     from mobench.runs.store import Store
 
     chosen = suites.overridden(
         suites.load(suite),
-        datasets=_listed(dataset),
-        models=_listed(model),
-        solvers=_listed(solver),
+        datasets=arguments.names(dataset, "dataset"),
+        models=arguments.names(model, "model"),
+        solvers=arguments.names(solver, "solver"),
         settings=settings,
         seeds=seeds,
         rays=rays,
-        budget={"epochs": epochs, "steps": steps},
+        budget={"epochs": epochs, "steps": steps, "seconds": seconds},
     )
+    n_jobs, device = arguments.count(jobs, "jobs"), arguments.check_device(device)
     store = Store(Path(out) if out is not None else Path("results") / chosen.name)
-    runner.run(plans.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
-    board = board_of(store.contents().records)
+    plan = plans.plan(chosen)
+    for line in plan.declined:
+        _warn(f"declined: {line}")
+    runner.run(plan, store, LocalExecutor(n_jobs), device=device, keep_weights=chosen.keep_weights)
+    board = _board([store.folder])
     export(board, store.folder)
     return board.table
 
 
 def leaderboard(folder: str | Path) -> pd.DataFrame:
-    """The leaderboard of the records in a folder."""
-    from mobench.reports.leaderboard import leaderboard as board_of
-    from mobench.runs.index import outlines
-    from mobench.runs.store import Store
+    """The leaderboard of the records in a folder, or of a suite's below results/.
 
-    return board_of(outlines(Store(folder)).records).table
+    A record that cannot be read or compared is a UserWarning. Raises: StoreError where there is no record.
+    """
+    return _board([folder]).table
 
 
-def _listed(names: str | Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+def _board(folders: Sequence[str | Path]) -> Leaderboard:
+    from mobench.reports.leaderboard import leaderboard as made
+    from mobench.runs.reading import read_outlines
+
+    board = made(read_outlines(folders, _warn))
+    for line in board.left_out:
+        _warn(f"left out: {one_line(line, 2000)}")
+    return board
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=3)

@@ -75,7 +75,7 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
             raise OptionError(f"{whose} has no option {name!r}{hint}")
     for name, value in given.items():
         # pydantic would take true for 1
-        if isinstance(value, bool) and _base(hints[name]) in (int, float):
+        if _has_bool(value) and not _takes_bool(hints[name]):
             raise OptionError(f"{whose}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
     schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
     model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **schema)
@@ -120,9 +120,19 @@ def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
     )
 
 
-def _base(hint: Any) -> Any:
-    """A type without its annotations."""
-    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+def _has_bool(value: Any) -> bool:
+    """Whether a value is true or false, or a list with one of them in it."""
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_bool, value)))
+
+
+def _takes_bool(hint: Any) -> bool:
+    """Whether true and false mean themselves to a type: all but those of numbers alone."""
+    arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
+    if typing.get_origin(hint) is typing.Annotated:
+        return _takes_bool(arguments[0])
+    if typing.get_origin(hint) is typing.Literal:
+        return True
+    return any(map(_takes_bool, arguments)) if arguments else hint not in (int, float, type(None))
 
 
 def _type_name(hint: Any) -> str:

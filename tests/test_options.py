@@ -121,3 +121,20 @@ def test_what_is_no_dataclass_is_refused() -> None:
 
     with pytest.raises(OptionError, match="@dataclass"):
         options.build(Plain, {})
+
+
+@pytest.mark.parametrize("given", [{"rate": True}, {"widths": [True, 2]}, {"widths": [3, False]}])
+def test_true_and_false_are_no_numbers_in_lists_either(given: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"was given .*(True|False).*accepted"):
+        options.build(Example, given)
+
+
+def test_true_and_false_are_values_of_their_own_types() -> None:
+    @dataclass(frozen=True)
+    class Flags:
+        several: tuple[bool, ...] = option((), "")
+        maybe: bool | None = option(None, "")
+        either: Literal[True, "auto"] = option("auto", "")
+
+    made = options.build(Flags, {"several": [True, False], "maybe": False, "either": True})
+    assert made == Flags((True, False), False, True)

@@ -40,12 +40,15 @@ def export(
     from mobench.reports import presets, tables
     from mobench.reports.content import Wanted
     from mobench.reports.sheet import Digits
+    from mobench.runs import arguments
 
     if decimals is not None and digits is not None:
         raise OptionError("--decimals and --digits were both given: pass one of them")
-    formats = listed(format)
+    formats = arguments.parse_names(format, "--format")
     tables.check_formats(formats, OTHERS)
-    names = list(dict.fromkeys([*listed(preset), *(["rays"] if per_ray else [])]))
+    names = list(dict.fromkeys([*arguments.parse_names(preset, "--preset"), *(["rays"] if per_ray else [])]))
+    if not formats or not names:
+        raise OptionError("--format or --preset names nothing: leave it out, or name what is to be written")
     chosen = {name: presets.preset(name) for name in names}
     if (columns or label) and len(chosen) > 1:
         raise OptionError(f"--columns and --label are of one table, and these are {len(chosen)}: export each by itself")
@@ -55,7 +58,13 @@ def export(
         records = read_records([place])
         board = board_of(records)
         wanted = Wanted(
-            listed(columns), listed(dataset), listed(solver), Digits(decimals, digits), caption, label, standalone
+            arguments.parse_names(columns, "--columns"),
+            arguments.parse_names(dataset, "--dataset"),
+            arguments.parse_names(solver, "--solver"),
+            Digits(decimals, digits),
+            caption,
+            label,
+            standalone,
         )
         # all of them before any is written, so that a wrong option leaves nothing behind
         texts: dict[str, str | bytes] = {}
@@ -69,11 +78,6 @@ def export(
     for name in formats:
         if name in OTHERS:
             OTHERS[name](place, out or place)
-
-
-def listed(words: str) -> list[str]:
-    """The words between commas, each once."""
-    return list(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
 
 
 def _networks(folder: Path, out: Path) -> None:

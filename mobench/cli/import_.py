@@ -75,9 +75,8 @@ def content_of(file: Path) -> bytes:
 
 def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
     """What an imported record of this folder is like: its data set's options are those of the records there."""
-    from mobench.cli.run import setting
     from mobench.reports.comparable import select
-    from mobench.runs import foreign
+    from mobench.runs import arguments, foreign
     from mobench.runs.resolve import dataset_part
 
     jobs: dict[str, Job] = {}
@@ -90,7 +89,7 @@ def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
     known = jobs.get(name or next(iter(jobs)))
     if known is not None and not settings:
         return foreign.like(known.dataset, known)
-    return foreign.like(dataset_part(name or next(iter(jobs)), dict(setting(text) for text in settings)), known)
+    return foreign.like(dataset_part(name or next(iter(jobs)), arguments.parse_settings(settings)), known)
 
 
 def _tell(found: list[Record], out: Path) -> None:

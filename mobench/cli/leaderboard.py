@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
-from mobench.errors import OptionError, StoreError, nearest
+from mobench.errors import OptionError, nearest
 from mobench.text import one_line
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from mobench.reports.leaderboard import Leaderboard
     from mobench.runs.outline import Measured, Outline
     from mobench.runs.record import Record
-    from mobench.runs.store import Contents
 
-Read = TypeVar("Read")
 MOST_LINES = 20
 
 
@@ -73,39 +71,24 @@ def board_of(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Lead
 
 
 def read_records(folders: Sequence[Path]) -> list[Record]:
-    """The records of all folders; a name that is no folder is that of a suite below results/.
+    """The records of all folders; unreadable ones are told on standard error. Raises: StoreError."""
+    from mobench.runs import reading
 
-    Raises: StoreError where there is no record in one of them.
-    """
-    from mobench.runs.store import Store
-
-    return _of_all(folders, lambda folder: Store(folder).contents())
+    return reading.read_records(folders, warn)
 
 
 def read_outlines(folders: Sequence[Path]) -> list[Outline]:
     """The same as far as tables need it, which of many records is much faster."""
-    from mobench.runs.index import outlines
-    from mobench.runs.store import Store
+    from mobench.runs import reading
 
-    return _of_all(folders, lambda folder: outlines(Store(folder)))
-
-
-def _of_all(folders: Sequence[Path], read: Callable[[Path], Contents[Read]]) -> list[Read]:
-    records: list[Read] = []
-    for folder in map(folder_of, folders):
-        contents = read(folder)
-        for error in contents.unreadable:
-            warn(one_line(str(error)))
-        if not contents.records:
-            raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
-        records += contents.records
-    return records
+    return reading.read_outlines(folders, warn)
 
 
 def folder_of(named: Path) -> Path:
     """The folder itself, or where there is none of this name, that of the suite below results/."""
-    below = Path("results") / named
-    return below if not named.exists() and below.exists() else named
+    from mobench.runs import reading
+
+    return reading.folder_of(named)
 
 
 def print_board(board: Leaderboard) -> None:
@@ -160,7 +143,9 @@ def _p(p: float | None) -> str:
 
 
 def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    from mobench.runs.arguments import parse_names
+
+    wanted = parse_names(names, "--dataset")
     known = sorted({r.job.dataset.name for r in records})
     for name in wanted:
         if name not in known:

@@ -29,6 +29,7 @@ def plot(
         say(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return
     from mobench.errors import StoreError
+    from mobench.runs.arguments import parse_names
     from mobench.runs.store import Store
 
     contents = Store(folder).contents()
@@ -36,7 +37,7 @@ def plot(
         warn(str(error))
     if not contents.records:
         raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
-    formats = [f.strip() for f in format.split(",") if f.strip()]
+    formats = parse_names(format, "--format")
     with steps("plot") as step:
         drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats, step)
     for said in drawn.empty:

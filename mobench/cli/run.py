@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mobench.cli.console import warn_of_broken
+from mobench.cli.dry_run import show_plan
 from mobench.cli.output import complain, say, warn, wrote
+from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
 from mobench.cli.trade_off import tell_trade_off
-from mobench.errors import OptionError
 
 if TYPE_CHECKING:
     from mobench.runs.executors import Limits
+    from mobench.runs.plan import Plan
     from mobench.runs.runner import Summary
     from mobench.runs.suite import Suite
 
 
 def run(
     suite: Annotated[str, typer.Argument(help="A suite's name or its TOML file.")],
-    dataset: Annotated[str, typer.Option(help="Datasets instead of the suite's, with commas between.")] = "",
-    model: Annotated[str, typer.Option(help="Models instead of the suite's.")] = "",
-    solver: Annotated[str, typer.Option(help="Solvers instead: names, or generator+balancer.")] = "",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="An option, key=value; may be repeated.")] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds instead of the suite's: 0,1,2.")] = "",
-    rays: Annotated[str, typer.Option(help="Preferences instead of the suite's: '[[0.4,0.6],[0.6,0.4]]'.")] = "",
-    epochs: Annotated[float | None, typer.Option(help="Epochs of training for each job.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of training for each job.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Seconds of training for each job.")] = None,
+    dataset: Datasets = "",
+    model: Models = "",
+    solver: Solvers = "",
+    set_: Settings = None,
+    seeds: Seeds = "",
+    rays: Rays = "",
+    epochs: Epochs = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
@@ -50,27 +51,28 @@ def run(
             help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
+    ] = False,
 ) -> None:
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
     from mobench.plugins import registry
-    from mobench.runs import suite as suites
+    from mobench.runs import arguments
     from mobench.runs.executors import Limits
 
     warn_of_broken(registry())
-    length = {"epochs": epochs, "steps": steps, "seconds": seconds}
-    chosen = suites.overridden(
-        suites.load(suite),
-        datasets=_names(dataset),
-        models=_names(model),
-        solvers=_names(solver),
-        settings=dict(setting(text) for text in set_ or []),
-        seeds=[_whole(text) for text in _names(seeds)],
-        budget=length,
-        rays=_rays(rays),
-    )
+    chosen = overridden(
+        suite, dataset=dataset, model=model, solver=solver, settings=set_, seeds=seeds, rays=rays,
+        epochs=epochs, steps=steps, seconds=seconds,
+    )  # fmt: skip
     folder = out if out is not None else Path("results") / chosen.name
+    limits = Limits(jobs, cpus, gpus, arguments.parse_bytes(memory), timeout, address=address)
+    arguments.quantity(checkpoint, "--checkpoint")
+    check_strategy(strategy)
+    if dry_run:
+        show_plan(_planned(chosen), folder)
+        return
     try:
-        limits = Limits(jobs, cpus, gpus, _bytes(memory), timeout, address=address)
         summary = _run(chosen, folder, executor, limits, checkpoint, device, retry, keep_weights, strategy)
     except KeyboardInterrupt:
         complain("interrupted; every record that was written is whole, and running again goes on from here")
@@ -95,14 +97,11 @@ def _run(
 ) -> Summary:
     from mobench.cli.live import watch
     from mobench.cli.tally import Tally
-    from mobench.runs import plan as plans
     from mobench.runs import runner
     from mobench.runs.executors import make
     from mobench.runs.store import Store
 
-    plan = plans.plan(suite)
-    for line in plan.declined:
-        warn(line, "declined")
+    plan = _planned(suite)
     where = make(executor, limits)
     with watch(Tally(plan.jobs, where.slots), f"run {suite.name}") as listen:
         return runner.run(
@@ -113,11 +112,21 @@ def _run(
             device=check_device(device) if executor == "local" else device,
             retry=retry,
             keep_weights=keep_weights or suite.keep_weights,
-            strategy=check_strategy(strategy),
+            strategy=strategy,
             checkpoint_seconds=checkpoint,
             command=["mobench", *sys.argv[1:]],
             listen=listen,
         )
+
+
+def _planned(suite: Suite) -> Plan:
+    """The plan of a suite; combinations that a part declines are warned of."""
+    from mobench.runs.plan import plan
+
+    made = plan(suite)
+    for line in made.declined:
+        warn(line, "declined")
+    return made
 
 
 def _tell(summary: Summary, folder: Path) -> None:
@@ -159,13 +168,9 @@ def _failed_before(folder: Path, summary: Summary) -> list[str]:
 
 def check_device(device: str) -> str:
     """The device itself. Raises: OptionError where torch has no such device here."""
-    import torch
+    from mobench.runs import arguments
 
-    try:
-        torch.zeros(1, device=device).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise OptionError(f"--device {device} cannot be used: {str(error).splitlines()[0]}; try cpu") from error
-    return device
+    return arguments.check_device(device, "--device")
 
 
 def check_strategy(text: str) -> str:
@@ -175,44 +180,3 @@ def check_strategy(text: str) -> str:
 
         Strategy.parse(text)
     return text
-
-
-def _bytes(text: str) -> int | None:
-    """A number of bytes from 500MB or 2GiB; None from nothing."""
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-
-    try:
-        return int(TypeAdapter(ByteSize).validate_python(text)) if text else None
-    except ValidationError as error:
-        raise OptionError(f"--memory was given {text!r}: pass a number and a unit, as 500MB or 2GiB") from error
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise OptionError(f"--seeds was given {text!r}: pass whole numbers of 0 or more with commas between, as 0,1,2")
-    return int(text)
-
-
-def _rays(text: str) -> list[list[float]]:
-    """Preferences from JSON."""
-    if not text:
-        return []
-    try:
-        return [[float(value) for value in ray] for ray in json.loads(text)]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise OptionError(f"--rays was given {text!r}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'") from error
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """key=value; the value as JSON where it is that, else as the text it is."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise OptionError(f"--set was given {text!r}: pass key=value, for example --set lr=0.001")
-    try:
-        return key.strip(), json.loads(value)
-    except (ValueError, RecursionError):
-        return key.strip(), value

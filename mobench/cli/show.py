@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobench.cli.console import print_table
 from mobench.errors import PluginError, unknown_name
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, registry
+
+if TYPE_CHECKING:
+    from mobench.options import Option
 
 
 def show(
@@ -20,7 +23,7 @@ def show(
     known = registry()
     if "+" in name:
         generator, _, balancer = name.partition("+")
-        _show_pair(known, Pair(name, generator, balancer))
+        _show_pair(Pair(name, generator, balancer))
         return
     for entry in _find(known, name, kind):
         spec = entry.spec
@@ -32,10 +35,11 @@ def show(
         if spec.source:
             print(f"  source: {spec.source}")
         if isinstance(spec, Pair):
-            _show_pair(known, spec)
+            _show_pair(spec)
         else:
             print((entry.load().__doc__ or "").strip())
-            _options(entry.load(), spec.defaults, "")
+            whose = dict.fromkeys(spec.defaults, f"{entry.kind} {name!r}")
+            _options(entry.load(), spec.defaults, "", whose)
 
 
 def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
@@ -52,25 +56,31 @@ def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
     raise unknown_name(kind or "plugin", name, [n for k in kinds for n in known.entries[k]])
 
 
-def _show_pair(known: Registry, pair: Pair) -> None:
-    from mobench.learning.gradient_solver import GradientOptions
+def _show_pair(pair: Pair) -> None:
+    from mobench.runs.resolve import solver_options
 
     print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
-    parts: dict[str, type[Any]] = {
-        "solver": GradientOptions,
-        "generator": known.get("generator", pair.generator).load(),
-        "balancer": known.get("balancer", pair.balancer).load(),
-    }
-    for role, cls in parts.items():
-        own = {k.partition(".")[2]: v for k, v in pair.defaults.items() if k.startswith(f"{role}.")}
-        _options(cls, own, f"{role}.")
+    classes, settings = solver_options(pair.name)
+    for role, cls in classes.items():
+        own = {key.partition(".")[2]: setting for key, setting in settings.items() if key.startswith(f"{role}.")}
+        _options(cls, {k: s.value for k, s in own.items()}, f"{role}.", {k: s.source for k, s in own.items()})
 
 
-def _options(cls: type[Any], own: Mapping[str, Any], prefix: str) -> None:
+def _options(cls: type[Any], own: Mapping[str, Any], prefix: str, sources: Mapping[str, str] | None = None) -> None:
+    """Print a class's options. own: the defaults that a name sets instead; sources: which name each is of."""
     from mobench.options import describe
 
-    rows = [[f"{prefix}{o.name}", str(own.get(o.name, o.default)), o.type, o.help] for o in describe(cls)]
+    sources = sources or {}
+    rows = [
+        [f"{prefix}{o.name}", f"{own.get(o.name, o.default)}{_instead(o, sources)}", o.type, o.help]
+        for o in describe(cls)
+    ]
     if rows:
         print_table(["option", "default", "accepted", "meaning"], rows)
     else:
         print(f"  {prefix.rstrip('.') or 'it'} has no options")
+
+
+def _instead(option: Option, sources: Mapping[str, str]) -> str:
+    """Whose default it is, and that of the class that it overrides."""
+    return f" (of {sources[option.name]}; class: {option.default})" if option.name in sources else ""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.console import print_table
+from mobench.cli.dry_run import show_search
 from mobench.cli.live import watch
-from mobench.cli.output import complain, events, is_quiet, wrote
+from mobench.cli.output import complain, events, is_quiet, warn, wrote
+from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
@@ -20,21 +22,42 @@ if TYPE_CHECKING:
 
 def tune(
     suite: Annotated[str, typer.Argument(help="A suite with a [search] table: its name or its TOML file.")],
+    dataset: Datasets = "",
+    model: Models = "",
+    solver: Solvers = "",
+    set_: Settings = None,
+    seeds: Seeds = "",
+    rays: Rays = "",
+    epochs: Epochs = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials of each solver in all; default: the suite's, or the grid.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is searched, and where other options come from; run nothing.")
+    ] = False,
 ) -> None:
     """Try options of each of a suite's solvers, and say which are best on validation; goes on where it was stopped."""
     from mobench.cli.run import check_device
     from mobench.reports import study as report
-    from mobench.runs import study
-    from mobench.runs import suite as suites
+    from mobench.runs import arguments, study
+    from mobench.runs.plan import not_searched
     from mobench.runs.store import Store
 
-    chosen = suites.load(suite)
+    chosen = overridden(
+        suite, dataset=dataset, model=model, solver=solver, settings=set_, seeds=seeds, rays=rays,
+        epochs=epochs, steps=steps, seconds=seconds,
+    )  # fmt: skip
+    for name in not_searched(chosen):
+        warn(f"{name} is not searched: the command line sets it")
+    arguments.count(jobs, "--jobs")
+    if dry_run:
+        show_search(study.first_plans(chosen))
+        return
     folder = out if out is not None else Path("results") / chosen.name
     tally = Tally([], jobs)
     try:

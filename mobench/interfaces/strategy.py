@@ -10,6 +10,8 @@ from mobench.errors import OptionError
 Layout = Literal["channels_last", "contiguous", "batch_last"]
 Stacking = Literal["separate", "grouped", "split"]
 
+MAX_THREADS = 10_000
+
 
 @dataclass(frozen=True)
 class Strategy:
@@ -39,7 +41,13 @@ class Strategy:
         """
         if text == "default":
             return cls()
-        return cls.from_dict(dict(word.partition("=")[::2] for word in text.split(",")))
+        given: dict[str, Any] = {}
+        for word in text.split(","):
+            name, _, value = word.partition("=")
+            if name in given:
+                raise OptionError(f"strategy: {name!r} is there twice: give it once")
+            given[name] = value
+        return cls.from_dict(given)
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Strategy:
@@ -55,8 +63,8 @@ class Strategy:
         values: dict[str, Any] = {}
         for name, value in given.items():
             if name == "threads":
-                if value is not None and not (str(value).isdigit() and int(value) > 0):
-                    raise OptionError(f"strategy: threads is {value!r}: give a whole number above 0")
+                if value is not None and not _is_count(str(value)):
+                    raise OptionError(f"strategy: threads is {value!r}: give a whole number from 1 to {MAX_THREADS}")
                 values[name] = None if value is None else int(value)
             elif name not in accepted:
                 raise OptionError(
@@ -67,3 +75,11 @@ class Strategy:
             else:
                 values[name] = value
         return cls(**values)
+
+
+def _is_count(text: str) -> bool:
+    """Whether a text is a number of threads, and nothing else."""
+    # isdigit alone takes superscripts, which int does not
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_THREADS)):
+        return False
+    return 0 < int(text) <= MAX_THREADS

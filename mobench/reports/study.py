@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mobench.reports.tables import markdown, number, write_texts
-from mobench.runs.plan import apart
+from mobench.runs.plan import apart, layers_of
+from mobench.runs.precedence import BUDGET, SUITE_BUDGET, budget_of, combine
 from mobench.runs.proposals import Trial
+from mobench.runs.resolve import exact_names
 from mobench.runs.study import Outcome
-from mobench.runs.suite import Entry, Suite
+from mobench.runs.suite import Suite
 
 
 def columns(outcomes: Sequence[Outcome]) -> list[str]:
@@ -62,7 +64,7 @@ def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
     lines += ["", *_budget("budget", suite.budget.model_dump(exclude_none=True))]
     for outcome, alone in zip(outcomes, apart(suite), strict=True):
         if outcome.best is not None:
-            lines += ["", *_entry(outcome.best.settings, alone.entries[0], suite)]
+            lines += ["", *_entry(outcome.best.settings, alone)]
     return "\n".join(lines) + "\n"
 
 
@@ -74,18 +76,19 @@ def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path
     return write_texts(folder, texts)
 
 
-def _entry(found: Mapping[str, Any], entry: Entry, suite: Suite) -> list[str]:
-    """One combination's lines, with the options that were found for it."""
-    settings = {**entry.set, **{k: v for k, v in found.items() if not k.startswith("budget.")}}
+def _entry(found: Mapping[str, Any], alone: Suite) -> list[str]:
+    """One combination's lines: all that its suite sets, with the options that were found for it."""
+    (entry,) = alone.entries
+    (names,) = zip(entry.datasets, entry.models, entry.solvers, strict=True)
+    holding = combine(layers_of(alone, entry, names[2], found), exact_names(*names))
+    settings = {s.key: s.value for s in holding if not s.name.startswith(f"{BUDGET}.")}
     lines = ["[[entries]]"]
     lines += [f"{k} = {json.dumps(getattr(entry, k))}" for k in ("datasets", "models", "solvers")]
     lines += ["", "[entries.set]", *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in settings.items())]
-    length = {k.removeprefix("budget."): v for k, v in found.items() if k.startswith("budget.")}
-    if entry.budget is not None or length:
-        kept = (entry.budget or suite.budget).model_dump(exclude_none=True)
-        if set(length) & {"epochs", "steps", "seconds"}:
-            kept = {"batch_size": kept["batch_size"]}
-        lines += ["", *_budget("entries.budget", {**kept, **length})]
+    of_budget = [s for s in holding if s.name.startswith(f"{BUDGET}.")]
+    if any(s.source != SUITE_BUDGET for s in of_budget):
+        length = {s.name.removeprefix(f"{BUDGET}."): s.value for s in of_budget}
+        lines += ["", *_budget("entries.budget", {"batch_size": budget_of(holding).batch_size, **length})]
     return lines
 
 

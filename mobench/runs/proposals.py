@@ -58,7 +58,7 @@ def opened(wanted: Search, store: Store, name: str) -> optuna.Study:
         storage=storage,
         study_name=name,
         # half of a short search is spent on looking around before the estimator is trusted
-        sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=min(10, max(1, wanted.trials // 2))),
+        sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=min(10, max(1, wanted.n_trials // 2))),
         pruner=pruner or optuna.pruners.NopPruner(),
     )
     # a journal of another space would mix what cannot be compared
@@ -155,7 +155,7 @@ def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> 
 
 
 def _n_lacking(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
-    return (n_trials or wanted.trials) - sum(t.state.is_finished() for t in _counted(study))
+    return (n_trials or wanted.n_trials) - sum(t.state.is_finished() for t in _counted(study))
 
 
 def _counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from mobench import options
 from mobench.errors import IncompatibleError, OptionError, PreferenceError, nearest
@@ -15,6 +17,7 @@ from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import check_on_simplex
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, registry
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.runs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,27 @@ class _Piece:
     name: str
     cls: type[Any]
     version: str
-    defaults: Mapping[str, Any]
+    defaults: Layer
 
     @property
     def accepted(self) -> list[str]:
         return [o.name for o in options.describe(self.cls)]
 
     def part(self, settings: Mapping[str, Any]) -> Part:
-        built = options.build(self.cls, {**self.defaults, **settings}, f"{self.role} {self.name!r}")
-        return Part(name=self.name, version=self.version, options=options.values(built))
+        whose = f"{self.role} {self.name!r}"
+        built = options.build(self.cls, settings, whose)
+        try:
+            return Part(name=self.name, version=self.version, options=options.values(built))
+        except ValidationError as error:
+            raise OptionError(f"{whose}: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A job, and the settings that led to it: every option that a place other than its class sets."""
+
+    job: Job
+    settings: tuple[Setting, ...]
 
 
 def resolve(
@@ -61,19 +76,32 @@ def resolve(
     Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
         PreferenceError for rays that are not on the simplex of the dataset's objectives.
     """
-    if budget.elsewhere:
-        raise OptionError("a job's budget is one of epochs, steps and seconds: elsewhere is for what is imported")
-    known = registry()
-    pieces = {
-        "dataset": _piece("dataset", known.get("dataset", dataset)),
-        "model": _piece("model", known.get("model", model)),
-        **_solver_pieces(known, solver),
-    }
-    routed = _route(settings, pieces)
-    parts = {role: piece.part(routed[role]) for role, piece in pieces.items()}
+    layers = [budget_layer("the budget", budget), Layer("the settings", settings)]
+    return resolve_layers(dataset, model, solver, layers, seeds, n_rays, n_finite, rays, n_looks).job
+
+
+def resolve_layers(
+    dataset: str,
+    model: str,
+    solver: str,
+    layers: Sequence[Layer],
+    seeds: SeedSet | None = None,
+    n_rays: int = 25,
+    n_finite: int = 5,
+    rays: Sequence[Sequence[float]] | None = None,
+    n_looks: int | None = None,
+) -> Resolved:
+    """The same from settings of several places, the weakest first; "budget.epochs" and the like are settings too.
+
+    Raises: as `resolve`.
+    """
+    pieces, defaults = _pieces(dataset, model, solver)
+    settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
+    parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
+    budget = budget_of(settings)
     made = make_dataset(parts["dataset"])
     _check_parts(made, parts, pieces)
-    return Job(
+    job = Job(
         dataset=parts["dataset"],
         model=parts["model"],
         solver=SolverPart(
@@ -87,6 +115,20 @@ def resolve(
         n_looks=n_looks,
         protocol=made.protocol.version,
     )
+    return Resolved(job, tuple(settings))
+
+
+def exact_names(dataset: str, model: str, solver: str) -> Callable[[str], str]:
+    """Gives an option of a combination its part, "lr" -> "solver.lr". Raises: as `resolve`."""
+    pieces, _ = _pieces(dataset, model, solver)
+    return partial(_exact, pieces=pieces)
+
+
+def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, Setting]]:
+    """The classes of a solver's parts by their role, and the options that their names and its own name set."""
+    pieces, pair = _solver_pieces(registry(), name)
+    settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
+    return {role: piece.cls for role, piece in pieces.items()}, {setting.name: setting for setting in settings}
 
 
 def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> list[list[float]] | None:
@@ -102,8 +144,9 @@ def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> 
 
 def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
     """A data set by name, with its options as in `resolve`. Raises: UnknownNameError, OptionError, PluginError."""
-    own = {key.removeprefix("dataset."): value for key, value in (settings or {}).items()}
-    return _piece("dataset", registry().get("dataset", name)).part(own)
+    piece = _piece("dataset", registry().get("dataset", name))
+    layers = [piece.defaults, Layer(COMMAND_LINE, settings or {})]
+    return piece.part(_values("dataset", combine(layers, lambda key: f"dataset.{key.removeprefix('dataset.')}")))
 
 
 def make_dataset(part: Part) -> Dataset:
@@ -153,26 +196,40 @@ def _make(kind: Kind, part: Part) -> Any:
     return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
-def _piece(role: Kind, entry: Entry, defaults: Mapping[str, Any] | None = None) -> _Piece:
+def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:
+    """The parts of a combination by their role, and the options that their names set, the weakest first."""
+    known = registry()
+    of_solver, pair = _solver_pieces(known, solver)
+    pieces = {
+        "dataset": _piece("dataset", known.get("dataset", dataset)),
+        "model": _piece("model", known.get("model", model)),
+        **of_solver,
+    }
+    return pieces, [*(piece.defaults for piece in pieces.values()), pair]
+
+
+def _piece(role: Kind, entry: Entry) -> _Piece:
     own = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
-    return _Piece(role, entry.name, entry.load(), entry.version, {**own, **(defaults or {})})
+    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in own.items()})
+    return _Piece(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(known: Registry, name: str) -> dict[str, _Piece]:
+def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
+    """The parts of a solver, and what its name sets where it is a pair."""
     if "+" in name:
         generator, _, balancer = name.partition("+")
         pair, version = Pair(name, generator, balancer), "pair"
     else:
         entry = known.get("solver", name)
         if not isinstance(entry.spec, Pair):
-            return {"solver": _piece("solver", entry)}
+            return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
-    defaults = _by_part(pair.defaults)
-    return {
-        "solver": _Piece("solver", name, GradientOptions, version, defaults["solver"]),
-        "generator": _piece("generator", known.get("generator", pair.generator), defaults["generator"]),
-        "balancer": _piece("balancer", known.get("balancer", pair.balancer), defaults["balancer"]),
+    pieces = {
+        "solver": _Piece("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
+        "generator": _piece("generator", known.get("generator", pair.generator)),
+        "balancer": _piece("balancer", known.get("balancer", pair.balancer)),
     }
+    return pieces, Layer(f"solver {name!r}", pair.defaults)
 
 
 def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece]) -> None:
@@ -199,32 +256,25 @@ def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None
         )
 
 
-def _by_part(defaults: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
-    for key, value in defaults.items():
-        role, _, name = key.partition(".")
-        parts[role][name] = value
-    return parts
+def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
+    """The options of one part."""
+    return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
 
 
-def _route(settings: Mapping[str, Any], pieces: Mapping[str, _Piece]) -> dict[str, dict[str, Any]]:
-    """Each setting to the part it is meant for."""
-    routed: dict[str, dict[str, Any]] = {role: {} for role in pieces}
-    for key, value in settings.items():
-        role, dot, name = key.partition(".")
-        if dot:
-            if role not in pieces:
-                raise OptionError(f"setting {key!r}: no part is called {role!r}; accepted: {', '.join(pieces)}")
-            routed[role][name] = value
-            continue
-        takers = [r for r, piece in pieces.items() if key in piece.accepted]
-        if not takers:
-            every = [name for piece in pieces.values() for name in piece.accepted]
-            hint = nearest(key, every) or f"; accepted: {', '.join(dict.fromkeys(every))}"
-            whose = " × ".join(piece.name for piece in pieces.values())
-            raise OptionError(f"no part of {whose} has an option {key!r}{hint}")
-        if len(takers) > 1:
-            exact = " or ".join(f"{r}.{key}" for r in takers)
-            raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
-        routed[takers[0]][key] = value
-    return routed
+def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
+    """An option with its part in front. Raises: OptionError for a part or an option that no part has."""
+    role, dot, _ = key.partition(".")
+    if dot:
+        if role not in pieces and role != BUDGET:
+            raise OptionError(f"setting {key!r}: no part is called {role!r}; accepted: {', '.join([*pieces, BUDGET])}")
+        return key
+    takers = [r for r, piece in pieces.items() if key in piece.accepted]
+    if not takers:
+        every = [name for piece in pieces.values() for name in piece.accepted]
+        hint = nearest(key, every) or f"; accepted: {', '.join(dict.fromkeys(every))}"
+        whose = " × ".join(piece.name for piece in pieces.values())
+        raise OptionError(f"no part of {whose} has an option {key!r}{hint}")
+    if len(takers) > 1:
+        exact = " or ".join(f"{r}.{key}" for r in takers)
+        raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
+    return f"{takers[0]}.{key}"

@@ -16,7 +16,7 @@ from mobench.runs import runner
 from mobench.runs.index import outlines
 from mobench.runs.job import Job
 from mobench.runs.journal import JOURNAL, mend, reading
-from mobench.runs.plan import apart
+from mobench.runs.plan import Plan, apart
 from mobench.runs.proposals import Trial, as_trial, ask, opened, trials_of
 from mobench.runs.record import Cost
 from mobench.runs.runner import Listen
@@ -74,8 +74,7 @@ def search(
     import optuna
 
     each = _each(suite)
-    for alone in each:  # names and options are checked before anything is written
-        plan_of(alone, _first(_search_of(alone).space))
+    first_plans(suite)  # names and options are checked before anything is written
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     bench = Bench(store, device, slots, list(command), listen)
@@ -90,6 +89,11 @@ def search(
     expect(len(tasks) * len(suite.seeds))
     _work(tasks, bench)
     return outcomes(suite, store)
+
+
+def first_plans(suite: Suite) -> list[tuple[Suite, Plan]]:
+    """Each combination, and the plan of a trial with the first values of its space. Raises: as `search`."""
+    return [(alone, plan_of(alone, _first(_search_of(alone).space))) for alone in _each(suite)]
 
 
 def _try(study: optuna.Study, objective: Objective) -> Trial:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from mobench import files
 from mobench.errors import OptionError, SuiteError, nearest
 from mobench.plugins import SuiteFile, registry
+from mobench.runs import arguments
 from mobench.runs.bounds import Name, Seed, Table, plain
 from mobench.runs.job import Budget, Strict
+from mobench.runs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
 from mobench.text import one_line
 
 MAX_BYTES = 2**20
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
 Names = Annotated[list[Name], Field(min_length=1)]
 
 
 class Entry(Strict):
-    """One cross product. `set` holds options for all of its jobs, `budget` replaces the suite's."""
+    """One cross product. `set` holds options for all of its jobs, `budget` replaces what it names of the suite's."""
 
     datasets: Names
     models: Names
@@ -68,6 +73,7 @@ class Search(Strict):
     metric:  "hypervolume", or a metric of the dataset, on validation.
     sampler: every combination of a grid; or Optuna's TPE for `trials` trials, of which the first takes
              the options as they are without a search, where they lie in the space.
+    trials:  of TPE; None: 20. A grid has its own number.
     prune:   end trials in mid-training whose validation hypervolume is below the median of the others.
     space:   option -> list of values, or a range (TPE alone); "budget.epochs" and the like are options too.
     solvers: what is searched besides, or otherwise, for single solvers, by their name.
@@ -75,10 +81,21 @@ class Search(Strict):
 
     metric: str = "hypervolume"
     sampler: Literal["grid", "tpe"] = "grid"
-    trials: Annotated[int, Field(gt=0, le=10_000)] = 20
+    trials: Annotated[int, Field(gt=0, le=10_000)] | None = None
     prune: bool = False
     space: Annotated[Space, Field(min_length=1)]
     solvers: dict[str, Space] = Field(default_factory=dict)
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of TPE."""
+        return 20 if self.trials is None else self.trials
+
+    @model_validator(mode="after")
+    def _grid_has_all(self) -> Search:
+        if self.sampler == "grid" and self.trials is not None:
+            raise ValueError("a grid tries every combination of its space: leave trials out, or use sampler = 'tpe'")
+        return self
 
     @model_validator(mode="after")
     def _grid_of_lists(self) -> Search:
@@ -99,9 +116,11 @@ class Suite(Strict):
     solvers: options of single solvers, by their name.
     trade_off: a front among the solvers themselves, as of error against memory.
     search:  the options that `mobench tune` tries.
+
+    Which of several settings of one option holds is the order of `mobench.runs.precedence`.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
+    name: Annotated[str, Field(pattern=f"^{NAME}$")]
     summary: str = ""
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])
     n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
@@ -114,19 +133,34 @@ class Suite(Strict):
     solvers: dict[str, Table] = Field(default_factory=dict)
     trade_off: TradeOff | None = None
     search: Search | None = None
+    _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        """Settings of the command line or of a Python caller, the strongest of all."""
+        return self._overrides
+
+    @property
+    def solver_names(self) -> list[str]:
+        """The solvers of all entries, each once."""
+        return list(dict.fromkeys(solver for entry in self.entries for solver in entry.solvers))
 
 
-def load(name: str) -> Suite:
+def load(name: str | Path) -> Suite:
     """A suite by its registered name, or from a TOML file.
+
+    A name without a folder and without ".toml" is a file's only where no suite is registered under it: a file `quick`
+    that a shell made for `mobench run quick > quick` is not read; `./quick` names it.
 
     Raises: SuiteError, in one line, for a file that cannot be read as a suite; UnknownNameError.
     """
     path = Path(name)
-    if path.suffix == ".toml" or _is_file(path):
+    is_registered = str(name) in registry().entries["suite"]
+    if path.suffix == ".toml" or (not is_registered and _is_file(path)):
         return _read(path, path.stem)
-    spec = registry().get("suite", name).spec
+    spec = registry().get("suite", str(name)).spec
     assert isinstance(spec, SuiteFile)
-    return _read(spec.path, name)
+    return _read(spec.path, str(name))
 
 
 def _is_file(path: Path) -> bool:
@@ -134,6 +168,18 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # no file can have this name
         return False
+
+
+def check_tables(suite: Suite) -> None:
+    """Raise SuiteError for a table of a single solver that the suite does not have: nothing would use it."""
+    tables = {"solvers": suite.solvers, "search.solvers": suite.search.solvers if suite.search else {}}
+    for table, solvers in tables.items():
+        for name in solvers:
+            if name not in suite.solver_names:
+                hint = nearest(name, suite.solver_names) or f"; its solvers are {', '.join(sorted(suite.solver_names))}"
+                raise SuiteError(
+                    f"suite {suite.name!r} has a table [{table}.{one_line(name, 100)}], but no such solver{hint}"
+                )
 
 
 def overridden(
@@ -153,38 +199,50 @@ def overridden(
     have, and one that is left with none is left out, options and all. Where the suite lacks one of
     the names, all of them replace every entry's. Entries that become equal are merged.
 
+    settings, budget: stronger than everything that the suite sets (see `mobench.runs.precedence`).
+
     Raises: OptionError where no entry is left, or something given is out of bounds.
     """
-    length = {k: v for k, v in (budget or {}).items() if v is not None}
+    length = {f"{BUDGET}.{name}": value for name, value in (budget or {}).items() if value is not None}
+    own = arguments.settings(settings)
+    if twice := next((name for name in length if name in own), None):
+        raise OptionError(f"{twice} was given twice, as an option and as a setting: keep one of them")
     given = {"datasets": datasets, "models": models, "solvers": solvers}
     chosen = [{role: _chosen(suite, entry, role, names) for role, names in given.items()} for entry in suite.entries]
-    entries = [
-        Entry(
-            **names,
-            set={**entry.set, **(settings or {})},
-            budget=_budget(entry.budget, length) if entry.budget else None,
-        )
-        for entry, names in zip(suite.entries, chosen, strict=True)
-        if all(names.values())
-    ]
-    if not entries:
+    kept = [(entry, names) for entry, names in zip(suite.entries, chosen, strict=True) if all(names.values())]
+    if not kept:
         asked = " × ".join(", ".join(names) for names in given.values() if names)
         raise OptionError(
             f"suite {suite.name!r} compares no {asked}: `mobench show {suite.name}` lists what it has; for another "
             "combination write a suite file of your own"
         )
-    unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
-    update: dict[str, Any] = {
-        "entries": unique,
-        "seeds": list(seeds) or suite.seeds,
-    }
-    update["budget"] = _budget(suite.budget, length)
-    if rays:
-        update["rays"] = [list(ray) for ray in rays]
+    update: dict[str, Any] = {}
+    if own_seeds := arguments.seeds(seeds):
+        update["seeds"] = own_seeds
+    if own_rays := arguments.rays(rays):
+        update["rays"] = own_rays
     try:
-        return Suite.model_validate({**dict(suite), **update})
+        entries = [Entry(**names, set=entry.set, budget=entry.budget) for entry, names in kept]
+        unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+        made = Suite.model_validate({**dict(suite), **update, "entries": unique})
     except ValidationError as error:
         raise OptionError(_explain(error)) from error
+    for entry in made.entries:
+        layers = [budget_layer(SUITE_BUDGET, made.budget), budget_layer("[entries.budget]", entry.budget)]
+        budget_of(combine([*layers, Layer(COMMAND_LINE, length)], str))
+    made = _without_tables_of_others(made)
+    made._overrides = {**suite.overrides, **own, **length}
+    return made
+
+
+def _without_tables_of_others(suite: Suite) -> Suite:
+    """The suite without tables of single solvers that it no longer has."""
+    names, search = suite.solver_names, suite.search
+    update: dict[str, Any] = {"solvers": {name: table for name, table in suite.solvers.items() if name in names}}
+    if search is not None:
+        own = {name: space for name, space in search.solvers.items() if name in names}
+        update["search"] = search.model_copy(update={"solvers": own})
+    return suite.model_copy(update=update)
 
 
 def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list[str]:
@@ -196,19 +254,6 @@ def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list
     return [name for name in given if name in own] if known.issuperset(given) else list(given)
 
 
-def _budget(budget: Budget, length: Mapping[str, Any]) -> Budget:
-    """A budget with its length or batch size replaced."""
-    if not length:
-        return budget
-    kept = budget.model_dump(exclude_none=True)
-    if set(length) & {"epochs", "steps", "seconds"}:
-        kept = {"batch_size": budget.batch_size}
-    try:
-        return Budget(**{**kept, **length})
-    except ValidationError as error:
-        raise OptionError(f"budget {dict(length)}: {error.errors()[0]['msg']}") from error
-
-
 def _read(path: Path, name: str) -> Suite:
     whose = f"suite file {one_line(path.name)}"
     try:
@@ -216,22 +261,52 @@ def _read(path: Path, name: str) -> Suite:
     except (OSError, ValueError) as error:
         raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
-        content = tomllib.loads(data.decode())
-        return Suite.model_validate({"name": name, **content})
-    except ValidationError as error:
-        raise SuiteError(f"{whose}: {one_line(_explain(error))}") from error
+        # some editors begin a file with a byte order mark
+        content = tomllib.loads(data.decode("utf-8-sig"))
     # numbers of thousands of digits are a plain ValueError
     except (ValueError, RecursionError) as error:
         raise SuiteError(f"{whose} is not TOML: {one_line(str(error))}") from error
+    if "name" not in content and not re.fullmatch(NAME, name):
+        raise SuiteError(
+            f"{whose}: its name, which also names the folder of its records, is not 1 to 81 letters, digits and ._-: "
+            f"put `name = {json.dumps(_usable(name))}` in the file, or rename it"
+        )
+    try:
+        suite = Suite.model_validate({"name": name, **content}, strict=True)
+    except ValidationError as error:
+        raise SuiteError(f"{whose}: {one_line(_explain(error))}") from error
+    except RecursionError as error:
+        raise SuiteError(f"{whose}: its tables are nested too deep") from error
+    check_tables(suite)
+    return suite
+
+
+def _usable(name: str) -> str:
+    """A name that a suite may have, made from another."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80] or "my-suite"
 
 
 def _explain(error: ValidationError) -> str:
-    """The first thing that is wrong, with the key it is under."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    """The first thing that is wrong, with the key it is under; a key that does not exist before one that is missing."""
+    errors = error.errors(include_url=False)
+    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    # what pydantic adds of types is no key of the file
+    keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
+    where = ".".join(map(str, keys)) or "the file"
     if first["type"] == "extra_forbidden":
-        tables = (Suite, Entry, Budget, Search, TradeOff)
-        accepted = {name: None for table in tables for name in table.model_fields}
-        hint = nearest(str(first["loc"][-1]), accepted) or f"; accepted: {', '.join(accepted)}"
+        accepted = [name for name in _table(first["loc"]).model_fields if name != "elsewhere"]
+        hint = nearest(str(keys[-1]), accepted) or f"; accepted: {', '.join(accepted)}"
         return f"there is no key {where!r}{hint}"
+    if first["type"] == "model_type" and where.startswith("search."):
+        return f"{where}: pass a list of values, or a range {{ low = …, high = … }}"
     return f"{where}: {first['msg']}"
+
+
+def _table(place: Sequence[int | str]) -> type[Strict]:
+    """The table that a key is in, by its place in the file."""
+    if "budget" in place[:-1]:
+        return Budget
+    if any("Range" in str(part) for part in place[:-1]):
+        return Range
+    tables: dict[int | str, type[Strict]] = {"entries": Entry, "search": Search, "trade_off": TradeOff}
+    return tables.get(place[0], Suite) if len(place) > 1 else Suite

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mobench.errors import OptionError
 from mobench.runs import runner
 from mobench.runs.executor import LocalExecutor
-from mobench.runs.job import Budget, Job, SeedSet
-from mobench.runs.plan import Plan
+from mobench.runs.job import Job
+from mobench.runs.plan import Plan, combination_of
 from mobench.runs.proposals import proposed
 from mobench.runs.record import Record
 from mobench.runs.runner import Listen
@@ -148,26 +148,8 @@ def direction(job: Job, metric: str) -> bool:
 
 def plan_of(suite: Suite, settings: Mapping[str, Any]) -> Plan:
     """The jobs, one per seed, of one set of options."""
-    from mobench.runs.resolve import resolve
-
     (entry,) = suite.entries
-    length = {k.removeprefix("budget."): v for k, v in settings.items() if k.startswith("budget.")}
-    own = {k: v for k, v in settings.items() if not k.startswith("budget.")}
-    kept = (entry.budget or suite.budget).model_dump(exclude_none=True)
-    if set(length) & {"epochs", "steps", "seconds"}:
-        kept = {"batch_size": kept["batch_size"]}
-    first = resolve(
-        entry.datasets[0],
-        entry.models[0],
-        entry.solvers[0],
-        {**entry.set, **own},
-        Budget(**{**kept, **length}),
-        n_rays=suite.n_rays,
-        n_finite=suite.n_finite,
-        rays=suite.rays,
-        n_looks=suite.n_looks,
-    )
+    combination = combination_of(suite, entry, entry.datasets[0], entry.models[0], entry.solvers[0], settings)
     if suite.search is not None:
-        direction(first, suite.search.metric)
-    jobs = [Job.model_validate({**first.model_dump(), "seeds": SeedSet.all(seed).model_dump()}) for seed in suite.seeds]
-    return Plan(suite.name, jobs)
+        direction(combination.jobs[0], suite.search.metric)
+    return Plan(suite.name, list(combination.jobs), combinations=[combination])

@@ -168,3 +168,95 @@ def test_keeping_weights_is_no_part_of_a_job(tmp_path: Path) -> None:
     bare, kept = (suites.load(str(tmp_path / name)) for name in ("bare.toml", "kept.toml"))
     assert (bare.keep_weights, kept.keep_weights) == (False, True)
     assert [job.id for job in plans.plan(bare).jobs] == [job.id for job in plans.plan(kept).jobs]
+
+
+UNUSED = {
+    "[solvers.phn_ls]\nlr = 1": r"has a table \[solvers\.phn_ls\], but no such solver; did you mean 'phn-ls'",
+    "[solvers.epo]\nlr = 1": r"\[solvers\.epo\], but no such solver; its solvers are ls, phn-ls",
+    "[search.space]\nlr = [1]\n[search.solvers.phnls]\nlr = [2]": r"\[search\.solvers\.phnls\].*did you mean 'phn-ls'",
+    "[solver.ls]\nlr = 1": "no key 'solver'; did you mean 'solvers'",
+    "[overrides]\nlr = 1": "no key 'overrides'",
+    "[search]\nmetrik = 'x'\n[search.space]\nlr = [1]": r"no key 'search\.metrik'; did you mean 'metric'",
+    "[search]\ntrials = 3\n[search.space]\nlr = [1]": "a grid tries every combination of its space: leave trials out",
+    "[search]\nsampler = 'tpe'\n[search.space]\nlr = {low = 0.1, hi = 1}": r"lr\.hi'; did you mean 'high'",
+    "[search.space]\nlr = 0.1": r"search\.space\.lr: pass a list of values, or a range",
+    "[trade_off]\ncolumns = ['a', 'b']\nrefrence = [1, 2]": r"'trade_off\.refrence'; did you mean 'reference'",
+    "[[entries]]\ndatasets = ['zdt1']\nmodels = ['point']\nsolvers = ['ls']\nbudget = {epoch = 1}": "mean 'epochs'",
+}
+
+
+@pytest.mark.parametrize("text", UNUSED)
+def test_a_key_that_nothing_uses_is_refused_with_the_nearest_that_exists(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SuiteError, match=UNUSED[text]) as caught:
+        suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"]) + text))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[solvers.ls]\nlrr = 1", "solver 'ls' has no option 'lrr'; did you mean 'lr'"),
+        ("[solvers.ls]\n'generator.size' = 1", "generator 'stack' has no option 'size'"),
+        ("[solvers.ls]\n'budget.step' = 1", "a budget has no 'step'; did you mean 'steps'"),
+        ("[entries.set]\n'budgett.steps' = 1", "no part is called 'budgett'; accepted: .*budget"),
+    ],
+)
+def test_an_option_of_a_table_that_no_part_has_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        plans.plan(suites.load(write(tmp_path, entry(["vlmop2"], ["ls"]) + text)))
+
+
+def test_a_choice_of_solvers_leaves_out_the_tables_of_the_others(tmp_path: Path) -> None:
+    tables = "[solvers.phn-ls]\nlr = 0.25\n[search.space]\nlr = [1]\n[search.solvers.phn-ls]\nlr = [2]\n"
+    loaded = suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"]) + tables))
+    for solvers in (["ls"], ["epo"]):
+        chosen = suites.overridden(loaded, solvers=solvers)
+        suites.check_tables(chosen)
+        assert chosen.solvers == {}
+        assert chosen.search is not None
+        assert chosen.search.solvers == {}
+    assert suites.overridden(loaded, solvers=["phn-ls"]).solvers == {"phn-ls": {"lr": 0.25}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["seeds = [true]", "seeds = [0.0]", "seeds = ['0']", "n_rays = '9'", "keep_weights = 'yes'", "n_looks = true",
+     "rays = [['0.5', '0.5'], [1, 0]]"],
+)  # fmt: skip
+def test_a_value_of_another_type_is_no_value(tmp_path: Path, line: str) -> None:
+    with pytest.raises(SuiteError, match=line.split()[0]):
+        suites.load(write(tmp_path, entry(["vlmop2"], ["ls"]), head=f"{line}\n[budget]\nsteps = 5\n"))
+    with pytest.raises(SuiteError, match="steps"):
+        suites.load(write(tmp_path, entry(["vlmop2"], ["ls"]), head="[budget]\nsteps = true\n"))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    plain = suites.load(write(tmp_path, entry(["vlmop2"], ["ls"])))
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "mine.toml").read_bytes())
+    assert suites.load(tmp_path / "mine.toml") == plain
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("my suite.toml", "my-suite"), ("é.toml", "my-suite"), ("a" * 90 + ".toml", "a" * 80)]
+)
+def test_a_file_whose_name_is_no_suites_says_what_to_write_into_it(tmp_path: Path, file: str, name: str) -> None:
+    text = HEAD + entry(["vlmop2"], ["ls"])
+    (tmp_path / file).write_text(text)
+    with pytest.raises(SuiteError, match=f'put `name = "{name}"` in the file, or rename it'):
+        suites.load(tmp_path / file)
+    (tmp_path / file).write_text(f'name = "{name}"\n{text}')
+    assert suites.load(tmp_path / file).name == name
+
+
+def test_a_file_of_a_registered_suites_name_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shell makes an empty one for `mobench run quick > quick`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quick").touch()
+    assert suites.load("quick").entries[0].datasets == ["multimnist"]
+    (tmp_path / "quick").write_text(HEAD + entry(["vlmop2"], ["ls"]))
+    assert suites.load("quick").entries[0].datasets == ["multimnist"]
+    assert suites.load("./quick").entries[0].datasets == ["vlmop2"]
+    (tmp_path / "mine").write_text(HEAD + entry(["vlmop2"], ["ls"]))
+    assert suites.load("mine").entries[0].datasets == ["vlmop2"]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from mobench.errors import OptionError, unknown_name
+from mobench.runs import arguments
 from mobench.runs.executor import Executor
+
+MAX_BYTES = 2**63 - 1
+MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+"""A module inside a package."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,15 @@ class Limits:
     retries: int = 3
     address: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise OptionError for a limit that no executor could hold."""
+        for name in ("jobs", "cpus", "memory"):
+            if (value := getattr(self, name)) is not None:
+                arguments.count(value, f"--{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
+        for name in ("gpus", "timeout"):
+            if (value := getattr(self, name)) is not None:
+                arguments.quantity(value, f"--{name}")
+
 
 def names() -> list[str]:
     """The executors that come with mobench, sorted."""
@@ -45,14 +60,16 @@ def make(name: str, limits: Limits) -> Executor:
         needs is not installed.
     """
     known = name in names()
-    if not known and "." not in name:
+    if not known and not MODULE.fullmatch(name):
         raise unknown_name("executor", name, names())
     try:
         module: Any = importlib.import_module(f"{__name__}.{name}" if known else name)
-        made: Executor = module.make(limits)
     except ImportError as error:
         hint = f"pip install 'mobench[{name}]'" if known else "name a module that can be imported"
         raise OptionError(f"--executor {name} cannot be used: {error}; {hint}") from error
+    if not callable(getattr(module, "make", None)):
+        raise OptionError(f"--executor {name} cannot be used: the module has no function make(limits)")
+    made: Executor = module.make(limits)
     return made
 
 

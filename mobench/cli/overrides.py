@@ -1,0 +1,57 @@
+"""Options of commands that choose parts of a suite and override its settings, and the suite that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mobench.runs.suite import Suite
+
+Datasets = Annotated[
+    str, typer.Option("--dataset", help="Datasets of the suite, or others instead, with commas between.")
+]
+Models = Annotated[str, typer.Option("--model", help="Models of the suite, or others instead.")]
+Solvers = Annotated[
+    str, typer.Option("--solver", help="Solvers of the suite, or others instead: names, or generator+balancer.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option, key=value, stronger than all that the suite sets; may be repeated."),
+]
+Seeds = Annotated[str, typer.Option("--seeds", help="Seeds instead of the suite's: 0,1,2.")]
+Rays = Annotated[str, typer.Option("--rays", help="Preferences instead of the suite's: '[[0.4,0.6],[0.6,0.4]]'.")]
+Epochs = Annotated[float | None, typer.Option("--epochs", help="Epochs of training for each job.")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Steps of training for each job.")]
+Seconds = Annotated[float | None, typer.Option("--seconds", help="Seconds of training for each job.")]
+
+
+def overridden(
+    suite: str,
+    *,
+    dataset: str,
+    model: str,
+    solver: str,
+    settings: Sequence[str] | None,
+    seeds: str,
+    rays: str,
+    epochs: float | None,
+    steps: int | None,
+    seconds: float | None,
+) -> Suite:
+    """The suite of this name with what the options override. Raises: SuiteError, UnknownNameError, OptionError."""
+    from mobench.runs import arguments
+    from mobench.runs import suite as suites
+
+    return suites.overridden(
+        suites.load(suite),
+        datasets=arguments.parse_names(dataset, "--dataset"),
+        models=arguments.parse_names(model, "--model"),
+        solvers=arguments.parse_names(solver, "--solver"),
+        settings=arguments.parse_settings(settings or []),
+        seeds=arguments.parse_seeds(seeds),
+        budget={"epochs": epochs, "steps": steps, "seconds": seconds},
+        rays=arguments.parse_rays(rays),
+    )
