@@ -16,7 +16,7 @@ from mobench.options import option
 
 SMALLEST_LOSS = 1e-12
 ROUNDING = 1e-13
-"""Of a product with a gradient, relative to the lengths that it is made of."""
+"""Of a sum of products of gradients, relative to the terms of the sum."""
 
 
 @dataclass(eq=False)
@@ -73,9 +73,8 @@ def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: floa
     adjustment = r * (logs - non_uniformity)
     towards = (c @ adjustment[:, :, None])[:, :, 0]
     # on the ray itself this is rounding, and rounding must not become a constraint
-    norms = np.sqrt(np.maximum(np.einsum("kii->ki", c), 0))
-    terms = (norms * r * np.maximum(np.abs(logs - non_uniformity), 1)).sum(1, keepdims=True)
-    towards = np.where(np.abs(towards) > ROUNDING * norms * terms, towards, 0.0)
+    terms = np.abs(c) @ (r * np.maximum(np.abs(logs - non_uniformity), 1))[:, :, None]
+    towards = np.where(np.abs(towards) > ROUNDING * terms[:, :, 0], towards, 0.0)
     balancing = non_uniformity > epsilon
     rows = np.concatenate([c, towards[:, None]], axis=1)
     bounds = np.concatenate(
