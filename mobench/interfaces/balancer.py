@@ -56,7 +56,10 @@ class Balancer(ABC):
 
     @abstractmethod
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] of the loss gradients.
+        """Weights [K, m] of the loss gradients, in the dtype of the losses or in float64.
+
+        Weights from a Gram matrix are better left in float64: the core rounds them to the dtype of the losses where
+        that does not turn the direction, and combines the gradients in float64 elsewhere.
 
         losses:      [K, m], detached.
         preferences: [K, m], on the simplex; a larger value asks for a smaller loss.

@@ -26,7 +26,7 @@ from mobench.interfaces import (
     WeightNetwork,
 )
 from mobench.learning.finite import check_gradients, check_losses, is_finite
-from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back
+from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back, rounded_weights
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
 
@@ -153,10 +153,10 @@ class GradientSolver(Solver):
             # one without a graph has gradients, all zero, only as a column among others
             whole = all(loss.requires_grad for loss in each)
             gradients = objective_gradients(each if whole else losses, leaves)
-            alpha = self._alpha(seen, preferences, network.gram(preferences, generated, gradients))
-            pulled = combine(gradients, alpha)
+            gram = network.gram(preferences, generated, gradients)
+            pulled = combine(gradients, rounded_weights(self._alpha(seen, preferences, gram), gram, seen.dtype))
         else:
-            alpha = self._alpha(seen, preferences, None)
+            alpha = self._alpha(seen, preferences, None).to(seen.dtype)
             names = list(leaves)
             found = torch.autograd.grad((alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True)
             pulled = dict(zip(names, found, strict=True))
@@ -169,7 +169,7 @@ class GradientSolver(Solver):
         gram = None
         if self.balancer.needs_gram:
             gram = parameter_gram(losses, [p for p in network.parameters() if p.requires_grad])
-        (self._alpha(seen, preferences, gram) * losses).sum().backward()  # type: ignore[no-untyped-call]
+        (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum().backward()  # type: ignore[no-untyped-call]
         return seen
 
     def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
@@ -191,7 +191,7 @@ class GradientSolver(Solver):
         alpha = self.balancer(losses, preferences, gram)
         if not is_finite(alpha):
             raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
-        return alpha.to(losses.dtype)  # programs are solved in float64
+        return alpha
 
     def _sampler(self, setting: Setting) -> DirichletSampler | FixedRays:
         if self.network.rays is not None:

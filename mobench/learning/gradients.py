@@ -31,10 +31,37 @@ def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str,
     return {name: torch.stack([row[j] for row in rows], dim=1) for j, name in enumerate(names)}
 
 
+TURN = 1e-4
+"""Angle, in radians, by which the rounding of weights may turn a direction."""
+
+
+def rounded_weights(alpha: Tensor, gram: Tensor, dtype: torch.dtype) -> Tensor:
+    """Balancer weights α [K, m] in `dtype`, or unchanged where that rounding would turn the direction Σ α_i ∇L_i.
+
+    gram: [K, m, m] in float64.
+
+    Rounding moves the direction by up to the rounding of its terms α_i ∇L_i. A direction much shorter than its terms
+    (of nearly dependent gradients, or near a Pareto stationary point) would then conflict with gradients that
+    its weights keep it clear of.
+    """
+    if alpha.dtype == dtype:
+        return alpha
+    terms = (alpha.abs() * gram.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()).sum(1)
+    squared_length = ((alpha[:, None] @ gram)[:, 0] * alpha).sum(1)
+    is_turned = squared_length < (terms * (torch.finfo(dtype).eps / TURN)).square()
+    return alpha if bool(is_turned.any()) else alpha.to(dtype)
+
+
 def combine(gradients: Mapping[str, Tensor], alpha: Tensor) -> dict[str, Tensor]:
-    """Σ_i α_i ∇L_i for each of K sets: name -> [K, *shape] from name -> [K, m, *shape], α [K, m]."""
+    """Σ_i α_i ∇L_i for each of K sets: name -> [K, *shape] from name -> [K, m, *shape], α [K, m].
+
+    The sum is computed in the dtype of α and returned in that of the gradients.
+    """
     # as batched products: einsum takes three times as long on small tensors
-    return {name: (alpha[:, None] @ g.flatten(2))[:, 0].view(len(alpha), *g.shape[2:]) for name, g in gradients.items()}
+    return {
+        name: (alpha[:, None] @ g.flatten(2).to(alpha.dtype))[:, 0].view(len(alpha), *g.shape[2:]).to(g.dtype)
+        for name, g in gradients.items()
+    }
 
 
 def pull_back(generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> None:

@@ -98,6 +98,9 @@ def simplex_lp(objective: Tensor, rows: Tensor, bounds: Tensor) -> tuple[Tensor,
     Two variables leave an interval, whose ends are compared. Up to four, every vertex is tried, in one
     batch, and the mean of all optimal ones taken, so that no order of the variables is preferred;
     beyond, SciPy's HiGHS, one by one.
+
+    Conditioning: up to four variables, rows and columns of any sizes, because every tolerance is relative to the
+    terms of what it is applied to. HiGHS meets a row to 1e-7 of its largest entry.
     """
     alpha, feasible = simplex_lp_arrays(*(t.detach().double().cpu().numpy() for t in (objective, rows, bounds)))
     return torch.from_numpy(alpha).to(objective.device), torch.from_numpy(feasible).to(objective.device)
@@ -114,23 +117,43 @@ def simplex_lp_arrays(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 
 FEASIBLE = 1e-9
-"""How far a vertex may be outside a scaled row, and below the best, and still count."""
+"""How far a vertex may be outside a row, and below the best, and still count; relative to the terms of the product."""
 
 
 def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    """α = (t, 1 − t): every row bounds t from one side."""
-    slope, level = a[..., 0] - a[..., 1], b - a[..., 1]
+    """α = (t, 1 − t): every row bounds t from one side.
+
+    Both ends of the interval are kept as (t, 1 − t), each entry from its own quotient: a small weight taken as 1
+    minus the other would have an error of 1e-16.
+    """
+    slope = (a[..., 0] - a[..., 1])[..., None]
+    levels = b[..., None] - a[..., ::-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        bound = level / slope
-    lower = np.maximum(np.where(slope > 0, bound, -np.inf).max(1), 0)
-    upper = np.minimum(np.where(slope < 0, bound, np.inf).min(1), 1)
-    width = upper - lower
-    gain = (c[:, 0] - c[:, 1]) * np.maximum(width, 0)
-    # equally good ends share alike; ends that rounding has crossed meet in the middle
-    t = np.where(gain > FEASIBLE, upper, np.where(gain < -FEASIBLE, lower, lower + width / 2)).clip(0, 1)
-    feasible = (slope * t[:, None] - level >= -FEASIBLE).all(1)
-    t = np.where(feasible, t, 0.5)
-    return np.stack([t, 1 - t], axis=1), feasible
+        bounds = levels / np.concatenate([slope, -slope], axis=2)
+    rows, (zero, one) = np.arange(len(a)), np.eye(2)[::-1]
+    at_least = np.where(slope > 0, bounds, -np.inf)
+    lower = at_least[rows, at_least[..., 0].argmax(1)]
+    lower = np.where(lower[:, :1] > 0, lower, zero)
+    at_most = np.where(slope < 0, bounds, np.inf)
+    upper = at_most[rows, at_most[..., 0].argmin(1)]
+    upper = np.where(upper[:, :1] < 1, upper, one)
+    width = upper[:, :1] - lower[:, :1]
+    gain = np.where(width > 0, c[:, :1] - c[:, 1:], 0.0)
+    # between equally good ends, and where rounding has crossed them, the middle
+    middle = lower + (upper - lower) / 2
+    alpha = np.where(gain > FEASIBLE, upper, np.where(gain < -FEASIBLE, lower, middle)).clip(0, 1)
+    feasible = _is_met(a, b, alpha[:, None])[:, 0].all(1)
+    return np.where(feasible[:, None], alpha, 0.5), feasible
+
+
+def _is_met(a: Array, b: Array, alphas: Array) -> Array:
+    """Whether points [K, v, n] meet rows a [K, p, n] and their bounds b [K, p]: [K, v, p]."""
+    binds = np.isfinite(b)
+    bound = np.where(binds, b, 0.0)[:, None]
+    slack = alphas @ a.swapaxes(1, 2) - bound
+    terms = np.abs(alphas) @ np.abs(a).swapaxes(1, 2) + np.abs(bound)
+    met: Array = (slack >= -FEASIBLE * terms) | ~binds[:, None]
+    return met
 
 
 def _by_vertices(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
@@ -145,9 +168,13 @@ def _by_vertices(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     normals = _normals(walls[:, _bases(n, walls.shape[1])])
     total = normals.sum(2, keepdims=True)
     vertices = normals / np.where(np.abs(total) > TINY, total, np.nan)
-    inside = (vertices @ walls.swapaxes(1, 2) >= -FEASIBLE).all(2)
+    columns = np.abs(a).max(1, initial=0.0)
+    parts = vertices * np.where(columns > 0, columns, 1.0)[:, None]
+    non_negative = (parts >= -FEASIBLE * np.abs(parts).sum(2, keepdims=True)).all(2)
+    inside = non_negative & _is_met(a, b, vertices).all(2)
     values = np.where(inside, (vertices @ c[:, :, None])[:, :, 0], -np.inf)
-    best = inside & (values >= values.max(1, keepdims=True) - FEASIBLE)
+    terms = (np.abs(vertices) @ np.abs(c)[:, :, None])[np.arange(k), values.argmax(1)]
+    best = inside & (values >= values.max(1, keepdims=True) - FEASIBLE * terms)
     feasible = inside.any(1)
     alpha = np.maximum(np.where(best[:, :, None], vertices, 0.0).sum(1), 0.0)
     total = alpha.sum(1, keepdims=True)

@@ -16,8 +16,10 @@ from mobench.options import option
 TINY = torch.finfo(torch.float64).tiny
 ROUNDS = 60
 CLOSE = 1e-12
-SHORTEST = 1e-5
-"""Of g_w, relative to the longest gradient; its square is far enough above float64's rounding."""
+BRACKET = 1e-5
+"""Ratio of the ends of the first bracket of the length of g_w, and the factor by which it moves down."""
+RESOLVED = 1e-7
+"""The shortest g_w, relative to its terms w_i ‖g_i‖, whose square is above float64's rounding of the terms' squares."""
 
 
 @dataclass(eq=False)
@@ -26,6 +28,10 @@ class CAGrad(Balancer):
 
     max over d of min_i ∇L_i · d with ‖d − g₀‖ ≤ c ‖g₀‖, g₀ the mean gradient; its dual is
     min over the simplex of g_w · g₀ + c ‖g₀‖ ‖g_w‖, and d = g₀ + c ‖g₀‖ g_w / ‖g_w‖.
+
+    Conditioning: ‖d − g₀‖ = c ‖g₀‖ holds at any ratio of the longest gradient to the shortest. It holds to 1e-6
+    where g_w is longer than 1e-5 of its terms w_i ‖g_i‖, and to a hundredth at 1e-7 of them. A shorter g_w counts as
+    zero (a Pareto stationary point): the correction then is shorter than c ‖g₀‖.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -34,9 +40,9 @@ class CAGrad(Balancer):
     c: Annotated[float, Interval(ge=0, lt=1)] = option(0.4, "radius around the mean gradient, relative to its length")
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], non-negative; they sum to 1 plus the length of the correction."""
+        """Weights [K, m] in float64, non-negative; they sum to 1 plus the length of the correction."""
         assert gram is not None
-        return cagrad_weights(gram, self.c).to(losses.dtype)
+        return cagrad_weights(gram, self.c)
 
 
 def cagrad_weights(gram: Tensor, radius: float) -> Tensor:
@@ -55,27 +61,36 @@ def dual_weights(c: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
     bound is least at the min-norm point of the vectors reach g_i + t g₀. What is left is the number
     t at which that point's g_w has the length t: bisection, sped up by the secant (Illinois).
 
-    Where the best g_w vanishes (at Pareto stationary points, or where a gradient does) t stops at
-    SHORTEST, and g_w/t is a subgradient of the length there, so that the direction still is one
+    Where the best g_w vanishes (at Pareto stationary points, or where a gradient does) t stops at RESOLVED of
+    its terms, and g_w/t is a subgradient of the length there, so that the direction still is one
     that hurts the worst loss least.
     """
+    norms = c.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
+    shortest = torch.where(norms > 0, norms, torch.inf).amin(1).nan_to_num(posinf=1.0)
 
     def point(t: Tensor) -> tuple[Tensor, Tensor]:
         cross = (reach * t)[:, None] * c.mean(2)
         moved = reach.square()[:, None, None] * c + cross[:, :, None] + cross[:, None, :]
         w = min_norm(moved + (t.square() * c.mean((1, 2)))[:, None, None])
-        return w, torch.einsum("ki,kij,kj->k", w, c, w).clamp_min(0).sqrt() - t
+        length = torch.einsum("ki,kij,kj->k", w, c, w).clamp_min(0).sqrt()
+        resolved = RESOLVED * (w * norms).sum(1).maximum(shortest)
+        return w, length.maximum(resolved) - t
 
-    low, high = torch.full_like(reach, SHORTEST), torch.ones_like(reach)
-    w_low, at_low = point(low)
+    low, high = torch.full_like(reach, BRACKET), torch.ones_like(reach)
+    _, at_low = point(low)
     w, at_high = point(high)
-    at_once = at_low <= 0
-    high, w = torch.where(at_once, low, high), torch.where(at_once[:, None], w_low, w)
+    while bool((below := at_low <= 0).any()):  # ends at RESOLVED times the shortest gradient
+        tried, value = point(low)
+        high, at_high = torch.where(below, low, high), torch.where(below, value, at_high)
+        w = torch.where(below[:, None], tried, w)
+        low = torch.where(below, BRACKET * low, low)
+        _, at_low = point(low)
+    tolerance = CLOSE * high
     side = torch.zeros_like(reach)
     for _ in range(ROUNDS):
-        t = torch.where(at_once, high, (low * at_high - high * at_low) / (at_high - at_low).clamp(max=-TINY))
+        t = (low * at_high - high * at_low) / (at_high - at_low).clamp(max=-TINY)
         tried, value = point(t)
-        above = (value > 0) & ~at_once
+        above = value > 0
         # Illinois: an end that stays twice loses half its weight
         at_high = torch.where(above & (side > 0), at_high / 2, at_high)
         at_low = torch.where(~above & (side < 0), at_low / 2, at_low)
@@ -83,7 +98,7 @@ def dual_weights(c: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
         high, at_high = torch.where(above, high, t), torch.where(above, at_high, value)
         w = torch.where(above[:, None], w, tried)
         side = torch.where(above, 1.0, -1.0)
-        if bool((at_once | (value.abs() <= CLOSE)).all()):
+        if bool(((value.abs() <= tolerance) | (high - low <= CLOSE * high)).all()):
             w, high = torch.where(above[:, None], tried, w), torch.where(above, t, high)
             break
     return w, high

@@ -16,7 +16,7 @@ from mobench.options import option
 
 SMALLEST_LOSS = 1e-12
 ROUNDING = 1e-13
-"""Of products of unit gradients."""
+"""Of a sum of products of gradients, relative to the terms of the sum."""
 
 
 @dataclass(eq=False)
@@ -27,6 +27,9 @@ class EPO(Balancer):
     step *balances*: it lowers the non-uniformity without raising the largest r_i L_i. Once it is
     even, a step *descends* all losses. Losses are taken as positive; a loss of 0 or below is
     raised to 1e-12, since the ray through it is not defined.
+
+    Conditioning: up to four losses, any ratio of the longest gradient to the shortest. Beyond, HiGHS meets each
+    constraint to 1e-7 of the longest gradient, which leaves a gradient of 1e-6 of its length without a say.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -70,7 +73,8 @@ def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: floa
     adjustment = r * (logs - non_uniformity)
     towards = (c @ adjustment[:, :, None])[:, :, 0]
     # on the ray itself this is rounding, and rounding must not become a constraint
-    towards = np.where(np.abs(towards) > ROUNDING, towards, 0.0)
+    terms = np.abs(c) @ (r * np.maximum(np.abs(logs - non_uniformity), 1))[:, :, None]
+    towards = np.where(np.abs(towards) > ROUNDING * terms[:, :, 0], towards, 0.0)
     balancing = non_uniformity > epsilon
     rows = np.concatenate([c, towards[:, None]], axis=1)
     bounds = np.concatenate(

@@ -73,8 +73,11 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
     """−∂HV/∂points [K, m] of points of which none dominates another.
 
     Lowering point k in objective i adds the part of its face that no other point covers: a
-    hypervolume of one objective less, of the points that are at most as high in i, with and
-    without point k. Zero for points not below the reference.
+    hypervolume of one objective less, of the points that are lower in i, with and without point k.
+    Where other points are as high as k in i the hypervolume has a kink, and this is the derivative that
+    lowering k gives. Zero for points not below the reference.
+
+    A face is a difference of two hypervolumes, exact to 1e-16 of the larger of the two.
     """
     gradient = np.zeros_like(points)
     if points.shape[1] == 1:  # the face of an interval is a point
@@ -84,7 +87,7 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
         others = inside[inside != k]
         for i in range(points.shape[1]):
             kept = np.arange(points.shape[1]) != i
-            lower = others[points[others, i] <= points[k, i]]
+            lower = others[points[others, i] < points[k, i]]
             without = hypervolume(points[lower][:, kept], reference[kept])
             whole = hypervolume(points[np.append(lower, k)][:, kept], reference[kept])
             gradient[k, i] = whole - without

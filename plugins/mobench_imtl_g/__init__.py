@@ -13,7 +13,7 @@ def mobench_balancers() -> list[Spec]:
             "mobench_imtl_g.imtl:IMTLG",
             "equal projections on every gradient's direction",
             _SOURCE,
-            version="2",
+            version="3",
         )
     ]
 

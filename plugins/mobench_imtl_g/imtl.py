@@ -12,47 +12,82 @@ from mobench.interfaces import Balancer
 
 TINY = torch.finfo(torch.float64).tiny
 RANK = 1e-10
-"""Eigenvalues of the cosine matrix below this, relative to the largest, count as 0."""
+"""Eigenvalues below this, relative to the largest, count as nearly 0."""
+MARGIN = 16
+"""The smallest eigenvalue that is not rounding, in multiples of m times the rounding of the Gram matrix."""
+OUTSIDE = 1e-8
+"""A vector with a smaller share than this in the directions of eigenvalues near 0 lies in the matrix's range."""
 CANCELLED = 1e-6
 """Weights whose sum is below this share of what it is made of cannot be normalised."""
-MARGIN = 16
-"""Both limits are at least this many times the rounding of the Gram matrix."""
 
 
 @dataclass(eq=False)
 class IMTLG(Balancer):
-    """Equal projections ∇L_i · d / ‖∇L_i‖ for all i, with Σ α_i = 1 (Liu et al. 2021, equation 4).
+    """Equal projections of d = Σ α_i ∇L_i on all unit gradients u_i, with Σ α_i = 1 (Liu et al. 2021, equation 4).
 
-    In Gram space C α ∝ n, n the lengths, so α ∝ C⁺ n; weights may be negative. Linearly dependent
-    gradients take the pseudo-inverse. Where the weights cancel out they are uniform. A vanishing
-    gradient gets weight 0.
+    The weights are the least-squares solution of {(u_0 − u_i) · d = 0, Σ α_i = 1} with the last equation exact;
+    they may be negative. Two objectives: α = (‖∇L_2‖, ‖∇L_1‖) / (‖∇L_1‖ + ‖∇L_2‖) at any angle.
+    At a Pareto stationary point whose gradients have rank m − 1 the direction is 0.
+    A vanishing gradient has no direction: its weight is 0, and the others are those of the problem without it.
+
+    Conditioning: any ratio of lengths. Unit gradients whose cosine matrix has an eigenvalue below 1e-10 of the
+    largest count as linearly dependent where that leaves all projections equal to 1e-8.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m]; rows sum to 1."""
+        """Weights [K, m] in float64; rows sum to 1."""
         assert gram is not None
-        return imtl_weights(gram).to(losses.dtype)
+        return imtl_weights(gram)
 
 
 def imtl_weights(gram: Tensor) -> Tensor:
-    """Weights [K, m] in float64 for Gram matrices [K, m, m]."""
+    """Weights [K, m] in float64 for Gram matrices [K, m, m].
+
+    With β_i = α_i ‖∇L_i‖ and the cosine matrix C of the gradients, the projections are Cβ. They are equal where
+    Cβ = t 1. If 1 is in the range of C, β is C⁺1. Otherwise t is 0 and β is in the null space of C. Both are
+    the limit of (C + ε)⁻¹1, ε → 0, up to a factor, which Σ β_i / ‖∇L_i‖ = 1 fixes.
+
+    That sum can be 0. Then β minimises the differences among the projections, ‖PCβ‖² with P = I − 11ᵀ/m, under
+    Σ β_i / ‖∇L_i‖ = 1, which is the same limit for the matrix CPC.
+    """
     c = gram.double()
     norms = c.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
-    there = norms > 0
-    inverse = torch.where(there, 1 / norms.clamp_min(TINY), 0.0)
+    exists = (norms > 0).double()
+    inverse = exists / norms.clamp_min(TINY)
     cosines = c * inverse[:, :, None] * inverse[:, None, :]
-    eigenvalues, basis = torch.linalg.eigh(cosines)
-    noise = MARGIN * (-eigenvalues[:, :1]).clamp_min(c.shape[1] * torch.finfo(gram.dtype).eps)
-    kept = eigenvalues > noise.clamp_min(RANK) * eigenvalues[:, -1:]
-    inverted = torch.where(kept, 1 / torch.where(kept, eigenvalues, 1.0), 0.0)
-    pseudo = (basis * inverted[:, None, :]) @ basis.transpose(1, 2)
-    # scale-free: only ratios of lengths matter
-    shares = inverse * norms.amax(1, keepdim=True)
-    alpha = (pseudo @ there.double()[:, :, None])[:, :, 0] * shares
-    size = ((pseudo.abs() @ there.double()[:, :, None])[:, :, 0] * shares).sum(1, keepdim=True)
-    total = alpha.sum(1, keepdim=True)
-    usable = total.abs() > noise.clamp_min(CANCELLED) * size
-    return torch.where(usable, alpha / torch.where(usable, total, 1.0), 1 / c.shape[1])
+    rounding = MARGIN * c.shape[1] * torch.finfo(gram.dtype).eps
+    # only ratios of lengths matter
+    per_weight = inverse * norms.amax(1, keepdim=True)
+    beta, size = _regularised_limit(cosines, exists, rounding)
+    total = (beta * per_weight).sum(1, keepdim=True)
+    is_cancelled = total.abs() <= CANCELLED * (size * per_weight).sum(1, keepdim=True)
+    if bool(is_cancelled.any()):
+        mean = (exists[:, None] @ cosines) / exists.sum(1)[:, None, None].clamp_min(1)
+        differences = cosines - exists[:, :, None] * mean
+        least, _ = _regularised_limit(differences.transpose(1, 2) @ differences, per_weight, rounding)
+        beta = torch.where(is_cancelled, least, beta)
+        total = (beta * per_weight).sum(1, keepdim=True)
+    alpha = beta * per_weight
+    return torch.where(total != 0, alpha / torch.where(total != 0, total, 1.0), 1 / c.shape[1])
+
+
+def _regularised_limit(matrix: Tensor, target: Tensor, rounding: float) -> tuple[Tensor, Tensor]:
+    """(M + ε)⁻¹ b for ε → 0 up to a factor: M⁺ b if b is in the range of M, else b's part in the null space.
+
+    matrix: M [K, m, m], symmetric positive semidefinite; target: b [K, m].
+    Returns: the vector [K, m], and the sum [K, m] of the absolute values that each entry is made of.
+    """
+    eigenvalues, basis = torch.linalg.eigh(matrix)
+    shares = (basis.transpose(1, 2) @ target[:, :, None])[:, :, 0]
+    largest = eigenvalues[:, -1:].clamp_min(TINY)
+    is_small = eigenvalues <= RANK * largest
+    outside = (shares * is_small).norm(dim=1, keepdim=True) > OUTSIDE * target.norm(dim=1, keepdim=True)
+    divisors = eigenvalues.maximum(rounding * largest)
+    coefficients = torch.where(is_small & ~outside, 0.0, shares / divisors)
+    # the largest coefficient is 1, so that no length overflows
+    coefficients = coefficients / coefficients.abs().amax(1, keepdim=True).clamp_min(TINY)
+    terms = basis * coefficients[:, None, :]
+    return terms.sum(2), terms.abs().sum(2)

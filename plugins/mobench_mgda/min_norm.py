@@ -44,14 +44,14 @@ class MinNorm(Balancer):
     )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] on the simplex; see the base class."""
+        """Weights [K, m] in float64, on the simplex of the gradients as normalised; see the base class."""
         assert gram is not None
         size = self._size(losses, gram)
         alpha = min_norm(gram / size[:, :, None] / size[:, None, :])
         if self.weighted == "normalised":
             # the same direction, as weights of the gradients themselves
             alpha = alpha / size
-        return (alpha / alpha.sum(1, keepdim=True)).to(losses.dtype)
+        return alpha / alpha.sum(1, keepdim=True)
 
     def _size(self, losses: Tensor, gram: Tensor) -> Tensor:
         """What each gradient is divided by, [K, m]; 1 where that would be 0."""

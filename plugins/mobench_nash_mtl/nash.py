@@ -27,6 +27,10 @@ class NashMTL(Balancer):
     The paper's direction has length √m whatever the gradients; here it is multiplied by their root
     mean square length, so that orthonormal gradients have α = 1 and steps shrink as gradients do.
     A vanishing gradient gets weight 0.
+
+    Conditioning: any ratio of lengths. The ridge is felt where the cosine matrix has an eigenvalue near 1e-8: at an
+    angle below about 1e-4 to a linear dependence of the gradients a loss may rise, by up to √(m · ridge) of a
+    unit step.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -36,11 +40,11 @@ class NashMTL(Balancer):
         self.worst_residual = 0.0
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], positive where gradients do not vanish."""
+        """Weights [K, m] in float64, positive where gradients do not vanish."""
         assert gram is not None
         alpha, residual = nash_weights(gram)
         self.worst_residual = max(self.worst_residual, float(residual.max()))
-        return alpha.to(losses.dtype)
+        return alpha
 
     def state_dict(self) -> dict[str, Any]:
         return {"worst_residual": self.worst_residual}

@@ -19,6 +19,9 @@ class PCGrad(Balancer):
 
     Each gradient in turn loses its component along every other gradient that it conflicts with, in
     random order; the direction is the sum of what remains. For two objectives it conflicts with neither.
+
+    Conditioning: any ratio of lengths. What remains of a gradient nearly opposite to another is exact to 1e-16
+    of its length.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -28,11 +31,11 @@ class PCGrad(Balancer):
         self._generator = seeded(context.seed)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] of the summed gradients; without conflict all are 1."""
+        """Weights [K, m] in float64 of the summed gradients; without conflict all are 1."""
         assert gram is not None
         k, m = losses.shape
         order = torch.rand(k, m, m, generator=self._generator).argsort(2).to(gram.device)
-        return pcgrad_weights(gram, order).to(losses.dtype)
+        return pcgrad_weights(gram, order)
 
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self._generator.get_state()}

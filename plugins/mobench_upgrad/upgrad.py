@@ -19,15 +19,19 @@ class UPGrad(Balancer):
     The dual cone holds the directions that conflict with no gradient; projections onto it stay in
     it, and so does their mean: no loss rises, to first order. Where nothing conflicts the
     direction is the mean gradient.
+
+    Conditioning: any ratio of lengths. At an angle ε to a linear dependence of the gradients, all cosines between
+    direction and gradients are 0 or more up to about 1e-13/ε: 1e-7 at ε = 1e-6. Weights of nearly dependent
+    gradients are large and cancel, so they stay in float64.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], each at least 1/m."""
+        """Weights [K, m] in float64, each at least 1/m."""
         assert gram is not None
-        return upgrad_weights(gram).to(losses.dtype)
+        return upgrad_weights(gram)
 
 
 def upgrad_weights(gram: Tensor) -> Tensor:

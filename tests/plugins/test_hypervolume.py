@@ -51,6 +51,31 @@ def test_gradients_are_finite_differences_of_moocores_hypervolume(m: int) -> Non
         np.testing.assert_allclose(hypervolume_gradient(points, reference), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_where_points_are_equally_high_the_gradient_is_what_lowering_gives(m: int) -> None:
+    """300 fronts on a grid, whose ties are kinks of the hypervolume: one-sided differences of moocore's."""
+    draw, reference, step = np.random.default_rng(m), np.full(m, 4.0), 2.0**-20
+    n_ties = 0
+    for _ in range(100):
+        points = draw.integers(0, 4, (int(draw.integers(2, 7)), m)).astype(float)
+        points = points[next(iter(layers(points)))]
+        n_ties += any(len(set(column)) < len(column) for column in points.T.tolist())
+        expected = np.zeros_like(points)
+        for k, i in np.ndindex(*points.shape):
+            lower = points.copy()
+            lower[k, i] -= step
+            before, after = (moocore.hypervolume(p, ref=reference) for p in (points, lower))
+            expected[k, i] = (after - before) / step
+        np.testing.assert_allclose(hypervolume_gradient(points, reference), expected, atol=1e-6)
+    assert n_ties > 10 or m == 2  # two objectives: points of one layer are never equally high
+
+
+def test_a_tie_by_hand() -> None:
+    """Lowering (1, 1, 1.5) in objective 1 adds its face [1, 2] × [1.5, 2]: (1, 1.5, 1) is no longer as low."""
+    gradient = hypervolume_gradient(np.array([[1, 1, 1.5], [1, 1.5, 1]]), np.array([2.0, 2.0, 2.0]))
+    np.testing.assert_allclose(gradient, np.full((2, 3), 0.5))
+
+
 def test_a_staircase_by_hand() -> None:
     """Faces of (0, 2), (1, 1), (2, 0) towards (3, 3): each step is 1 wide and 1 high."""
     points = np.array([[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]])
