@@ -64,9 +64,19 @@ class StackedOutputs(Sequence[Outputs]):
 
 
 def running_statistics(module: nn.Module) -> list[str]:
-    """Names of layers that keep running statistics, of which there would have to be one per net."""
+    """Names of layers whose running statistics change in training; each net needs its own.
+
+    A layer that stays in evaluation mode when the module is trained has constants, not statistics.
+    """
     kept = (nn.modules.batchnorm._NormBase,)
-    return [name for name, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats]
+    layers = {n: layer for n, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats}
+    if not layers:
+        return []
+    mode = module.training
+    module.train(True)
+    changing = [name for name, layer in layers.items() if layer.training]
+    module.train(mode)
+    return changing
 
 
 class _Layers(TorchFunctionMode):
