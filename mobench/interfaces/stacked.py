@@ -72,10 +72,11 @@ def running_statistics(module: nn.Module) -> list[str]:
     layers = {n: layer for n, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats}
     if not layers:
         return []
-    mode = module.training
+    modes = {each: each.training for each in module.modules()}
     module.train(True)
     changing = [name for name, layer in layers.items() if layer.training]
-    module.train(mode)
+    for each, mode in modes.items():
+        each.training = mode
     return changing
 
 

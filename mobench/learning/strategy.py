@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from mobench.interfaces import Outputs, Problem, Samples, Stacking, Strategy
-from mobench.interfaces.stacked import running_statistics
 from mobench.kernels import batch_last
 from mobench.metrics.evaluation import RAYS_AT_ONCE
 
@@ -64,7 +63,7 @@ class _Search:
         self.first = 0.0
         layers = list(problem.target.modules())
         self.convolves = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in layers)
-        statistics = running_statistics(problem.target)
+        statistics = problem.state.layers
         if statistics:
             self.remarks.append(f"nets run one after the other: {statistics[0]} keeps running statistics")
         self.stackable = not statistics
