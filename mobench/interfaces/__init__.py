@@ -16,6 +16,7 @@ from mobench.interfaces.objective import Likelihood, Metric, Objective, Outputs
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.strategy import Layout, Stacking, Strategy
+from mobench.interfaces.target_state import Statistics, TargetState
 
 __all__ = [
     "Balancer",
@@ -39,7 +40,9 @@ __all__ = [
     "Solver",
     "Split",
     "Stacking",
+    "Statistics",
     "Strategy",
+    "TargetState",
     "WeightNetwork",
     "Weights",
     "check_preferences",

@@ -64,8 +64,16 @@ class WeightNetwork(ParetoNetwork):
         super().__init__()
         self.problem = problem
 
+    @property
+    def n_stored_parameters(self) -> int:
+        """The trained numbers, and the target's constants once."""
+        return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants
+
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
-        """Target weights for K preferences: name -> [K, *shape of that tensor]."""
+        """Target weights for K preferences: name -> [K, *shape of that tensor].
+
+        A generator that `keeps_statistics` returns running statistics of the K sets by name as well.
+        """
         raise TypeError(f"{type(self).__name__} has no weights: implement weights(preferences)")
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Sequence[Outputs]:
@@ -100,7 +108,7 @@ class WeightNetwork(ParetoNetwork):
         m × |parameters| numbers; a subclass that knows its structure overrides it
         (algorithm: arXiv 2010.04104 takes the same matrix one row at a time).
         """
-        names = list(weights)
+        names = list(cotangents)
         parameters = [p for p in self.parameters() if p.requires_grad]
         n_sets, m = next(iter(cotangents.values())).shape[:2]
         grams = []
@@ -121,9 +129,12 @@ class Generator(ABC):
     """Builds Pareto networks. A generator plugin is a frozen dataclass; its fields are its options.
 
     finite: True where the network serves only the rays it was built for (a stack of nets).
+    keeps_statistics: True where the network keeps running statistics of batch normalisation for each set of weights
+        that it serves; other generators are declined for models with such layers.
     """
 
     finite: ClassVar[bool] = False
+    keeps_statistics: ClassVar[bool] = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most generators serve every dataset
         """Raise IncompatibleError, with the reason, for a dataset it cannot serve; before any job is run."""

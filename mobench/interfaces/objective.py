@@ -30,8 +30,8 @@ Likelihood = Literal["categorical", "gaussian"]
 class Metric:
     """A figure for people to read, never optimised: accuracy, error, bits per character.
 
-    pooled: `measure` is given the outputs and targets of the whole split at once, as figures need
-            that are no mean over samples (calibration error, areas under curves).
+    pooled: `measure` is given the outputs and the prepared samples of the whole split at once, on the CPU, as
+            figures need that are no mean over samples (calibration error, areas under curves).
     """
 
     name: str

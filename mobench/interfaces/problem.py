@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mobench.errors import ShapeError
+from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
 from mobench.interfaces.stacked import StackedOutputs, stacked_call
 from mobench.interfaces.strategy import Stacking, Strategy
+from mobench.interfaces.target_state import TargetState, statistics_declined
 from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
 
@@ -27,6 +28,10 @@ class Problem:
     The target network's own parameters are never trained through this object: they give
     names, shapes and an initial value. `outputs` runs the network with weights that somebody
     else made (a hypernetwork, a stack of nets, an optimiser), so gradients reach their maker.
+
+    Frozen parameters (`requires_grad=False`) and constant buffers keep the values that the target network has;
+    all weight sets share them. Running statistics, as of batch normalisation, belong to a weight set: who makes
+    weights passes them by name with the weights, and training updates them in place.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Problem:
         self.dtype = dtype
         self.strategy = strategy
         self.target = self.new_target()
+        self._state: TargetState | None = None
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -59,15 +65,32 @@ class Problem:
     @property
     def shapes(self) -> dict[str, torch.Size]:
         """The target's trainable tensors: name -> shape."""
-        return {name: p.shape for name, p in self.target.named_parameters()}
+        return {name: p.shape for name, p in self.state.trained.items()}
 
     @property
     def n_target_parameters(self) -> int:
+        """Trainable numbers of the target network."""
         return sum(shape.numel() for shape in self.shapes.values())
+
+    @property
+    def n_served_parameters(self) -> int:
+        """Numbers of one network that is served: trainable, constant and of running statistics."""
+        return self.n_target_parameters + self.state.n_constants + self.state.n_statistics
+
+    @property
+    def state(self) -> TargetState:
+        """The target's tensors that are not in `shapes`: constants and running statistics."""
+        if self._state is None or self._state.target is not self.target:
+            self._state = TargetState(self.target)
+        return self._state
 
     def new_target(self) -> nn.Module:
         """Another target network, freshly initialised from torch's global random state."""
         return self.model.build(self.dataset).to(device=self.device, dtype=self.dtype)
+
+    def new_weights(self) -> dict[str, Tensor]:
+        """Trainable tensors of a target network that is freshly initialised from torch's global random state."""
+        return {name: p.detach() for name, p in self.new_target().named_parameters() if p.requires_grad}
 
     def train(self, mode: bool = True) -> None:
         """Put the target network in training or evaluation mode (dropout, batch norm)."""
@@ -79,9 +102,18 @@ class Problem:
         return Samples(self._laid_out(self._cast(batch.inputs)), {k: self._cast(v) for k, v in batch.targets.items()})
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
-        """The target network's outputs under one set of named weights."""
+        """The target network's outputs under one set of named weights.
+
+        Raises: IncompatibleError where the target keeps running statistics and `weights` has none of its own.
+        """
+        statistics, passed = self.state.statistics, dict(weights)
+        if not statistics.keys() <= passed.keys():
+            raise IncompatibleError(statistics_declined(self.state.layers, "the maker of these weights"))
         with Kernels():
-            outputs: Outputs = functional_call(self.target, dict(weights), (inputs,))
+            outputs: Outputs = functional_call(self.target, passed, (inputs,))
+        for name in statistics:
+            if passed[name] is not weights[name]:  # assigned in forward, not changed in place
+                weights[name].copy_(passed[name].detach())
         return outputs
 
     def outputs_of_network(self, network: nn.Module, inputs: Tensor) -> Outputs:
@@ -94,10 +126,13 @@ class Problem:
         return outputs
 
     def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:
-        """The outputs under K weight sets, name -> [K, *shape], run as `stacking` says; None: as the strategy says."""
+        """The outputs under K weight sets, name -> [K, *shape], run as `stacking` says; None: as the strategy says.
+
+        Sets with running statistics run one after the other.
+        """
         n_sets = len(next(iter(weights.values())))
         how = self.strategy.stacking if stacking is None else stacking
-        if how == "separate" or n_sets == 1:
+        if how == "separate" or n_sets == 1 or self.state.statistics:
             return [self.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
         return StackedOutputs(stacked_call(self.target, weights, inputs, how))
 

@@ -64,9 +64,20 @@ class StackedOutputs(Sequence[Outputs]):
 
 
 def running_statistics(module: nn.Module) -> list[str]:
-    """Names of layers that keep running statistics, of which there would have to be one per net."""
+    """Names of layers whose running statistics change in training; each net needs its own.
+
+    A layer that stays in evaluation mode when the module is trained has constants, not statistics.
+    """
     kept = (nn.modules.batchnorm._NormBase,)
-    return [name for name, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats]
+    layers = {n: layer for n, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats}
+    if not layers:
+        return []
+    modes = {each: each.training for each in module.modules()}
+    module.train(True)
+    changing = [name for name, layer in layers.items() if layer.training]
+    for each, mode in modes.items():
+        each.training = mode
+    return changing
 
 
 class _Layers(TorchFunctionMode):

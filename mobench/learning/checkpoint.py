@@ -22,6 +22,7 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     state = {
         "solver": solver.state_dict(),
+        "target": problem.state.copy(),
         "run": run,
         "random": torch.get_rng_state(),
         "strategy": problem.strategy.to_dict(),
@@ -50,6 +51,7 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
         state = torch.load(path, weights_only=True, map_location="cpu")
         run = dict(state["run"])
         solver.load_state_dict(state["solver"])
+        problem.state.load(state.get("target", {}))
         torch.set_rng_state(state["random"])
         # the same sums in the same order as before the interruption
         problem.strategy = Strategy.from_dict(state["strategy"])

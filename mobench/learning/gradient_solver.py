@@ -25,6 +25,7 @@ from mobench.interfaces import (
     Solver,
     WeightNetwork,
 )
+from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.finite import check_gradients, check_losses, is_finite
 from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back, rounded_weights
 from mobench.learning.preferences import DirichletSampler, FixedRays
@@ -80,6 +81,8 @@ class GradientSolver(Solver):
                 "this balancer ignores the preference, so a network that takes one would learn the same point "
                 "for all of them: pair it with a finite generator such as a stack of nets"
             )
+        if problem.state.statistics and not self.generator.keeps_statistics:
+            raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
         self.sampler = self._sampler(setting)
         n_preferences = self.options.n_preferences if self.network.rays is None else len(self.network.rays)
@@ -145,8 +148,9 @@ class GradientSolver(Solver):
         the network once.
         """
         generated = network.weights(preferences)
-        leaves = {name: w.detach().requires_grad_() for name, w in generated.items()}
-        each = self._each_loss(network.outputs(leaves, batch.inputs), batch)
+        statistics = self.problem.state.statistics  # updated in place, not trained
+        leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
+        each = self._each_loss(network.outputs({**generated, **leaves}, batch.inputs), batch)
         losses = torch.stack(each, dim=1)
         seen = losses.detach()
         if self.balancer.needs_gram:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from mobench.interfaces import Problem, Samples, Stacking, Strategy
-from mobench.interfaces.stacked import running_statistics
+from mobench.interfaces import Outputs, Problem, Samples, Stacking, Strategy
 from mobench.kernels import batch_last
 from mobench.metrics.evaluation import RAYS_AT_ONCE
 
@@ -64,7 +63,7 @@ class _Search:
         self.first = 0.0
         layers = list(problem.target.modules())
         self.convolves = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in layers)
-        statistics = running_statistics(problem.target)
+        statistics = problem.state.layers
         if statistics:
             self.remarks.append(f"nets run one after the other: {statistics[0]} keeps running statistics")
         self.stackable = not statistics
@@ -134,7 +133,7 @@ class _Search:
             with torch.no_grad():
                 weights = self._weights(n_sets)
                 alone, together = (
-                    self.problem.losses(self.problem.outputs_of_sets(weights, batch.inputs, how), batch)
+                    self.problem.losses(self._outputs(weights, batch.inputs, how), batch)
                     for how in ("separate", stacking)
                 )
         except Exception as error:  # whatever a strange layer raises under vmap; separate nets remain
@@ -149,15 +148,21 @@ class _Search:
         return False
 
     def _weights(self, n_sets: int) -> dict[str, Tensor]:
-        nets = [dict(self.problem.new_target().named_parameters()) for _ in range(n_sets)]
-        return {n: torch.stack([net[n].detach() for net in nets]).requires_grad_() for n in self.problem.shapes}
+        nets = [self.problem.new_weights() for _ in range(n_sets)]
+        return {n: torch.stack([net[n] for net in nets]).requires_grad_() for n in self.problem.shapes}
+
+    def _outputs(self, weights: dict[str, Tensor], inputs: Tensor, how: Stacking | None = None) -> Sequence[Outputs]:
+        """Outputs under weight sets; their running statistics are copies that are thrown away."""
+        n_sets = len(next(iter(weights.values())))
+        own = {n: torch.stack([s] * n_sets) for n, s in self.problem.state.statistics.items()}
+        return self.problem.outputs_of_sets({**weights, **own}, inputs, how)
 
     def _training_pass(self, n_sets: int) -> Callable[[], object]:
         weights = self._weights(n_sets)
 
         def run() -> object:
             batch = self.problem.prepare(self.samples)
-            losses = self.problem.losses(self.problem.outputs_of_sets(weights, batch.inputs), batch)
+            losses = self.problem.losses(self._outputs(weights, batch.inputs), batch)
             return torch.autograd.grad(losses.sum(), list(weights.values()), materialize_grads=True)
 
         return run
@@ -169,7 +174,7 @@ class _Search:
             batch = self.problem.prepare(self.samples)
             how = self.problem.strategy.evaluation
             with torch.no_grad():
-                return self.problem.losses(self.problem.outputs_of_sets(weights, batch.inputs, how), batch)
+                return self.problem.losses(self._outputs(weights, batch.inputs, how), batch)
 
         return run
 

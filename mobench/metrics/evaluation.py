@@ -119,9 +119,12 @@ def _several_rays(
     metrics = [metric for o in problem.objectives for metric in o.metrics]
     pooling = any(metric.pooled for metric in metrics)
     collected: list[list[Outputs]] = [[] for _ in rays]
+    prepared: list[Samples] = []
     sums = torch.zeros(len(rays), problem.n_objectives + len(metrics), dtype=torch.float64)
     for start in range(0, len(samples), batch_size):
         batch = problem.prepare(samples.take(slice(start, start + batch_size)))
+        if pooling:
+            prepared.append(batch.to("cpu"))
         every = predict(batch.inputs)
         losses = problem.losses(every, batch)
         for k, outputs in enumerate(every):
@@ -132,12 +135,22 @@ def _several_rays(
                 collected[k].append({name: output.cpu() for name, output in outputs.items()})
     means = sums / len(samples)
     if pooling:
+        split = joined(prepared)
         for k, of_ray in enumerate(collected):
             whole = {name: torch.cat([outputs[name] for outputs in of_ray]) for name in of_ray[0]}
             for j, metric in enumerate(metrics, start=problem.n_objectives):
                 if metric.pooled:
-                    means[k, j] = metric.measure(whole, samples).double()
+                    means[k, j] = metric.measure(whole, split).double()
     return list(means)
+
+
+def joined(batches: Sequence[Samples]) -> Samples:
+    """Batches as one."""
+    names = batches[0].targets
+    return Samples(
+        torch.cat([batch.inputs for batch in batches]),
+        {name: torch.cat([batch.targets[name] for batch in batches]) for name in names},
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError, MobenchError
-from mobench.interfaces import ParetoNetwork
+from mobench.interfaces import ParetoNetwork, Predictor
+from mobench.metrics.evaluation import evaluate
 from mobench.runs.record import Record
 from mobench.runs.store import Store, write_whole
 from mobench.runs.trained import Trained, load
 
 TOLERANCE = 1e-4
 """Largest difference between the file's outputs and torch's, of outputs above 1 relative to them."""
+LOSSES = 1e-3
+"""Largest difference between the file's losses and the record's, relative to both."""
 SMALL = 1024
 """Tensors of fewer numbers stay in single precision where the others are stored as halves."""
 
@@ -24,10 +28,12 @@ SMALL = 1024
 def to_onnx(trained: Trained) -> bytes:
     """An ONNX model: inputs `image` [batch, C, H, W] and `preference` [m], one output per head.
 
-    It was compared with torch through onnxruntime, over nine or more preferences and two sizes of batch.
+    It was compared through onnxruntime with torch, over nine or more preferences and two sizes of batch, and with
+    the losses of the record.
 
     Raises: IncompatibleError for a set of nets, or inputs that are no images; MobenchError where the
-        model cannot be written, or differs from torch by more than 1e-4.
+        model cannot be written, differs from torch by more than 1e-4, or gives other losses than the record has;
+        DataError where the samples for that are not here.
     """
     check_fits(trained)
     title = trained.record.job.title
@@ -38,6 +44,7 @@ def to_onnx(trained: Trained) -> bytes:
     found = difference(model, trained, *_trials(trained))
     if not found <= TOLERANCE:
         raise MobenchError(f"{title} as ONNX differs from torch by {found:.2g}, more than {TOLERANCE:g}: not written")
+    check_record(model, trained)
     return model
 
 
@@ -68,6 +75,36 @@ def difference(model: bytes, trained: Trained, images: Tensor, preferences: Tens
                 gap = ((given[name] - output).abs() / output.abs().clamp_min(1)).max().item()
                 worst = float(np.maximum(worst, gap))  # unlike max(), it keeps NaN
     return worst
+
+
+def check_record(model: bytes, trained: Trained) -> None:
+    """Raise MobenchError unless a model gives the losses of the record, at three preferences of its smallest split."""
+    record = trained.record
+    split, front = min(record.fronts.items(), key=lambda item: item[1].n_samples or math.inf)
+    rows = sorted({0, len(front.losses) // 2, len(front.losses) - 1})
+    samples = trained.problem.dataset.load(split).take(slice(0, front.n_samples))
+    found = evaluate(_Exported(session(model)), trained.problem, samples, torch.tensor(front.preferences)[rows]).losses
+    recorded = np.asarray(front.losses)[rows]
+    if not np.allclose(found, recorded, rtol=LOSSES, atol=LOSSES * np.abs(recorded).max()):
+        row = int(np.abs(found - recorded).max(1).argmax())
+        raise MobenchError(
+            f"{record.job.title} as ONNX has losses {found[row].round(4).tolist()} on split {split!r} at preference "
+            f"{np.asarray(front.preferences)[rows][row].round(3).tolist()}, the record has "
+            f"{recorded[row].round(4).tolist()}: not written; run the job again with --keep-weights"
+        )
+
+
+class _Exported:
+    """A model behind an onnxruntime session as a Pareto set."""
+
+    rays = None
+    n_stored_parameters = 0
+
+    def __init__(self, run: Callable[[Tensor, Tensor], dict[str, Tensor]]) -> None:
+        self.run = run
+
+    def serve(self, preference: Tensor) -> Predictor:
+        return lambda inputs: self.run(inputs.contiguous(), preference)
 
 
 def session(model: bytes) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:

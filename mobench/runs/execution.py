@@ -19,11 +19,13 @@ from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
 from mobench.learning.strategy import Choice, measured
 from mobench.runs import provenance
+from mobench.runs.admission import check_before_training
 from mobench.runs.job import Job
 from mobench.runs.judging import job_rays, judge
 from mobench.runs.record import Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.runs.strategies import remembered
+from mobench.runs.trained import tensors_to_keep
 from mobench.runs.words import failure, sound_notes
 
 Tell = Callable[[dict[str, Any]], None]
@@ -125,6 +127,7 @@ class _Run:
         problem = Problem(self.dataset, make_model(job.model), self.device)
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
+        check_before_training(problem, splits)
         self._lay_out(problem, solver, splits["train"], len(rays))
         training = train(
             solver,
@@ -157,7 +160,7 @@ class _Run:
             return Record(status="diverged", failure=why, provenance=provenance_now(), **common)
         judged = judge(job, solver.pareto_set, problem, splits, rays, training, self.tell)
         if weights is not None:
-            common["notes"] |= _save_weights(weights, solver)
+            common["notes"] |= _save_weights(weights, solver, problem)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
@@ -177,7 +180,7 @@ class _Run:
             torch.set_num_threads(self.choice.strategy.threads)
 
 
-def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
+def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:
     """The trained network's tensors as safetensors, which hold numbers and nothing to execute.
 
     Returns notes for the record: a solver without a module is no reason to lose what it learned.
@@ -187,7 +190,7 @@ def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
     if not isinstance(solver.pareto_set, torch.nn.Module):
         return {"weights": f"not kept: {type(solver).__name__} keeps no torch module"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.contiguous().cpu() for name, tensor in solver.pareto_set.state_dict().items()}
+    state = tensors_to_keep(solver.pareto_set, problem)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         save_file(state, temporary)

@@ -81,7 +81,7 @@ def _cost(
         steps=training.steps,
         epochs=training.epochs,
         stored_parameters=pareto_set.n_stored_parameters,
-        served_parameters=problem.n_target_parameters,
+        served_parameters=problem.n_served_parameters,
         n_models=1 if pareto_set.rays is None else len(pareto_set.rays),
         peak_bytes=cost.peak_bytes(problem.device),
         switch_seconds=cost.switch_seconds(pareto_set, rays, problem),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from mobench import options
 from mobench.errors import IncompatibleError, OptionError, PreferenceError, nearest
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces.stacked import running_statistics
+from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import check_on_simplex
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, registry
@@ -240,6 +242,23 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     _check_pair(pieces["generator"], pieces["balancer"], parts["solver"].options["n_preferences"])
     generator: Generator = _make("generator", parts["generator"])
     generator.check(dataset)
+    if not generator.keeps_statistics:
+        layers = _statistics_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+        if layers:
+            raise IncompatibleError(statistics_declined(layers, f"generator {pieces['generator'].name!r}"))
+
+
+@lru_cache(maxsize=256)
+def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
+    """Layers with running statistics of the network that a model builds for a dataset, both given as JSON."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            target = make_model(Part.model_validate_json(model)).build(make_dataset(Part.model_validate_json(dataset)))
+        except IncompatibleError:
+            raise
+        except Exception:  # a network that cannot be built here fails in its job, with a record that says why
+            return ()
+    return tuple(running_statistics(target))
 
 
 def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None:

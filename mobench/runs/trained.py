@@ -15,6 +15,9 @@ from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.text import one_line
 
+TARGET = "problem.target."
+"""What the names of the target network's constants begin with among kept weights."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -23,6 +26,12 @@ class Trained:
     record: Record
     problem: Problem
     network: ParetoNetwork
+
+
+def tensors_to_keep(network: nn.Module, problem: Problem) -> dict[str, torch.Tensor]:
+    """Everything that determines a prediction: the network's state, and frozen parameters and buffers of the target."""
+    target = {f"{TARGET}{name}": tensor for name, tensor in problem.state.copy().items()}
+    return {name: tensor.contiguous().cpu() for name, tensor in {**network.state_dict(), **target}.items()}
 
 
 def load(record: Record, weights: Path) -> Trained:
@@ -46,8 +55,10 @@ def load(record: Record, weights: Path) -> Trained:
     if not isinstance(network, nn.Module) or not isinstance(network, ParetoNetwork):
         raise MobenchError(f"{job.solver.name} keeps no ParetoNetwork: its trained network cannot be taken up again")
     try:
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, OSError, RuntimeError) as error:
+        tensors = load_file(weights)
+        problem.state.load({n.removeprefix(TARGET): t for n, t in tensors.items() if n.startswith(TARGET)})
+        network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(TARGET)})
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         reason = one_line(str(error))
         raise StoreError(f"{one_line(weights.name)} does not hold the weights of {job.title}: {reason}") from error
     problem.train(False)

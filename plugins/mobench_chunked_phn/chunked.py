@@ -136,7 +136,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         with torch.no_grad():
             size = self.features(torch.full((1, m), 1 / m)).square().sum(2).mean().sqrt()
             self.matrices.div_(size)  # stretches then have a spread of 1
-        fresh = [p.detach().float().cpu() for p in self.problem.new_target().parameters()]
+        fresh = [p.float().cpu() for p in self.problem.new_weights().values()]
         constant = [bool((p == p.flatten()[0]).all()) for p in fresh]
         offsets = [float(p.flatten()[0]) if c else 0.0 for p, c in zip(fresh, constant, strict=True)]
         spreads = [

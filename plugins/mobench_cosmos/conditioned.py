@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,8 @@ class Input(Generator):
                 the image.
     "constant": the preference itself everywhere, from which a first convolution takes no more than a bias.
     """
+
+    keeps_statistics: ClassVar[bool] = True
 
     channels: Literal["learnt", "constant"] = option(
         "learnt", "beside images: patterns that are learnt, or the preference in every place"

@@ -125,10 +125,10 @@ class ChunkedHypernetwork(WeightNetwork):
 
     def _make_chunks(self, rank: int) -> None:
         """Normal tensors, so that generated weights begin with the spread that the target's own would have."""
-        fresh = dict(self.problem.new_target().named_parameters())
+        fresh = self.problem.new_weights()
         self.chunks, self.biases = nn.ParameterList(), nn.ParameterList()
         for (name, shape), count in zip(self._shapes.items(), self._counts, strict=True):
-            spread = fresh[name].detach().square().mean().sqrt()
+            spread = fresh[name].square().mean().sqrt()
             size = shape.numel() // count
             tensor = torch.randn(count, size, rank) * spread.cpu().float()
             self.chunks.append(nn.Parameter(tensor))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
+from mobench.interfaces import Generator, ParetoNetwork, Problem, Statistics, WeightNetwork, check_preferences
 from mobench.learning.gradients import own_gram
 
 
@@ -19,6 +19,7 @@ class Stack(Generator):
     """One freshly initialised target network per ray."""
 
     finite: ClassVar[bool] = True
+    keeps_statistics: ClassVar[bool] = True
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         check_preferences(rays, problem.n_objectives)
@@ -26,9 +27,9 @@ class Stack(Generator):
 
 
 class StackedNets(WeightNetwork):
-    """The weights of K nets, kept as one tensor [K, *shape] per name.
+    """The weights of K nets, kept as one tensor [K, *shape] per name, and their running statistics.
 
-    Nets share nothing, so the Gram matrix of one net's gradients needs nobody else's, and one
+    Nets share only what the model freezes, so the Gram matrix of one net's gradients needs nobody else's, and one
     optimiser serves all of them: Adam and SGD work element by element.
     """
 
@@ -42,24 +43,35 @@ class StackedNets(WeightNetwork):
         self.stacked = nn.ParameterList(
             nn.Parameter(torch.stack([p[name].detach() for p in parameters])) for name in self._names
         )
+        kept = problem.state.statistics
+        buffers = [dict(net.named_buffers()) for net in nets]
+        self.statistics = Statistics([{name: own[name] for name in kept} for own in buffers]) if kept else None
 
     @property
     def rays(self) -> Tensor:
         return self._rays
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
-        """The nets trained for these preferences.
+        """The nets trained for these preferences; all rays at once give the tensors themselves, others copies.
 
         Raises: PreferenceError for a preference that no net was trained for.
         """
         check_preferences(preferences, self.problem.n_objectives)
         if preferences.shape == self._rays.shape and torch.equal(preferences, self._rays):
-            return dict(zip(self._names, self.stacked, strict=True))
+            return {**dict(zip(self._names, self.stacked, strict=True)), **self._statistics(None)}
         index = self._find(preferences)
-        return {name: tensor[index] for name, tensor in zip(self._names, self.stacked, strict=True)}
+        selected = {name: tensor[index] for name, tensor in zip(self._names, self.stacked, strict=True)}
+        return {**selected, **self._statistics(index)}
+
+    @property
+    def n_stored_parameters(self) -> int:
+        return super().n_stored_parameters + len(self._rays) * self.problem.state.n_statistics
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         return own_gram(cotangents)
+
+    def _statistics(self, index: Tensor | None) -> dict[str, Tensor]:
+        return {} if self.statistics is None else self.statistics.named(index)
 
     def _find(self, preferences: Tensor) -> Tensor:
         distances = (preferences[:, None] - self._rays[None]).abs().amax(-1)

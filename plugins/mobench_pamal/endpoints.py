@@ -25,10 +25,10 @@ class EndpointNetwork(WeightNetwork):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        nets = [dict(problem.new_target().named_parameters()) for _ in range(problem.n_objectives)]
+        nets = [problem.new_weights() for _ in range(problem.n_objectives)]
         self._names = list(problem.shapes)
         self.endpoints = nn.ParameterList(
-            nn.Parameter(torch.stack([net[name].detach() for net in nets])) for name in self._names
+            nn.Parameter(torch.stack([net[name] for net in nets])) for name in self._names
         )
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ class WeightMaker(nn.Module):
         self.trunk = nn.Sequential(*layers, nn.Linear(hidden[-1], features))
         self._shapes = problem.shapes
         heads = [nn.Linear(features, shape.numel()) for shape in self._shapes.values()]
-        for head, p in zip(heads, problem.new_target().parameters(), strict=True):
+        for head, p in zip(heads, problem.new_weights().values(), strict=True):
             nn.init.normal_(head.weight, std=0.3 * _spread(p) / features**0.5)
             head.bias.data.copy_(p.detach().flatten())
         self.heads = nn.ModuleList(heads)

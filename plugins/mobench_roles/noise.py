@@ -70,6 +70,10 @@ class NoiseConditionedNetwork(ParetoNetwork):
         self.register_buffer("n_drawn", torch.zeros((), dtype=torch.long))
         self.register_buffer("fixed", self._draw(options.samples, int(self.seed)))
 
+    @property
+    def n_stored_parameters(self) -> int:
+        return super().n_stored_parameters + self.problem.state.n_constants
+
     def weights(self, preference: Tensor, drawn: Tensor) -> dict[str, Tensor]:
         """Weights under one preference [m] for each of S draws: name -> [S, *shape]."""
         given = preference.expand(len(drawn), -1)

@@ -41,6 +41,10 @@ class TaskConditionedNetwork(ParetoNetwork):
         self.embeddings = nn.Parameter(torch.randn(len(self.tasks), options.embedding))
         self.maker = WeightMaker(problem, options.embedding + problem.n_objectives, options.hidden, options.features)
 
+    @property
+    def n_stored_parameters(self) -> int:
+        return super().n_stored_parameters + self.problem.state.n_constants
+
     def weights(self, preference: Tensor) -> dict[str, Tensor]:
         """Weights for every task under one preference [m]: name -> [tasks, *shape]."""
         given = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)

@@ -58,7 +58,7 @@ class StaticKernelNetwork(WeightNetwork):
         self._kernel = options.kernel
         n_in, n_out = self._basic = options.basic
         nz, d = options.embedding, options.hidden
-        self._tiles = {name: tiles for name, p in problem.target.named_parameters() if (tiles := self._tiling(p.shape))}
+        self._tiles = {name: tiles for name, shape in problem.shapes.items() if (tiles := self._tiling(shape))}
         if not self._tiles:
             raise IncompatibleError(
                 f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
@@ -73,9 +73,9 @@ class StaticKernelNetwork(WeightNetwork):
         self.embeddings = nn.Parameter(
             torch.cat([torch.randn(o * i, nz) / math.sqrt(i) for o, i in self._tiles.values()])
         )
-        fresh = dict(problem.new_target().named_parameters())
+        fresh = problem.new_weights()
         self._plain = [name for name in problem.shapes if name not in self._tiles]
-        self.plain = nn.ParameterList(nn.Parameter(fresh[name].detach().clone()) for name in self._plain)
+        self.plain = nn.ParameterList(nn.Parameter(fresh[name].clone()) for name in self._plain)
 
     @property
     def rays(self) -> Tensor:

@@ -7,8 +7,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from mobench.errors import IncompatibleError
 from mobench.interfaces import Dataset, Problem, Samples, Split, seeded
 from mobench.plugins import Entry
+from mobench.runs.admission import check_means
 from mobench.testing.isolation import device, elsewhere
 from mobench.testing.outcomes import demand
 from mobench.testing.small import load, problem_of, small
@@ -72,6 +74,16 @@ def has_a_model_and_finite_losses(entry: Entry) -> None:
     losses = _losses(problem)
     demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: they are finite for a fresh network")
     demand(losses.requires_grad, "the losses have no gradient: compute them from the outputs, with torch")
+
+
+def has_losses_that_are_means(entry: Entry) -> None:
+    """Losses, and metrics that are not pooled, are means over samples, so that batches of any size give a split's"""
+    problem = problem_of(small(entry))
+    for split in get_args(Split):
+        try:
+            check_means(problem, load(problem.dataset, split), split)
+        except IncompatibleError as error:
+            demand(False, str(error))
 
 
 def judges_in_both_precisions(entry: Entry) -> None:

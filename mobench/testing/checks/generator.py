@@ -173,6 +173,8 @@ def _grams(entry: Entry, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         rays = network.rays
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 4)))
     generated = network.weights(rays)
-    leaves = {name: w.detach().requires_grad_() for name, w in generated.items()}
-    gradients = objective_gradients(problem.losses(network.outputs(leaves, batch.inputs), batch), leaves)
+    statistics = problem.state.statistics
+    leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
+    outputs = network.outputs({**generated, **leaves}, batch.inputs)
+    gradients = objective_gradients(problem.losses(outputs, batch), leaves)
     return network.gram(rays, generated, gradients), WeightNetwork.gram(network, rays, generated, gradients)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from mobench.errors import IncompatibleError
 from mobench.interfaces import Dataset, Model, Problem
 from mobench.plugins import Entry
+from mobench.runs.admission import check_state
 from mobench.testing.checks.common import assert_reached, equal_states
 from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
 from mobench.testing.outcomes import demand
@@ -50,13 +52,25 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     other.eval()
     inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
     before = inputs.clone()
-    made, own = problem.outputs(dict(other.named_parameters()), inputs), other(inputs)
+    buffers = {name: buffer for name, buffer in other.named_buffers() if name in problem.state.statistics}
+    weights = {name: p for name, p in other.named_parameters() if p.requires_grad}
+    made, own = problem.outputs({**weights, **buffers}, inputs), other(inputs)
     demand(torch.equal(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
     demand(
         all(torch.allclose(made[name], own[name], rtol=1e-4, atol=1e-5) for name in own),
         "with another network's weights it gives other outputs than that network: keep what matters in parameters, "
         "and read them in forward",
     )
+
+
+def keeps_no_state_of_its_own(entry: Entry) -> None:
+    """A pass in training changes nothing but the running statistics of torch's normalisation layers"""
+    model: Model = small(entry)
+    problem = Problem(served(model), model)
+    try:
+        check_state(problem, load(problem.dataset, "train"))
+    except IncompatibleError as error:
+        demand(False, str(error))
 
 
 def heeds_the_seed(entry: Entry) -> None:

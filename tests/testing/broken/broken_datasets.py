@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mobench import Dataset, Objective, Protocol, Samples
+from mobench import Dataset, Metric, Objective, Protocol, Samples
 from mobench.interfaces import seeded
 
 
@@ -28,6 +28,24 @@ class Sound(Dataset):
     def load(self, split):
         inputs = torch.rand(12, 1, 28, 28, generator=seeded(len(split)))
         return Samples(inputs, {"a": inputs.mean((1, 2, 3))})
+
+
+def root(outputs, batch):
+    return near(outputs, batch).sqrt()
+
+
+@dataclass(frozen=True)
+class RootOfMean(Sound):
+    """A loss that is no mean over samples."""
+
+    objectives = (Objective("near", near), Objective("root", root))
+
+
+@dataclass(frozen=True)
+class RootAsMetric(Sound):
+    """A metric that is no mean over samples."""
+
+    objectives = (Objective("near", near, (Metric("root", root),)), Objective("far", far))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,29 @@ class Keeps(Net):
         return {name: output + self.offset for name, output in super().forward(inputs).items()}
 
 
+class Tracks(Net):
+    """A buffer that training changes."""
+
+    def __init__(self, dataset):
+        super().__init__(dataset)
+        self.register_buffer("n_seen", torch.zeros(1))
+
+    def forward(self, inputs):
+        if self.training:
+            self.n_seen = self.n_seen + 1
+        return {name: output + self.n_seen for name, output in super().forward(inputs).items()}
+
+
+class Remembers(Net):
+    """An attribute that training changes."""
+
+    n_seen = 0.0
+
+    def forward(self, inputs):
+        self.n_seen += 1.0 * self.training
+        return {name: output + self.n_seen for name, output in super().forward(inputs).items()}
+
+
 class Odd:
     def __eq__(self, other):
         return isinstance(other, Odd)
@@ -82,7 +105,7 @@ class StaysHere(Net):
         return {n: out + torch.zeros(out.shape, dtype=out.dtype) for n, out in super().forward(inputs).items()}
 
 
-for each in (OtherHeads, Idle, Keeps, Unreadable, SingleOnly, StaysHere):
+for each in (OtherHeads, Idle, Keeps, Tracks, Remembers, Unreadable, SingleOnly, StaysHere):
     made = type(
         each.__name__ + "Model",
         (Sound,),

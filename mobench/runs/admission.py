@@ -1,0 +1,132 @@
+"""Checks of a problem before training: what would make its numbers wrong is refused with the reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Outputs, Problem, Samples, Split
+from mobench.interfaces.objective import Measure
+
+N_STATE = 8
+"""Samples in the passes that look for state."""
+N_HALF = 16
+"""Samples in each half of a split's sample; an even number, as data sets may alternate two kinds of samples."""
+RELATIVE = 1e-4
+
+
+def check_before_training(problem: Problem, splits: Mapping[Split, Samples]) -> None:
+    """Raise IncompatibleError where the model has state that belongs to nobody, or a loss is no mean over samples.
+
+    torch's random state and the target network are left as they were.
+    """
+    check_state(problem, splits["train"])
+    for split, samples in splits.items():
+        check_means(problem, samples, split)
+
+
+def check_state(problem: Problem, samples: Samples) -> None:
+    """Raise IncompatibleError unless a prediction depends on weights, constants and running statistics alone.
+
+    The target predicts, makes one pass as in training, gets its constants and statistics back, and predicts again:
+    no constant may change in training, and the predictions have to agree.
+    """
+    state = problem.state
+    inputs = problem.prepare(samples.take(slice(0, N_STATE))).inputs
+    before = state.copy()
+    training = problem.target.training
+    with torch.random.fork_rng(), torch.no_grad():
+        try:
+            first = _predicted(problem, inputs)
+            problem.train(True)
+            problem.outputs_of_network(problem.target, inputs)
+            now = dict([*problem.target.named_parameters(), *problem.target.named_buffers()])
+            changed = [n for n in state.constants if not torch.equal(now[n], before[n])]
+            state.load(before)
+            second = _predicted(problem, inputs)
+        finally:
+            problem.train(training)
+    if changed:
+        raise IncompatibleError(
+            f"training changes {changed[0]!r} of the target network, of which each set of weights would need its own: "
+            "running statistics of torch's normalisation layers and tensors that stay constant are accepted; "
+            "compute it from the inputs, or make it a trained parameter"
+        )
+    moved = [name for name in first if not torch.allclose(first[name], second[name], 1e-4, 1e-6, equal_nan=True)]
+    if moved:
+        raise IncompatibleError(
+            f"output {moved[0]!r} of the target network depends on the passes before it, but on no parameter or buffer "
+            "that changed: keep no state in attributes of the module, or register it as a buffer"
+        )
+
+
+def check_means(problem: Problem, samples: Samples, split: str) -> None:
+    """Raise IncompatibleError unless losses and metrics that are not pooled are means over samples.
+
+    Evaluation averages them over batches. On two equal parts of a split, its first and its last samples, the mean
+    of the parts has to be the value of both together. Outputs are those of the target network as it is.
+    """
+    n = min(N_HALF, len(samples) // 2)
+    if n == 0:
+        return
+    parts = [problem.prepare(samples.take(part)) for part in (slice(0, n), slice(len(samples) - n, None))]
+    whole = Samples(
+        torch.cat([part.inputs for part in parts]),
+        {name: torch.cat([part.targets[name] for part in parts]) for name in parts[0].targets},
+    )
+    with torch.random.fork_rng(), torch.no_grad():
+        outputs = _predicted(problem, whole.inputs)
+        sizes = {name: output.shape[:1] for name, output in _predicted(problem, parts[0].inputs).items()}
+    # an output of another length than the batch is the same for all batches: a point of an analytic problem
+    by_sample = {name for name, size in sizes.items() if size == (n,) and outputs[name].shape[:1] == (2 * n,)}
+    halves = [
+        {name: output[at] if name in by_sample else output for name, output in outputs.items()}
+        for at in (slice(0, n), slice(n, None))
+    ]
+    for what, remedy, measure in _measures(problem):
+        together = _value(measure, outputs, whole)
+        apart = [_value(measure, half, part) for half, part in zip(halves, parts, strict=True)]
+        mean = sum(apart) / 2
+        size = max(abs(together), *map(abs, apart))
+        if together == together and not abs(mean - together) <= RELATIVE * size:
+            raise IncompatibleError(
+                f"{what} is no mean over samples: on {2 * n} samples of split {split!r} it is {together:.6g}, on the "
+                f"two halves of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "
+                f"record another value than that of the split: {remedy}"
+            )
+
+
+def _measures(problem: Problem) -> Iterable[tuple[str, str, Measure]]:
+    for objective in problem.objectives:
+        yield (
+            f"the loss of objective {objective.name!r}",
+            "divide sums by the number of samples, not by a quantity of the batch",
+            objective.loss,
+        )
+        for metric in objective.metrics:
+            if not metric.pooled:
+                yield f"metric '{objective.name}/{metric.name}'", "give the Metric pooled=True", metric.measure
+
+
+def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
+    """Outputs of the target network in evaluation mode, in double precision, under a fixed random state."""
+    training = problem.target.training
+    problem.train(False)
+    torch.manual_seed(0)
+    outputs = problem.outputs_of_network(problem.target, inputs)
+    problem.train(training)
+    return {name: _double(output.detach()) for name, output in outputs.items()}
+
+
+def _value(measure: Measure, outputs: Outputs, batch: Samples) -> float:
+    with torch.no_grad():
+        value = measure(outputs, Samples(_double(batch.inputs), {n: _double(t) for n, t in batch.targets.items()}))
+    return float(value) if value.ndim == 0 else math.nan  # other shapes are refused where losses are taken
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor

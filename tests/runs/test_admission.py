@@ -1,0 +1,202 @@
+"""Losses and metrics that are no means over samples are refused before training; pooled metrics see what is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mobench import Dataset, Metric, Model, Objective, Protocol, Samples, Spec, hookimpl
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Outputs, Problem, seeded
+from mobench.interfaces.objective import Measure
+from mobench.learning.preferences import finite_rays
+from mobench.metrics.evaluation import evaluate
+from mobench.plugins import Plugin, Registry
+from mobench.runs import execution, provenance, resolve
+from mobench.runs.admission import check_means
+from mobench.runs.execution import execute
+from mobench.runs.job import Budget
+from mobench_analytic.point import Point
+from mobench_analytic.problems import VLMOP2
+from mobench_linear.stack import Stack
+
+MISSING = -999.0
+
+
+def squared(outputs: Outputs, batch: Samples) -> Tensor:
+    return (outputs["y"][:, 0] - batch.targets["y"]).square().mean()
+
+
+def absolute(outputs: Outputs, batch: Samples) -> Tensor:
+    return (outputs["y"][:, 0] - batch.targets["y"]).abs().mean()
+
+
+def parity(outputs: Outputs, batch: Samples) -> Tensor:
+    """Difference of two groups' mean outputs."""
+    group = batch.targets["group"]
+    return (outputs["y"][group == 0].mean() - outputs["y"][group == 1].mean()).abs()
+
+
+def root(outputs: Outputs, batch: Samples) -> Tensor:
+    return squared(outputs, batch).sqrt()
+
+
+def masked(outputs: Outputs, batch: Samples) -> Tensor:
+    """The mean over the samples of a group, of which batches hold different numbers."""
+    inside = batch.targets["group"].to(outputs["y"])
+    return ((outputs["y"][:, 0] - batch.targets["y"]).square() * inside).sum() / inside.sum()
+
+
+def weighted(outputs: Outputs, batch: Samples) -> Tensor:
+    """Weights that are stored with the samples: a mean over samples."""
+    return ((outputs["y"][:, 0] - batch.targets["y"]).square() * batch.targets["group"]).mean()
+
+
+def known_mean_error(outputs: Outputs, batch: Samples) -> Tensor:
+    known = ~batch.targets["gaps"].isnan()
+    return (outputs["y"][known, 0] - batch.targets["gaps"][known]).abs().mean()
+
+
+KINDS: dict[str, tuple[Measure, tuple[Metric, ...]]] = {
+    "mean": (squared, (Metric("absolute", absolute), Metric("root", root, pooled=True))),
+    "weighted": (weighted, ()),
+    "parity": (parity, ()),
+    "root": (root, ()),
+    "masked": (masked, ()),
+    "root as metric": (squared, (Metric("root", root),)),
+    "known": (squared, (Metric("error", known_mean_error, False, pooled=True),)),
+}
+
+
+@dataclass(frozen=True)
+class Rows(Dataset):
+    """Numbers, their sum, and groups; some sums are missing and marked by a number until they are prepared."""
+
+    kind: str = "mean"
+
+    heads = {"y": 1}  # noqa: RUF012
+    input_shape = (3,)
+    protocol = Protocol("rows-1", (9.0, 9.0), (0.0, 0.0), (1.0, 1.0))
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        loss, metrics = KINDS[self.kind]
+        return (Objective("sum", squared), Objective("other", loss, metrics))
+
+    def load(self, split: Any) -> Samples:
+        draw = seeded(len(split))
+        rows, group = torch.randn(600, 3, generator=draw), torch.rand(600, generator=draw) < 0.4
+        gaps = rows.sum(1).masked_fill(torch.rand(600, generator=draw) < 0.3, MISSING)
+        return Samples(rows, {"y": rows.sum(1), "group": group.long(), "gaps": gaps})
+
+    def prepare(self, batch: Samples) -> Samples:
+        gaps = batch.targets["gaps"]
+        targets = {**batch.targets, "gaps": gaps.masked_fill(gaps == MISSING, float("nan"))}
+        return Samples(batch.inputs / 2, targets)
+
+
+class Line(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = nn.Linear(3, 1)
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        return {"y": self.line(inputs)}
+
+
+@dataclass(frozen=True)
+class Straight(Model):
+    """A line."""
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        return Line()
+
+
+@pytest.fixture
+def _known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    guest = ModuleType("guest")
+    guest.mobench_models = hookimpl(lambda: [Spec("straight", f"{__name__}:Straight", version="1")])  # type: ignore[attr-defined]
+    guest.mobench_datasets = hookimpl(lambda: [Spec("rows", f"{__name__}:Rows", version="1")])  # type: ignore[attr-defined]
+    made = Registry.discover()
+    made.add(Plugin("guest", "guest", "1.0"), guest)
+    for module in (resolve, provenance):
+        monkeypatch.setattr(module, "registry", lambda: made)
+    provenance._packages.cache_clear()
+    yield
+    provenance._packages.cache_clear()
+
+
+@pytest.mark.parametrize("kind", ["mean", "weighted", "known"])
+def test_means_over_samples_are_accepted(kind: str) -> None:
+    problem = Problem(Rows(kind), Straight())
+    check_means(problem, problem.dataset.load("val"), "val")
+
+
+@pytest.mark.parametrize("kind", ["parity", "root", "masked"])
+def test_a_loss_that_is_no_mean_is_named_with_what_it_is_on_the_parts(kind: str) -> None:
+    problem = Problem(Rows(kind), Straight())
+    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 32 samples of"):
+        check_means(problem, problem.dataset.load("val"), "val")
+
+
+def test_a_metric_that_is_no_mean_is_to_be_pooled() -> None:
+    problem = Problem(Rows("root as metric"), Straight())
+    with pytest.raises(IncompatibleError, match="metric 'other/root' is no mean over samples.*give the Metric pooled"):
+        check_means(problem, problem.dataset.load("val"), "val")
+
+
+def test_what_does_not_depend_on_samples_is_accepted() -> None:
+    """An analytic problem's output is a point, as long as it may be."""
+    for n_variables in (2, 16, 32):
+        problem = Problem(VLMOP2(n_variables), Point())
+        check_means(problem, Samples(torch.zeros(32, 0)), "val")
+
+
+@pytest.mark.usefixtures("_known")
+def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "train", lambda *a, **k: pytest.fail("trained"))
+    record = execute(resolve.resolve("rows", "straight", "ls", {"dataset.kind": "parity"}, Budget(steps=3)))
+    assert record.status != "completed"
+    assert record.failure is not None
+    assert record.failure.kind == "IncompatibleError"
+    assert "no mean over samples" in record.failure.message
+    assert "\n" not in record.failure.message
+
+
+@pytest.mark.usefixtures("_known")
+def test_a_run_with_means_completes() -> None:
+    job = resolve.resolve("rows", "straight", "ls", {"dataset.kind": "mean"}, Budget(steps=3))
+    assert execute(job).status == "completed"
+
+
+@pytest.mark.parametrize("batch_size", [7, 250, 600])
+def test_pooled_metrics_are_given_the_whole_split_prepared(batch_size: int) -> None:
+    """Against the metric of one batch that holds the split; unprepared, missing values count as −999."""
+    problem = Problem(Rows("known"), Straight())
+    network, samples = Stack().build(problem, finite_rays(2, 3)), problem.dataset.load("test")
+    front = evaluate(network, problem, samples, finite_rays(2, 3), batch_size=batch_size)
+    batch = problem.prepare(samples)
+    with torch.no_grad():
+        expected = [float(known_mean_error(o, batch)) for o in network(batch.inputs, finite_rays(2, 3))]
+    assert front.metrics["other/error"] == pytest.approx(expected, rel=1e-5)
+    assert max(expected) < 5
+
+
+def test_pooled_metrics_are_given_prepared_inputs() -> None:
+    seen = []
+
+    def remember(outputs: Outputs, batch: Samples) -> Tensor:
+        seen.append(batch.inputs)
+        return torch.zeros(())
+
+    KINDS["remember"] = (squared, (Metric("inputs", remember, pooled=True),))
+    problem = Problem(Rows("remember"), Straight())
+    samples = problem.dataset.load("test")
+    evaluate(Stack().build(problem, finite_rays(2, 3)), problem, samples, finite_rays(2, 3), batch_size=100)
+    assert torch.equal(seen[0], samples.inputs / 2)
