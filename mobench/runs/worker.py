@@ -120,8 +120,13 @@ def _end_with_runner(events: int) -> None:
     os._exit(130)
 
 
-if __name__ == "__main__":
+def run() -> int:
+    """The exit code of `main`; 130 where it was told to stop."""
     try:
-        sys.exit(main())
+        return main()
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run())
