@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from mobench.errors import DataError, unknown_name
-from mobench.plugins import DataFile, registry
+from mobench.plugins import DataFile, load_all, registry
 
 Tell = Callable[[str], None]
 Share = Callable[[float], None]
@@ -43,6 +43,9 @@ def collections() -> dict[str, list[DataFile]]:
 def collection(name: str) -> list[DataFile]:
     """The files of one collection. Raises: UnknownNameError."""
     known = collections()
+    if name not in known:
+        load_all()
+        known = collections()
     if name not in known:
         raise unknown_name("data collection", name, known)
     return known[name]

@@ -21,7 +21,7 @@ from mobench.runs.worker import Request
 
 Tell = Callable[[dict[str, Any]], None]
 WORKER = ("-P", "-m", "mobench.runs.supervisor")
-"""Python's words for a job's process. -P: nothing is imported from the working folder, whatever is called what there."""
+"""Python's arguments for a job's process. -P: nothing is imported from the working folder."""
 TAIL_BYTES = 1 << 16
 GRACE_SECONDS = 5.0
 LEAVE_SECONDS = 2.0

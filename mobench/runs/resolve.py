@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from mobench import options
-from mobench.errors import IncompatibleError, OptionError, PreferenceError, nearest
+from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError, nearest
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import check_on_simplex
-from mobench.plugins import Entry, Kind, Pair, Registry, Spec, registry
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
 
 
@@ -126,6 +126,20 @@ def make_solver(part: SolverPart) -> Solver:
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
     return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+
+
+def providers(job: Job) -> list[str]:
+    """Keys of the plugins that a job's parts come from; [] where one of them is not known in this process."""
+    parts: list[tuple[Kind, Part | None]] = [
+        ("dataset", job.dataset), ("model", job.model),
+        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
+    ]  # fmt: skip
+    if job.solver.generator is None:
+        parts.append(("solver", job.solver))
+    try:
+        return sorted({plugin_key(registry().get(kind, part.name).plugin) for kind, part in parts if part is not None})
+    except MobenchError:
+        return []
 
 
 def _make(kind: Kind, part: Part) -> Any:

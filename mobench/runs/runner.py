@@ -15,6 +15,7 @@ from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
 from mobench.runs.plan import Plan
 from mobench.runs.record import Record
+from mobench.runs.resolve import providers
 from mobench.runs.store import Store
 from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
@@ -123,6 +124,7 @@ class _Crew:
             strategy=self.strategy,
             checkpoint_seconds=self.checkpoint_seconds,
             command=self.command,
+            plugins=providers(job),
         )
         started = datetime.now(UTC)
         ended = self.executor.run(request, lambda event: self.listen(job, event))

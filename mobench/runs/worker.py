@@ -32,6 +32,7 @@ class Request(Strict):
 
     strategy: as `Strategy.parse` reads it; empty: measured or remembered.
     checkpoint_seconds: between checkpoints; 0: after every step.
+    plugins: keys of those that the job's parts come from, which alone are loaded; empty: all.
     """
 
     job: Job
@@ -42,6 +43,7 @@ class Request(Strict):
     strategy: str = ""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     command: list[str] = Field(default_factory=list)
+    plugins: list[str] = Field(default_factory=list)
 
 
 def main() -> int:
@@ -70,7 +72,12 @@ def main() -> int:
 def _record(request: Request, store: Store, tell: Tell) -> Record:
     """The job's record, which is in the store. Raises: MobenchError where it cannot be written or read."""
     from mobench.interfaces import Strategy
+    from mobench.plugins import load_only
     from mobench.runs.execution import execute
+
+    # after torch, whose state is then compared before and after each import
+    if request.plugins:
+        load_only(request.plugins)
 
     # the worker of a runner that was killed may have come to its end while this one waited
     kept = store.read(request.job)

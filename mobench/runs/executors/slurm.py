@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
+import sys
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ POLL_SECONDS = 0.5
 START_MINUTES = 5
 """Of a task, beside the job's own timeout: to import, to load data, to write the record."""
 DAY = 24 * 60
+PYTHON = f"{shlex.quote(sys.executable)} -P"
+"""How nodes start Python: -P, so that nothing is imported from the working folder."""
 LOST = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED")
 
 
@@ -99,7 +103,9 @@ class SlurmExecutor(RemoteExecutor):
         tasks: list[Any] = [None] * len(waiting)
         try:
             if not self._stopped:
-                executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=1000)
+                executor = submitit.AutoExecutor(
+                    folder, cluster="slurm", slurm_max_num_timeout=1000, slurm_python=PYTHON
+                )
                 executor.update_parameters(**self.parameters)
                 again: Any = _Task()  # type: ignore[no-untyped-call]
                 with executor.batch():
