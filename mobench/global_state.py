@@ -59,15 +59,15 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], allowed: Iterab
 
 
 @contextmanager
-def restored(own: str | None = None) -> Iterator[list[str]]:
+def restored(*own: str) -> Iterator[list[str]]:
     """Restore global state at the end of the block, whatever happens in it.
 
     The list then holds a phrase for each piece that was changed, as `changes` gives them. A library that the block
     itself imports is compared with, and restored to, its state in a new process.
 
-    own: the top-level package whose import is watched. Where it imports libraries of others for the first time, they
+    own: top-level packages whose import is watched. Where they import libraries of others for the first time, those
         may have changed the warnings filters, which then stay, and the environment, which is restored without a
-        phrase. None: whoever changed it.
+        phrase. Without any: whoever changed it.
     """
     before, modules, found = snapshot(), set(sys.modules), list[str]()
     try:
@@ -79,7 +79,7 @@ def restored(own: str | None = None) -> Iterator[list[str]]:
             for name in after.keys() - before.keys()
             if (fresh := _PIECES[name].fresh) is not None
         }  # fmt: skip
-        brings_libraries = own is not None and _brings_libraries(own, modules)
+        brings_libraries = bool(own) and _brings_libraries(own, modules)
         found += changes(before, after, (ENVIRONMENT, FILTERS) if brings_libraries else ())
         if brings_libraries:
             del before[FILTERS]
@@ -88,9 +88,9 @@ def restored(own: str | None = None) -> Iterator[list[str]]:
                 _PIECES[name].write(value)
 
 
-def _brings_libraries(own: str, modules: set[str]) -> bool:
+def _brings_libraries(own: tuple[str, ...], modules: set[str]) -> bool:
     """Whether packages of others were imported since `modules` were all that there was."""
-    known = {name.partition(".")[0] for name in modules} | {own, "mobench", *sys.stdlib_module_names}
+    known = {name.partition(".")[0] for name in modules} | {*own, "mobench", *sys.stdlib_module_names}
     return not {name.partition(".")[0] for name in sys.modules} <= known
 
 

@@ -280,7 +280,7 @@ def _imported(name: str, plugin: Plugin) -> Any:
     """A module that a plugin names; what its first import changes in global state is restored, and noted."""
     if name in sys.modules:
         return sys.modules[name]
-    with restored(_top(plugin.module)) as changed:
+    with restored(_top(plugin.module), _top(name)) as changed:
         module = importlib.import_module(name)
     plugin.side_effects += changed
     return module

@@ -60,7 +60,7 @@ def main() -> int:
     store = Store(Path(request.store))
     keep_freed_memory()
     try:
-        with store.training(request.job):
+        with store.training(request.job, lambda message: tell({"phase": "waiting", "message": message})):
             record = _record(request, store, tell)
     except MobenchError as error:
         tell({"phase": "error", "message": str(error)})

@@ -47,7 +47,7 @@ class RayExecutor(RemoteExecutor):
         with self._guard:
             if self._stopped:
                 return Exit(None, "stopped before it started", kind="Stopped")
-            task: Any = ray.remote(_task_without(_driver_folders()))
+            task: Any = ray.remote(_task_without(_added_by_ray(), sys.path[1:]))
             stream = task.options(num_returns="streaming", **options).remote(pickle.dumps(asked))
             self._under_way.add(stream)
         try:
@@ -73,8 +73,8 @@ class RayExecutor(RemoteExecutor):
         return Exit(None, "the task of the job ended without an outcome")
 
 
-def _task_without(folders: list[str]) -> Callable[[bytes], Iterator[dict[str, Any] | Outcome]]:
-    """The task of a job, which imports nothing from these folders.
+def _task_without(added: list[str], own: list[str]) -> Callable[[bytes], Iterator[dict[str, Any] | Outcome]]:
+    """The task of a job, which imports nothing from the folders that Ray added; the driver's own ones come last.
 
     A function made here goes to the node by value, so that nothing of mobench is imported before it begins.
     """
@@ -84,8 +84,9 @@ def _task_without(folders: list[str]) -> Callable[[bytes], Iterator[dict[str, An
         import pickle
         import sys
 
-        kept = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        sys.path[:] = [path for path in sys.path if path not in folders or path in kept]
+        asked_for = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        moved = [path for path in added if path not in asked_for]
+        sys.path[:] = [path for path in sys.path if path not in moved] + [path for path in moved if path in own]
         from mobench.runs.remote import do
 
         yield from do(pickle.loads(asked))
@@ -93,7 +94,7 @@ def _task_without(folders: list[str]) -> Callable[[bytes], Iterator[dict[str, An
     return task
 
 
-def _driver_folders() -> list[str]:
+def _added_by_ray() -> list[str]:
     """What Ray puts in front of a node's search path: the working folder of the driver, and that of its script."""
     return [os.path.abspath(os.curdir), os.path.dirname(os.path.realpath(sys.argv[0]))]
 

@@ -23,7 +23,7 @@ from mobench.runs.executors import Limits
 from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
 
 FOLDER = "slurm"
-"""Below the store: what submitit hands to nodes, and their output."""
+"""Below the store: a folder for each runner with what submitit hands to nodes, and their output."""
 GATHER_SECONDS = 1.0
 """Jobs that are there within this time go into one array."""
 POLL_SECONDS = 0.5
@@ -80,7 +80,8 @@ class SlurmExecutor(RemoteExecutor):
         finally:
             with self._guard:
                 self._under_way.remove(task)
-            events.unlink(missing_ok=True)
+            for path in (events, task.paths.submitted_pickle, task.paths.result_pickle):
+                path.unlink(missing_ok=True)
 
     def _is_done(self, task: Any) -> bool:
         with self._guard:  # tasks share what SLURM was last asked
@@ -93,9 +94,11 @@ class SlurmExecutor(RemoteExecutor):
             self._waiting.append((asked, str(events), place))
             first = len(self._waiting) == 1
         if first:
+            store = Path(asked.request.store)
+            folder = store / FOLDER / self.lease(store).key
             time.sleep(GATHER_SECONDS)
             with self._guard:
-                self._submit_all(Path(asked.request.store) / FOLDER)
+                self._submit_all(folder)
         return place.result()
 
     def _submit_all(self, folder: Path) -> None:
