@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mobench_linear
 import pytest
 from guests import balancer, install
 
+import mobench_linear
 from mobench.plugins import registry
 from mobench.runs.execution import execute
 from mobench.runs.executor import Exit, LocalExecutor
@@ -78,14 +78,9 @@ def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site:
     own = found["balancer"]
     assert (own.distribution, own.version, own.module) == ("guest-hashed", "1.0", "guest_hashed")
     assert own.origin == "installed"
-        "guest-hashed",
-        "1.0",
-        "guest_hashed",
-        "installed",
-    )
     assert own.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert found["dataset"].distribution == "mobench"
-    assert found["dataset"].module == "mobench_analytic.problems" or found["dataset"].module.startswith("mobench_")
+    assert found["dataset"].module.partition(".")[0] == "mobench_analytic"
     text = record.provenance.model_dump_json()
     assert str(tmp_path) not in text
     assert str(Path.home()) + "/" not in text
