@@ -7,16 +7,22 @@ import importlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
 from mobench.errors import DataError, unknown_name
-from mobench.plugins import DataFile, registry
+from mobench.plugins import DataFile, load_all, registry
 
 Tell = Callable[[str], None]
 Share = Callable[[float], None]
 VARIABLE = "MOBENCH_DATA"
+STAGE, STAGE_LOCK = ".fetch-", ".lock"
+"""Prefix of folders in the cache into which a source is fetched, and in each the lock of the process that does it."""
+STAGE_SECONDS = 60.0
+"""Age of a folder from which on it is left over where nobody holds its lock."""
 
 
 def cache_folder() -> Path:
@@ -43,6 +49,9 @@ def collections() -> dict[str, list[DataFile]]:
 def collection(name: str) -> list[DataFile]:
     """The files of one collection. Raises: UnknownNameError."""
     known = collections()
+    if name not in known:
+        load_all()
+        known = collections()
     if name not in known:
         raise unknown_name("data collection", name, known)
     return known[name]
@@ -91,14 +100,17 @@ def _have(file: DataFile) -> Path | None:
 
 def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
     """Try each source of a file in turn; what arrives is checked before it gets its name."""
+    from filelock import FileLock
+
     folder = cache_folder()
     reasons = [f"not in {' or '.join(_shown(f) for f in folders())}"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_left_stages(folder)
         for label, source in _sources(file, share):
             tell(f"{file.path}: trying {label}")
             # a stage of its own for each: what a failed source leaves must not meet the next one's
-            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as stage:
+            with tempfile.TemporaryDirectory(prefix=STAGE, dir=folder) as stage, FileLock(Path(stage) / STAGE_LOCK):
                 reason = _attempt(source, file, Path(stage))
                 if reason:
                     reasons.append(f"{label}: {reason}")
@@ -111,6 +123,18 @@ def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
     raise DataError(
         f"data file {file.path} could not be had ({'; '.join(reasons)}): set {VARIABLE} to a folder that holds it"
     )
+
+
+def _remove_left_stages(folder: Path) -> None:
+    """Remove what killed processes had fetched by half."""
+    from filelock import FileLock, Timeout
+
+    for stage in folder.glob(f"{STAGE}*"):
+        with suppress(OSError, Timeout):
+            # a new one may not have its lock yet
+            if time.time() - stage.stat().st_mtime > STAGE_SECONDS:
+                with FileLock(stage / STAGE_LOCK, timeout=0):
+                    shutil.rmtree(stage)
 
 
 def _attempt(source: Callable[[Path], None], file: DataFile, stage: Path) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import pluggy
 
 from mobench.errors import PluginError, unknown_name
+from mobench.global_state import restored
 from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Spec, SuiteFile, hookimpl
 
 __all__ = [
@@ -44,6 +46,7 @@ class Plugin:
 
     state: "ok"; "broken", with `error` and `details`; or "blocked" by MOBENCH_BLOCK.
     module: what the entry point names.
+    side_effects: a phrase for each piece of global state that importing it changed. All of it was restored.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Plugin:
     error: str = ""
     details: str = ""
     module: str = ""
+    side_effects: list[str] = field(default_factory=list, init=False)
 
     @property
     def origin(self) -> str:
@@ -94,7 +98,7 @@ class Entry:
             raise PluginError(f"{self.kind} {self.name!r} names no class of its own")
         module, _, attribute = self.spec.target.partition(":")
         try:
-            found = getattr(importlib.import_module(module), attribute)
+            found = getattr(_imported(module, self.plugin), attribute)
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.kind} {self.name!r} of {self.plugin.origin} cannot be loaded from "
@@ -113,27 +117,37 @@ class Registry:
     entries: dict[Kind, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     conflicts: dict[Kind, dict[str, list[Plugin]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     data_files: list[DataFile] = field(default_factory=list)
+    _pending: list[tuple[Plugin, metadata.EntryPoint]] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
     def discover(cls) -> Registry:
         """The registry of everything installed. A broken plugin is noted and harms no other."""
         found = cls()
+        found._pending = _installed()
+        found._load()
+        return found
+
+    def _load(self, is_wanted: Callable[[Plugin], bool] = lambda plugin: True) -> None:
+        """Load the plugins that are wanted and not yet loaded; the rest stays for later."""
         blocked = {name for name in os.environ.get("MOBENCH_BLOCK", "").split(",") if name}
-        points = [(*_home(point.dist), point) for point in metadata.entry_points(group=GROUP)]
-        for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name)):
-            plugin = Plugin(point.name, distribution, version, module=point.value.partition(":")[0])
+        pending = self._pending
+        self._pending = [(plugin, point) for plugin, point in pending if not is_wanted(plugin)]
+        for plugin, point in pending:
+            if not is_wanted(plugin):
+                continue
             if point.name in blocked:
                 plugin.state, plugin.error = "blocked", "named in MOBENCH_BLOCK"
-                found.plugins.append(plugin)
+                self.plugins.append(plugin)
                 continue
-            try:
-                module = point.load()
-            except (Exception, SystemExit) as error:
-                plugin.breaks(error)
-                found.plugins.append(plugin)
-            else:
-                found.add(plugin, module)
-        return found
+            with restored(_top(plugin.module)) as changed:
+                try:
+                    module = point.load()
+                except (Exception, SystemExit) as error:
+                    plugin.breaks(error)
+                    self.plugins.append(plugin)
+                else:
+                    self.add(plugin, module)
+            plugin.side_effects += changed
 
     def add(self, plugin: Plugin, module: Any) -> None:
         """Register one loaded plugin; whatever is wrong with it ends up in its state."""
@@ -159,6 +173,7 @@ class Registry:
 
     def names(self, kind: Kind) -> list[str]:
         """All usable names of a kind, sorted."""
+        self._load()
         return sorted(self.entries[kind])
 
     def get(self, kind: Kind, name: str) -> Entry:
@@ -167,6 +182,8 @@ class Registry:
         Raises: PluginError where two plugins claim the name, or where a broken plugin may have
             been its home; UnknownNameError, with the nearest names, otherwise.
         """
+        if name not in self.entries[kind]:
+            self._load()
         if name in self.conflicts[kind]:
             origins = " and ".join(plugin.origin for plugin in self.conflicts[kind][name])
             raise PluginError(
@@ -185,6 +202,7 @@ class Registry:
         Raises: PluginError where it is broken, or where two plugins claim it; UnknownNameError,
             with the nearest names, otherwise.
         """
+        self._load()
         found = [self.entries[kind][name] for kind in kinds if name in self.entries[kind]]
         disputed = [kind for kind in kinds if name in self.conflicts[kind]]
         if not found and disputed:
@@ -218,10 +236,54 @@ class Registry:
             names[entry.name] = entry
 
 
-@cache
+_of_process: list[Registry] = []
+
+
 def registry() -> Registry:
     """The registry of this process, discovered at first use."""
-    return Registry.discover()
+    if not _of_process:
+        _of_process.append(Registry.discover())
+    return _of_process[0]
+
+
+def load_only(keys: Collection[str]) -> None:
+    """Have this process load the plugins of these keys alone; the others only when a name is unknown to these.
+
+    keys: as `plugin_key` gives them; those that are not installed here are left out.
+    """
+    made = Registry()
+    made._pending = _installed()
+    made._load(lambda plugin: plugin_key(plugin) in keys)
+    _of_process[:] = [made]
+
+
+def load_all() -> None:
+    """Have this process load the plugins that `load_only` left out."""
+    registry()._load()
+
+
+def plugin_key(plugin: Plugin) -> str:
+    """What tells a plugin from every other installed one, also in another process: distribution and entry point."""
+    return f"{plugin.distribution}:{plugin.name}"
+
+
+def _installed() -> list[tuple[Plugin, metadata.EntryPoint]]:
+    """The entry points in a fixed order, each with a plugin of which nothing is known yet."""
+    points = [(*_home(point.dist), point) for point in metadata.entry_points(group=GROUP)]
+    return [
+        (Plugin(point.name, distribution, version, module=point.value.partition(":")[0]), point)
+        for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name))
+    ]
+
+
+def _imported(name: str, plugin: Plugin) -> Any:
+    """A module that a plugin names; what its first import changes in global state is restored, and noted."""
+    if name in sys.modules:
+        return sys.modules[name]
+    with restored(_top(plugin.module), _top(name)) as changed:
+        module = importlib.import_module(name)
+    plugin.side_effects += changed
+    return module
 
 
 @cache
@@ -231,6 +293,11 @@ def _home(distribution: metadata.Distribution | None) -> tuple[str, str]:
         return "?", "?"
     told = distribution.metadata
     return told["Name"], told["Version"]
+
+
+def _top(module: str) -> str:
+    """The top-level package of a module."""
+    return module.partition(".")[0]
 
 
 def _call(manager: pluggy.PluginManager, hook: str) -> Iterable[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mobench.cli.output import JsonLines, events, is_quiet
+from mobench.cli.output import JsonLines, events, is_quiet, warn
 from mobench.cli.progress import on_terminal
 from mobench.cli.tally import Left, Tally, Watched
 from mobench.text import printable
@@ -35,6 +35,9 @@ def watch(tally: Tally, what: str, ends: bool = True) -> Iterator[Listen]:
     with _view(tally, guard, what, ends) as show:
 
         def listen(job: Job, event: dict[str, Any]) -> None:
+            if event["phase"] == "waiting":
+                with guard:
+                    warn(f"{job.title} is {event['message']}", "waiting")
             # a worker's last words are for the runner alone, which then tells the end
             if event["phase"] in PHASES:
                 with guard:

@@ -18,6 +18,7 @@ from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
 from mobench.learning.strategy import Choice, measured
+from mobench.plugins import registry
 from mobench.runs import provenance
 from mobench.runs.admission import check_before_training
 from mobench.runs.job import Job
@@ -63,7 +64,7 @@ def execute(
 
     def provenance_now() -> Any:
         chosen = {**run.choice.strategy.to_dict(), "remark": run.choice.remark} if run is not None else None
-        return provenance.collect(started, device, torch.get_num_threads(), list(command), chosen)
+        return provenance.collect(started, device, torch.get_num_threads(), list(command), chosen, job)
 
     run: _Run | None = None
     try:
@@ -153,6 +154,7 @@ class _Run:
                 **sound_notes({f"dataset: {name}": note for name, note in self.dataset.notes.items()}),
                 **sound_notes(solver.notes),
                 **({"checkpoints_not_written": training.unsaved} if training.unsaved else {}),
+                **_side_effects(),
             },
         }
         if training.status == "diverged":
@@ -178,6 +180,12 @@ class _Run:
         problem.strategy = self.choice.strategy
         if self.choice.strategy.threads is not None:
             torch.set_num_threads(self.choice.strategy.threads)
+
+
+def _side_effects() -> dict[str, str]:
+    """A note on plugins whose import changed global state, which was restored; {} where none did."""
+    found = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
+    return {"global_state": "restored after an import; " + "; ".join(found)} if found else {}
 
 
 def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:

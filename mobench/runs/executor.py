@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,12 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
+from mobench.runs.conversation import LAST_PHASES, converse
+from mobench.runs.processes import kill_all
 from mobench.runs.watch import Watch
 from mobench.runs.worker import Request
 
 Tell = Callable[[dict[str, Any]], None]
+WORKER = ("-P", "-m", "mobench.runs.supervisor")
+"""Python's arguments for a job's process. -P: nothing is imported from the working folder."""
 TAIL_BYTES = 1 << 16
 GRACE_SECONDS = 5.0
+LEAVE_SECONDS = 2.0
+"""Time that a worker has to end after its last event: a thread or an exit handler of a plugin may take for ever."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,11 @@ class LocalExecutor:
             threading.Thread(target=_reap, args=(process,), daemon=True).start()
             with Watch(process, self.timeout, self.memory) as watch:
                 try:
-                    last = _converse(process, request, tell)
+                    last = converse(process, request.model_dump_json(), tell)
+                    if last.get("phase") in LAST_PHASES:
+                        _leave(process, LEAVE_SECONDS)
                 finally:
+                    _close(process)
                     process.wait()
                     with self._guard:
                         self._running.discard(process)
@@ -121,17 +129,18 @@ class LocalExecutor:
             _wait(running, GRACE_SECONDS)
         finally:
             for process in running:
-                process.kill()
+                if process.poll() is None:
+                    kill_all(process.pid)
             _wait(running)
 
     def _start(self, errors: IO[bytes]) -> subprocess.Popen[str] | None:
         threads = str(self.threads)
-        environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        environment = {**os.environ, **_python_path(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         with self._guard:
             if self._stopped:
                 return None
             process = subprocess.Popen(
-                [sys.executable, "-m", "mobench.runs.worker"],
+                [sys.executable, *WORKER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -142,6 +151,12 @@ class LocalExecutor:
             )
             self._running.add(process)
             return process
+
+
+def _python_path() -> dict[str, str]:
+    """The user's PYTHONPATH without empty parts, which Python takes for the working folder; {} where it has none."""
+    given = os.environ.get("PYTHONPATH")
+    return {} if given is None else {"PYTHONPATH": os.pathsep.join(filter(None, given.split(os.pathsep)))}
 
 
 def available_cores() -> int:
@@ -155,22 +170,18 @@ def _at_most_asked(threads: int) -> int:
     return min(threads, int(asked)) if asked.isdecimal() and int(asked) > 0 else threads
 
 
-def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> dict[str, Any]:
-    """Send the request and pass events on until the worker ends; its last event."""
-    assert process.stdin is not None
+def _leave(process: subprocess.Popen[str], seconds: float) -> None:
+    """Wait for a worker that has said its last; kill it, and what it started, when it does not end."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill_all(process.pid)
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """Close the pipe of events. A worker that has not ended takes that as the end of its runner, and stops."""
     assert process.stdout is not None
-    # dead before it has read everything: its exit code tells why
-    with suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(request.model_dump_json())
-    last: dict[str, Any] = {}
-    with process.stdout:
-        for line in process.stdout:
-            try:
-                last = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # cut short by the worker's death, which its exit code tells
-            tell(last)
-    return last
+    process.stdout.close()
 
 
 def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) -> None:

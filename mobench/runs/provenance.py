@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mobench.plugins import registry
+from mobench.runs.job import Job
 from mobench.runs.record import Provenance
+from mobench.runs.sources import sources
 
 PACKAGES = ("torch", "torchvision", "numpy", "pymoo", "moocore", "scipy")
 
@@ -25,8 +27,12 @@ def collect(
     threads: int,
     command: Sequence[str] = (),
     strategy: dict[str, Any] | None = None,
+    job: Job | None = None,
 ) -> Provenance:
-    """Versions, processor, threads, git state and times; no host name and no folder of the machine."""
+    """Versions, processor, threads, git state and times; no host name and no folder of the machine.
+
+    job: which ran in this process, so that the sources of its parts are known here.
+    """
     return Provenance(
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -40,6 +46,7 @@ def collect(
         git=_git(),
         strategy=strategy,
         command=[_without_folder(word) for word in command],
+        sources=sources(job) if job is not None else {},
     )
 
 

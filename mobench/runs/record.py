@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import from_json
@@ -88,11 +88,32 @@ class Cost(Strict):
     repeated_steps: int = 0
 
 
+class Source(Strict):
+    """Where the code of one part of a job came from.
+
+    module: that holds the part's class. distribution, version: that registered it.
+    origin: "installed" or "editable", where the module belongs to that installation of the distribution; "elsewhere",
+            where another folder came first, such as a copy that PYTHONPATH names.
+    sha256: of the files of the module's top-level package.
+    """
+
+    distribution: str
+    version: str
+    module: str
+    origin: Literal["installed", "editable", "elsewhere"]
+    sha256: str
+
+
+Role = Literal["mobench", "dataset", "model", "generator", "balancer", "solver"]
+
+
 class Provenance(Strict):
     """Where and with what a record was made; never part of a job's identity.
 
     strategy: how the arithmetic was laid out, and in "remark" why not faster. With the same one, on the
         same processor, a job gives the same bits again.
+    sources: of mobench and of each part of the job; {} in records from before they were noted, and where the job's
+        process could not say.
     """
 
     started: str
@@ -107,6 +128,7 @@ class Provenance(Strict):
     git: str | None = None
     strategy: dict[str, str | int | None] | None = None
     command: list[str] = Field(default_factory=list)
+    sources: dict[Role, Source] = Field(default_factory=dict)
 
 
 class Failure(Strict):
@@ -193,7 +215,9 @@ class Record(Strict):
     def to_json(self) -> str:
         """The record as it lies in a store: indented, keys in a fixed order."""
         # what was trained here stays readable by versions that know of no imports
-        left_out = {"imported"} if self.imported is None else None
+        left_out: dict[str, Any] = {"imported": True} if self.imported is None else {}
+        if not self.provenance.sources:
+            left_out["provenance"] = {"sources"}
         return self.model_dump_json(indent=1, by_alias=True, exclude=left_out) + "\n"
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from mobench.errors import StoreError
 from mobench.runs.executor import Exit, LocalExecutor, Tell
+from mobench.runs.leases import Lease
 from mobench.runs.store import Store, write_whole, writing
 from mobench.runs.worker import Request
 
@@ -57,6 +58,7 @@ class RemoteExecutor(ABC):
     retries: int = 3
     _stopped: bool = field(default=False, init=False, repr=False)
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _leases: dict[Path, Lease] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def threads(self) -> int:
@@ -65,7 +67,7 @@ class RemoteExecutor(ABC):
 
     def run(self, request: Request, tell: Tell) -> Exit:
         """Run a job there, again where its node is lost (see `Executor`)."""
-        asked = errand(request, self.timeout, self.memory)
+        asked = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
         try:
             for number in range(1, 2 + self.retries):
                 ended = self.attempt(asked, tell)
@@ -76,15 +78,24 @@ class RemoteExecutor(ABC):
         finally:
             Path(asked.mark).unlink(missing_ok=True)
 
+    def lease(self, folder: Path) -> Lease:
+        """The name of this runner's files in a store, held until the process ends."""
+        with self._guard:
+            folder = folder.resolve()
+            if folder not in self._leases:
+                with writing(folder):
+                    self._leases[folder] = Lease(folder)
+            return self._leases[folder]
+
     @abstractmethod
     def attempt(self, asked: Errand, tell: Tell) -> Exit:
         """Run an errand once; of kind "NodeLost" where it may be begun again."""
 
 
-def errand(request: Request, timeout: float | None, memory: int | None) -> Errand:
-    """The errand of a request, whose store is marked. Raises: StoreError."""
+def errand(request: Request, timeout: float | None, memory: int | None, lease: Lease | None = None) -> Errand:
+    """The errand of a request, whose store is marked in the lease's name. Raises: StoreError."""
     store = Store(Path(request.store).resolve())
-    mark = store.folder / "locks" / f"mark-{uuid4().hex}"
+    mark = store.folder / "locks" / (lease.new_mark() if lease is not None else f"mark-{uuid4().hex}")
     with writing(store.folder):
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()

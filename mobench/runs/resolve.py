@@ -11,13 +11,13 @@ import torch
 from pydantic import ValidationError
 
 from mobench import options
-from mobench.errors import IncompatibleError, OptionError, PreferenceError, nearest
+from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError, nearest
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.interfaces.stacked import running_statistics
 from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import check_on_simplex
-from mobench.plugins import Entry, Kind, Pair, Registry, Spec, registry
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.runs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
 
@@ -192,6 +192,20 @@ def every_option(job: Job) -> dict[str, Any]:
         left_out = {o.name: o.default for o in options.describe(cls) if o.added}
         every |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
     return every
+
+
+def providers(job: Job) -> list[str]:
+    """Keys of the plugins that a job's parts come from; [] where one of them is not known in this process."""
+    parts: list[tuple[Kind, Part | None]] = [
+        ("dataset", job.dataset), ("model", job.model),
+        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
+    ]  # fmt: skip
+    if job.solver.generator is None:
+        parts.append(("solver", job.solver))
+    try:
+        return sorted({plugin_key(registry().get(kind, part.name).plugin) for kind, part in parts if part is not None})
+    except MobenchError:
+        return []
 
 
 def _make(kind: Kind, part: Part) -> Any:

@@ -13,14 +13,18 @@ from mobench.errors import RecordError, StoreError
 from mobench.runs import provenance
 from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
+from mobench.runs.leases import remove_files_of_dead_runners
 from mobench.runs.plan import Plan
 from mobench.runs.record import Record
+from mobench.runs.resolve import providers
 from mobench.runs.store import Store
 from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 
 Listen = Callable[[Job, dict[str, Any]], None]
 POLL_SECONDS = 0.5
+NAME_SECONDS = 5.0
+"""Time without a job to run after which it is said which runners have the jobs."""
 
 
 class Stopped(Exception):
@@ -58,8 +62,8 @@ def run(
     checkpoint_seconds: of training between checkpoints.
     retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
     listen: called with a job and an event, whose "phase" is "present", "start", "data", "strategy", "train",
-        "evaluate" or "end"; "present" and "end" have the record's status, message, hypervolume on
-        validation, and seconds (None where it has none).
+        "evaluate", "waiting" or "end"; "present" and "end" have the record's status, message, hypervolume on
+        validation, and seconds (None where it has none); "waiting" has the message that names whom it waits for.
 
     Several runners may share a store: a job is run by whoever claims it first, and the others
     wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
@@ -70,8 +74,9 @@ def run(
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined))
-    todo = []
+    todo, failed_before = [], dict[str, Any]()
     for job in plan.jobs:
+        failed_before[job.id] = store.state_of(job)
         record = _usable(store, job, retry)
         if record is None:
             todo.append(job)
@@ -83,7 +88,11 @@ def run(
             summary.present.append(job)
     if todo:
         store.check_writable()
-        crew = _Crew(store, executor, device, retry, keep_weights, strategy, checkpoint_seconds, list(command), listen)
+        remove_files_of_dead_runners(store.folder)
+        crew = _Crew(
+            store, executor, device, retry, keep_weights, strategy, checkpoint_seconds, list(command), listen,
+            failed_before,
+        )  # fmt: skip
         _work(crew, todo, summary)
     summary.seconds = time.monotonic() - began
     return summary
@@ -100,14 +109,16 @@ class _Crew:
     checkpoint_seconds: float
     command: list[str]
     listen: Listen
+    failed_before: dict[str, Any]
 
     def do(self, job: Job) -> tuple[Record, bool] | None:
         """Run one job: its record, and whether it is of our making; None while somebody else has it."""
         with self.store.claim(job) as ours:
             if not ours:
                 return None
-            # another runner may have finished it since we looked
-            record = _usable(self.store, job, self.retry)
+            # another runner may have finished it since we looked; what failed there is not run again here
+            is_new = self.store.state_of(job) != self.failed_before.get(job.id)
+            record = _usable(self.store, job, self.retry and not is_new)
             if record is not None:
                 return record, False
             return self._run(job), True
@@ -123,6 +134,7 @@ class _Crew:
             strategy=self.strategy,
             checkpoint_seconds=self.checkpoint_seconds,
             command=self.command,
+            plugins=providers(job),
         )
         started = datetime.now(UTC)
         ended = self.executor.run(request, lambda event: self.listen(job, event))
@@ -142,6 +154,7 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
     """Keep every slot busy until all jobs are through."""
     pool = ThreadPoolExecutor(crew.executor.slots)
     waiting, running = list(todo), dict[Future[tuple[Record, bool] | None], Job]()
+    named, idle_since = set[str](), time.monotonic()
     try:
         while waiting or running:
             while waiting and len(running) < crew.executor.slots:
@@ -153,8 +166,12 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
                 job, result = running.pop(future), future.result()
                 if result is None:
                     waiting.append(job)
+                    if job.id not in named and time.monotonic() - idle_since > NAME_SECONDS:
+                        named.add(job.id)
+                        crew.listen(job, {"phase": "waiting", "message": crew.store.claimed_by(job)})
                     time.sleep(POLL_SECONDS)
                     continue
+                idle_since = time.monotonic()
                 _count(summary, job, *result)
     except BaseException:
         crew.executor.stop()

@@ -7,20 +7,23 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.runs.job import Job
+from mobench.runs.locks import described, held
 from mobench.runs.record import MAX_BYTES, Record, parse
 from mobench.text import one_line
 
 PROBE_BYTES = 1 << 16
 """Room that there must be for a record before any job is begun."""
+CLAIM, TRAINING = "lock", "training.lock"
+"""Kinds of locks of a job: of the runner that has it run, and of the worker that trains it."""
 
 
 Read = TypeVar("Read")
@@ -62,6 +65,14 @@ class Store:
         """The record of a job; None where there is none. Raises: RecordError."""
         path = self.path(job)
         return self._read(path) if path.is_file() else None
+
+    def state_of(self, job: Job) -> tuple[int, int] | None:
+        """What tells a job's record from every other one that was or will be in its place; None where there is none."""
+        try:
+            status = self.path(job).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
 
     def write(self, record: Record) -> Path:
         """Write a record, replacing the job's former one.
@@ -119,23 +130,23 @@ class Store:
 
         The lock is the system's and dies with its process.
         """
-        lock = self._lock(job, "lock", timeout=0)
-        if lock is None:
-            yield False
-            return
-        with lock:
-            yield True
+        with held(self._lock_path(job, CLAIM)) as is_ours:
+            yield is_ours
+
+    def claimed_by(self, job: Job) -> str:
+        """Who holds the job's claim, and what to do where that process hangs: the end of a sentence."""
+        return described(self._lock_path(job, CLAIM))
 
     @contextmanager
-    def training(self, job: Job) -> Iterator[None]:
+    def training(self, job: Job, tell: Callable[[str], None] = lambda message: None) -> Iterator[None]:
         """Entered by one process at a time, which alone trains the job; it waits for any other to end.
 
         A runner that is killed loses its claim at once, its worker may go on for a moment.
         What a killed process was about to write is removed.
+
+        tell: called with who trains the job, where that process does not end within a few seconds.
         """
-        lock = self._lock(job, "training.lock", timeout=-1)
-        assert lock is not None
-        with lock:
+        with held(self._lock_path(job, TRAINING), tell):
             self._sweep(job)
             yield
 
@@ -146,16 +157,10 @@ class Store:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def _lock(self, job: Job, kind: str, timeout: float) -> AbstractContextManager[Any] | None:
-        """Gives the lock back when left; None where somebody else has it for longer than `timeout` seconds."""
-        from filelock import FileLock, Timeout
-
+    def _lock_path(self, job: Job, kind: str) -> Path:
         with writing(self.folder):
             (self.folder / "locks").mkdir(parents=True, exist_ok=True)
-            try:
-                return FileLock(self.folder / "locks" / f"{job.id}.{kind}").acquire(timeout=timeout)
-            except Timeout:
-                return None
+        return self.folder / "locks" / f"{job.id}.{kind}"
 
     def _sweep(self, job: Job) -> None:
         """Remove temporary files of the job; safe while nobody else trains it."""

@@ -11,7 +11,7 @@ from mobench.errors import MobenchError, RecordError
 from mobench.interfaces import Strategy
 from mobench.runs.execution import execute
 from mobench.runs.job import Part
-from mobench.runs.record import Front, Record
+from mobench.runs.record import Front, Provenance, Record
 
 TOLERANCE = 1e-3
 STEPWISE = 20
@@ -213,12 +213,19 @@ def _caveats(record: Record, again: Record) -> list[str]:
             ("mobench", then.mobench, now.mobench),
             *((name, then.packages.get(name), now.packages.get(name)) for name in ("torch", "numpy")),
             *_versions(record),
+            *_sources(then, now),
         )
         if before != after
     ]
     if then.strategy is None:
         found.append("the record is older than strategies: the default one was taken")
     return found
+
+
+def _sources(then: Provenance, now: Provenance) -> list[tuple[str, str, str]]:
+    """Of mobench and each part of the job the hash of its code then and now, where both are known."""
+    both = [role for role in then.sources if role in now.sources]
+    return [(f"code of {role}", then.sources[role].sha256[:12], now.sources[role].sha256[:12]) for role in both]
 
 
 def _versions(record: Record) -> list[tuple[str, str, str]]:

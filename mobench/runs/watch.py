@@ -10,6 +10,8 @@ from types import TracebackType
 
 import psutil
 
+from mobench.runs.processes import kill_all
+
 LOOK_SECONDS = 0.1
 
 
@@ -53,7 +55,7 @@ class Watch:
         while not self._over.wait(self._pause(time.monotonic() - began)):
             self.excess = self._excess(time.monotonic() - began)
             if self.excess is not None:
-                self._process.kill()
+                kill_all(self._process.pid)
                 return
 
     def _pause(self, elapsed: float) -> float:

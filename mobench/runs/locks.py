@@ -1,0 +1,142 @@
+"""Locks on files that several machines may share: who holds one is known, and said to whoever waits.
+
+A lock is the system's (flock) and ends with its process, also on another machine. On a file system without flock it
+is a file, which a killed process leaves behind; there the message says what to delete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mobench import files
+from mobench.errors import StoreError
+from mobench.text import one_line
+
+NAME_SECONDS = 3.0
+"""Time after which whoever waits for a lock is told who holds it."""
+MAX_OWNER_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that holds a lock, and since when (ISO 8601, UTC)."""
+
+    host: str
+    pid: int
+    since: str
+
+    @property
+    def is_here(self) -> bool:
+        return self.host == platform.node()
+
+    def state(self) -> str:
+        """Return "running", "stopped" or "ended" of a process on this machine; "" where that is not known."""
+        import psutil
+
+        if not self.is_here:
+            return ""
+        try:
+            process = psutil.Process(self.pid)
+            # a process that began after the lock was taken has the same id by chance
+            if process.create_time() > datetime.fromisoformat(self.since).timestamp() + 1:
+                return "ended"
+            status = process.status()
+        except psutil.NoSuchProcess:
+            return "ended"
+        except (psutil.AccessDenied, ValueError):
+            return ""
+        return "stopped" if status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP) else "running"
+
+
+@contextmanager
+def held(path: Path, tell: Callable[[str], None] | None = None) -> Iterator[bool]:
+    """Hold the lock of a file in the block; False where another process has it.
+
+    tell: where it is given, the lock is waited for instead, and this is called once with who holds it.
+
+    Raises: StoreError where the system gives no lock.
+    """
+    lock = _acquired(path, 0.0 if tell is None else NAME_SECONDS)
+    if lock is None and tell is not None:
+        tell(described(path))
+        lock = _acquired(path, -1)
+    if lock is None:
+        yield False
+        return
+    with lock:
+        _note_owner(path)
+        try:
+            yield True
+        finally:
+            with suppress(OSError):
+                _owner_path(path).unlink(missing_ok=True)
+
+
+def described(path: Path) -> str:
+    """Who holds the lock of a file, and what to do where that process hangs: the end of a sentence."""
+    owner = owner_of(path)
+    place = f"{path.parent.name}/{path.name}"
+    if owner is None:
+        return f"held by a process that left no name: end it, or delete {place} where there is none any more"
+    who = f"held by process {owner.pid} on {one_line(owner.host, 100)} since {one_line(owner.since, 40)}"
+    match owner.state():
+        case "stopped":
+            return f"{who}, which is stopped: let it go on with `kill -CONT {owner.pid}`, or `kill -9 {owner.pid}`"
+        case "ended":
+            return f"{who}, which has ended: delete {place}"
+        case "running":
+            return f"{who}: wait for it, or end it with `kill -9 {owner.pid}` where it hangs"
+    return f"{who}: wait for it, or end it there; where it has ended already, delete {place}"
+
+
+def owner_of(path: Path) -> Owner | None:
+    """Who holds the lock of a file, as that process wrote; None where it did not."""
+    try:
+        found = json.loads(files.read(_owner_path(path), MAX_OWNER_BYTES))
+        return Owner(str(found["host"]), int(found["pid"]), str(found["since"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _acquired(path: Path, timeout: float) -> Any:
+    """The lock, which is then held; None where another process has it for longer than `timeout` seconds (-1: ever)."""
+    from filelock import FileLock, SoftFileLock, Timeout
+
+    end = time.monotonic() + timeout
+    try:
+        try:
+            return FileLock(path, thread_local=False).acquire(timeout=timeout).lock
+        except NotImplementedError:
+            # how some releases of the library say that there is no flock
+            left = timeout if timeout <= 0 else max(0.0, end - time.monotonic())
+            return SoftFileLock(path.with_name(f"{path.name}.soft"), thread_local=False).acquire(timeout=left).lock
+    except Timeout:
+        return None
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent.name}/{path.name} cannot be locked: {error.strerror or error}; make room, or name a folder "
+            "on another file system with --out"
+        ) from error
+
+
+def _note_owner(path: Path) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    # a lock without a name still holds
+    with suppress(OSError):
+        target = _owner_path(path)
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}))
+        temporary.replace(target)
+
+
+def _owner_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.owner")

@@ -1,0 +1,111 @@
+"""Process trees: find and end everything that a process started. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections import defaultdict
+from contextlib import suppress
+
+SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
+"""Options of prctl, as linux/prctl.h numbers them."""
+KILL_SECONDS = 5.0
+"""Time within which killed processes must have ended; a process in an uninterruptible system call takes longer."""
+PAUSE_SECONDS = 0.01
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends, also of those in sessions of their own (Linux)."""
+    _prctl(SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent() -> None:
+    """Have the system kill this process when its parent ends, whatever this process does then (Linux)."""
+    _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Ids of the processes that a process started, and of those that they started; itself not among them."""
+    if not os.path.isdir("/proc/self"):
+        return _descendants_elsewhere(pid)
+    children: dict[int, list[int]] = defaultdict(list)
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and (parent := _parent(name)) is not None:
+            children[parent].append(int(name))
+    found, new = [], [pid]
+    while new:
+        new = [child for parent in new for child in children[parent]]
+        found += new
+    return found
+
+
+def kill_all(pid: int) -> None:
+    """Kill a process, its process group and all its descendants."""
+    # stopped, it starts nothing more, and still adopts its descendants: none can escape to another parent
+    _send(pid, signal.SIGSTOP)
+    end = time.monotonic() + KILL_SECONDS
+    while (found := [each for each in descendants(pid) if _is_alive(each)]) and time.monotonic() < end:
+        for each in found:
+            _send(each, signal.SIGKILL)
+        time.sleep(PAUSE_SECONDS)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    _send(pid, signal.SIGKILL)
+
+
+def end_children() -> None:
+    """Kill and reap all descendants of this process."""
+    end = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < end:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        for each in descendants(os.getpid()):
+            _send(each, signal.SIGKILL)
+        time.sleep(PAUSE_SECONDS)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _parent(pid: str) -> int | None:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process runs or can run again: a zombie cannot."""
+    if not os.path.isdir("/proc/self"):
+        return True
+    fields = _stat(str(pid))
+    return bool(fields) and fields[0] not in ("Z", "X")
+
+
+def _stat(pid: str) -> list[str]:
+    """State, parent and so on, as proc(5) lists them after the name; [] where there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _descendants_elsewhere(pid: int) -> list[int]:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return []
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

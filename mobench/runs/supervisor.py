@@ -1,0 +1,97 @@
+"""The process that an executor starts for a job: it runs the worker as its child, and ends what the worker leaves.
+
+It does nothing but wait, so it still acts when the worker is stopped, hangs in C, or was killed. When the worker has
+ended, it kills every process that the worker started, and then ends the way the worker did. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+from mobench.runs.processes import adopt_orphans, end_children, end_with_parent
+
+LAST_SECONDS = 6.0
+"""Time that a worker whose runner is gone has to end by itself: a second more than it allows itself."""
+
+
+def main() -> int:
+    """Run a worker to its end. Returns its exit code; a signal that killed it kills this process too."""
+    if not hasattr(os, "fork"):
+        return _work()
+    supervisor = os.getpid()
+    adopt_orphans()
+    worker = os.fork()
+    if worker == 0:
+        end_with_parent()
+        # it may have ended before the system was told
+        return _work() if os.getppid() == supervisor else 130
+    status = _wait(worker)
+    end_children()
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        _end_by(-code)
+    return code
+
+
+def _work() -> int:
+    from mobench.runs import worker
+
+    return worker.run()
+
+
+def _wait(worker: int) -> int:
+    """Wait for the worker, and return its wait status. Stop requests are passed on."""
+    # the request is the worker's alone
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: os.kill(worker, signal.SIGTERM))
+    poll = select.poll()
+    poll.register(woken, select.POLLIN)
+    # a pipe whose reader is gone is an error to its writer, which is always reported
+    poll.register(1, 0)
+    deadline: float | None = None
+    while (status := _reaped(worker)) is None:
+        if deadline is not None and time.monotonic() > deadline:
+            os.kill(worker, signal.SIGKILL)
+        for descriptor, _ in poll.poll(None if deadline is None else 100):
+            if descriptor == woken:
+                os.read(woken, 4096)
+            else:
+                poll.unregister(1)
+                deadline = time.monotonic() + LAST_SECONDS
+    return status
+
+
+def _reaped(worker: int) -> int | None:
+    """The worker's wait status once it has ended; adopted processes that ended are reaped on the way."""
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == worker:
+            return status
+        if pid == 0:
+            return None
+
+
+def _end_by(number: int) -> None:
+    """End this process by a signal, without a memory dump of its own."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if number != signal.SIGKILL:
+        handler: Any = signal.SIG_DFL
+        signal.signal(number, handler)
+    os.kill(os.getpid(), number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

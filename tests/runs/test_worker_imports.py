@@ -1,0 +1,156 @@
+"""What the process of a job imports, and what the record says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from guests import balancer, install
+
+import mobench_linear
+from mobench.plugins import registry
+from mobench.runs.execution import execute
+from mobench.runs.executor import Exit, LocalExecutor
+from mobench.runs.job import Budget, Job
+from mobench.runs.record import Record, parse
+from mobench.runs.resolve import providers, resolve
+from mobench.runs.sources import sources
+from mobench.runs.store import Store
+from mobench.runs.worker import Request
+
+
+def job(steps: int = 3, balancer: str = "") -> Job:
+    made = resolve("vlmop2", "point", "ls", {}, Budget(steps=steps))
+    if not balancer:
+        return made
+    content = made.model_dump()
+    content["solver"]["balancer"] = {"name": balancer, "version": "1"}
+    return Job.model_validate(content)
+
+
+def run(job: Job, folder: Path, plugins: list[str] | None = None) -> Record:
+    store = Store(folder)
+    request = Request(job=job, store=str(folder), strategy="default", plugins=plugins or [])
+    assert LocalExecutor(cores=1).run(request, lambda event: None) == Exit("completed")
+    record = store.read(job)
+    assert record is not None
+    return record
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that every process started from here on searches for packages."""
+    paths = [str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    return tmp_path / "site"
+
+
+def test_nothing_is_imported_from_the_working_folder(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither modules called like those of the library, nor another mobench, nor a copy of a plugin; PYTHONPATH is."""
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("random", "queue", "statistics", "mobench", "typing", "torch"):
+        (here / f"{name}.py").write_text("raise SystemExit('imported from the working folder')")
+    shutil.copytree(Path(mobench_linear.__file__).parent, here / "mobench_linear")
+    (here / "mobench_linear" / "linear.py").write_text("raise SystemExit('imported from the working folder')")
+    install(site, "asked", balancer("asked"))
+    # an empty part means the working folder to Python, and comes of PYTHONPATH=$PYTHONPATH:more
+    monkeypatch.setenv("PYTHONPATH", os.pathsep + os.environ["PYTHONPATH"])
+    monkeypatch.chdir(here)
+    record = run(job(balancer="asked"), tmp_path / "out")
+    assert record.provenance.sources["balancer"].module == "guest_asked"
+    monkeypatch.chdir(tmp_path)
+    assert record.digest == run(job(balancer="asked"), tmp_path / "elsewhere").digest
+
+
+def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site: Path) -> None:
+    path = install(site, "hashed", balancer("hashed"))
+    record = run(job(balancer="hashed"), tmp_path / "out")
+    found = record.provenance.sources
+    assert set(found) == {"mobench", "dataset", "model", "generator", "balancer"}
+    own = found["balancer"]
+    assert (own.distribution, own.version, own.module) == ("guest-hashed", "1.0", "guest_hashed")
+    assert own.origin == "installed"
+    assert own.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["dataset"].distribution == "mobench"
+    assert found["dataset"].module.partition(".")[0] == "mobench_analytic"
+    text = record.provenance.model_dump_json()
+    assert str(tmp_path) not in text
+    assert str(Path.home()) + "/" not in text
+    assert parse(record.to_json(), "x") == record
+
+
+def test_a_copy_that_comes_first_is_told_from_what_is_installed(tmp_path: Path, site: Path) -> None:
+    """PYTHONPATH is the user's: a copy there is what runs, and the record says so."""
+    shutil.copytree(Path(mobench_linear.__file__).parent, site / "mobench_linear")
+    with (site / "mobench_linear" / "linear.py").open("a") as file:
+        file.write("\n# another version\n")
+    found = run(job(), tmp_path / "out").provenance.sources["balancer"]
+    here = sources(job())["balancer"]
+    assert (found.distribution, found.module) == (here.distribution, here.module)
+    assert (found.origin, here.origin) == ("elsewhere", here.origin)
+    assert here.origin in ("installed", "editable")
+    assert found.sha256 != here.sha256
+
+
+def test_records_from_before_sources_were_noted_stay_as_they_are() -> None:
+    record = execute(job(), threads=1)
+    assert record.provenance.sources
+    old = record.model_copy(update={"provenance": record.provenance.model_copy(update={"sources": {}})})
+    text = old.to_json()
+    assert '"sources"' not in text
+    assert parse(text, "x") == old
+    assert parse(text, "x").to_json() == text
+    assert old.digest == record.digest
+
+
+CHANGES = "import torch; torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False); torch.manual_seed(3)"
+
+
+def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path) -> None:
+    """Another plugin, which changes global state and leaves a trace, is not imported; the numbers are as without it."""
+    trace = tmp_path / "imported"
+    install(site, "noisy", balancer("noisy", before=f"{CHANGES}\nopen({str(trace)!r}, 'w').close()"))
+    plugins = providers(job())
+    assert plugins
+    record = run(job(), tmp_path / "out", plugins)
+    assert not trace.exists()
+    assert "guest-noisy" not in record.provenance.packages
+    assert record.digest == execute(job(), threads=1).digest
+    # where it is not known whose names they are, every plugin is loaded, and what one changes is restored
+    record = run(job(), tmp_path / "all")
+    assert trace.exists()
+    assert record.digest == execute(job(), threads=1).digest
+    assert "guest-noisy 1.0 (plugin 'noisy')" in str(record.notes["global_state"])
+    assert "default dtype was changed" in str(record.notes["global_state"])
+
+
+def test_a_name_that_the_given_plugins_lack_is_looked_for_in_all(tmp_path: Path, site: Path) -> None:
+    install(site, "late", balancer("late"))
+    record = run(job(balancer="late"), tmp_path / "out", ["mobench:linear", "nobody:nothing"])
+    assert record.provenance.packages["guest-late"] == "1.0"
+
+
+def test_providers_are_the_plugins_of_the_parts_and_nothing_where_one_is_unknown() -> None:
+    known = {f"{p.distribution}:{p.name}" for p in registry().plugins}
+    assert set(providers(job())) < known
+    assert providers(job(balancer="unheard-of")) == []
+
+
+def test_every_process_that_mobench_starts_for_jobs_has_a_safe_path() -> None:
+    """Python's words for it, which executors share, and what submitit is told."""
+    from mobench.runs.executor import WORKER
+    from mobench.runs.executors import slurm
+
+    script = "import sys; print(sys.flags.safe_path)"
+    assert WORKER[0] == "-P"
+    done = subprocess.run([sys.executable, WORKER[0], "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+    assert slurm.PYTHON.split()[-1] == "-P"
