@@ -7,9 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from mobench import files
 from mobench.cli.console import print_table
-from mobench.errors import PluginError, unknown_name
+from mobench.cli.list import fields_of
+from mobench.cli.output import events, say
+from mobench.errors import PluginError, SuiteError, unknown_name
+from mobench.files import MAX_SUITE_BYTES
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, registry
+from mobench.text import one_line
 
 
 def show(
@@ -24,18 +29,34 @@ def show(
         return
     for entry in _find(known, name, kind):
         spec = entry.spec
-        print(f"{entry.kind} {name}: {spec.summary}".rstrip(": "))
-        print(f"  from {entry.plugin.origin}, version {entry.version}")
+        as_text = events() is None
+        if as_text:
+            print(f"{entry.kind} {name}: {spec.summary}".rstrip(": "))
+            print(f"  from {entry.plugin.origin}, version {entry.version}")
         if isinstance(spec, SuiteFile):
-            print(spec.path.read_text(), end="")
+            text = _text(spec)
+            say(text.removesuffix("\n"), "entry", **fields_of(entry), text=text)
             continue
-        if spec.source:
+        if not as_text:
+            doc = "" if isinstance(spec, Pair) else (entry.load().__doc__ or "").strip()
+            say("", "entry", **fields_of(entry), text=doc)
+        elif spec.source:
             print(f"  source: {spec.source}")
         if isinstance(spec, Pair):
             _show_pair(known, spec)
         else:
-            print((entry.load().__doc__ or "").strip())
+            if as_text:
+                print((entry.load().__doc__ or "").strip())
             _options(entry.load(), spec.defaults, "")
+
+
+def _text(spec: SuiteFile) -> str:
+    """The suite's TOML. Raises: SuiteError where it cannot be read."""
+    try:
+        return files.read(spec.path, MAX_SUITE_BYTES).decode()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SuiteError(f"suite file {one_line(spec.path.name)} cannot be read: {reason}") from error
 
 
 def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
@@ -55,7 +76,8 @@ def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
 def _show_pair(known: Registry, pair: Pair) -> None:
     from mobench.learning.gradient_solver import GradientOptions
 
-    print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
+    if events() is None:
+        print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
     parts: dict[str, type[Any]] = {
         "solver": GradientOptions,
         "generator": known.get("generator", pair.generator).load(),
@@ -71,6 +93,7 @@ def _options(cls: type[Any], own: Mapping[str, Any], prefix: str) -> None:
 
     rows = [[f"{prefix}{o.name}", str(own.get(o.name, o.default)), o.type, o.help] for o in describe(cls)]
     if rows:
-        print_table(["option", "default", "accepted", "meaning"], rows)
-    else:
+        title = prefix.rstrip(".") if events() is not None else ""
+        print_table(["option", "default", "accepted", "meaning"], rows, title)
+    elif events() is None:
         print(f"  {prefix.rstrip('.') or 'it'} has no options")

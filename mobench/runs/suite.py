@@ -16,7 +16,6 @@ from mobench.runs.bounds import Name, Seed, Table, plain
 from mobench.runs.job import Budget, Strict
 from mobench.text import one_line
 
-MAX_BYTES = 2**20
 Names = Annotated[list[Name], Field(min_length=1)]
 
 
@@ -212,7 +211,7 @@ def _budget(budget: Budget, length: Mapping[str, Any]) -> Budget:
 def _read(path: Path, name: str) -> Suite:
     whose = f"suite file {one_line(path.name)}"
     try:
-        data = files.read(path, MAX_BYTES)
+        data = files.read(path, files.MAX_SUITE_BYTES)
     except (OSError, ValueError) as error:
         raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
