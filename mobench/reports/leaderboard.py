@@ -79,6 +79,8 @@ _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
 
 def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
     """Rows of the table, without ranks: means over completed records, half widths, and status."""
+    import pandas as pd
+
     good = measured.where(measured["status"] == "completed")
     values = [str(c) for c in measured.columns if c not in NAMES]
     grouped = good[values].groupby([measured[c] for c in ROW])
@@ -90,7 +92,9 @@ def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
         columns[name] = means[name]
         if name not in CONSTANT:
             columns[f"{name} ±"] = half_widths(deviations[name].to_numpy(), counts[name].to_numpy())
-    return table.assign(**columns).join(_statuses(measured)).reset_index()
+    # one frame of all columns: added one by one, a hundred of them are a hundred blocks, of which pandas warns
+    numbers = pd.DataFrame(columns, index=table.index)
+    return pd.concat([table, numbers], axis=1).join(_statuses(measured)).reset_index()
 
 
 def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
