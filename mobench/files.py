@@ -8,6 +8,10 @@ import stat
 from pathlib import Path
 
 
+MAX_SUITE_BYTES = 2**20
+"""Of a suite file."""
+
+
 class TooLarge(OSError):
     """A file holds more than was asked for; `strerror` says how much."""
 

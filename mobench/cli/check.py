@@ -31,7 +31,7 @@ def check(
     with steps("check", sum(len(cases_of(entry)) for entry in chosen), lines=False) as step:
         for entry in chosen:
             counts.update(result.state for result in _results(entry, details, step))
-    say(", ".join(f"{n} {state}" for state, n in counts.items()))
+    say(", ".join(f"{n} {state}" for state, n in counts.items()), "checks", **counts)
     if counts["failed"]:
         complain(f"{counts['failed']} checks failed")
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +23,8 @@ def list_() -> None:
     for name, files in sorted(collections().items()):
         for file in files:
             place = locate(file)
-            print(f"{name:<16} {'here   ' if place else 'missing'} {file.path}" + (f"  ({place})" if place else ""))
+            line = f"{name:<16} {'here   ' if place else 'missing'} {file.path}" + (f"  ({place})" if place else "")
+            _tell(line, name, file.path, "here" if place else "missing", place)
 
 
 @app.command()
@@ -55,9 +57,15 @@ def verify(names: Names = None) -> None:
                 if place is None:
                     raise DataError(f"missing: run `mobench data fetch {file.name}`")
                 check(file, place)
-                say(f"ok      {file.path}")
+                _tell(f"ok      {file.path}", file.name, file.path, "ok", place)
             except DataError as error:
                 bad += 1
-                say(f"BAD     {file.path}: {error}")
+                _tell(f"BAD     {file.path}: {error}", file.name, file.path, "bad", place, str(error))
     if bad:
         raise typer.Exit(1)
+
+
+def _tell(line: str, collection: str, path: str, state: str, place: Path | None, message: str = "") -> None:
+    """The state of a data file."""
+    at = None if place is None else str(place)
+    say(line, "file", collection=collection, path=path, state=state, place=at, message=message)

@@ -117,6 +117,109 @@ class CheckEnd(_Event):
     details: str = ""
 
 
+class ChecksEnd(_Event):
+    """How many checks of `mobench check` ended how."""
+
+    event: Literal["checks"]
+    passed: int
+    failed: int
+    declined: int
+
+
+class RegisteredName(_Event):
+    """A name of `mobench list` or `mobench show`.
+
+    generator, balancer: of a pair. text: of `mobench show` alone, the suite's TOML or the class's docstring; the
+    options follow as tables, of a pair one for each part, whose title is the part.
+    """
+
+    event: Literal["entry"]
+    kind: str
+    name: str
+    summary: str
+    source: str
+    generator: str | None
+    balancer: str | None
+    plugin: str
+    distribution: str
+    version: str
+    text: str = ""
+
+
+class PluginState(_Event):
+    """A plugin of `mobench plugins`. details: the traceback of a broken one, with `--details`."""
+
+    event: Literal["plugin"]
+    name: str
+    distribution: str
+    version: str
+    state: Literal["ok", "broken", "blocked"]
+    error: str
+    details: str
+
+
+class DataFileState(_Event):
+    """A file of `mobench data list` (here or missing) or `mobench data verify` (ok or bad, with the reason)."""
+
+    event: Literal["file"]
+    collection: str
+    path: str
+    state: Literal["here", "missing", "ok", "bad"]
+    place: str | None
+    message: str
+
+
+class PlotKind(_Event):
+    """A kind of plot that `mobench plot` draws, and the formats that there are."""
+
+    event: Literal["plot"]
+    name: str
+    summary: str
+    formats: list[str]
+
+
+class TradeOffTable(_Event):
+    """The front of `mobench trade-off`. table: one object per row; hypervolume: of each dataset."""
+
+    event: Literal["trade_off"]
+    columns: list[str]
+    reference: list[float]
+    table: list[dict[str, Any]]
+    hypervolume: dict[str, float]
+
+
+class ImportedFront(_Event):
+    """What `mobench import` added, one record per seed. points: of the test split of each."""
+
+    event: Literal["imported"]
+    solver: str
+    dataset: str
+    protocol: str
+    ids: list[str]
+    seeds: list[int]
+    points: list[int]
+    reference: list[float]
+
+
+class LiveNetwork(_Event):
+    """A network that `mobench report` put into the page."""
+
+    event: Literal["live"]
+    dataset: str
+    name: str
+    seed: int
+
+
+class Verdict(_Event):
+    """What `mobench verify` found. identical: to the bit. differing: the names of comparisons that do not agree."""
+
+    event: Literal["verdict"]
+    id: str
+    identical: bool
+    agrees: bool
+    differing: list[str]
+
+
 class Comparison(_Event):
     """One quantity of `mobench verify`. difference: relative to the larger of both."""
 
@@ -189,6 +292,15 @@ Event = Annotated[
     | Summary
     | TrialEnd
     | CheckEnd
+    | ChecksEnd
+    | RegisteredName
+    | PluginState
+    | DataFileState
+    | PlotKind
+    | TradeOffTable
+    | ImportedFront
+    | LiveNetwork
+    | Verdict
     | Comparison
     | Table
     | Board

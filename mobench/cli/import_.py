@@ -99,8 +99,12 @@ def _tell(found: list[Record], out: Path) -> None:
     reference = ", ".join(f"{v:g}" for v in first.protocol["reference"])
     say(
         f"imported {first.job.solver.name}: seed {seeds}, {points} points each on the test split; stated against "
-        f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})"
-    )
+        f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})",
+        "imported",
+        solver=first.job.solver.name, dataset=first.job.dataset.name, protocol=first.job.protocol,
+        ids=[r.id for r in found], seeds=[r.job.seeds.solver for r in found],
+        points=[len(r.fronts["test"].losses) for r in found], reference=first.protocol["reference"],
+    )  # fmt: skip
     options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
     if options:
         say(f"data set options: {options}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mobench.cli.console import warn_of_broken
+from mobench.cli.output import events, say
 from mobench.errors import unknown_name
 from mobench.hookspecs import Pair
 from mobench.plugins import KINDS, Entry, registry
@@ -23,9 +24,27 @@ def list_(
     for each in KINDS:
         if kind is not None and each != kind.removesuffix("s"):
             continue
-        print(f"{each}s")
+        if events() is None:
+            print(f"{each}s")
         for name in known.names(each):
-            print(f"  {name:<22} {_summary(known.entries[each][name])}".rstrip())
+            entry = known.entries[each][name]
+            say(f"  {name:<22} {_summary(entry)}".rstrip(), "entry", **fields_of(entry))
+
+
+def fields_of(entry: Entry) -> dict[str, Any]:
+    """What `--json` says of a registered name."""
+    spec = entry.spec
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "summary": spec.summary,
+        "source": getattr(spec, "source", ""),
+        "generator": spec.generator if isinstance(spec, Pair) else None,
+        "balancer": spec.balancer if isinstance(spec, Pair) else None,
+        "plugin": entry.plugin.name,
+        "distribution": entry.plugin.distribution,
+        "version": entry.version,
+    }
 
 
 def _summary(entry: Entry) -> str:

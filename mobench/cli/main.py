@@ -83,6 +83,8 @@ def main() -> None:
     With `--json` all of standard output is JSON lines, whatever happens; the last one has the exit code.
     """
     guard_streams()
+    # pictures go into files; the backend of a notebook that started this process may not even be installed here
+    os.environ["MPLBACKEND"] = "agg"
     # an error in reading the command line is to be JSON already
     if "--json" not in sys.argv[1:]:
         _leave(_run())

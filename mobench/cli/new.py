@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.output import say
 from mobench.errors import unknown_name
 from mobench.plugins import registry
 from mobench.scaffold.names import NEW_KINDS, Names, check_is_free, normalised
@@ -25,10 +26,12 @@ def new(
         raise unknown_name("kind that can be made", kind, NEW_KINDS)
     names = Names(wanted, normalised(name))
     if names.name != name:
-        print(f"note: {name!r} is written {names.name}")
+        say(f"note: {name!r} is written {names.name}")
     check_is_free(names, registry())
     folder = write(names, out)
-    print(
-        f"{folder}: the {kind} {names.name}, class {names.cls} in {names.package}/{kind}.py, with its test and README"
+    say(
+        f"{folder}: the {kind} {names.name}, class {names.cls} in {names.package}/{kind}.py, with its test and README",
+        "wrote",
+        path=str(folder),
     )
-    print(f"next: pip install -e {folder} && mobench check {names.distribution}")
+    say(f"next: pip install -e {folder} && mobench check {names.distribution}")

@@ -111,7 +111,7 @@ def is_quiet() -> bool:
     return _QUIET.get()
 
 
-def say(text: str, event: str = "line", **fields: Any) -> None:
+def say(text: str, event: str = "line", /, **fields: Any) -> None:
     """A result: `text` on standard output, or with `--json` the event with its fields, as in `mobench.cli.events`."""
     stream = events()
     if stream is None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mobench.cli.output import say, warn, wrote
+from mobench.cli.output import events, say, warn, wrote
 from mobench.cli.progress import steps
 
 
@@ -25,8 +25,10 @@ def plot(
     if folder is None:
         width = max(map(len, KINDS))
         for name, kind in KINDS.items():
-            say(f"{name:{width}}  {kind.summary}")
-        say(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
+            text = f"{name:{width}}  {kind.summary}"
+            say(text, "plot", name=name, summary=kind.summary, formats=list(FORMATS))
+        if events() is None:
+            print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return
     from mobench.errors import StoreError
     from mobench.runs.arguments import parse_names

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.output import events, say
 from mobench.plugins import registry
 
 
@@ -17,8 +18,12 @@ def plugins(
     known = registry()
     for plugin in known.plugins:
         line = f"{plugin.state:<8} {plugin.name:<16} {plugin.distribution} {plugin.version}"
-        print(f"{line}  {plugin.error}".rstrip())
-        if details and plugin.details:
+        say(
+            f"{line}  {plugin.error}".rstrip(), "plugin",
+            name=plugin.name, distribution=plugin.distribution, version=plugin.version, state=plugin.state,
+            error=plugin.error, details=plugin.details if details else "",
+        )  # fmt: skip
+        if details and plugin.details and events() is None:
             print(plugin.details)
     if strict and (any(known.broken()) or any(known.conflicts.values())):
         raise typer.Exit(1)

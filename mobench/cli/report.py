@@ -30,5 +30,6 @@ def report(
         named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"
         warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
-        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}")
-    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser")
+        who = {name: network[name] for name in ("dataset", "name", "seed")}
+        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}", "live", **who)
+    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser", "wrote", path=str(path))

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mobench import files
 from mobench.cli.console import print_table
-from mobench.errors import PluginError, unknown_name
+from mobench.cli.list import fields_of
+from mobench.cli.output import events, say
+from mobench.errors import PluginError, SuiteError, unknown_name
+from mobench.files import MAX_SUITE_BYTES
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, registry
+from mobench.text import one_line
 
 if TYPE_CHECKING:
     from mobench.options import Option
@@ -27,19 +32,35 @@ def show(
         return
     for entry in _find(known, name, kind):
         spec = entry.spec
-        print(f"{entry.kind} {name}: {spec.summary}".rstrip(": "))
-        print(f"  from {entry.plugin.origin}, version {entry.version}")
+        as_text = events() is None
+        if as_text:
+            print(f"{entry.kind} {name}: {spec.summary}".rstrip(": "))
+            print(f"  from {entry.plugin.origin}, version {entry.version}")
         if isinstance(spec, SuiteFile):
-            print(spec.path.read_text(), end="")
+            text = _text(spec)
+            say(text.removesuffix("\n"), "entry", **fields_of(entry), text=text)
             continue
-        if spec.source:
+        if not as_text:
+            doc = "" if isinstance(spec, Pair) else (entry.load().__doc__ or "").strip()
+            say("", "entry", **fields_of(entry), text=doc)
+        elif spec.source:
             print(f"  source: {spec.source}")
         if isinstance(spec, Pair):
             _show_pair(spec)
         else:
-            print((entry.load().__doc__ or "").strip())
+            if as_text:
+                print((entry.load().__doc__ or "").strip())
             whose = dict.fromkeys(spec.defaults, f"{entry.kind} {name!r}")
             _options(entry.load(), spec.defaults, "", whose)
+
+
+def _text(spec: SuiteFile) -> str:
+    """The suite's TOML. Raises: SuiteError where it cannot be read."""
+    try:
+        return files.read(spec.path, MAX_SUITE_BYTES).decode()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SuiteError(f"suite file {one_line(spec.path.name)} cannot be read: {reason}") from error
 
 
 def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
@@ -59,7 +80,8 @@ def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
 def _show_pair(pair: Pair) -> None:
     from mobench.runs.resolve import solver_options
 
-    print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
+    if events() is None:
+        print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
     classes, settings = solver_options(pair.name)
     for role, cls in classes.items():
         own = {key.partition(".")[2]: setting for key, setting in settings.items() if key.startswith(f"{role}.")}
@@ -76,8 +98,9 @@ def _options(cls: type[Any], own: Mapping[str, Any], prefix: str, sources: Mappi
         for o in describe(cls)
     ]
     if rows:
-        print_table(["option", "default", "accepted", "meaning"], rows)
-    else:
+        title = prefix.rstrip(".") if events() is not None else ""
+        print_table(["option", "default", "accepted", "meaning"], rows, title)
+    elif events() is None:
         print(f"  {prefix.rstrip('.') or 'it'} has no options")
 
 

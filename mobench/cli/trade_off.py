@@ -33,6 +33,10 @@ def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
     from mobench.reports import trade_off as report
 
     board = report.trade_off(read_board(folder), wanted.columns, wanted.reference)
-    say(report.to_markdown(board, wanted.columns, wanted.reference))
+    say(
+        report.to_markdown(board, wanted.columns, wanted.reference), "trade_off",
+        columns=wanted.columns, reference=wanted.reference, table=board.table.to_dict("records"),
+        hypervolume=board.hypervolume,
+    )  # fmt: skip
     for path in report.export(board, wanted.columns, wanted.reference, folder):
         wrote(path)

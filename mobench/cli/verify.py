@@ -48,14 +48,16 @@ def verify(
         say(f"not compared, {cost}")
     for caveat in verdict.caveats:
         say(f"note: {caveat}")
-    if verdict.identical and verdict.agrees:
-        say("identical: every computed number agrees to the bit")
-        return
-    if verdict.agrees:
-        say("agrees: each kind of number within its tolerance")
-        return
-    say("does not agree: " + ", ".join(c.name for c in verdict.comparisons if not c.agrees))
-    raise typer.Exit(1)
+    differing = [c.name for c in verdict.comparisons if not c.agrees]
+    if differing:
+        text = "does not agree: " + ", ".join(differing)
+    elif verdict.identical:
+        text = "identical: every computed number agrees to the bit"
+    else:
+        text = "agrees: each kind of number within its tolerance"
+    say(text, "verdict", id=kept.id, identical=verdict.identical, agrees=verdict.agrees, differing=differing)
+    if differing:
+        raise typer.Exit(1)
 
 
 def _line(one: Comparison) -> str:

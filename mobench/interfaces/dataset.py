@@ -53,7 +53,9 @@ class Protocol:
 
     version:   raised whenever any figure below, the splits or the rays change.
     reference: one value per objective; the hypervolume is taken against it.
-    ideal, nadir: one value per objective; they scale spacing, IGD and epsilon between datasets.
+    ideal: one value per objective, which no loss falls below. R2 measures distances from it, some balancers and
+           plots measure losses from it, and an imported loss below it is refused.
+    nadir: one value per objective, the worst on the Pareto front. It is kept in records; no indicator uses it.
     """
 
     version: str

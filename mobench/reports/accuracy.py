@@ -89,13 +89,13 @@ def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]
 
 
 def _values(front: Front | None) -> list[tuple[Preference, float]]:
-    """Each preference with the mean accuracy of the objectives, in %."""
+    """Each preference with the mean accuracy of the objectives, in %; NaN where one has none."""
     if front is None:
         return []
     each = [values for name, values in front.metrics.items() if name.endswith(f"/{METRIC}")]
     if not each:
         return []
-    mean = 100 * np.mean(each, axis=0)
+    mean = 100 * np.mean(np.array(each, dtype=float), axis=0)
     return [(tuple(p), float(v)) for p, v in zip(front.preferences, mean, strict=True)]
 
 
@@ -134,7 +134,7 @@ def _chosen(frame: pd.DataFrame, preferences: Sequence[str]) -> list[str]:
 
 
 def _best(row: dict[Any, Any], preferences: Sequence[str]) -> str:
-    return max((p for p in preferences if row[p] == row[p]), key=lambda p: float(row[p]))
+    return max((p for p in preferences if row[p] == row[p]), key=lambda p: float(row[p]), default="none")
 
 
 def _column(preference: str) -> Column:

@@ -11,6 +11,7 @@ from mobench.errors import OptionError, nearest
 from mobench.reports import tidy
 from mobench.reports.columns import HALF, directions_of
 from mobench.reports.leaderboard import Leaderboard, is_missing
+from mobench.reports.notes import FINE
 from mobench.reports.sheet import Digits, Sheet, sheet
 from mobench.runs.record import Record
 
@@ -128,8 +129,12 @@ def _main(frame: pd.DataFrame) -> list[str]:
 
 
 def with_halves(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The chosen columns, each with its intervals beside it; all of them where none is chosen."""
+    """The chosen columns, each with its intervals beside it; all of them where none is chosen.
+
+    "status" is there as well where a row lacks seeds: a frame has no notes to say so.
+    """
     if not columns:
         return frame
+    late = ["status"] if "status" in frame and not frame["status"].isin(FINE).all() else []
     both = (n for name in columns for n in (name, name + HALF))
-    return frame[[n for n in dict.fromkeys(both) if n in frame.columns]]
+    return frame[[n for n in dict.fromkeys([*both, *late]) if n in frame.columns]]

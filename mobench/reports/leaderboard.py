@@ -13,6 +13,7 @@ import numpy as np
 from mobench.reports.comparable import select
 from mobench.reports.labels import labels_of
 from mobench.reports.measurements import NAMES, measurements
+from mobench.reports.notes import ROW, beyond_reference, incomplete_rows, missing_values
 from mobench.reports.statistics import Estimate, half_widths, paired_rank_intervals, place_among
 from mobench.runs.outline import Measured
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Leaderboard", "is_missing", "labels_of", "leaderboard"]
-
-ROW = ["dataset", "model", "solver"]
 
 CONSTANT = frozenset({"steps", "nets", "stored parameters", "served parameters"})
 """Quantities that no seed changes, and that therefore have no interval."""
@@ -34,7 +33,8 @@ class Leaderboard:
     table:    one row per dataset, model and solver; complete rows first, best hypervolume first. Each
               quantity is a mean over seeds; the half width of its 95 % interval stands in "<name> ±".
     left_out: records that are not in the table, each with the reason.
-    notes:    what a reader must know: identical records, single seeds, pooled fronts, imported rows.
+    notes:    what a reader must know: rows that lack seeds or values, fronts beyond the reference point, identical
+              records, single seeds, pooled fronts, imported rows.
     measured: what the table is made of, one row per record (see `measurements`).
     """
 
@@ -63,7 +63,13 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
     table = _estimates(measured)
     table = pd.concat([_ranked(part, measured) for _, part in table.groupby("dataset", sort=True)])
     table = table[[*_FIRST, *(c for c in table.columns if c not in (*_FIRST, "status")), "status"]]
-    notes = [*chosen.notes, *_notes(chosen.kept, measured)]
+    notes = [
+        *chosen.notes,
+        *incomplete_rows(table, measured),
+        *missing_values(chosen.kept, measured),
+        *beyond_reference(chosen.kept, measured),
+        *_notes(chosen.kept, measured),
+    ]
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured)
 
 
@@ -73,6 +79,8 @@ _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
 
 def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
     """Rows of the table, without ranks: means over completed records, half widths, and status."""
+    import pandas as pd
+
     good = measured.where(measured["status"] == "completed")
     values = [str(c) for c in measured.columns if c not in NAMES]
     grouped = good[values].groupby([measured[c] for c in ROW])
@@ -84,7 +92,9 @@ def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
         columns[name] = means[name]
         if name not in CONSTANT:
             columns[f"{name} ±"] = half_widths(deviations[name].to_numpy(), counts[name].to_numpy())
-    return table.assign(**columns).join(_statuses(measured)).reset_index()
+    # one frame of all columns: added one by one, a hundred of them are a hundred blocks, of which pandas warns
+    numbers = pd.DataFrame(columns, index=table.index)
+    return pd.concat([table, numbers], axis=1).join(_statuses(measured)).reset_index()
 
 
 def _statuses(measured: pd.DataFrame) -> pd.Series[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mobench.metrics import indicators
 from mobench.reports.labels import labels_of, seed_name, seed_order
-from mobench.runs.outline import Measured, Points
+from mobench.runs.outline import Measured, Points, takes_preferences
 from mobench.runs.record import Cost
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ def quantities(records: Sequence[Measured]) -> list[str]:
 def _at_places(records: Sequence[Measured]) -> list[str]:
     metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
     return [f"{name} ({place} ray)" for place in PLACES for name in metrics]
+
+
+def metric_columns(record: Measured) -> list[str]:
+    """The columns that the metrics of a record stand in; none where its preferences are unknown."""
+    return _at_places([record]) if "test" in record.fronts and record.fronts["test"].preferences else []
 
 
 def _has_core_seconds(record: Measured) -> bool:
@@ -135,6 +140,15 @@ def _test(name: str) -> Callable[[Measured, _Pool], float | None]:
     return lambda record, pool: record.indicators["test"].get(name)
 
 
+def _of_preferences(name: str) -> Callable[[Measured, _Pool], float | None]:
+    """An indicator of the test split that says how a front answers to preferences; missing where it does not."""
+
+    def read(record: Measured, pool: _Pool) -> float | None:
+        return record.indicators["test"].get(name) if takes_preferences(record.fronts["test"]) else None
+
+    return read
+
+
 def _at_few(record: Measured, pool: _Pool) -> float | None:
     """Hypervolume at equal K: that of the split named "test@K"."""
     return next((v.get("hypervolume") for split, v in record.indicators.items() if split.startswith("test@")), None)
@@ -172,7 +186,7 @@ def _r2_of_each(
     }
 
 
-def _metrics(front: Points) -> dict[str, float]:
+def _metrics(front: Points) -> dict[str, float | None]:
     """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
     if not front.preferences or not front.metrics:
         return {}
@@ -190,8 +204,8 @@ _QUALITY: dict[str, Callable[[Measured, _Pool], float | None]] = {
     "ε": _pooled("ε", "epsilon"),
     "GD": _test("gd"),
     "R2": _pooled("R2", "r2"),
-    "non-uniformity": _test("non_uniformity"),
-    "controllability": _test("controllability"),
+    "non-uniformity": _of_preferences("non_uniformity"),
+    "controllability": _of_preferences("controllability"),
     "spacing": _test("spacing"),
     "non-dominated": _test("n_non_dominated"),
 }

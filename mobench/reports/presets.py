@@ -38,7 +38,7 @@ def _of_columns(caption: str, *columns: str) -> Make:
 
 
 def _rays(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-    return rays.content(records, wanted)
+    return rays.content(records, wanted, board)
 
 
 PRESETS: Mapping[str, Preset] = {

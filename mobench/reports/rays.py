@@ -10,8 +10,9 @@ import numpy as np
 
 from mobench.errors import OptionError
 from mobench.reports.columns import directions_of
-from mobench.reports.content import Content, Wanted, chosen_columns, chosen_rows
-from mobench.reports.leaderboard import labels_of
+from mobench.reports.content import Content, Wanted, chosen_columns, chosen_rows, notes_of, with_halves
+from mobench.reports.leaderboard import Leaderboard, labels_of
+from mobench.reports.notes import FINE
 from mobench.reports.sheet import sheet
 from mobench.runs.record import Record
 
@@ -61,16 +62,28 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["dataset", "solver", "model"])
 
 
-def content(records: Sequence[Record], wanted: Wanted | None = None) -> Content:
-    """The table of preferences for the writers. Raises: OptionError for a column or row that is not there."""
-    wanted = wanted or Wanted()
-    frame = chosen_rows(per_ray(records), wanted)
+def content(records: Sequence[Record], wanted: Wanted, board: Leaderboard) -> Content:
+    """The table of preferences for the writers, with the status of rows that lack seeds.
+
+    board: the leaderboard of the records.
+    Raises: OptionError for a column or row that is not there.
+    """
+    frame = chosen_rows(_with_status(per_ray(records), board), wanted)
     columns = chosen_columns([str(c) for c in frame.columns], wanted)
     made = sheet(
         frame, columns, directions=directions_of(records), digits=wanted.digits,
         group=("dataset", "solver", "model"), marks=False, caption=wanted.caption, label=wanted.label,
+        notes=notes_of(board),
     )  # fmt: skip
-    return Content(frame[columns], made, made, wanted)
+    return Content(with_halves(frame, columns), made, made, wanted)
+
+
+def _with_status(table: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
+    """The table with a column "status" where a row of the leaderboard lacks seeds."""
+    keys = ["dataset", "solver", "model"]
+    if table.empty or board.table["status"].isin(FINE).all():
+        return table
+    return table.merge(board.table[[*keys, "status"]], on=keys, how="left")
 
 
 def _check_alike(solver: str, group: Sequence[Record]) -> None:
@@ -93,7 +106,10 @@ def _check_alike(solver: str, group: Sequence[Record]) -> None:
 def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
     """Name -> values [R] over seeds: shared metrics' means first, then each objective's, then losses."""
     fronts = [record.fronts[split] for record in group]
-    each = {name: np.mean([f.metrics[name] for f in fronts], axis=0) for name in fronts[0].metrics}
+    # None becomes NaN, so a mean that lacks a seed is missing itself
+    each = {
+        name: np.mean(np.array([f.metrics[name] for f in fronts], dtype=float), axis=0) for name in fronts[0].metrics
+    }
     shared: dict[str, list[Any]] = defaultdict(list)
     for name, values in each.items():
         shared[name.partition("/")[2] or name].append(values)
@@ -109,7 +125,8 @@ def _best(group: Sequence[Record], columns: dict[str, Any]) -> int:
     for name, better in higher.items():
         if found := _of_validation(columns, f"/{name}"):
             mean = np.mean(found, axis=0)
-            return int(np.argmax(mean if better else -mean))
+            if not np.isnan(mean).all():
+                return int(np.nanargmax(mean if better else -mean))
     return int(np.argmin(np.mean(_of_validation(columns, " loss"), axis=0)))
 
 

@@ -35,11 +35,11 @@ class Estimate:
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean and Student t interval (95 %, two-sided) of values that are taken as independent.
 
-    No values give NaN, one value a mean with a half width of NaN.
+    No values give NaN, and so do values of which one is NaN; one value gives a mean with a half width of NaN.
     """
     n = len(values)
-    if n == 0:
-        return Estimate(math.nan, math.nan, 0)
+    if n == 0 or any(map(math.isnan, values)):
+        return Estimate(math.nan, math.nan, n)
     if n == 1:
         return Estimate(float(values[0]), math.nan, 1)
     return Estimate(fmean(values), float(half_widths([stdev(values)], [n])[0]), n)

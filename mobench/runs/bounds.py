@@ -70,6 +70,8 @@ Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 # the first mistake ends the reading of a list: a hostile file may hold millions
 Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(fail_fast=True)]
+Values = Annotated[list[Number | None], Field(fail_fast=True)]
+"""Numbers of which some are missing."""
 MAX_SEED = 2**43
 """Batches multiply it by about a million."""
 Seed = Annotated[int, Field(ge=0, lt=MAX_SEED)]

@@ -161,6 +161,7 @@ class _Run:
             why = failure("NonFiniteError", training.message)
             return Record(status="diverged", failure=why, provenance=provenance_now(), **common)
         judged = judge(job, solver.pareto_set, problem, splits, rays, training, self.tell)
+        common["notes"] |= sound_notes(judged.pop("notes"))
         if weights is not None:
             common["notes"] |= _save_weights(weights, solver, problem)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from mobench.learning.loop import Training
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics import cost
 from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
+from mobench.runs.bounds import LARGEST
 from mobench.runs.job import Job
 from mobench.runs.record import Cost, Front
 
@@ -37,7 +38,9 @@ def judge(
     finite: [R, m], the rays of finite sets, at which continuous ones are judged besides.
     tell:   is told which split is looked at.
 
-    Raises: NonFiniteError where a loss or a metric is not finite, saying which.
+    A metric without a finite value is missing there; "notes" says which metrics that concerns.
+
+    Raises: NonFiniteError where a loss is not finite, saying which.
     """
     protocol = problem.dataset.protocol
     began = time.perf_counter()
@@ -59,6 +62,7 @@ def judge(
     indicators[f"test@{len(few.losses)}"] = indicators_of(few, protocol, front_of_truth)
     return {
         "fronts": {s: _front(f, len(splits[s])) for s, f in fronts.items()},  # type: ignore[index]
+        "notes": _missing_metrics(fronts),
         "indicators": indicators,
         "cost": _cost(job, pareto_set, problem, splits["test"], rays, training, time.perf_counter() - began),
     }
@@ -117,21 +121,35 @@ def _front(front: FrontValues, n_samples: int) -> Front:
     return Front(
         preferences=front.preferences.tolist(),
         losses=front.losses.tolist(),
-        metrics=front.metrics,
+        metrics={name: [v if _is_number(v) else None for v in values] for name, values in front.metrics.items()},
         n_samples=n_samples,
     )
 
 
 def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
-    """Raise NonFiniteError, saying what and where, unless every loss and metric of a front is finite."""
-    columns = {f"the loss of objective {name!r}": front.losses[:, i] for i, name in enumerate(names)}
-    columns |= {f"metric {name!r}": np.asarray(values) for name, values in front.metrics.items()}
-    for what, values in columns.items():
+    """Raise NonFiniteError, saying what and where, unless every loss of a front is finite."""
+    for name, values in zip(names, front.losses.T, strict=True):
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             ray = [round(float(r), 3) for r in front.preferences[bad[0]]]
             raise NonFiniteError(
-                f"trained to the end, but on the {split} split {what} is {values[bad[0]]} at {len(bad)} of "
-                f"{len(values)} preferences, the first {ray}: look for NaN and infinity in the split's samples, and "
-                "for roots, logarithms and divisions in what is computed from them"
+                f"trained to the end, but on the {split} split the loss of objective {name!r} is {values[bad[0]]} at "
+                f"{len(bad)} of {len(values)} preferences, the first {ray}: look for NaN and infinity in the split's "
+                "samples, and for roots, logarithms and divisions in what is computed from them"
             )
+
+
+def _is_number(value: float) -> bool:
+    """Whether a record can hold a value of a metric."""
+    return bool(abs(value) <= LARGEST)
+
+
+def _missing_metrics(fronts: Mapping[str, FrontValues]) -> dict[str, str]:
+    """A note on the metrics that have no finite value somewhere: which, on which split, at how many preferences."""
+    missing = [
+        f"{name} on {split} at {n} of {len(values)} preferences"
+        for split, front in fronts.items()
+        for name, values in front.metrics.items()
+        if (n := sum(not _is_number(value) for value in values))
+    ]
+    return {"metrics_missing": f"not a finite number: {'; '.join(missing)}"} if missing else {}

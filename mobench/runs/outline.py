@@ -21,7 +21,7 @@ class Points(Protocol):
     @property
     def losses(self) -> ArrayLike: ...
     @property
-    def metrics(self) -> Mapping[str, Sequence[float] | NDArray[np.float64]]: ...
+    def metrics(self) -> Mapping[str, Sequence[float | None] | NDArray[np.float64]]: ...
     @property
     def n_samples(self) -> int | None: ...
 
@@ -29,6 +29,7 @@ class Points(Protocol):
 class Measured(Protocol):
     """What is read of a record by everything between a store and a leaderboard.
 
+    objectives: their names.
     fronts:     of these, the test split's is looked at.
     indicators: of the test split all, of every other split the hypervolume.
     finished:   when.
@@ -43,6 +44,8 @@ class Measured(Protocol):
     def job(self) -> Job: ...
     @property
     def protocol(self) -> Mapping[str, Any]: ...
+    @property
+    def objectives(self) -> Sequence[str]: ...
     @property
     def fronts(self) -> Mapping[str, Points]: ...
     @property
@@ -59,7 +62,7 @@ class Measured(Protocol):
 
 @dataclass(slots=True)
 class FrontOutline:
-    """A `Front` with its numbers in arrays. losses: [R, m]. metrics: name -> [R]."""
+    """A `Front` with its numbers in arrays. losses: [R, m]. metrics: name -> [R]; NaN where a value is missing."""
 
     preferences: list[list[float]]
     losses: NDArray[np.float64]
@@ -75,12 +78,22 @@ class Outline:
     status: Status
     job: Job
     protocol: Mapping[str, Any]
+    objectives: Sequence[str]
     fronts: Mapping[str, FrontOutline]
     indicators: Mapping[str, Mapping[str, float | None]]
     cost: Cost | None
     imported: Imported | None
     finished: str
     digest: str
+
+
+def takes_preferences(front: Points) -> bool:
+    """Whether the points of a front are answers to preferences.
+
+    False where none are known, and for a solver that ignores them: it trains one point, which stands at equal
+    preferences. With a single objective there is only one preference.
+    """
+    return len(front.preferences) > 1 or any(len(preference) == 1 for preference in front.preferences)
 
 
 def outline(record: Record) -> Outline:
@@ -90,6 +103,7 @@ def outline(record: Record) -> Outline:
         status=record.status,
         job=record.job,
         protocol=record.protocol,
+        objectives=record.objectives,
         fronts={split: _outlined(front) for split, front in record.fronts.items() if split == "test"},
         indicators={split: _needed(split, values) for split, values in record.indicators.items()},
         cost=record.cost,

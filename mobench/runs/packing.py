@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mobench.runs.bounds import LARGEST, Number, Rows, Table
+from mobench.runs.bounds import LARGEST, Name, Number, Rows, Table
 from mobench.runs.job import Job, SeedSet, Strict
 from mobench.runs.outline import FrontOutline, Outline
 from mobench.runs.record import Cost, Imported, Status
@@ -39,13 +39,15 @@ class _Content(Strict):
     job:        the place in `jobs`, which are without their seeds.
     front:      None, or the place of the preferences in `rays`, the shape of the losses, the place of the names of
                 metrics in `metrics`, and the number of samples.
+    of_objectives: the place of their names in `objectives`.
     names:      the place of the names of splits and indicators in `indicators`; `values` has a list per split.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     mobench: str = Field(default_factory=lambda: _reader())
     jobs: list[Job]
     protocols: list[Table]
+    objectives: list[list[Name]]
     rays: list[Rows]
     metrics: list[list[str]]
     indicators: list[dict[str, list[str]]]
@@ -57,6 +59,7 @@ class _Content(Strict):
     job: list[Place]
     seeds: list[SeedSet]
     protocol: list[Place]
+    of_objectives: list[Place]
     front: list[FrontPlaces | None]
     names: list[Place]
     values: list[list[list[Number | None]]]
@@ -89,7 +92,7 @@ class _Shared:
 
 def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
     """An index of these records: file name -> its state, and the outline."""
-    jobs, protocols, rays, metrics, indicators = (_Shared() for _ in range(5))
+    jobs, protocols, objectives, rays, metrics, indicators = (_Shared() for _ in range(6))
     states, records = [state for state, _ in kept.values()], [one for _, one in kept.values()]
     bare = [one.job.model_copy(update={"seeds": SeedSet()}) for one in records]
     names = [{split: list(values) for split, values in one.indicators.items()} for one in records]
@@ -111,6 +114,7 @@ def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
         job=[jobs.place(job, job.model_dump_json()) for job in bare],
         seeds=[one.job.seeds for one in records],
         protocol=[protocols.place(one.protocol) for one in records],
+        of_objectives=[objectives.place(list(one.objectives)) for one in records],
         front=fronts,
         names=[indicators.place(each) for each in names],
         values=[[list(values.values()) for values in one.indicators.values()] for one in records],
@@ -120,6 +124,7 @@ def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
         digest=[one.digest for one in records],
         jobs=jobs.values,
         protocols=protocols.values,
+        objectives=objectives.values,
         rays=rays.values,
         metrics=metrics.values,
         indicators=indicators.values,
@@ -139,8 +144,6 @@ def unpack(data: bytes) -> dict[str, tuple[State, Outline]]:
         if content.mobench != _reader():
             return {}
         numbers = np.frombuffer(packed, dtype=STORED).astype(float)
-        if not (np.abs(numbers) <= LARGEST).all():
-            return {}
         entries = zip(content.file, content.state, _outlines(content, numbers), strict=True)
         return {file: (state, one) for file, state, one in entries}
     except (ValueError, IndexError):
@@ -155,6 +158,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         content.job,
         content.seeds,
         content.protocol,
+        content.of_objectives,
         _fronts(content, numbers),
         content.names,
         content.values,
@@ -163,7 +167,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         content.finished,
         content.digest,
     )
-    for id_, status, job, seeds, protocol, front, names, values, cost, imported, finished, digest in zip(
+    for id_, status, job, seeds, protocol, objectives, front, names, values, cost, imported, finished, digest in zip(
         *columns, strict=True
     ):
         yield Outline(
@@ -171,6 +175,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
             status=status,
             job=content.jobs[job].model_copy(update={"seeds": seeds}),
             protocol=content.protocols[protocol],
+            objectives=content.objectives[objectives],
             fronts={} if front is None else {"test": front},
             indicators={
                 split: dict(zip(known, given, strict=True))
@@ -184,7 +189,10 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
 
 
 def _fronts(content: _Content, numbers: NDArray[np.float64]) -> Iterator[FrontOutline | None]:
-    """The front of each record. Raises: ValueError where these are not as many numbers as they need."""
+    """The front of each record.
+
+    Raises: ValueError where these are not as many numbers as they need, or a loss is not finite; a metric may be NaN.
+    """
     end = 0
     for front in content.front:
         if front is None:
@@ -196,6 +204,8 @@ def _fronts(content: _Content, numbers: NDArray[np.float64]) -> Iterator[FrontOu
         losses = numbers[start:end].reshape(n_rays, n_objectives)
         start, end = end, end + n_rays * len(names)
         values = numbers[start:end].reshape(len(names), n_rays)
+        if not ((np.abs(losses) <= LARGEST).all() and ((np.abs(values) <= LARGEST) | np.isnan(values)).all()):
+            raise ValueError("a number is too large or not finite")
         yield FrontOutline(content.rays[rays], losses, dict(zip(names, values, strict=True)), n_samples)
     if end != len(numbers):
         raise ValueError("numbers are left over")

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from mobench.errors import RecordError
-from mobench.runs.bounds import Name, Number, Numbers, Rows, Table, few_keys, is_point
+from mobench.runs.bounds import Name, Number, Numbers, Rows, Table, Values, few_keys, is_point
 from mobench.runs.job import Job, Strict
 from mobench.text import one_line
 
@@ -27,7 +27,7 @@ Status = Literal["completed", "diverged", "failed"]
 class Front(Strict):
     """Losses and metrics of a Pareto set on one split, one row per ray.
 
-    preferences, losses: [R][m]. metrics: "objective/metric" -> [R].
+    preferences, losses: [R][m]. metrics: "objective/metric" -> [R]; None where a metric has no finite value.
     n_samples: how many samples of the split were used.
 
     Of an imported front preferences are [] where it states none, and n_samples is None.
@@ -35,7 +35,7 @@ class Front(Strict):
 
     preferences: Rows
     losses: Rows
-    metrics: dict[Name, Numbers] = Field(default_factory=dict)
+    metrics: dict[Name, Values] = Field(default_factory=dict)
     n_samples: int | None
 
     @model_validator(mode="after")

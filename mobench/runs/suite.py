@@ -20,7 +20,6 @@ from mobench.runs.job import Budget, Strict
 from mobench.runs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
 from mobench.text import one_line
 
-MAX_BYTES = 2**20
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
 Names = Annotated[list[Name], Field(min_length=1)]
 
@@ -257,7 +256,7 @@ def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list
 def _read(path: Path, name: str) -> Suite:
     whose = f"suite file {one_line(path.name)}"
     try:
-        data = files.read(path, MAX_BYTES)
+        data = files.read(path, files.MAX_SUITE_BYTES)
     except (OSError, ValueError) as error:
         raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:

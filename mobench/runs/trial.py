@@ -26,7 +26,7 @@ HYPERVOLUME = "hypervolume"
 
 
 class NoValue(Exception):
-    """A trial whose jobs failed or diverged."""
+    """A trial whose jobs failed or diverged, or have no value of the metric."""
 
 
 class Pruned(Exception):
@@ -128,11 +128,16 @@ def value_on_validation(record: Record, metric: str, higher_is_better: bool = Tr
 
     metric: "hypervolume", or a metric's name; of that the mean over the objectives that have it, at the
         preference where it is best.
+
+    Raises: NoValue where the metric is missing at every preference.
     """
     if metric == HYPERVOLUME:
         return float(record.indicators["val"][HYPERVOLUME] or 0.0)
     columns = [values for name, values in record.fronts["val"].metrics.items() if name.split("/")[1] == metric]
-    means = [sum(row) / len(row) for row in zip(*columns, strict=True)]
+    rows = [[value for value in row if value is not None] for row in zip(*columns, strict=True)]
+    means = [sum(row) / len(row) for row in rows if len(row) == len(columns)]
+    if not means:
+        raise NoValue(f"{metric} is not a finite number at any preference of the validation split")
     return float(max(means) if higher_is_better else -min(means))
 
 

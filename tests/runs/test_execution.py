@@ -7,7 +7,7 @@ import pickle
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -17,7 +17,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mobench import Balancer, Samples, Spec, hookimpl
+from mobench import Balancer, Metric, Objective, Samples, Spec, hookimpl
+from mobench.interfaces import Outputs
 from mobench.learning.loop import train
 from mobench.plugins import Plugin, Registry
 from mobench.runs import execution, provenance, resolve
@@ -55,12 +56,33 @@ class Odd(VLMOP2):
         return lambda outputs, batch: of(outputs, batch) * (float("nan") if batch.inputs.shape[1] else 1.0)
 
 
+@dataclass(frozen=True)
+class Unscored(VLMOP2):
+    """Whose metrics have no finite value: "part" of the test split where the first loss is above 0.5, "none" never."""
+
+    def load(self, split: Any) -> Samples:
+        return Samples(torch.zeros(1, 1 if split == "test" else 0))
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        first, second = super().objectives
+
+        def part(outputs: Outputs, batch: Samples) -> Tensor:
+            loss = first.loss(outputs, batch)
+            return (loss - 0.5).clamp_max(0).log() if batch.inputs.shape[1] and loss > 0.5 else loss
+
+        none = Metric("none", lambda outputs, batch: torch.tensor(float("nan")))
+        part_, pooled = Metric("part", part), Metric("whole", lambda outputs, batch: outputs["x"].sum() / 0, pooled=True)
+        return replace(first, metrics=(part_, none)), replace(second, metrics=(pooled,))
+
+
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry with the parts above in it."""
     guest = ModuleType("guest")
     guest.mobench_balancers = hookimpl(lambda: [Spec("does", f"{__name__}:Does", version="1")])  # type: ignore[attr-defined]
-    guest.mobench_datasets = hookimpl(lambda: [Spec("odd", f"{__name__}:Odd", version="1")])  # type: ignore[attr-defined]
+    datasets = [Spec("odd", f"{__name__}:Odd", version="1"), Spec("unscored", f"{__name__}:Unscored", version="1")]
+    guest.mobench_datasets = hookimpl(lambda: datasets)  # type: ignore[attr-defined]
     made = Registry.discover()
     made.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
@@ -155,6 +177,24 @@ def test_a_front_that_is_not_finite_is_told_with_the_split_the_objective_and_the
     assert record.failure.kind == "NonFiniteError"
     assert re.search(r"on the \w+ split the loss of objective 'f1' is nan at 5 of 5", record.failure.message)
     assert "\n" not in record.failure.message
+
+
+def test_a_metric_that_is_not_finite_is_missing_and_noted_and_the_run_is_completed() -> None:
+    record, plain = (execute(job("phn-ls", name, steps=80, lr=0.01)) for name in ("unscored", "vlmop2"))
+    assert record.status == "completed"
+    assert record.indicators == plain.indicators, "of losses alone"
+    test = record.fronts["test"]
+    first = [losses[0] for losses in test.losses]
+    assert 0 < sum(loss > 0.5 for loss in first) < 25, "some preferences of each kind, or the test shows nothing"
+    assert test.metrics["f1/part"] == [None if loss > 0.5 else pytest.approx(loss) for loss in first]
+    for front in record.fronts.values():
+        assert set(front.metrics["f1/none"]) == set(front.metrics["f2/whole"]) == {None}
+    assert None not in record.fronts["val"].metrics["f1/part"]
+    note = record.notes["metrics_missing"]
+    assert f"f1/part on test at {sum(loss > 0.5 for loss in first)} of 25 preferences" in str(note)
+    assert "f1/none on train at 25 of 25 preferences" in str(note)
+    assert "metrics_missing" not in plain.notes
+    assert parse(record.to_json(), "x") == record
 
 
 def test_a_protocol_of_another_version_is_not_run() -> None:

@@ -23,7 +23,7 @@ from mobench.runs.plan import plan
 from mobench.runs.record import Record
 from mobench.runs.store import Store
 from mobench.runs.suite import Suite
-from mobench.runs.trial import plan_of, value_on_validation
+from mobench.runs.trial import NoValue, plan_of, value_on_validation
 
 Cli = Any
 
@@ -87,7 +87,7 @@ def test_tpe_takes_ranges_and_the_same_seed_proposes_the_same(tmp_path: Path) ->
     assert len(more.trials) == 5
 
 
-def record_of(accuracies: dict[str, dict[str, list[float]]]) -> Record:
+def record_of(accuracies: dict[str, dict[str, list[Any]]]) -> Record:
     path = Path(__file__).parents[2] / "results" / "methods" / "records"
     text = json.loads(next(path.glob("multimnist-ls-*.json")).read_text())
     for split, metrics in accuracies.items():
@@ -100,6 +100,13 @@ def test_the_value_is_validations_best_preference() -> None:
     record = record_of({"val": val})
     assert value_on_validation(record, "accuracy") == pytest.approx(0.8)
     assert value_on_validation(record, "accuracy", higher_is_better=False) == pytest.approx(-0.5)
+
+
+def test_preferences_without_a_value_are_passed_over_and_without_any_there_is_no_value() -> None:
+    val: dict[str, list[Any]] = {"left/accuracy": [None, 0.8, 0.5, 0.5, 0.5], "right/accuracy": [0.9, 0.7, 1, 0.5, 0]}
+    assert value_on_validation(record_of({"val": val}), "accuracy") == pytest.approx(0.75)
+    with pytest.raises(NoValue, match="accuracy is not a finite number at any preference of the validation split"):
+        value_on_validation(record_of({"val": {**val, "right/accuracy": [1, *[None] * 4]}}), "accuracy")
 
 
 def test_the_test_split_has_no_part_in_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import MobenchError, OptionError, SuiteError, UnknownNameError
+from mobench.files import MAX_SUITE_BYTES
 from mobench.plugins import registry
 from mobench.runs import plan as plans
 from mobench.runs import suite as suites
@@ -130,7 +131,7 @@ def test_files_that_cannot_be_suites(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="cannot be read"):
         suites.load(str(tmp_path / "missing.toml"))
     big = tmp_path / "big.toml"
-    big.write_bytes(b"#" * (suites.MAX_BYTES + 1))
+    big.write_bytes(b"#" * (MAX_SUITE_BYTES + 1))
     with pytest.raises(SuiteError, match="at most"):
         suites.load(str(big))
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")

@@ -106,7 +106,7 @@ def draw(group: Group) -> Figure:
     heading(figure, group, f"quality against cost, {'down' if quality == LOSS else 'up'} and left is better "
             f"({_explained(found, group)})")  # fmt: skip
     figure.draw_without_rendering()  # the layout must be done before names find their places
-    called = {c.name: c.short for c in group.contenders}
+    called = {c.name: c.label for c in group.contenders}
     for axes, name in zip(panels, costs, strict=True):
         known = found.dropna(subset=[name])
         points = list(zip(known[name].tolist(), known[quality].tolist(), strict=True))
