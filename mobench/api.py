@@ -53,7 +53,8 @@ def run(
         budget={"epochs": epochs, "steps": steps},
     )
     store = Store(Path(out) if out is not None else Path("results") / chosen.name)
-    runner.run(plans.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
+    summary = runner.run(plans.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
+    summary.check_any(chosen.name)
     board = board_of(store.contents().records)
     export(board, store.folder)
     return board.table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from typing import IO, Any, Protocol
 
 from mobench.runs.watch import Watch
 from mobench.runs.worker import Request
+from mobench.runs.worker_events import MAX_CHARACTERS, parse_event
 
 Tell = Callable[[dict[str, Any]], None]
 TAIL_BYTES = 1 << 16
@@ -29,7 +29,8 @@ class Exit:
 
     status: of the record, which is then in the request's store; None: there is none.
     kind, message, details: then why, and its last words. "Stopped" is no failure: the job is left as it
-        is. "StoreError" ends the whole run. Anything else fails the job.
+        is. "Declined" is none either: a part of the job refuses the others, with the reason as message.
+        "StoreError" ends the whole run. Anything else fails the job.
     """
 
     status: str | None
@@ -102,10 +103,12 @@ class LocalExecutor:
             return self._exit(last, process.returncode, watch, errors)
 
     def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[bytes]) -> Exit:
-        if last.get("phase") == "done":
-            return Exit(str(last["status"]))
+        if last.get("phase") == "done" and "status" in last:
+            return Exit(last["status"])
         if last.get("phase") == "error":
-            return Exit(None, str(last["message"]), kind="StoreError")
+            return Exit(None, last.get("message", ""), kind="StoreError")
+        if last.get("phase") == "declined":
+            return Exit(None, last.get("message", ""), kind="Declined")
         if watch.excess is not None:
             return Exit(None, f"the job's process {watch.excess.said}", _tail(errors), watch.excess.kind)
         kind = "Stopped" if self._stopped else "ProcessDied"
@@ -135,7 +138,8 @@ class LocalExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 env=environment,
                 # a Ctrl-C on the terminal reaches the runner alone, which then stops its workers
                 start_new_session=True,
@@ -164,11 +168,12 @@ def _converse(process: subprocess.Popen[str], request: Request, tell: Tell) -> d
         process.stdin.write(request.model_dump_json())
     last: dict[str, Any] = {}
     with process.stdout:
-        for line in process.stdout:
-            try:
-                last = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # cut short by the worker's death, which its exit code tells
+        # a line that never ends is read in parts, of which none is an event
+        while line := process.stdout.readline(MAX_CHARACTERS):
+            event = parse_event(line)
+            if event is None:
+                continue  # cut short by the worker's death, which its exit code tells, or written by a plugin
+            last = event
             tell(last)
     return last
 
