@@ -31,8 +31,8 @@ def run(
     rays: preferences [R][m] to train finite sets on and to judge everybody at.
     out: folder of the records; by default results/<suite>.
 
-    Raises: MobenchError for names, options, files that are wrong. A job that fails raises nothing:
-        its row says so.
+    Raises: MobenchError for names, options, files that are wrong, and where every job is declined. A job that fails
+        raises nothing: its row says so.
     """
     from mobench.reports.leaderboard import leaderboard as board_of
     from mobench.reports.tables import export
@@ -53,7 +53,8 @@ def run(
         budget={"epochs": epochs, "steps": steps},
     )
     store = Store(Path(out) if out is not None else Path("results") / chosen.name)
-    summary = runner.run(plans.plan(chosen), store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
+    plan = plans.plan(chosen)
+    summary = runner.run(plan, store, LocalExecutor(jobs), device=device, keep_weights=chosen.keep_weights)
     summary.check_any(chosen.name)
     board = board_of(store.contents().records)
     export(board, store.folder)

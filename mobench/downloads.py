@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from mobench.errors import DataError
 
@@ -44,7 +44,13 @@ def download(
             copy(sent, target, at_most)
 
 
-def copy(source: IO[bytes], target: IO[bytes], at_most: int) -> None:
+class Readable(Protocol):
+    """A stream of bytes."""
+
+    def read(self, n_bytes: int, /) -> bytes: ...
+
+
+def copy(source: Readable, target: IO[bytes], at_most: int) -> None:
     """Copy a stream to its end. Raises: DataError as soon as there are more than `at_most` bytes."""
     n_bytes = 0
     while part := source.read(PART_BYTES):

@@ -32,7 +32,7 @@ def message_of(error: BaseException) -> str:
 
 def described(error: BaseException) -> str:
     """An exception's type and message, in one line."""
-    message = " ".join(message_of(error).split())
+    message = one_line(message_of(error), 4 * MAX_LINE)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

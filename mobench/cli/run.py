@@ -131,8 +131,8 @@ def _tell_of_trouble(summary: Summary, suite: str) -> None:
     summary.check_any(suite)
     for note, jobs in summary.without_weights.items():
         warn(
-            f"weights of {len(jobs)} jobs are {note} (of {jobs[0].title} first); their records are complete. Make room, "
-            "and run with --keep-weights into another folder where the weights are needed"
+            f"the weights of {len(jobs)} jobs, {jobs[0].title} first, are {note}; their records are whole: where the "
+            "weights are needed, make room and run with --keep-weights into another folder"
         )
 
 

@@ -72,4 +72,6 @@ Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(fail_fast=True)]
 MAX_SEED = 2**43
 """Batches multiply it by about a million."""
+Amount = Annotated[float, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seed = Annotated[int, Field(ge=0, lt=MAX_SEED)]

