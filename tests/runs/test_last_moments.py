@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mobench.errors import SuiteError
 from mobench.runs import remote, runner
 from mobench.runs import store as stores
 from mobench.runs.execution import execute, failure_record
@@ -81,6 +82,30 @@ def test_a_worker_that_died_at_a_second_try_replaces_the_failure_of_the_first(
     assert record is not None
     assert record.failure is not None
     assert record.failure.kind == "ProcessDied"
+
+
+@pytest.mark.parametrize("former", [None, "failed", "completed"])
+def test_a_job_that_is_declined_is_no_failure_and_leaves_no_record(
+    records: dict[str, Record], tmp_path: Path, former: str | None
+) -> None:
+    class Declines(LocalExecutor):
+        def run(self, request: Request, tell: Tell) -> Exit:
+            return Exit(None, "two objectives are too few", kind="Declined")
+
+    store, ends = Store(tmp_path), list[dict[str, Any]]()
+    if former is not None:
+        store.write(records[former])
+    summary = runner.run(Plan("one", [JOB]), store, Declines(), listen=lambda job, event: ends.append(event))
+    if former == "completed":
+        assert (summary.present, store.read(JOB)) == ([JOB], records["completed"])
+        return
+    assert summary.declined_jobs == [JOB]
+    assert summary.declined == ["vlmop2 × point × ls: two objectives are too few"]
+    assert (summary.failed, summary.completed) == ([], [])
+    assert ends[-1] == {"phase": "end", "status": "declined", "message": "two objectives are too few"}
+    assert store.read(JOB) is None
+    with pytest.raises(SuiteError, match=r"suite 'one' has no job left: .* too few"):
+        summary.check_any("one")
 
 
 def test_a_worker_that_claims_a_result_and_left_none_has_failed(tmp_path: Path) -> None:
