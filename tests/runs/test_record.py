@@ -142,7 +142,7 @@ HOSTILE_COSTS = [
 @pytest.mark.parametrize(("field", "value"), HOSTILE_COSTS, ids=lambda value: value[:30])
 def test_a_cost_that_cannot_be_is_refused_in_one_line(field: str, value: str) -> None:
     """Sums and rounded values of such numbers would overflow."""
-    [path, *_] = sorted(RESULTS.glob("methods/records/multimnist-phn-ls*"))
+    [path, *_] = sorted(RESULTS.glob("standard-causes/records/multifashion-mnist-phn-ls*"))
     text, n = re.subn(rf'("cost": {{[^}}]*"{field}": )[^,\n]+', rf"\g<1>{value}", path.read_text())
     assert n == 1
     with pytest.raises(RecordError, match=rf"is not a record: cost\.{field}: ") as caught:
@@ -151,7 +151,7 @@ def test_a_cost_that_cannot_be_is_refused_in_one_line(field: str, value: str) ->
 
 
 def test_a_look_at_a_time_that_cannot_be_is_refused_in_one_line() -> None:
-    [path, *_] = sorted(RESULTS.glob("methods/records/multimnist-phn-ls*"))
+    [path, *_] = sorted(RESULTS.glob("standard-causes/records/multifashion-mnist-phn-ls*"))
     text, n = re.subn(r'("trace": \[\s*{\s*"step": )\d+', r"\g<1>-1", path.read_text())
     assert n == 1
     with pytest.raises(RecordError, match=r"is not a record: trace\.0\.step: "):
