@@ -40,8 +40,8 @@ def run(
 
     A combination that a part declines, and a record that cannot be read or compared, is a UserWarning.
 
-    Raises: MobenchError for names, options, files that are wrong: the same that the command line refuses. A job
-        that fails raises nothing: its row says so.
+    Raises: MobenchError for names, options, files that are wrong: the same that the command line refuses, and where
+        every job is declined. A job that fails raises nothing: its row says so.
     """
     from mobench.reports.tables import export
     from mobench.runs import arguments, runner
@@ -65,7 +65,10 @@ def run(
     plan = plans.plan(chosen)
     for line in plan.declined:
         _warn(f"declined: {line}")
-    runner.run(plan, store, LocalExecutor(n_jobs), device=device, keep_weights=chosen.keep_weights)
+    summary = runner.run(plan, store, LocalExecutor(n_jobs), device=device, keep_weights=chosen.keep_weights)
+    for line in summary.declined[summary.n_declined_by_plan :]:
+        _warn(f"declined: {line}")
+    summary.check_any(chosen.name)
     board = _board([store.folder])
     export(board, store.folder)
     return board.table

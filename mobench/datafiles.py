@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -13,8 +14,10 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
+from mobench.downloads import download
 from mobench.errors import DataError, unknown_name
 from mobench.plugins import DataFile, load_all, registry
+from mobench.text import message_of, one_line
 
 Tell = Callable[[str], None]
 Share = Callable[[float], None]
@@ -23,6 +26,8 @@ STAGE, STAGE_LOCK = ".fetch-", ".lock"
 """Prefix of folders in the cache into which a source is fetched, and in each the lock of the process that does it."""
 STAGE_SECONDS = 60.0
 """Age of a folder from which on it is left over where nobody holds its lock."""
+MAX_BYTES = 2**32
+"""Of a download whose size is not stated."""
 
 
 def cache_folder() -> Path:
@@ -64,11 +69,11 @@ def locate(file: DataFile) -> Path | None:
 
 def verify(file: DataFile, path: Path) -> None:
     """Raise DataError unless the file at `path` has the checksum that it should have."""
-    stat = path.stat()
-    found = _sha256(path, stat.st_size, stat.st_mtime_ns)
+    status = path.stat()
+    found = _sha256(path, status.st_size, status.st_mtime_ns)
     if found != file.sha256:
         raise DataError(
-            f"data file {file.path} is not the one it should be: SHA-256 {found[:12]}… of {stat.st_size} bytes, "
+            f"data file {file.path} is not the one it should be: SHA-256 {found[:12]}… of {status.st_size} bytes, "
             f"expected {file.sha256[:12]}…: delete it and run `mobench data fetch {file.name}`"
         )
 
@@ -145,8 +150,10 @@ def _attempt(source: Callable[[Path], None], file: DataFile, stage: Path) -> str
         if not arrived.is_file():
             return "it did not give this file"
         verify(file, arrived)
-    except Exception as error:
-        return _one_line(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return one_line(message_of(error), 200) or type(error).__name__
     return ""
 
 
@@ -154,48 +161,28 @@ def _sources(file: DataFile, share: Share) -> Iterable[tuple[str, Callable[[Path
     for url in file.urls:
         yield "its download address", partial(_download, url, file, share)
     for target in file.fetch:
-        module, _, name = target.partition(":")
-        yield name.replace("_", " "), getattr(importlib.import_module(module), name)
+        yield target.partition(":")[2].replace("_", " "), partial(_call, target)
 
 
 def _download(url: str, file: DataFile, share: Share, stage: Path) -> None:
-    import pooch
-
     packed = url.endswith(".gz") and not file.path.endswith(".gz")
-    found = pooch.retrieve(
-        url,
-        known_hash=None,  # the unpacked file is what is checked
-        path=stage,
-        downloader=pooch.HTTPDownloader(timeout=10, progressbar=_Shares(share)),
-        processor=pooch.Decompress() if packed else None,
-    )
-    place = stage / file.path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(found, place)
+    download(url, stage / file.path, file.n_bytes or MAX_BYTES, unpack=packed, share=share)
 
 
-class _Shares:
-    """What pooch tells how many bytes are here."""
-
-    def __init__(self, share: Share) -> None:
-        self._share, self._here = share, 0
-        self.total = 0
-
-    def update(self, n_bytes: int) -> None:
-        self._here += n_bytes
-        # a server need not say how many there will be
-        if self.total:
-            self._share(min(1.0, self._here / self.total))
-
-    def reset(self) -> None:
-        self._here = 0
-
-    def close(self) -> None:
-        """Nothing was opened."""
+def _call(target: str, stage: Path) -> None:
+    """Call a plugin's function. Raises: whatever its import and the function raise."""
+    module, _, name = target.partition(":")
+    getattr(importlib.import_module(module), name)(stage)
 
 
 def _keep_all(stage: Path, folder: Path) -> None:
-    """Move every registered and verified file out of the stage; a source often brings a whole collection."""
+    """Move every registered and verified file out of the stage; a source often brings a whole collection.
+
+    They get the mode that the umask gives to new files: some sources write files that their owner alone may read.
+    """
+    probe = stage / ".mode"
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
     for files in collections().values():
         for file in files:
             arrived = stage / file.path
@@ -204,6 +191,7 @@ def _keep_all(stage: Path, folder: Path) -> None:
             verify(file, arrived)
             place = folder / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
+            arrived.chmod(mode)
             arrived.replace(place)
 
 
@@ -216,7 +204,3 @@ def _sha256(path: Path, size: int, mtime_ns: int) -> str:
 
 def _shown(folder: Path) -> str:
     return f"${VARIABLE}" if os.environ.get(VARIABLE) and folder == folders()[0] else "the cache"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

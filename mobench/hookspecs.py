@@ -88,6 +88,7 @@ class DataFile:
     urls:    download addresses, tried in order; `.gz` ones are unpacked.
     fetch:   "package.module:function", tried in order after the addresses: called with a folder,
              it writes `path` below that folder, and maybe others.
+    n_bytes: size of the file; no address may send more. 0: it is not stated, and the bound is 4 GiB.
     """
 
     name: str
@@ -96,6 +97,7 @@ class DataFile:
     urls: tuple[str, ...] = ()
     fetch: tuple[str, ...] = ()
     interface: int = INTERFACE_VERSION
+    n_bytes: int = 0
 
 
 class Hooks:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import MobenchError, OptionError, PluginError, nearest
+from mobench.text import described, message_of
 
 T = TypeVar("T")
 
@@ -88,7 +89,11 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
     except OptionError:
         raise
     except ValueError as error:
-        raise OptionError(f"{whose}: {error}") from error
+        raise OptionError(f"{whose}: {message_of(error)}") from error
+    except (KeyboardInterrupt, MobenchError):
+        raise
+    except BaseException as error:  # a plugin's own code
+        raise PluginError(f"{whose} cannot be made with these options: {described(error)}") from error
 
 
 def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:

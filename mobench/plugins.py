@@ -7,11 +7,11 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import metadata
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import pluggy
@@ -19,6 +19,7 @@ import pluggy
 from mobench.errors import PluginError, unknown_name
 from mobench.global_state import restored
 from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Spec, SuiteFile, hookimpl
+from mobench.text import described, one_line
 
 __all__ = [
     "INTERFACE_VERSION",
@@ -35,6 +36,7 @@ __all__ = [
 
 GROUP = "mobench"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 Kind = Literal["dataset", "model", "generator", "balancer", "solver", "suite"]
 KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "solver", "suite")
 AnySpec = Spec | Pair | SuiteFile
@@ -66,7 +68,7 @@ class Plugin:
         """Note that it is broken, and keep the traceback for who asks for it."""
         self.state = "broken"
         if isinstance(error, BaseException):
-            self.error = " ".join(f"{type(error).__name__}: {error}".split())
+            self.error = described(error)
             self.details = "".join(traceback.format_exception(error))
         else:
             self.error = error
@@ -99,10 +101,12 @@ class Entry:
         module, _, attribute = self.spec.target.partition(":")
         try:
             found = getattr(_imported(module, self.plugin), attribute)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(
                 f"{self.kind} {self.name!r} of {self.plugin.origin} cannot be loaded from "
-                f"{self.spec.target!r}: {type(error).__name__}: {error}"
+                f"{self.spec.target!r}: {described(error)}"
             ) from error
         if not isinstance(found, type):
             raise PluginError(f"{self.spec.target!r} of {self.plugin.origin} is not a class")
@@ -123,7 +127,7 @@ class Registry:
     def discover(cls) -> Registry:
         """The registry of everything installed. A broken plugin is noted and harms no other."""
         found = cls()
-        found._pending = _installed()
+        found._pending = found._installed()
         found._load()
         return found
 
@@ -142,12 +146,37 @@ class Registry:
             with restored(_top(plugin.module)) as changed:
                 try:
                     module = point.load()
-                except (Exception, SystemExit) as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # a panic of an extension in Rust and pytest's skip are no Exception
                     plugin.breaks(error)
                     self.plugins.append(plugin)
                 else:
                     self.add(plugin, module)
             plugin.side_effects += changed
+
+    def _installed(self) -> list[tuple[Plugin, metadata.EntryPoint]]:
+        """The entry points in a fixed order, each with a plugin of which nothing is known yet."""
+        points = [(*_home(point.dist), point) for point in self._entry_points()]
+        return [
+            (Plugin(point.name, distribution, version, module=point.value.partition(":")[0]), point)
+            for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name))
+        ]
+
+    def _entry_points(self) -> list[metadata.EntryPoint]:
+        """Those of our group. A distribution whose metadata cannot be read is noted as a broken plugin."""
+        try:
+            return list(metadata.entry_points(group=GROUP))
+        except Exception:  # of one distribution; which one is not said
+            points: list[metadata.EntryPoint] = []
+            for distribution in metadata.distributions():
+                try:
+                    points += distribution.entry_points.select(group=GROUP)
+                except Exception as error:
+                    plugin = Plugin("?", *_home(distribution))
+                    plugin.breaks(error)
+                    self.plugins.append(plugin)
+            return points
 
     def add(self, plugin: Plugin, module: Any) -> None:
         """Register one loaded plugin; whatever is wrong with it ends up in its state."""
@@ -164,7 +193,9 @@ class Registry:
                 _check_spec(kind, spec)
             for file in files:
                 _check_data_file(file)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             plugin.breaks(error)
             return
         for kind, spec in offered:
@@ -252,7 +283,7 @@ def load_only(keys: Collection[str]) -> None:
     keys: as `plugin_key` gives them; those that are not installed here are left out.
     """
     made = Registry()
-    made._pending = _installed()
+    made._pending = made._installed()
     made._load(lambda plugin: plugin_key(plugin) in keys)
     _of_process[:] = [made]
 
@@ -265,15 +296,6 @@ def load_all() -> None:
 def plugin_key(plugin: Plugin) -> str:
     """What tells a plugin from every other installed one, also in another process: distribution and entry point."""
     return f"{plugin.distribution}:{plugin.name}"
-
-
-def _installed() -> list[tuple[Plugin, metadata.EntryPoint]]:
-    """The entry points in a fixed order, each with a plugin of which nothing is known yet."""
-    points = [(*_home(point.dist), point) for point in metadata.entry_points(group=GROUP)]
-    return [
-        (Plugin(point.name, distribution, version, module=point.value.partition(":")[0]), point)
-        for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name))
-    ]
 
 
 def _imported(name: str, plugin: Plugin) -> Any:
@@ -289,10 +311,12 @@ def _imported(name: str, plugin: Plugin) -> Any:
 @cache
 def _home(distribution: metadata.Distribution | None) -> tuple[str, str]:
     """Its name and version. The library parses all of its metadata for each, and a distribution has many plugins."""
-    if distribution is None:
+    try:
+        if distribution is None:
+            return "?", "?"
+        return distribution.metadata["Name"] or "?", distribution.metadata["Version"] or "?"
+    except Exception:  # there is none, or it is no text
         return "?", "?"
-    told = distribution.metadata
-    return told["Name"], told["Version"]
 
 
 def _top(module: str) -> str:
@@ -311,7 +335,7 @@ def _check_spec(kind: Kind, spec: Any) -> None:
     accepted = by_kind.get(kind, (Spec,))
     if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
         wanted = " or ".join(t.__name__ for t in accepted)
-        raise PluginError(f"hook mobench_{kind}s returned {spec!r}: return a list of {wanted}")
+        raise PluginError(f"hook mobench_{kind}s returned {_shown(spec)}: return a list of {wanted}")
     if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
         raise PluginError(
             f"hook mobench_{kind}s names one {str(spec.name)[:80]!r}: a name is 1 to 80 letters, digits and ._-, "
@@ -322,12 +346,41 @@ def _check_spec(kind: Kind, spec: Any) -> None:
             f"{kind} {spec.name!r} was written for interface version {spec.interface}, this is version "
             f"{INTERFACE_VERSION}: install a release of the plugin made for it"
         )
+    _check_fields(f"{kind} {spec.name!r}", spec)
+    if isinstance(spec, Spec):
+        _check_target(f"{kind} {spec.name!r}", spec.target)
+
+
+def _check_fields(owner: str, spec: Any) -> None:
+    """Raise PluginError for a field of another type than its class states."""
+    for each in fields(spec):
+        value, accepted = getattr(spec, each.name), _ACCEPTED[str(each.type).partition("[")[0]]
+        whole = isinstance(value, accepted) and not (accepted is int and isinstance(value, bool))
+        if whole and accepted is tuple:
+            whole = all(isinstance(item, str) for item in value)
+        if not whole:
+            raise PluginError(f"{owner} has {each.name}={_shown(value)}: a value of type {each.type} is accepted")
+
+
+_ACCEPTED: dict[str, type] = {"str": str, "int": int, "tuple": tuple, "Mapping": Mapping, "Path": Path}
+
+
+def _check_target(owner: str, target: str) -> None:
+    if not TARGET.fullmatch(target):
+        raise PluginError(f"{owner} names {_shown(target)}: write package.module:name")
+
+
+def _shown(value: Any) -> str:
+    return one_line(repr(value), 80)
 
 
 def _check_data_file(file: Any) -> None:
     """Raise PluginError for what is no data file, or one that would lie outside the data folder."""
     if not isinstance(file, DataFile):
-        raise PluginError(f"hook mobench_data_files returned {file!r}: return a list of DataFile")
+        raise PluginError(f"hook mobench_data_files returned {_shown(file)}: return a list of DataFile")
+    _check_fields(f"data file {_shown(file.path)}", file)
+    for target in file.fetch:
+        _check_target(f"data file {_shown(file.path)}", target)
     path = PurePosixPath(file.path)
     if path.is_absolute() or ".." in path.parts or "\\" in file.path or not file.path.isprintable() or not path.parts:
         raise PluginError(f"data file {file.path[:200]!r} is not below the data folder: name it by a relative path")

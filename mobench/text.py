@@ -20,6 +20,22 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says; a plugin's exception may itself raise when it is asked."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as second:
+        return f"(its message cannot be read: {type(second).__name__} in __str__)"
+
+
+def described(error: BaseException) -> str:
+    """An exception's type and message, in one line."""
+    message = one_line(message_of(error), 4 * MAX_LINE)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
 def shortened(text: str, limit: int) -> str:
     """What JSON can hold of a text, in about `limit` characters: of a longer one its beginning and more of its end."""
     if len(text) > limit:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import http.server
+import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,11 +143,63 @@ def server(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_addresses_come_before_functions(server: str, register: Any) -> None:
     register(gives, urls=(f"{server}/missing.bin", f"{server}/a.bin"))
     assert datafiles.require("set")["set/a.bin"].read_bytes() == CONTENT
     assert CALLS == []
+
+
+def panics(folder: Path) -> None:
+    raise GeneratorExit("no Exception")
+
+
+def test_a_function_that_cannot_be_imported_is_a_reason_and_the_next_is_tried(
+    register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = register(panics, gives)
+    gone = dataclasses.replace(file, fetch=("no_such_module:gone", f"{__name__}:no_such_function", *file.fetch))
+    monkeypatch.setattr(datafiles, "collections", lambda: {"set": [gone]})
+    assert datafiles.require("set")["set/a.bin"].read_bytes() == CONTENT
+    alone = dataclasses.replace(gone, fetch=gone.fetch[:3], path="set/b.bin")
+    with pytest.raises(DataError, match=r"gone: No module named 'no_such_module'.*no such function: .*no Exception"):
+        datafiles.obtain(alone)
+
+
+def test_ctrl_c_in_a_source_interrupts(register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = register(gives)
+
+    def interrupted(target: str, stage: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datafiles, "_call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        datafiles.obtain(file)
+
+
+def gives_a_private_file(folder: Path) -> None:
+    gives(folder)
+    (folder / "set" / "a.bin").chmod(0o600)
+
+
+@pytest.mark.parametrize("source", ["address", "function"])
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_what_is_fetched_has_the_mode_that_the_umask_gives(
+    server: str, register: Any, source: str, umask: int, mode: int
+) -> None:
+    file = register(gives_a_private_file, urls=(f"{server}/a.bin",) if source == "address" else ())
+    former = os.umask(umask)
+    try:
+        path = datafiles.obtain(file)
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_an_address_that_sends_more_than_the_file_is_given_up(server: str, register: Any) -> None:
+    file = dataclasses.replace(register(gives, urls=(f"{server}/a.bin",)), n_bytes=len(CONTENT) - 1)
+    said: list[str] = []
+    datafiles.obtain(file, said.append)
+    assert CALLS == ["gives"], "the next source is tried"
 
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, register: Any) -> None:
@@ -165,5 +220,6 @@ def test_every_registered_file_has_a_checksum_and_a_source() -> None:
         for file in files:
             assert len(file.sha256) == 64
             assert file.urls or file.fetch
+            assert file.n_bytes > 0
             assert ".." not in file.path
             assert not file.path.startswith("/")

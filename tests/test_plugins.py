@@ -59,7 +59,55 @@ def exits() -> list[Spec]:
     sys.exit("gone")
 
 
+class PanicException(BaseException):
+    """As extensions in Rust raise it: no Exception."""
+
+
+class Unspeakable(Exception):
+    """Raises when somebody asks what it says."""
+
+    def __str__(self) -> str:
+        raise PanicException("no words")
+
+    __repr__ = __str__
+
+
+def raising(error: BaseException) -> Callable[[], list[Spec]]:
+    def hook() -> list[Spec]:
+        raise error
+
+    return hook
+
+
+def spec(**more: Any) -> Callable[[], list[Spec]]:
+    return lambda: [Spec(**{"name": "mine", "target": "fractions:Fraction", **more})]
+
+
+def data_file(**more: Any) -> Callable[[], list[DataFile]]:
+    return lambda: [DataFile(**{"name": "set", "path": "set/a.bin", "sha256": "0" * 64, **more})]
+
+
 BROKEN = {
+    "panicking hook": (module(mobench_balancers=raising(PanicException("no luck"))), "PanicException: no luck"),
+    "skipping hook": (module(mobench_balancers=raising(pytest.skip.Exception("not here"))), "Skipped: not here"),
+    "hook of a generator's end": (module(mobench_balancers=raising(GeneratorExit())), "GeneratorExit"),
+    "unspeakable": (
+        module(mobench_balancers=raising(Unspeakable())),
+        "Unspeakable: (its message cannot be read: PanicException in __str__)",
+    ),
+    "rubbish without a repr": (module(mobench_balancers=lambda: [Unspeakable()]), "PanicException: no words"),
+    "no target": (module(mobench_balancers=spec(target=None)), "target=None: a value of type str is accepted"),
+    "half a target": (module(mobench_balancers=spec(target="fractions")), "write package.module:name"),
+    "target of nothing": (module(mobench_balancers=spec(target=":Fraction")), "write package.module:name"),
+    "no summary": (module(mobench_balancers=spec(summary=None)), "summary=None: a value of type str"),
+    "version as a number": (module(mobench_balancers=spec(version=3)), "version=3: a value of type str"),
+    "defaults as a list": (module(mobench_balancers=spec(defaults=["lr"])), "defaults=['lr']: a value of type Mapping"),
+    "a pair of nothing": (module(mobench_solvers=lambda: [Pair("a", None, "b")]), "generator=None"),  # type: ignore[arg-type]
+    "a suite as text": (module(mobench_suites=lambda: [SuiteFile("a", "a.toml")]), "path='a.toml': a value of type"),  # type: ignore[arg-type]
+    "data without a hash": (module(mobench_data_files=data_file(sha256=None)), "sha256=None: a value of type str"),
+    "data from numbers": (module(mobench_data_files=data_file(urls=(3,))), "urls=(3,): a value of type tuple"),
+    "data from one text": (module(mobench_data_files=data_file(fetch="a:b")), "fetch='a:b': a value of type tuple"),
+    "data from no function": (module(mobench_data_files=data_file(fetch=("a",))), "write package.module:name"),
     "misspelt hook": (module(mobench_balancer=balancer()), "unknown hook 'mobench_balancer'"),
     "wrong argument": (module(mobench_balancers=lambda nonsense: []), "nonsense"),
     "raising hook": (module(mobench_balancers=raises), "RuntimeError: no luck"),
@@ -148,6 +196,72 @@ from mobench import Spec, hookimpl
 def mobench_models():
     return [Spec("a-model", "somewhere:A")]
 """
+
+
+RAISES_NO_EXCEPTION = """
+class PanicException(BaseException):
+    def __str__(self):
+        raise PanicException
+raise PanicException
+"""
+
+
+def test_discovery_survives_what_is_no_exception(points: Callable[[dict[str, str]], None]) -> None:
+    sources = {
+        "guest_panic": RAISES_NO_EXCEPTION,
+        "guest_skip": "import pytest; pytest.skip('not here', allow_module_level=True)",
+        "guest_end": "raise GeneratorExit",
+        "guest_good3": GOOD,
+    }
+    points(sources)
+    known = Registry.discover()
+    assert {p.name: p.state for p in known.plugins} == {**dict.fromkeys(sources, "broken"), "guest_good3": "ok"}
+    errors = {p.name: p.error for p in known.broken()}
+    assert errors["guest_panic"] == "PanicException: (its message cannot be read: PanicException in __str__)"
+    assert errors["guest_skip"] == "Skipped: not here"
+    assert all(p.details for p in known.broken())
+
+
+def test_ctrl_c_while_plugins_are_loaded_interrupts(points: Callable[[dict[str, str]], None]) -> None:
+    points({"guest_slow": "raise KeyboardInterrupt"})
+    with pytest.raises(KeyboardInterrupt):
+        Registry.discover()
+    with pytest.raises(KeyboardInterrupt):
+        added(Registry(), "guest", module(mobench_balancers=raising(KeyboardInterrupt())))
+
+
+def test_ctrl_c_while_a_class_is_loaded_interrupts_and_a_panic_does_not(
+    points: Callable[[dict[str, str]], None],
+) -> None:
+    points({"guest_class_slow": "raise KeyboardInterrupt", "guest_class_panic": RAISES_NO_EXCEPTION})
+    known = Registry()
+    specs = [Spec("slow", "guest_class_slow:A"), Spec("panic", "guest_class_panic:A")]
+    added(known, "guest", module(mobench_models=lambda: specs))
+    with pytest.raises(KeyboardInterrupt):
+        known.get("model", "slow").load()
+    with pytest.raises(PluginError, match=r"'panic' of guest-dist 1.0 .* cannot be loaded .*PanicException"):
+        known.get("model", "panic").load()
+
+
+@pytest.mark.parametrize(
+    "damage", [{"METADATA": b"\xff\xfe"}, {"METADATA": None}, {"entry_points.txt": b"[mobench]\nx\n"}]
+)
+def test_a_distribution_with_damaged_metadata_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: dict[str, bytes | None]
+) -> None:
+    folder = tmp_path / "damaged-1.0.dist-info"
+    folder.mkdir()
+    content: dict[str, bytes | None] = {
+        "METADATA": b"Metadata-Version: 2.1\nName: damaged\nVersion: 1.0\n",
+        "entry_points.txt": b"[mobench]\ndamaged = no_such_module\n",
+    }
+    for name, data in {**content, **damage}.items():
+        if data is not None:
+            (folder / name).write_bytes(data)
+    monkeypatch.syspath_prepend(tmp_path)
+    known = Registry.discover()
+    assert len(list(known.broken())) == 1
+    assert "phn-ls" in known.names("solver")
 
 
 def test_discovery_survives_import_errors_and_exits(points: Callable[[dict[str, str]], None]) -> None:

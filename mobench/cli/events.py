@@ -78,13 +78,14 @@ class RunProgress(_Event):
 
 
 class Summary(_Event):
-    """What a run came to, in numbers of jobs."""
+    """What a run came to, in numbers of jobs. declined: when they began; they have no record."""
 
     event: Literal["summary"]
     completed: int
     present: int
     diverged: int
     failed: int
+    declined: int = 0
     seconds: float
 
 

@@ -28,8 +28,9 @@ from mobench.cli import (
     verify,
 )
 from mobench.cli.output import App, complain, json_lines
-from mobench.cli.streams import guard_streams
+from mobench.cli.streams import guard_streams, lost_output
 from mobench.errors import MobenchError, OptionError
+from mobench.text import described, message_of
 
 app = App(
     name="mobench",
@@ -56,7 +57,7 @@ app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 
-USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+USAGE, INTERNAL, NOT_WRITTEN, INTERRUPTED = 2, 70, 74, 130
 
 
 def _version(wanted: bool) -> None:
@@ -87,12 +88,21 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"
     # an error in reading the command line is to be JSON already
     if "--json" not in sys.argv[1:]:
-        _leave(_run())
+        code = _run()
+        _leave(_judged(code, lost_output()))
     with json_lines() as stream:
         code = _run()
         stream.finish()
         stream.emit("end", {"code": code})
-    _leave(code)
+    _leave(_judged(code, stream.lost))
+
+
+def _judged(code: int, lost: OSError | None) -> int:
+    """The exit code; of a command that succeeded, whose results did not reach standard output, NOT_WRITTEN."""
+    if lost is None or code != 0:
+        return code
+    complain(f"standard output could not be written: {lost.strerror or lost}; what the command did is done")
+    return NOT_WRITTEN
 
 
 def _run() -> int:
@@ -109,8 +119,8 @@ def _run() -> int:
         return INTERRUPTED
     except MobenchError as error:
         notes = [f"({note})" for note in getattr(error, "__notes__", [])]
-        return _failed(" ".join([str(error), *notes]), USAGE, error)
-    except Exception as error:
+        return _failed(" ".join([message_of(error), *notes]), USAGE, error)
+    except BaseException as error:
         # of typer's usage errors, which have no public base class; help that was asked for by no words is shown whole
         usage: Any = error
         if hasattr(usage, "format_message"):
@@ -118,7 +128,7 @@ def _run() -> int:
                 usage.show()
                 return USAGE
             return _failed(usage.format_message(), USAGE)
-        return _failed(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)", INTERNAL, error)
+        return _failed(f"{described(error)} (this is a bug; --debug shows where)", INTERNAL, error)
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from typing import Annotated, Any, TextIO, TypeVar
 import typer
 
 from mobench.cli.plain import PlainCommand, PlainGroup
-from mobench.cli.streams import raw
+from mobench.cli.streams import Lasting, raw
 from mobench.text import one_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -37,7 +37,8 @@ class JsonLines(io.TextIOBase):
     """A stream of JSON objects, one per line; text that is written to it becomes objects as well."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        # where nobody reads the lines the work goes on: its records are what counts
+        self._stream = Lasting(stream)
         self._unfinished = ""
         self._guard = threading.Lock()
 
@@ -45,12 +46,13 @@ class JsonLines(io.TextIOBase):
         """Write one object at once. Numbers that JSON cannot hold become null."""
         line = json.dumps({"event": event, **_finite(fields)}, allow_nan=False)
         with self._guard:
-            try:
-                self._stream.write(line + "\n")
-                self._stream.flush()
-            except BrokenPipeError:
-                # nobody reads any more: the work goes on, its records are what counts
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    @property
+    def lost(self) -> OSError | None:
+        """Why lines could not be written; None where they could, or nobody reads them any more."""
+        return self._stream.lost
 
     def write(self, text: str) -> int:
         *lines, self._unfinished = (self._unfinished + text).split("\n")
@@ -87,10 +89,10 @@ def json_lines() -> Iterator[JsonLines]:
 
 @contextmanager
 def _own_stdout() -> Iterator[TextIO]:
-    if raw(sys.stdout) is not sys.__stdout__ or sys.__stdout__ is None:
+    if sys.__stdout__ is None or not _is(raw(sys.stdout), sys.__stdout__):
         yield sys.stdout
         return
-    sys.__stdout__.flush()
+    sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
@@ -99,6 +101,12 @@ def _own_stdout() -> Iterator[TextIO]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _is(stream: TextIO, original: TextIO) -> bool:
+    """Whether a stream, guarded or not, is the one that the process was started with."""
+    guarded: Any = stream
+    return stream is original or (isinstance(guarded, Lasting) and guarded.guards(original))
 
 
 def events() -> JsonLines | None:

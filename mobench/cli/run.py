@@ -77,6 +77,7 @@ def run(
     except KeyboardInterrupt:
         complain("interrupted; every record that was written is whole, and running again goes on from here")
         raise typer.Exit(130) from None
+    _tell_of_trouble(summary, chosen.name)
     _tell(summary, folder)
     if chosen.trade_off is not None:
         tell_trade_off(chosen.trade_off, folder)
@@ -129,6 +130,21 @@ def _planned(suite: Suite) -> Plan:
     return made
 
 
+def _tell_of_trouble(summary: Summary, suite: str) -> None:
+    """Warn of jobs that were declined when they began, and of weights that are missing.
+
+    Raises: SuiteError where no job is left.
+    """
+    for line in summary.declined[summary.n_declined_by_plan :]:
+        warn(line, "declined")
+    summary.check_any(suite)
+    for note, jobs in summary.without_weights.items():
+        warn(
+            f"the weights of {len(jobs)} jobs, {jobs[0].title} first, are {note}; their records are whole: where the "
+            "weights are needed, make room and run with --keep-weights into another folder"
+        )
+
+
 def _tell(summary: Summary, folder: Path) -> None:
     """The end of a run: the table, and where everything is."""
     from mobench.cli.leaderboard import print_board, read_board
@@ -139,13 +155,15 @@ def _tell(summary: Summary, folder: Path) -> None:
     print_board(board)
     written = export(board, folder)
     jobs = {name: len(getattr(summary, name)) for name in ("completed", "present", "diverged", "failed")}
+    jobs["declined"] = len(summary.declined_jobs)
     n_jobs = sum(jobs.values())
     if jobs["present"] == n_jobs:
         text = f"nothing to do: {n_jobs} of {n_jobs} jobs have a record"
     else:
+        declined = f"{jobs['declined']} declined, " if jobs["declined"] else ""
         text = (
             f"{jobs['completed']} jobs run, {jobs['present']} were there, {jobs['diverged']} diverged, "
-            f"{jobs['failed']} failed, in {clock(summary.seconds)}"
+            f"{jobs['failed']} failed, {declined}in {clock(summary.seconds)}"
         )
     say(text, "summary", **jobs, seconds=summary.seconds)
     for path in (folder / "records", *written):

@@ -18,7 +18,7 @@ from mobench.cli.streams import raw
 from mobench.cli.tally import Tally, Watched
 from mobench.text import one_line
 
-STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow"}
+STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow", "declined": "yellow"}
 NARROW = 80
 OTHER_LINES = 6
 MAX_BEST = 8

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from mobench.runs.job import Job
 
-State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned"]
+State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
 SURE_AFTER_SECONDS = 1.0
 """Training that was watched for less says nothing about its speed."""
 
@@ -123,8 +123,8 @@ class Tally:
             one.state, one.message = event["status"], event.get("message", "")
             one.present, one.ended = one.phase == "present", now
             one.recorded_seconds = event.get("seconds")
-        elif one.phase == "train":
-            one.fraction, one.losses = event["fraction"], event["losses"]
+        elif one.phase == "train" and "fraction" in event:
+            one.fraction, one.losses = event["fraction"], event.get("losses", [])
             one.last = (now, event["fraction"])
             one.first = one.first or one.last
         return one

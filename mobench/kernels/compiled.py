@@ -13,10 +13,14 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from mobench import files
 from mobench.errors import MobenchError
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c11", "-shared", "-fPIC")
 SECONDS = 120
+MAX_BYTES = 2**26
+"""Of a library; ours have less than 100 kB."""
+CHECKSUM_BYTES = 64
 
 
 class NotCompiledError(MobenchError):
@@ -31,18 +35,18 @@ def library(source: Path) -> ctypes.CDLL:
     """
     compiler = _compiler()
     kept = _kept(source, compiler)
-    if kept.exists():
+    if _is_sound(kept):
         try:
             return ctypes.CDLL(str(kept))
-        except OSError:  # half a file, or one for another system: made anew
+        except OSError:  # for another system: compiled again
             pass
     return _compile(compiler, source, kept)
 
 
 def at_hand(source: Path) -> bool:
-    """Whether the library of a C file was compiled here before."""
+    """Whether the library of a C file was compiled here before, and can be used."""
     try:
-        return _kept(source, _compiler()).exists()
+        return _is_sound(_kept(source, _compiler()))
     except NotCompiledError:
         return False
 
@@ -85,23 +89,40 @@ def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
             reason = lines[0].strip() if lines else "no reason given"
             raise NotCompiledError(f"{name} declines {source.name}: {reason}")
         _keep(made, kept)
-        for path in (kept, made):  # a folder for scratch may forbid to execute
+        # a folder for scratch may forbid to execute, and what is in the cache may still be another's
+        for path in (kept, made) if _is_sound(kept) else (made,):
             with suppress(OSError):
                 return ctypes.CDLL(str(path))
-    with suppress(OSError):
-        kept.unlink()
+    for path in (kept, _checksum(kept)):
+        with suppress(OSError):
+            path.unlink()
     raise NotCompiledError(f"what {name} made of {source.name} cannot be loaded")
 
 
 def _keep(made: Path, kept: Path) -> None:
     """Into the cache under its name in one step; a cache that cannot be written costs the next run a compilation."""
-    temporary = kept.with_name(f"{kept.name}.{os.getpid()}.tmp")
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made, temporary)
-        temporary.replace(kept)
+        content = made.read_bytes()
+        files.write_ours(kept, content)
+        files.write_ours(_checksum(kept), hashlib.sha256(content).hexdigest().encode())
     except OSError:
         return
+
+
+def _is_sound(kept: Path) -> bool:
+    """Whether a library of the cache is what we put there: ours, closed to others, whole.
+
+    It is looked at before it is loaded: code runs on loading, and a library that is cut short ends the process.
+    """
+    try:
+        expected = files.read_ours(_checksum(kept), CHECKSUM_BYTES).decode()
+        return hashlib.sha256(files.read_ours(kept, MAX_BYTES)).hexdigest() == expected
+    except (OSError, ValueError):
+        return False
+
+
+def _checksum(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.sha256")
 
 
 def _kept(source: Path, compiler: str) -> Path:

@@ -135,7 +135,7 @@ def train(
                 cause = likely_cause(solver, problem, [batches.at(max(0, run.steps - 1)), batches.at(run.steps)])
                 run.status, run.message = "diverged", f"step {run.steps}: {error} ({cause})"
                 break
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 error.add_note(f"in step {run.steps}, on a batch of {batches.batch_size}")
                 raise
             if looking:

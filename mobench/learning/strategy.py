@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mobench.interfaces import Outputs, Problem, Samples, Stacking, Strategy
 from mobench.kernels import batch_last
 from mobench.metrics.evaluation import RAYS_AT_ONCE
+from mobench.text import message_of
 
 ROUNDS = 3
 HOPELESS = 1.5
@@ -137,7 +138,7 @@ class _Search:
                     for how in ("separate", stacking)
                 )
         except Exception as error:  # whatever a strange layer raises under vmap; separate nets remain
-            reason = (str(error).splitlines() or [""])[0]
+            reason = (message_of(error).splitlines() or [""])[0]
             self.remarks.append(f"nets run one after the other: {type(error).__name__}: {reason}")
             return False
         finally:

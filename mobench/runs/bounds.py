@@ -74,4 +74,6 @@ Values = Annotated[list[Number | None], Field(fail_fast=True)]
 """Numbers of which some are missing."""
 MAX_SEED = 2**43
 """Batches multiply it by about a million."""
+Amount = Annotated[float, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seed = Annotated[int, Field(ge=0, lt=MAX_SEED)]

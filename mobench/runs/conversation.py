@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import subprocess
@@ -11,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from mobench.runs.worker_events import MAX_CHARACTERS, parse_event
+
 Tell = Callable[[dict[str, Any]], None]
-LAST_PHASES = ("done", "error")
-"""Phases of a worker's last event: the record is then complete, or cannot be written."""
-MAX_LINE_BYTES = 1 << 20
+LAST_PHASES = ("done", "error", "declined")
+"""Phases of a worker's last event: the record is then complete, or cannot be written, or the job is declined."""
 LOOK_SECONDS = 0.25
 """Interval between looks at whether the process has ended while another one holds its pipe open."""
 DRAIN_SECONDS = 1.0
@@ -32,22 +32,13 @@ def converse(process: subprocess.Popen[str], request: str, tell: Tell) -> dict[s
         process.stdin.write(request)
     last: dict[str, Any] = {}
     for line in _lines(process):
-        event = _event(line)
+        event = parse_event(line)
         if event is not None:
             last = event
             tell(event)
             if event["phase"] in LAST_PHASES:
                 break
     return last
-
-
-def _event(line: bytes) -> dict[str, Any] | None:
-    """The event in a line; None where there is none, as in a line that the worker's death cut short."""
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("phase"), str) else None
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
@@ -78,5 +69,5 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
             if not is_cut:
                 yield line
             is_cut = False
-        if len(rest) > MAX_LINE_BYTES:
+        if len(rest) > MAX_CHARACTERS:
             rest, is_cut = b"", True

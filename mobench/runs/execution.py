@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 
-from mobench.errors import MobenchError, NonFiniteError
+from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
@@ -27,7 +29,8 @@ from mobench.runs.record import Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.runs.strategies import remembered
 from mobench.runs.trained import tensors_to_keep
-from mobench.runs.words import failure, sound_notes
+from mobench.runs.words import DECLINED, failure, sound_notes, weights_not_kept
+from mobench.text import described, message_of
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -51,7 +54,8 @@ def execute(
                 at once where the job failed: a checkpoint may be why.
     checkpoint_seconds: how often.
     strategy:   how to lay the arithmetic out; None: what was measured to be fastest here.
-    weights:    where to write the trained network as safetensors; None: nowhere.
+    weights:    where to write the trained network as safetensors; None: nowhere. Where it cannot be written, the
+                record says why in its note "weights".
 
     Raises: KeyboardInterrupt; the checkpoint then stays, and a later call goes on from it. MobenchError for
         a job that was imported.
@@ -71,10 +75,13 @@ def execute(
         run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
         record = run.record(provenance_now, weights)
     except NonFiniteError as error:
-        record = failure_record(job, "NonFiniteError", str(error), "", provenance_now(), "diverged")
-    except (Exception, SystemExit) as error:
-        message = " ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", ()))]).strip()
-        record = failure_record(job, type(error).__name__, message, traceback.format_exc(), provenance_now())
+        record = failure_record(job, "NonFiniteError", message_of(error), "", provenance_now(), "diverged")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        message = " ".join([message_of(error), *(f"({note})" for note in getattr(error, "__notes__", ()))]).strip()
+        kind = DECLINED if isinstance(error, IncompatibleError) else type(error).__name__
+        record = failure_record(job, kind, message, traceback.format_exc(), provenance_now())
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
     return record
@@ -192,18 +199,31 @@ def _side_effects() -> dict[str, str]:
 def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:
     """The trained network's tensors as safetensors, which hold numbers and nothing to execute.
 
-    Returns notes for the record: a solver without a module is no reason to lose what it learned.
+    Returns notes for the record: that the weights cannot be kept, on a full disk for example, is no reason to lose
+    what was trained.
     """
     from safetensors.torch import save_file
 
     if not isinstance(solver.pareto_set, torch.nn.Module):
-        return {"weights": f"not kept: {type(solver).__name__} keeps no torch module"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = tensors_to_keep(solver.pareto_set, problem)
+        return weights_not_kept(f"{type(solver).__name__} keeps no torch module")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = tensors_to_keep(solver.pareto_set, problem)
+        # safetensors writes files that their owner alone may read: the umask decides instead, as for other files
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(state, temporary)
+        temporary.chmod(stat.S_IMODE(mode))
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
+    except Exception as error:
+        # a writer in Rust and a plugin's module raise what they like; weights of an earlier run are not this record's
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        return weights_not_kept(getattr(error, "strerror", None) or described(error))
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return {}

@@ -34,7 +34,8 @@ class Exit:
 
     status: of the record, which is then in the request's store; None: there is none.
     kind, message, details: then why, and its last words. "Stopped" is no failure: the job is left as it
-        is. "StoreError" ends the whole run. Anything else fails the job.
+        is. "Declined" is none either: a part of the job refuses the others, with the reason as message.
+        "StoreError" ends the whole run. Anything else fails the job.
     """
 
     status: str | None
@@ -110,10 +111,12 @@ class LocalExecutor:
             return self._exit(last, process.returncode, watch, errors)
 
     def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[bytes]) -> Exit:
-        if last.get("phase") == "done":
-            return Exit(str(last["status"]))
+        if last.get("phase") == "done" and "status" in last:
+            return Exit(last["status"])
         if last.get("phase") == "error":
-            return Exit(None, str(last["message"]), kind="StoreError")
+            return Exit(None, last.get("message", ""), kind="StoreError")
+        if last.get("phase") == "declined":
+            return Exit(None, last.get("message", ""), kind="Declined")
         if watch.excess is not None:
             return Exit(None, f"the job's process {watch.excess.said}", _tail(errors), watch.excess.kind)
         kind = "Stopped" if self._stopped else "ProcessDied"
@@ -144,7 +147,8 @@ class LocalExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 env=environment,
                 # a Ctrl-C on the terminal reaches the runner alone, which then stops its workers
                 start_new_session=True,

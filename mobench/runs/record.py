@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from mobench.errors import RecordError
-from mobench.runs.bounds import Name, Number, Numbers, Rows, Table, Values, few_keys, is_point
+from mobench.runs.bounds import Amount, Count, Name, Number, Numbers, Rows, Table, Values, few_keys, is_point
 from mobench.runs.job import Job, Strict
 from mobench.text import one_line
 
@@ -55,11 +55,11 @@ class TracePoint(Strict):
     core_seconds: processor time; None in records from before it was measured.
     """
 
-    step: int
-    epoch: float
-    seconds: float
-    core_seconds: float | None = None
-    gradient_evaluations: int
+    step: Count
+    epoch: Amount
+    seconds: Amount
+    core_seconds: Amount | None = None
+    gradient_evaluations: Count
     train_losses: Numbers
     hypervolume: Number | None
 
@@ -73,19 +73,19 @@ class Cost(Strict):
     repeated_steps: steps made again after an interruption; not in `steps`, and their time in no number.
     """
 
-    training_seconds: float
-    training_core_seconds: float | None = None
-    evaluation_seconds: float
-    steps: int
-    epochs: float
-    stored_parameters: int
-    served_parameters: int
-    n_models: int
-    peak_bytes: int
-    switch_seconds: float
-    inference_seconds_per_sample: float
-    resumed: int = 0
-    repeated_steps: int = 0
+    training_seconds: Amount
+    training_core_seconds: Amount | None = None
+    evaluation_seconds: Amount
+    steps: Count
+    epochs: Amount
+    stored_parameters: Count
+    served_parameters: Count
+    n_models: Count
+    peak_bytes: Count
+    switch_seconds: Amount
+    inference_seconds_per_sample: Amount
+    resumed: Count = 0
+    repeated_steps: Count = 0
 
 
 class Source(Strict):
@@ -150,8 +150,8 @@ class Imported(Strict):
     file: str
     sha256: str
     source: str = ""
-    training_seconds: Annotated[float, Field(ge=0)] | None = None
-    stored_parameters: Annotated[int, Field(ge=0)] | None = None
+    training_seconds: Amount | None = None
+    stored_parameters: Count | None = None
 
 
 class Record(Strict):

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from mobench.errors import StoreError
+from mobench.errors import RecordError, StoreError
 from mobench.runs.executor import Exit, LocalExecutor, Tell
 from mobench.runs.leases import Lease
-from mobench.runs.store import Store, write_whole, writing
+from mobench.runs.record import parse
+from mobench.runs.store import Store, unwritable, write_whole, writing
+from mobench.runs.words import weights_not_kept
 from mobench.runs.worker import Request
+from mobench.text import described
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,33 @@ def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
 
 
 def bring_home(outcome: Outcome, request: Request) -> Exit:
-    """Write what came along into the store. A store that cannot be written is in the exit."""
-    folder = Path(request.store)
+    """Write what came along into the store, the record last. A store that cannot be written is in the exit.
+
+    Weights that do not fit are no reason to lose the record, which then says that they are missing.
+    """
+    store = Store(request.store)
+    record_path, weights_path = store.path(request.job), store.weights(request.job)
+    contents = {store.folder / name: content for name, content in outcome.files.items()}
+    record_content, notes = contents.pop(record_path, None), dict[str, float | int | str]()
     try:
-        with writing(folder):
-            for name, content in outcome.files.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                write_whole(folder / name, content)
+        for path, content in contents.items():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, content)
+            except OSError as error:
+                if path != weights_path:
+                    raise
+                notes = weights_not_kept(error.strerror or described(error))
+        if record_content is not None:
+            record = parse(record_content, record_path.name)
+            record = record.model_copy(update={"notes": {**record.notes, **notes}})
+            (store.write if record.status == "completed" else store.write_failure)(record)
     except StoreError as error:
         return Exit(None, str(error), kind="StoreError")
+    except OSError as error:
+        return Exit(None, str(unwritable(store.folder, error)), kind="StoreError")
+    except RecordError as error:
+        return Exit(None, f"the record that came from the other machine cannot be used: {error}", kind="RecordError")
     return outcome.exit
 
 
@@ -140,7 +161,8 @@ def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]
     finally:
         executor.stop()
     shared = request.store == errand.request.store
-    yield Outcome(said, {} if shared or said.status is None else _files(request))
+    # a job's process that died at its very end may have left a record
+    yield Outcome(said, {} if shared else _files(request))
 
 
 def _files(request: Request) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from mobench.errors import RecordError, StoreError
+from mobench.errors import RecordError, StoreError, SuiteError
 from mobench.runs import provenance
 from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
@@ -33,7 +33,13 @@ class Stopped(Exception):
 
 @dataclass
 class Summary:
-    """What a run came to. Each job is in exactly one of the first four lists."""
+    """What a run came to. Each job is in exactly one of the lists completed, present, diverged, failed, declined_jobs.
+
+    declined: why combinations were declined: `n_declined_by_plan` of them by the plan, the others, which are those of
+        `declined_jobs`, when their jobs began.
+    declined_jobs: have no record, and are no failures.
+    without_weights: why weights that were to be kept are missing -> the jobs.
+    """
 
     completed: list[Job] = field(default_factory=list)
     present: list[Job] = field(default_factory=list)
@@ -41,6 +47,14 @@ class Summary:
     failed: list[Job] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    declined_jobs: list[Job] = field(default_factory=list)
+    without_weights: dict[str, list[Job]] = field(default_factory=dict)
+    n_declined_by_plan: int = 0
+
+    def check_any(self, suite: str) -> None:
+        """Raise SuiteError where every job was declined, as a plan does."""
+        if self.declined_jobs and not (self.completed or self.present or self.diverged or self.failed):
+            raise SuiteError(f"suite {suite!r} has no job left: {'; '.join(self.declined)}")
 
 
 def run(
@@ -56,14 +70,15 @@ def run(
     command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
 ) -> Summary:
-    """Run the jobs of a plan that have no record yet; each leaves one.
+    """Run the jobs of a plan that have no record yet; each leaves one, unless one of its parts declines it.
 
     strategy: a fixed one, as `Strategy.parse` reads it, instead of the measured one.
     checkpoint_seconds: of training between checkpoints.
     retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
     listen: called with a job and an event, whose "phase" is "present", "start", "data", "strategy", "train",
         "evaluate", "waiting" or "end"; "present" and "end" have the record's status, message, hypervolume on
-        validation, and seconds (None where it has none); "waiting" has the message that names whom it waits for.
+        validation, and seconds (None where it has none), and of a declined job the status is "declined"; "waiting"
+        has the message that names whom it waits for.
 
     Several runners may share a store: a job is run by whoever claims it first, and the others
     wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
@@ -73,7 +88,7 @@ def run(
         Stopped when the executor is told to stop from elsewhere.
     """
     began = time.monotonic()
-    summary = Summary(declined=list(plan.declined))
+    summary = Summary(declined=list(plan.declined), n_declined_by_plan=len(plan.declined))
     todo, failed_before = [], dict[str, Any]()
     for job in plan.jobs:
         failed_before[job.id] = store.state_of(job)
@@ -98,6 +113,19 @@ def run(
     return summary
 
 
+@dataclass(frozen=True)
+class _Result:
+    """What came of one job.
+
+    record:  None where the job was declined, for `reason`.
+    is_ours: whether this run made it.
+    """
+
+    record: Record | None
+    is_ours: bool
+    reason: str = ""
+
+
 @dataclass
 class _Crew:
     store: Store
@@ -111,8 +139,8 @@ class _Crew:
     listen: Listen
     failed_before: dict[str, Any]
 
-    def do(self, job: Job) -> tuple[Record, bool] | None:
-        """Run one job: its record, and whether it is of our making; None while somebody else has it."""
+    def do(self, job: Job) -> _Result | None:
+        """Run one job; None while another runner has it."""
         with self.store.claim(job) as ours:
             if not ours:
                 return None
@@ -120,10 +148,10 @@ class _Crew:
             is_new = self.store.state_of(job) != self.failed_before.get(job.id)
             record = _usable(self.store, job, self.retry and not is_new)
             if record is not None:
-                return record, False
-            return self._run(job), True
+                return _Result(record, is_ours=False)
+            return self._run(job)
 
-    def _run(self, job: Job) -> Record:
+    def _run(self, job: Job) -> _Result:
         self.listen(job, {"phase": "start"})
         request = Request(
             job=job,
@@ -136,24 +164,30 @@ class _Crew:
             command=self.command,
             plugins=providers(job),
         )
-        started = datetime.now(UTC)
+        started, former = datetime.now(UTC), self.store.read(job)
         ended = self.executor.run(request, lambda event: self.listen(job, event))
         if ended.kind == "StoreError":
             raise StoreError(ended.message)
         if ended.kind == "Stopped":
             raise Stopped(ended.message)
-        record = self.store.read(job) if ended.status else None
-        if record is None:
-            record = _died(job, ended, started, self.device)
-            self.store.write(record)
+        if ended.kind == "Declined":
+            self.store.forget_failure(job)
+            self.listen(job, {"phase": "end", "status": "declined", "message": ended.message})
+            return _Result(None, is_ours=True, reason=ended.message)
+        record = self.store.read(job)
+        # a worker that died after it had written its record has left a result like any other
+        if record is None or (record == former and ended.status is None):
+            record = self.store.write_failure(_died(job, ended, started, self.device))
+        if ended.status is None and record.status != "failed":
+            self.store.forget_training(job)
         self.listen(job, {"phase": "end", **_told(record)})
-        return record
+        return _Result(record, is_ours=True)
 
 
 def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
     """Keep every slot busy until all jobs are through."""
     pool = ThreadPoolExecutor(crew.executor.slots)
-    waiting, running = list(todo), dict[Future[tuple[Record, bool] | None], Job]()
+    waiting, running = list(todo), dict[Future[_Result | None], Job]()
     named, idle_since = set[str](), time.monotonic()
     try:
         while waiting or running:
@@ -172,7 +206,7 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
                     time.sleep(POLL_SECONDS)
                     continue
                 idle_since = time.monotonic()
-                _count(summary, job, *result)
+                _count(summary, job, result, crew.keep_weights)
     except BaseException:
         crew.executor.stop()
         raise
@@ -180,12 +214,20 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _count(summary: Summary, job: Job, record: Record, ours: bool) -> None:
-    if not ours:
+def _count(summary: Summary, job: Job, result: _Result, keep_weights: bool) -> None:
+    record = result.record
+    if record is None:
+        summary.declined_jobs.append(job)
+        line = f"{job.dataset.name} × {job.model.name} × {job.solver.name}: {result.reason}"
+        if line not in summary.declined:
+            summary.declined.append(line)
+    elif not result.is_ours:
         summary.present.append(job)
     else:
         lists = {"completed": summary.completed, "diverged": summary.diverged, "failed": summary.failed}
         lists[record.status].append(job)
+        if keep_weights and "weights" in record.notes:
+            summary.without_weights.setdefault(str(record.notes["weights"]), []).append(job)
 
 
 def _usable(store: Store, job: Job, retry: bool) -> Record | None:
@@ -208,12 +250,15 @@ def _told(record: Record) -> dict[str, Any]:
 
 def _died(job: Job, ended: Exit, started: datetime, device: str) -> Record:
     """The record of a job whose process could not write one."""
+    message = ended.message
+    if ended.status is not None:
+        message = f"the job's process said that the job {ended.status}, and left no record"
     return Record(
         id=job.id,
         status="failed",
         job=job,
         protocol={"version": job.protocol},
         objectives=[],
-        failure=failure(ended.kind, ended.message, ended.details),
+        failure=failure(ended.kind, message, ended.details),
         provenance=provenance.collect(started, device, 0),
     )

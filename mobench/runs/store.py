@@ -24,6 +24,10 @@ PROBE_BYTES = 1 << 16
 """Room that there must be for a record before any job is begun."""
 CLAIM, TRAINING = "lock", "training.lock"
 """Kinds of locks of a job: of the runner that has it run, and of the worker that trains it."""
+SETTLE_SECONDS = 15.0
+"""How long a job's failure waits for another process that still trains the job."""
+RANKS = {"failed": 0, "diverged": 1, "completed": 2}
+"""A record never replaces one of a status of higher rank."""
 
 
 Read = TypeVar("Read")
@@ -75,18 +79,53 @@ class Store:
         return status.st_ino, status.st_mtime_ns
 
     def write(self, record: Record) -> Path:
-        """Write a record, replacing the job's former one.
+        """Write a record in place of the job's former one, unless the former one is worth more.
+
+        A failed record replaces no result, and a diverged one replaces no completed one: whoever writes it did not
+        see the result that another process wrote. Processes that train a job write its record under `training`;
+        others use `write_failure`.
 
         It is written to a temporary file, flushed, and renamed: nobody ever sees half of it, and a
         full disk leaves what was there.
 
-        Raises: StoreError.
+        Raises: StoreError; RecordError where the former record cannot be read and may be worth more.
         """
         path = self.path(record.job)
-        with writing(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, record.to_json().encode())
+        former = None if record.status == "completed" else self.read(record.job)
+        if former is None or RANKS[former.status] <= RANKS[record.status]:
+            with writing(self.folder):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, record.to_json().encode())
         return path
+
+    def write_failure(self, record: Record) -> Record:
+        """Write the record of a failure that the job's own process could not write; return the job's record.
+
+        The process of a runner that was killed may be about to write a result: it has SETTLE_SECONDS to end. Where it
+        does not end, the failure is written only if the job has no record at all.
+
+        Raises: StoreError, RecordError.
+        """
+        lock = self._lock(record.job, "training.lock", timeout=SETTLE_SECONDS)
+        if lock is not None:
+            with lock:
+                self.write(record)
+        else:
+            path = self.path(record.job)
+            with writing(self.folder), suppress(FileExistsError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, record.to_json().encode(), replace=False)
+        return self.read(record.job) or record
+
+    def forget_failure(self, job: Job) -> None:
+        """Remove the record of a job that failed before, and is declined now. Raises: StoreError, RecordError."""
+        record = self.read(job)
+        lock = None if record is None else self._lock(job, "training.lock", timeout=SETTLE_SECONDS)
+        if lock is not None:
+            with lock, writing(self.folder):
+                record = self.read(job)
+                if record is not None and record.status == "failed":
+                    self.path(job).unlink()
 
     def contents(self) -> Contents[Record]:
         """Every record; what is not one is reported and harms no other.
@@ -189,15 +228,21 @@ def read_record(path: Path) -> Record:
     return parse(data, path.name)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that its name only ever stands for all of `data`."""
+def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
+    """Write a file so that its name only ever stands for all of `data`.
+
+    Raises: OSError; FileExistsError with `replace=False` where the name is taken, in the same step as the write.
+    """
     temporary = path.with_name(f".{path.name}.{_unique()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if replace:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -227,10 +272,15 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"nothing can be written to {folder}: {error.strerror or error}; make room or name another folder "
-            "with --out (earlier records are as they were)"
-        ) from error
+        raise unwritable(folder, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> StoreError:
+    """The error for a store that the system does not let us write to."""
+    return StoreError(
+        f"nothing can be written to {folder}: {error.strerror or error}; make room or name another folder "
+        "with --out (earlier records are as they were)"
+    )
 
 
 def _harmless(name: str) -> str:

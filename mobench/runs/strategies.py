@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
 
+from mobench import files
 from mobench.errors import OptionError
 from mobench.interfaces import Layout, Strategy
 from mobench.learning.strategy import Choice
 from mobench.runs.job import Job
 from mobench.runs.provenance import processor
 
+MAX_BYTES = 2**16
+
 
 def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice]) -> Choice:
     """What was measured here for this work before; else `measure()`, kept for the next time.
 
-    A cache that cannot be read or written costs a measurement and nothing else.
+    A cache that cannot be read or written, or that others can write to, costs a measurement and nothing else.
     """
     path = folder() / f"{_key(job, n_sets, device, threads)}.json"
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(files.read_ours(path, MAX_BYTES))
         return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OptionError):
         found = measure()
@@ -49,10 +52,5 @@ def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
 
 
 def _keep(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content))
-        temporary.replace(path)
-    except OSError:
-        return
+    with suppress(OSError):
+        files.write_ours(path, json.dumps(content).encode())

@@ -8,6 +8,7 @@ from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
+from mobench.errors import IncompatibleError
 from mobench.runs import provenance
 from mobench.runs.record import Failure
 from mobench.text import one_line, shortened
@@ -15,6 +16,8 @@ from mobench.text import one_line, shortened
 MESSAGE, DETAILS, NOTE, NAME = 4000, 40_000, 2000, 100
 """Characters at most."""
 MOST_NOTES = 200
+DECLINED = IncompatibleError.__name__
+"""The kind of failure of a job that one of its parts declines. Its worker writes no record."""
 
 
 def failure(kind: str, message: str, details: str = "") -> Failure:
@@ -24,6 +27,11 @@ def failure(kind: str, message: str, details: str = "") -> Failure:
         message=shortened(message, MESSAGE),
         traceback=provenance.without_paths(shortened(details, DETAILS)),
     )
+
+
+def weights_not_kept(reason: str) -> dict[str, float | int | str]:
+    """The note of a record whose trained network was to be kept and is not."""
+    return {"weights": f"not kept: {one_line(reason)}"}
 
 
 def sound_notes(notes: Mapping[Any, Any]) -> dict[str, float | int | str]:

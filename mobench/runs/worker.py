@@ -20,6 +20,7 @@ from mobench.runs.allocator import keep_freed_memory
 from mobench.runs.job import Job, Strict
 from mobench.runs.record import Record
 from mobench.runs.store import Store
+from mobench.runs.words import DECLINED
 
 Tell = Callable[[dict[str, Any]], None]
 CHECKPOINT_SECONDS = 30.0
@@ -47,7 +48,7 @@ class Request(Strict):
 
 
 def main() -> int:
-    """Run the job and write its record. Returns an exit code: 0 whenever a record was written."""
+    """Run the job and write its record. Returns an exit code: 0 whenever a record was written, or the job declined."""
     # told to stop, it stops like Ctrl-C: no record, and the checkpoint stays. SystemExit would be
     # taken for a plugin's own sys.exit, which is a failure and is recorded
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -65,12 +66,16 @@ def main() -> int:
     except MobenchError as error:
         tell({"phase": "error", "message": str(error)})
         return 3
-    tell({"phase": "done", "status": record.status})
+    if record.failure is not None and record.failure.kind == DECLINED:
+        tell({"phase": "declined", "message": record.failure.message})
+    else:
+        tell({"phase": "done", "status": record.status})
     return 0
 
 
 def _record(request: Request, store: Store, tell: Tell) -> Record:
-    """The job's record, which is in the store. Raises: MobenchError where it cannot be written or read."""
+    """The job's record, which is in the store unless the job was declined. Raises: MobenchError where it cannot be
+    written or read."""
     from mobench.interfaces import Strategy
     from mobench.plugins import load_only
     from mobench.runs.execution import execute
@@ -93,7 +98,10 @@ def _record(request: Request, store: Store, tell: Tell) -> Record:
             command=request.command,
             strategy=Strategy.parse(request.strategy) if request.strategy else None,
         )
-        store.write(kept)
+        if kept.failure is None or kept.failure.kind != DECLINED:
+            store.write(kept)
+            # another process may have written a result, which a failure does not replace
+            kept = store.read(request.job) or kept
     # only now: until the record is safe, the checkpoint is all there is
     store.forget_training(request.job)
     return kept

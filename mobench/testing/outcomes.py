@@ -10,6 +10,7 @@ from typing import Literal
 
 from mobench.errors import nearest
 from mobench.plugins import Entry, Spec, SuiteFile
+from mobench.text import message_of
 
 Check = Callable[[Entry], None]
 State = Literal["passed", "failed", "declined"]
@@ -68,8 +69,10 @@ class Case:
         except Declined as declined:
             return Result(name, says, "declined", str(declined))
         except AssertionError as error:
-            return Result(name, says, "failed", str(error), traceback.format_exc())
-        except (Exception, SystemExit) as error:
+            return Result(name, says, "failed", message_of(error), traceback.format_exc())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return Result(name, says, "failed", _raised(error), traceback.format_exc())
         return Result(name, says, "passed")
 
@@ -97,4 +100,5 @@ def _raised(error: BaseException) -> str:
     """What was raised, and the line to look at."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"raised {type(error).__name__}{where}: {error} (make it pass; the traceback shows the way there)"
+    message = message_of(error)
+    return f"raised {type(error).__name__}{where}: {message} (make it pass; the traceback shows the way there)"

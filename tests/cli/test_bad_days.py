@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -118,6 +119,28 @@ def test_ctrl_c_twice_ends_at_once_without_a_traceback_and_leaves_no_worker(
     assert not [w for w in workers if w.is_running() and w.status() != psutil.STATUS_ZOMBIE]
     assert Store(tmp_path / "out").contents().records == []
     assert list((tmp_path / "out" / "checkpoints").glob("*.pt"))
+
+
+def _small_files_alone() -> None:
+    """Before a command is started: room for a record of a job, and not for the weights of its hypernetwork."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000))
+
+
+def test_weights_without_room_cost_no_result_and_are_told_once(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    words = ("run", tiny, "--solver", "ls,phn-ls", "--seeds", "0,1", "--keep-weights", "--strategy", "default")
+    done = cli(*words, "--out", "out", preexec_fn=_small_files_alone)
+    assert done.returncode == 0, done.stderr
+    records = Store(tmp_path / "out").contents().records
+    assert [r.status for r in records] == ["completed"] * 4
+    missing = [r for r in records if "weights" in r.notes]
+    assert [r.job.solver.name for r in missing] == ["phn-ls"] * 2
+    assert all(re.match("not kept: .*File too large", str(r.notes["weights"])) for r in missing)
+    kept = {path.name for path in (tmp_path / "out" / "weights").iterdir()}
+    assert kept == {f"{r.id}.safetensors" for r in records if r not in missing}
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("warning:")]
+    assert line.startswith("warning: the weights of 2 jobs, vlmop2 · phn-ls · seed")
+    assert "File too large" in line
+    assert "make room and run with --keep-weights" in line
 
 
 GREEDY = """

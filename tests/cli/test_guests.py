@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -19,6 +20,11 @@ HEADER = "from mobench import Pair, Spec, hookimpl\n"
 BROKEN = {
     "raises": ("raise RuntimeError('no such GPU')", "RuntimeError: no such GPU"),
     "exits": ("import sys; sys.exit('licence expired')", "SystemExit: licence expired"),
+    "panics": (
+        "class PanicException(BaseException):\n    def __str__(self):\n        raise SystemExit\nraise PanicException",
+        "PanicException: (its message cannot be read: SystemExit in __str__)",
+    ),
+    "targets": ("@hookimpl\ndef mobench_models():\n    return [Spec('m', None)]", "target=None: a value of type str"),
     "imports": ("import a_package_that_nobody_has", "ModuleNotFoundError"),
     "syntax": ("def x(:", "SyntaxError"),
     "misspelt": ("@hookimpl\ndef mobench_solver():\n    return []", "unknown hook 'mobench_solver'"),
@@ -180,6 +186,47 @@ def __getattr__(name):
     assert "the job's process ended with exit code 3 and left no record" in done.stderr
     assert "failed vlmop2 · stack+exits · seed 0: enough" in done.stderr
     assert "1 jobs run, 0 were there, 0 diverged, 2 failed" in done.stdout
+
+
+PICKY = """
+from dataclasses import dataclass
+from mobench.errors import IncompatibleError
+@hookimpl
+def mobench_balancers():
+    return [Spec("picky", "guest_picky:Picky", version="1")]
+def __getattr__(name):
+    from mobench import Balancer
+    @dataclass(eq=False)
+    class Picky(Balancer):
+        def start(self, context):
+            raise IncompatibleError("two objectives are too few: take three or more")
+        def __call__(self, losses, preferences, gram):
+            return preferences
+    if name == "Picky":
+        return Picky
+    raise AttributeError(name)
+"""
+
+
+def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
+) -> None:
+    """As a combination that is declined by the plan: a line with the reason, no record, no row, exit code 0."""
+    environment = guest("picky", PICKY)
+    words = ["run", tiny, "--strategy", "default", "--out", "out", "--solver"]
+    done = cli(*words, "stack+picky,ls", "--seeds", "0,1", env=environment)
+    assert done.returncode == 0, done.stderr
+    reason = "declined: vlmop2 × point × stack+picky: two objectives are too few: take three or more"
+    assert [line for line in done.stderr.splitlines() if line.startswith("declined:")] == [reason]
+    assert done.stderr.count("] declined vlmop2 · stack+picky") == 2, "the lines of both jobs"
+    assert "2 jobs run, 0 were there, 0 diverged, 0 failed, 2 declined, in " in done.stdout
+    assert "picky" not in (tmp_path / "out" / "leaderboard.csv").read_text()
+    assert len(list((tmp_path / "out" / "records").iterdir())) == 2
+    alone = cli(*words, "stack+picky", "--json", env=environment)
+    assert alone.returncode == 2
+    assert "suite 'tiny' has no job left: vlmop2 × point × stack+picky: two objectives" in alone.stderr
+    events = [json.loads(line) for line in alone.stdout.splitlines()]
+    assert [e["status"] for e in events if e["event"] == "job" and e["phase"] == "end"] == ["declined"]
 
 
 def test_a_guest_can_be_checked(cli: Cli, whole: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,8 +73,11 @@ class Unscored(VLMOP2):
             return (loss - 0.5).clamp_max(0).log() if batch.inputs.shape[1] and loss > 0.5 else loss
 
         none = Metric("none", lambda outputs, batch: torch.tensor(float("nan")))
-        part_, pooled = Metric("part", part), Metric("whole", lambda outputs, batch: outputs["x"].sum() / 0, pooled=True)
-        return replace(first, metrics=(part_, none)), replace(second, metrics=(pooled,))
+        part_, pooled = (
+            Metric("part", part),
+            Metric("whole", lambda outputs, batch: outputs["x"].sum() / 0, pooled=True),
+        )
+        return replace(first, metrics=(Metric("part", part), none)), replace(second, metrics=(pooled,))
 
 
 @pytest.fixture(autouse=True)
@@ -124,13 +128,36 @@ def failed(record: Record) -> tuple[str, str]:
     return again.failure.kind, again.failure.message
 
 
+class PanicException(BaseException):
+    """As extensions in Rust raise it: no Exception."""
+
+
+class Unspeakable(Exception):
+    """Raises when somebody asks what it says."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
 @pytest.mark.parametrize(
-    "error", [ValueError("no"), SystemExit("enough"), MemoryError(), RecursionError("deep"), StopIteration("x")]
-)
+    "error",
+    [
+        ValueError("no"), SystemExit("enough"), MemoryError(), RecursionError("deep"), StopIteration("x"),
+        PanicException("index out of bounds"), GeneratorExit("x"),
+    ],
+)  # fmt: skip
 def test_whatever_a_plugin_raises_is_in_the_record(does: Any, error: BaseException) -> None:
     kind, message = failed(execute(does(raising(error))))
     assert kind == type(error).__name__
     assert message == f"{error} (in step 2, on a batch of 1)".strip()
+
+
+def test_an_exception_that_cannot_say_anything_is_in_the_record_by_its_name(does: Any) -> None:
+    kind, message = failed(execute(does(raising(Unspeakable()))))
+    assert kind == "Unspeakable"
+    assert message.startswith("(its message cannot be read: RuntimeError in __str__)")
 
 
 def test_a_message_that_is_no_text_is_still_a_record(does: Any) -> None:
@@ -300,12 +327,38 @@ def test_a_solver_without_a_module_keeps_its_record_and_says_so(
     assert not (tmp_path / "w.safetensors").exists()
 
 
-def test_weights_that_cannot_be_written_fail_the_job_but_leave_a_record(tmp_path: Path) -> None:
+def test_weights_that_cannot_be_written_cost_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert failed(execute(job("ls"), weights=tmp_path / "file" / "w.safetensors"))[0] in (
-        "NotADirectoryError",
-        "FileExistsError",
-    )
+    record = execute(job("ls"), weights=tmp_path / "file" / "w.safetensors")
+    assert record.status == "completed"
+    assert record.digest == execute(job("ls")).digest
+    assert record.notes["weights"] in ("not kept: Not a directory", "not kept: File exists")
+
+    def full(state: Any, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    from safetensors import SafetensorError
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    path = tmp_path / "weights" / "w.safetensors"
+    path.parent.mkdir()
+    path.write_bytes(b"of an earlier run")
+    record = execute(job("ls"), weights=path)
+    assert record.status == "completed"
+    assert "No space left on device" in str(record.notes["weights"])
+    assert list(path.parent.iterdir()) == [], "neither half a file nor weights that are not this record's"
+    assert parse(record.to_json(), "x") == record
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_kept_weights_have_the_mode_that_the_umask_gives(tmp_path: Path, umask: int, mode: int) -> None:
+    former = os.umask(umask)
+    try:
+        execute(job("ls"), weights=tmp_path / "w.safetensors")
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE((tmp_path / "w.safetensors").stat().st_mode) == mode
 
 
 def test_a_jobs_own_rays_are_both_what_is_trained_and_what_is_judged() -> None:

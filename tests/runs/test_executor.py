@@ -73,6 +73,13 @@ ENDS = {
     "done": (DONE, Exit("completed")),
     "diverged": ("""echo '{"phase": "done", "status": "diverged"}'""", Exit("diverged")),
     "no room": ("""echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", kind="StoreError")),
+    "declined": (
+        """echo '{"phase": "declined", "message": "too few"}'""", Exit(None, "too few", kind="Declined"),
+    ),
+    "rubbish": (
+        """echo '[1,2]'; echo '{}'; printf '\\377\\n'; echo '{"phase": "done", "status": "completed"}'; echo '[]'""",
+        Exit("completed"),
+    ),
     "exit code": ("exit 7", Exit(None, "the job's process ended with exit code 7 and left no record")),
     "silent success": ("exit 0", Exit(None, "the job's process ended with exit code 0 and left no record")),
     "killed": ("kill -KILL $$", Exit(None, "the job's process was killed by SIGKILL (out of memory?)")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,31 @@ def test_a_file_that_nobody_may_read_is_reported(tmp_path: Path, text: str, monk
     monkeypatch.setattr(files, "read", refuse)
     (error,) = store.contents().unreadable
     assert str(error) == f"{path.name} cannot be read: Permission denied"
+
+
+RESULTS = Path(__file__).parents[2] / "results"
+HOSTILE_COSTS = [
+    ("training_seconds", "1.8e308"), ("training_seconds", "1.7e308"), ("training_seconds", "-1"),
+    ("evaluation_seconds", "-1e-9"), ("training_core_seconds", "1e200"), ("steps", "-1"), ("steps", "1" + "0" * 400),
+    ("stored_parameters", "9223372036854775808"), ("peak_bytes", "-5"), ("epochs", "1e300"), ("resumed", "-1"),
+    ("switch_seconds", "1e101"), ("inference_seconds_per_sample", "-1"), ("n_models", "-1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), HOSTILE_COSTS, ids=lambda value: value[:30])
+def test_a_cost_that_cannot_be_is_refused_in_one_line(field: str, value: str) -> None:
+    """Sums and rounded values of such numbers would overflow."""
+    [path, *_] = sorted(RESULTS.glob("standard-causes/records/multifashion-mnist-phn-ls*"))
+    text, n = re.subn(rf'("cost": {{[^}}]*"{field}": )[^,\n]+', rf"\g<1>{value}", path.read_text())
+    assert n == 1
+    with pytest.raises(RecordError, match=rf"is not a record: cost\.{field}: ") as caught:
+        parse(text, "x")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_look_at_a_time_that_cannot_be_is_refused_in_one_line() -> None:
+    [path, *_] = sorted(RESULTS.glob("standard-causes/records/multifashion-mnist-phn-ls*"))
+    text, n = re.subn(r'("trace": \[\s*{\s*"step": )\d+', r"\g<1>-1", path.read_text())
+    assert n == 1
+    with pytest.raises(RecordError, match=r"is not a record: trace\.0\.step: "):
+        parse(text, "x")

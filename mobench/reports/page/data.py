@@ -14,6 +14,7 @@ from mobench.reports.measurements import NAMES
 from mobench.reports.page.columns import columns
 from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset
+from mobench.text import described
 
 TRUTH_POINTS = 200
 
@@ -98,9 +99,10 @@ def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
         for objective in dataset.objectives:
             found["metrics"].update({f"{objective.name}/{m.name}": m.higher_is_better for m in objective.metrics})
         known = dataset.known_front(TRUTH_POINTS)
-    except Exception as error:  # anybody's plugin: what it says is told, and the page is written all the same
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return found, [f"{name}: its plugin could not be asked for directions and a known front ({reason})"]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anybody's plugin: what it says is told, and the page is written all the same
+        return found, [f"{name}: its plugin could not be asked for directions and a known front ({described(error)})"]
     found["truth"] = None if known is None else known.tolist()
     return found, []
 

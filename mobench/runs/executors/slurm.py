@@ -21,6 +21,7 @@ from mobench.errors import OptionError
 from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
 from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
+from mobench.runs.worker_events import parse_event
 
 FOLDER = "slurm"
 """Below the store: a folder for each runner with what submitit hands to nodes, and their output."""
@@ -146,7 +147,8 @@ def _pass_on(events: Path, heard: int, tell: Tell) -> int:
         file.seek(heard)
         whole, end, _ = file.read().rpartition(b"\n")
     for line in whole.splitlines():
-        tell(json.loads(line))
+        if (event := parse_event(line)) is not None:
+            tell(event)
     return heard + len(whole) + len(end)
 
 
