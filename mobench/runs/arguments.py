@@ -46,7 +46,7 @@ def parse_names(text: str, argument: str) -> list[str]:
 
 def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
     """Seeds as plain whole numbers, from any sequence or array of them."""
-    listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
+    listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
     # true and false are whole numbers too
     if not all(hasattr(seed, "__index__") and not isinstance(seed, bool) for seed in listed):
         raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
