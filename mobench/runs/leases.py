@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -44,5 +43,13 @@ def remove_files_of_dead_runners(folder: Path) -> None:
                     continue
                 for path in locks.glob(f"mark-{match[1]}-*"):
                     path.unlink(missing_ok=True)
-                shutil.rmtree(folder / "slurm" / match[1], ignore_errors=True)
+                _remove_pickles(folder / "slurm" / match[1])
                 lease.unlink(missing_ok=True)
+
+
+def _remove_pickles(folder: Path) -> None:
+    """Remove what was handed to SLURM. The output of tasks stays, for whoever looks for the reason of a failure."""
+    with suppress(OSError):
+        for path in folder.glob("*.pkl"):
+            path.unlink(missing_ok=True)
+        folder.rmdir()

@@ -172,6 +172,32 @@ def test_children_of_a_worker_do_not_keep_the_runner_waiting(worker: Worker, end
     assert ended.status is None
 
 
+ESCAPED = 'setsid sleep 300 & echo $! >>"$IDS";'
+"""A process in a session of its own, which keeps the worker's pipes open and is not killed with its group."""
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("exit 1", None), (DONE, "completed"), (f"{DONE}; exec sleep 300", "completed")],
+    ids=["exit", "done", "done and does not end"],
+)
+def test_nobody_who_holds_the_pipe_of_events_keeps_the_runner_waiting(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, status: str | None
+) -> None:
+    monkeypatch.setenv("IDS", str(tmp_path / "ids"))
+    worker(f"{ESCAPED} {end}")
+    assert in_time(lambda: LocalExecutor().run(request_(), ignore)).status == status
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", "{}", "3", '{"phase": 3}', "[" * 5000, "x" * (1 << 21)])
+def test_a_line_that_is_no_event_is_left_out(worker: Worker, tmp_path: Path, line: str) -> None:
+    (tmp_path / "line").write_text(f"{line}\n")
+    worker(f"cat '{tmp_path}/line'; {DONE}")
+    events: list[dict[str, Any]] = []
+    assert LocalExecutor().run(request_(), events.append) == Exit("completed")
+    assert [event["phase"] for event in events] == ["train", "done"]
+
+
 def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
