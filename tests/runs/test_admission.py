@@ -1,4 +1,4 @@
-"""Losses and metrics that are no means over samples are refused before training; pooled metrics see what is prepared."""
+"""Losses and metrics that are no means over samples are refused; pooled metrics are given prepared samples."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_loss_that_is_no_mean_is_named_with_what_it_is_on_the_parts(kind: str)
 
 def test_a_metric_that_is_no_mean_is_to_be_pooled() -> None:
     problem = Problem(Rows("root as metric"), Straight())
-    with pytest.raises(IncompatibleError, match="metric 'other/root' is no mean over samples.*give the Metric pooled"):
+    with pytest.raises(IncompatibleError, match=r"metric 'other/root' is no mean over samples.*give the Metric pooled"):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
