@@ -21,6 +21,7 @@ MAY_DECLINE = {
     "loads_the_same_samples_again": NO_FILES,
     "augments_by_the_generator_given": NO_FILES,
     "has_a_model_and_finite_losses": NO_FILES,
+    "has_losses_that_are_means": NO_FILES,
     "judges_in_both_precisions": NO_FILES,
     "judges_on_another_device": (*NO_FILES, NO_GPU),
     "works_on_another_device": (NO_GPU,),

@@ -1,4 +1,4 @@
-"""Losses and metrics that are not means over samples are refused; pooled metrics see prepared samples."""
+"""Losses and metrics that are no means over samples are refused; pooled metrics are given prepared samples."""
 
 from __future__ import annotations
 
