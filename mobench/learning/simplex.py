@@ -142,7 +142,7 @@ def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     # between equally good ends, and where rounding has crossed them, the middle
     middle = lower + (upper - lower) / 2
     alpha = np.where(gain > FEASIBLE, upper, np.where(gain < -FEASIBLE, lower, middle)).clip(0, 1)
-    feasible = _is_met(a, b, alpha[:, None])[:, 0].all(1)
+    feasible: Array = np.asarray(_is_met(a, b, alpha[:, None])[:, 0].all(1))
     return np.where(feasible[:, None], alpha, 0.5), feasible
 
 
