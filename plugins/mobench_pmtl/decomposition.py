@@ -82,9 +82,9 @@ class Decomposition(Balancer):
         assert gram is not None
         directions = self._even if self.directions == "even" else loss_direction(preferences)
         away, values = constraints(losses, preferences, directions)
-        alone = (values > 0).any(1)
+        alone = is_outside(values)
         if self.outside == "start-phase":
-            alone &= self._in_start_phase(preferences, ~alone)
+            alone = alone & self._in_start_phase(preferences, ~alone)
         return program_weights(away, values, gram, alone, self.epsilon).to(losses.dtype)
 
     def _in_start_phase(self, preferences: Tensor, is_inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -121,7 +121,7 @@ def decomposition_weights(
     Outside the cell the violated constraints alone are descended. directions: [J, m], unit vectors.
     """
     away, values = constraints(losses, preferences, directions)
-    return program_weights(away, values, gram, (values > 0).any(1), epsilon)
+    return program_weights(away, values, gram, is_outside(values), epsilon)
 
 
 def constraints(losses: Tensor, preferences: Tensor, directions: Tensor) -> tuple[Array, Array]:
@@ -133,6 +133,12 @@ def constraints(losses: Tensor, preferences: Tensor, directions: Tensor) -> tupl
     # a reference direction equal to p makes a constraint that is always 0 and asks nothing
     values[np.abs(away).max(2) <= 1e-9] = -np.inf
     return away, values
+
+
+def is_outside(values: Array) -> NDArray[np.bool_]:
+    """Which preferences [K] have a violated constraint, of the values that `constraints` returns."""
+    outside: NDArray[np.bool_] = values.max(1) > 0
+    return outside
 
 
 def program_weights(
