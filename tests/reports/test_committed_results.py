@@ -26,7 +26,7 @@ from mobench.runs.trial import value_on_validation
 RESULTS = Path(__file__).parents[2] / "results"
 STANDARD = RESULTS / "standard"
 STANDARDS = ["standard", "standard-causes", "standard-falling", "standard-long"]
-COMMITTED = ["analytic", "compression", "methods", "report", "roles", "sequence", *STANDARDS]
+COMMITTED = ["analytic", "compression", "methods", "pmtl-forms", "report", "roles", "sequence", *STANDARDS]
 
 
 @pytest.mark.parametrize("suite", COMMITTED)
@@ -153,7 +153,7 @@ def test_the_standard_track_is_set_to_what_its_search_found() -> None:
             assert trial.value == value_on_validation(records[job_id], "hypervolume")
 
 
-@pytest.mark.parametrize("suite", STANDARDS)
-def test_every_record_of_the_standard_track_is_of_a_job_of_its_suite(suite: str) -> None:
+@pytest.mark.parametrize("suite", ["pmtl-forms", "sequence", *STANDARDS])
+def test_every_record_is_of_a_job_of_its_suite(suite: str) -> None:
     jobs = {job.id for job in plans.plan(suites.load(suite)).jobs}
     assert {record.id for record in Store(RESULTS / suite).contents().records} <= jobs
