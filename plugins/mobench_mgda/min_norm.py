@@ -27,7 +27,8 @@ class MinNorm(Balancer):
 
     "normalised": the gradients as normalised, so the direction is Σ α_i ∇L_i / s_i, which descends every
                   loss; as weights of the losses, α_i / s_i, scaled to sum to 1.
-    "raw":        the losses as they are, Σ α_i ∇L_i, as in the paper's code. The direction may raise a loss.
+    "raw":        the losses as they are, Σ α_i ∇L_i, as in the paper's code. The direction may raise a loss, and
+                  where the program has several solutions it depends on which of them is found.
 
     Gradients are those of all trained weights, those of single tasks included. The paper's code takes those
     that tasks share, or (MGDA-UB) the shared representation.

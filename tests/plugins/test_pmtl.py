@@ -48,11 +48,21 @@ def test_reference_directions() -> None:
         torch.testing.assert_close(u.norm(dim=1), torch.ones(len(u), dtype=torch.float64))
 
 
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"outside": "start-phase"},
+    {"outside": "start-phase", "start_epochs": 0.0},
+    {"directions": "rays"},
+    {"outside": "start-phase", "start_epochs": 0.0, "directions": "rays"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize("m", MS)
-def test_properties(m: int) -> None:
-    properties.assert_well_behaved(Decomposition(), m)
-    properties.assert_indifferent_to_scale(Decomposition(), m)
-    properties.assert_permutation_equivariant(Decomposition(), m)
+def test_properties(m: int, form: dict[str, Any]) -> None:
+    properties.assert_well_behaved(Decomposition(**form), m)
+    properties.assert_indifferent_to_scale(Decomposition(**form), m)
+    properties.assert_permutation_equivariant(Decomposition(**form), m)
 
 
 @pytest.mark.parametrize("m", MS)

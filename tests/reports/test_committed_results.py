@@ -136,6 +136,23 @@ def test_every_figure_of_the_reading_is_in_a_table() -> None:
     assert set(said) <= tables, sorted(set(said) - tables)
 
 
+def test_the_forms_of_pareto_multi_task_learning_are_compared_by_their_records() -> None:
+    """The hypervolumes of the plugin's README are those of the leaderboard beside the records."""
+    table = pd.read_csv(RESULTS / "pmtl-forms" / "leaderboard.csv")
+    readme = (RESULTS.parent / "plugins" / "mobench_pmtl" / "README.md").read_text()
+    found = {}
+    for outside, directions in [(o, d) for o in ("constraints", "start-phase") for d in ("even", "rays")]:
+        (row,) = re.findall(rf"^\| `{outside}` \| `{directions}`.* \| (\S+) \| (\S+) \| (\S+) \|$", readme, re.M)
+        found[outside, directions] = dict(zip(["vlmop2", "zdt2", "multimnist"], row, strict=True))
+    assert len(table) == 12
+    for _, row in table.iterrows():
+        form = (
+            "start-phase" if "outside=start-phase" in row["solver"] else "constraints",
+            "rays" if "directions=rays" in row["solver"] else "even",
+        )
+        assert found[form][row["dataset"]] == f"{row['hypervolume']:.3f}", (row["dataset"], form)
+
+
 def test_the_standard_track_is_set_to_what_its_search_found() -> None:
     """The best trial of each solver is a job of the track: the same options to the last one."""
     searched, store = suites.load("standard-search"), Store(RESULTS / "standard-search")
@@ -153,7 +170,13 @@ def test_the_standard_track_is_set_to_what_its_search_found() -> None:
             assert trial.value == value_on_validation(records[job_id], "hypervolume")
 
 
-@pytest.mark.parametrize("suite", ["pmtl-forms", "sequence", *STANDARDS])
-def test_every_record_is_of_a_job_of_its_suite(suite: str) -> None:
+@pytest.mark.parametrize("suite", ["pmtl-forms", "sequence"])
+def test_a_store_has_the_record_of_every_job_of_its_suite_and_no_other(suite: str) -> None:
+    jobs = {job.id for job in plans.plan(suites.load(suite)).jobs}
+    assert {record.id for record in Store(RESULTS / suite).contents().records} == jobs
+
+
+@pytest.mark.parametrize("suite", STANDARDS)
+def test_every_record_of_the_standard_track_is_of_a_job_of_its_suite(suite: str) -> None:
     jobs = {job.id for job in plans.plan(suites.load(suite)).jobs}
     assert {record.id for record in Store(RESULTS / suite).contents().records} <= jobs
