@@ -6,7 +6,7 @@ import gzip
 import http.server
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from mobench import downloads
 from mobench.downloads import download, run
 from mobench.errors import DataError
+from mobench_multimnist import sources
 
 CONTENT = bytes(range(256)) * 400
 ZEROS = b"\0" * (1 << 20)
@@ -27,7 +28,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """`/whole` and `/packed` are a file; `/endless` has no end, and `/bomb` unpacks to a thousand times its size."""
+    """`/whole` and `/packed` are a file; `/bomb` unpacks to a thousand times its size, and anything else has no end."""
 
     def do_GET(self) -> None:
         bodies = {"/whole": CONTENT, "/packed": gzip.compress(CONTENT), "/bomb": gzip.compress(ZEROS * 64)}
@@ -40,7 +41,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if body is not None:
                 self.wfile.write(body)
             # members without content: gzip reads on, and nothing comes out
-            part = gzip.compress(b"") * 1000 if self.path == "/endless-packed" else ZEROS
+            endless = {"/endless-packed": gzip.compress(b"") * 1000, "/endless": ZEROS}
+            part = endless.get(self.path, gzip.compress(ZEROS))
             while body is None:
                 self.wfile.write(part)
                 self.server.sent += len(part)  # type: ignore[attr-defined]
@@ -90,6 +92,17 @@ def test_what_is_larger_than_expected_is_given_up_there(
     assert place.stat().st_size <= at_most
     # what is under way in buffers of the system is sent before the server sees that nobody reads
     assert server.sent < 64 * len(ZEROS)
+
+
+@pytest.mark.parametrize("fetch", [sources.mnist_from_torchvision, sources.fashion_mnist_from_torchvision])
+def test_a_mirror_of_the_image_sets_that_sends_for_ever_is_given_up(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetch: Callable[[Path], None]
+) -> None:
+    for name in ("MNIST", "FashionMNIST"):
+        monkeypatch.setattr(f"torchvision.datasets.{name}.mirrors", [address(server, "")])
+    with pytest.raises(DataError, match=r"no mirror answered .*larger than the 47040016 bytes that are expected"):
+        fetch(tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 47_040_016
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "/etc/passwd", "ftp://example.org/a"])
