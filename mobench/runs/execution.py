@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -13,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from mobench import files
 from mobench.errors import MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.learning.batches import Batches
@@ -21,6 +20,7 @@ from mobench.learning.strategy import Choice, measured
 from mobench.runs import provenance
 from mobench.runs.job import Job
 from mobench.runs.judging import job_rays, judge
+from mobench.runs.protocols import stated_by
 from mobench.runs.record import Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.runs.strategies import remembered
@@ -143,7 +143,7 @@ class _Run:
         common: dict[str, Any] = {
             "id": job.id,
             "job": job,
-            "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
+            "protocol": stated_by(self.dataset),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
             "notes": {
@@ -187,7 +187,7 @@ def _save_weights(path: Path, solver: Solver) -> dict[str, float | int | str]:
         return {"weights": f"not kept: {type(solver).__name__} keeps no torch module"}
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous().cpu() for name, tensor in solver.pareto_set.state_dict().items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = files.temporary_for(path)
     try:
         save_file(state, temporary)
         temporary.replace(path)

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from mobench import files
-from mobench.errors import RecordError, StoreError
+from mobench.errors import MobenchError, RecordError, StoreError
 from mobench.runs.job import Job
 from mobench.runs.record import MAX_BYTES, Record, parse
 from mobench.text import one_line
@@ -59,9 +58,15 @@ class Store:
         return self.folder / "weights" / f"{job.id}.safetensors"
 
     def read(self, job: Job) -> Record | None:
-        """The record of a job; None where there is none. Raises: RecordError."""
+        """The record of a job; None where there is none.
+
+        Raises: RecordError; StoreError where the folder cannot be used.
+        """
         path = self.path(job)
-        return self._read(path) if path.is_file() else None
+        with looking_into(self.folder):
+            if not files.is_file(path):
+                return None
+        return self._read(path)
 
     def write(self, record: Record) -> Path:
         """Write a record, replacing the job's former one.
@@ -101,7 +106,10 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StoreError(f"records in {self.folder.name} cannot be listed: {error.strerror}") from error
+            raise StoreError(
+                f"records in {one_line(self.folder.name, 80)} cannot be listed: {error.strerror or error}; "
+                "name a folder that you may read"
+            ) from error
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after the first hour of training."""
@@ -161,12 +169,13 @@ class Store:
         """Remove temporary files of the job; safe while nobody else trains it."""
         for folder, name in (
             (self.records_folder, f".{self.path(job).name}."),
-            (self.folder / "checkpoints", f"{job.id}."),
+            (self.folder / "checkpoints", f".{job.id}."),
             (self.folder / "weights", f".{job.id}."),
         ):
             with suppress(OSError):
                 for entry in os.scandir(folder):
-                    if entry.name.startswith(name) and entry.name.endswith(".tmp"):
+                    # without the dot: checkpoints of earlier versions
+                    if entry.name.startswith((name, name[1:])) and entry.name.endswith(".tmp"):
                         Path(entry.path).unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Record:
@@ -186,9 +195,9 @@ def read_record(path: Path) -> Record:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that its name only ever stands for all of `data`."""
-    temporary = path.with_name(f".{path.name}.{_unique()}.tmp")
+    temporary = files.temporary_for(path)
     try:
-        with temporary.open("wb") as file:
+        with files.create(temporary) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -211,20 +220,31 @@ def _flush_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _unique() -> str:
-    """Part of a name that no other process or thread uses."""
-    return f"{os.getpid()}-{threading.get_ident():x}"
-
-
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Makes a StoreError of what the system says against writing."""
     try:
         yield
+    except MobenchError:
+        raise
     except OSError as error:
         raise StoreError(
-            f"nothing can be written to {folder}: {error.strerror or error}; make room or name another folder "
-            "with --out (earlier records are as they were)"
+            f"nothing can be written to {one_line(str(folder))}: {error.strerror or error}; make room or name another "
+            "folder with --out (earlier records are as they were)"
+        ) from error
+
+
+@contextmanager
+def looking_into(folder: Path) -> Iterator[None]:
+    """Makes a StoreError of what the system says against looking for a file below a folder."""
+    try:
+        yield
+    except MobenchError:
+        raise
+    except (OSError, ValueError) as error:  # a ValueError for a name with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(
+            f"{one_line(str(folder))} cannot be used: {reason}; name a folder that you may enter and read"
         ) from error
 
 
