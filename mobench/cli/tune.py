@@ -11,7 +11,7 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.live import watch
-from mobench.cli.output import complain, events, is_quiet, wrote
+from mobench.cli.output import complain, events, is_quiet, say, wrote
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def tune(
                 listen=listen,
                 tell=_tell,
                 expect=tally.expect,
+                note=say,
             )
     except KeyboardInterrupt:
         complain("interrupted; running again goes on with the trial it was at")

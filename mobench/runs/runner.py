@@ -14,7 +14,9 @@ from mobench.runs import provenance
 from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
 from mobench.runs.plan import Plan
+from mobench.runs.protocols import contents, differing, same_contents, stated_by
 from mobench.runs.record import Record
+from mobench.runs.resolve import make_dataset
 from mobench.runs.store import Store
 from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
@@ -65,14 +67,16 @@ def run(
     wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
     interrupt goes on.
 
-    Raises: StoreError when records cannot be written, RecordError for an unreadable one in the way,
-        Stopped when the executor is told to stop from elsewhere.
+    Raises: StoreError when records cannot be written, RecordError for one in the way that is unreadable or was made
+        when the dataset stated something else under the same protocol version, Stopped when the executor is told to
+        stop from elsewhere.
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined))
+    present = _Present(store, retry)
     todo = []
     for job in plan.jobs:
-        record = _usable(store, job, retry)
+        record = present.usable(job)
         if record is None:
             todo.append(job)
         else:
@@ -83,10 +87,44 @@ def run(
             summary.present.append(job)
     if todo:
         store.check_writable()
-        crew = _Crew(store, executor, device, retry, keep_weights, strategy, checkpoint_seconds, list(command), listen)
+        crew = _Crew(
+            store, executor, device, present, keep_weights, strategy, checkpoint_seconds, list(command), listen
+        )
         _work(crew, todo, summary)
     summary.seconds = time.monotonic() - began
     return summary
+
+
+@dataclass
+class _Present:
+    """The records that make running a job unnecessary."""
+
+    store: Store
+    retry: bool
+    _stated: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def usable(self, job: Job) -> Record | None:
+        """The record of a job; None where it is to be run. Raises: RecordError for one that is not comparable."""
+        record = self.store.read(job)
+        if record is not None and record.job != job:
+            raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
+        if record is None or (self.retry and record.status == "failed"):
+            return None
+        # a failed job's record states nothing but the version
+        if contents(record.protocol) and not same_contents(record.protocol, stated := self._now_stated(job)):
+            raise RecordError(
+                f"the record of {job.title} ({job.id}) was made under protocol {job.protocol!r} with "
+                f"{differing(record.protocol, stated)}, which dataset {job.dataset.name!r} states now: raise the "
+                "version of its Protocol, or name another folder with --out"
+            )
+        return record
+
+    def _now_stated(self, job: Job) -> dict[str, Any]:
+        """What the dataset of a job states now; asked of each dataset once."""
+        key = f"{job.dataset.name} {job.dataset.text}"
+        if key not in self._stated:
+            self._stated[key] = stated_by(make_dataset(job.dataset))
+        return self._stated[key]
 
 
 @dataclass
@@ -94,7 +132,7 @@ class _Crew:
     store: Store
     executor: Executor
     device: str
-    retry: bool
+    present: _Present
     keep_weights: bool
     strategy: str
     checkpoint_seconds: float
@@ -107,7 +145,7 @@ class _Crew:
             if not ours:
                 return None
             # another runner may have finished it since we looked
-            record = _usable(self.store, job, self.retry)
+            record = self.present.usable(job)
             if record is not None:
                 return record, False
             return self._run(job), True
@@ -169,14 +207,6 @@ def _count(summary: Summary, job: Job, record: Record, ours: bool) -> None:
     else:
         lists = {"completed": summary.completed, "diverged": summary.diverged, "failed": summary.failed}
         lists[record.status].append(job)
-
-
-def _usable(store: Store, job: Job, retry: bool) -> Record | None:
-    """The record that makes running a job unnecessary."""
-    record = store.read(job)
-    if record is not None and record.job != job:
-        raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
-    return None if record is None or (retry and record.status == "failed") else record
 
 
 def _told(record: Record) -> dict[str, Any]:
