@@ -58,6 +58,14 @@ def is_readable_file(path: Path) -> bool:
         return False
 
 
+def is_readable_dir(path: Path) -> bool:
+    """Whether a folder of this name can be entered and read; False whatever the system says against it."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode) and os.access(path, os.R_OK | os.X_OK)
+    except (OSError, ValueError):
+        return False
+
+
 def temporary_for(path: Path) -> Path:
     """A new name beside `path`, which nobody can guess and a sweep for ".<name>." and ".tmp" finds."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")

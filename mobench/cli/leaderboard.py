@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mobench import files
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
 from mobench.errors import OptionError, StoreError, nearest
@@ -103,9 +104,15 @@ def _of_all(folders: Sequence[Path], read: Callable[[Path], Contents[Read]]) -> 
 
 
 def folder_of(named: Path) -> Path:
-    """The folder itself, or where there is none of this name, that of the suite below results/."""
+    """The folder itself, or where there is none of this name, that of the suite below results/.
+
+    Raises: StoreError for a folder that cannot be looked at.
+    """
+    from mobench.runs.store import looking_into
+
     below = Path("results") / named
-    return below if not named.exists() and below.exists() else named
+    with looking_into(named):
+        return below if not files.exists(named) and files.exists(below) else named
 
 
 def print_board(board: Leaderboard) -> None:

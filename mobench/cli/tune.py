@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.live import watch
-from mobench.cli.output import complain, events, is_quiet, say, wrote
+from mobench.cli.output import complain, events, is_quiet, wrote
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def tune(
                 listen=listen,
                 tell=_tell,
                 expect=tally.expect,
-                note=say,
+                # told from another thread, which does not know of the streams of this command
+                note=(lambda line: None) if is_quiet() else partial(print, file=sys.stderr, flush=True),
             )
     except KeyboardInterrupt:
         complain("interrupted; running again goes on with the trial it was at")

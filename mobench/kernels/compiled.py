@@ -13,7 +13,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from mobench import files
 from mobench.errors import MobenchError
+from mobench.user_cache import user_cache_dir
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c11", "-shared", "-fPIC")
 SECONDS = 120
@@ -31,7 +33,7 @@ def library(source: Path) -> ctypes.CDLL:
     """
     compiler = _compiler()
     kept = _kept(source, compiler)
-    if kept.exists():
+    if kept is not None and files.is_readable_file(kept):
         try:
             return ctypes.CDLL(str(kept))
         except OSError:  # half a file, or one for another system: made anew
@@ -42,7 +44,8 @@ def library(source: Path) -> ctypes.CDLL:
 def at_hand(source: Path) -> bool:
     """Whether the library of a C file was compiled here before."""
     try:
-        return _kept(source, _compiler()).exists()
+        kept = _kept(source, _compiler())
+        return kept is not None and files.is_readable_file(kept)
     except NotCompiledError:
         return False
 
@@ -65,10 +68,10 @@ def _compiler() -> str:
     raise NotCompiledError("there is no C compiler (cc, gcc or clang): install one")
 
 
-def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
+def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
     name = Path(compiler).name
     with tempfile.TemporaryDirectory() as scratch:
-        made = Path(scratch) / kept.name
+        made = Path(scratch) / f"{source.stem}.so"
         # not every compiler knows how to look at the processor: then for any of its family
         for flags in (FLAGS, tuple(flag for flag in FLAGS if not flag.startswith("-march"))):
             try:
@@ -84,30 +87,31 @@ def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             reason = lines[0].strip() if lines else "no reason given"
             raise NotCompiledError(f"{name} declines {source.name}: {reason}")
-        _keep(made, kept)
+        if kept is not None:
+            _keep(made, kept)
         for path in (kept, made):  # a folder for scratch may forbid to execute
-            with suppress(OSError):
-                return ctypes.CDLL(str(path))
-    with suppress(OSError):
-        kept.unlink()
+            if path is not None and files.is_readable_file(path):
+                with suppress(OSError):
+                    return ctypes.CDLL(str(path))
+    if kept is not None:
+        with suppress(OSError):
+            kept.unlink()
     raise NotCompiledError(f"what {name} made of {source.name} cannot be loaded")
 
 
 def _keep(made: Path, kept: Path) -> None:
     """Into the cache under its name in one step; a cache that cannot be written costs the next run a compilation."""
-    temporary = kept.with_name(f"{kept.name}.{os.getpid()}.tmp")
-    try:
+    temporary = files.temporary_for(kept)
+    with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made, temporary)
         temporary.replace(kept)
-    except OSError:
-        return
 
 
-def _kept(source: Path, compiler: str) -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mobench") / "kernels" / f"{source.stem}-{_key(source, compiler)}.so"
+def _kept(source: Path, compiler: str) -> Path | None:
+    """Where the library is kept; None where there is no cache."""
+    folder = user_cache_dir("kernels")
+    return None if folder is None else folder / f"{source.stem}-{_key(source, compiler)}.so"
 
 
 def _key(source: Path, compiler: str) -> str:

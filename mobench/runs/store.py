@@ -62,11 +62,12 @@ class Store:
 
         Raises: RecordError; StoreError where the folder cannot be used.
         """
-        path = self.path(job)
+        return self._read(self.path(job)) if self.has(job) else None
+
+    def has(self, job: Job) -> bool:
+        """Whether there is a record of the job, sound or not. Raises: StoreError where the folder cannot be used."""
         with looking_into(self.folder):
-            if not files.is_file(path):
-                return None
-        return self._read(path)
+            return files.is_file(self.path(job))
 
     def write(self, record: Record) -> Path:
         """Write a record, replacing the job's former one.

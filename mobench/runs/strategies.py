@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
 
+from mobench import files
 from mobench.errors import OptionError
 from mobench.interfaces import Layout, Strategy
 from mobench.learning.strategy import Choice
 from mobench.runs.job import Job
 from mobench.runs.provenance import processor
+from mobench.runs.store import write_whole
+from mobench.user_cache import user_cache_dir
+
+MAX_BYTES = 2**16
 
 
 def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice]) -> Choice:
@@ -23,9 +28,12 @@ def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callab
 
     A cache that cannot be read or written costs a measurement and nothing else.
     """
-    path = folder() / f"{_key(job, n_sets, device, threads)}.json"
+    cache_dir = folder()
+    if cache_dir is None:
+        return measure()
+    path = cache_dir / f"{_key(job, n_sets, device, threads)}.json"
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(files.read(path, MAX_BYTES))
         return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OptionError):
         found = measure()
@@ -33,11 +41,9 @@ def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callab
     return found
 
 
-def folder() -> Path:
-    """Where choices are kept; deleting it has them measured anew."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mobench") / "strategies"
+def folder() -> Path | None:
+    """Where choices are kept; deleting it has them measured anew. None where no home folder is known."""
+    return user_cache_dir("strategies")
 
 
 def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
@@ -49,10 +55,6 @@ def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
 
 
 def _keep(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content))
-        temporary.replace(path)
-    except OSError:
-        return
+        write_whole(path, json.dumps(content).encode())
