@@ -13,6 +13,9 @@ def user_cache_dir(part: str) -> Path | None:
     """
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("mobench") / part
-    # without HOME, a user whom the system does not know has "~/.cache", below whatever the working folder is
+    # without HOME, of a user whom the system does not know: versions of platformdirs raise, or return a relative path
+    try:
+        folder = user_cache_path("mobench") / part
+    except RuntimeError:
+        return None
     return folder if folder.is_absolute() else None
