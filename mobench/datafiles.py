@@ -14,10 +14,12 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
+from mobench import files
 from mobench.downloads import download
 from mobench.errors import DataError, unknown_name
 from mobench.plugins import DataFile, load_all, registry
 from mobench.text import message_of, one_line
+from mobench.user_cache import user_cache_dir
 
 Tell = Callable[[str], None]
 Share = Callable[[float], None]
@@ -30,17 +32,17 @@ MAX_BYTES = 2**32
 """Of a download whose size is not stated."""
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: the user's cache folder for mobench."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mobench") / "data"
+def cache_folder() -> Path | None:
+    """Where downloads are kept: the user's cache folder for mobench; None where no home folder is known."""
+    return user_cache_dir("data")
 
 
 def folders() -> list[Path]:
     """Where data files are looked for, in order: $MOBENCH_DATA, then the cache."""
     given = os.environ.get(VARIABLE)
-    return [*([Path(given).expanduser()] if given else []), cache_folder()]
+    # a user who is not known stays as written: there is no such folder
+    own = Path(os.path.expanduser(given)) if given else None
+    return [folder for folder in (own, cache_folder()) if folder is not None]
 
 
 def collections() -> dict[str, list[DataFile]]:
@@ -63,8 +65,8 @@ def collection(name: str) -> list[DataFile]:
 
 
 def locate(file: DataFile) -> Path | None:
-    """Where the file lies, unchecked; None where it does not."""
-    return next((path for folder in folders() if (path := folder / file.path).is_file()), None)
+    """Where the file lies, unchecked; None where it does not, or may not be read."""
+    return next((path for folder in folders() if files.is_readable_file(path := folder / file.path)), None)
 
 
 def verify(file: DataFile, path: Path) -> None:
@@ -108,8 +110,10 @@ def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
     from filelock import FileLock
 
     folder = cache_folder()
-    reasons = [f"not in {' or '.join(_shown(f) for f in folders())}"]
+    reasons = [f"not in {' or '.join(_shown(f) for f in folders()) or 'any folder'}"]
     try:
+        if folder is None:
+            raise OSError("no home folder is known")
         folder.mkdir(parents=True, exist_ok=True)
         _remove_left_stages(folder)
         for label, source in _sources(file, share):
@@ -183,8 +187,8 @@ def _keep_all(stage: Path, folder: Path) -> None:
     probe = stage / ".mode"
     probe.touch()
     mode = stat.S_IMODE(probe.stat().st_mode)
-    for files in collections().values():
-        for file in files:
+    for collected in collections().values():
+        for file in collected:
             arrived = stage / file.path
             if not arrived.is_file():
                 continue

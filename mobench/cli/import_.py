@@ -50,7 +50,7 @@ def import_(
         )
     found = foreign.records(content_of(file), file.name, solver, template, model, source)
     for record in found:
-        if not replace and store.path(record.job).exists():
+        if not replace and store.has(record.job):
             raise RecordError(
                 f"{solver!r} on {template.dataset.name}, seed {record.job.seeds.solver}, was imported before "
                 f"({record.id}): pass --replace to replace it, or another --solver name"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,8 @@ def tune(
                 listen=listen,
                 tell=_tell,
                 expect=tally.expect,
+                # told from another thread, which does not know of the streams of this command
+                note=(lambda line: None) if is_quiet() else partial(print, file=sys.stderr, flush=True),
             )
     except KeyboardInterrupt:
         complain("interrupted; running again goes on with the trial it was at")

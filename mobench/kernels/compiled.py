@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mobench import files
 from mobench.errors import MobenchError
+from mobench.user_cache import user_cache_dir
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c11", "-shared", "-fPIC")
 SECONDS = 120
@@ -35,7 +36,7 @@ def library(source: Path) -> ctypes.CDLL:
     """
     compiler = _compiler()
     kept = _kept(source, compiler)
-    if _is_sound(kept):
+    if kept is not None and _is_sound(kept):
         try:
             return ctypes.CDLL(str(kept))
         except OSError:  # for another system: compiled again
@@ -46,7 +47,8 @@ def library(source: Path) -> ctypes.CDLL:
 def at_hand(source: Path) -> bool:
     """Whether the library of a C file was compiled here before, and can be used."""
     try:
-        return _is_sound(_kept(source, _compiler()))
+        kept = _kept(source, _compiler())
+        return kept is not None and _is_sound(kept)
     except NotCompiledError:
         return False
 
@@ -69,10 +71,10 @@ def _compiler() -> str:
     raise NotCompiledError("there is no C compiler (cc, gcc or clang): install one")
 
 
-def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
+def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
     name = Path(compiler).name
     with tempfile.TemporaryDirectory() as scratch:
-        made = Path(scratch) / kept.name
+        made = Path(scratch) / f"{source.stem}.so"
         # not every compiler knows how to look at the processor: then for any of its family
         for flags in (FLAGS, tuple(flag for flag in FLAGS if not flag.startswith("-march"))):
             try:
@@ -88,14 +90,16 @@ def _compile(compiler: str, source: Path, kept: Path) -> ctypes.CDLL:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             reason = lines[0].strip() if lines else "no reason given"
             raise NotCompiledError(f"{name} declines {source.name}: {reason}")
-        _keep(made, kept)
+        if kept is not None:
+            _keep(made, kept)
         # a folder for scratch may forbid to execute, and what is in the cache may still be another's
-        for path in (kept, made) if _is_sound(kept) else (made,):
+        for path in (kept, made) if kept is not None and _is_sound(kept) else (made,):
             with suppress(OSError):
                 return ctypes.CDLL(str(path))
-    for path in (kept, _checksum(kept)):
-        with suppress(OSError):
-            path.unlink()
+    if kept is not None:
+        for path in (kept, _checksum(kept)):
+            with suppress(OSError):
+                path.unlink()
     raise NotCompiledError(f"what {name} made of {source.name} cannot be loaded")
 
 
@@ -125,10 +129,10 @@ def _checksum(kept: Path) -> Path:
     return kept.with_name(f"{kept.name}.sha256")
 
 
-def _kept(source: Path, compiler: str) -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mobench") / "kernels" / f"{source.stem}-{_key(source, compiler)}.so"
+def _kept(source: Path, compiler: str) -> Path | None:
+    """Where the library is kept; None where there is no cache."""
+    folder = user_cache_dir("kernels")
+    return None if folder is None else folder / f"{source.stem}-{_key(source, compiler)}.so"
 
 
 def _key(source: Path, compiler: str) -> str:

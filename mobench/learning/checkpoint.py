@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
 
+from mobench import files
 from mobench.errors import MobenchError
 from mobench.interfaces import Problem, Solver, Strategy
+
+MOST_STEPS = 2**53
+"""Of a count that is believed: records keep numbers that JSON readers read without loss."""
 
 
 def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> None:
@@ -19,7 +25,7 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
 
     Raises: OSError where there is no room; the former checkpoint then stays.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = files.temporary_for(path)
     state = {
         "solver": solver.state_dict(),
         "target": problem.state.copy(),
@@ -29,7 +35,7 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with files.create(temporary) as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
@@ -48,7 +54,8 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
     Raises: MobenchError when the file is not a checkpoint of this solver.
     """
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
+        with files.open_for_reading(path) as file:
+            state = torch.load(file, weights_only=True, map_location="cpu")
         run = dict(state["run"])
         solver.load_state_dict(state["solver"])
         problem.state.load(state.get("target", {}))
@@ -63,39 +70,52 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
 
 
 class StepCount:
-    """The step that training is at, and how many were made more than once, in 16 bytes beside a checkpoint.
+    """The step that training is at, and how many were made more than once, in 20 bytes beside a checkpoint.
 
     They are in the system's hands with every step, at about a microsecond: a process that is killed leaves
-    them right. A file that cannot be written costs the count and nothing else.
+    them right. They end with their checksum. A file that cannot be used costs the count and nothing else: one that
+    cannot be written, is damaged, or is no regular file. A symbolic link is left alone.
     """
 
-    FORMAT = struct.Struct("<qq")
+    NUMBERS = struct.Struct("<qq")
+    CHECKSUM = struct.Struct("<I")
+    N_BYTES = NUMBERS.size + CHECKSUM.size
 
     def __init__(self, checkpoint: Path | None) -> None:
         self.repeated = 0
         self._file: int | None = None
         if checkpoint is not None:
-            try:
+            with suppress(OSError):
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
-                self._file = os.open(path_of(checkpoint), os.O_RDWR | os.O_CREAT, 0o644)
-            except OSError:
-                self._file = None
+                self._file = files.open_in_place(path_of(checkpoint), create=True)
 
     def go_on_from(self, step: int) -> int:
         """Training goes on from here: the number of steps that will have been made more than once."""
-        kept = b"" if self._file is None else os.pread(self._file, self.FORMAT.size, 0)
-        if len(kept) == self.FORMAT.size:
-            reached, repeated = self.FORMAT.unpack(kept)
-            self.repeated = max(0, repeated) + max(0, reached - step)
+        reached, repeated = self._read()
+        self.repeated = repeated + max(0, reached - step)
         self.reach(step)
         return self.repeated
 
     def reach(self, step: int) -> None:
         if self._file is not None:
+            numbers = self.NUMBERS.pack(step, self.repeated)
             try:
-                os.pwrite(self._file, self.FORMAT.pack(step, self.repeated), 0)
+                os.pwrite(self._file, numbers + self.CHECKSUM.pack(zlib.crc32(numbers)), 0)
             except OSError:
                 self._close()
+
+    def _read(self) -> tuple[int, int]:
+        """The step reached and the steps repeated; zeros where the file does not hold them."""
+        try:
+            content = b"" if self._file is None else os.pread(self._file, self.N_BYTES, 0)
+        except OSError:
+            return 0, 0
+        numbers, checksum = content[: self.NUMBERS.size], content[self.NUMBERS.size :]
+        if len(content) != self.N_BYTES or checksum != self.CHECKSUM.pack(zlib.crc32(numbers)):
+            return 0, 0
+        reached, repeated = self.NUMBERS.unpack(numbers)
+        # a right checksum says nothing of who wrote it
+        return (reached, repeated) if 0 <= reached < MOST_STEPS and 0 <= repeated < MOST_STEPS else (0, 0)
 
     def __enter__(self) -> StepCount:
         return self

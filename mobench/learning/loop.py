@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -114,7 +115,8 @@ def train(
     solver.start(problem, Setting(rays, seeds, batches.per_epoch, total))
     _seed_everything(seeds.solver)
     run = Training()
-    if checkpoint is not None and checkpoint.exists():
+    # also a symbolic link that leads nowhere: it is declined, and not trained past in silence
+    if checkpoint is not None and os.path.lexists(checkpoint):
         run = _resumed(checkpoints.load(checkpoint, solver, problem), checkpoint)
     progress = _Progress(on_progress, progress_seconds, total, limit)
     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)

@@ -12,6 +12,7 @@ from mobench.errors import OptionError, nearest
 from mobench.reports.labels import seed_name
 from mobench.runs.job import Job
 from mobench.runs.outline import Measured
+from mobench.runs.protocols import contents
 
 Kept = TypeVar("Kept", bound=Measured)
 
@@ -33,10 +34,11 @@ class Selection(Generic[Kept]):
 def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[Kept]:
     """The records that may be compared, and why the others may not.
 
-    For each data set the protocol version that most records were made under stays, then the options of the
-    data set, the budget and the rays of most. Where two have equally many, the one whose newest record is
-    newer stays, and a note says so. Imported fronts have no vote where anything was measured here, and no
-    budget or rays to agree in. A record that is there twice counts once.
+    For each data set the protocol version that most records were made under stays, then what most of them state
+    under it (reference, ideal and nadir point), then the options of the data set, the budget and the rays of most.
+    A record of a failed job states nothing but the version, and stays. Where two have equally many, the one whose
+    newest record is newer stays, and a note says so. Imported fronts have no vote where anything was measured here,
+    and no budget or rays to agree in. A record that is there twice counts once.
 
     protocols: versions to show instead, for the data sets that have them.
     Raises: OptionError for a version that no record was made under.
@@ -49,9 +51,8 @@ def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[
     for name in sorted(groups):
         group = groups[name]
         wanted = next((p for p in protocols if any(r.job.protocol == p for r in group)), None)
-        for what, value, of_imported in _FIXED:
-            judged = group if of_imported else [r for r in group if r.imported is None]
-            if judged:
+        for what, value, takes_part in _FIXED:
+            if judged := [r for r in group if takes_part(r)]:
                 out = _outvoted(judged, value, f"{name}: {what}", found, wanted if what == "protocol" else None)
                 group = [r for r in group if r.id not in out]
         found.kept += group
@@ -62,19 +63,33 @@ def _rays(job: Job) -> str:
     return json.dumps(job.rays) if job.rays is not None else f"{job.n_rays} and {job.n_finite} at equal K"
 
 
-_FIXED: tuple[tuple[str, Callable[[Job], str], bool], ...] = (
-    ("protocol", lambda job: job.protocol, True),
-    ("dataset options", lambda job: job.dataset.text, True),
-    ("budget", lambda job: job.budget.text, False),
-    ("rays", _rays, False),
+def _always(record: Measured) -> bool:
+    return True
+
+
+def _is_trained_here(record: Measured) -> bool:
+    return record.imported is None
+
+
+_FIXED: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]], ...] = (
+    ("protocol", lambda record: record.job.protocol, _always),
+    # a version is a label, and a data set may have changed under it
+    (
+        "what the protocol states",
+        lambda record: contents(record.protocol),
+        lambda record: bool(contents(record.protocol)),
+    ),
+    ("dataset options", lambda record: record.job.dataset.text, _always),
+    ("budget", lambda record: record.job.budget.text, _is_trained_here),
+    ("rays", lambda record: _rays(record.job), _is_trained_here),
 )
 
 
 def _outvoted(
-    records: list[Kept], value: Callable[[Job], str], what: str, found: Selection[Kept], wanted: str | None
+    records: list[Kept], value: Callable[[Measured], str], what: str, found: Selection[Kept], wanted: str | None
 ) -> set[str]:
     """Ids of the records that differ from the value that stays."""
-    values = {r.id: value(r.job) for r in records}
+    values = {r.id: value(r) for r in records}
     voters = [r for r in records if r.imported is None] or records
     counts = Counter(values[r.id] for r in voters)
     newest = dict.fromkeys(counts, "")

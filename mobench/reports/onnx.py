@@ -14,7 +14,7 @@ from mobench.errors import IncompatibleError, MobenchError
 from mobench.interfaces import ParetoNetwork, Predictor
 from mobench.metrics.evaluation import evaluate
 from mobench.runs.record import Record
-from mobench.runs.store import Store, write_whole
+from mobench.runs.store import Store, write_whole, writing
 from mobench.runs.trained import Trained, load
 
 TOLERANCE = 1e-4
@@ -167,9 +167,10 @@ def export(
         except MobenchError as reason:
             declined.append(f"{record.job.title}: {reason}")
             continue
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{store.path(record.job).stem}.onnx"
-        write_whole(path, model)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, model)
         written.append(path)
     if not written:
         raise MobenchError(f"no network was written as ONNX: {'; '.join(declined) or 'no record is completed'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import traceback
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 
+from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.learning.batches import Batches
@@ -25,6 +25,7 @@ from mobench.runs import provenance
 from mobench.runs.admission import check_before_training
 from mobench.runs.job import Job
 from mobench.runs.judging import job_rays, judge
+from mobench.runs.protocols import stated_by
 from mobench.runs.record import Record, TracePoint
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.runs.strategies import remembered
@@ -154,7 +155,7 @@ class _Run:
         common: dict[str, Any] = {
             "id": job.id,
             "job": job,
-            "protocol": json.loads(json.dumps(asdict(self.dataset.protocol))),
+            "protocol": stated_by(self.dataset),
             "objectives": [o.name for o in problem.objectives],
             "trace": [TracePoint(**asdict(look)) for look in training.trace],
             "notes": {
@@ -206,7 +207,7 @@ def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, flo
 
     if not isinstance(solver.pareto_set, torch.nn.Module):
         return weights_not_kept(f"{type(solver).__name__} keeps no torch module")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = files.temporary_for(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         state = tensors_to_keep(solver.pareto_set, problem)

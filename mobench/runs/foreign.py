@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
 from mobench.runs import provenance
 from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.runs.judging import FRONT_POINTS, job_rays
+from mobench.runs.protocols import stated_by
 from mobench.runs.record import Front, Imported, Record
 from mobench.runs.resolve import make_dataset
 from mobench.runs.stated import Stated, StatedFront, read_csv
@@ -124,7 +124,7 @@ def _record(job: Job, stated: Stated, dataset: Dataset, objectives: list[str], o
         id=job.id,
         status="completed",
         job=job,
-        protocol=json.loads(json.dumps(asdict(dataset.protocol))),
+        protocol=stated_by(dataset),
         objectives=objectives,
         fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
         indicators={

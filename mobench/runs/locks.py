@@ -58,14 +58,14 @@ class Owner:
 
 
 @contextmanager
-def held(path: Path, tell: Callable[[str], None] | None = None) -> Iterator[bool]:
-    """Hold the lock of a file in the block; False where another process has it.
+def held(path: Path, tell: Callable[[str], None] | None = None, timeout: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of a file in the block; False where another process has it for longer than `timeout` seconds.
 
-    tell: where it is given, the lock is waited for instead, and this is called once with who holds it.
+    tell: where it is given, the lock is waited for without a limit, and this is called once with who holds it.
 
     Raises: StoreError where the system gives no lock.
     """
-    lock = _acquired(path, 0.0 if tell is None else NAME_SECONDS)
+    lock = _acquired(path, timeout if tell is None else NAME_SECONDS)
     if lock is None and tell is not None:
         tell(described(path))
         lock = _acquired(path, -1)

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mobench.errors import StoreError
 from mobench.runs.job import Job
-from mobench.runs.journal import JOURNAL
 from mobench.runs.resolve import every_option
-from mobench.runs.store import Store
 from mobench.runs.suite import Range, Search
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import JournalStorage
 
 RETRIED = "retried"
+TOKEN = "search process"
+"""The attribute of a trial that says which search runs it (see `Presence`)."""
 
 
 @dataclass(frozen=True)
@@ -39,51 +39,68 @@ class Trial:
     jobs: tuple[str, ...] = ()
 
 
-def opened(wanted: Search, store: Store, name: str) -> optuna.Study:
-    """The study of this name in a store's journal, made where there is none.
-
-    Raises: StoreError for one of another search.
-    """
+def opened(storage: JournalStorage, name: str, wanted: Search) -> optuna.Study:
+    """The study of this name in a journal, which is made where there is none."""
     import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
-    journal = store.folder / JOURNAL
-    storage = JournalStorage(JournalFileBackend(str(journal)))
     # what was found can be read in a folder that may not be written to: a study that is there is only loaded
     if name not in optuna.get_all_study_names(storage):
         optuna.create_study(storage=storage, study_name=name, direction="maximize")
-    study = optuna.load_study(
-        storage=storage,
-        study_name=name,
-        # half of a short search is spent on looking around before the estimator is trusted
-        sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=min(10, max(1, wanted.n_trials // 2))),
-        pruner=pruner or optuna.pruners.NopPruner(),
-    )
-    # a journal of another space would mix what cannot be compared
-    asked = wanted.model_dump_json(exclude={"trials", "solvers"})
-    known = study.user_attrs.get("search")
-    if known is None:
-        study.set_user_attr("search", asked)
-    elif known != asked:
-        raise StoreError(
-            f"{store.folder / JOURNAL} is of another search: name another folder with --out, or move it away"
-        )
-    return study
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
+    return optuna.load_study(storage=storage, study_name=name, pruner=pruner or optuna.pruners.NopPruner())
 
 
-def ask(study: optuna.Study, wanted: Search, usual: Callable[[], Job], n_trials: int | None) -> int:
+def ask(
+    study: optuna.Study,
+    wanted: Search,
+    usual: Callable[[], Job],
+    n_trials: int | None,
+    is_alive: Callable[[object], bool],
+) -> int:
     """Ask for what is tried first, and return how many trials the study lacks.
 
     n_trials: in all; None: the search's own number, or the whole grid. usual: gives a job without a search.
+    is_alive: whether the search of a token is under way.
+
+    To be called while it is this search's turn, as `take`.
     """
-    _take_up_interrupted(study)
+    _take_up_interrupted(study, is_alive)
     if wanted.sampler == "grid":
         return _enqueue_grid(study, wanted, n_trials)
     if not study.get_trials(deepcopy=False) and (first := _as_they_are(usual(), wanted)) is not None:
         study.enqueue_trial(first)
     return max(0, _n_lacking(study, wanted, n_trials))
+
+
+def take(
+    study: optuna.Study, wanted: Search, n_trials: int | None, token: str, is_alive: Callable[[object], bool]
+) -> optuna.Trial | None:
+    """The next trial that the study lacks, with its options and the token of the search that runs it; None: no more.
+
+    Trials that other searches run are theirs, until those end without an outcome.
+    """
+    import optuna
+
+    _take_up_interrupted(study, is_alive)
+    is_waiting = any(t.state.name == "WAITING" for t in _counted(study))
+    if not (is_waiting if wanted.sampler == "grid" else _n_lacking(study, wanted, n_trials) > 0):
+        return None
+    study.sampler = optuna.samplers.TPESampler(
+        # by the trial, so that a search that goes on, or another beside it, proposes nothing a second time
+        seed=len(study.get_trials(deepcopy=False)),
+        # half of a short search is spent on looking around before the estimator is trusted
+        n_startup_trials=min(10, max(1, wanted.n_trials // 2)),
+    )
+    trial = study.ask()
+    trial.set_user_attr(TOKEN, token)
+    proposed(trial, wanted.space)
+    return trial
+
+
+def others(study: optuna.Study, token: str) -> list[str]:
+    """The tokens of other searches of which trials are under way."""
+    tokens = [str(t.user_attrs.get(TOKEN)) for t in _counted(study) if t.state.name == "RUNNING"]
+    return [other for other in tokens if other != token]
 
 
 def proposed(trial: optuna.Trial, space: Mapping[str, Range | list[Any]]) -> dict[str, Any]:
@@ -155,7 +172,7 @@ def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> 
 
 
 def _n_lacking(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
-    return (n_trials or wanted.n_trials) - sum(t.state.is_finished() for t in _counted(study))
+    return (n_trials or wanted.n_trials) - sum(t.state.name != "WAITING" for t in _counted(study))
 
 
 def _counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -169,13 +186,13 @@ def _asked(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
     return frozen.params or dict(frozen.system_attrs.get("fixed_params", {}))
 
 
-def _take_up_interrupted(study: optuna.Study) -> None:
-    """Trials that were under way when their process ended are asked for again, first."""
+def _take_up_interrupted(study: optuna.Study, is_alive: Callable[[object], bool]) -> None:
+    """Trials that were under way when their search ended are asked for again, first."""
     import optuna
 
     for frozen in study.get_trials(deepcopy=False):
-        if frozen.state == optuna.trial.TrialState.RUNNING:
+        if frozen.state == optuna.trial.TrialState.RUNNING and not is_alive(frozen.user_attrs.get(TOKEN)):
             study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), frozen.number])
             study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
-            if frozen.params:
-                study.enqueue_trial(frozen.params)
+            if asked := _asked(frozen):
+                study.enqueue_trial(asked)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from mobench import files
 from mobench.errors import StoreError
 from mobench.runs.index import outlines
 from mobench.runs.outline import Outline
 from mobench.runs.record import Record
-from mobench.runs.store import Contents, Store
+from mobench.runs.store import Contents, Store, looking_into
 from mobench.text import one_line
 
 Read = TypeVar("Read")
@@ -21,10 +22,14 @@ def folder_of(named: str | Path) -> Path:
     """The folder itself, or where there is none of this name, that of the suite below results/.
 
     A file is no folder: a shell makes one for `mobench leaderboard quick > quick`.
+
+    Raises: StoreError for a folder that cannot be looked at.
     """
     named = Path(named)
     below = Path("results") / named
-    return below if not named.is_dir() and below.exists() else named
+    with looking_into(named):
+        is_dir = files.exists(named) and not files.is_file(named)
+        return below if not is_dir and files.exists(below) else named
 
 
 def read_records(folders: Sequence[str | Path], warn: Warn) -> list[Record]:

@@ -15,8 +15,9 @@ from mobench.runs.executor import Executor, Exit
 from mobench.runs.job import Job
 from mobench.runs.leases import remove_files_of_dead_runners
 from mobench.runs.plan import Plan
+from mobench.runs.protocols import contents, differing, same_contents, stated_by
 from mobench.runs.record import Record
-from mobench.runs.resolve import providers
+from mobench.runs.resolve import make_dataset, providers
 from mobench.runs.store import Store
 from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
@@ -84,15 +85,17 @@ def run(
     wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
     interrupt goes on.
 
-    Raises: StoreError when records cannot be written, RecordError for an unreadable one in the way,
-        Stopped when the executor is told to stop from elsewhere.
+    Raises: StoreError when records cannot be written, RecordError for one in the way that is unreadable or was made
+        when the dataset stated something else under the same protocol version, Stopped when the executor is told to
+        stop from elsewhere.
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined), n_declined_by_plan=len(plan.declined))
+    present = _Present(store, retry)
     todo, failed_before = [], dict[str, Any]()
     for job in plan.jobs:
         failed_before[job.id] = store.state_of(job)
-        record = _usable(store, job, retry)
+        record = present.usable(job, retry)
         if record is None:
             todo.append(job)
         else:
@@ -105,7 +108,7 @@ def run(
         store.check_writable()
         remove_files_of_dead_runners(store.folder)
         crew = _Crew(
-            store, executor, device, retry, keep_weights, strategy, checkpoint_seconds, list(command), listen,
+            store, executor, device, present, keep_weights, strategy, checkpoint_seconds, list(command), listen,
             failed_before,
         )  # fmt: skip
         _work(crew, todo, summary)
@@ -127,11 +130,46 @@ class _Result:
 
 
 @dataclass
+class _Present:
+    """The records that make running a job unnecessary."""
+
+    store: Store
+    retry: bool
+    _stated: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def usable(self, job: Job, retry: bool) -> Record | None:
+        """The record of a job; None where it is to be run, as with `retry` a failed one is.
+
+        Raises: RecordError for one that is not comparable.
+        """
+        record = self.store.read(job)
+        if record is not None and record.job != job:
+            raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
+        if record is None or (retry and record.status == "failed"):
+            return None
+        # a failed job's record states nothing but the version
+        if contents(record.protocol) and not same_contents(record.protocol, stated := self._now_stated(job)):
+            raise RecordError(
+                f"the record of {job.title} ({job.id}) was made under protocol {job.protocol!r} with "
+                f"{differing(record.protocol, stated)}, which dataset {job.dataset.name!r} states now: raise the "
+                "version of its Protocol, or name another folder with --out"
+            )
+        return record
+
+    def _now_stated(self, job: Job) -> dict[str, Any]:
+        """What the dataset of a job states now; asked of each dataset once."""
+        key = f"{job.dataset.name} {job.dataset.text}"
+        if key not in self._stated:
+            self._stated[key] = stated_by(make_dataset(job.dataset))
+        return self._stated[key]
+
+
+@dataclass
 class _Crew:
     store: Store
     executor: Executor
     device: str
-    retry: bool
+    present: _Present
     keep_weights: bool
     strategy: str
     checkpoint_seconds: float
@@ -146,7 +184,7 @@ class _Crew:
                 return None
             # another runner may have finished it since we looked; what failed there is not run again here
             is_new = self.store.state_of(job) != self.failed_before.get(job.id)
-            record = _usable(self.store, job, self.retry and not is_new)
+            record = self.present.usable(job, self.present.retry and not is_new)
             if record is not None:
                 return _Result(record, is_ours=False)
             return self._run(job)
@@ -228,14 +266,6 @@ def _count(summary: Summary, job: Job, result: _Result, keep_weights: bool) -> N
         lists[record.status].append(job)
         if keep_weights and "weights" in record.notes:
             summary.without_weights.setdefault(str(record.notes["weights"]), []).append(job)
-
-
-def _usable(store: Store, job: Job, retry: bool) -> Record | None:
-    """The record that makes running a job unnecessary."""
-    record = store.read(job)
-    if record is not None and record.job != job:
-        raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
-    return None if record is None or (retry and record.status == "failed") else record
 
 
 def _told(record: Record) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from mobench import files
-from mobench.errors import RecordError, StoreError
+from mobench.errors import MobenchError, RecordError, StoreError
 from mobench.runs.job import Job
 from mobench.runs.locks import described, held
 from mobench.runs.record import MAX_BYTES, Record, parse
@@ -66,9 +65,16 @@ class Store:
         return self.folder / "weights" / f"{job.id}.safetensors"
 
     def read(self, job: Job) -> Record | None:
-        """The record of a job; None where there is none. Raises: RecordError."""
-        path = self.path(job)
-        return self._read(path) if path.is_file() else None
+        """The record of a job; None where there is none.
+
+        Raises: RecordError; StoreError where the folder cannot be used.
+        """
+        return self._read(self.path(job)) if self.has(job) else None
+
+    def has(self, job: Job) -> bool:
+        """Whether there is a record of the job, sound or not. Raises: StoreError where the folder cannot be used."""
+        with looking_into(self.folder):
+            return files.is_file(self.path(job))
 
     def state_of(self, job: Job) -> tuple[int, int] | None:
         """What tells a job's record from every other one that was or will be in its place; None where there is none."""
@@ -106,26 +112,25 @@ class Store:
 
         Raises: StoreError, RecordError.
         """
-        lock = self._lock(record.job, "training.lock", timeout=SETTLE_SECONDS)
-        if lock is not None:
-            with lock:
+        with held(self._lock_path(record.job, TRAINING), timeout=SETTLE_SECONDS) as is_ours:
+            if is_ours:
                 self.write(record)
-        else:
-            path = self.path(record.job)
-            with writing(self.folder), suppress(FileExistsError):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, record.to_json().encode(), replace=False)
+            else:
+                path = self.path(record.job)
+                with writing(self.folder), suppress(FileExistsError):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, record.to_json().encode(), replace=False)
         return self.read(record.job) or record
 
     def forget_failure(self, job: Job) -> None:
         """Remove the record of a job that failed before, and is declined now. Raises: StoreError, RecordError."""
         record = self.read(job)
-        lock = None if record is None else self._lock(job, "training.lock", timeout=SETTLE_SECONDS)
-        if lock is not None:
-            with lock, writing(self.folder):
-                record = self.read(job)
-                if record is not None and record.status == "failed":
-                    self.path(job).unlink()
+        if record is None:
+            return
+        with held(self._lock_path(job, TRAINING), timeout=SETTLE_SECONDS) as is_ours, writing(self.folder):
+            record = self.read(job) if is_ours else None
+            if record is not None and record.status == "failed":
+                self.path(job).unlink()
 
     def contents(self) -> Contents[Record]:
         """Every record; what is not one is reported and harms no other.
@@ -151,7 +156,10 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StoreError(f"records in {self.folder.name} cannot be listed: {error.strerror}") from error
+            raise StoreError(
+                f"records in {one_line(self.folder.name, 80)} cannot be listed: {error.strerror or error}; "
+                "name a folder that you may read"
+            ) from error
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after the first hour of training."""
@@ -205,12 +213,13 @@ class Store:
         """Remove temporary files of the job; safe while nobody else trains it."""
         for folder, name in (
             (self.records_folder, f".{self.path(job).name}."),
-            (self.folder / "checkpoints", f"{job.id}."),
+            (self.folder / "checkpoints", f".{job.id}."),
             (self.folder / "weights", f".{job.id}."),
         ):
             with suppress(OSError):
                 for entry in os.scandir(folder):
-                    if entry.name.startswith(name) and entry.name.endswith(".tmp"):
+                    # without the dot: checkpoints of earlier versions
+                    if entry.name.startswith((name, name[1:])) and entry.name.endswith(".tmp"):
                         Path(entry.path).unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Record:
@@ -233,9 +242,9 @@ def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
 
     Raises: OSError; FileExistsError with `replace=False` where the name is taken, in the same step as the write.
     """
-    temporary = path.with_name(f".{path.name}.{_unique()}.tmp")
+    temporary = files.temporary_for(path)
     try:
-        with temporary.open("wb") as file:
+        with files.create(temporary) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -261,16 +270,13 @@ def _flush_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _unique() -> str:
-    """Part of a name that no other process or thread uses."""
-    return f"{os.getpid()}-{threading.get_ident():x}"
-
-
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Makes a StoreError of what the system says against writing."""
     try:
         yield
+    except MobenchError:
+        raise
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -278,9 +284,23 @@ def writing(folder: Path) -> Iterator[None]:
 def unwritable(folder: Path, error: OSError) -> StoreError:
     """The error for a store that the system does not let us write to."""
     return StoreError(
-        f"nothing can be written to {folder}: {error.strerror or error}; make room or name another folder "
-        "with --out (earlier records are as they were)"
+        f"nothing can be written to {one_line(str(folder))}: {error.strerror or error}; make room or name another "
+        "folder with --out (earlier records are as they were)"
     )
+
+
+@contextmanager
+def looking_into(folder: Path) -> Iterator[None]:
+    """Makes a StoreError of what the system says against looking for a file below a folder."""
+    try:
+        yield
+    except MobenchError:
+        raise
+    except (OSError, ValueError) as error:  # a ValueError for a name with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(
+            f"{one_line(str(folder))} cannot be used: {reason}; name a folder that you may enter and read"
+        ) from error
 
 
 def _harmless(name: str) -> str:

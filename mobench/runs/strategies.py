@@ -17,6 +17,7 @@ from mobench.interfaces import Layout, Strategy
 from mobench.learning.strategy import Choice
 from mobench.runs.job import Job
 from mobench.runs.provenance import processor
+from mobench.user_cache import user_cache_dir
 
 MAX_BYTES = 2**16
 
@@ -26,7 +27,10 @@ def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callab
 
     A cache that cannot be read or written, or that others can write to, costs a measurement and nothing else.
     """
-    path = folder() / f"{_key(job, n_sets, device, threads)}.json"
+    cache_dir = folder()
+    if cache_dir is None:
+        return measure()
+    path = cache_dir / f"{_key(job, n_sets, device, threads)}.json"
     try:
         kept = json.loads(files.read_ours(path, MAX_BYTES))
         return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
@@ -36,11 +40,9 @@ def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callab
     return found
 
 
-def folder() -> Path:
-    """Where choices are kept; deleting it has them measured anew."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mobench") / "strategies"
+def folder() -> Path | None:
+    """Where choices are kept; deleting it has them measured anew. None where no home folder is known."""
+    return user_cache_dir("strategies")
 
 
 def _key(job: Job, n_sets: int, device: str, threads: int) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mobench.errors import MobenchError, StoreError
+from mobench.files import is_readable_file
 from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
 from mobench.runs.judging import job_rays
 from mobench.runs.record import Record
@@ -44,7 +45,7 @@ def load(record: Record, weights: Path) -> Trained:
     from safetensors.torch import load_file
 
     job = record.job
-    if not weights.is_file():
+    if not is_readable_file(weights):
         raise StoreError(f"no weights of {job.title} are kept: run the suite with --keep-weights into another folder")
     problem = Problem(make_dataset(job.dataset), make_model(job.model))
     solver = make_solver(job.solver)

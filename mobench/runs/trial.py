@@ -64,6 +64,10 @@ class Bench:
             with self._guard:
                 self._running.remove(executor)
 
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped
+
     def stop(self) -> None:
         """End all that runs, and start nothing more."""
         with self._guard:

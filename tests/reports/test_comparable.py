@@ -9,6 +9,7 @@ import pytest
 
 from mobench.errors import OptionError
 from mobench.reports.comparable import select
+from mobench.reports.leaderboard import leaderboard
 from mobench.runs.job import Job
 from mobench.runs.record import Imported, Record
 from mobench.runs.store import Store
@@ -79,6 +80,41 @@ def test_of_equally_many_the_newest_stays_and_a_note_says_so(zdt1: list[Record],
         assert [r.job.protocol for r in found.kept] == [newer]
         assert "in as many records (1)" in found.notes[0]
         assert "--protocol" in found.notes[0]
+
+
+def under(record: Record, **stated: Any) -> Record:
+    """The record, made when the dataset stated something else under the same version."""
+    return record.model_copy(update={"protocol": {**record.protocol, **stated}})
+
+
+@pytest.mark.parametrize("point", ["reference", "ideal", "nadir"])
+def test_records_under_one_version_that_states_two_things_are_never_mixed(zdt1: list[Record], point: str) -> None:
+    other = under(zdt1[0], **{point: [7.0, 7.0]})
+    found = select([other, *zdt1[1:]])
+    assert found.kept == zdt1[1:]
+    (line,) = found.left_out
+    assert line.startswith(
+        f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): zdt1: what the protocol states is "
+    )
+    assert f'"{point}": [7.0, 7.0]' in line
+
+
+def test_of_two_seeds_under_two_references_one_is_shown_and_a_note_says_so(zdt1: list[Record]) -> None:
+    """A mean over both would stand for neither."""
+    first, second = (r for r in zdt1 if r.job.solver.name == "epo")
+    later = under(changed(second, finished="2999"), reference=[6.0, 6.0])
+    board = leaderboard([first, later])
+    (row,) = board.table.to_dict("records")
+    assert row["hypervolume"] == second.indicators["test"]["hypervolume"]
+    assert row["seeds"] == 1
+    assert len(board.left_out) == 1
+    assert any("what the protocol states" in note and "as many records (1)" in note for note in board.notes)
+
+
+def test_a_failed_job_states_no_reference_and_stays(zdt1: list[Record]) -> None:
+    failed = zdt1[0].model_copy(update={"protocol": {"version": zdt1[0].job.protocol}, "status": "failed"})
+    assert select([failed, *zdt1[1:]]).kept == [failed, *zdt1[1:]]
+    assert select([failed, *zdt1[1:]]).left_out == []
 
 
 def test_imported_fronts_have_no_vote_and_no_budget_to_agree_in(zdt1: list[Record]) -> None:

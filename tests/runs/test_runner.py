@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mobench.errors import StoreError
+from mobench.errors import RecordError, StoreError
 from mobench.runs import plan as plans
 from mobench.runs import runner
 from mobench.runs import suite as suites
@@ -51,6 +51,20 @@ def test_what_is_missing_is_run_and_what_is_there_is_not(plan: Plan, tmp_path: P
     assert third.completed == [plan.jobs[0]]
     kept = store.path(plan.jobs[1])
     assert kept.stat().st_mtime_ns == stamps[kept]
+
+
+def test_a_record_under_another_reference_of_the_same_version_is_not_taken_for_the_jobs(
+    plan: Plan, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "out")
+    record = execute(plan.jobs[0])
+    other = {**record.protocol, "reference": [7.0, 7.0]}
+    path = store.write(record.model_copy(update={"protocol": other}))
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match=r"reference \[7.0, 7.0\] instead of \[1.0, 1.0\].*raise the version"):
+        runner.run(plan, store, LocalExecutor())
+    assert path.read_bytes() == before
+    assert list(store.records_folder.iterdir()) == [path]
 
 
 def test_a_record_holds_what_it_should(plan: Plan, tmp_path: Path) -> None:

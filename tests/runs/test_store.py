@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.runs import store as stores
 from mobench.runs.job import Budget, Job, Part, SolverPart
@@ -60,7 +61,7 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_rubbish(
     def full(*args: Any, **more: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    target = {"write": (Path, "open"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[step]
+    target = {"write": (files, "create"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[step]
     monkeypatch.setattr(*target, full)
     with pytest.raises(StoreError, match=r"No space left on device; make room.*earlier records are as they were"):
         store.write(record(job(), "new"))

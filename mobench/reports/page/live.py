@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError, MobenchError, StoreError
+from mobench.files import is_readable_file
 from mobench.interfaces import Samples
 from mobench.metrics.evaluation import evaluate
 from mobench.reports import onnx
@@ -56,7 +57,7 @@ def live(
         dataset, label = record.job.dataset.name, labels[record.id]
         tell(f"network of {label} on {dataset}")
         try:
-            if not store.weights(record.job).is_file():
+            if not is_readable_file(store.weights(record.job)):
                 raise StoreError(NO_WEIGHTS)
             trained = load(record, store.weights(record.job))
             onnx.check_fits(trained)
@@ -92,7 +93,7 @@ def live(
 def _one_each(store: Store, records: Sequence[Record], labels: dict[str, str]) -> list[Record]:
     """Completed records, of each dataset, model and row the first seed; those with kept weights before others."""
     chosen: dict[tuple[str, str, str], Record] = {}
-    for record in sorted(records, key=lambda r: (not store.weights(r.job).is_file(), r.job.seeds.solver)):
+    for record in sorted(records, key=lambda r: (not is_readable_file(store.weights(r.job)), r.job.seeds.solver)):
         if record.status == "completed":
             chosen.setdefault((record.job.dataset.name, record.job.model.name, labels[record.id]), record)
     return [chosen[key] for key in sorted(chosen)]

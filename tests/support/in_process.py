@@ -1,0 +1,29 @@
+"""An executor that runs each job in this process: for tests of what decides which jobs are run."""
+
+from __future__ import annotations
+
+import threading
+
+from mobench.runs.execution import execute
+from mobench.runs.executor import Exit, Tell
+from mobench.runs.store import Store
+from mobench.runs.worker import Request
+
+
+class InProcess:
+    """Runs one job at a time, whatever `slots` says: torch's random state is the process's."""
+
+    threads = 1
+    _turn = threading.Lock()
+
+    def __init__(self, slots: int = 1) -> None:
+        self.slots = slots
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        with self._turn:
+            record = execute(request.job, on_progress=tell)
+        Store(request.store).write(record)
+        return Exit(record.status)
+
+    def stop(self) -> None:
+        """Nothing is under way that outlives a call."""

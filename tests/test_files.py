@@ -1,0 +1,65 @@
+"""Files are written where their name is, and nowhere that a symbolic link leads to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mobench import files
+from mobench.runs.store import write_whole
+
+
+def test_a_new_file_replaces_no_other_and_follows_no_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"kept")
+    (tmp_path / "link").symlink_to(precious)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "other")
+    for name in ("precious", "link", "nowhere"):
+        with pytest.raises(FileExistsError):
+            files.create(tmp_path / name)
+    assert precious.read_bytes() == b"kept"
+    assert not (tmp_path / "other").exists()
+
+
+def test_temporary_names_differ_and_are_swept_by_their_beginning(tmp_path: Path) -> None:
+    names = {files.temporary_for(tmp_path / "a.json").name for _ in range(100)}
+    assert len(names) == 100
+    assert all(name.startswith(".a.json.") and name.endswith(".tmp") for name in names)
+
+
+@pytest.mark.parametrize("how", ["link", "nowhere", "folder", "pipe"])
+def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, how: str) -> None:
+    path, precious = tmp_path / "x", tmp_path / "precious"
+    precious.write_bytes(b"kept")
+    {
+        "link": lambda: path.symlink_to(precious),
+        "nowhere": lambda: path.symlink_to(tmp_path / "other"),
+        "folder": path.mkdir,
+        "pipe": lambda: os.mkfifo(path),
+    }[how]()
+    for attempt in (lambda: files.open_in_place(path, create=True), lambda: files.open_for_reading(path)):
+        with pytest.raises(OSError, match=r"symbolic link|not a regular file|Is a directory"):
+            attempt()
+    assert precious.read_bytes() == b"kept"
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_file_is_replaced_and_not_what_its_name_links_to(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"kept")
+    (tmp_path / "record.json").symlink_to(precious)
+    write_whole(tmp_path / "record.json", b"new")
+    assert precious.read_bytes() == b"kept"
+    assert (tmp_path / "record.json").read_bytes() == b"new"
+    assert not (tmp_path / "record.json").is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["precious", "record.json"]
+
+
+def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
+    assert not files.is_readable_file(tmp_path / ("x" * 300))
+    assert not files.is_readable_file(Path("a\0b"))
+    assert not files.is_file(tmp_path)
+    with pytest.raises(OSError, match="too long"):
+        files.exists(tmp_path / ("x" * 300))
