@@ -53,8 +53,9 @@ def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suit
         entries = [first.model_copy(update={"datasets": first.datasets[:1], "solvers": first.solvers[:2]})]
     budget = {"steps": 2, "batch_size": 16}
     update: dict[str, Any] = {"seeds": suite.seeds[:1], "n_rays": 5, "n_finite": 3, "n_looks": 1, "budget": budget}
+    left = {solver for entry in entries for solver in entry.solvers}
+    update["solvers"] = {solver: table for solver, table in suite.solvers.items() if solver in left}
     if suite.search is not None:
-        left = {solver for entry in entries for solver in entry.solvers}
         own = {solver: space for solver, space in suite.search.solvers.items() if solver in left}
         update["search"] = suite.search.model_copy(update={"solvers": own})
     return Suite.model_validate({**dict(suite), **update, "entries": entries})
