@@ -94,7 +94,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export": ("export", "FOLDER"),
     "report": ("report", "FOLDER"),
     "plot": ("plot", "FOLDER"),
-    "trade-off": ("trade-off", "FOLDER"),
+    "trade-off": ("trade-off", "compression", "--out", "FOLDER"),
 }
 
 
