@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from mobench import files
 from mobench.errors import OptionError, SuiteError, nearest
 from mobench.plugins import SuiteFile, registry
-from mobench.runs.bounds import Name, Seed, Table, plain
+from mobench.runs.bounds import Name, Seed, Table, check_key_depth, few_keys, plain
 from mobench.runs.job import Budget, Strict
 from mobench.text import one_line
 
@@ -215,7 +215,10 @@ def _read(path: Path, name: str) -> Suite:
     except (OSError, ValueError) as error:
         raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
-        content = tomllib.loads(data.decode())
+        text = data.decode()
+        check_key_depth(text)
+        content = tomllib.loads(text)
+        few_keys(content)
         return Suite.model_validate({"name": name, **content})
     except ValidationError as error:
         raise SuiteError(f"{whose}: {one_line(_explain(error))}") from error
