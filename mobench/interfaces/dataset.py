@@ -55,7 +55,8 @@ class Protocol:
     reference: one value per objective; the hypervolume is taken against it.
     ideal: one value per objective, which no loss falls below. R2 measures distances from it, some balancers and
            plots measure losses from it, and an imported loss below it is refused.
-    nadir: one value per objective, the worst on the Pareto front. It is kept in records; no indicator uses it.
+    nadir: one value per objective, above the ideal: the worst loss on the Pareto front, or that of guessing. It is
+           kept in records for readers; no indicator or plot uses it.
     """
 
     version: str

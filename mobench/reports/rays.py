@@ -10,9 +10,9 @@ import numpy as np
 
 from mobench.errors import OptionError
 from mobench.reports.columns import directions_of
-from mobench.reports.content import Content, Wanted, chosen_columns, chosen_rows, notes_of, with_halves
+from mobench.reports.content import Content, Wanted, chosen_columns, chosen_rows, with_halves
 from mobench.reports.leaderboard import Leaderboard, labels_of
-from mobench.reports.notes import FINE
+from mobench.reports.notes import FINE, incomplete_rows
 from mobench.reports.sheet import sheet
 from mobench.runs.record import Record
 
@@ -73,7 +73,7 @@ def content(records: Sequence[Record], wanted: Wanted, board: Leaderboard) -> Co
     made = sheet(
         frame, columns, directions=directions_of(records), digits=wanted.digits,
         group=("dataset", "solver", "model"), marks=False, caption=wanted.caption, label=wanted.label,
-        notes=notes_of(board),
+        notes=[] if board.measured is None else incomplete_rows(board.table, board.measured),
     )  # fmt: skip
     return Content(with_halves(frame, columns), made, made, wanted)
 

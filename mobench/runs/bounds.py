@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -37,6 +38,26 @@ def few_keys(content: Any) -> None:
             waiting.extend(value.values())
         elif isinstance(value, list) and value and isinstance(value[0], list | dict):
             waiting.extend(value)
+
+
+_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_TOML = re.compile(
+    rf"""(?P<deep>{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DEPTH}}})"""  # a dotted key
+    r'''|"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}'''  # texts of several lines
+    r"""|'{3}(?:[^']|'(?!''))*+'{3}"""
+    rf"""|{_PART}|\#[^\n]*+"""
+    r'''|"{3}.*+|'{3}.*+|"[^\n]*+|'[^\n]*+|.''',  # texts without an end, which would be searched again and again
+    re.DOTALL,
+)
+
+
+def check_key_depth(text: str) -> None:
+    """Raise ValueError where a dotted key of a TOML text has more than MAX_DEPTH parts.
+
+    `tomllib` takes time and memory that grow with the square of their number.
+    """
+    if any(match.lastgroup == "deep" for match in _TOML.finditer(text)):
+        raise ValueError(f"a key has more than {MAX_DEPTH} parts")
 
 
 def is_point(value: Any, n_objectives: int) -> bool:

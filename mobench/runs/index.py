@@ -22,6 +22,10 @@ from mobench.runs.store import Contents, Store, read_record, write_whole
 
 NAME = "records.index"
 MAX_BYTES = 2**30
+MOST_BYTES_EACH = 4096
+"""Of the text that an index has for a record; those of the committed results have about 1,000."""
+MOST_BYTES_SHARED = 2**23
+"""Of the text that records share."""
 WORTH = 500
 """Fewer records are read as fast, and nothing is put beside them."""
 STALE = 0.02
@@ -39,7 +43,7 @@ def outlines(store: Store) -> Contents[Outline]:
     listed = store.listed()
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        known = _read(index) if large else {}
+        known = _read(index, len(listed)) if large else {}
     n_new, now = 0, time.time_ns()
     for entry in listed:
         state = _state(entry)
@@ -85,8 +89,8 @@ def _state(entry: os.DirEntry[str]) -> State | None:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _read(path: Path) -> dict[str, tuple[State, Outline]]:
+def _read(path: Path, n_records: int) -> dict[str, tuple[State, Outline]]:
     try:
-        return unpack(files.read(path, MAX_BYTES))
+        return unpack(files.read(path, MAX_BYTES), MOST_BYTES_SHARED + n_records * MOST_BYTES_EACH)
     except OSError:
         return {}

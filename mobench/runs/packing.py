@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ can set: an index that came along with records from elsewhere is not believed.""
 
 STORED = np.dtype("<f8")
 
+T = TypeVar("T")
+Listed = Annotated[list[T], Field(fail_fast=True)]
+"""A list whose first mistake ends its reading: each one costs memory to note."""
 Size = Annotated[int, Field(ge=0)]
 Place = Size
 FrontPlaces = tuple[Place, Size, Size, Place, int | None]
@@ -45,28 +48,28 @@ class _Content(Strict):
 
     format: Literal[3] = 3
     mobench: str = Field(default_factory=lambda: _reader())
-    jobs: list[Job]
-    protocols: list[Table]
-    objectives: list[list[Name]]
-    rays: list[Rows]
-    metrics: list[list[str]]
-    indicators: list[dict[str, list[str]]]
+    jobs: Listed[Job]
+    protocols: Listed[Table]
+    objectives: Listed[list[Name]]
+    rays: Listed[Rows]
+    metrics: Listed[list[str]]
+    indicators: Listed[dict[str, list[str]]]
 
-    file: list[str]
-    state: list[State]
-    id: list[str]
-    status: list[Status]
-    job: list[Place]
-    seeds: list[SeedSet]
-    protocol: list[Place]
-    of_objectives: list[Place]
-    front: list[FrontPlaces | None]
-    names: list[Place]
-    values: list[list[list[Number | None]]]
-    cost: list[Cost | None]
-    imported: list[Imported | None]
-    finished: list[str]
-    digest: list[str]
+    file: Listed[str]
+    state: Listed[State]
+    id: Listed[str]
+    status: Listed[Status]
+    job: Listed[Place]
+    seeds: Listed[SeedSet]
+    protocol: Listed[Place]
+    of_objectives: Listed[Place]
+    front: Listed[FrontPlaces | None]
+    names: Listed[Place]
+    values: Listed[list[list[Number | None]]]
+    cost: Listed[Cost | None]
+    imported: Listed[Imported | None]
+    finished: Listed[str]
+    digest: Listed[str]
 
 
 def _reader() -> str:
@@ -133,12 +136,17 @@ def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
     return sha256(body).hexdigest().encode() + b"\n" + body
 
 
-def unpack(data: bytes) -> dict[str, tuple[State, Outline]]:
-    """File name -> its state and the outline then; nothing where this is no sound index of this version."""
+def unpack(data: bytes, max_text_bytes: int) -> dict[str, tuple[State, Outline]]:
+    """File name -> its state and the outline then; nothing where this is no sound index of this version.
+
+    max_text_bytes: of the JSON in it, which takes many times its size in memory once it is parsed.
+    """
     hash_, _, body = data.partition(b"\n")
     if hash_ != sha256(body).hexdigest().encode():
         return {}
     text, _, packed = body.partition(b"\n")
+    if len(text) > max_text_bytes:
+        return {}
     try:
         content = _Content.model_validate_json(text)
         if content.mobench != _reader():

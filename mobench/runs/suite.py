@@ -15,7 +15,7 @@ from mobench import files
 from mobench.errors import OptionError, SuiteError, nearest
 from mobench.plugins import SuiteFile, registry
 from mobench.runs import arguments
-from mobench.runs.bounds import Name, Seed, Table, plain
+from mobench.runs.bounds import Name, Seed, Table, check_key_depth, few_keys, plain
 from mobench.runs.job import Budget, Strict
 from mobench.runs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
 from mobench.text import one_line
@@ -261,7 +261,10 @@ def _read(path: Path, name: str) -> Suite:
         raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         # some editors begin a file with a byte order mark
-        content = tomllib.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        check_key_depth(text)
+        content = tomllib.loads(text)
+        few_keys(content)
     # numbers of thousands of digits are a plain ValueError
     except (ValueError, RecursionError) as error:
         raise SuiteError(f"{whose} is not TOML: {one_line(str(error))}") from error

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import UninitializedParameter
 
 from mobench.errors import MobenchError, StoreError
 from mobench.files import is_readable_file
@@ -18,6 +23,10 @@ from mobench.text import one_line
 
 TARGET = "problem.target."
 """What the names of the target network's constants begin with among kept weights."""
+
+
+MOST_TARGET_NUMBERS = 2**28
+"""Of a target network, which kept weights may be the compressed form of."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ def tensors_to_keep(network: nn.Module, problem: Problem) -> dict[str, torch.Ten
 def load(record: Record, weights: Path) -> Trained:
     """The trained network of a record, made as its job says and filled from a safetensors file.
 
+    The file's header is read first, and bounds what the job's options may allocate.
+
     Raises: StoreError where no weights are kept, or the file does not hold this network's tensors;
         MobenchError for a solver that keeps no `ParetoNetwork`.
     """
@@ -47,10 +58,15 @@ def load(record: Record, weights: Path) -> Trained:
     job = record.job
     if not is_readable_file(weights):
         raise StoreError(f"no weights of {job.title} are kept: run the suite with --keep-weights into another folder")
-    problem = Problem(make_dataset(job.dataset), make_model(job.model))
+    n_kept = _n_numbers(weights, job.title)
+    with _at_most(MOST_TARGET_NUMBERS, f"the target network of {job.title}"):
+        problem = Problem(make_dataset(job.dataset), make_model(job.model))
     solver = make_solver(job.solver)
     rays = job_rays(job, problem.n_objectives).finite
-    with torch.random.fork_rng(devices=[]):
+    # a solver may register a tensor twice on its way
+    what = f"{one_line(weights.name)} does not hold the weights of {job.title}: it has {n_kept} numbers, the network"
+    building = _at_most(2 * n_kept, what)
+    with torch.random.fork_rng(devices=[]), building:
         solver.start(problem, Setting(rays, Seeds(**job.seeds.model_dump()), 1, None))
     network = solver.pareto_set
     if not isinstance(network, nn.Module) or not isinstance(network, ParetoNetwork):
@@ -65,3 +81,39 @@ def load(record: Record, weights: Path) -> Trained:
     problem.train(False)
     network.eval()
     return Trained(record, problem, network)
+
+
+def _n_numbers(weights: Path, title: str) -> int:
+    """How many numbers a safetensors file holds, by its header. Raises: StoreError."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "pt") as file:  # type: ignore[no-untyped-call]
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise StoreError(
+            f"{one_line(weights.name)} does not hold the weights of {title}: {one_line(str(error))}"
+        ) from error
+
+
+@contextmanager
+def _at_most(n_numbers: int, what: str) -> Iterator[None]:
+    """While the block runs, parameters of more numbers than this in all are refused before they are filled.
+
+    Raises: StoreError.
+    """
+    total = 0
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal total
+        total += 0 if parameter is None or isinstance(parameter, UninitializedParameter) else parameter.numel()
+        if total > n_numbers:
+            raise StoreError(
+                f"{what} would have more than {n_numbers} numbers: give the record and the weights of one job"
+            )
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mobench.errors import MobenchError, RecordError
 from mobench.interfaces import Strategy
 from mobench.runs.execution import execute
+from mobench.runs.executor import available_cores
 from mobench.runs.job import Part
 from mobench.runs.record import Front, Provenance, Record
 
@@ -83,6 +84,8 @@ def verify(
 ) -> Verdict:
     """Train a record's job again, on its device, threads and strategy, and compare every number.
 
+    Of threads there are at most as many as cores here; a caveat tells of any difference.
+
     Raises: RecordError for a record that cannot be repeated (see `check_verifiable`); whatever went wrong
         in the repetition.
     """
@@ -92,14 +95,24 @@ def verify(
     again = execute(
         record.job,
         device=made.device,
-        threads=made.threads or None,
-        strategy=Strategy.from_dict(kept),
+        threads=_at_most_cores(made.threads) or None,
+        strategy=_bounded(Strategy.from_dict(kept)),
         on_progress=on_progress,
     )
     if again.status != "completed":
         reason = again.failure.message if again.failure else "no reason given"
         raise RecordError(f"record {record.id} completed, its repetition {again.status}: {reason}")
     return compare(record, again, tolerance)
+
+
+def _at_most_cores(threads: int) -> int:
+    return max(0, min(threads, available_cores()))
+
+
+def _bounded(strategy: Strategy) -> Strategy:
+    if strategy.threads is None:
+        return strategy
+    return replace(strategy, threads=max(1, _at_most_cores(strategy.threads)))
 
 
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from hostile import FUZZ, fit_to_print
@@ -19,7 +20,7 @@ from safetensors.torch import load_file, save
 
 from mobench.errors import StoreError
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget
+from mobench.runs.job import Budget, Job
 from mobench.runs.record import Record
 from mobench.runs.resolve import resolve
 from mobench.runs.trained import load
@@ -55,6 +56,16 @@ def test_a_pickle_posing_as_weights_is_never_executed(kept: tuple[Record, Path],
         load(kept[0], path)
     assert fit_to_print(str(caught.value))
     assert not mark.exists()
+
+
+def test_options_that_the_weights_header_does_not_bear_out_allocate_nothing(kept: tuple[Record, Path]) -> None:
+    """Three billion numbers: what is filled of them would be resident memory."""
+    data = kept[0].model_dump(by_alias=True)
+    data["job"]["solver"]["generator"]["options"]["hidden"] = [30_000, 30_000, 30_000]
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(StoreError, match="does not hold the weights of vlmop2.* would have more than"):
+        load(kept[0].model_copy(update={"job": Job.model_validate(data["job"])}), kept[1])
+    assert psutil.Process().memory_info().rss - before < 200e6
 
 
 def header(change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]:
