@@ -92,7 +92,8 @@ def _of_job(id_: str, job: Job, store: Store) -> list[str]:
     record = next((r for r in store.contents().records if r.id == id_), None)
     if record is None:
         return []
-    return list(_differences(*({"job": j.model_dump(mode="json", exclude_none=True)} for j in (record.job, job))))
+    known, asked = ({"job": j.model_dump(mode="json", exclude_none=True)} for j in (record.job, job))
+    return list(_differences(known, asked))
 
 
 def _refuse(store: Store, differences: Sequence[str]) -> None:
