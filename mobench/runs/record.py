@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 from pydantic_core import from_json
 
 from mobench.errors import RecordError
@@ -130,6 +130,12 @@ class Provenance(Strict):
     command: list[str] = Field(default_factory=list)
     sources: dict[Role, Source] = Field(default_factory=dict)
 
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Its fields; without sources as it was before they were noted, so that old records stay as they are."""
+        fields: dict[str, Any] = serialize(self)
+        return fields if self.sources else {name: value for name, value in fields.items() if name != "sources"}
+
 
 class Failure(Strict):
     """Why a job has no result."""
@@ -215,9 +221,7 @@ class Record(Strict):
     def to_json(self) -> str:
         """The record as it lies in a store: indented, keys in a fixed order."""
         # what was trained here stays readable by versions that know of no imports
-        left_out: dict[str, Any] = {"imported": True} if self.imported is None else {}
-        if not self.provenance.sources:
-            left_out["provenance"] = {"sources"}
+        left_out = {"imported"} if self.imported is None else None
         return self.model_dump_json(indent=1, by_alias=True, exclude=left_out) + "\n"
 
 
