@@ -7,7 +7,6 @@ import os
 import stat
 from pathlib import Path
 
-
 MAX_SUITE_BYTES = 2**20
 """Of a suite file."""
 

@@ -43,10 +43,10 @@ def few_keys(content: Any) -> None:
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
 _TOML = re.compile(
     rf"""(?P<deep>{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DEPTH}}})"""  # a dotted key
-    r'''|"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}'''  # texts of several lines
+    r"""|"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}"""  # texts of several lines
     r"""|'{3}(?:[^']|'(?!''))*+'{3}"""
     rf"""|{_PART}|\#[^\n]*+"""
-    r'''|"{3}.*+|'{3}.*+|"[^\n]*+|'[^\n]*+|.''',  # texts without an end, which would be searched again and again
+    r"""|"{3}.*+|'{3}.*+|"[^\n]*+|'[^\n]*+|.""",  # texts without an end, which would be searched again and again
     re.DOTALL,
 )
 

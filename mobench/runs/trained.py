@@ -20,7 +20,6 @@ from mobench.runs.record import Record
 from mobench.runs.resolve import make_dataset, make_model, make_solver
 from mobench.text import one_line
 
-
 MOST_TARGET_NUMBERS = 2**28
 """Of a target network, which kept weights may be the compressed form of."""
 
@@ -76,7 +75,7 @@ def _n_numbers(weights: Path, title: str) -> int:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(weights, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(weights, "pt") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise StoreError(

@@ -72,7 +72,8 @@ class Unscored(VLMOP2):
             return (loss - 0.5).clamp_max(0).log() if batch.inputs.shape[1] and loss > 0.5 else loss
 
         none = Metric("none", lambda outputs, batch: torch.tensor(float("nan")))
-        part_, pooled = Metric("part", part), Metric("whole", lambda outputs, batch: outputs["x"].sum() / 0, pooled=True)
+        part_ = Metric("part", part)
+        pooled = Metric("whole", lambda outputs, batch: outputs["x"].sum() / 0, pooled=True)
         return replace(first, metrics=(part_, none)), replace(second, metrics=(pooled,))
 
 

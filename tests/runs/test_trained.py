@@ -63,7 +63,7 @@ def test_options_that_the_weights_header_does_not_bear_out_allocate_nothing(kept
     data = kept[0].model_dump(by_alias=True)
     data["job"]["solver"]["generator"]["options"]["hidden"] = [30_000, 30_000, 30_000]
     before = psutil.Process().memory_info().rss
-    with pytest.raises(StoreError, match="does not hold the weights of vlmop2.* would have more than"):
+    with pytest.raises(StoreError, match=r"does not hold the weights of vlmop2.* would have more than"):
         load(kept[0].model_copy(update={"job": Job.model_validate(data["job"])}), kept[1])
     assert psutil.Process().memory_info().rss - before < 200e6
 
