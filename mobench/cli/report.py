@@ -30,6 +30,6 @@ def report(
         named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"
         warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
-        who = {name: network[name] for name in ("dataset", "name", "seed")}
-        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}", "live", **who)
+        fields = {name: network[name] for name in ("dataset", "name", "seed")}
+        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}", "live", **fields)
     say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser", "wrote", path=str(path))

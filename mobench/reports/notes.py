@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -105,17 +105,17 @@ def _reference(record: Measured) -> Array:
     return np.asarray(record.protocol["reference"], dtype=float)
 
 
-def _metrics_of_rows(records: Sequence[Measured], measured: pd.DataFrame) -> dict[tuple[str, ...], set[str]]:
+def _metrics_of_rows(records: Sequence[Measured], measured: pd.DataFrame) -> dict[Any, set[str]]:
     """The columns of metrics that the records of each row have."""
     keys = dict(zip(measured["id"], measured[ROW].itertuples(index=False, name=None), strict=True))
-    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    found: dict[Any, set[str]] = defaultdict(set)
     for record in records:
         if record.id in keys:
             found[keys[record.id]].update(metric_columns(record))
     return found
 
 
-def _called(row: dict[str, str], table: pd.DataFrame) -> str:
+def _called(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     """The name of a row within its dataset: the solver, and the model where the dataset has several."""
     several = table.loc[table["dataset"] == row["dataset"], "model"].nunique() > 1
     return f"{row['solver']} on {row['model']}" if several else row["solver"]

@@ -82,7 +82,7 @@ def check_record(model: bytes, trained: Trained) -> None:
     record = trained.record
     split, front = min(record.fronts.items(), key=lambda item: item[1].n_samples or math.inf)
     rows = sorted({0, len(front.losses) // 2, len(front.losses) - 1})
-    samples = trained.problem.dataset.load(split).take(slice(0, front.n_samples))
+    samples = trained.problem.dataset.load(cast(Split, split)).take(slice(0, front.n_samples))
     found = evaluate(_Exported(session(model)), trained.problem, samples, torch.tensor(front.preferences)[rows]).losses
     recorded = np.asarray(front.losses)[rows]
     if not np.allclose(found, recorded, rtol=LOSSES, atol=LOSSES * np.abs(recorded).max()):

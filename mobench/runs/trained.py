@@ -88,7 +88,7 @@ def _n_numbers(weights: Path, title: str) -> int:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(weights, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(weights, "pt") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise StoreError(

@@ -59,6 +59,7 @@ CHECKS: dict[Kind, list[Check]] = {
         balancer.weighs_every_family,
         balancer.weighs_preferences_apart,
         balancer.heeds_the_preference,
+        balancer.follows_the_preference,
         balancer.heeds_the_seed,
         balancer.resumes_from_its_state,
         balancer.weighs_in_both_precisions,

@@ -20,7 +20,7 @@ import pytest
 import mobench
 from mobench.reports.leaderboard import leaderboard
 from mobench.reports.tables import FORMATS, content, texts
-from mobench.runs import index
+from mobench.runs import index, packing
 from mobench.runs.index import NAME, outlines
 from mobench.runs.outline import Measured, Points
 from mobench.runs.record import Imported
@@ -344,3 +344,14 @@ def test_the_index_says_what_it_is_of(store: Store) -> None:
     # what seeds share stands there once
     assert len(content["jobs"]) < len(content["file"])
     assert len(content["protocols"]) <= 4
+
+
+def test_an_index_with_more_text_than_its_records_need_is_not_parsed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = parsed(store, monkeypatch)
+    path = store.folder / NAME
+    text = b'{"jobs": [' + b"0," * (index.MOST_BYTES_SHARED + len(store.listed()) * index.MOST_BYTES_EACH) + b"0]}"
+    path.write_bytes(sealed(text))
+    monkeypatch.setattr(packing._Content, "model_validate_json", lambda text: pytest.fail("it was parsed"))
+    assert parsed(store, monkeypatch) == n

@@ -12,6 +12,7 @@ from mobench.files import MAX_SUITE_BYTES
 from mobench.plugins import registry
 from mobench.runs import plan as plans
 from mobench.runs import suite as suites
+from mobench.runs.bounds import check_key_depth
 
 HEAD = "seeds = [0, 1]\n[budget]\nsteps = 5\n"
 
@@ -261,3 +262,22 @@ def test_a_file_of_a_registered_suites_name_is_not_taken_for_it(
     assert suites.load("./quick").entries[0].datasets == ["vlmop2"]
     (tmp_path / "mine").write_text(HEAD + entry(["vlmop2"], ["ls"]))
     assert suites.load("mine").entries[0].datasets == ["vlmop2"]
+
+
+@pytest.mark.parametrize("part", ["a", '"a.b"', "'a'"])
+@pytest.mark.parametrize("form", ["{} = 1", "[{}]", "x = {{{} = 1}}"])
+def test_a_dotted_key_of_very_many_parts_is_refused_before_it_is_parsed(tmp_path: Path, part: str, form: str) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(form.format(".".join([part] * 40_000)))
+    with pytest.raises(SuiteError, match="a key has more than 16 parts"):
+        suites.load(str(path))
+
+
+@pytest.mark.parametrize("text", ["# {}", 'summary = "{}"', "summary = '{}'", 'summary = """\n{}"" {}"""'])
+def test_dots_in_texts_and_comments_make_no_deep_key(text: str) -> None:
+    check_key_depth(text.replace("{}", ".".join("a" * 100)))
+
+
+@pytest.mark.parametrize("text", ['"\\' * 100_000, "'" * 100_001, '"' * 100_001, "a " * 100_000, "a." * 15 + "a = 0.5"])
+def test_texts_without_an_end_are_looked_through_once(text: str) -> None:
+    check_key_depth(text)

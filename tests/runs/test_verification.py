@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from mobench.errors import RecordError
+from mobench.runs import verification
 from mobench.runs.execution import execute
+from mobench.runs.executor import available_cores
 from mobench.runs.job import Job
 from mobench.runs.plan import plan
 from mobench.runs.record import Record, parse
@@ -138,3 +140,17 @@ def test_seconds_and_failures_cannot_be_verified(record: Record) -> None:
     data |= {"status": "failed", "failure": {"kind": "X", "message": "y"}}
     with pytest.raises(RecordError, match="says failed"):
         verify(Record.model_validate(data))
+
+
+def test_a_records_threads_are_bounded_by_the_cores_here(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = record.model_dump(by_alias=True)
+    data["provenance"]["threads"] = data["provenance"]["strategy"]["threads"] = 5000
+    asked: list[tuple[int | None, int | None]] = []
+
+    def watched(job: Job, *, strategy: Any, threads: int | None, **more: Any) -> Record:
+        asked.append((threads, strategy.threads))
+        return record
+
+    monkeypatch.setattr(verification, "execute", watched)
+    verify(Record.model_validate(data))
+    assert asked == [(available_cores(), available_cores())]

@@ -36,6 +36,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("balancer", "Entangled", "weighs_preferences_apart", "compute each row from its own row alone"),
     ("balancer", "Deaf", "heeds_the_preference", "use it, or set needs_preference = False"),
     ("balancer", "Pretends", "heeds_the_preference", "set needs_preference = True"),
+    ("balancer", "Inverted", "follows_the_preference", "weigh an objective more the larger its preference is"),
     ("balancer", "Entropy", "heeds_the_seed", "draw from `seeded"),
     ("balancer", "OneSeed", "heeds_the_seed", "make the generator in start"),
     (

@@ -53,6 +53,41 @@ def heeds_the_preference(entry: Entry) -> None:
         demand(not any(moved), "its weights change with the preference: set needs_preference = True")
 
 
+def follows_the_preference(entry: Entry) -> None:
+    """A larger preference for an objective leads to a smaller loss of it, on two quadratic functions"""
+    balancer: Balancer = small(entry)
+    if not balancer.needs_preference:
+        raise Declined("it ignores the preference, and says so")
+    shares = torch.tensor([0.2, 0.4, 0.6, 0.8], dtype=torch.float64)
+    preferences = torch.stack([shares, 1 - shares], dim=1)
+    losses = _descended(balancer, preferences)
+    for i in range(2):
+        low, high = (losses[preferences[:, i].argmin(), i], losses[preferences[:, i].argmax(), i])
+        demand(
+            float(high) <= float(low) + 1e-9,  # equal ones are for heeds_the_preference
+            f"the loss of objective {i} ends at {float(high):.3g} under preference {float(preferences[:, i].max()):g} "
+            f"for it, and at {float(low):.3g} under {float(preferences[:, i].min()):g}: weigh an objective more the "
+            "larger its preference is (a method whose rays point to the losses themselves takes 1 / preferences)",
+        )
+
+
+def _descended(balancer: Balancer, preferences: Tensor, n_steps: int = 400, lr: float = 0.05) -> Tensor:
+    """Losses [K, 2] of ‖x − c_i‖² / 2 after descent along Σ α_i ∇L_i, with c_i the unit vectors and x from (½, ½).
+
+    The length of the weights is left out of the steps, so that only their direction counts.
+    """
+    centres = torch.eye(2, dtype=torch.float64)
+    x = torch.full((len(preferences), 2), 0.5, dtype=torch.float64)
+    properties.started(balancer, 2, n_cases=len(preferences))
+    for _ in range(n_steps):
+        gradients = x[:, None] - centres
+        case = properties.Case("two quadratics", gradients.square().sum(2) / 2, preferences, gradients)
+        alpha = case.weights(balancer).double()
+        alpha = alpha / alpha.abs().sum(1, keepdim=True).clamp_min(1e-12)
+        x = x - lr * torch.einsum("km,kmn->kn", alpha, gradients)
+    return (x[:, None] - centres).square().sum(2) / 2
+
+
 def heeds_the_seed(entry: Entry) -> None:
     """The same seed gives the same weights, and where it draws random numbers another seed gives others"""
     sequence = list(properties.cases(3))[:5]

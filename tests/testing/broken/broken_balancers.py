@@ -195,3 +195,11 @@ class StaysHere(Sound):
 
     def __call__(self, losses, preferences, gram):
         return preferences + torch.zeros(preferences.shape[1], dtype=preferences.dtype)
+
+
+@dataclass(eq=False)
+class Inverted(Sound):
+    """Weighs the objectives by each other's preferences."""
+
+    def __call__(self, losses, preferences, gram):
+        return self.scale * preferences.flip(1)
