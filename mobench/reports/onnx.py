@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError, MobenchError
-from mobench.interfaces import ParetoNetwork, Predictor
+from mobench.interfaces import ParetoNetwork, Predictor, Split
 from mobench.metrics.evaluation import evaluate
 from mobench.runs.record import Record
 from mobench.runs.store import Store, write_whole, writing
