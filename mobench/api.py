@@ -12,7 +12,7 @@ from mobench.text import one_line
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mobench.reports.leaderboard import Leaderboard
+    from mobench.reports.analysis.leaderboard import Leaderboard
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
     """Run what a suite still lacks, write its tables, and return its leaderboard.
 
     suite: a registered name or a TOML file. Everything else replaces what the suite says, in the order of
-        `mobench.runs.precedence`.
+        `mobench.jobs.precedence`.
     rays: preferences [R][m] to train finite sets on and to judge everybody at; lists, an array or a tensor.
     out: folder of the records; by default results/<suite>.
 
@@ -43,12 +43,13 @@ def run(
     Raises: MobenchError for names, options, files that are wrong: the same that the command line refuses, and where
         every job is declined. A job that fails raises nothing: its row says so.
     """
-    from mobench.reports.tables import export
-    from mobench.runs import arguments, runner
-    from mobench.runs import plan as plans
-    from mobench.runs import suite as suites
-    from mobench.runs.executor import LocalExecutor
-    from mobench.runs.store import Store
+    from mobench.jobs import arguments
+    from mobench.jobs import plan as plans
+    from mobench.jobs import suite as suites
+    from mobench.records.store import Store
+    from mobench.reports.tables.files import export
+    from mobench.runs import runner
+    from mobench.runs.executors.local import LocalExecutor
 
     chosen = suites.overridden(
         suites.load(suite),
@@ -83,8 +84,8 @@ def leaderboard(folder: str | Path) -> pd.DataFrame:
 
 
 def _board(folders: Sequence[str | Path]) -> Leaderboard:
-    from mobench.reports.leaderboard import leaderboard as made
-    from mobench.runs.reading import read_outlines
+    from mobench.records.reading import read_outlines
+    from mobench.reports.analysis.leaderboard import leaderboard as made
 
     board = made(read_outlines(folders, _warn))
     for line in board.left_out:

@@ -78,11 +78,11 @@ def cli(command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of the tiny suite, for tests that need records to be there: copy it."""
-    from mobench.runs import plan as plans
+    from mobench.jobs import plan as plans
+    from mobench.jobs import suite as suites
+    from mobench.records.store import Store
     from mobench.runs import runner
-    from mobench.runs import suite as suites
-    from mobench.runs.executor import LocalExecutor
-    from mobench.runs.store import Store
+    from mobench.runs.executors.local import LocalExecutor
 
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.toml").write_text(TINY)

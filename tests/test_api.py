@@ -12,7 +12,7 @@ import torch
 
 import mobench
 from mobench.errors import MobenchError, OptionError, StoreError, SuiteError, UnknownNameError
-from mobench.runs import suite as suites
+from mobench.jobs import suite as suites
 
 Cli = Any
 

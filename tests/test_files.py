@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobench import files
-from mobench.runs.store import write_whole
+from mobench.records.store import write_whole
 
 
 def test_a_new_file_replaces_no_other_and_follows_no_link(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 from mobench import datafiles
 from mobench.errors import DataError
 from mobench.interfaces import Strategy
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
 from mobench.kernels import compiled
-from mobench.learning.strategy import Choice
-from mobench.runs import strategies
-from mobench.runs.job import Budget
-from mobench.runs.resolve import resolve
+from mobench.learning.measured_strategy import Choice
+from mobench.runs import strategy_cache as strategies
 from mobench.user_cache import user_cache_dir
 
 UNUSABLE = ["a file", "too long", "a loop", "unknown home"]

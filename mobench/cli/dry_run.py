@@ -11,14 +11,14 @@ from mobench.cli.console import print_table
 from mobench.cli.output import say
 
 if TYPE_CHECKING:
-    from mobench.runs.plan import Combination, Plan
-    from mobench.runs.precedence import Setting
-    from mobench.runs.suite import Range, Suite
+    from mobench.jobs.plan import Combination, Plan
+    from mobench.jobs.precedence import Setting
+    from mobench.jobs.suite import Range, Suite
 
 
 def show_plan(plan: Plan, folder: Path) -> None:
     """Print the jobs of a plan, and the settings of its combinations. Nothing is written."""
-    from mobench.runs.store import Store
+    from mobench.records.store import Store
 
     store = Store(folder)
     present = {job.id for job in plan.jobs if store.path(job).exists()}

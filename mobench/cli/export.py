@@ -37,10 +37,11 @@ def export(
 ) -> None:
     """Write the records of a folder as tables, and its networks as ONNX."""
     from mobench.errors import OptionError
-    from mobench.reports import presets, tables
-    from mobench.reports.content import Wanted
-    from mobench.reports.sheet import Digits
-    from mobench.runs import arguments
+    from mobench.jobs import arguments
+    from mobench.reports.tables import files as tables
+    from mobench.reports.tables import presets
+    from mobench.reports.tables.content import Wanted
+    from mobench.reports.tables.sheet import Digits
 
     if decimals is not None and digits is not None:
         raise OptionError("--decimals and --digits were both given: pass one of them")
@@ -82,8 +83,8 @@ def export(
 
 def _networks(folder: Path, out: Path) -> None:
     """Write the networks of a folder as ONNX, and say which were declined and why."""
+    from mobench.records.store import Store
     from mobench.reports import onnx
-    from mobench.runs.store import Store
 
     store = Store(folder)
     records = store.contents().records

@@ -11,9 +11,9 @@ from mobench.cli.output import say
 from mobench.errors import DataError, StoreError
 
 if TYPE_CHECKING:
-    from mobench.runs.job import Job
-    from mobench.runs.record import Record
-    from mobench.runs.store import Store
+    from mobench.jobs.job import Job
+    from mobench.records.record import Record
+    from mobench.records.store import Store
 
 
 def import_(
@@ -38,8 +38,8 @@ def import_(
     Indicators are computed here from the losses. A column that means nothing is refused, with those that do.
     """
     from mobench.errors import RecordError
-    from mobench.runs import foreign
-    from mobench.runs.store import Store
+    from mobench.records import imports as foreign
+    from mobench.records.store import Store
 
     store = Store(out)
     template = _template(store, dataset, set_ or [], out)
@@ -65,7 +65,7 @@ def import_(
 def content_of(file: Path) -> bytes:
     """The bytes of a CSV file. Raises: DataError for what is no file, or too large."""
     from mobench import files
-    from mobench.runs.record import MAX_BYTES
+    from mobench.records.record import MAX_BYTES
 
     try:
         return files.read(file, MAX_BYTES)
@@ -75,9 +75,10 @@ def content_of(file: Path) -> bytes:
 
 def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
     """What an imported record of this folder is like: its data set's options are those of the records there."""
-    from mobench.reports.comparable import select
-    from mobench.runs import arguments, foreign
-    from mobench.runs.resolve import dataset_part
+    from mobench.jobs import arguments
+    from mobench.jobs.resolve import dataset_part
+    from mobench.records import imports as foreign
+    from mobench.reports.analysis.comparable import select
 
     jobs: dict[str, Job] = {}
     for record in select(store.contents().records).kept:

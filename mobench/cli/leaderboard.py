@@ -15,10 +15,10 @@ from mobench.errors import OptionError, nearest
 from mobench.text import one_line
 
 if TYPE_CHECKING:
-    from mobench.reports.comparison import Comparison
-    from mobench.reports.leaderboard import Leaderboard
-    from mobench.runs.outline import Measured, Outline
-    from mobench.runs.record import Record
+    from mobench.records.outline import Measured, Outline
+    from mobench.records.record import Record
+    from mobench.reports.analysis.comparison import Comparison
+    from mobench.reports.analysis.leaderboard import Leaderboard
 
 MOST_LINES = 20
 
@@ -39,8 +39,8 @@ def leaderboard(
 
     Records of several folders stand in one table, as far as they are comparable.
     """
-    from mobench.reports.comparison import compare
-    from mobench.runs.index import uncollected
+    from mobench.records.index import uncollected
+    from mobench.reports.analysis.comparison import compare
 
     with uncollected():
         records = _of_datasets(read_outlines(folders), dataset)
@@ -65,35 +65,35 @@ def read_board(folder: Path) -> Leaderboard:
 
 def board_of(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
     """The leaderboard of records."""
-    from mobench.reports.leaderboard import leaderboard as made
+    from mobench.reports.analysis.leaderboard import leaderboard as made
 
     return made(records, protocols)
 
 
 def read_records(folders: Sequence[Path]) -> list[Record]:
     """The records of all folders; unreadable ones are told on standard error. Raises: StoreError."""
-    from mobench.runs import reading
+    from mobench.records import reading
 
     return reading.read_records(folders, warn)
 
 
 def read_outlines(folders: Sequence[Path]) -> list[Outline]:
     """The same as far as tables need it, which of many records is much faster."""
-    from mobench.runs import reading
+    from mobench.records import reading
 
     return reading.read_outlines(folders, warn)
 
 
 def folder_of(named: Path) -> Path:
     """The folder itself, or where there is none of this name, that of the suite below results/."""
-    from mobench.runs import reading
+    from mobench.records import reading
 
     return reading.folder_of(named)
 
 
 def print_board(board: Leaderboard) -> None:
     """The main columns of a leaderboard, its notes, and what is not in it."""
-    from mobench.reports.tables import SHORT, cells_of
+    from mobench.reports.tables.files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
@@ -109,8 +109,8 @@ def print_board(board: Leaderboard) -> None:
 
 def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
     """Average ranks, each solver against the best (or every pair), and the verdict of the tests."""
-    from mobench.reports.comparison import against_best, told_apart
-    from mobench.reports.tables import number
+    from mobench.reports.analysis.comparison import against_best, told_apart
+    from mobench.reports.tables.files import number
 
     ranking = comparison.ranking
     where = comparison.dataset or "all data sets"
@@ -143,7 +143,7 @@ def _p(p: float | None) -> str:
 
 
 def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
-    from mobench.runs.arguments import parse_names
+    from mobench.jobs.arguments import parse_names
 
     wanted = parse_names(names, "--dataset")
     known = sorted({r.job.dataset.name for r in records})
@@ -157,8 +157,8 @@ def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
 def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     """The direction of a column; raises OptionError for one that has none."""
     datasets = list(dict.fromkeys(r.job.dataset.name for r in records))
-    from mobench.reports.columns import column as described
-    from mobench.reports.columns import directions_of
+    from mobench.reports.tables.columns import column as described
+    from mobench.reports.tables.columns import directions_of
 
     found = {described(column, name).better for name in datasets} - {""}
     if not found:
@@ -171,8 +171,8 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
 
 
 def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    from mobench.reports.comparison import to_dict
-    from mobench.reports.leaderboard import is_missing
+    from mobench.reports.analysis.comparison import to_dict
+    from mobench.reports.analysis.leaderboard import is_missing
 
     rows: list[dict[Any, Any]] = [
         {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")

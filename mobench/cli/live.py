@@ -14,7 +14,7 @@ from mobench.cli.tally import Left, Tally, Watched
 from mobench.text import printable
 
 if TYPE_CHECKING:
-    from mobench.runs.job import Job
+    from mobench.jobs.job import Job
     from mobench.runs.runner import Listen
 
 Show = Callable[[Tally, Watched], None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mobench.runs.suite import Suite
+    from mobench.jobs.suite import Suite
 
 Datasets = Annotated[
     str, typer.Option("--dataset", help="Datasets of the suite, or others instead, with commas between.")
@@ -42,8 +42,8 @@ def overridden(
     seconds: float | None,
 ) -> Suite:
     """The suite of this name with what the options override. Raises: SuiteError, UnknownNameError, OptionError."""
-    from mobench.runs import arguments
-    from mobench.runs import suite as suites
+    from mobench.jobs import arguments
+    from mobench.jobs import suite as suites
 
     return suites.overridden(
         suites.load(suite),

@@ -31,8 +31,8 @@ def plot(
             print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return
     from mobench.errors import StoreError
-    from mobench.runs.arguments import parse_names
-    from mobench.runs.store import Store
+    from mobench.jobs.arguments import parse_names
+    from mobench.records.store import Store
 
     contents = Store(folder).contents()
     for error in contents.unreadable:

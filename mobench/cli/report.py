@@ -19,8 +19,8 @@ def report(
     live: Annotated[bool, typer.Option("--live/--no-live", help="Put trained networks into the page.")] = True,
 ) -> None:
     """Write one HTML file that needs no network: leaderboard, fronts to move along, and networks that answer in it."""
+    from mobench.records.store import Store
     from mobench.reports.page import build
-    from mobench.runs.store import Store
 
     path = out if out is not None else folder / "report.html"
     with steps("report") as step:

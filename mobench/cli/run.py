@@ -16,10 +16,10 @@ from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds
 from mobench.cli.trade_off import tell_trade_off
 
 if TYPE_CHECKING:
+    from mobench.jobs.plan import Plan
+    from mobench.jobs.suite import Suite
     from mobench.runs.executors import Limits
-    from mobench.runs.plan import Plan
     from mobench.runs.runner import Summary
-    from mobench.runs.suite import Suite
 
 
 def run(
@@ -56,8 +56,8 @@ def run(
     ] = False,
 ) -> None:
     """Run what a suite still lacks, then print its leaderboard and write its tables."""
+    from mobench.jobs import arguments
     from mobench.plugins import registry
-    from mobench.runs import arguments
     from mobench.runs.executors import Limits
 
     warn_of_broken(registry())
@@ -98,9 +98,9 @@ def _run(
 ) -> Summary:
     from mobench.cli.live import watch
     from mobench.cli.tally import Tally
+    from mobench.records.store import Store
     from mobench.runs import runner
     from mobench.runs.executors import make
-    from mobench.runs.store import Store
 
     plan = _planned(suite)
     where = make(executor, limits)
@@ -122,7 +122,7 @@ def _run(
 
 def _planned(suite: Suite) -> Plan:
     """The plan of a suite; combinations that a part declines are warned of."""
-    from mobench.runs.plan import plan
+    from mobench.jobs.plan import plan
 
     made = plan(suite)
     for line in made.declined:
@@ -149,7 +149,7 @@ def _tell(summary: Summary, folder: Path) -> None:
     """The end of a run: the table, and where everything is."""
     from mobench.cli.leaderboard import print_board, read_board
     from mobench.cli.live import clock
-    from mobench.reports.tables import export
+    from mobench.reports.tables.files import export
 
     board = read_board(folder)
     print_board(board)
@@ -177,7 +177,7 @@ def _tell(summary: Summary, folder: Path) -> None:
 
 def _failed_before(folder: Path, summary: Summary) -> list[str]:
     """Ids of jobs that were not run now and whose record has no result."""
-    from mobench.runs.store import Store
+    from mobench.records.store import Store
 
     store = Store(folder)
     records = [store.read(job) for job in summary.present]
@@ -186,7 +186,7 @@ def _failed_before(folder: Path, summary: Summary) -> list[str]:
 
 def check_device(device: str) -> str:
     """The device itself. Raises: OptionError where torch has no such device here."""
-    from mobench.runs import arguments
+    from mobench.jobs import arguments
 
     return arguments.check_device(device, "--device")
 

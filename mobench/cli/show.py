@@ -78,7 +78,7 @@ def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
 
 
 def _show_pair(pair: Pair) -> None:
-    from mobench.runs.resolve import solver_options
+    from mobench.jobs.resolve import solver_options
 
     if events() is None:
         print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")

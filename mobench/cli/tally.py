@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from mobench.runs.job import Job
+    from mobench.jobs.job import Job
 
 State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
 SURE_AFTER_SECONDS = 1.0

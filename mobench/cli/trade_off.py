@@ -11,7 +11,7 @@ from mobench.cli.output import say, wrote
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
-    from mobench.runs.suite import TradeOff
+    from mobench.jobs.suite import TradeOff
 
 
 def trade_off(
@@ -19,7 +19,7 @@ def trade_off(
     out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
 ) -> None:
     """Print the front of a suite's solvers, as of error against memory, and write it beside its records."""
-    from mobench.runs import suite as suites
+    from mobench.jobs import suite as suites
 
     chosen = suites.load(suite)
     if chosen.trade_off is None:
@@ -30,7 +30,7 @@ def trade_off(
 def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
     """Print and write the trade-off of the records in a folder."""
     from mobench.cli.leaderboard import read_board
-    from mobench.reports import trade_off as report
+    from mobench.reports.tables import trade_off as report
 
     board = report.trade_off(read_board(folder), wanted.columns, wanted.reference)
     say(

@@ -18,7 +18,7 @@ from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
-    from mobench.runs.proposals import Trial
+    from mobench.search.proposals import Trial
 
 
 def tune(
@@ -44,10 +44,11 @@ def tune(
 ) -> None:
     """Try options of each of a suite's solvers, and say which are best on validation; goes on where it was stopped."""
     from mobench.cli.run import check_device
-    from mobench.reports import study as report
-    from mobench.runs import arguments, study
-    from mobench.runs.plan import not_searched
-    from mobench.runs.store import Store
+    from mobench.jobs import arguments
+    from mobench.jobs.plan import not_searched
+    from mobench.records.store import Store
+    from mobench.search import study
+    from mobench.search import tables as report
 
     chosen = overridden(
         suite, dataset=dataset, model=model, solver=solver, settings=set_, seeds=seeds, rays=rays,

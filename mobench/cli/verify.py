@@ -26,8 +26,8 @@ def verify(
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
     from mobench.cli.live import watch
     from mobench.cli.tally import Tally
-    from mobench.runs import arguments
-    from mobench.runs.store import read_record
+    from mobench.jobs import arguments
+    from mobench.records.store import read_record
     from mobench.runs.verification import check_verifiable
     from mobench.runs.verification import verify as again
 

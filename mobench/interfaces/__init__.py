@@ -15,8 +15,8 @@ from mobench.interfaces.model import Model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, Outputs
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.solver import Seeds, Setting, Solver
-from mobench.interfaces.strategy import Layout, Stacking, Strategy
 from mobench.interfaces.target_state import Statistics, TargetState
+from mobench.kernels.strategy import Layout, Stacking, Strategy
 
 __all__ = [
     "Balancer",

@@ -12,11 +12,11 @@ from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol, Samples
 from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective, Outputs
-from mobench.interfaces.stacked import StackedOutputs, stacked_call
-from mobench.interfaces.strategy import Stacking, Strategy
 from mobench.interfaces.target_state import TargetState, statistics_declined
 from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
+from mobench.kernels.stacked import StackedOutputs, stacked_call
+from mobench.kernels.strategy import Stacking, Strategy
 
 Weights = Mapping[str, Tensor]
 """Named weights: name -> tensor of the shape that the target network has under that name."""

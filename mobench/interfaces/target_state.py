@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mobench.interfaces.stacked import running_statistics
+from mobench.kernels.stacked import running_statistics
 
 
 class TargetState:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from mobench.errors import IncompatibleError, MobenchError
 from mobench.interfaces import ParetoNetwork, Predictor, Split
 from mobench.metrics.evaluation import evaluate
-from mobench.runs.record import Record
-from mobench.runs.store import Store, write_whole, writing
-from mobench.runs.trained import Trained, load
+from mobench.records.networks import Trained, load
+from mobench.records.record import Record
+from mobench.records.store import Store, write_whole, writing
 
 TOLERANCE = 1e-4
 """Largest difference between the file's outputs and torch's, of outputs above 1 relative to them."""

@@ -17,20 +17,20 @@ import torch
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
+from mobench.jobs.job import Job
+from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
-from mobench.learning.strategy import Choice, measured
+from mobench.learning.measured_strategy import Choice, measured
 from mobench.plugins import registry
-from mobench.runs import provenance
+from mobench.records import provenance
+from mobench.records.failure import DECLINED, failure, sound_notes, weights_not_kept
+from mobench.records.networks import tensors_to_keep
+from mobench.records.protocols import stated_by
+from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training
-from mobench.runs.job import Job
 from mobench.runs.judging import job_rays, judge
-from mobench.runs.protocols import stated_by
-from mobench.runs.record import Record, TracePoint
-from mobench.runs.resolve import make_dataset, make_model, make_solver
-from mobench.runs.strategies import remembered
-from mobench.runs.trained import tensors_to_keep
-from mobench.runs.words import DECLINED, failure, sound_notes, weights_not_kept
+from mobench.runs.strategy_cache import remembered
 from mobench.text import described, message_of
 
 Tell = Callable[[dict[str, Any]], None]

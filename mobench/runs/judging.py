@@ -13,13 +13,13 @@ from torch import Tensor
 
 from mobench.errors import NonFiniteError
 from mobench.interfaces import ParetoSet, Problem, Samples, Split
+from mobench.jobs.bounds import LARGEST
+from mobench.jobs.job import Job
 from mobench.learning.loop import Training
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics import cost
 from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
-from mobench.runs.bounds import LARGEST
-from mobench.runs.job import Job
-from mobench.runs.record import Cost, Front
+from mobench.records.record import Cost, Front
 
 FRONT_POINTS = 1000
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from mobench.runs.locks import held
+from mobench.records.locks import held
 
 PREFIX, SUFFIX = "runner-", ".lease"
 _LEASE = re.compile(rf"{PREFIX}([0-9a-f]{{32}}){re.escape(SUFFIX)}")

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mobench.errors import RecordError, StoreError, SuiteError
-from mobench.runs import provenance
-from mobench.runs.executor import Executor, Exit
-from mobench.runs.job import Job
+from mobench.jobs.job import Job
+from mobench.jobs.plan import Plan
+from mobench.jobs.resolve import make_dataset, providers
+from mobench.records import provenance
+from mobench.records.failure import failure
+from mobench.records.protocols import contents, differing, same_contents, stated_by
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.runs.executors.local import Executor, Exit
 from mobench.runs.leases import remove_files_of_dead_runners
-from mobench.runs.plan import Plan
-from mobench.runs.protocols import contents, differing, same_contents, stated_by
-from mobench.runs.record import Record
-from mobench.runs.resolve import make_dataset, providers
-from mobench.runs.store import Store
-from mobench.runs.words import failure
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 
 Listen = Callable[[Job, dict[str, Any]], None]

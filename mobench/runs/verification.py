@@ -9,10 +9,10 @@ from typing import Any
 
 from mobench.errors import MobenchError, RecordError
 from mobench.interfaces import Strategy
+from mobench.jobs.job import Part
+from mobench.records.record import Front, Provenance, Record
 from mobench.runs.execution import execute
-from mobench.runs.executor import available_cores
-from mobench.runs.job import Part
-from mobench.runs.record import Front, Provenance, Record
+from mobench.runs.executors.local import available_cores
 
 TOLERANCE = 1e-3
 STEPWISE = 20

@@ -16,11 +16,11 @@ from typing import IO, Any
 from pydantic import Field
 
 from mobench.errors import MobenchError
+from mobench.jobs.job import Job, Strict
+from mobench.records.failure import DECLINED
+from mobench.records.record import Record
+from mobench.records.store import Store
 from mobench.runs.allocator import keep_freed_memory
-from mobench.runs.job import Job, Strict
-from mobench.runs.record import Record
-from mobench.runs.store import Store
-from mobench.runs.words import DECLINED
 
 Tell = Callable[[dict[str, Any]], None]
 CHECKPOINT_SECONDS = 30.0

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, get_args
 
-from mobench.runs.record import Status
+from mobench.records.record import Status
 
 MAX_CHARACTERS = 1 << 16
 """Of one line; what is longer is no event."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mobench.interfaces import Balancer
-from mobench.learning.simplex import nnls
+from mobench.numerics.simplex_programs import nnls
 
 
 @dataclass(eq=False)

@@ -27,11 +27,11 @@ import torch
 from mobench.interfaces import BalancerContext, Problem, Seeds, Setting, Strategy
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
-from mobench.learning.min_norm import min_norm
+from mobench.learning.measured_strategy import measured
 from mobench.learning.preferences import dense_rays, finite_rays
-from mobench.learning.strategy import measured
 from mobench.metrics.evaluation import evaluate
-from mobench.runs.provenance import processor
+from mobench.numerics.min_norm_point import min_norm
+from mobench.records.provenance import processor
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_epo.epo import EPO

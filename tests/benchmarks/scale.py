@@ -91,7 +91,7 @@ def case(kind: str, value: Any) -> Case:
 
 def chosen(kind: str, value: Any) -> dict[str, Any]:
     """The strategy that is fastest there; in a process of its own, for the memory of those not taken would count."""
-    from mobench.learning.strategy import measured
+    from mobench.learning.measured_strategy import measured
 
     at = case(kind, value)
     return measured(at.problem, at.samples, at.n_sets, threads=1).strategy.to_dict()
@@ -192,7 +192,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def write(rows: list[dict[str, Any]], out: Path) -> None:
-    from mobench.runs.provenance import processor
+    from mobench.records.provenance import processor
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "scale.json").write_text(json.dumps({"processor": processor(), "threads": 1, "rows": rows}, indent=1) + "\n")

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mobench.runs.index import NAME
-from mobench.runs.job import Job
-from mobench.runs.record import Record
-from mobench.runs.store import Store
+from mobench.jobs.job import Job
+from mobench.records.index import NAME
+from mobench.records.record import Record
+from mobench.records.store import Store
 
 COMMITTED = Path(__file__).parents[2] / "results"
 FAILED = 0.01

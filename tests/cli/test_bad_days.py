@@ -19,11 +19,12 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from mobench.runs import execution, provenance
-from mobench.runs.job import Budget
-from mobench.runs.record import parse
-from mobench.runs.resolve import resolve
-from mobench.runs.store import Store
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
+from mobench.records import provenance
+from mobench.records.record import parse
+from mobench.records.store import Store
+from mobench.runs import execution
 
 Cli = Any
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1

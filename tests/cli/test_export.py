@@ -14,7 +14,7 @@ import pytest
 
 from mobench.cli.main import app
 from mobench.errors import OptionError
-from mobench.reports.tables import FORMATS
+from mobench.reports.tables.files import FORMATS
 
 Cli = Any
 
@@ -22,10 +22,10 @@ Cli = Any
 @pytest.fixture(scope="session")
 def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records of two solvers on a few pairs of embedded digits: for reading alone."""
+    from mobench.jobs.job import Budget, SeedSet
+    from mobench.jobs.resolve import resolve
+    from mobench.records.store import Store
     from mobench.runs.execution import execute
-    from mobench.runs.job import Budget, SeedSet
-    from mobench.runs.resolve import resolve
-    from mobench.runs.store import Store
 
     store = Store(tmp_path_factory.mktemp("pictures") / "out")
     pictures = {"source": "embedded", "pairs": 120, "test_pairs": 60}

@@ -16,7 +16,7 @@ from rich.console import Console
 from mobench.cli.live import LINE_SECONDS, Lines, clock, duration
 from mobench.cli.screen import picture
 from mobench.cli.tally import Left, Tally
-from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
 Cli = Any
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;5|38;2)[0-9;]*m")

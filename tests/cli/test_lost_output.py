@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mobench.cli.streams import Lasting
-from mobench.runs.store import Store
+from mobench.records.store import Store
 
 RUN = "run tiny.toml --strategy default --out out"
 """Of two jobs."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mobench.runs.record import parse
+from mobench.records.record import parse
 
 Cli = Any
 

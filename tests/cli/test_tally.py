@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobench.cli.tally import Tally, makespan
-from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
 Lengths = st.lists(st.floats(0, 100), max_size=6)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mobench.runs.store import Store
+from mobench.records.store import Store
 
 Cli = Any
 PR_CAPBSET_DROP = 24

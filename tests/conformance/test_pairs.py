@@ -7,10 +7,10 @@ import torch
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Problem, Seeds, Setting
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import make_dataset, make_model, make_solver, resolve
 from mobench.learning.preferences import finite_rays
 from mobench.plugins import registry
-from mobench.runs.job import Budget
-from mobench.runs.resolve import make_dataset, make_model, make_solver, resolve
 from mobench.testing.small import batch_of
 
 PAIRS = [(g, b) for g in registry().names("generator") for b in registry().names("balancer")]

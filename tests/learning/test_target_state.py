@@ -16,20 +16,21 @@ from torch.nn import functional
 
 from mobench.errors import IncompatibleError, MobenchError, StoreError
 from mobench.interfaces import Dataset, Generator, Model, Objective, Outputs, Problem, Protocol, Samples, Seeds, seeded
+from mobench.jobs import resolve
+from mobench.jobs.job import Budget
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, Training, train
+from mobench.learning.measured_strategy import measured
 from mobench.learning.preferences import finite_rays
-from mobench.learning.strategy import measured
 from mobench.metrics.evaluation import evaluate
 from mobench.plugins import Plugin, Registry, Spec, hookimpl
+from mobench.records import provenance
+from mobench.records.networks import load
 from mobench.reports import onnx as onnx_report
-from mobench.runs import provenance, resolve
 from mobench.runs.admission import check_state
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget
-from mobench.runs.trained import load
 from mobench_chunked_phn.chunked import ChunkedPHN
 from mobench_cosmos.conditioned import Input
 from mobench_cpmtl.chunked import Chunked

@@ -7,14 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.jobs.resolve import make_dataset
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.indicators import hypervolume
 from mobench.plugins import registry
-from mobench.runs import plan as plans
-from mobench.runs import suite as suites
+from mobench.records.record import Record
 from mobench.runs.execution import execute
-from mobench.runs.record import Record
-from mobench.runs.resolve import make_dataset
 
 SUITE = suites.load("analytic")
 

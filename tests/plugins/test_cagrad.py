@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mobench.errors import OptionError
 from mobench.interfaces import inner_products
-from mobench.learning.min_norm import min_norm
+from mobench.numerics.min_norm_point import min_norm
 from mobench.options import build
 from mobench.testing import properties
 from mobench.testing.families import gradient_families

@@ -17,9 +17,9 @@ from torch import Tensor
 from mobench.interfaces import Balancer, Problem, Seeds, Setting, inner_products
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.gradients import combine, rounded_weights
-from mobench.learning.min_norm import min_norm
 from mobench.learning.preferences import finite_rays
-from mobench.learning.simplex import simplex_lp
+from mobench.numerics.min_norm_point import min_norm
+from mobench.numerics.simplex_programs import simplex_lp
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import Analytic

@@ -12,10 +12,10 @@ from torchvision.datasets import CIFAR10
 
 from mobench.errors import DataError, IncompatibleError
 from mobench.interfaces import Problem, Samples, Seeds, Setting, seeded
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import make_solver, resolve
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
-from mobench.runs.job import Budget
-from mobench.runs.resolve import make_solver, resolve
 from mobench_images import cifar
 from mobench_images.cnn import MnistCnn
 from mobench_images.dataset import Cifar10, FashionMnist, Mnist, OneLabel

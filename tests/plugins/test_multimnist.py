@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from mobench import options
 from mobench.errors import DataError, OptionError
-from mobench.runs.resolve import dataset_part, make_dataset
+from mobench.jobs.resolve import dataset_part, make_dataset
 from mobench_multimnist import pictures
 from mobench_multimnist.compose import CANVAS, SIDE, Pictures, compose
 from mobench_multimnist.dataset import MultiFashion, MultiFashionMnist, MultiMnist

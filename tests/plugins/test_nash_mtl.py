@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mobench.interfaces import inner_products
-from mobench.learning.min_norm import min_norm
+from mobench.numerics.min_norm_point import min_norm
 from mobench.testing import properties
 from mobench.testing.families import gradient_families
 from mobench_nash_mtl.nash import RIDGE, NashMTL, nash_weights

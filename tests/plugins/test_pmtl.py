@@ -14,11 +14,11 @@ from torch import Tensor
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import BalancerContext, Problem
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
 from mobench.learning.gradients import objective_gradients, own_gram
-from mobench.learning.min_norm import min_norm
 from mobench.learning.preferences import dense_rays
-from mobench.runs.job import Budget
-from mobench.runs.resolve import resolve
+from mobench.numerics.min_norm_point import min_norm
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Problem
-from mobench.runs.job import Budget
-from mobench.runs.resolve import resolve
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
 from mobench_images.cnn import MnistCnn
 from mobench_images.dataset import Cifar10, Mnist
 from mobench_multimnist.dataset import MultiMnist

@@ -45,7 +45,7 @@ def test_the_calls_give_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     import mobench
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mobench.runs.executor.LocalExecutor", lambda jobs: Here())
+    monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", lambda jobs: Here())
     found = calls(README)
     assert len(found) == 2
     for call in found:

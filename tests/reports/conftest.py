@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.jobs.resolve import resolve
+from mobench.records.record import Cost, Failure, Front, Provenance, Record
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.runs.record import Cost, Failure, Front, Provenance, Record
-from mobench.runs.resolve import resolve
-from mobench.runs.store import Store
 
 PICTURES = {"source": "embedded", "pairs": 300, "test_pairs": 60}
 FIT = {"phn-ls": {}, "cpmtl-ls": {}, "cosmos": {}, "chunked-phn-ls": {"generator.size": "fit"}}
@@ -45,11 +45,11 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of the suite quick with two seeds, shortened to a few steps."""
-    from mobench.runs import plan as plans
+    from mobench.jobs import plan as plans
+    from mobench.jobs import suite as suites
+    from mobench.records.store import Store
     from mobench.runs import runner
-    from mobench.runs import suite as suites
-    from mobench.runs.executor import LocalExecutor
-    from mobench.runs.store import Store
+    from mobench.runs.executors.local import LocalExecutor
 
     folder = tmp_path_factory.mktemp("quick")
     suite = suites.overridden(suites.load("quick"), seeds=[0, 1], budget={"steps": 6})

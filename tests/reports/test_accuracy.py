@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mobench.errors import OptionError
-from mobench.reports import accuracy
-from mobench.reports.content import Content, Wanted
-from mobench.reports.leaderboard import leaderboard
-from mobench.runs.record import Record
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables import accuracy
+from mobench.reports.tables.content import Content, Wanted
 
 Make = Callable[..., Record]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobench.errors import NonFiniteError, OptionError, ShapeError
-from mobench.reports.attainment import attainment_surfaces
+from mobench.reports.analysis.attainment import attainment_surfaces
 
 FRONTS = [[[1, 4], [3, 2]], [[2, 3]], [[2, 5], [4, 1]], [[5, 5]]]
 

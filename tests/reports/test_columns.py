@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mobench.reports.columns import HALF, column, directions_of
-from mobench.reports.leaderboard import leaderboard
-from mobench.reports.rays import per_ray
-from mobench.runs.record import Record
-from mobench.runs.store import Store
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables.columns import HALF, column, directions_of
+from mobench.reports.tables.rays import per_ray
 
 RESULTS = Path(__file__).parents[2] / "results"
 

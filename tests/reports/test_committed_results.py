@@ -9,19 +9,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mobench.reports import study as study_report
-from mobench.reports.content import Wanted, content
-from mobench.reports.leaderboard import leaderboard
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page import build as page
-from mobench.reports.presets import preset
-from mobench.reports.rays import per_ray
-from mobench.reports.tables import FORMATS
-from mobench.reports.trade_off import to_markdown, trade_off
-from mobench.runs import plan as plans
-from mobench.runs import study
-from mobench.runs import suite as suites
-from mobench.runs.store import Store
-from mobench.runs.trial import value_on_validation
+from mobench.reports.tables.content import Wanted, content
+from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.presets import preset
+from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.trade_off import to_markdown, trade_off
+from mobench.search import study
+from mobench.search import tables as study_report
+from mobench.search.trial import value_on_validation
 
 RESULTS = Path(__file__).parents[2] / "results"
 STANDARD = RESULTS / "standard"

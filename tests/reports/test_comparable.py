@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mobench.errors import OptionError
-from mobench.reports.comparable import select
-from mobench.reports.leaderboard import leaderboard
-from mobench.runs.job import Job
-from mobench.runs.record import Imported, Record
-from mobench.runs.store import Store
+from mobench.jobs.job import Job
+from mobench.records.record import Imported, Record
+from mobench.records.store import Store
+from mobench.reports.analysis.comparable import select
+from mobench.reports.analysis.leaderboard import leaderboard
 
 RESULTS = Path(__file__).parents[2] / "results"
 

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from mobench.errors import OptionError
-from mobench.reports.comparison import against_best, compare, to_dict, told_apart
-from mobench.reports.leaderboard import leaderboard
-from mobench.runs.record import Failure, Record
-from mobench.runs.store import Store
+from mobench.records.record import Failure, Record
+from mobench.records.store import Store
+from mobench.reports.analysis.comparison import against_best, compare, to_dict, told_apart
+from mobench.reports.analysis.leaderboard import leaderboard
 
 RESULTS = Path(__file__).parents[2] / "results"
 

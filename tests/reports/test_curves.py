@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mobench.reports.curves import curves
-from mobench.runs import plan as plans
-from mobench.runs import suite as suites
-from mobench.runs.executor import LocalExecutor
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.records.store import Store
+from mobench.reports.analysis.curves import curves
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.runner import run
-from mobench.runs.store import Store
 
 
 @pytest.fixture

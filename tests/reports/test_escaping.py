@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mobench.reports import escaping
+from mobench.reports.tables import escaping
 
 SIGNS = st.text("\\{}$&#%_~^<>|[]()*`'\"-+=@!?:;,./ \tabé中αβ×\n\r\x00\u202e\u0301\u00a0\ud800http:www.", max_size=30)
 TEXTS = st.one_of(st.text(max_size=30), SIGNS)

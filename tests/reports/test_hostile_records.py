@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from lxml import html
 
 from mobench.errors import MobenchError, RecordError
-from mobench.reports import rays
-from mobench.reports.content import Wanted
-from mobench.reports.leaderboard import leaderboard
+from mobench.records.record import Record, parse
+from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page.build import render
 from mobench.reports.page.data import page_data
 from mobench.reports.page.live import Live
 from mobench.reports.plots.kinds import KINDS, draw
-from mobench.reports.presets import PRESETS
-from mobench.reports.tables import FORMATS, content
-from mobench.runs.record import Record, parse
+from mobench.reports.tables import rays
+from mobench.reports.tables.content import Wanted
+from mobench.reports.tables.files import FORMATS, content
+from mobench.reports.tables.presets import PRESETS
 
 RESULTS = Path(__file__).parents[2] / "results"
 FEW = settings(FUZZ, max_examples=25)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mobench.reports.leaderboard import leaderboard
-from mobench.reports.tables import to_csv, to_markdown
-from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.runs.record import Cost, Failure, Front, Provenance, Record
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.records.record import Cost, Failure, Front, Provenance, Record
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables.files import to_csv, to_markdown
 
 COST = Cost(
     training_seconds=10, evaluation_seconds=1, steps=5, epochs=1, stored_parameters=300, served_parameters=100,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mobench.reports.leaderboard import leaderboard
-from mobench.runs.record import Record
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import leaderboard
 
 
 def test_a_table_of_eight_objectives_with_metrics_gives_no_warning(handmade: Callable[..., Record]) -> None:

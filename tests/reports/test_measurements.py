@@ -8,9 +8,9 @@ import moocore
 import numpy as np
 import pytest
 
-from mobench.reports.measurements import NAMES, measurements, quantities
-from mobench.runs.record import Failure, Record
-from mobench.runs.store import Store
+from mobench.records.record import Failure, Record
+from mobench.records.store import Store
+from mobench.reports.analysis.measurements import NAMES, measurements, quantities
 
 RESULTS = Path(__file__).parents[2] / "results"
 

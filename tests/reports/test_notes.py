@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mobench.reports.accuracy import seeds as accuracies
-from mobench.reports.content import Wanted
-from mobench.reports.leaderboard import leaderboard
+from mobench.records.index_format import pack, unpack
+from mobench.records.outline import outline, takes_preferences
+from mobench.records.record import Front, Record, parse
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page.data import page_data
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.cost_quality import draw as draw_costs
-from mobench.reports.presets import PRESETS, preset
-from mobench.reports.rays import per_ray
-from mobench.reports.tables import FORMATS
-from mobench.runs.outline import outline, takes_preferences
-from mobench.runs.packing import pack, unpack
-from mobench.runs.record import Front, Record, parse
-from mobench.runs.store import Store
+from mobench.reports.tables.accuracy import seeds as accuracies
+from mobench.reports.tables.content import Wanted
+from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.presets import PRESETS, preset
+from mobench.reports.tables.rays import per_ray
 
 Made = Callable[..., Record]
 LACKING = "data: mean over 1 of 2 seeds: late (no record at seed 1)"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mobench.reports.null_distributions import MOST_EXACT, friedman_p, range_quantile, ranks, wilcoxon_p
+from mobench.reports.analysis.null_distributions import MOST_EXACT, friedman_p, range_quantile, ranks, wilcoxon_p
 
 few = st.lists(st.integers(-5, 5), min_size=1, max_size=11)
 
@@ -80,7 +80,7 @@ def test_no_difference_is_no_evidence() -> None:
 def test_a_comparison_does_without_scipy_stats() -> None:
     """Which takes as long to import as all else that a small leaderboard does."""
     program = (
-        "import sys, pandas; from mobench.reports.ranking import rank;"
+        "import sys, pandas; from mobench.reports.analysis.ranking import rank;"
         "found = rank(pandas.DataFrame([[1., 2., 3., 4.]] * 20));"
         "assert found.pairwise and found.critical_difference and found.friedman_p < 0.001;"
         "assert 'scipy.stats' not in sys.modules"

@@ -13,10 +13,10 @@ import torch
 from onnx import numpy_helper
 
 from mobench.errors import IncompatibleError, MobenchError, StoreError
+from mobench.records.networks import Trained, load
+from mobench.records.record import Record
+from mobench.records.store import Store
 from mobench.reports import onnx as report
-from mobench.runs.record import Record
-from mobench.runs.store import Store
-from mobench.runs.trained import Trained, load
 
 FIT = ("phn-ls", "cpmtl-ls", "cosmos", "chunked-phn-ls")
 

@@ -15,11 +15,11 @@ import pytest
 
 from mobench.cli.export import export as command
 from mobench.errors import OptionError
-from mobench.reports.content import Content, Wanted
-from mobench.reports.leaderboard import leaderboard
-from mobench.reports.presets import PRESETS, preset
-from mobench.reports.tables import FORMATS
-from mobench.runs.store import Store
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables.content import Content, Wanted
+from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.presets import PRESETS, preset
 
 ROOT = Path(__file__).parents[2]
 CASES = [

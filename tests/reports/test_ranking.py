@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mobench.reports.ranking import Ranking, blocks_needed, holm, rank, rank_biserial
+from mobench.reports.analysis.ranking import Ranking, blocks_needed, holm, rank, rank_biserial
 
 
 def scores(n: int, k: int, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:

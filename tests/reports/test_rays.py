@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mobench.reports.rays import per_ray
-from mobench.runs.record import Record
-from mobench.runs.store import Store
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.reports.tables.rays import per_ray
 
 METHODS = Path(__file__).parents[2] / "results" / "methods"
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobench.reports.columns import column
-from mobench.reports.sheet import Cell, Digits, explained, printed, printed_as, sheet
+from mobench.reports.tables.columns import column
+from mobench.reports.tables.sheet import Cell, Digits, explained, printed, printed_as, sheet
 
 FRAME = pd.DataFrame(
     [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mobench.reports.statistics import Estimate, estimate, half_widths, paired_rank_intervals, place_among
+from mobench.reports.analysis.statistics import Estimate, estimate, half_widths, paired_rank_intervals, place_among
 
 
 def test_interval_by_hand() -> None:

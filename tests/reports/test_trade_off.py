@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from mobench.errors import OptionError
-from mobench.reports.leaderboard import Leaderboard
-from mobench.reports.trade_off import export, to_markdown, trade_off
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.tables.trade_off import export, to_markdown, trade_off
 
 COLUMNS, REFERENCE = ["error", "stored parameters"], [0.1, 1000.0]
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from mobench.errors import OptionError
-from mobench.reports.content import Content, Wanted
-from mobench.reports.leaderboard import leaderboard
-from mobench.reports.wide import Shape, content
-from mobench.reports.writers import latex
-from mobench.runs.record import Record
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables.content import Content, Wanted
+from mobench.reports.tables.wide import Shape, content
+from mobench.reports.tables.writers import latex
 
 Make = Callable[..., Record]
 SHAPE = Shape(("hypervolume", "stored parameters"), once=("stored parameters",), caption="Fronts")
@@ -72,7 +72,7 @@ def test_an_incomplete_row_stands_below_says_so_and_is_never_best(handmade: Make
 
 
 def test_rows_columns_digits_and_caption_can_be_chosen(handmade: Make) -> None:
-    from mobench.reports.sheet import Digits
+    from mobench.reports.tables.sheet import Digits
 
     made = table(
         *two_datasets(handmade), columns=["solver", "y: hypervolume"], solvers=["one"], digits=Digits(1), caption="Mine"

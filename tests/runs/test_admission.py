@@ -15,13 +15,15 @@ from mobench import Dataset, Metric, Model, Objective, Protocol, Samples, Spec, 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Outputs, Problem, seeded
 from mobench.interfaces.objective import Measure
+from mobench.jobs import resolve
+from mobench.jobs.job import Budget
 from mobench.learning.preferences import finite_rays
 from mobench.metrics.evaluation import evaluate
 from mobench.plugins import Plugin, Registry
-from mobench.runs import execution, provenance, resolve
+from mobench.records import provenance
+from mobench.runs import execution
 from mobench.runs.admission import check_means
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_linear.stack import Stack

@@ -18,13 +18,15 @@ from torch import Tensor, nn
 from mobench import Dataset, Model, Objective, Protocol, Samples, Spec, hookimpl
 from mobench.errors import IncompatibleError, OptionError
 from mobench.interfaces import Outputs
+from mobench.jobs import resolve
+from mobench.jobs.job import Budget, Job
 from mobench.learning.loop import train
 from mobench.options import describe, option
 from mobench.plugins import Pair, Plugin, Registry, registry
-from mobench.runs import execution, provenance, resolve
+from mobench.records import provenance
+from mobench.records.record import Record, parse
+from mobench.runs import execution
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget, Job
-from mobench.runs.record import Record, parse
 from mobench_analytic.problems import Analytic
 
 SOLVERS = registry().names("solver")

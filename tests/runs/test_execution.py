@@ -20,13 +20,15 @@ from torch import Tensor
 
 from mobench import Balancer, Metric, Objective, Samples, Spec, hookimpl
 from mobench.interfaces import Outputs
+from mobench.jobs import resolve
+from mobench.jobs.job import Budget, Job
 from mobench.learning.loop import train
 from mobench.plugins import Plugin, Registry
-from mobench.runs import execution, provenance, resolve
+from mobench.records import provenance
+from mobench.records.record import Record, parse
+from mobench.runs import execution
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget, Job
 from mobench.runs.judging import _union, job_rays
-from mobench.runs.record import Record, parse
 from mobench_analytic.problems import VLMOP2
 
 

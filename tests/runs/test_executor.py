@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from mobench.errors import StoreError
-from mobench.runs import executor, runner
-from mobench.runs.executor import Exit, LocalExecutor
-from mobench.runs.job import Budget, Job, Part, SolverPart
-from mobench.runs.plan import Plan
-from mobench.runs.store import Store
+from mobench.jobs.job import Budget, Job, Part, SolverPart
+from mobench.jobs.plan import Plan
+from mobench.records.store import Store
+from mobench.runs import runner
+from mobench.runs.executors import local as executor
+from mobench.runs.executors.local import Exit, LocalExecutor
 from mobench.runs.worker import Request
 
 Worker = Callable[..., None]

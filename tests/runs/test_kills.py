@@ -17,11 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mobench.runs import plan as plans
-from mobench.runs import suite as suites
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.jobs.plan import Plan
+from mobench.records.record import Record, parse
 from mobench.runs.execution import execute
-from mobench.runs.plan import Plan
-from mobench.runs.record import Record, parse
 
 STEPS = 300
 """At a checkpoint each this is a second or two of training."""

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from mobench.errors import SuiteError
-from mobench.runs import remote, runner
-from mobench.runs import store as stores
+from mobench.jobs.job import Budget
+from mobench.jobs.plan import Plan
+from mobench.jobs.resolve import resolve
+from mobench.records import store as stores
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.runs import runner
 from mobench.runs.execution import execute, failure_record
-from mobench.runs.executor import Exit, LocalExecutor, Tell
-from mobench.runs.job import Budget
-from mobench.runs.plan import Plan
-from mobench.runs.record import Record
-from mobench.runs.remote import Outcome, bring_home, do, errand
-from mobench.runs.resolve import resolve
-from mobench.runs.store import Store
+from mobench.runs.executors import remote
+from mobench.runs.executors.local import Exit, LocalExecutor, Tell
+from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.worker import Request
 
 JOB = resolve("vlmop2", "point", "ls", {}, Budget(steps=2))

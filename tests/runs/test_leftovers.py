@@ -15,10 +15,10 @@ import psutil
 import pytest
 from guests import balancer, install
 
-from mobench.runs.executor import Exit, LocalExecutor
-from mobench.runs.job import Budget, Job
-from mobench.runs.resolve import resolve
-from mobench.runs.store import Store
+from mobench.jobs.job import Budget, Job
+from mobench.jobs.resolve import resolve
+from mobench.records.store import Store
+from mobench.runs.executors.local import Exit, LocalExecutor
 from mobench.runs.worker import Request
 
 PATIENCE = 120.0
@@ -119,7 +119,7 @@ def test_timeout_ends_a_worker_that_is_stuck_in_c_and_what_it_started(site: Path
 RUNNER = """
 import sys
 from pathlib import Path
-from mobench.runs.executor import LocalExecutor
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.worker import Request
 LocalExecutor(cores=1).run(Request.model_validate_json(sys.stdin.read()), lambda event: print(event, flush=True))
 """

@@ -10,13 +10,13 @@ import pytest
 from gated import STEPS, Gate
 
 from mobench.errors import OptionError
-from mobench.runs import plan as plans
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.jobs.job import Job
+from mobench.jobs.plan import Plan
+from mobench.records.store import Store
 from mobench.runs import runner
-from mobench.runs import suite as suites
 from mobench.runs.executors import Limits, make
-from mobench.runs.job import Job
-from mobench.runs.plan import Plan
-from mobench.runs.store import Store
 
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [

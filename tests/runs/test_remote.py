@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executor import Exit
-from mobench.runs.job import Budget
-from mobench.runs.remote import Outcome, bring_home, do, errand
-from mobench.runs.resolve import resolve
-from mobench.runs.store import Store
+from mobench.runs.executors.local import Exit
+from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.worker import Request
 
 JOB = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=5))

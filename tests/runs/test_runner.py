@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from mobench.errors import RecordError, StoreError
-from mobench.runs import plan as plans
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.jobs.job import Job
+from mobench.jobs.plan import Plan
+from mobench.records.store import Store
 from mobench.runs import runner
-from mobench.runs import suite as suites
 from mobench.runs.execution import execute
-from mobench.runs.executor import Exit, LocalExecutor
-from mobench.runs.job import Job
-from mobench.runs.plan import Plan
-from mobench.runs.store import Store
+from mobench.runs.executors.local import Exit, LocalExecutor
 from mobench.runs.worker import Request
 
 
@@ -141,8 +141,8 @@ def test_failed_jobs_are_run_again_unless_told_otherwise(long: Plan, tmp_path: P
 
 def broken_job(plan: Plan) -> Job:
     """A job whose data cannot be had: Fashion-MNIST is not among the embedded digits."""
-    from mobench.runs.job import Budget, SeedSet
-    from mobench.runs.resolve import resolve
+    from mobench.jobs.job import Budget, SeedSet
+    from mobench.jobs.resolve import resolve
 
     return resolve("multifashion", "lenet", "ls", {"source": "embedded"}, Budget(steps=1), SeedSet())
 
@@ -208,7 +208,7 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     whole = execute(job, threads=1)
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
-        "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.runs.job import Job\n"
+        "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.jobs.job import Job\n"
         "job, checkpoint = Job.model_validate_json(sys.argv[1]), Path(sys.argv[2])\n"
         "execution.execute(job, threads=1, checkpoint=checkpoint, checkpoint_seconds=0)"
     )
@@ -228,7 +228,7 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
 
 
 def test_cores_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mobench.runs.executor import available_cores
+    from mobench.runs.executors.local import available_cores
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert LocalExecutor(1).threads == available_cores()

@@ -15,22 +15,23 @@ import pytest
 from in_process import InProcess
 
 from mobench.errors import StoreError
-from mobench.runs import study, study_lock
-from mobench.runs import trial as trials
-from mobench.runs.executor import Exit, Tell
-from mobench.runs.job import Job
-from mobench.runs.journal import JOURNAL, mend, reading
-from mobench.runs.store import Store
-from mobench.runs.study_lock import StudyLock, is_alive, remove_left_over
-from mobench.runs.suite import Suite
+from mobench.jobs.job import Job
+from mobench.jobs.suite import Suite
+from mobench.records.store import Store
+from mobench.runs.executors.local import Exit, Tell
 from mobench.runs.worker import Request
+from mobench.search import lock as study_lock
+from mobench.search import study
+from mobench.search import trial as trials
+from mobench.search.journal import JOURNAL, mend, reading
+from mobench.search.lock import StudyLock, is_alive, remove_left_over
 
 GRID: dict[str, Any] = {"space": {"lr": [0.1, 0.02, 0.003, 0.0004], "momentum": [0.0, 0.5]}}
 TPE: dict[str, Any] = {"sampler": "tpe", "trials": 8, "space": {"lr": {"low": 1e-4, "high": 0.1, "log": True}}}
 HOLD = """
 import sys, time
 from pathlib import Path
-from mobench.runs.study_lock import Presence, StudyLock
+from mobench.search.lock import Presence, StudyLock
 folder = Path(sys.argv[1])
 with Presence(folder) as presence, StudyLock(folder, "study.turn"):
     print(presence.token, flush=True)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mobench.errors import RecordError
+from mobench.jobs.job import Job
+from mobench.jobs.plan import plan
+from mobench.jobs.suite import Suite, load, overridden
+from mobench.records.record import Record, parse
 from mobench.runs import verification
 from mobench.runs.execution import execute
-from mobench.runs.executor import available_cores
-from mobench.runs.job import Job
-from mobench.runs.plan import plan
-from mobench.runs.record import Record, parse
-from mobench.runs.suite import Suite, load, overridden
+from mobench.runs.executors.local import available_cores
 from mobench.runs.verification import compare, verify
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from mobench.runs.watch import Watch
+from mobench.runs.executors.limits import Watch
 
 HUNGRY = "held = bytearray(300_000_000); import time; time.sleep(300)"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from mobench.jobs.job import Budget, Job
+from mobench.jobs.resolve import resolve
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.job import Budget, Job
-from mobench.runs.resolve import resolve
-from mobench.runs.store import Store
 from mobench.runs.worker import Request
 
 WORDS = [sys.executable, "-m", "mobench.runs.worker"]

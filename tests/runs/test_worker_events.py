@@ -11,7 +11,7 @@ import pytest
 from mobench.cli.live import Lines, emit
 from mobench.cli.output import JsonLines
 from mobench.cli.tally import Tally
-from mobench.runs.job import Budget, Job, Part, SolverPart
+from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.runs.worker_events import MAX_CHARACTERS, parse_event
 
 PART = Part(name="d", version="1")

@@ -13,14 +13,14 @@ import pytest
 from guests import balancer, install
 
 import mobench_linear
+from mobench.jobs.job import Budget, Job
+from mobench.jobs.resolve import providers, resolve
 from mobench.plugins import registry
+from mobench.records.record import Record, parse
+from mobench.records.sources import sources
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executor import Exit, LocalExecutor
-from mobench.runs.job import Budget, Job
-from mobench.runs.record import Record, parse
-from mobench.runs.resolve import providers, resolve
-from mobench.runs.sources import sources
-from mobench.runs.store import Store
+from mobench.runs.executors.local import Exit, LocalExecutor
 from mobench.runs.worker import Request
 
 
@@ -146,8 +146,8 @@ def test_providers_are_the_plugins_of_the_parts_and_nothing_where_one_is_unknown
 
 def test_every_process_that_mobench_starts_for_jobs_has_a_safe_path() -> None:
     """Python's words for it, which executors share, and what submitit is told."""
-    from mobench.runs.executor import WORKER
     from mobench.runs.executors import slurm
+    from mobench.runs.executors.local import WORKER
 
     script = "import sys; print(sys.flags.safe_path)"
     assert WORKER[0] == "-P"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobench.runs.job import Job
+from mobench.jobs.job import Job
 
 STEPS, HALF = 40, 20
 

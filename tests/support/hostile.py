@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from mobench.runs.job import Job
+from mobench.jobs.job import Job
 
 FUZZ = settings(
     max_examples=150, deadline=None, database=None, derandomize=True,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executor import Exit, Tell
-from mobench.runs.store import Store
+from mobench.runs.executors.local import Exit, Tell
 from mobench.runs.worker import Request
 
 

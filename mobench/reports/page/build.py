@@ -14,9 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mobench.errors import StoreError
+from mobench.records.store import Store, write_whole
 from mobench.reports.page.data import page_data
 from mobench.reports.page.live import Live, live
-from mobench.runs.store import Store, write_whole
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "onnxruntime"

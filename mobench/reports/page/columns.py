@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mobench.reports.columns import HALF, Directions, column
+from mobench.reports.tables.columns import HALF, Directions, column
 
 COSTS = frozenset(
     {

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from mobench.reports.columns import HALF, directions_of
-from mobench.reports.curves import curves
-from mobench.reports.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
-from mobench.reports.measurements import NAMES
+from mobench.jobs.resolve import make_dataset
+from mobench.records.record import Record
+from mobench.reports.analysis.curves import curves
+from mobench.reports.analysis.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
+from mobench.reports.analysis.measurements import NAMES
 from mobench.reports.page.columns import columns
-from mobench.runs.record import Record
-from mobench.runs.resolve import make_dataset
+from mobench.reports.tables.columns import HALF, directions_of
 from mobench.text import described
 
 TRUTH_POINTS = 200

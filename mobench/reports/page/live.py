@@ -16,11 +16,11 @@ from mobench.errors import IncompatibleError, MobenchError, StoreError
 from mobench.files import is_readable_file
 from mobench.interfaces import Samples
 from mobench.metrics.evaluation import evaluate
+from mobench.records.networks import Trained, load
+from mobench.records.record import Record
+from mobench.records.store import Store
 from mobench.reports import onnx
-from mobench.reports.leaderboard import labels_of
-from mobench.runs.record import Record
-from mobench.runs.store import Store
-from mobench.runs.trained import Trained, load
+from mobench.reports.analysis.leaderboard import labels_of
 
 MAX_BYTES = 24 * 2**20
 """Of all networks of a page together, compressed."""

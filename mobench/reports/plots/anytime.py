@@ -14,8 +14,8 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
-from mobench.reports.curves import curves
-from mobench.reports.labels import seed_name
+from mobench.reports.analysis.curves import curves
+from mobench.reports.analysis.labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.names import volume_unit, with_unit
 from mobench.reports.plots.panels import family_grid, heading, share_values

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
-from mobench.reports.columns import column
-from mobench.reports.measurements import CORE_SECONDS, measurements
+from mobench.reports.analysis.measurements import CORE_SECONDS, measurements
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.labels import label_points
 from mobench.reports.plots.names import with_unit
 from mobench.reports.plots.panels import heading
 from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure
+from mobench.reports.tables.columns import column
 
 Array: TypeAlias = NDArray[np.float64]
 

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mobench.errors import NothingToDrawError
-from mobench.reports.comparison import Comparison, compare
-from mobench.reports.leaderboard import leaderboard
+from mobench.records.record import Record
+from mobench.reports.analysis.comparison import Comparison, compare
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.analysis.ranking import Ranking
 from mobench.reports.plots.contenders import FAMILIES, groups_of
 from mobench.reports.plots.names import short_names
 from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
-from mobench.reports.ranking import Ranking
-from mobench.runs.record import Record
 
 MOST_ABSENT = 4
 BAR_STEP, NAME_STEP = 0.32, 0.5

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import NothingToDrawError, OptionError, StoreError, nearest
-from mobench.runs.store import write_whole
+from mobench.records.store import write_whole
 
 if TYPE_CHECKING:
+    from mobench.records.record import Record
     from mobench.reports.plots.contenders import Group
-    from mobench.runs.record import Record
 
 FORMATS = ("svg", "pdf", "png", "csv")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mobench.errors import MobenchError
+from mobench.jobs.job import Part
 from mobench.reports.plots.style import LONGEST, flat, shown
-from mobench.runs.job import Part
 
 _OPTION = re.compile(r"(\(|, )([a-z]+)((?:\.[\w-]+| version)?)=")
 _POWERS = {1: "", 2: "²", 3: "³", 4: "⁴", 5: "⁵"}
@@ -47,7 +47,7 @@ def short_names(names: Sequence[str]) -> Names:
 
 def units_of(dataset: Part, objectives: Sequence[str]) -> tuple[str, ...]:
     """The unit of each loss as the data set's plugin declares it; "" where that plugin is not installed."""
-    from mobench.runs.resolve import make_dataset
+    from mobench.jobs.resolve import make_dataset
 
     try:
         declared = {o.name: o.unit for o in make_dataset(dataset).objectives}

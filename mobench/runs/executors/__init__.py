@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobench.errors import OptionError, unknown_name
-from mobench.runs import arguments
-from mobench.runs.executor import Executor
+from mobench.jobs import arguments
+from mobench.runs.executors.local import Executor
 
 MAX_BYTES = 2**63 - 1
 MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")

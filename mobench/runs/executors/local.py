@@ -1,12 +1,221 @@
-"""Jobs on this machine."""
+"""Where jobs run: here, each in a process of its own."""
 
 from __future__ import annotations
 
-from mobench.runs.executor import LocalExecutor
-from mobench.runs.executors import Limits, refuse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO, Any, Protocol
+
+from mobench.runs.conversation import LAST_PHASES, converse
+from mobench.runs.executors.limits import Watch
+from mobench.runs.processes import kill_all
+from mobench.runs.worker import Request
+
+Tell = Callable[[dict[str, Any]], None]
+WORKER = ("-P", "-m", "mobench.runs.supervisor")
+"""Python's arguments for a job's process. -P: nothing is imported from the working folder."""
+TAIL_BYTES = 1 << 16
+GRACE_SECONDS = 5.0
+LEAVE_SECONDS = 2.0
+"""Time that a worker has to end after its last event: a thread or an exit handler of a plugin may take for ever."""
 
 
-def make(limits: Limits) -> LocalExecutor:
-    """A process per job; one at a time unless told otherwise."""
-    refuse("local", limits, "address", "gpus")
-    return LocalExecutor(limits.jobs or 1, limits.timeout, limits.memory, limits.cpus)
+@dataclass(frozen=True)
+class Exit:
+    """How a worker ended.
+
+    status: of the record, which is then in the request's store; None: there is none.
+    kind, message, details: then why, and its last words. "Stopped" is no failure: the job is left as it
+        is. "Declined" is none either: a part of the job refuses the others, with the reason as message.
+        "StoreError" ends the whole run. Anything else fails the job.
+    """
+
+    status: str | None
+    message: str = ""
+    details: str = ""
+    kind: str = "ProcessDied"
+
+
+class Executor(Protocol):
+    """Runs one request and waits for it; `slots` requests may be under way at once.
+
+    threads: of each job.
+    """
+
+    slots: int
+
+    @property
+    def threads(self) -> int: ...
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        """Run a job elsewhere, and leave its record in the request's store. Progress goes to `tell`.
+
+        Called from several threads at once. It raises nothing that a job is to blame for.
+        """
+
+    def stop(self) -> None:
+        """End everything that is under way; returns when it has ended.
+
+        On another KeyboardInterrupt meanwhile it ends everything the hard way, and the interrupt goes on.
+        """
+
+
+@dataclass
+class LocalExecutor:
+    """A process per job on this machine: one that crashes takes only its job along.
+
+    slots: jobs at once; the processor's cores are divided among them.
+    timeout: seconds after which a job is ended and recorded as failed; None: never.
+    memory:  bytes that a job may have in memory, before the same happens to it; None: no limit.
+    cores:   threads of each job; None: its share of the cores, or fewer where OMP_NUM_THREADS says so.
+    """
+
+    slots: int = 1
+    timeout: float | None = None
+    memory: int | None = None
+    cores: int | None = None
+    _running: set[subprocess.Popen[str]] = field(default_factory=set, repr=False)
+    _stopped: bool = field(default=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def threads(self) -> int:
+        """Threads of each job."""
+        return self.cores or _at_most_asked(max(1, available_cores() // self.slots))
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        with tempfile.TemporaryFile() as errors:
+            process = self._start(errors)
+            if process is None:
+                return Exit(None, "stopped before it started", kind="Stopped")
+            # a worker's own children keep its pipes open: they end with it
+            threading.Thread(target=_reap, args=(process,), daemon=True).start()
+            with Watch(process, self.timeout, self.memory) as watch:
+                try:
+                    last = converse(process, request.model_dump_json(), tell)
+                    if last.get("phase") in LAST_PHASES:
+                        _leave(process, LEAVE_SECONDS)
+                finally:
+                    _close(process)
+                    process.wait()
+                    with self._guard:
+                        self._running.discard(process)
+            return self._exit(last, process.returncode, watch, errors)
+
+    def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[bytes]) -> Exit:
+        if last.get("phase") == "done" and "status" in last:
+            return Exit(last["status"])
+        if last.get("phase") == "error":
+            return Exit(None, last.get("message", ""), kind="StoreError")
+        if last.get("phase") == "declined":
+            return Exit(None, last.get("message", ""), kind="Declined")
+        if watch.excess is not None:
+            return Exit(None, f"the job's process {watch.excess.said}", _tail(errors), watch.excess.kind)
+        kind = "Stopped" if self._stopped else "ProcessDied"
+        return Exit(None, f"the job's process {_how(code)}", _tail(errors), kind)
+
+    def stop(self) -> None:
+        with self._guard:
+            self._stopped = True
+            running = list(self._running)
+        try:
+            for process in running:
+                process.terminate()
+            _wait(running, GRACE_SECONDS)
+        finally:
+            for process in running:
+                if process.poll() is None:
+                    kill_all(process.pid)
+            _wait(running)
+
+    def _start(self, errors: IO[bytes]) -> subprocess.Popen[str] | None:
+        threads = str(self.threads)
+        environment = {**os.environ, **_python_path(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        with self._guard:
+            if self._stopped:
+                return None
+            process = subprocess.Popen(
+                [sys.executable, *WORKER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+                errors="replace",
+                env=environment,
+                # a Ctrl-C on the terminal reaches the runner alone, which then stops its workers
+                start_new_session=True,
+            )
+            self._running.add(process)
+            return process
+
+
+def _python_path() -> dict[str, str]:
+    """The user's PYTHONPATH without empty parts, which Python takes for the working folder; {} where it has none."""
+    given = os.environ.get("PYTHONPATH")
+    return {} if given is None else {"PYTHONPATH": os.pathsep.join(filter(None, given.split(os.pathsep)))}
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _at_most_asked(threads: int) -> int:
+    """The number, or that of OMP_NUM_THREADS where it is smaller; its first, of a list for nested regions."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(threads, int(asked)) if asked.isdecimal() and int(asked) > 0 else threads
+
+
+def _leave(process: subprocess.Popen[str], seconds: float) -> None:
+    """Wait for a worker that has said its last; kill it, and what it started, when it does not end."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill_all(process.pid)
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """Close the pipe of events. A worker that has not ended takes that as the end of its runner, and stops."""
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) -> None:
+    """Until all have ended, or so many seconds have passed."""
+    end = None if seconds is None else time.monotonic() + seconds
+    with suppress(subprocess.TimeoutExpired):
+        for process in processes:
+            process.wait(None if end is None else max(0.0, end - time.monotonic()))
+
+
+def _reap(process: subprocess.Popen[str]) -> None:
+    """End what is left of a worker's session once the worker has ended."""
+    process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _how(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"ended with exit code {code} and left no record"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
+    return f"was killed by {name}{hint}"
+
+
+def _tail(errors: IO[bytes], n_lines: int = 20) -> str:
+    """The last lines, of a file that may be as large as the disk."""
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL_BYTES))
+    return "".join(errors.read().decode(errors="replace").splitlines(keepends=True)[-n_lines:])

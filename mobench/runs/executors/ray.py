@@ -18,9 +18,9 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from mobench.errors import OptionError
-from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
-from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home
+from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home
 
 
 @dataclass
@@ -87,7 +87,7 @@ def _task_without(added: list[str], own: list[str]) -> Callable[[bytes], Iterato
         asked_for = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         moved = [path for path in added if path not in asked_for]
         sys.path[:] = [path for path in sys.path if path not in moved] + [path for path in moved if path in own]
-        from mobench.runs.remote import do
+        from mobench.runs.executors.remote import do
 
         yield from do(pickle.loads(asked))
 

@@ -18,9 +18,9 @@ from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import Checkpointable
 
 from mobench.errors import OptionError
-from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
-from mobench.runs.remote import Errand, Outcome, RemoteExecutor, bring_home, do
+from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home, do
 from mobench.runs.worker_events import parse_event
 
 FOLDER = "slurm"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
 from mobench.plugins import Entry, SuiteFile
-from mobench.runs import plan as plans
-from mobench.runs import suite as suites
 from mobench.testing.outcomes import demand
 
 

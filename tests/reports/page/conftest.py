@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from mobench.records.record import Provenance
+from mobench.records.store import Store
 from mobench.reports.page import build
 from mobench.runs.execution import failure_record
-from mobench.runs.record import Provenance
-from mobench.runs.store import Store
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",

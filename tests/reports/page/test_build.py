@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from mobench.records.store import Store
 from mobench.reports.page import build
 from mobench.runs.execution import failure_record
-from mobench.runs.store import Store
 
 Open = Callable[..., Page]
 HOSTILE = "</script><img src=x onerror=\"document.title='taken'\"><b>{{ 7 * 7 }}"

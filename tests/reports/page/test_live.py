@@ -13,9 +13,9 @@ import torch
 from playwright.sync_api import Page, expect
 from safetensors.torch import load_file, save_file
 
+from mobench.records.networks import load
+from mobench.records.store import Store
 from mobench.reports.page.live import live
-from mobench.runs.store import Store
-from mobench.runs.trained import load
 
 Open = Callable[..., Page]
 Prefer = Callable[[Page, float], None]

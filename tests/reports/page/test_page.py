@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from mobench.runs.record import Record
-from mobench.runs.store import Store
+from mobench.records.record import Record
+from mobench.records.store import Store
 
 Open = Callable[..., Page]
 Prefer = Callable[[Page, float], None]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.metrics.indicators import hypervolume
+from mobench.records.record import Cost, Front, Provenance, Record, TracePoint
 from mobench.reports.plots.style import theme
-from mobench.runs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.runs.record import Cost, Front, Provenance, Record, TracePoint
 
 MADE = Provenance(
     started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",

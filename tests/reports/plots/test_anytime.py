@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mobench.errors import NothingToDrawError
+from mobench.records.record import Record
+from mobench.records.store import Store
 from mobench.reports.plots import anytime
 from mobench.reports.plots.contenders import groups_of
-from mobench.runs.record import Record
-from mobench.runs.store import Store
 
 Make = Callable[..., Record]
 RESULTS = Path(__file__).parents[3] / "results"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from mobench.errors import NothingToDrawError
+from mobench.records.store import Store
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.files import as_csv
 from mobench.reports.plots.kinds import KINDS, _subjects
-from mobench.runs.store import Store
 
 RESULTS = Path(__file__).parents[3] / "results"
 SUITES = ["analytic", "methods", "sequence", "standard"]

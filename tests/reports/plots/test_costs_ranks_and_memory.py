@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from mobench.errors import NothingToDrawError, OptionError
+from mobench.jobs.job import Part
+from mobench.records.record import Imported, Record
+from mobench.reports.analysis.ranking import Ranking
 from mobench.reports.plots import alignment, cost_quality, critical_difference, memory
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.kinds import KINDS, draw
 from mobench.reports.plots.names import short_names, volume_unit
-from mobench.reports.ranking import Ranking
-from mobench.runs.job import Part
-from mobench.runs.record import Imported, Record
 
 Make = Callable[..., Record]
 NETS = {"n_models": 3, "stored_parameters": 300}

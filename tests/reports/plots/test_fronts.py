@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
 from mobench.errors import NothingToDrawError
+from mobench.records.record import Record
+from mobench.records.store import Store
 from mobench.reports.plots import fronts, more_objectives
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.style import theme
-from mobench.runs.record import Record
-from mobench.runs.store import Store
 
 Make = Callable[..., Record]
 RESULTS = Path(__file__).parents[3] / "results"

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mobench.reports.columns import column
-from mobench.reports.content import Wanted, content
-from mobench.reports.leaderboard import leaderboard
-from mobench.reports.sheet import Block, Cell, Sheet
-from mobench.reports.tables import FORMATS
-from mobench.reports.writers.latex import write
-from mobench.runs.store import Store
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables.columns import column
+from mobench.reports.tables.content import Wanted, content
+from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.sheet import Block, Cell, Sheet
+from mobench.reports.tables.writers.latex import write
 
 RESULTS = Path(__file__).parents[3] / "results"
 Compile = Callable[[str], str]

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from markdown_it import MarkdownIt
 
-from mobench.reports.columns import HALF
-from mobench.reports.content import Content, Wanted, content
-from mobench.reports.leaderboard import Leaderboard, leaderboard
-from mobench.reports.tables import FORMATS
-from mobench.runs.record import Record
-from mobench.runs.store import Store
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import Leaderboard, leaderboard
+from mobench.reports.tables.columns import HALF
+from mobench.reports.tables.content import Content, Wanted, content
+from mobench.reports.tables.files import FORMATS
 
 RESULTS = Path(__file__).parents[3] / "results"
 SUITES = ["quick", "analytic", "methods", "report"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobench.interfaces import Strategy
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executor import Exit, Tell
 from mobench.runs.executors import Limits
-from mobench.runs.store import Store
+from mobench.runs.executors.local import Exit, Tell
 from mobench.runs.worker import Request
 
 

@@ -23,7 +23,7 @@ SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
     # torch's compiler comes with the first optimiser
     "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
-    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables",
+    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.files",
 )  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mobench.jobs import suite as suites
+from mobench.jobs.suite import Entry, Suite
 from mobench.plugins import Spec, registry
-from mobench.runs import suite as suites
-from mobench.runs.suite import Entry, Suite
 
 MANY = 4
 CHOOSING = {"--dataset", "--model", "--solver"}

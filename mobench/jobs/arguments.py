@@ -1,0 +1,180 @@
+"""Arguments of a run, from the command line and from Python: the same checks for both.
+
+A value is read as a whole or refused: no part of a text is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mobench.errors import OptionError
+from mobench.jobs.bounds import LARGEST
+from mobench.text import one_line
+
+MAX_SECONDS = 1e9
+"""About 30 years; beyond about 300 the clocks of threads overflow."""
+MAX_COUNT = 10_000
+MAX_DIGITS = 18
+UNITS = {
+    unit.casefold(): base**power
+    for base, suffix in ((1000, "B"), (1024, "iB"))
+    for power, unit in enumerate(("", *(f"{prefix}{suffix}" for prefix in "kMGTP")))
+} | {"b": 1}
+
+
+def names(given: str | Sequence[str], argument: str) -> list[str]:
+    """Names, of which there may be one. Raises: OptionError for what is no text."""
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, Iterable) or not all(isinstance(name, str) for name in listed):
+        raise OptionError(f"{argument} was given {shown(given)}: pass a name or a list of names")
+    return list(listed)
+
+
+def parse_names(text: str, argument: str) -> list[str]:
+    """Names with commas between, each once; none from an empty text."""
+    if not text.strip():
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise OptionError(f"{argument} was given {shown(text)}: pass names with one comma between them")
+    return list(dict.fromkeys(parts))
+
+
+def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
+    """Seeds as plain whole numbers, from any sequence or array of them."""
+    listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
+    # true and false are whole numbers too
+    if not all(hasattr(seed, "__index__") and not isinstance(seed, bool) for seed in listed):
+        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
+    return [operator.index(seed) for seed in listed]
+
+
+def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
+    """Seeds from "0,1,2"; none from an empty text."""
+    words = [word.strip() for word in text.split(",")] if text.strip() else []
+    if not all(re.fullmatch(f"[0-9]{{1,{MAX_DIGITS}}}", word) for word in words):
+        raise OptionError(
+            f"{argument} was given {shown(text)}: pass whole numbers of 0 or more with commas between, as 0,1,2"
+        )
+    return [int(word) for word in words]
+
+
+def rays(given: Any, argument: str = "rays") -> list[list[float]]:
+    """Preferences as lists of plain numbers, from lists, tuples, arrays or tensors."""
+    rows = plain(given)
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and row and all(_is_finite_number(value) for value in row) for row in rows
+    ):
+        raise OptionError(
+            f"{argument} was given {shown(given)}: pass a list of lists of finite numbers, as [[0.4,0.6],[0.6,0.4]]"
+        )
+    return [[float(value) for value in row] for row in rows]
+
+
+def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
+    """Preferences from JSON; none from an empty text."""
+    if not text.strip():
+        return []
+    try:
+        found = rays(json.loads(text), argument)
+    except OptionError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise OptionError(
+            f"{argument} was given {shown(text)}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'"
+        ) from error
+    if not found:
+        raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, as '[[0.4,0.6],[0.6,0.4]]'")
+    return found
+
+
+def settings(given: Mapping[str, Any] | None, argument: str = "settings") -> dict[str, Any]:
+    """Options by name, their values as plain numbers, texts and lists."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise OptionError(f"{argument} was given {shown(given)}: pass a dictionary, as {{'lr': 0.001}}")
+    return {key: plain(value) for key, value in given.items()}
+
+
+def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, Any]:
+    """Options from texts "key=value"; a value that is JSON is read as JSON, another is text.
+
+    Raises: OptionError for a text without "=", and for a key that is there twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise OptionError(f"{argument} was given {shown(text)}: pass key=value, for example {argument} lr=0.001")
+        if key in found:
+            raise OptionError(f"{argument} was given {shown(key)} twice: pass one value for it")
+        try:
+            found[key] = json.loads(value)
+        except (ValueError, RecursionError):
+            found[key] = value
+    return found
+
+
+def parse_bytes(text: str, argument: str = "--memory") -> int | None:
+    """A number of bytes from "500MB" or "2GiB"; None from an empty text."""
+    if not text.strip():
+        return None
+    match = re.fullmatch(rf"([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?) ?([A-Za-z]*)", text.strip())
+    factor = UNITS.get(match[2].casefold()) if match else None
+    n_bytes = int(float(match[1]) * factor) if match and factor else 0
+    if not 0 < n_bytes < 2**63:
+        raise OptionError(f"{argument} was given {shown(text)}: pass a number and a unit, as 500MB, 1.5GB or 2GiB")
+    return n_bytes
+
+
+def count(value: Any, argument: str, largest: int = MAX_COUNT) -> int:
+    """A whole number from 1 to `largest`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= operator.index(value) <= largest:
+        raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from 1 to {largest}")
+    return operator.index(value)
+
+
+def quantity(value: Any, argument: str, smallest: float = 0.0, largest: float = MAX_SECONDS) -> float:
+    """A finite number within bounds."""
+    if not _is_finite_number(value) or not smallest <= value <= largest:
+        raise OptionError(f"{argument} was given {shown(value)}: pass a number from {smallest:g} to {largest:g}")
+    return float(value)
+
+
+def check_device(device: Any, argument: str = "device") -> str:
+    """The device's name. Raises: OptionError where torch has no such device here."""
+    import torch
+
+    name = str(device) if isinstance(device, str | torch.device) else None
+    try:
+        if name is None:
+            raise RuntimeError("it is no name of a device")
+        torch.zeros(1, device=name).tolist()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = one_line(str(error).splitlines()[0])
+        raise OptionError(f"{argument} {one_line(str(device), 100)} cannot be used: {why}; try cpu") from error
+    return name
+
+
+def plain(value: Any) -> Any:
+    """Arrays, tensors and their numbers as Python's own; tuples as lists."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value as messages quote it, in one line that is not too long."""
+    return one_line(repr(value), 100)
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

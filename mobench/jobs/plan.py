@@ -1,0 +1,158 @@
+"""The jobs of a suite: the cross products of its datasets, models, solvers and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from mobench.errors import IncompatibleError, OptionError, SuiteError
+from mobench.jobs.job import Job, SeedSet
+from mobench.jobs.precedence import COMMAND_LINE, SUITE_BUDGET, Layer, Setting, budget_layer, combine, is_same_option
+from mobench.jobs.suite import Entry, Search, Suite
+
+MAX_JOBS = 100_000
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A dataset, a model and a solver of a suite: its jobs, one per seed, and the settings that led to them."""
+
+    jobs: tuple[Job, ...]
+    settings: tuple[Setting, ...]
+
+
+@dataclass
+class Plan:
+    """The jobs of a suite, and the combinations that a part declined, with its reason."""
+
+    suite: str
+    jobs: list[Job] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
+    combinations: list[Combination] = field(default_factory=list)
+
+
+def plan(suite: Suite) -> Plan:
+    """All jobs of a suite, each once.
+
+    Raises: UnknownNameError, OptionError, PluginError for a name or an option that does not exist;
+        PreferenceError for rays that are not on the simplex of a dataset; SuiteError where
+        there are too many jobs, or where every combination was declined.
+    """
+    triples = [
+        (entry, *names) for entry in suite.entries for names in product(entry.datasets, entry.models, entry.solvers)
+    ]
+    if len(triples) * len(suite.seeds) > MAX_JOBS:
+        raise SuiteError(f"suite {suite.name!r} has over {MAX_JOBS} jobs: split it")
+    made, jobs = Plan(suite.name), dict[str, Job]()
+    for entry, dataset, model, solver in triples:
+        try:
+            combination = combination_of(suite, entry, dataset, model, solver)
+        except IncompatibleError as reason:
+            made.declined.append(f"{dataset} × {model} × {solver}: {reason}")
+            continue
+        new = {job.id: job for job in combination.jobs if job.id not in jobs}
+        if new:
+            made.combinations.append(combination)
+        jobs |= new
+    made.jobs = list(jobs.values())
+    if not made.jobs:
+        raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(made.declined)}")
+    return made
+
+
+def combination_of(
+    suite: Suite, entry: Entry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
+) -> Combination:
+    """One combination of a suite's entry. searched: the options of a trial. Raises: as `plan`; IncompatibleError."""
+    from mobench.jobs.resolve import resolve_layers
+
+    resolved = resolve_layers(
+        dataset,
+        model,
+        solver,
+        layers_of(suite, entry, solver, searched),
+        n_rays=suite.n_rays,
+        n_finite=suite.n_finite,
+        rays=suite.rays,
+        n_looks=suite.n_looks,
+    )
+    content = resolved.job.model_dump()
+    jobs = [Job.model_validate({**content, "seeds": SeedSet.all(seed).model_dump()}) for seed in suite.seeds]
+    return Combination(tuple(jobs), resolved.settings)
+
+
+def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
+    """What a suite, a search and the command line set for one solver of an entry, the weakest first."""
+    own = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
+    return [
+        budget_layer(SUITE_BUDGET, suite.budget),
+        budget_layer("[entries.budget]", entry.budget),
+        Layer("[entries.set]", entry.set),
+        Layer(f"[solvers.{solver}]", own),
+        Layer("[search]", searched or {}),
+        Layer(COMMAND_LINE, suite.overrides),
+    ]
+
+
+def apart(suite: Suite) -> list[Suite]:
+    """A suite for each combination of dataset, model and solver, with the options and the search that are its own."""
+    return [
+        suite.model_copy(
+            update={
+                "entries": [entry.model_copy(update={"datasets": [dataset], "models": [model], "solvers": [solver]})],
+                "solvers": {name: table for name, table in suite.solvers.items() if name == solver},
+                "search": None if suite.search is None else _own_search(suite, suite.search, dataset, model, solver),
+            }
+        )
+        for entry in suite.entries
+        for dataset, model, solver in product(entry.datasets, entry.models, entry.solvers)
+    ]
+
+
+def not_searched(suite: Suite) -> list[str]:
+    """Options of a suite's search that the command line sets, so that no combination searches them."""
+    if suite.search is None:
+        return []
+    names = [
+        setting.name
+        for entry in suite.entries
+        for triple in product(entry.datasets, entry.models, entry.solvers)
+        for setting in _searched(suite, suite.search, *triple)[1]
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: str) -> Search:
+    """The search of one combination. Raises: OptionError where nothing is left to search."""
+    searched, _ = _searched(suite, search, dataset, model, solver)
+    if not searched:
+        raise OptionError(
+            f"the {COMMAND_LINE} sets all that [search.space] has for {solver}: leave one of its options to the search"
+        )
+    return search.model_copy(update={"space": {s.key: s.value for s in searched}, "solvers": {}})
+
+
+def _searched(
+    suite: Suite, search: Search, dataset: str, model: str, solver: str
+) -> tuple[list[Setting], list[Setting]]:
+    """What a combination searches, option -> values, and what it would search if the command line did not set it."""
+    from mobench.jobs.resolve import exact_names
+
+    exact = exact_names(dataset, model, solver)
+    tables = [
+        Layer("[search.space]", search.space),
+        Layer(f"[search.solvers.{solver}]", search.solvers.get(solver, {})),
+    ]
+    fixed = [exact(key) for key in suite.overrides]
+    free, set_elsewhere = list[Setting](), list[Setting]()
+    for setting in combine(tables, exact):
+        is_fixed = any(is_same_option(setting.name, name) for name in fixed)
+        (set_elsewhere if is_fixed else free).append(setting)
+    return free, set_elsewhere
+
+
+def _own(key: str) -> str:
+    """An option of a single solver's table is the solver's unless it says otherwise."""
+    return key if "." in key else f"solver.{key}"

@@ -1,0 +1,313 @@
+"""Names and settings to a job, and a job back to the objects that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from mobench import options
+from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError, nearest
+from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces.target_state import statistics_declined
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
+from mobench.kernels.stacked import running_statistics
+from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.preferences import check_on_simplex
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One part of a job while its options are being gathered."""
+
+    role: str
+    name: str
+    cls: type[Any]
+    version: str
+    defaults: Layer
+
+    @property
+    def accepted(self) -> list[str]:
+        return [o.name for o in options.describe(self.cls)]
+
+    def part(self, settings: Mapping[str, Any]) -> Part:
+        whose = f"{self.role} {self.name!r}"
+        built = options.build(self.cls, settings, whose)
+        try:
+            return Part(name=self.name, version=self.version, options=options.values(built))
+        except ValidationError as error:
+            raise OptionError(f"{whose}: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A job, and the settings that led to it: every option that a place other than its class sets."""
+
+    job: Job
+    settings: tuple[Setting, ...]
+
+
+def resolve(
+    dataset: str,
+    model: str,
+    solver: str,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    seeds: SeedSet | None = None,
+    n_rays: int = 25,
+    n_finite: int = 5,
+    rays: Sequence[Sequence[float]] | None = None,
+    n_looks: int | None = None,
+) -> Job:
+    """The job that these names and settings mean, every option spelled out except added ones at their default.
+
+    solver:   a solver's name, or "generator+balancer".
+    settings: option -> value. "lr" goes to whichever part has an option of that name; where
+        several have, or to be exact, put the part in front: "dataset.", "model.", "solver.",
+        "generator.", "balancer.".
+
+    rays:     preferences [R][m] instead of those that n_rays and n_finite mean.
+    n_looks:  looks at validation in training; None: ten.
+
+    Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
+        PreferenceError for rays that are not on the simplex of the dataset's objectives.
+    """
+    layers = [budget_layer("the budget", budget), Layer("the settings", settings)]
+    return resolve_layers(dataset, model, solver, layers, seeds, n_rays, n_finite, rays, n_looks).job
+
+
+def resolve_layers(
+    dataset: str,
+    model: str,
+    solver: str,
+    layers: Sequence[Layer],
+    seeds: SeedSet | None = None,
+    n_rays: int = 25,
+    n_finite: int = 5,
+    rays: Sequence[Sequence[float]] | None = None,
+    n_looks: int | None = None,
+) -> Resolved:
+    """The same from settings of several places, the weakest first; "budget.epochs" and the like are settings too.
+
+    Raises: as `resolve`.
+    """
+    pieces, defaults = _pieces(dataset, model, solver)
+    settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
+    parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
+    budget = budget_of(settings)
+    made = make_dataset(parts["dataset"])
+    _check_parts(made, parts, pieces)
+    job = Job(
+        dataset=parts["dataset"],
+        model=parts["model"],
+        solver=SolverPart(
+            **parts["solver"].model_dump(), generator=parts.get("generator"), balancer=parts.get("balancer")
+        ),
+        budget=budget,
+        seeds=seeds or SeedSet(),
+        n_rays=n_rays,
+        n_finite=n_finite,
+        rays=_checked_rays(rays, len(made.objectives)),
+        n_looks=n_looks,
+        protocol=made.protocol.version,
+    )
+    return Resolved(job, tuple(settings))
+
+
+def exact_names(dataset: str, model: str, solver: str) -> Callable[[str], str]:
+    """Gives an option of a combination its part, "lr" -> "solver.lr". Raises: as `resolve`."""
+    pieces, _ = _pieces(dataset, model, solver)
+    return partial(_exact, pieces=pieces)
+
+
+def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, Setting]]:
+    """The classes of a solver's parts by their role, and the options that their names and its own name set."""
+    pieces, pair = _solver_pieces(registry(), name)
+    settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
+    return {role: piece.cls for role, piece in pieces.items()}, {setting.name: setting for setting in settings}
+
+
+def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> list[list[float]] | None:
+    if rays is None:
+        return None
+    if {len(ray) for ray in rays} != {n_objectives}:
+        raise PreferenceError(
+            f"rays {[list(ray) for ray in rays]} do not have one value for each of {n_objectives} objectives"
+        )
+    check_on_simplex(torch.tensor(rays, dtype=torch.float64))
+    return [list(ray) for ray in rays]
+
+
+def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
+    """A data set by name, with its options as in `resolve`. Raises: UnknownNameError, OptionError, PluginError."""
+    piece = _piece("dataset", registry().get("dataset", name))
+    layers = [piece.defaults, Layer(COMMAND_LINE, settings or {})]
+    return piece.part(_values("dataset", combine(layers, lambda key: f"dataset.{key.removeprefix('dataset.')}")))
+
+
+def make_dataset(part: Part) -> Dataset:
+    """The dataset of a job."""
+    made: Dataset = _make("dataset", part)
+    return made
+
+
+def make_model(part: Part) -> Model:
+    """The model of a job."""
+    made: Model = _make("model", part)
+    return made
+
+
+def make_solver(part: SolverPart) -> Solver:
+    """The solver of a job, composed where it is a pair."""
+    if part.generator is None or part.balancer is None:
+        made: Solver = _make("solver", part)
+        return made
+    generator: Generator = _make("generator", part.generator)
+    balancer: Balancer = _make("balancer", part.balancer)
+    return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+
+
+def every_option(job: Job) -> dict[str, Any]:
+    """ "role.option" -> value for every part of a job, with the defaults of added options that the job leaves out."""
+    solver = job.solver
+    roles: dict[Kind, Part | None] = {
+        "dataset": job.dataset,
+        "model": job.model,
+        "solver": solver,
+        "generator": solver.generator,
+        "balancer": solver.balancer,
+    }
+    every: dict[str, Any] = {}
+    for role, part in roles.items():
+        if part is None:
+            continue
+        is_pair = part is solver and solver.generator is not None
+        cls = GradientOptions if is_pair else registry().get(role, part.name).load()
+        left_out = {o.name: o.default for o in options.describe(cls) if o.added}
+        every |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
+    return every
+
+
+def providers(job: Job) -> list[str]:
+    """Keys of the plugins that a job's parts come from; [] where one of them is not known in this process."""
+    parts: list[tuple[Kind, Part | None]] = [
+        ("dataset", job.dataset), ("model", job.model),
+        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
+    ]  # fmt: skip
+    if job.solver.generator is None:
+        parts.append(("solver", job.solver))
+    try:
+        return sorted({plugin_key(registry().get(kind, part.name).plugin) for kind, part in parts if part is not None})
+    except MobenchError:
+        return []
+
+
+def _make(kind: Kind, part: Part) -> Any:
+    return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
+
+
+def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:
+    """The parts of a combination by their role, and the options that their names set, the weakest first."""
+    known = registry()
+    of_solver, pair = _solver_pieces(known, solver)
+    pieces = {
+        "dataset": _piece("dataset", known.get("dataset", dataset)),
+        "model": _piece("model", known.get("model", model)),
+        **of_solver,
+    }
+    return pieces, [*(piece.defaults for piece in pieces.values()), pair]
+
+
+def _piece(role: Kind, entry: Entry) -> _Piece:
+    own = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
+    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in own.items()})
+    return _Piece(role, entry.name, entry.load(), entry.version, defaults)
+
+
+def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
+    """The parts of a solver, and what its name sets where it is a pair."""
+    if "+" in name:
+        generator, _, balancer = name.partition("+")
+        pair, version = Pair(name, generator, balancer), "pair"
+    else:
+        entry = known.get("solver", name)
+        if not isinstance(entry.spec, Pair):
+            return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
+        pair, version = entry.spec, entry.version
+    pieces = {
+        "solver": _Piece("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
+        "generator": _piece("generator", known.get("generator", pair.generator)),
+        "balancer": _piece("balancer", known.get("balancer", pair.balancer)),
+    }
+    return pieces, Layer(f"solver {name!r}", pair.defaults)
+
+
+def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece]) -> None:
+    """Ask every part that has a say whether it can serve this combination. Raises: IncompatibleError."""
+    make_model(parts["model"]).check(dataset)
+    if "generator" not in parts:
+        return
+    _check_pair(pieces["generator"], pieces["balancer"], parts["solver"].options["n_preferences"])
+    generator: Generator = _make("generator", parts["generator"])
+    generator.check(dataset)
+    if not generator.keeps_statistics:
+        layers = _statistics_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+        if layers:
+            raise IncompatibleError(statistics_declined(layers, f"generator {pieces['generator'].name!r}"))
+
+
+@lru_cache(maxsize=256)
+def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
+    """Layers with running statistics of the network that a model builds for a dataset, both given as JSON."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            target = make_model(Part.model_validate_json(model)).build(make_dataset(Part.model_validate_json(dataset)))
+        except IncompatibleError:
+            raise
+        except Exception:  # a network that cannot be built here fails in its job, with a record that says why
+            return ()
+    return tuple(running_statistics(target))
+
+
+def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None:
+    """Refuse pairs that would train something other than what their name says."""
+    if balancer.cls.couples_preferences and not generator.cls.finite and n_preferences < 2:
+        raise IncompatibleError(
+            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} weighs preferences against each other, but "
+            f"n_preferences is {n_preferences}: set it to 2 or more"
+        )
+    if not balancer.cls.needs_preference and not generator.cls.finite:
+        raise IncompatibleError(
+            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} ignores the preference, so a network that "
+            "takes one would learn the same point for all of them: pair it with a finite generator such as a stack"
+        )
+
+
+def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
+    """The options of one part."""
+    return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
+
+
+def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
+    """An option with its part in front. Raises: OptionError for a part or an option that no part has."""
+    role, dot, _ = key.partition(".")
+    if dot:
+        if role not in pieces and role != BUDGET:
+            raise OptionError(f"setting {key!r}: no part is called {role!r}; accepted: {', '.join([*pieces, BUDGET])}")
+        return key
+    takers = [r for r, piece in pieces.items() if key in piece.accepted]
+    if not takers:
+        every = [name for piece in pieces.values() for name in piece.accepted]
+        hint = nearest(key, every) or f"; accepted: {', '.join(dict.fromkeys(every))}"
+        whose = " × ".join(piece.name for piece in pieces.values())
+        raise OptionError(f"no part of {whose} has an option {key!r}{hint}")
+    if len(takers) > 1:
+        exact = " or ".join(f"{r}.{key}" for r in takers)
+        raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
+    return f"{takers[0]}.{key}"

@@ -1,0 +1,314 @@
+"""A suite: a TOML file that says which datasets, models, solvers and seeds are compared, how long and how."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+
+from mobench import files
+from mobench.errors import OptionError, SuiteError, nearest
+from mobench.jobs import arguments
+from mobench.jobs.bounds import Name, Seed, Table, check_key_depth, few_keys, plain
+from mobench.jobs.job import Budget, Strict
+from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
+from mobench.plugins import SuiteFile, registry
+from mobench.text import one_line
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
+Names = Annotated[list[Name], Field(min_length=1)]
+
+
+class Entry(Strict):
+    """One cross product. `set` holds options for all of its jobs, `budget` replaces what it names of the suite's."""
+
+    datasets: Names
+    models: Names
+    solvers: Names
+    set: Table = Field(default_factory=dict)
+    budget: Budget | None = None
+
+
+class TradeOff(Strict):
+    """Columns of the leaderboard that are a front among solvers, all to be small, and its reference point."""
+
+    columns: Annotated[list[str], Field(min_length=2, max_length=4)]
+    reference: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=4)]
+
+    @model_validator(mode="after")
+    def _as_long(self) -> TradeOff:
+        if len(self.columns) != len(self.reference):
+            raise ValueError(
+                f"{len(self.columns)} columns and {len(self.reference)} reference values: give one for each"
+            )
+        return self
+
+
+class Range(Strict):
+    """Values between two ends; whole numbers where both ends are."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("a range goes from low to a larger high, and with log from above 0")
+        return self
+
+
+Space = dict[str, Range | Annotated[list[Any], Field(min_length=1), AfterValidator(plain)]]
+
+
+class Search(Strict):
+    """What `mobench tune` looks for, for every combination of the suite on its own.
+
+    metric:  "hypervolume", or a metric of the dataset, on validation.
+    sampler: every combination of a grid; or Optuna's TPE for `trials` trials, of which the first takes
+             the options as they are without a search, where they lie in the space.
+    trials:  of TPE; None: 20. A grid has its own number.
+    prune:   end trials in mid-training whose validation hypervolume is below the median of the others.
+    space:   option -> list of values, or a range (TPE alone); "budget.epochs" and the like are options too.
+    solvers: what is searched besides, or otherwise, for single solvers, by their name.
+    """
+
+    metric: str = "hypervolume"
+    sampler: Literal["grid", "tpe"] = "grid"
+    trials: Annotated[int, Field(gt=0, le=10_000)] | None = None
+    prune: bool = False
+    space: Annotated[Space, Field(min_length=1)]
+    solvers: dict[str, Space] = Field(default_factory=dict)
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of TPE."""
+        return 20 if self.trials is None else self.trials
+
+    @model_validator(mode="after")
+    def _grid_has_all(self) -> Search:
+        if self.sampler == "grid" and self.trials is not None:
+            raise ValueError("a grid tries every combination of its space: leave trials out, or use sampler = 'tpe'")
+        return self
+
+    @model_validator(mode="after")
+    def _grid_of_lists(self) -> Search:
+        spaces = (self.space, *self.solvers.values())
+        ranges = [name for space in spaces for name, values in space.items() if isinstance(values, Range)]
+        if self.sampler == "grid" and ranges:
+            raise ValueError(f"a grid has no ranges, and {', '.join(ranges)} is one: list its values, or use tpe")
+        return self
+
+
+class Suite(Strict):
+    """What belongs to one comparison.
+
+    n_rays, n_finite: preferences that continuous sets are judged on, and that finite sets train.
+    rays:    preferences [R][m] of one's own instead of both.
+    n_looks: looks at validation in training; None: ten.
+    keep_weights: keep every trained network beside its record; no part of any job's identity.
+    solvers: options of single solvers, by their name.
+    trade_off: a front among the solvers themselves, as of error against memory.
+    search:  the options that `mobench tune` tries.
+
+    Which of several settings of one option holds is the order of `mobench.jobs.precedence`.
+    """
+
+    name: Annotated[str, Field(pattern=f"^{NAME}$")]
+    summary: str = ""
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])
+    n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
+    n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
+    rays: Annotated[list[list[float]], Field(min_length=2, max_length=10_000)] | None = None
+    n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
+    keep_weights: bool = False
+    budget: Budget
+    entries: Annotated[list[Entry], Field(min_length=1)]
+    solvers: dict[str, Table] = Field(default_factory=dict)
+    trade_off: TradeOff | None = None
+    search: Search | None = None
+    _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        """Settings of the command line or of a Python caller, the strongest of all."""
+        return self._overrides
+
+    @property
+    def solver_names(self) -> list[str]:
+        """The solvers of all entries, each once."""
+        return list(dict.fromkeys(solver for entry in self.entries for solver in entry.solvers))
+
+
+def load(name: str | Path) -> Suite:
+    """A suite by its registered name, or from a TOML file.
+
+    A name without a folder and without ".toml" is a file's only where no suite is registered under it: a file `quick`
+    that a shell made for `mobench run quick > quick` is not read; `./quick` names it.
+
+    Raises: SuiteError, in one line, for a file that cannot be read as a suite; UnknownNameError.
+    """
+    path = Path(name)
+    is_registered = str(name) in registry().entries["suite"]
+    if path.suffix == ".toml" or (not is_registered and _is_file(path)):
+        return _read(path, path.stem)
+    spec = registry().get("suite", str(name)).spec
+    assert isinstance(spec, SuiteFile)
+    return _read(spec.path, str(name))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no file can have this name
+        return False
+
+
+def check_tables(suite: Suite) -> None:
+    """Raise SuiteError for a table of a single solver that the suite does not have: nothing would use it."""
+    tables = {"solvers": suite.solvers, "search.solvers": suite.search.solvers if suite.search else {}}
+    for table, solvers in tables.items():
+        for name in solvers:
+            if name not in suite.solver_names:
+                hint = nearest(name, suite.solver_names) or f"; its solvers are {', '.join(sorted(suite.solver_names))}"
+                raise SuiteError(
+                    f"suite {suite.name!r} has a table [{table}.{one_line(name, 100)}], but no such solver{hint}"
+                )
+
+
+def overridden(
+    suite: Suite,
+    *,
+    datasets: Sequence[str] = (),
+    models: Sequence[str] = (),
+    solvers: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    seeds: Sequence[int] = (),
+    budget: Mapping[str, Any] | None = None,
+    rays: Sequence[Sequence[float]] = (),
+) -> Suite:
+    """The suite with parts of it chosen or replaced; what is empty stays.
+
+    Datasets, models or solvers that the suite has are chosen: entries keep those of them that they
+    have, and one that is left with none is left out, options and all. Where the suite lacks one of
+    the names, all of them replace every entry's. Entries that become equal are merged.
+
+    settings, budget: stronger than everything that the suite sets (see `mobench.jobs.precedence`).
+
+    Raises: OptionError where no entry is left, or something given is out of bounds.
+    """
+    length = {f"{BUDGET}.{name}": value for name, value in (budget or {}).items() if value is not None}
+    own = arguments.settings(settings)
+    if twice := next((name for name in length if name in own), None):
+        raise OptionError(f"{twice} was given twice, as an option and as a setting: keep one of them")
+    given = {"datasets": datasets, "models": models, "solvers": solvers}
+    chosen = [{role: _chosen(suite, entry, role, names) for role, names in given.items()} for entry in suite.entries]
+    kept = [(entry, names) for entry, names in zip(suite.entries, chosen, strict=True) if all(names.values())]
+    if not kept:
+        asked = " × ".join(", ".join(names) for names in given.values() if names)
+        raise OptionError(
+            f"suite {suite.name!r} compares no {asked}: `mobench show {suite.name}` lists what it has; for another "
+            "combination write a suite file of your own"
+        )
+    update: dict[str, Any] = {}
+    if own_seeds := arguments.seeds(seeds):
+        update["seeds"] = own_seeds
+    if own_rays := arguments.rays(rays):
+        update["rays"] = own_rays
+    try:
+        entries = [Entry(**names, set=entry.set, budget=entry.budget) for entry, names in kept]
+        unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+        made = Suite.model_validate({**dict(suite), **update, "entries": unique})
+    except ValidationError as error:
+        raise OptionError(_explain(error)) from error
+    for entry in made.entries:
+        layers = [budget_layer(SUITE_BUDGET, made.budget), budget_layer("[entries.budget]", entry.budget)]
+        budget_of(combine([*layers, Layer(COMMAND_LINE, length)], str))
+    made = _without_tables_of_others(made)
+    made._overrides = {**suite.overrides, **own, **length}
+    return made
+
+
+def _without_tables_of_others(suite: Suite) -> Suite:
+    """The suite without tables of single solvers that it no longer has."""
+    names, search = suite.solver_names, suite.search
+    update: dict[str, Any] = {"solvers": {name: table for name, table in suite.solvers.items() if name in names}}
+    if search is not None:
+        own = {name: space for name, space in search.solvers.items() if name in names}
+        update["search"] = search.model_copy(update={"solvers": own})
+    return suite.model_copy(update=update)
+
+
+def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list[str]:
+    """What an entry has of the names given; all of them where the suite does not have every one."""
+    own: list[str] = getattr(entry, role)
+    if not given:
+        return own
+    known = {name for other in suite.entries for name in getattr(other, role)}
+    return [name for name in given if name in own] if known.issuperset(given) else list(given)
+
+
+def _read(path: Path, name: str) -> Suite:
+    whose = f"suite file {one_line(path.name)}"
+    try:
+        data = files.read(path, files.MAX_SUITE_BYTES)
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        # some editors begin a file with a byte order mark
+        text = data.decode("utf-8-sig")
+        check_key_depth(text)
+        content = tomllib.loads(text)
+        few_keys(content)
+    # numbers of thousands of digits are a plain ValueError
+    except (ValueError, RecursionError) as error:
+        raise SuiteError(f"{whose} is not TOML: {one_line(str(error))}") from error
+    if "name" not in content and not re.fullmatch(NAME, name):
+        raise SuiteError(
+            f"{whose}: its name, which also names the folder of its records, is not 1 to 81 letters, digits and ._-: "
+            f"put `name = {json.dumps(_usable(name))}` in the file, or rename it"
+        )
+    try:
+        suite = Suite.model_validate({"name": name, **content}, strict=True)
+    except ValidationError as error:
+        raise SuiteError(f"{whose}: {one_line(_explain(error))}") from error
+    except RecursionError as error:
+        raise SuiteError(f"{whose}: its tables are nested too deep") from error
+    check_tables(suite)
+    return suite
+
+
+def _usable(name: str) -> str:
+    """A name that a suite may have, made from another."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80] or "my-suite"
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong, with the key it is under; a key that does not exist before one that is missing."""
+    errors = error.errors(include_url=False)
+    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    # what pydantic adds of types is no key of the file
+    keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
+    where = ".".join(map(str, keys)) or "the file"
+    if first["type"] == "extra_forbidden":
+        accepted = [name for name in _table(first["loc"]).model_fields if name != "elsewhere"]
+        hint = nearest(str(keys[-1]), accepted) or f"; accepted: {', '.join(accepted)}"
+        return f"there is no key {where!r}{hint}"
+    if first["type"] == "model_type" and where.startswith("search."):
+        return f"{where}: pass a list of values, or a range {{ low = …, high = … }}"
+    return f"{where}: {first['msg']}"
+
+
+def _table(place: Sequence[int | str]) -> type[Strict]:
+    """The table that a key is in, by its place in the file."""
+    if "budget" in place[:-1]:
+        return Budget
+    if any("Range" in str(part) for part in place[:-1]):
+        return Range
+    tables: dict[int | str, type[Strict]] = {"entries": Entry, "search": Search, "trade_off": TradeOff}
+    return tables.get(place[0], Suite) if len(place) > 1 else Suite

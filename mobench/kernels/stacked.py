@@ -1,0 +1,96 @@
+"""K nets at once: any torch module under K weight sets, its costly layers as one kernel each.
+
+`torch.vmap` already means the right thing for every operation that it knows: the module's code sees
+the shapes of one net. What it does to convolutions, pools and normalisations is slow, so those are
+taken over (see `stacked_layers`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from mobench.interfaces.objective import Outputs
+from mobench.kernels.stacked_layers import LAYERS
+from mobench.kernels.strategy import Stacking
+
+
+def stacked_call(module: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, stacking: Stacking) -> Any:
+    """The module's outputs under K weight sets, each tensor [K, ...].
+
+    weights: name -> [K, *shape]. inputs: [B, ...], the same for every net.
+
+    Equal to K calls one after the other, but for the order of sums and the random numbers of dropout.
+    Raises: whatever vmap raises for code that it cannot take (data-dependent branches, running
+    statistics); `can_stack` asks beforehand.
+    """
+
+    names = list(weights)
+
+    # tensors one by one: vmap walks a dict's tree four times a call
+    def one(*own: Tensor) -> Any:
+        return functional_call(module, dict(zip(names, own, strict=True)), (inputs,))
+
+    with _Layers(stacking), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
+        return torch.vmap(one, randomness="different")(*weights.values())
+
+
+class StackedOutputs(Sequence[Outputs]):
+    """K outputs kept as one tensor [K, ...] per head; a sequence of the K by themselves to whoever asks."""
+
+    def __init__(self, stacked: Mapping[str, Tensor]) -> None:
+        self.stacked = dict(stacked)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.stacked.values())))
+
+    @overload
+    def __getitem__(self, k: int) -> Outputs: ...
+    @overload
+    def __getitem__(self, k: slice) -> Sequence[Outputs]: ...
+    def __getitem__(self, k: int | slice) -> Outputs | Sequence[Outputs]:
+        chosen = {name: tensor[k] for name, tensor in self.stacked.items()}
+        return StackedOutputs(chosen) if isinstance(k, slice) else chosen
+
+    def __iter__(self) -> Iterator[Outputs]:
+        return (self[k] for k in range(len(self)))
+
+
+def running_statistics(module: nn.Module) -> list[str]:
+    """Names of layers whose running statistics change in training; each net needs its own.
+
+    A layer that stays in evaluation mode when the module is trained has constants, not statistics.
+    """
+    kept = (nn.modules.batchnorm._NormBase,)
+    layers = {n: layer for n, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats}
+    if not layers:
+        return []
+    modes = {each: each.training for each in module.modules()}
+    module.train(True)
+    changing = [name for name, layer in layers.items() if layer.training]
+    for each, mode in modes.items():
+        each.training = mode
+    return changing
+
+
+class _Layers(TorchFunctionMode):
+    """Hands operations to what stands in for them; everything else goes on to vmap."""
+
+    def __init__(self, stacking: Stacking) -> None:
+        super().__init__()
+        self.stacking = stacking
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        layer = LAYERS.get(getattr(func, "__name__", ""))
+        if layer is not None:
+            taken = layer(self.stacking, func, *args, **(kwargs or {}))
+            if taken is not NotImplemented:
+                return taken
+        return func(*args, **(kwargs or {}))

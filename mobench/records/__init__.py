@@ -1,0 +1,1 @@
+"""Records: the results of jobs. Stores, the index, provenance, imported fronts, trained networks."""

@@ -1,0 +1,188 @@
+"""Fronts from other programs as records that say so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+
+from mobench.errors import DataError, MobenchError, PreferenceError
+from mobench.interfaces import Dataset, Protocol
+from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.jobs.resolve import make_dataset
+from mobench.learning.preferences import check_on_simplex
+from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
+from mobench.records import provenance
+from mobench.records.imports_csv import Stated, StatedFront, read_csv
+from mobench.records.protocols import stated_by
+from mobench.records.record import Front, Imported, Record
+from mobench.runs.judging import FRONT_POINTS, job_rays
+
+VERSION = "imported"
+LONGEST_NAME = 80
+OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
+
+
+def like(dataset: Part, other: Job | None = None) -> Job:
+    """The job, but for its seed and names, of what is imported: the data set under the protocol that it states
+    now, and the rays that `other` is judged at.
+
+    Raises: MobenchError where `other`, of the same data set, was made under another protocol.
+    """
+    stated = make_dataset(dataset).protocol.version
+    if other is not None and other.protocol != stated:
+        raise MobenchError(
+            f"the records here were made under protocol {other.protocol!r}, data set {dataset.name!r} now states "
+            f"{stated!r}: points stated under one cannot join the other's leaderboard; name another folder"
+        )
+    rays: dict[str, Any] = (
+        {} if other is None else {"n_rays": other.n_rays, "n_finite": other.n_finite, "rays": other.rays}
+    )
+    foreign = Part(name="elsewhere", version=VERSION)
+    return Job(
+        dataset=dataset,
+        model=foreign,
+        solver=SolverPart(**foreign.model_dump()),
+        budget=Budget(elsewhere=True),
+        protocol=stated,
+        **rays,
+    )
+
+
+def records(
+    content: bytes, file: str, solver: str, template: Job, model: str = "elsewhere", source: str = ""
+) -> list[Record]:
+    """One record per seed of a CSV file (see `read_csv`), its indicators computed here from the losses stated.
+
+    file:     the file's name, for messages and the record.
+    template: from `like`.
+    source:   where the points are from, in the importer's words.
+    Raises: DataError for a file that states something else or something impossible, PreferenceError for
+        preferences off the simplex; both name the place. Nothing is written.
+    """
+    for what, name in (("solver", solver), ("model", model)):
+        _check_name(what, name)
+    if len(source) > 1000:
+        raise DataError(f"the source has {len(source)} characters: say it in 1000 or fewer")
+    dataset = make_dataset(template.dataset)
+    objectives = [o.name for o in dataset.objectives]
+    metrics = [f"{o.name}/{metric.name}" for o in dataset.objectives for metric in o.metrics]
+    stated = read_csv(content, file, objectives, metrics)
+    parts = {
+        "model": Part(name=model, version=VERSION),
+        "solver": SolverPart(name=solver, version=VERSION),
+    }
+    started = datetime.now(UTC)
+    made = provenance.collect(started, "cpu", torch.get_num_threads())
+    digest = hashlib.sha256(content).hexdigest()
+    found = []
+    for one in stated:
+        job = template.model_copy(update={**parts, "seeds": SeedSet.all(one.seed)})
+        # a copy keeps what the template had worked out of its id
+        job = Job.model_validate(job.model_dump())
+        _check_possible(file, one, dataset.protocol, objectives)
+        origin = Imported(
+            file=file,
+            sha256=digest,
+            source=source,
+            training_seconds=one.training_seconds,
+            stored_parameters=one.parameters,
+        )
+        found.append(_record(job, one, dataset, objectives, origin, made))
+    return found
+
+
+def remarks(found: Sequence[Record]) -> list[str]:
+    """What the points leave unknown, or have in vain."""
+    if not found:
+        return []
+    said = []
+    fronts = [record.fronts["test"] for record in found]
+    bound = np.asarray(found[0].protocol["reference"])
+    outside = sum(int((np.asarray(f.losses) >= bound).any(axis=1).sum()) for f in fronts)
+    if outside:
+        n = sum(len(f.losses) for f in fronts)
+        said.append(f"{outside} of {n} points are not below the reference point and add no hypervolume")
+    if not fronts[0].preferences:
+        said.append("no preferences are stated: non-uniformity, controllability and metrics at rays stay unknown")
+    if not all(any(split.startswith("test@") for split in r.indicators) for r in found):
+        said.append("the points are not those at the rays of finite sets: there is no hypervolume at equal K")
+    return said
+
+
+def _record(job: Job, stated: Stated, dataset: Dataset, objectives: list[str], origin: Imported, made: Any) -> Record:
+    known = dataset.known_front(FRONT_POINTS)
+    truth = None if known is None else known.double().numpy()
+    values = {split: _values(front) for split, front in stated.fronts.items()}
+    judged = {**values, **_at_few(job, values["test"], bool(stated.fronts["test"].preferences))}
+    return Record(
+        id=job.id,
+        status="completed",
+        job=job,
+        protocol=stated_by(dataset),
+        objectives=objectives,
+        fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
+        indicators={
+            split: _indicators(front, dataset.protocol, truth, bool(stated.fronts["test"].preferences))
+            for split, front in judged.items()
+        },
+        imported=origin,
+        provenance=made,
+    )
+
+
+def _values(front: StatedFront) -> FrontValues:
+    losses = np.asarray(front.losses, dtype=float)
+    preferences = np.asarray(front.preferences, dtype=float) if front.preferences else np.full(losses.shape, np.nan)
+    return FrontValues(preferences, losses, front.metrics)
+
+
+def _at_few(job: Job, front: FrontValues, rays_are_known: bool) -> dict[str, FrontValues]:
+    """The front at equal K: as many points or fewer are themselves, of more those at the finite rays."""
+    few = job_rays(job, front.losses.shape[1]).finite
+    if len(front.losses) <= len(few):
+        return {f"test@{len(front.losses)}": front}
+    if not rays_are_known:
+        return {}
+    try:
+        return {f"test@{len(few)}": at_rays(front, few)}
+    except PreferenceError:
+        return {}
+
+
+def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_known: bool) -> dict[str, float | None]:
+    if rays_are_known:
+        return indicators_of(front, protocol, truth)
+    uniform = np.full(front.losses.shape, 1 / front.losses.shape[1])
+    found = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, truth)
+    return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in found.items()}
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise DataError(
+            f"{name[:LONGEST_NAME]!r} is no name of a {what}: pass 1 to {LONGEST_NAME} printable characters"
+        )
+
+
+def _check_possible(file: str, stated: Stated, protocol: Protocol, objectives: Sequence[str]) -> None:
+    """Refuse losses that nobody can have and preferences off the simplex."""
+    for split, front in stated.fronts.items():
+        losses, ideal = np.asarray(front.losses), np.asarray(protocol.ideal)
+        beyond = losses < ideal - 1e-3 * np.maximum(1.0, np.abs(ideal))
+        if beyond.any():
+            row, i = np.argwhere(beyond)[0]
+            raise DataError(
+                f"{file}: {objectives[i]} is {losses[row, i]:g} at point {row + 1} of split {split}, seed "
+                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the data set, minimised"
+            )
+        if front.preferences:
+            try:
+                check_on_simplex(torch.tensor(front.preferences, dtype=torch.float64))
+            except PreferenceError as error:
+                raise PreferenceError(f"{file}: seed {stated.seed}, split {split}: {error}") from error

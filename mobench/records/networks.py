@@ -1,0 +1,119 @@
+"""A trained network back from its record and the weights that were kept beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import UninitializedParameter
+
+from mobench.errors import MobenchError, StoreError
+from mobench.files import is_readable_file
+from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
+from mobench.jobs.resolve import make_dataset, make_model, make_solver
+from mobench.records.record import Record
+from mobench.runs.judging import job_rays
+from mobench.text import one_line
+
+TARGET = "problem.target."
+"""What the names of the target network's constants begin with among kept weights."""
+
+
+MOST_TARGET_NUMBERS = 2**28
+"""Of a target network, which kept weights may be the compressed form of."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The network of one record, in evaluation mode, and the problem that it was trained on."""
+
+    record: Record
+    problem: Problem
+    network: ParetoNetwork
+
+
+def tensors_to_keep(network: nn.Module, problem: Problem) -> dict[str, torch.Tensor]:
+    """Everything that determines a prediction: the network's state, and frozen parameters and buffers of the target."""
+    target = {f"{TARGET}{name}": tensor for name, tensor in problem.state.copy().items()}
+    return {name: tensor.contiguous().cpu() for name, tensor in {**network.state_dict(), **target}.items()}
+
+
+def load(record: Record, weights: Path) -> Trained:
+    """The trained network of a record, made as its job says and filled from a safetensors file.
+
+    The file's header is read first, and bounds what the job's options may allocate.
+
+    Raises: StoreError where no weights are kept, or the file does not hold this network's tensors;
+        MobenchError for a solver that keeps no `ParetoNetwork`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    job = record.job
+    if not is_readable_file(weights):
+        raise StoreError(f"no weights of {job.title} are kept: run the suite with --keep-weights into another folder")
+    n_kept = _n_numbers(weights, job.title)
+    with _at_most(MOST_TARGET_NUMBERS, f"the target network of {job.title}"):
+        problem = Problem(make_dataset(job.dataset), make_model(job.model))
+    solver = make_solver(job.solver)
+    rays = job_rays(job, problem.n_objectives).finite
+    # a solver may register a tensor twice on its way
+    what = f"{one_line(weights.name)} does not hold the weights of {job.title}: it has {n_kept} numbers, the network"
+    building = _at_most(2 * n_kept, what)
+    with torch.random.fork_rng(devices=[]), building:
+        solver.start(problem, Setting(rays, Seeds(**job.seeds.model_dump()), 1, None))
+    network = solver.pareto_set
+    if not isinstance(network, nn.Module) or not isinstance(network, ParetoNetwork):
+        raise MobenchError(f"{job.solver.name} keeps no ParetoNetwork: its trained network cannot be taken up again")
+    try:
+        tensors = load_file(weights)
+        problem.state.load({n.removeprefix(TARGET): t for n, t in tensors.items() if n.startswith(TARGET)})
+        network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(TARGET)})
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+        reason = one_line(str(error))
+        raise StoreError(f"{one_line(weights.name)} does not hold the weights of {job.title}: {reason}") from error
+    problem.train(False)
+    network.eval()
+    return Trained(record, problem, network)
+
+
+def _n_numbers(weights: Path, title: str) -> int:
+    """How many numbers a safetensors file holds, by its header. Raises: StoreError."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "pt") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise StoreError(
+            f"{one_line(weights.name)} does not hold the weights of {title}: {one_line(str(error))}"
+        ) from error
+
+
+@contextmanager
+def _at_most(n_numbers: int, what: str) -> Iterator[None]:
+    """While the block runs, parameters of more numbers than this in all are refused before they are filled.
+
+    Raises: StoreError.
+    """
+    total = 0
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal total
+        total += 0 if parameter is None or isinstance(parameter, UninitializedParameter) else parameter.numel()
+        if total > n_numbers:
+            raise StoreError(
+                f"{what} would have more than {n_numbers} numbers: give the record and the weights of one job"
+            )
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,126 @@
+"""What tables need of a record: the record itself, or an outline of it that is much faster to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mobench.jobs.job import Job
+from mobench.records.record import Cost, Front, Imported, Record, Status
+
+
+class Points(Protocol):
+    """What is read of a front: as in `Front`, of which losses and metrics may be arrays."""
+
+    @property
+    def preferences(self) -> list[list[float]]: ...
+    @property
+    def losses(self) -> ArrayLike: ...
+    @property
+    def metrics(self) -> Mapping[str, Sequence[float | None] | NDArray[np.float64]]: ...
+    @property
+    def n_samples(self) -> int | None: ...
+
+
+class Measured(Protocol):
+    """What is read of a record by everything between a store and a leaderboard.
+
+    objectives: their names.
+    fronts:     of these, the test split's is looked at.
+    indicators: of the test split all, of every other split the hypervolume.
+    finished:   when.
+    digest:     a hash of every computed number (see `Record.digest`).
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def job(self) -> Job: ...
+    @property
+    def protocol(self) -> Mapping[str, Any]: ...
+    @property
+    def objectives(self) -> Sequence[str]: ...
+    @property
+    def fronts(self) -> Mapping[str, Points]: ...
+    @property
+    def indicators(self) -> Mapping[str, Mapping[str, float | None]]: ...
+    @property
+    def cost(self) -> Cost | None: ...
+    @property
+    def imported(self) -> Imported | None: ...
+    @property
+    def finished(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(slots=True)
+class FrontOutline:
+    """A `Front` with its numbers in arrays. losses: [R, m]. metrics: name -> [R]; NaN where a value is missing."""
+
+    preferences: list[list[float]]
+    losses: NDArray[np.float64]
+    metrics: Mapping[str, NDArray[np.float64]]
+    n_samples: int | None
+
+
+@dataclass(slots=True)
+class Outline:
+    """The parts of a record that `Measured` names, and no others."""
+
+    id: str
+    status: Status
+    job: Job
+    protocol: Mapping[str, Any]
+    objectives: Sequence[str]
+    fronts: Mapping[str, FrontOutline]
+    indicators: Mapping[str, Mapping[str, float | None]]
+    cost: Cost | None
+    imported: Imported | None
+    finished: str
+    digest: str
+
+
+def takes_preferences(front: Points) -> bool:
+    """Whether the points of a front are answers to preferences.
+
+    False where none are known, and for a solver that ignores them: it trains one point, which stands at equal
+    preferences. With a single objective there is only one preference.
+    """
+    return len(front.preferences) > 1 or any(len(preference) == 1 for preference in front.preferences)
+
+
+def outline(record: Record) -> Outline:
+    """The outline of a record."""
+    return Outline(
+        id=record.id,
+        status=record.status,
+        job=record.job,
+        protocol=record.protocol,
+        objectives=record.objectives,
+        fronts={split: _outlined(front) for split, front in record.fronts.items() if split == "test"},
+        indicators={split: _needed(split, values) for split, values in record.indicators.items()},
+        cost=record.cost,
+        imported=record.imported,
+        finished=record.finished,
+        digest=record.digest,
+    )
+
+
+def _outlined(front: Front) -> FrontOutline:
+    return FrontOutline(
+        preferences=front.preferences,
+        losses=np.array(front.losses, dtype=float),
+        metrics={name: np.array(values, dtype=float) for name, values in front.metrics.items()},
+        n_samples=front.n_samples,
+    )
+
+
+def _needed(split: str, values: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    return values if split == "test" else {k: v for k, v in values.items() if k == "hypervolume"}

@@ -1,0 +1,102 @@
+"""Where and with what a record was made."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mobench.jobs.job import Job
+from mobench.plugins import registry
+from mobench.records.record import Provenance
+from mobench.records.sources import sources
+
+PACKAGES = ("torch", "torchvision", "numpy", "pymoo", "moocore", "scipy")
+
+
+def collect(
+    started: datetime,
+    device: str,
+    threads: int,
+    command: Sequence[str] = (),
+    strategy: dict[str, Any] | None = None,
+    job: Job | None = None,
+) -> Provenance:
+    """Versions, processor, threads, git state and times; no host name and no folder of the machine.
+
+    job: which ran in this process, so that the sources of its parts are known here.
+    """
+    return Provenance(
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        mobench=_version("mobench") or "?",
+        python=platform.python_version(),
+        packages=_packages(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=processor(),
+        threads=threads,
+        device=device,
+        git=_git(),
+        strategy=strategy,
+        command=[_without_folder(word) for word in command],
+        sources=sources(job) if job is not None else {},
+    )
+
+
+@cache
+def _packages() -> dict[str, str]:
+    names = {*PACKAGES, *(p.distribution for p in registry().plugins if p.state == "ok")}
+    return {name: version for name in sorted(names) if (version := _version(name))}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def processor() -> str:
+    """Model and widest vector instructions, which decide how fast, and in which order, sums are made."""
+    import torch
+
+    model = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+@cache
+def _git() -> str | None:
+    """Commit of the checkout that mobench runs from, with "-dirty" where files differ; None outside one."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def _without_folder(word: str) -> str:
+    head, equals, value = word.rpartition("=")
+    return head + equals + (Path(value).name if value.startswith(("/", "~")) or sys.prefix in value else value)
+
+
+def without_paths(details: str) -> str:
+    """A traceback whose file names say nothing about the machine it came from."""
+    return re.sub(r'File "[^"]*?([^"/\\]+/[^"/\\]+)"', r'File "\1"', details)

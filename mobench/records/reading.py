@@ -1,0 +1,57 @@
+"""Records of folders for tables, for the command line and for Python; a record that cannot be read is warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from mobench import files
+from mobench.errors import StoreError
+from mobench.records.index import outlines
+from mobench.records.outline import Outline
+from mobench.records.record import Record
+from mobench.records.store import Contents, Store, looking_into
+from mobench.text import one_line
+
+Read = TypeVar("Read")
+Warn = Callable[[str], None]
+
+
+def folder_of(named: str | Path) -> Path:
+    """The folder itself, or where there is none of this name, that of the suite below results/.
+
+    A file is no folder: a shell makes one for `mobench leaderboard quick > quick`.
+
+    Raises: StoreError for a folder that cannot be looked at.
+    """
+    named = Path(named)
+    below = Path("results") / named
+    with looking_into(named):
+        is_dir = files.exists(named) and not files.is_file(named)
+        return below if not is_dir and files.exists(below) else named
+
+
+def read_records(folders: Sequence[str | Path], warn: Warn) -> list[Record]:
+    """The records of all folders; a name that is no folder is that of a suite below results/.
+
+    Raises: StoreError where there is no record in one of them.
+    """
+    return _of_all(folders, lambda folder: Store(folder).contents(), warn)
+
+
+def read_outlines(folders: Sequence[str | Path], warn: Warn) -> list[Outline]:
+    """The same as far as tables need it, which of many records is much faster."""
+    return _of_all(folders, lambda folder: outlines(Store(folder)), warn)
+
+
+def _of_all(folders: Sequence[str | Path], read: Callable[[Path], Contents[Read]], warn: Warn) -> list[Read]:
+    records: list[Read] = []
+    for folder in map(folder_of, folders):
+        contents = read(folder)
+        for error in contents.unreadable:
+            warn(one_line(str(error)))
+        if not contents.records:
+            raise StoreError(f"there are no records in {folder}: name a folder that `mobench run` wrote")
+        records += contents.records
+    return records

@@ -1,0 +1,125 @@
+"""Where the code of a job's parts came from: distribution, module and hash of contents, no folder of the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from mobench.errors import MobenchError
+from mobench.jobs.job import Job, Part
+from mobench.plugins import Kind, Spec, registry
+from mobench.records.record import Role, Source
+
+MAX_FILES, MAX_BYTES = 5000, 64 * 2**20
+"""Of a package beyond this size, as of a library that a plugin names, only Python files count."""
+
+
+def sources(job: Job) -> dict[Role, Source]:
+    """The source of mobench and of each part of a job. A part whose code cannot be found has none."""
+    parts: list[tuple[Kind, Part | None]] = [
+        ("dataset", job.dataset), ("model", job.model),
+        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
+    ]  # fmt: skip
+    if job.solver.generator is None:
+        parts.append(("solver", job.solver))
+    found: dict[Role, Source | None] = {"mobench": _source("mobench", "mobench")}
+    for kind, part in parts:
+        if part is not None and kind != "suite":
+            found[kind] = _of_part(kind, part.name)
+    return {role: source for role, source in found.items() if source is not None}
+
+
+def _of_part(kind: Kind, name: str) -> Source | None:
+    try:
+        entry = registry().get(kind, name)
+    except MobenchError:
+        return None
+    if not isinstance(entry.spec, Spec):
+        return None
+    return _source(entry.plugin.distribution, entry.spec.target.partition(":")[0])
+
+
+@cache
+def _source(distribution: str, module: str) -> Source | None:
+    package = _files_of(module)
+    if package is None:
+        return None
+    try:
+        found = metadata.distribution(distribution)
+    except (metadata.PackageNotFoundError, ValueError):
+        return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=_hash(package))
+    return Source(
+        distribution=distribution,
+        version=found.version,
+        module=module,
+        origin=_origin(found, package),
+        sha256=_hash(package),
+    )
+
+
+def _files_of(module: str) -> Path | None:
+    """The folder of a module's top-level package, or its file; of what was imported, else of what would be.
+
+    A top-level package without files of its own is shared by distributions: there it is the next one below.
+    """
+    names = module.split(".")
+    for depth in range(1, len(names) + 1):
+        name = ".".join(names[:depth])
+        try:
+            spec = getattr(sys.modules.get(name), "__spec__", None) or importlib.util.find_spec(name)
+        except (ImportError, ValueError, AttributeError):
+            return None
+        if spec is None:
+            return None
+        if spec.origin is not None and spec.has_location:
+            path = Path(spec.origin).resolve()
+            return path.parent if path.name.startswith("__init__.") else path
+    return None
+
+
+def _origin(distribution: metadata.Distribution, path: Path) -> Literal["installed", "editable", "elsewhere"]:
+    if (project := _editable(distribution)) is not None and path.is_relative_to(project):
+        return "editable"
+    installed = Path(str(distribution.locate_file(""))).resolve()
+    return "installed" if path.is_relative_to(installed) else "elsewhere"
+
+
+def _editable(distribution: metadata.Distribution) -> Path | None:
+    """The project of a distribution that pip installed with -e."""
+    try:
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        if origin.get("dir_info", {}).get("editable"):
+            return Path(url2pathname(urlsplit(origin["url"]).path)).resolve()
+    except (ValueError, KeyError, AttributeError, OSError):
+        return None
+    return None
+
+
+def _hash(package: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files of a folder; what Python compiles is left out."""
+    if package.is_file():
+        return hashlib.sha256(package.read_bytes()).hexdigest()
+    files = sorted(_files(package), key=lambda path: path.relative_to(package).as_posix())
+    if len(files) > MAX_FILES or sum(path.stat().st_size for path in files) > MAX_BYTES:
+        files = [path for path in files if path.suffix == ".py"]
+    made = hashlib.sha256()
+    for path in files:
+        content = path.read_bytes()
+        made.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
+        made.update(content)
+    return made.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.suffix != ".pyc" and "__pycache__" not in path.parts and path.is_file():
+            yield path

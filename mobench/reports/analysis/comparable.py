@@ -1,0 +1,134 @@
+"""Which records may stand in one table."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from mobench.errors import OptionError, nearest
+from mobench.jobs.job import Job
+from mobench.records.outline import Measured
+from mobench.records.protocols import contents
+from mobench.reports.analysis.labels import seed_name
+
+Kept = TypeVar("Kept", bound=Measured)
+
+
+@dataclass
+class Selection(Generic[Kept]):
+    """Records of each data set that agree in all that a comparison has to hold fixed.
+
+    kept:     in the order given.
+    left_out: one line for each of the others, with the reason.
+    notes:    what was decided although as many records spoke for something else.
+    """
+
+    kept: list[Kept] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[Kept]:
+    """The records that may be compared, and why the others may not.
+
+    For each data set the protocol version that most records were made under stays, then what most of them state
+    under it (reference, ideal and nadir point), then the options of the data set, the budget and the rays of most.
+    A record of a failed job states nothing but the version, and stays. Where two have equally many, the one whose
+    newest record is newer stays, and a note says so. Imported fronts have no vote where anything was measured here,
+    and no budget or rays to agree in. A record that is there twice counts once.
+
+    protocols: versions to show instead, for the data sets that have them.
+    Raises: OptionError for a version that no record was made under.
+    """
+    found = Selection[Kept]()
+    groups: dict[str, list[Kept]] = defaultdict(list)
+    for record in _once(records, found):
+        groups[record.job.dataset.name].append(record)
+    _check(protocols, {r.job.protocol for r in records})
+    for name in sorted(groups):
+        group = groups[name]
+        wanted = next((p for p in protocols if any(r.job.protocol == p for r in group)), None)
+        for what, value, takes_part in _FIXED:
+            if judged := [r for r in group if takes_part(r)]:
+                out = _outvoted(judged, value, f"{name}: {what}", found, wanted if what == "protocol" else None)
+                group = [r for r in group if r.id not in out]
+        found.kept += group
+    return found
+
+
+def _rays(job: Job) -> str:
+    return json.dumps(job.rays) if job.rays is not None else f"{job.n_rays} and {job.n_finite} at equal K"
+
+
+def _always(record: Measured) -> bool:
+    return True
+
+
+def _is_trained_here(record: Measured) -> bool:
+    return record.imported is None
+
+
+_FIXED: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]], ...] = (
+    ("protocol", lambda record: record.job.protocol, _always),
+    # a version is a label, and a data set may have changed under it
+    (
+        "what the protocol states",
+        lambda record: contents(record.protocol),
+        lambda record: bool(contents(record.protocol)),
+    ),
+    ("dataset options", lambda record: record.job.dataset.text, _always),
+    ("budget", lambda record: record.job.budget.text, _is_trained_here),
+    ("rays", lambda record: _rays(record.job), _is_trained_here),
+)
+
+
+def _outvoted(
+    records: list[Kept], value: Callable[[Measured], str], what: str, found: Selection[Kept], wanted: str | None
+) -> set[str]:
+    """Ids of the records that differ from the value that stays."""
+    values = {r.id: value(r) for r in records}
+    voters = [r for r in records if r.imported is None] or records
+    counts = Counter(values[r.id] for r in voters)
+    newest = dict.fromkeys(counts, "")
+    for record in voters:
+        newest[values[record.id]] = max(newest[values[record.id]], record.finished)
+    best = wanted if wanted is not None else max(counts, key=lambda v: (counts[v], newest[v], v))
+    equals = sorted(v for v in counts if counts[v] == counts.get(best) and v != best)
+    if equals and wanted is None:
+        hint = f"; --protocol {equals[0]} shows the other" if what.endswith("protocol") else ""
+        found.notes.append(
+            f"{what} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest stays{hint}"
+        )
+    out = [r for r in records if values[r.id] != best]
+    found.left_out += [
+        f"{r.job.solver.name} seed {seed_name(r.job.seeds)} ({r.id}): {what} is {values[r.id]}, the table's is {best}"
+        for r in sorted(out, key=lambda r: (r.job.solver.name, r.job.seeds.solver, r.id))
+    ]
+    return {r.id for r in out}
+
+
+def _once(records: Sequence[Kept], found: Selection[Kept]) -> list[Kept]:
+    """Each job's record once: of folders given together, two may hold it; a completed one goes first."""
+    by_id: dict[str, Kept] = {}
+    for record in records:
+        other = by_id.setdefault(record.id, record)
+        if other is record:
+            continue
+        first, second = sorted((other, record), key=lambda r: (r.status != "completed", r.finished))
+        by_id[record.id] = first
+        if first.digest != second.digest:
+            found.notes.append(
+                f"{record.job.title} ({record.id}) is there twice and not with the same numbers: "
+                f"the one finished {first.finished} stays"
+            )
+    return list(by_id.values())
+
+
+def _check(protocols: Sequence[str], known: set[str]) -> None:
+    for version in protocols:
+        if version not in known:
+            hint = nearest(version, known) or f"; there are: {', '.join(sorted(known)) or 'none'}"
+            raise OptionError(f"no record was made under protocol {version!r}{hint}")

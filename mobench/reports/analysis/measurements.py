@@ -1,0 +1,223 @@
+"""Records to measurements: one row per record, one column per quantity."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobench.metrics import indicators
+from mobench.records.outline import Measured, Points, takes_preferences
+from mobench.records.record import Cost
+from mobench.reports.analysis.labels import labels_of, seed_name, seed_order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+NAMES = ("dataset", "model", "solver", "seed", "status", "imported", "id")
+"""Columns of measurements that say whose they are."""
+
+CORE_SECONDS = "training core-s"
+"""Only in tables with records that have it: older ones do not."""
+
+PLACES = ("first", "middle", "last")
+
+
+def measurements(records: Sequence[Measured]) -> pd.DataFrame:
+    """One row per record: `NAMES`, then every quantity of the leaderboard; NaN where it is unknown.
+
+    Rows are sorted by data set, model, solver and seed, whatever the order of the records. IGD+ and ε are
+    against the known front where a record carries it, else against the pooled non-dominated test points of
+    what was measured here. R2 is over the rays of the front with most of them, for everybody, so that
+    fronts of 5 and of 25 points are held against the same weights.
+    """
+    import pandas as pd
+
+    labels = labels_of(records)
+    ordered = sorted(
+        records,
+        key=lambda r: (r.job.dataset.name, r.job.model.name, labels[r.id], seed_order(r.job.seeds), r.id),
+    )
+    pools = {name: _Pool(group) for name, group in _by_dataset(ordered).items()}
+    numbers = _quality(ordered, [pools[r.job.dataset.name] for r in ordered]) | _costs(ordered)
+    # text as plain objects: from the arrays in which pandas keeps it by itself it is slow to take out one by one
+    names = {name: pd.Series(values, dtype=object) for name, values in _whose(ordered, labels).items()}
+    table = pd.DataFrame(names | {name: np.array(numbers[name], dtype=float) for name in quantities(ordered)})
+    return table.astype({"imported": bool})
+
+
+def quantities(records: Sequence[Measured]) -> list[str]:
+    """Names of the quantities that these records have, in the order of the table."""
+    measured = [name for name in _COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
+    return [*_QUALITY, *_at_places(records), *measured]
+
+
+def _at_places(records: Sequence[Measured]) -> list[str]:
+    metrics = dict.fromkeys(name for r in records if "test" in r.fronts for name in r.fronts["test"].metrics)
+    return [f"{name} ({place} ray)" for place in PLACES for name in metrics]
+
+
+def metric_columns(record: Measured) -> list[str]:
+    """The columns that the metrics of a record stand in; none where its preferences are unknown."""
+    return _at_places([record]) if "test" in record.fronts and record.fronts["test"].preferences else []
+
+
+def _has_core_seconds(record: Measured) -> bool:
+    return record.cost is not None and record.cost.training_core_seconds is not None
+
+
+class _Pool:
+    """What the records of one data set are held against together, and what that gives, by record id.
+
+    given: quantity -> record id -> value.
+    """
+
+    def __init__(self, records: Sequence[Measured]) -> None:
+        judged = [r for r in records if r.status == "completed"]
+        self.given: dict[str, dict[str, float]] = {"IGD+": {}, "ε": {}, "R2": {}}
+        if not judged:
+            return
+        losses = {r.id: np.asarray(r.fronts["test"].losses, dtype=float) for r in judged}
+        pooled = [r for r in judged if r.imported is None] or judged
+        if ids := [r.id for r in judged if "igd_plus" not in r.indicators["test"]]:
+            points = np.concatenate([losses[r.id] for r in pooled])
+            front, unknown = points[indicators.non_dominated(points)], [losses[i] for i in ids]
+            self.given["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(unknown, front), strict=True))
+            self.given["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(unknown, front), strict=True))
+        # of equally many the greatest, so that the order of records does not matter
+        weights = max((r.fronts["test"].preferences for r in pooled), key=lambda p: (len(p), p))
+        self.given["R2"] = _r2_of_each(judged, losses, weights)
+
+
+def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
+    groups: dict[str, list[Measured]] = defaultdict(list)
+    for record in records:
+        groups[record.job.dataset.name].append(record)
+    return groups
+
+
+def _whose(records: Sequence[Measured], labels: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The columns of `NAMES`."""
+    columns = (
+        [r.job.dataset.name for r in records],
+        [r.job.model.name for r in records],
+        [labels[r.id] for r in records],
+        [seed_name(r.job.seeds) for r in records],
+        [r.status for r in records],
+        [r.imported is not None for r in records],
+        [r.id for r in records],
+    )
+    return dict(zip(NAMES, columns, strict=True))
+
+
+def _quality(records: Sequence[Measured], pools: Sequence[_Pool]) -> dict[str, list[float | None]]:
+    """Columns of what a front is worth, of which a record has values where it is completed."""
+    judged = [pool if r.status == "completed" else None for r, pool in zip(records, pools, strict=True)]
+    columns = {
+        name: [None if pool is None else read(r, pool) for r, pool in zip(records, judged, strict=True)]
+        for name, read in _QUALITY.items()
+    }
+    metrics = [{} if pool is None else _metrics(r.fronts["test"]) for r, pool in zip(records, judged, strict=True)]
+    return columns | {name: [values.get(name) for values in metrics] for name in _at_places(records)}
+
+
+def _costs(records: Sequence[Measured]) -> dict[str, list[float | None]]:
+    """Columns of what training and use cost; of imported records those that they state."""
+    columns = {name: [None if r.cost is None else read(r.cost) for r in records] for name, read in _COSTS.items()}
+    for place, record in enumerate(records):
+        if record.cost is None and record.imported is not None:
+            columns["training s"][place] = record.imported.training_seconds
+            columns["stored parameters"][place] = record.imported.stored_parameters
+    return columns
+
+
+def _test(name: str) -> Callable[[Measured, _Pool], float | None]:
+    return lambda record, pool: record.indicators["test"].get(name)
+
+
+def _of_preferences(name: str) -> Callable[[Measured, _Pool], float | None]:
+    """An indicator of the test split that says how a front answers to preferences; missing where it does not."""
+
+    def read(record: Measured, pool: _Pool) -> float | None:
+        return record.indicators["test"].get(name) if takes_preferences(record.fronts["test"]) else None
+
+    return read
+
+
+def _at_few(record: Measured, pool: _Pool) -> float | None:
+    """Hypervolume at equal K: that of the split named "test@K"."""
+    return next((v.get("hypervolume") for split, v in record.indicators.items() if split.startswith("test@")), None)
+
+
+def _gap(record: Measured, pool: _Pool) -> float | None:
+    val, test = (record.indicators.get(split, {}).get("hypervolume") for split in ("val", "test"))
+    return None if val is None or test is None else val - test
+
+
+def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
+    """What the pool gives; where it gives nothing, the record's own indicator."""
+
+    def read(record: Measured, pool: _Pool) -> float | None:
+        given = pool.given[name]
+        return given[record.id] if record.id in given else record.indicators["test"].get(own)
+
+    return read
+
+
+def _r2_of_each(
+    records: Sequence[Measured], losses: Mapping[str, Array], weights: list[list[float]]
+) -> dict[str, float]:
+    """R2 by record id of the records that can be held against these weights."""
+    by_ideal: dict[tuple[float, ...], list[Measured]] = defaultdict(list)
+    for record in records if weights else ():
+        if (ideal := record.protocol.get("ideal")) is not None:
+            by_ideal[tuple(ideal)].append(record)
+    return {
+        record.id: value
+        for ideal, group in by_ideal.items()
+        for record, value in zip(
+            group, indicators.r2_of_each([losses[r.id] for r in group], weights, ideal), strict=True
+        )
+    }
+
+
+def _metrics(front: Points) -> dict[str, float | None]:
+    """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
+    if not front.preferences or not front.metrics:
+        return {}
+    spreads = [max(r) - min(r) for r in front.preferences]
+    middle = spreads.index(min(spreads))
+    index = dict(zip(PLACES, (0, middle, -1), strict=True))
+    return {f"{name} ({place} ray)": values[i] for place, i in index.items() for name, values in front.metrics.items()}
+
+
+_QUALITY: dict[str, Callable[[Measured, _Pool], float | None]] = {
+    "hypervolume": _test("hypervolume"),
+    "hypervolume at equal K": _at_few,
+    "validation − test": _gap,
+    "IGD+": _pooled("IGD+", "igd_plus"),
+    "ε": _pooled("ε", "epsilon"),
+    "GD": _test("gd"),
+    "R2": _pooled("R2", "r2"),
+    "non-uniformity": _of_preferences("non_uniformity"),
+    "controllability": _of_preferences("controllability"),
+    "spacing": _test("spacing"),
+    "non-dominated": _test("n_non_dominated"),
+}
+
+_COSTS: dict[str, Callable[[Cost], float | None]] = {
+    "training s": lambda c: c.training_seconds,
+    CORE_SECONDS: lambda c: c.training_core_seconds,
+    "steps": lambda c: c.steps,
+    "nets": lambda c: c.n_models,
+    "stored parameters": lambda c: c.stored_parameters,
+    "served parameters": lambda c: c.served_parameters,
+    "peak MB": lambda c: c.peak_bytes / 1e6,
+    "switch ms": lambda c: c.switch_seconds * 1e3,
+    "ms per sample": lambda c: c.inference_seconds_per_sample * 1e3,
+}

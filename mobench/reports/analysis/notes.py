@@ -1,0 +1,121 @@
+"""Notes of a leaderboard on means that lack values, and on fronts beyond the reference point."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mobench.records.outline import Measured
+from mobench.reports.analysis.measurements import NAMES, Array, metric_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW = ["dataset", "model", "solver"]
+FINE = frozenset({"complete", "imported"})
+"""Statuses of rows that lack no seed."""
+
+
+def incomplete_rows(table: pd.DataFrame, measured: pd.DataFrame) -> list[str]:
+    """A note on each group of rows that lack the same seeds of their dataset.
+
+    table: rows with "seeds", the number of completed records, and "status".
+    """
+    own = measured[~measured["imported"]]
+    n_seeds = own.groupby("dataset")["seed"].nunique()
+    groups: dict[tuple[str, int, str], list[str]] = defaultdict(list)
+    for row in table[~table["status"].isin(FINE)].to_dict("records"):
+        groups[row["dataset"], int(row["seeds"]), row["status"]].append(_called(row, table))
+    return [
+        f"{dataset}: {'mean over ' if n else ''}{n} of {n_seeds[dataset]} seeds: {', '.join(rows)} ({status})"
+        for (dataset, n, status), rows in groups.items()
+    ]
+
+
+def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
+    """A note on each row with a quantity that some of its completed records lack, or a metric that all of them lack."""
+    good = measured[measured["status"] == "completed"]
+    values = [str(c) for c in measured.columns if c not in NAMES]
+    metrics = _metrics_of_rows(records, good)
+    notes = []
+    for key, group in good.groupby(ROW):
+        counts = group[values].count()
+        for n in sorted(set(counts)):
+            absent = n == 0
+            names = [v for v in values if counts[v] == n < len(group) and (not absent or v in metrics.get(key, ()))]
+            if names:
+                where = "no seed" if absent else f"{n} of {len(group)} seeds only"
+                row = dict(zip(ROW, key, strict=True))
+                notes.append(f"{row['dataset']}: {_called(row, good)} has a value at {where}: {', '.join(names)}")
+    return notes
+
+
+def beyond_reference(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
+    """A note on each group of rows with fronts that have no point below the reference point in all objectives.
+
+    Their hypervolume is 0 however good they are otherwise, so ranks by it do not tell them apart.
+    """
+    rows = measured.set_index("id")[[*ROW, "seed"]].to_dict("index")
+    fronts: dict[tuple[str, str, str], list[tuple[str, Measured]]] = defaultdict(list)
+    for record in records:
+        if record.status == "completed" and not record.indicators["test"]["hypervolume"] and _is_beyond(record):
+            row = rows[record.id]
+            fronts[row["dataset"], row["model"], row["solver"]].append((row["seed"], record))
+    counts = measured[measured["status"] == "completed"].groupby(ROW).size()
+    groups: dict[tuple[str, tuple[int, ...]], dict[str, list[Measured]]] = defaultdict(dict)
+    for key, found in fronts.items():
+        called = _called(dict(zip(ROW, key, strict=True)), measured)
+        some = "" if len(found) == counts[key] else f" at seed {', '.join(seed for seed, _ in found)}"
+        own = [record for _, record in found]
+        groups[key[0], tuple(np.flatnonzero(_best(own) >= _reference(own[0])))][called + some] = own
+    return [
+        f"{dataset}: no point of {', '.join(by_name)} is below the reference point, so the hypervolume is 0 and ranks "
+        f"by it tell nothing: {_where([r for own in by_name.values() for r in own], objectives)}"
+        for (dataset, objectives), by_name in groups.items()
+    ]
+
+
+def _is_beyond(record: Measured) -> bool:
+    if "reference" not in record.protocol:
+        return False
+    return not bool((_losses(record) < _reference(record)).all(axis=1).any())
+
+
+def _where(records: Sequence[Measured], objectives: Sequence[int]) -> str:
+    """How far the given objectives stay above the reference point; with none given, that no point is below in all."""
+    names, best, reference = records[0].objectives, _best(records), _reference(records[0])
+    beyond = [f"{names[i]} is {best[i]:.4g} at best, the reference is {reference[i]:.4g}" for i in objectives]
+    return "; ".join(beyond) or f"each of {', '.join(names)} is below it at some point, but never all of them"
+
+
+def _best(records: Sequence[Measured]) -> Array:
+    """The smallest loss [m] of each objective over all points of the records."""
+    smallest: Array = np.min([_losses(record).min(axis=0) for record in records], axis=0)
+    return smallest
+
+
+def _losses(record: Measured) -> Array:
+    return np.asarray(record.fronts["test"].losses, dtype=float)
+
+
+def _reference(record: Measured) -> Array:
+    return np.asarray(record.protocol["reference"], dtype=float)
+
+
+def _metrics_of_rows(records: Sequence[Measured], measured: pd.DataFrame) -> dict[Any, set[str]]:
+    """The columns of metrics that the records of each row have."""
+    keys = dict(zip(measured["id"], measured[ROW].itertuples(index=False, name=None), strict=True))
+    found: dict[Any, set[str]] = defaultdict(set)
+    for record in records:
+        if record.id in keys:
+            found[keys[record.id]].update(metric_columns(record))
+    return found
+
+
+def _called(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
+    """The name of a row within its dataset: the solver, and the model where the dataset has several."""
+    several = table.loc[table["dataset"] == row["dataset"], "model"].nunique() > 1
+    return f"{row['solver']} on {row['model']}" if several else row["solver"]

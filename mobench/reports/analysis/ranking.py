@@ -1,0 +1,180 @@
+"""Which solver is better, over blocks that all of them ran: average ranks, tests, effect sizes.
+
+Sources: Demšar, JMLR 7 (2006), for the procedure; Holm 1979 for the correction; Kerby 2014 (the simple
+difference formula) for the matched-pairs rank-biserial correlation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mobench.reports.analysis.null_distributions import chi_squared_p, friedman_p, range_quantile, ranks, wilcoxon_p
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Average ranks of solvers over blocks, and what tests say about them.
+
+    solvers:             best average rank first; of equal ones in order of name.
+    average_ranks:       1 is best; solvers that tie in a block share the mean of their places.
+    n_blocks:            blocks in which every solver has a score.
+    friedman_p:          of the hypothesis that all solvers are alike; None where no test is possible.
+    critical_difference: Nemenyi's, at level `alpha`: average ranks further apart differ; None likewise.
+    pairwise:            (better, worse by average rank) -> Holm-corrected p of Wilcoxon's paired test; empty
+                         where no pair could be told apart whatever the scores were.
+    effect_sizes:        the same pairs -> matched-pairs rank-biserial correlation: the share of rank sum in
+                         favour of the first less the share against it, in [-1, 1]; 0 where all blocks tie.
+    said:                which tests are missing and why, in one sentence; "" where there are all.
+    n_left_out:          blocks that lack a score of some solver.
+    """
+
+    solvers: list[str]
+    average_ranks: list[float]
+    n_blocks: int
+    friedman_p: float | None
+    critical_difference: float | None
+    pairwise: dict[Pair, float]
+    effect_sizes: dict[Pair, float]
+    said: str
+    n_left_out: int = 0
+    alpha: float = 0.05
+
+    @property
+    def alike(self) -> list[list[str]]:
+        """Longest runs of two or more solvers whose average ranks lie within the critical difference.
+
+        The bars of a critical-difference diagram; none where there is no critical difference.
+        """
+        if self.critical_difference is None:
+            return []
+        limit = self.critical_difference + 1e-12
+        ends = [
+            max(j for j, rank in enumerate(self.average_ranks) if rank - first <= limit) for first in self.average_ranks
+        ]
+        runs = [(i, end) for i, end in enumerate(ends) if end > i and (i == 0 or ends[i - 1] < end)]
+        return [self.solvers[i : end + 1] for i, end in runs]
+
+
+def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = True) -> Ranking:
+    """Average ranks of the solvers, and tests of their differences that are paired by block.
+
+    scores: rows are blocks, columns solvers. A block is what its scores have in common, so that within it
+        solvers can be compared: the data set and the seed. Blocks must be independent repetitions of what is
+        claimed. Seeds of one data set support a claim about that data set alone. For a claim about solvers on
+        data sets in general the block is the data set (average its seeds first, as Demšar does): seeds of one
+        data set repeat the same data, and counted as blocks of their own would feign a larger sample.
+        A block with a missing score is left out and counted.
+    alpha:  the level at which a test has to be able to reject for it to be made at all.
+
+    A test is missing, and `said` says so, where even perfect agreement of all blocks could not reach `alpha`:
+    Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives its smallest p (the
+    chi-squared approximation, which is the conservative one for few blocks); Nemenyi's difference has to be
+    below k − 1; Wilcoxon's smallest two-sided p is 2/2ⁿ, and Holm multiplies it by the number of pairs.
+    """
+    whole = scores.dropna(axis=0, how="any")
+    values: Array = np.asarray(whole.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64)
+    names = [str(c) for c in scores.columns]
+    n, k = values.shape
+    means = np.mean([ranks(-row) for row in values], axis=0) if n else np.full(k, math.nan)
+    order = sorted(range(k), key=lambda i: (means[i] if n else 0.0, names[i]))
+    values, names, means = values[:, order], [names[i] for i in order], means[order]
+    friedman, why_friedman = _friedman(values, alpha)
+    difference, why_difference = _nemenyi(n, k, alpha) if friedman is not None else (None, "")
+    pairwise, why_pairwise = _wilcoxon(values, names, alpha)
+    reasons = [why for why in (why_friedman, why_difference, why_pairwise) if why]
+    return Ranking(
+        solvers=names,
+        average_ranks=[float(m) for m in means],
+        n_blocks=n,
+        friedman_p=friedman,
+        critical_difference=difference,
+        pairwise=pairwise,
+        effect_sizes={
+            (names[i], names[j]): rank_biserial(values[:, i] - values[:, j]) for i, j in combinations(range(k), 2) if n
+        },
+        said="; ".join(reasons),
+        n_left_out=len(scores) - n,
+        alpha=alpha,
+    )
+
+
+def rank_biserial(differences: Array) -> float:
+    """Matched-pairs rank-biserial correlation of paired differences, in [-1, 1]; 1: all are positive.
+
+    Differences of zero have no part in it, as in Wilcoxon's test; without any other it is 0.
+    """
+    d = differences[differences != 0]
+    if not len(d):
+        return 0.0
+    sizes = ranks(np.abs(d))
+    return float((sizes * np.sign(d)).sum() / sizes.sum())
+
+
+def holm(p_values: ArrayLike) -> Array:
+    """p-values corrected for their number after Holm: rejecting those up to alpha errs once in a family, with
+    probability alpha at most, whatever their dependence."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    corrected: Array = np.empty(len(p))
+    corrected[order] = stepped
+    return corrected
+
+
+def blocks_needed(n_pairs: int, alpha: float) -> int:
+    """The fewest blocks with which one of `n_pairs` Wilcoxon tests can reach `alpha` after Holm."""
+    return max(1, math.ceil(math.log2(2 * n_pairs / alpha) - 1e-12))
+
+
+def _friedman(values: Array, alpha: float) -> tuple[float | None, str]:
+    n, k = values.shape
+    if k < 3:
+        return None, f"Friedman's test compares 3 or more solvers, there {'is' if k == 1 else 'are'} {k}"
+    smallest = chi_squared_p(n * (k - 1), k - 1)
+    if n < 2 or smallest > alpha:
+        return None, (
+            f"Friedman's test of {k} solvers on {_blocks(n)} cannot reach p = {alpha:g}: "
+            f"its smallest p is {smallest:.2g}"
+        )
+    if (values == values[:, :1]).all():
+        return None, "all solvers tie in every block, which leaves Friedman's test nothing to rank"
+    return friedman_p(values), ""
+
+
+def _nemenyi(n: int, k: int, alpha: float) -> tuple[float | None, str]:
+    difference = range_quantile(1 - alpha, k) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
+    if difference >= k - 1:
+        return None, f"Nemenyi's critical difference, {difference:.3g}, is no less than the most that ranks can differ"
+    return difference, ""
+
+
+def _wilcoxon(values: Array, names: list[str], alpha: float) -> tuple[dict[Pair, float], str]:
+    n, k = values.shape
+    pairs = list(combinations(range(k), 2))
+    if not pairs:
+        return {}, "there is no pair of solvers to compare"
+    needed = blocks_needed(len(pairs), alpha)
+    if n < needed:
+        said = f"{len(pairs)} pairs" if len(pairs) > 1 else "a pair"
+        return {}, (
+            f"Wilcoxon's test of {said} needs {needed} blocks to reach p = {alpha:g} after Holm's correction, "
+            f"there {'is' if n == 1 else 'are'} {n}"
+        )
+    corrected = holm([wilcoxon_p(values[:, i] - values[:, j]) for i, j in pairs])
+    return {(names[i], names[j]): float(p) for (i, j), p in zip(pairs, corrected, strict=True)}, ""
+
+
+def _blocks(n: int) -> str:
+    return f"{n} block" if n == 1 else f"{n} blocks"

@@ -1,0 +1,1 @@
+"""From a leaderboard to tables: columns, presets, file formats."""

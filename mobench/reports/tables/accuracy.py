@@ -1,0 +1,161 @@
+"""Accuracy at each preference, in training, validation and testing: preferences across, solvers down."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mobench.errors import OptionError
+from mobench.records.record import Front, Record
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.analysis.statistics import estimate
+from mobench.reports.tables import tidy
+from mobench.reports.tables.columns import HALF, Column
+from mobench.reports.tables.content import (
+    Content,
+    Wanted,
+    chosen_columns,
+    chosen_rows,
+    kept_rows,
+    notes_of,
+    with_halves,
+)
+from mobench.reports.tables.rays import SPLITS
+from mobench.reports.tables.sheet import sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRIC = "accuracy"
+NAMES = ["dataset", "split", "solver", "model"]
+Preference = tuple[float, ...]
+
+
+def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+    """A row per dataset, split, solver and model, a column per preference: mean accuracy of the objectives in %.
+
+    Solvers are compared within each split. Notes name the preference that validation chooses, in which
+    the test split has no part.
+
+    Raises: OptionError where nothing has accuracies, or a column or row is not there.
+    """
+    long = seeds(board, records)
+    if not len(long):
+        raise OptionError(f"no completed record has {METRIC}: name a folder whose datasets have it")
+    frame = chosen_rows(_across(long, board), wanted)
+    preferences = [name for name in dict.fromkeys(long["preference"]) if frame[name].notna().any()]
+    shown = [c for c in NAMES if c in ("split", "solver") or frame[c].nunique() > 1]
+    late = [] if (frame["status"] == "complete").all() else ["status"]
+    described = {name: _column(name) for name in preferences}
+    columns = chosen_columns([*shown, *preferences, *late], wanted)
+    made = sheet(
+        frame, [described.get(c, c) for c in columns], digits=wanted.digits, group=("dataset", "split"),
+        caption=wanted.caption or "Accuracy in % at each preference, mean of the objectives", label=wanted.label,
+        notes=["Accuracies are in %. Solvers are compared within each split.", *_chosen(frame, preferences),
+               *notes_of(board)],
+    )  # fmt: skip
+    kept = with_halves(frame, wanted.columns)
+    return Content(kept, made, made, wanted, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame))
+
+
+def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
+    """Dataset, model, solver, split, preference, seed, value: one row for every accuracy that a record gives, in %.
+
+    Only of records that the leaderboard has a place for. Preferences come in their order.
+    """
+    import pandas as pd
+
+    measured = {} if board.measured is None else {row["id"]: row for row in board.measured.to_dict("records")}
+    found: list[tuple[Preference, dict[str, Any]]] = []
+    for record in records:
+        if record.id in measured and record.status == "completed" and record.imported is None:
+            row = {key: measured[record.id][key] for key in (*tidy.KEYS, "seed")}
+            for split, word in SPLITS.items():
+                found += [(p, {**row, "split": word, "value": v}) for p, v in _values(record.fronts.get(split))]
+    names = preference_names(p for p, _ in found)
+    rows = [{**row, "preference": names[p]} for p, row in found]
+    columns = [*tidy.KEYS, "split", "preference", "seed", "value"]
+    places = {name: i for i, name in enumerate([*SPLITS.values(), *(names[p] for p in sorted(names))])}
+    table = pd.DataFrame(rows, columns=columns)
+    by = ["preference", "dataset", "split", "solver", "model", "seed"]
+    return table.sort_values(by, key=lambda c: c.map(places) if c.name in ("preference", "split") else c).reset_index(
+        drop=True
+    )
+
+
+def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]:
+    """What each preference is called: with three digits, or as many as it takes to tell them apart."""
+    distinct = sorted(set(preferences))
+    for digits in range(3, 18):
+        names = {p: ", ".join(f"{r:.{digits}g}" for r in p) for p in distinct}
+        if len(set(names.values())) == len(distinct):
+            break
+    return names
+
+
+def _values(front: Front | None) -> list[tuple[Preference, float]]:
+    """Each preference with the mean accuracy of the objectives, in %; NaN where one has none."""
+    if front is None:
+        return []
+    each = [values for name, values in front.metrics.items() if name.endswith(f"/{METRIC}")]
+    if not each:
+        return []
+    mean = 100 * np.mean(np.array(each, dtype=float), axis=0)
+    return [(tuple(p), float(v)) for p, v in zip(front.preferences, mean, strict=True)]
+
+
+def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
+    """NAMES, each preference with its half width beside it, and status; complete rows first in each split."""
+    import pandas as pd
+
+    statuses = {tuple(row[k] for k in tidy.KEYS): row["status"] for row in board.table.to_dict("records")}
+    rows: dict[tuple[str, ...], dict[str, Any]] = defaultdict(dict)
+    for key, group in long.groupby([*NAMES, "preference"], sort=False):
+        *names, preference = map(str, key)
+        own = estimate([float(v) for v in group["value"]])
+        rows[tuple(names)] |= {preference: own.mean, preference + HALF: own.half_width}
+    places = {key: i for i, key in enumerate(statuses)}
+    splits = list(SPLITS.values())
+
+    def order(key: tuple[str, ...]) -> tuple[Any, ...]:
+        dataset, split, solver, model = key
+        return dataset, splits.index(split), places[dataset, model, solver]
+
+    made = [
+        {**dict(zip(NAMES, key, strict=True)), **rows[key], "status": statuses[key[0], key[3], key[2]]}
+        for key in sorted(rows, key=order)
+    ]
+    values = [n for name in dict.fromkeys(long["preference"]) for n in (name, name + HALF)]
+    return pd.DataFrame(made, columns=[*NAMES, *values, "status"])
+
+
+def _chosen(frame: pd.DataFrame, preferences: Sequence[str]) -> list[str]:
+    """For each solver the preference whose accuracy on validation is highest."""
+    of_validation = frame[frame["split"] == SPLITS["val"]]
+    return [
+        f"{row['dataset']}, {row['solver']} on {row['model']}: validation chooses ({_best(row, preferences)})"
+        for row in of_validation.to_dict("records")
+    ]
+
+
+def _best(row: dict[Any, Any], preferences: Sequence[str]) -> str:
+    return max((p for p in preferences if row[p] == row[p]), key=lambda p: float(row[p]), default="none")
+
+
+def _column(preference: str) -> Column:
+    return Column(preference, preference, f"accuracy in % at the preference ({preference})", "higher", decimals=2)
+
+
+def _estimates(long: pd.DataFrame) -> pd.DataFrame:
+    """Dataset, model, solver, split, preference, estimate, lower, upper, n."""
+    import pandas as pd
+
+    keys = [*tidy.KEYS, "split", "preference"]
+    rows = []
+    for key, group in long.groupby(keys, sort=False):
+        own = estimate([float(v) for v in group["value"]])
+        rows.append([*key, own.mean, own.low, own.high, own.n])
+    return pd.DataFrame(rows, columns=[*keys, "estimate", "lower", "upper", "n"])

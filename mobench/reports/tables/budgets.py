@@ -1,0 +1,139 @@
+"""Quality within a budget: what validation said of each solver after so much training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mobench.errors import OptionError
+from mobench.records.record import Record
+from mobench.reports.analysis.curves import VALUES, curves
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.analysis.statistics import estimate
+from mobench.reports.tables import tidy
+from mobench.reports.tables.columns import HALF, Column
+from mobench.reports.tables.content import (
+    Content,
+    Wanted,
+    chosen_columns,
+    chosen_rows,
+    kept_rows,
+    notes_of,
+    with_halves,
+)
+from mobench.reports.tables.sheet import sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNITS = {"core-seconds": "core-s", "seconds": "s"}
+END = "at the end"
+
+
+def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+    """A row per dataset, solver and model, a column per budget of training: the last look at validation within it.
+
+    Budgets are processor time where every look has it, else the time that passed. Nothing stands where
+    some seed had no look yet.
+
+    Raises: OptionError where no record holds looks at validation, or a column or row is not there.
+    """
+    looks = _looks(board, records)
+    if not len(looks):
+        raise OptionError("no completed record holds looks at validation: there is nothing to tell of a budget")
+    unit = "core-seconds" if "core-seconds" in looks and looks["core-seconds"].notna().all() else "seconds"
+    budgets = {
+        f"{number:g} {UNITS[unit]}": number
+        for number in _round_numbers(float(looks[unit].min()), float(looks[unit].max()))
+    } | {END: np.inf}
+    long = _held(looks, unit, budgets)
+    frame = chosen_rows(_across(long, list(budgets), board), wanted)
+    (what, *others) = dict.fromkeys(looks["what"])
+    described = {
+        name: Column(name, name, f"{what} {_when(name)}", "lower" if what == VALUES[True] else "higher")
+        for name in budgets
+    }
+    if others:
+        raise OptionError(
+            f"these datasets have {' and '.join([what, *others])}: name some that have one of them, with --dataset"
+        )
+    shown = [c for c in tidy.KEYS if c == "solver" or frame[c].nunique() > 1]
+    late = [] if (frame["status"] == "complete").all() else ["status"]
+    columns = chosen_columns([*shown, *described, *late], wanted)
+    made = sheet(
+        frame, [described.get(c, c) for c in columns], digits=wanted.digits, label=wanted.label,
+        caption=wanted.caption or f"{what.capitalize()} at the last look within a budget of training",
+        notes=["Looks are at a fixed part of the validation split, at equal shares of the training.", *notes_of(board)],
+    )  # fmt: skip
+    kept = with_halves(frame, wanted.columns)
+    return Content(kept, made, made, wanted, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame))
+
+
+def _looks(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame:
+    """The looks of the records that the leaderboard has a place for, by its names."""
+    measured = {} if board.measured is None else {row["id"]: row["solver"] for row in board.measured.to_dict("records")}
+    judged = [r for r in records if r.id in measured and r.status == "completed" and r.imported is None]
+    return curves(judged, measured)
+
+
+def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.DataFrame:
+    """tidy.KEYS, budget, seed, value: each run's last look within each budget, where every seed has one."""
+    import pandas as pd
+
+    rows: list[list[Any]] = []
+    for key, own in looks.groupby(tidy.KEYS, sort=False):
+        runs = {seed: run.sort_values("step") for seed, run in own.groupby("seed")}
+        for name, budget in budgets.items():
+            held = {seed: run[run[unit] <= budget]["value"] for seed, run in runs.items()}
+            if all(len(values) for values in held.values()):
+                rows += [[*key, name, str(seed), float(values.iloc[-1])] for seed, values in held.items()]
+    table = pd.DataFrame(rows, columns=[*tidy.KEYS, "budget", "seed", "value"])
+    places = {name: i for i, name in enumerate(budgets)}
+    by = [*tidy.KEYS, "budget", "seed"]
+    return table.sort_values(by, key=lambda c: c.map(places) if c.name == "budget" else c).reset_index(drop=True)
+
+
+def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.DataFrame:
+    """tidy.KEYS, each budget with its half width beside it, and status, in the leaderboard's order."""
+    import pandas as pd
+
+    found = {tuple(key): own for key, own in long.groupby(tidy.KEYS, sort=False)}
+    rows: list[dict[str, Any]] = []
+    for place in board.table.to_dict("records"):
+        own = found.get(tuple(place[k] for k in tidy.KEYS))
+        if own is None:
+            continue
+        means = {name: estimate(list(part["value"])) for name, part in own.groupby("budget", sort=False)}
+        row: dict[str, Any] = {k: place[k] for k in tidy.KEYS}
+        for name in names:
+            mean = means.get(name)
+            row |= {
+                name: np.nan if mean is None else mean.mean,
+                name + HALF: np.nan if mean is None else mean.half_width,
+            }
+        rows.append({**row, "status": place["status"]})
+    return pd.DataFrame(rows)
+
+
+def _estimates(long: pd.DataFrame) -> pd.DataFrame:
+    """tidy.KEYS, budget, estimate, lower, upper, n."""
+    import pandas as pd
+
+    rows = []
+    for key, own in long.groupby([*tidy.KEYS, "budget"], sort=False):
+        mean = estimate(list(own["value"]))
+        rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
+    return pd.DataFrame(rows, columns=[*tidy.KEYS, "budget", "estimate", "lower", "upper", "n"])
+
+
+def _round_numbers(first: float, last: float) -> list[float]:
+    """1, 2, 5, 10, 20, … from the first look to the end of the longest training."""
+    powers = range(int(np.floor(np.log10(max(first, 1e-6)))), int(np.ceil(np.log10(max(last, 1e-6)))) + 1)
+    every = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return [number for number in every if first <= number <= last]
+
+
+def _when(name: str) -> str:
+    return name if name == END else f"after {name} of training"

@@ -1,0 +1,200 @@
+"""What the columns of the tables are: label, unit, direction, digits and meaning, in one place.
+
+Tables, plots and pages look a column up here by its name in the leaderboard, so that units, order
+and what is best are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+from mobench.errors import MobenchError
+from mobench.jobs.job import Part
+from mobench.records.outline import Measured
+
+Better = Literal["higher", "lower", ""]
+Directions = Mapping[tuple[str, str], Better]
+"""(dataset, "objective/metric") -> which values are better."""
+
+HALF = " ±"
+"""What the name of a column of half widths ends with."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    name:     in the leaderboard's table, as "training s".
+    label:    for people, without the unit: "training".
+    meaning:  one sentence.
+    better:   "higher", "lower", or "" where neither is meant, as for names and counts.
+    unit:     "" for pure numbers.
+    decimals: digits behind the point, where nobody asks for others.
+    interval: whether half widths stand beside it in a leaderboard, in the column `name + HALF`.
+    latex, html: the label with symbols set properly, in LaTeX short; "" where the plain label will do.
+    text:     True where it holds words.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    better: Better = ""
+    unit: str = ""
+    decimals: int = 3
+    interval: bool = True
+    latex: str = ""
+    html: str = ""
+    text: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Label and unit, as plain text."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+
+def column(name: str, dataset: str = "", directions: Directions | None = None) -> Column:
+    """What a column of the leaderboard is, by its name.
+
+    dataset, directions: of a metric, what `directions_of` found for it; without them its direction is "".
+
+    A name that is not in the catalogue gives a column without unit and direction, labelled by itself.
+    """
+    if name in _fixed():
+        return _fixed()[name]
+    for pattern, found in _families():
+        if match := re.fullmatch(pattern, name):
+            words = {k: v for k, v in match.groupdict().items() if v}
+            made = _filled(found, name, words)
+            if "metric" in words:
+                key = dataset, f"{words['objective']}/{words['metric']}" if "objective" in words else words["metric"]
+                made = replace(made, better=(directions or {}).get(key, ""))
+            return made
+    return Column(name, name, f"{name}, which the catalogue of columns does not know")
+
+
+def directions_of(records: Iterable[Measured]) -> Directions:
+    """Which values of each dataset's metrics are better, as its plugin declares them.
+
+    A metric that several objectives share is there by its own name as well. Datasets whose plugin is
+    not installed are left out, so nothing of theirs is called best.
+    """
+    parts: dict[str, Part] = {}
+    for record in records:
+        parts.setdefault(record.job.dataset.name, record.job.dataset)
+    found: dict[tuple[str, str], Better] = {}
+    for name, part in parts.items():
+        for metric, higher in _declared(part):
+            found[name, metric] = "higher" if higher else "lower"
+    return found
+
+
+def _declared(part: Part) -> list[tuple[str, bool]]:
+    from mobench.jobs.resolve import make_dataset
+
+    try:
+        objectives = make_dataset(part).objectives
+    except MobenchError:  # a stranger's dataset: its records can be read all the same
+        return []
+    pairs = [(o.name, m) for o in objectives for m in o.metrics]
+    return [(name, m.higher_is_better) for o, m in pairs for name in (f"{o}/{m.name}", m.name)]
+
+
+def _filled(found: Column, name: str, words: Mapping[str, str]) -> Column:
+    texts = {field: getattr(found, field) for field in ("label", "meaning")}
+    for word, value in words.items():
+        texts = {field: text.replace(f"<{word}>", value) for field, text in texts.items()}
+    return replace(found, name=name, **texts)
+
+
+@cache
+def _fixed() -> dict[str, Column]:
+    return {c.name: c for c in (*_names(), *_quality(), *_costs())}
+
+
+def _names() -> list[Column]:
+    def words(name: str, meaning: str) -> Column:
+        return Column(name, name, meaning, text=True, interval=False)
+
+    return [
+        words("dataset", "the dataset, whose rows are compared with each other and with no others"),
+        words("solver", "the method, with the options that tell its rows apart"),
+        words("model", "the target network"),
+        words("rank", "place by hypervolume, as an interval where the solvers cannot be told apart"),
+        words("status", "complete, or which jobs are missing and why; only complete rows are ranked"),
+        words("preference", "weights of the objectives, which sum to one; a larger one asks for a smaller loss"),
+        words("split", "the part of the data that was judged"),
+        words("chosen", "yes at the preference that validation chooses; the test split has no part in it"),
+        Column("seeds", "seeds", "completed jobs that a row is the mean of", decimals=0, interval=False),
+    ]
+
+
+def _quality() -> list[Column]:
+    volume = "volume that the front dominates below the reference point, in units of the losses"
+    return [
+        Column("hypervolume", "hypervolume", f"{volume}, at all rays of the test split", "higher",
+               interval=True, latex="HV"),
+        Column("hypervolume at equal K", "hypervolume at equal K", f"{volume}, at the K rays that finite sets train",
+               "higher", interval=True, latex="HV at equal $K$", html="hypervolume at equal <i>K</i>"),
+        Column("validation − test", "validation − test", "hypervolume on validation less that on the test split; far "
+               "above 0 where validation was fitted", latex="validation $-$ test"),
+        Column("IGD+", "IGD+", "mean distance from the known or pooled front to what the solver reaches, counting only "
+               "what it is worse in", "lower", latex="IGD$^{+}$", html="IGD<sup>+</sup>"),
+        Column("ε", "ε", "the least amount by which all losses must fall for the front to cover the known or pooled "
+               "one", "lower", latex=r"$\varepsilon$", html="<i>ε</i>"),
+        Column("GD", "GD", "mean distance from the solver's points to the known front", "lower"),
+        Column("R2", "R2", "mean over rays of the smallest weighted Chebyshev distance to the ideal point", "lower",
+               latex="$R_2$", html="<i>R</i><sub>2</sub>"),
+        Column("non-uniformity", "non-uniformity", "how far r_i L_i is from equal over the objectives; 0 on the ray",
+               "lower"),
+        Column("controllability", "controllability", "rank correlation between a preference and the fall of its loss; "
+               "1 where a larger preference always gives a smaller loss", "higher"),
+        Column("spacing", "spacing", "standard deviation of the distances between neighbouring points", "lower"),
+        Column("non-dominated", "non-dominated", "points that no other one of the front dominates, out of as many as "
+               "there are rays", decimals=1),
+    ]  # fmt: skip
+
+
+def _costs() -> list[Column]:
+    return [
+        Column("training s", "training", "seconds of training, on the processor of the records", "lower", "s", 1),
+        Column("training core-s", "training", "processor time of training, all threads together; other work on the "
+               "machine does not lengthen it as it does the seconds that pass", "lower", "core-s", 1),
+        Column("steps", "steps", "optimiser steps", decimals=0, interval=False),
+        Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0, interval=False),
+        Column("stored parameters", "parameters stored", "numbers that have to be kept to serve every preference",
+               "lower", decimals=0, interval=False),
+        Column("served parameters", "parameters served", "numbers of the target network at one preference", "lower",
+               decimals=0, interval=False),
+        Column("peak MB", "peak memory", "largest memory of the job's process", "lower", "MB", 1),
+        Column("switch ms", "switch", "time from a preference to a network that serves it", "lower", "ms", 3),
+        Column("ms per sample", "per sample", "time to answer one sample, the network being there", "lower", "ms", 3),
+    ]  # fmt: skip
+
+
+@cache
+def _families() -> list[tuple[str, Column]]:
+    """Patterns of names, more special ones first; words in <> are what the pattern finds."""
+    return [
+        (r"hypervolume \((?P<which>.+)\)",
+         Column("", "hypervolume (<which>)", "hypervolume, <which>", "higher", interval=True)),
+        (r"hypervolume at (?P<which>.+)",
+         Column("", "hypervolume at <which>", "hypervolume at <which>", "higher", interval=True)),
+        (r"IGD\+ (?P<which>.+)", Column("", "IGD+ <which>", "IGD+, <which>", "lower")),
+        (r"rank (?P<which>.+)", Column("", "rank <which>", "place, <which>", "lower", decimals=2, interval=False)),
+        (r"p(?:-value)? (?P<which>.+)", Column("", "p <which>", "p-value, <which>", interval=False)),
+        (r"(?P<split>train|validation|test) (?P<objective>.+) loss",
+         Column("", "<split> <objective> loss", "loss of <objective> on the <split> split", "lower", decimals=4)),
+        (r"(?P<split>train|validation|test) (?P<objective>[^/]+)/(?P<metric>.+)",
+         Column("", "<split> <objective>/<metric>", "<metric> of <objective> on the <split> split", decimals=4)),
+        (r"(?P<split>train|validation|test) (?P<metric>.+)",
+         Column("", "<split> <metric>", "<metric>, mean over the objectives, on the <split> split", decimals=4)),
+        (r"(?P<objective>[^/]+)/(?P<metric>.+) \((?P<place>first|middle|last) ray\)",
+         Column("", "<objective>/<metric> (<place> ray)", "<metric> of <objective> on the test split, at the <place> "
+                "of the rays", interval=True)),
+        (r"(?P<objective>[^/]+)/(?P<metric>.+)",
+         Column("", "<objective>/<metric>", "<metric> of <objective>", interval=True)),
+    ]  # fmt: skip

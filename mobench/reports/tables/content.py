@@ -1,0 +1,140 @@
+"""What of a leaderboard is to be written: rows, columns, digits and caption, before any format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mobench.errors import OptionError, nearest
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
+from mobench.reports.analysis.notes import FINE
+from mobench.reports.tables import tidy
+from mobench.reports.tables.columns import HALF, directions_of
+from mobench.reports.tables.sheet import Digits, Sheet, sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAIN = (
+    "dataset", "solver", "rank", "hypervolume", "hypervolume at equal K", "non-uniformity", "training s",
+    "stored parameters",
+)  # fmt: skip
+"""What fits across a page."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a leaderboard is to be written, and how.
+
+    columns:  in their order; empty: every column, in LaTeX those of MAIN that have a value.
+    datasets, solvers: rows to keep; empty: all. A solver's name stands for all its sets of options.
+    caption, label: of the table. standalone: LaTeX as a document of its own.
+    """
+
+    columns: Sequence[str] = ()
+    datasets: Sequence[str] = ()
+    solvers: Sequence[str] = ()
+    digits: Digits = field(default_factory=Digits)
+    caption: str = ""
+    label: str = ""
+    standalone: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the writers of all formats take: values as a frame, and the same as people read them.
+
+    narrow: what fits across a page.
+    seeds, estimates: the long forms, made when a format asks for them; None where there are none.
+    """
+
+    frame: pd.DataFrame
+    sheet: Sheet
+    narrow: Sheet
+    wanted: Wanted
+    seeds: Callable[[], pd.DataFrame] | None = None
+    estimates: Callable[[], pd.DataFrame] | None = None
+
+
+def content(board: Leaderboard, records: Sequence[Record] = (), wanted: Wanted | None = None) -> Content:
+    """The chosen rows and columns of a leaderboard.
+
+    records: those that it was made from; without them metrics have no direction, and none of theirs is best.
+
+    Raises: OptionError for a column, dataset or solver that is not there.
+    """
+    wanted = wanted or Wanted()
+    frame = chosen_rows(board.table, wanted)
+    every = [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
+    check_known("column", wanted.columns, [str(c) for c in board.table.columns])
+    made = partial(
+        sheet, frame, directions=directions_of(records), digits=wanted.digits, caption=wanted.caption,
+        label=wanted.label, notes=notes_of(board),
+    )  # fmt: skip
+    return Content(
+        with_halves(frame, wanted.columns), made(list(wanted.columns) or every),
+        made(list(wanted.columns) or _main(frame)), wanted,
+        lambda: kept_rows(tidy.seeds(board), frame),
+        lambda: kept_rows(tidy.estimates(board, directions_of(records)), frame),
+    )  # fmt: skip
+
+
+def notes_of(board: Leaderboard) -> list[str]:
+    """What has to be said beside a table of this leaderboard."""
+    return [*board.notes, *(f"left out: {line}" for line in board.left_out)]
+
+
+def chosen_rows(table: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """The rows of the wanted datasets and solvers. Raises: OptionError for one that is not there."""
+    solvers = [str(s) for s in table["solver"]]
+    names = [s.partition(" (")[0] for s in solvers]
+    check_known("dataset", wanted.datasets, [str(d) for d in table["dataset"]])
+    check_known("solver", wanted.solvers, [*solvers, *names])
+    keep = [
+        (not wanted.datasets or dataset in wanted.datasets)
+        and (not wanted.solvers or solver in wanted.solvers or name in wanted.solvers)
+        for dataset, solver, name in zip(table["dataset"], solvers, names, strict=True)
+    ]
+    return table[keep].reset_index(drop=True)
+
+
+def chosen_columns(names: Sequence[str], wanted: Wanted) -> list[str]:
+    """The wanted columns of a table, all of them where none is named. Raises: OptionError for one that it lacks."""
+    check_known("column", wanted.columns, names, "table")
+    return list(wanted.columns or names)
+
+
+def check_known(what: str, given: Sequence[str], known: Sequence[str], where: str = "leaderboard") -> None:
+    """Raise OptionError for a name that is not there, with the nearest that is."""
+    for name in given:
+        if name not in known:
+            accepted = list(dict.fromkeys(known))
+            hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
+            raise OptionError(f"the {where} has no {what} {name!r}{hint}")
+
+
+def kept_rows(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a long form whose dataset, model and solver a frame has."""
+    shown = set(map(tuple, frame[tidy.KEYS].to_numpy().tolist()))
+    return long[[key in shown for key in map(tuple, long[tidy.KEYS].to_numpy().tolist())]]
+
+
+def _main(frame: pd.DataFrame) -> list[str]:
+    """The columns of MAIN that say something here."""
+    there = [c for c in MAIN if c in frame.columns and not all(map(is_missing, frame[c]))]
+    return [c for c in there if c != "dataset" or frame[c].nunique() > 1]
+
+
+def with_halves(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The chosen columns, each with its intervals beside it; all of them where none is chosen.
+
+    "status" is there as well where a row lacks seeds: a frame has no notes to say so.
+    """
+    if not columns:
+        return frame
+    late = ["status"] if "status" in frame and not frame["status"].isin(FINE).all() else []
+    both = (n for name in columns for n in (name, name + HALF))
+    return frame[[n for n in dict.fromkeys([*both, *late]) if n in frame.columns]]

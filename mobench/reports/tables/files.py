@@ -1,0 +1,138 @@
+"""Tables as files, the same to the byte for the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import OptionError, StoreError
+from mobench.records.record import Record
+from mobench.records.store import write_whole
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.tables.content import Content, Wanted, content
+from mobench.reports.tables.sheet import Digits, Sheet, explained, printed_as, sheet
+from mobench.reports.tables.writers import frames, latex, page
+from mobench.reports.tables.writers import markdown as markdown_writer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHORT = (
+    "dataset", "rank", "solver", "seeds", "hypervolume", "hypervolume at equal K", "IGD+", "non-uniformity",
+    "controllability", "training s", "nets", "stored parameters", "switch ms", "status",
+)  # fmt: skip
+
+
+def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
+    """A Markdown table with notes below; a column with an interval is one cell, "mean ± half width"."""
+    return _markdown(content(board, wanted=Wanted(columns, digits=Digits(decimals))))
+
+
+def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
+    """The table as CSV, intervals in columns of their own, every digit unless `decimals` is given."""
+    return _csv(content(board, wanted=Wanted(columns, digits=Digits(decimals))))
+
+
+def _markdown(made: Content) -> str:
+    return markdown_writer.write(made.sheet)
+
+
+def _csv(made: Content) -> str:
+    return frames.csv(made.frame, made.wanted.digits.decimals)
+
+
+def _latex(made: Content) -> str:
+    return latex.write(_explained(made.narrow), made.wanted.standalone)
+
+
+def _html(made: Content) -> str:
+    return page.write(_explained(made.sheet))
+
+
+def _parquet(made: Content) -> bytes:
+    return frames.parquet(made.frame, made.sheet.caption)
+
+
+def _tidy_csv(made: Content) -> str:
+    return frames.csv(_long(made.estimates, "tidy.csv"))
+
+
+def _seeds_csv(made: Content) -> str:
+    return frames.csv(_long(made.seeds, "seeds.csv"))
+
+
+FORMATS: Mapping[str, Callable[[Content], str | bytes]] = {
+    "md": _markdown, "csv": _csv, "tidy.csv": _tidy_csv, "seeds.csv": _seeds_csv, "tex": _latex, "html": _html,
+    "parquet": _parquet,
+}  # fmt: skip
+"""Ending of a file's name -> its writer. CSV and Parquet have every digit; tidy.csv has one row per solver,
+dataset and quantity, seeds.csv one per seed as well; LaTeX and HTML mark the best and explain their marks."""
+
+
+def export(
+    board: Leaderboard,
+    folder: Path,
+    formats: Sequence[str] = ("md", "csv"),
+    records: Sequence[Record] = (),
+    wanted: Wanted | None = None,
+) -> list[Path]:
+    """Write leaderboard.<format> into a folder, each file whole or not at all.
+
+    Raises: OptionError for an unknown format, column, dataset or solver; StoreError.
+    """
+    check_formats(formats)
+    return write_texts(folder, texts(content(board, records, wanted), "leaderboard", formats))
+
+
+def check_formats(formats: Sequence[str], others: Iterable[str] = ()) -> None:
+    """Raise OptionError for a format that is neither a table's nor one of the others."""
+    accepted = [*FORMATS, *others]
+    for name in formats:
+        if name not in accepted:
+            raise OptionError(f"no format is called {name!r}; accepted: {', '.join(accepted)}")
+
+
+def texts(made: Content, stem: str, formats: Sequence[str]) -> dict[str, str | bytes]:
+    """<stem>.<format> -> what is in it. Raises: OptionError where the table has no such form."""
+    return {f"{stem}.{name}": FORMATS[name](made) for name in formats}
+
+
+def write_texts(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
+    """Write files into a folder, name -> content, each whole or not at all. Raises: StoreError."""
+    paths = {folder / name: text for name, text in contents.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in paths.items():
+            write_whole(path, text.encode() if isinstance(text, str) else text)
+    except OSError as error:
+        raise StoreError(f"tables cannot be written to {folder}: {error.strerror or error}") from error
+    return list(paths)
+
+
+def markdown(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return markdown_writer.table(names, rows)
+
+
+def cells_of(board: Leaderboard, columns: Sequence[str], digits: Digits | None = None) -> list[list[str]]:
+    """The cells of each row, as people read them."""
+    return [[cell.plain for cell in row] for row in sheet(board.table, columns, digits=digits).rows]
+
+
+def number(value: Any, decimals: int = 3) -> str:
+    """A value as people read it, where no column says how: whole numbers with thousands set apart."""
+    if isinstance(value, str):
+        return value
+    return printed_as(float(value), 0 if float(value).is_integer() else decimals)
+
+
+def _long(made: Callable[[], pd.DataFrame] | None, name: str) -> pd.DataFrame:
+    if made is None:
+        raise OptionError(f"this table has no {name}: leave that format out, or the table")
+    return made()
+
+
+def _explained(table: Sheet) -> Sheet:
+    return replace(table, notes=(*explained(table), *table.notes))

@@ -1,0 +1,103 @@
+"""Tables by name: the leaderboard, and the shapes that reports and papers of the field have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mobench.errors import OptionError, nearest
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.tables import accuracy, budgets, rays, wide
+from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
+
+Make = Callable[[Leaderboard, Sequence[Record], Wanted], Content]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A table that has a name.
+
+    summary: what it shows. source: whose table has this shape, or "". make: its content, from records alone.
+    """
+
+    summary: str
+    make: Make
+    source: str = ""
+
+
+def _of_columns(caption: str, *columns: str) -> Make:
+    """A leaderboard of those columns that it has."""
+
+    def make(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+        there = chosen_columns([c for c in columns if c in board.table.columns], wanted)
+        return content(board, records, replace(wanted, columns=there, caption=wanted.caption or caption))
+
+    return make
+
+
+def _rays(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+    return rays.content(records, wanted, board)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "leaderboard": Preset("every quantity; a row per dataset, model and solver", content),
+    "rays": Preset("a row per preference: losses and metrics of every split", _rays),
+    "accuracy": Preset(
+        "accuracy in training, validation and testing at each preference", accuracy.content,
+        "the student report on CPMTL",
+    ),
+    "hypervolume": Preset(
+        "a row per dataset and solver: hypervolume, and parameters stored",
+        _of_columns(
+            "Hypervolume of the test losses, and the parameters that are stored for all preferences",
+            "dataset", "solver", "nets", "hypervolume", "hypervolume at equal K", "stored parameters",
+        ),
+    ),
+    "cost": Preset(
+        "a row per dataset and solver: parameters, memory, seconds of training and of another preference",
+        _of_columns(
+            "What each solver costs: parameters, memory, seconds of training, and of another preference",
+            "dataset", "solver", "nets", "stored parameters", "served parameters", "peak MB", "training s",
+            "training core-s", "switch ms", "ms per sample",
+        ),
+    ),
+    "budgets": Preset(
+        "what validation says after 1, 2, 5, 10, 20, … seconds of training: who is ahead when", budgets.content,
+    ),
+    "fronts": Preset(
+        "datasets across: hypervolume, at equal K as well, non-uniformity and training time",
+        partial(wide.content, shape=wide.Shape(
+            ("hypervolume", "hypervolume at equal K", "non-uniformity", "training s"),
+            caption="Fronts on the test split, their non-uniformity, and the time of training",
+        )),
+        "arXiv 2010.04104, which has no column at equal K",
+    ),
+    "datasets": Preset(
+        "datasets across: hypervolume, and parameters stored",
+        partial(wide.content, shape=wide.Shape(
+            ("hypervolume", "stored parameters"), once=("stored parameters",),
+            caption="Hypervolume on the test split, and the parameters that are stored",
+        )),
+        "Chen & Kwok 2022, tables 1 and 2",
+    ),
+    "errors": Preset(
+        "datasets across: test error, and parameters stored",
+        partial(wide.content, shape=wide.Shape(
+            (r"[^/]+/error \(middle ray\)", "stored parameters"), once=("stored parameters",),
+            caption="Error on the test split, and the parameters that are stored",
+            decimals={r"[^/]+/error \(middle ray\)": 4},
+        )),
+        "arXiv 1609.09106, the tables of images",
+    ),
+}  # fmt: skip
+"""Name -> table. Of papers they have the shape; every number is of our own records."""
+
+
+def preset(name: str) -> Preset:
+    """The preset of this name. Raises: OptionError where there is none."""
+    if name not in PRESETS:
+        hint = nearest(name, list(PRESETS)) or f"; accepted: {', '.join(PRESETS)}"
+        raise OptionError(f"no table is called {name!r}{hint}")
+    return PRESETS[name]

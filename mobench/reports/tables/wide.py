@@ -1,0 +1,138 @@
+"""Solvers down, datasets across: the shape of tables in papers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import OptionError
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
+from mobench.reports.tables import escaping, tidy
+from mobench.reports.tables.columns import HALF, Column, Directions, column, directions_of
+from mobench.reports.tables.content import (
+    Content,
+    Wanted,
+    chosen_columns,
+    chosen_rows,
+    kept_rows,
+    notes_of,
+    with_halves,
+)
+from mobench.reports.tables.sheet import sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Mapping[tuple[str, str], Mapping[str, Mapping[Any, Any]]]
+"""(solver, model) -> dataset -> row of the leaderboard."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which quantities of a leaderboard stand across.
+
+    quantities: patterns of the names of columns; each that is found stands there once per dataset.
+    once:       of those, what stands there a single time where it is the same on every dataset.
+    decimals:   of those whose column has others: a pattern and its digits behind the point.
+    """
+
+    quantities: Sequence[str]
+    once: Sequence[str] = ()
+    caption: str = ""
+    decimals: Mapping[str, int] = field(default_factory=dict)
+
+    def described(self, quantity: str, dataset: str, directions: Directions) -> Column:
+        """The column of a quantity, with this table's digits."""
+        made = column(quantity, dataset, directions)
+        own = [digits for pattern, digits in self.decimals.items() if re.fullmatch(pattern, quantity)]
+        return replace(made, decimals=own[0]) if own else made
+
+
+def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted, shape: Shape) -> Content:
+    """A row per solver and model, a column per dataset and quantity, named "dataset: quantity".
+
+    A dataset that a solver has no row for is a missing value, never an imputed one. A row that is not
+    complete on one of its datasets stands below the others, says so, and takes no part in what is best.
+
+    Raises: OptionError where the leaderboard has none of the quantities, or lacks a column or row.
+    """
+    table = chosen_rows(board.table, wanted)
+    found = [str(c) for q in shape.quantities for c in table.columns if re.fullmatch(q, str(c))]
+    found = [c for c in found if not all(map(is_missing, table[c]))]
+    if not found:
+        raise OptionError(f"the leaderboard has no column that this table is of: {', '.join(shape.quantities)}")
+    columns = _columns(table, found, shape, directions_of(records))
+    frame = _frame(table, columns)
+    shown = [c for c in frame.columns if not c.endswith(HALF) and _says_something(frame, c)]
+    described = {c.name: c for _, _, c in columns}
+    names = chosen_columns(shown, wanted)
+    made = sheet(
+        frame, [described.get(c, c) for c in names], digits=wanted.digits, group=(),
+        caption=wanted.caption or shape.caption, label=wanted.label, notes=notes_of(board),
+    )  # fmt: skip
+
+    def long(values: pd.DataFrame) -> pd.DataFrame:
+        return kept_rows(values[values["quantity"].isin(found)], table)
+
+    return Content(
+        with_halves(frame, wanted.columns), made, made, wanted,
+        lambda: long(tidy.seeds(board)), lambda: long(tidy.estimates(board, directions_of(records))),
+    )  # fmt: skip
+
+
+def _columns(
+    table: pd.DataFrame, found: Sequence[str], shape: Shape, directions: Directions
+) -> list[tuple[str, str, Column]]:
+    """(dataset, quantity, its column), datasets together; the dataset is "" for what stands there once."""
+    single = [q for q in found if q in shape.once and table.groupby(["solver", "model"])[q].nunique().le(1).all()]
+    datasets = sorted({str(d) for d in table["dataset"]})
+    made = [
+        (d, q, _of_dataset(shape.described(q, d, directions), d))
+        for d in datasets
+        for q in found
+        if q not in single and table[table["dataset"] == d][q].notna().any()
+    ]
+    return [*made, *(("", q, shape.described(q, "", directions)) for q in single)]
+
+
+def _of_dataset(col: Column, dataset: str) -> Column:
+    latex = f"{escaping.latex(dataset)}: {col.latex or escaping.latex(col.label)}"
+    html = f"{escaping.html(dataset)}: {col.html or escaping.html(col.label)}"
+    label = f"{dataset}: {col.label}"
+    return replace(col, name=f"{dataset}: {col.name}", label=label, latex=latex, html=html)
+
+
+def _frame(table: pd.DataFrame, columns: Sequence[tuple[str, str, Column]]) -> pd.DataFrame:
+    """Solver, model, each column with its half width beside it, status; complete rows first."""
+    import pandas as pd
+
+    by_solver: dict[tuple[str, str], dict[str, Mapping[Any, Any]]] = {}
+    for row in table.to_dict("records"):
+        by_solver.setdefault((row["solver"], row["model"]), {})[row["dataset"]] = row
+    rows = [_row(key, by_dataset, columns) for key, by_dataset in by_solver.items()]
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "status"))
+    frame = pd.DataFrame(rows, columns=[*names, "status"])
+    return frame.sort_values("status", key=lambda s: s != "complete", kind="stable").reset_index(drop=True)
+
+
+def _row(
+    key: tuple[str, str], by_dataset: Mapping[str, Mapping[Any, Any]], columns: Sequence[tuple[str, str, Column]]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"solver": key[0], "model": key[1]}
+    for dataset, quantity, col in columns:
+        of = by_dataset.get(dataset, {}) if dataset else next(iter(by_dataset.values()))
+        row[col.name] = of.get(quantity, float("nan"))
+        if quantity + HALF in next(iter(by_dataset.values())):
+            row[col.name + HALF] = of.get(quantity + HALF, float("nan"))
+    late = [f"{d}: {r['status']}" for d, r in by_dataset.items() if r["status"] != "complete"]
+    return {**row, "status": "; ".join(late) or "complete"}
+
+
+def _says_something(frame: pd.DataFrame, name: str) -> bool:
+    """Models where there are several, and status where a row is not complete."""
+    if name == "status":
+        return bool((frame[name] != "complete").any())
+    return name != "model" or frame[name].nunique() > 1

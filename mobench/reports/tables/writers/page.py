@@ -1,0 +1,29 @@
+"""Tables as a page of HTML that needs nothing else, for eyes and for screen readers."""
+
+from __future__ import annotations
+
+from mobench.reports.tables.escaping import html as escaped
+from mobench.reports.tables.sheet import Sheet
+
+_ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
+
+
+def write(sheet: Sheet) -> str:
+    """One page: the table with its caption, headings that explain themselves, and the notes below.
+
+    The best value is strong, the second underlined; the solver's name is the heading of its row.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("mobench.reports", "writers"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["shown"] = lambda text: Markup(escaped(text))
+    names = [c.name for c in sheet.columns]
+    return environment.get_template("table.html.jinja").render(
+        sheet=sheet,
+        title=sheet.caption or "Leaderboard",
+        arrows=_ARROWS,
+        named=names.index("solver") if "solver" in names else -1,
+    ) + "\n"  # fmt: skip

@@ -1,0 +1,172 @@
+"""A job on another machine: run there by a local executor, its files brought back where they are not shared."""
+
+from __future__ import annotations
+
+import queue
+import tempfile
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from mobench.errors import RecordError, StoreError
+from mobench.records.failure import weights_not_kept
+from mobench.records.record import parse
+from mobench.records.store import Store, unwritable, write_whole, writing
+from mobench.runs.executors.local import Exit, LocalExecutor, Tell
+from mobench.runs.leases import Lease
+from mobench.runs.worker import Request
+from mobench.text import described
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What another machine is asked to do.
+
+    mark: a file in the store. A machine that sees it shares the store, and keeps checkpoints there.
+    """
+
+    request: Request
+    mark: str
+    timeout: float | None = None
+    memory: int | None = None
+    version: str = field(default_factory=lambda: version_of("mobench"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, and the files [path below the store -> content] that the store does not have yet."""
+
+    exit: Exit
+    files: dict[str, bytes]
+
+
+@dataclass
+class RemoteExecutor(ABC):
+    """What executors on clusters have in common: a job whose node is lost is begun again elsewhere.
+
+    slots: jobs handed to the cluster at once; more than fit wait there.
+    cpus:  of each job; its number of threads.
+    retries: how often a job is begun again whose node was lost.
+    """
+
+    slots: int
+    cpus: int
+    timeout: float | None = None
+    memory: int | None = None
+    retries: int = 3
+    _stopped: bool = field(default=False, init=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _leases: dict[Path, Lease] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def threads(self) -> int:
+        """Threads of each job."""
+        return self.cpus
+
+    def run(self, request: Request, tell: Tell) -> Exit:
+        """Run a job there, again where its node is lost (see `Executor`)."""
+        asked = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
+        try:
+            for number in range(1, 2 + self.retries):
+                ended = self.attempt(asked, tell)
+                if ended.kind != "NodeLost":
+                    return ended
+                tell({"phase": "lost", "attempt": number, "message": ended.message})
+            return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind="NodeLost")
+        finally:
+            Path(asked.mark).unlink(missing_ok=True)
+
+    def lease(self, folder: Path) -> Lease:
+        """The name of this runner's files in a store, held until the process ends."""
+        with self._guard:
+            folder = folder.resolve()
+            if folder not in self._leases:
+                with writing(folder):
+                    self._leases[folder] = Lease(folder)
+            return self._leases[folder]
+
+    @abstractmethod
+    def attempt(self, asked: Errand, tell: Tell) -> Exit:
+        """Run an errand once; of kind "NodeLost" where it may be begun again."""
+
+
+def errand(request: Request, timeout: float | None, memory: int | None, lease: Lease | None = None) -> Errand:
+    """The errand of a request, whose store is marked in the lease's name. Raises: StoreError."""
+    store = Store(Path(request.store).resolve())
+    mark = store.folder / "locks" / (lease.new_mark() if lease is not None else f"mark-{uuid4().hex}")
+    with writing(store.folder):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    return Errand(request.model_copy(update={"store": str(store.folder)}), str(mark), timeout, memory)
+
+
+def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
+    """Events as they come, and the outcome last. To be called on the other machine."""
+    if errand.version != (here := version_of("mobench")):
+        said = f"mobench {here} is installed there, {errand.version} here: install the same everywhere"
+        yield Outcome(Exit(None, said, kind="VersionMismatch"), {})
+        return
+    if Path(errand.mark).exists():
+        yield from _run(errand, errand.request)
+        return
+    with tempfile.TemporaryDirectory(prefix="mobench-") as folder:
+        yield from _run(errand, errand.request.model_copy(update={"store": folder}))
+
+
+def bring_home(outcome: Outcome, request: Request) -> Exit:
+    """Write what came along into the store, the record last. A store that cannot be written is in the exit.
+
+    Weights that do not fit are no reason to lose the record, which then says that they are missing.
+    """
+    store = Store(request.store)
+    record_path, weights_path = store.path(request.job), store.weights(request.job)
+    contents = {store.folder / name: content for name, content in outcome.files.items()}
+    record_content, notes = contents.pop(record_path, None), dict[str, float | int | str]()
+    try:
+        for path, content in contents.items():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, content)
+            except OSError as error:
+                if path != weights_path:
+                    raise
+                notes = weights_not_kept(error.strerror or described(error))
+        if record_content is not None:
+            record = parse(record_content, record_path.name)
+            record = record.model_copy(update={"notes": {**record.notes, **notes}})
+            (store.write if record.status == "completed" else store.write_failure)(record)
+    except StoreError as error:
+        return Exit(None, str(error), kind="StoreError")
+    except OSError as error:
+        return Exit(None, str(unwritable(store.folder, error)), kind="StoreError")
+    except RecordError as error:
+        return Exit(None, f"the record that came from the other machine cannot be used: {error}", kind="RecordError")
+    return outcome.exit
+
+
+def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]:
+    """Run the job in a process of its own beside this one, so that its death is told like any other's."""
+    executor = LocalExecutor(1, errand.timeout, errand.memory, request.threads)
+    events: queue.SimpleQueue[dict[str, Any] | Exit] = queue.SimpleQueue()
+    thread = threading.Thread(target=lambda: events.put(executor.run(request, events.put)), daemon=True)
+    thread.start()
+    try:
+        while isinstance(said := events.get(), dict):
+            yield said
+    finally:
+        executor.stop()
+    shared = request.store == errand.request.store
+    # a job's process that died at its very end may have left a record
+    yield Outcome(said, {} if shared else _files(request))
+
+
+def _files(request: Request) -> dict[str, bytes]:
+    """The record and the weights, by their path below the store."""
+    store = Store(request.store)
+    paths = (store.path(request.job), store.weights(request.job))
+    return {str(path.relative_to(store.folder)): path.read_bytes() for path in paths if path.is_file()}

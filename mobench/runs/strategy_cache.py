@@ -1,0 +1,58 @@
+"""Strategies measured before, kept in the user's cache: the same work is measured once per machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from mobench import files
+from mobench.errors import OptionError
+from mobench.interfaces import Layout, Strategy
+from mobench.jobs.job import Job
+from mobench.learning.measured_strategy import Choice
+from mobench.records.provenance import processor
+from mobench.user_cache import user_cache_dir
+
+MAX_BYTES = 2**16
+
+
+def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice]) -> Choice:
+    """What was measured here for this work before; else `measure()`, kept for the next time.
+
+    A cache that cannot be read or written, or that others can write to, costs a measurement and nothing else.
+    """
+    cache_dir = folder()
+    if cache_dir is None:
+        return measure()
+    path = cache_dir / f"{_key(job, n_sets, device, threads)}.json"
+    try:
+        kept = json.loads(files.read_ours(path, MAX_BYTES))
+        return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OptionError):
+        found = measure()
+    _keep(path, {"strategy": found.strategy.to_dict(), "remark": found.remark})
+    return found
+
+
+def folder() -> Path | None:
+    """Where choices are kept; deleting it has them measured anew. None where no home folder is known."""
+    return user_cache_dir("strategies")
+
+
+def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
+    parts = [
+        job.dataset.model_dump(mode="json"), job.model.model_dump(mode="json"), job.budget.batch_size,
+        n_sets, device, threads, processor(), torch.__version__, get_args(Layout),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _keep(path: Path, content: dict[str, Any]) -> None:
+    with suppress(OSError):
+        files.write_ours(path, json.dumps(content).encode())

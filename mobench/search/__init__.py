@@ -1,0 +1,1 @@
+"""Hyperparameter search over jobs, with Optuna."""

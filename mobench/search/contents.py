@@ -1,0 +1,119 @@
+"""What a study searches: a study belongs to the contents of its suite, and to no label of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import StoreError
+from mobench.jobs.job import Job
+from mobench.jobs.resolve import make_dataset
+from mobench.jobs.suite import Range, Search, Suite
+from mobench.records.protocols import differing, same_contents, stated_by
+from mobench.records.store import Store
+from mobench.search.journal import JOURNAL
+from mobench.search.proposals import Trial, trials_of
+from mobench.search.trial import plan_of
+from mobench.text import one_line
+
+if TYPE_CHECKING:
+    import optuna
+
+CONTENTS = "contents"
+FORMER = "search"
+"""The attribute of studies of earlier versions: the search alone."""
+MOST_SHOWN = 4
+
+
+def contents_of(alone: Suite, search: Search) -> dict[str, Any]:
+    """All that decides what the trials of a combination come to, as JSON values.
+
+    alone: a suite of a single combination.
+
+    The job is that of the first options of the space: it holds solver, dataset, model, their versions and options,
+    the budget and the rays. The number of trials is no part of it: a search may be made longer.
+    """
+    jobs = plan_of(alone, first_of(search)).jobs
+    job = jobs[0].model_dump(mode="json", exclude_none=True, exclude={"seeds"})
+    return {
+        "search": search.model_dump(mode="json", exclude={"trials", "solvers"}),
+        "job": job,
+        "seeds": list(alone.seeds),
+        "protocol": stated_by(make_dataset(jobs[0].dataset)),
+    }
+
+
+def first_of(search: Search) -> dict[str, Any]:
+    """The first options of a search's space."""
+    return {name: values.low if isinstance(values, Range) else values[0] for name, values in search.space.items()}
+
+
+def check(study: optuna.Study, alone: Suite, search: Search, store: Store) -> None:
+    """Raise StoreError, which says what differs, unless a study belongs to this combination and search.
+
+    Studies of earlier versions state the search alone. Of those each trial is compared: the ids of its jobs are
+    hashes of all that decides their outcome.
+    """
+    asked = contents_of(alone, search)
+    known = study.user_attrs.get(CONTENTS)
+    if known is not None:
+        _refuse(store, list(_differences(json.loads(known), asked)))
+        return
+    if (former := study.user_attrs.get(FORMER)) is not None:
+        _refuse(store, list(_differences({"search": json.loads(former)}, {"search": asked["search"]})))
+    for trial in trials_of(study):
+        if trial.jobs:
+            _refuse(store, _of_trial(trial, alone, asked, store))
+
+
+def state(study: optuna.Study, alone: Suite, search: Search) -> None:
+    """Write into a study what it searches, where it does not say so yet."""
+    if study.user_attrs.get(CONTENTS) is None:
+        study.set_user_attr(CONTENTS, json.dumps(contents_of(alone, search)))
+
+
+def _of_trial(trial: Trial, alone: Suite, asked: Mapping[str, Any], store: Store) -> list[str]:
+    """In what the jobs of a trial differ from those that its options stand for now."""
+    jobs = plan_of(alone, trial.settings).jobs
+    for id_, job in zip(trial.jobs, jobs, strict=False):
+        if id_ != job.id:
+            return _of_job(id_, job, store) or [
+                f"trial {trial.number} ran job {id_}, and its options stand for {job.id}"
+            ]
+        record = store.read(job)
+        if record is not None and not same_contents(record.protocol, asked["protocol"]):
+            return [f"its trials were judged by {differing(record.protocol, asked['protocol'])}"]
+    return [] if len(trial.jobs) == len(jobs) else [f"its trials have {len(trial.jobs)} seeds instead of {len(jobs)}"]
+
+
+def _of_job(id_: str, job: Job, store: Store) -> list[str]:
+    """In what the job of a record differs; nothing where there is no record."""
+    record = next((r for r in store.contents().records if r.id == id_), None)
+    if record is None:
+        return []
+    known, asked = ({"job": j.model_dump(mode="json", exclude_none=True)} for j in (record.job, job))
+    return list(_differences(known, asked))
+
+
+def _refuse(store: Store, differences: Sequence[str]) -> None:
+    if differences:
+        shown = "; ".join(differences[:MOST_SHOWN])
+        more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
+        raise StoreError(
+            f"{one_line(str(store.folder / JOURNAL))} is of another search: {one_line(shown + more)}: name another "
+            "folder with --out, or move the journal away (records stay, and no job that has one is run again)"
+        )
+
+
+def _differences(known: Any, asked: Any, where: str = "") -> Iterator[str]:
+    """Each value that is not the same in both, with its place: "job.solver.name 'ls' instead of 'mgda'"."""
+    if isinstance(known, dict) and isinstance(asked, dict):
+        for name in {**known, **asked}:
+            yield from _differences(known.get(name), asked.get(name), f"{where}.{name}" if where else str(name))
+    elif known != asked:
+        yield f"{where} {_shown(known)} instead of {_shown(asked)}"
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else json.dumps(value)

@@ -1,0 +1,105 @@
+"""Open and repair the journal in which Optuna keeps the trials of a search; report one that is damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from mobench import files
+from mobench.errors import MobenchError, StoreError
+from mobench.records.store import Store
+from mobench.search.lock import StudyLock
+from mobench.text import one_line
+
+if TYPE_CHECKING:
+    from optuna.storages import JournalStorage
+
+JOURNAL = "study.journal"
+FIRST_BYTES = b'{"op_code":'
+"""What every line of a journal begins with."""
+MAX_BYTES = 2**30
+
+
+def is_there(store: Store) -> bool:
+    """Whether a store has a journal. Raises: StoreError where its folder cannot be used."""
+    with reading(store):
+        return files.exists(store.folder / JOURNAL)
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[None]:
+    """Raise StoreError for a journal that is damaged, cannot be used, or is none of a search of ours."""
+    path = store.folder / JOURNAL
+    try:
+        if path.is_symlink():
+            raise ValueError("it is a symbolic link")
+        if files.exists(path) and not files.is_file(path):
+            raise ValueError("it is no file")
+        yield
+    except MobenchError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"{one_line(str(path))} cannot be used: {error.strerror or error}; name another folder with --out"
+        ) from error
+    except Exception as error:
+        reason = one_line(f"{type(error).__name__}: {error}", 200)
+        raise StoreError(
+            f"{one_line(str(path))} is not the journal of a search, or it is damaged ({reason}): move it away, and the "
+            "search begins anew with the records that are there"
+        ) from error
+
+
+def storage_of(store: Store) -> JournalStorage:
+    """Optuna's storage on a store's journal, under a lock that no killed process leaves behind.
+
+    To be called within `reading`.
+    """
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    lock = cast(Any, StudyLock(store.folder, JOURNAL))
+    return JournalStorage(JournalFileBackend(str(store.folder / JOURNAL), lock_obj=lock))
+
+
+def mend(store: Store) -> None:
+    """Remove a last line that was cut short, by a full disk or a kill: it would spoil the next one as well.
+
+    Optuna reads no line without an end, so nothing is lost that it had heard of. Only a journal is changed: every
+    whole line must be one of its operations, and the rest the beginning of one.
+
+    To be called within `reading`. Raises: ValueError for what is no journal; OSError; StoreError.
+    """
+    path = store.folder / JOURNAL
+    if not files.exists(path):
+        return
+    with StudyLock(store.folder, JOURNAL), os.fdopen(files.open_in_place(path), "rb+") as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise ValueError(f"it has over {MAX_BYTES} bytes")
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        if end == len(content):
+            return
+        lines = content[:end].split(b"\n")[:-1]
+        for number, line in enumerate(lines, start=1):
+            if not _is_operation(line):
+                raise ValueError(f"line {number} is none of a journal")
+        rest = content[end:]
+        if not (rest.startswith(FIRST_BYTES) or FIRST_BYTES.startswith(rest)):
+            raise ValueError("its last line is not the beginning of one of a journal")
+        file.truncate(end)
+
+
+def _is_operation(line: bytes) -> bool:
+    try:
+        operation = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(operation, dict)
+        and isinstance(operation.get("op_code"), int)
+        and isinstance(operation.get("worker_id"), str)
+    )

@@ -1,0 +1,288 @@
+"""A search for options: trials are jobs, and what they are compared by is read off the validation split.
+
+Each combination of dataset, model and solver of a suite is a study of its own, with as many trials as every other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mobench.errors import OptionError, StoreError, nearest
+from mobench.jobs.job import Job
+from mobench.jobs.plan import Plan, apart
+from mobench.jobs.suite import Search, Suite
+from mobench.records.index import outlines
+from mobench.records.record import Cost
+from mobench.records.store import Store
+from mobench.runs import runner
+from mobench.runs.runner import Listen
+from mobench.search.contents import check, first_of, state
+from mobench.search.journal import JOURNAL, is_there, mend, reading, storage_of
+from mobench.search.lock import Presence, StudyLock, is_alive, owner, remove_left_over
+from mobench.search.proposals import Trial, as_trial, ask, opened, others, take, trials_of
+from mobench.search.trial import Bench, NoValue, Objective, Pruned, plan_of
+
+if TYPE_CHECKING:
+    import optuna
+
+NAME = "mobench"
+
+
+@dataclass
+class Outcome:
+    """All trials so far of one combination, best first; trials without a value come last."""
+
+    dataset: str
+    model: str
+    solver: str
+    metric: str
+    trials: list[Trial] = field(default_factory=list)
+
+    @property
+    def best(self) -> Trial | None:
+        return self.trials[0] if self.trials and self.trials[0].value is not None else None
+
+
+def search(
+    suite: Suite,
+    store: Store,
+    *,
+    device: str = "cpu",
+    slots: int = 1,
+    n_trials: int | None = None,
+    command: Sequence[str] = (),
+    listen: Listen = lambda job, event: None,
+    tell: Callable[[str, Trial], None] = lambda solver, trial: None,
+    expect: Callable[[int], None] = lambda n_jobs: None,
+    note: Callable[[str], None] = lambda line: None,
+) -> list[Outcome]:
+    """Run the trials that the studies in `store` still lack, and return all of them: one outcome a combination.
+
+    n_trials: of each combination in all, former ones included; None: the search's own number, or the whole grid.
+
+    listen, tell: told of every job's events, and of each trial that ends here, with its solver's name.
+    expect: told before the first of them how many jobs there will be, if none fails and no other search shares them.
+    note: told in a line for whom this search waits.
+
+    Optuna proposes options and keeps its journal in the store's folder; every trial's jobs leave
+    records in the store. A search that was interrupted goes on with the trial it was at. Several searches may share
+    a store: each trial is run by one of them, and all return when the last trial has ended.
+
+    Raises: OptionError for a suite without a search, or with an option that a solver does not have;
+        StoreError for a journal of another search.
+    """
+    import optuna
+
+    each = _each(suite)
+    first_plans(suite)  # names and options are checked before anything is written
+    store.check_writable()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    bench = Bench(store, device, slots, list(command), listen)
+    with Presence(store.folder) as presence:
+        turn = StudyLock(store.folder, "study.turn")
+        crew = _Crew(store, turn, presence.token, n_trials, bench, note)
+        with turn, reading(store):
+            remove_left_over(store.folder / JOURNAL, store.folder)
+            mend(store)
+            n_lacking = crew.open(_named(each))
+        expect(n_lacking * len(suite.seeds))
+        _work(crew, tell)
+    return outcomes(suite, store)
+
+
+def first_plans(suite: Suite) -> list[tuple[Suite, Plan]]:
+    """Each combination, and the plan of a trial with the first values of its space. Raises: as `search`."""
+    return [(alone, plan_of(alone, first_of(_search_of(alone)))) for alone in _each(suite)]
+
+
+@dataclass
+class _Combination:
+    """A combination that is searched. suite: with no other one."""
+
+    suite: Suite
+    search: Search
+    study: optuna.Study
+    objective: Objective
+
+    @property
+    def solver(self) -> str:
+        return self.suite.entries[0].solvers[0]
+
+
+@dataclass
+class _Crew:
+    """What the slots of a search share: they take trials in turn, also with other searches."""
+
+    store: Store
+    turn: StudyLock
+    token: str
+    n_trials: int | None
+    bench: Bench
+    note: Callable[[str], None]
+    combinations: list[_Combination] = field(default_factory=list)
+    _noted: set[str] = field(default_factory=set)
+
+    def open(self, each: Sequence[tuple[str, Suite]]) -> int:
+        """Open the studies of these combinations, and return how many trials they lack.
+
+        Raises: StoreError for a study of another search, before any is changed.
+        """
+        import optuna
+
+        storage = storage_of(self.store)
+        known = optuna.get_all_study_names(storage)
+        for name, alone in each:
+            if name in known:
+                check(opened(storage, name, _search_of(alone)), alone, _search_of(alone), self.store)
+        n_lacking = 0
+        for name, alone in each:
+            wanted = _search_of(alone)
+            study = opened(storage, name, wanted)
+            state(study, alone, wanted)
+            n_lacking += ask(study, wanted, partial(_usual, alone), self.n_trials, self._is_alive)
+            self.combinations.append(_Combination(alone, wanted, study, Objective(alone, wanted, self.bench)))
+        return n_lacking
+
+    def run_one(self) -> tuple[str, Trial] | None:
+        """Run the next trial that is lacking: its solver, and what it came to; None: nothing is left to do.
+
+        Where it is interrupted it stays under way, and is asked for again the next time.
+        """
+        from optuna.trial import TrialState
+
+        taken = self._next()
+        if taken is None:
+            return None
+        combination, trial = taken
+        try:
+            ended = combination.study.tell(trial, combination.objective(trial))
+        except NoValue:
+            ended = combination.study.tell(trial, state=TrialState.FAIL)
+        except Pruned:
+            ended = combination.study.tell(trial, state=TrialState.PRUNED)
+        return combination.solver, as_trial(ended)
+
+    def _next(self) -> tuple[_Combination, optuna.Trial] | None:
+        """The next trial; waits while other searches run the last ones, as it takes up what they leave undone."""
+        while True:
+            if self.bench.is_stopped:
+                raise runner.Stopped
+            with self.turn:
+                for one in self.combinations:
+                    trial = take(one.study, one.search, self.n_trials, self.token, self._is_alive)
+                    if trial is not None:
+                        return one, trial
+                tokens = [token for one in self.combinations for token in others(one.study, self.token)]
+                self._note(tokens)
+            if not tokens:
+                return None
+            time.sleep(runner.POLL_SECONDS)
+
+    def _note(self, tokens: Sequence[str]) -> None:
+        for token in dict.fromkeys(tokens):
+            if token not in self._noted:
+                self._noted.add(token)
+                whose = owner(self.store.folder, token)
+                self.note(f"waiting for {tokens.count(token)} trials that {whose} runs")
+
+    def _is_alive(self, token: object) -> bool:
+        return token == self.token or is_alive(self.store.folder, token)
+
+
+def _work(crew: _Crew, tell: Callable[[str, Trial], None]) -> None:
+    """Keep every slot busy until no trial is lacking, and tell each one; whatever ends one ends all."""
+    with ThreadPoolExecutor(crew.bench.slots) as pool:
+        pending = {pool.submit(crew.run_one) for _ in range(crew.bench.slots)}
+        try:
+            while pending:
+                # a short wait, so that Ctrl-C is heard
+                done, pending = wait(pending, timeout=runner.POLL_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    if (ended := future.result()) is not None:
+                        tell(*ended)
+                        pending.add(pool.submit(crew.run_one))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            crew.bench.stop()
+            raise
+
+
+def outcomes(suite: Suite, store: Store) -> list[Outcome]:
+    """The trials in a store's journal, best first, of each combination.
+
+    Raises: OptionError; StoreError where there are none, and for a journal of another search.
+    """
+    import optuna
+
+    each = _each(suite)
+    if not is_there(store):
+        raise StoreError(f"there is no {JOURNAL} in {store.folder}: run `mobench tune` there first")
+    made, costs = [], {record.id: record.cost for record in outlines(store).records}
+    with reading(store):
+        storage = storage_of(store)
+        known = optuna.get_all_study_names(storage)
+        for name, alone in _named(each):
+            wanted, (entry,) = _search_of(alone), alone.entries
+            if name not in known:
+                raise StoreError(
+                    f"{store.folder / JOURNAL} has no trials of {_combination(alone)}: run `mobench tune` there first"
+                )
+            study = opened(storage, name, wanted)
+            check(study, alone, wanted, store)
+            trials = [_with_cost(trial, costs) for trial in trials_of(study)]
+            ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
+            best_first = sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number))
+            made.append(Outcome(entry.datasets[0], entry.models[0], entry.solvers[0], wanted.metric, best_first))
+    return made
+
+
+def _with_cost(trial: Trial, costs: Mapping[str, Cost | None]) -> Trial:
+    """The trial with what its records say that it took, which holds also where they were there before it."""
+    known = [cost for cost in (costs.get(job_id) for job_id in trial.jobs) if cost is not None]
+    if not known or len(known) < len(trial.jobs):
+        return trial
+    cores = [cost.training_core_seconds for cost in known if cost.training_core_seconds is not None]
+    return replace(
+        trial,
+        seconds=sum(cost.training_seconds + cost.evaluation_seconds for cost in known),
+        core_seconds=sum(cores) if len(cores) == len(known) else None,
+    )
+
+
+def _each(suite: Suite) -> list[Suite]:
+    """A suite for each combination. Raises: OptionError for a combination that is there twice, and a missing search."""
+    search, each = _search_of(suite), apart(suite)
+    names = [name for name, _ in _named(each)]
+    if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise OptionError(f"suite {suite.name!r} has {twice} twice: each combination is searched once")
+    solvers = {entry.solvers[0] for alone in each for entry in alone.entries}
+    if unknown := next((name for name in search.solvers if name not in solvers), None):
+        hint = nearest(unknown, solvers) or f"; its solvers are {', '.join(sorted(solvers))}"
+        raise OptionError(f"suite {suite.name!r}: [search.solvers] has {unknown!r}, which is not searched{hint}")
+    return each
+
+
+def _named(each: Sequence[Suite]) -> list[tuple[str, Suite]]:
+    """The combinations with their studies' names."""
+    return [(NAME, each[0])] if len(each) == 1 else [(_combination(alone), alone) for alone in each]
+
+
+def _combination(alone: Suite) -> str:
+    (entry,) = alone.entries
+    return " × ".join((entry.datasets[0], entry.models[0], entry.solvers[0]))
+
+
+def _search_of(suite: Suite) -> Search:
+    if suite.search is None:
+        raise OptionError(f"suite {suite.name!r} has no [search] table: add one with metric, sampler and space")
+    return suite.search
+
+
+def _usual(suite: Suite) -> Job:
+    """A job of the combination without a search."""
+    return plan_of(suite, {}).jobs[0]

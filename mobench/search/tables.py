@@ -1,0 +1,122 @@
+"""The trials of a search as tables, and the best of each combination as a suite. Validation figures alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mobench.jobs.plan import apart, layers_of
+from mobench.jobs.precedence import BUDGET, SUITE_BUDGET, budget_of, combine
+from mobench.jobs.resolve import exact_names
+from mobench.jobs.suite import Suite
+from mobench.reports.tables.files import markdown, number, write_texts
+from mobench.search.proposals import Trial
+from mobench.search.study import Outcome
+
+
+def columns(outcomes: Sequence[Outcome]) -> list[str]:
+    """What tells the combinations apart, rank, trial, its options, and what it came to.
+
+    The time is processor time of training where all records have it, else seconds with the looks at validation.
+    """
+    metric, time = outcomes[0].metric, "core-s" if _has_core_seconds(outcomes) else "seconds"
+    return [*_telling(outcomes), "rank", "trial", *_options(outcomes), f"validation {metric}", time, "state"]
+
+
+def cells(outcomes: Sequence[Outcome]) -> list[list[str]]:
+    """One row per trial, each combination's best first."""
+    telling, names, cores = _telling(outcomes), _options(outcomes), _has_core_seconds(outcomes)
+    return [
+        [*(getattr(outcome, role) for role in telling), *_row(rank, trial, names, cores)]
+        for outcome in outcomes
+        for rank, trial in enumerate(outcome.trials, start=1)
+    ]
+
+
+def to_markdown(outcomes: Sequence[Outcome]) -> str:
+    return markdown(columns(outcomes), cells(outcomes))
+
+
+def to_csv(outcomes: Sequence[Outcome]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*columns(outcomes), "jobs"])
+    trials = [trial for outcome in outcomes for trial in outcome.trials]
+    for trial, row in zip(trials, cells(outcomes), strict=True):
+        writer.writerow([*row, " ".join(trial.jobs)])
+    return buffer.getvalue()
+
+
+def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
+    """The suite with each combination's best options in the place of the search, as TOML.
+
+    `json.dumps` writes what TOML reads the same way: numbers, strings, lists and true or false.
+    """
+    n_trials = sum(len(outcome.trials) for outcome in outcomes)
+    lines = [f"summary = {json.dumps(f'the best of {n_trials} trials of {suite.name}, on validation')}"]
+    lines += [f"seeds = {json.dumps(suite.seeds)}", f"n_rays = {suite.n_rays}", f"n_finite = {suite.n_finite}"]
+    if suite.rays is not None:
+        lines.append(f"rays = {json.dumps(suite.rays)}")
+    lines += ["", *_budget("budget", suite.budget.model_dump(exclude_none=True))]
+    for outcome, alone in zip(outcomes, apart(suite), strict=True):
+        if outcome.best is not None:
+            lines += ["", *_entry(outcome.best.settings, alone)]
+    return "\n".join(lines) + "\n"
+
+
+def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path]:
+    """Write study.md, study.csv and, where some trial gave a value, best.toml. Raises: StoreError."""
+    texts = {"study.md": to_markdown(outcomes), "study.csv": to_csv(outcomes)}
+    if any(outcome.best is not None for outcome in outcomes):
+        texts["best.toml"] = best_suite(outcomes, suite)
+    return write_texts(folder, texts)
+
+
+def _entry(found: Mapping[str, Any], alone: Suite) -> list[str]:
+    """One combination's lines: all that its suite sets, with the options that were found for it."""
+    (entry,) = alone.entries
+    (names,) = zip(entry.datasets, entry.models, entry.solvers, strict=True)
+    holding = combine(layers_of(alone, entry, names[2], found), exact_names(*names))
+    settings = {s.key: s.value for s in holding if not s.name.startswith(f"{BUDGET}.")}
+    lines = ["[[entries]]"]
+    lines += [f"{k} = {json.dumps(getattr(entry, k))}" for k in ("datasets", "models", "solvers")]
+    lines += ["", "[entries.set]", *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in settings.items())]
+    of_budget = [s for s in holding if s.name.startswith(f"{BUDGET}.")]
+    if any(s.source != SUITE_BUDGET for s in of_budget):
+        length = {s.name.removeprefix(f"{BUDGET}."): s.value for s in of_budget}
+        lines += ["", *_budget("entries.budget", {"batch_size": budget_of(holding).batch_size, **length})]
+    return lines
+
+
+def _budget(table: str, values: Mapping[str, Any]) -> list[str]:
+    return [f"[{table}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items())]
+
+
+def _telling(outcomes: Sequence[Outcome]) -> list[str]:
+    """The roles in which the combinations differ."""
+    return [
+        role for role in ("dataset", "model", "solver") if len({getattr(outcome, role) for outcome in outcomes}) > 1
+    ]
+
+
+def _options(outcomes: Sequence[Outcome]) -> list[str]:
+    trials = [trial for outcome in outcomes for trial in outcome.trials]
+    return list(dict.fromkeys(name for trial in trials for name in trial.settings))
+
+
+def _has_core_seconds(outcomes: Sequence[Outcome]) -> bool:
+    """Whether processor time is known of all that ended well."""
+    known = [t.core_seconds is not None for outcome in outcomes for t in outcome.trials if t.value is not None]
+    return bool(known) and all(known)
+
+
+def _row(rank: int, trial: Trial, names: list[str], cores: bool) -> list[str]:
+    options = [json.dumps(trial.settings[n]) if n in trial.settings else "–" for n in names]
+    value = "–" if trial.value is None else number(trial.value, 4)
+    seconds = trial.core_seconds if cores else trial.seconds
+    took = "–" if seconds is None else f"{seconds:.0f}"
+    return [str(rank), str(trial.number), *options, value, took, trial.state]

@@ -1,0 +1,164 @@
+"""One trial: the jobs of a set of options, and what they come to on the validation split."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import OptionError
+from mobench.jobs.job import Job
+from mobench.jobs.plan import Plan, combination_of
+from mobench.jobs.suite import Search, Suite
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.runs import runner
+from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.runner import Listen
+from mobench.search.proposals import proposed
+
+if TYPE_CHECKING:
+    import optuna
+
+HYPERVOLUME = "hypervolume"
+
+
+class NoValue(Exception):
+    """A trial whose jobs failed or diverged, or have no value of the metric."""
+
+
+class Pruned(Exception):
+    """Raised in mid-training of a trial that is behind the others."""
+
+
+@dataclass
+class Bench:
+    """Where trials run, several at once, and where they are all stopped.
+
+    slots: trials at once; the processor's cores are divided among them.
+    listen: told of every job's events.
+    """
+
+    store: Store
+    device: str
+    slots: int
+    command: list[str]
+    listen: Listen
+    _running: list[LocalExecutor] = field(default_factory=list, repr=False)
+    _stopped: bool = field(default=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def run(self, plan: Plan, listen: Listen) -> None:
+        """Run a plan's jobs. Raises: Stopped, and what `listen` raises, which ends them."""
+        # an executor of its own, as one that was stopped starts nothing more
+        executor = LocalExecutor(self.slots)
+        with self._guard:
+            if self._stopped:
+                raise runner.Stopped
+            self._running.append(executor)
+        try:
+            runner.run(plan, self.store, executor, device=self.device, retry=False, command=self.command, listen=listen)
+        finally:
+            with self._guard:
+                self._running.remove(executor)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped
+
+    def stop(self) -> None:
+        """End all that runs, and start nothing more."""
+        with self._guard:
+            self._stopped = True
+            running = list(self._running)
+        for executor in running:
+            executor.stop()
+
+
+@dataclass
+class Objective:
+    """What a trial of one combination comes to. suite: with a single combination."""
+
+    suite: Suite
+    search: Search
+    bench: Bench
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """The mean value of the trial's jobs. Raises: NoValue, Pruned; Stopped."""
+        plan = plan_of(self.suite, proposed(trial, self.search.space))
+        trial.set_user_attr("jobs", [job.id for job in plan.jobs])
+        values: list[float] = []
+        for number, job in enumerate(plan.jobs):
+            listen = self._pruning(trial) if self.search.prune and number == 0 else self.bench.listen
+            try:
+                self.bench.run(Plan(self.suite.name, [job]), listen)
+            except Pruned:
+                self.bench.store.forget_training(job)
+                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "behind the other trials"})
+                raise
+            values.append(self._value(job))
+        return sum(values) / len(values)
+
+    def _value(self, job: Job) -> float:
+        record = self.bench.store.read(job)
+        if record is None or record.status != "completed":
+            why = record.failure.message if record is not None and record.failure is not None else "no record"
+            raise NoValue(why)
+        return value_on_validation(record, self.search.metric, direction(job, self.search.metric))
+
+    def _pruning(self, trial: optuna.Trial) -> Listen:
+        """Passes events on, and tells Optuna every look's validation hypervolume."""
+        seen: set[int] = set()
+
+        def hear(job: Job, event: dict[str, Any]) -> None:
+            self.bench.listen(job, event)
+            value = event.get("hypervolume")
+            # looks at equal shares of the budget are compared, whatever its length
+            share = math.floor(10 * event.get("fraction", 0.0) + 1e-9)
+            if event.get("phase") != "train" or value is None or share in seen or share == 0:
+                return
+            seen.add(share)
+            trial.report(value, share)
+            if share < 10 and trial.should_prune():
+                raise Pruned
+
+        return hear
+
+
+def value_on_validation(record: Record, metric: str, higher_is_better: bool = True) -> float:
+    """What a record is chosen by: larger is better, and nothing of the test split goes into it.
+
+    metric: "hypervolume", or a metric's name; of that the mean over the objectives that have it, at the
+        preference where it is best.
+
+    Raises: NoValue where the metric is missing at every preference.
+    """
+    if metric == HYPERVOLUME:
+        return float(record.indicators["val"][HYPERVOLUME] or 0.0)
+    columns = [values for name, values in record.fronts["val"].metrics.items() if name.split("/")[1] == metric]
+    rows = [[value for value in row if value is not None] for row in zip(*columns, strict=True)]
+    means = [sum(row) / len(row) for row in rows if len(row) == len(columns)]
+    if not means:
+        raise NoValue(f"{metric} is not a finite number at any preference of the validation split")
+    return float(max(means) if higher_is_better else -min(means))
+
+
+def direction(job: Job, metric: str) -> bool:
+    """Whether more of a metric is better. Raises: OptionError for one that the data set does not have."""
+    from mobench.jobs.resolve import make_dataset
+
+    known = {m.name: m.higher_is_better for o in make_dataset(job.dataset).objectives for m in o.metrics}
+    if metric != HYPERVOLUME and metric not in known:
+        raise OptionError(f"metric {metric!r}: accepted are {', '.join([HYPERVOLUME, *known])}")
+    return known.get(metric, True)
+
+
+def plan_of(suite: Suite, settings: Mapping[str, Any]) -> Plan:
+    """The jobs, one per seed, of one set of options."""
+    (entry,) = suite.entries
+    combination = combination_of(suite, entry, entry.datasets[0], entry.models[0], entry.solvers[0], settings)
+    if suite.search is not None:
+        direction(combination.jobs[0], suite.search.metric)
+    return Plan(suite.name, list(combination.jobs), combinations=[combination])

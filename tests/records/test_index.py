@@ -1,0 +1,358 @@
+"""The index of a store: tables are the same with it and without, whatever befalls it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mobench
+from mobench.records import index
+from mobench.records import index_format as packing
+from mobench.records.index import NAME, outlines
+from mobench.records.outline import Measured, Points
+from mobench.records.record import Imported
+from mobench.records.store import Store
+from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.tables.files import FORMATS, content, texts
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Two data sets, of which one is analytic, a failed record, an imported one, and a file that is none."""
+    monkeypatch.setattr(index, "WORTH", 1)
+    monkeypatch.setattr(index, "STALE", 0)
+    monkeypatch.setattr(index, "YOUNG_SECONDS", -1)
+    made = Store(tmp_path / "store")
+    made.records_folder.mkdir(parents=True)
+    for pattern in ("methods/records/multimnist-*-s0-*", "analytic/records/zdt1-phn*"):
+        for path in sorted(RESULTS.glob(pattern))[:8]:
+            shutil.copy(path, made.records_folder)
+    records = made.contents().records
+    assert len(records) > 10
+    failed = {"status": "failed", "fronts": {}, "indicators": {}, "cost": None, "trace": []}
+    made.path(records[0].job).unlink()  # a failure replaces no result
+    made.write(records[0].model_copy(update=failed))
+    budget = records[1].job.budget.model_copy(
+        update={"epochs": None, "steps": None, "seconds": None, "elsewhere": True}
+    )
+    job = records[1].job.model_copy(update={"budget": budget})
+    job.__dict__.pop("id", None)
+    foreign = {
+        "job": job,
+        "id": job.id,
+        "imported": Imported(file="f.csv", sha256="0", training_seconds=3),
+        "cost": None,
+    }
+    made.write(records[1].model_copy(update=foreign))
+    (made.records_folder / "broken.json").write_text("{")
+    return made
+
+
+def tables(records: list[Any]) -> dict[str, str | bytes]:
+    """Every format but LaTeX."""
+    found: list[Measured] = records
+    return texts(content(leaderboard(found)), "t", [name for name in FORMATS if name != "tex"])
+
+
+def plainly(front: Points | None) -> object:
+    """A front's values as lists."""
+    if front is None:
+        return None
+    metrics = {name: np.asarray(values).tolist() for name, values in front.metrics.items()}
+    return front.preferences, np.asarray(front.losses).tolist(), list(metrics.items()), front.n_samples
+
+
+def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many records are read while the outlines are, which are all that they should be."""
+    read: list[Path] = []
+    with monkeypatch.context() as patch:
+        real = index.read_record
+        patch.setattr(index, "read_record", lambda path: read.append(path) or real(path))
+        found = outlines(store)
+    plain = store.contents()
+    assert list(map(str, found.unreadable)) == list(map(str, plain.unreadable))
+    for one, record in zip(found.records, plain.records, strict=True):
+        assert (one.id, one.status, one.job, one.protocol) == (record.id, record.status, record.job, record.protocol)
+        assert one.job.id == record.job.id
+        assert plainly(one.fronts.get("test")) == plainly(record.fronts.get("test"))
+        assert one.indicators.get("test") == record.indicators.get("test")
+        assert (one.cost, one.imported) == (record.cost, record.imported)
+        assert (one.finished, one.digest) == (record.provenance.finished, record.digest)
+    return len(read)
+
+
+def test_tables_are_the_same_to_the_byte_without_an_index_with_one_and_from_records(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tables(store.contents().records)
+    assert parsed(store, monkeypatch) == len(store.listed())
+    (store.folder / NAME).unlink()
+    assert tables(outlines(store).records) == plain
+    assert (store.folder / NAME).is_file()
+    assert tables(outlines(store).records) == plain
+    # what is no record is looked at every time
+    assert parsed(store, monkeypatch) == 1
+
+
+def _changed(store: Store) -> int:
+    record = store.contents().records[-1]
+    store.write(record.model_copy(update={"indicators": {**record.indicators, "test": {"hypervolume": 0.5}}}))
+    return 1
+
+
+def _changed_in_place(store: Store) -> int:
+    """As long as before, with the old time put back."""
+    path = Path(store.listed()[5].path)
+    before, content = path.stat(), json.loads(path.read_text())
+    content["cost"]["n_models"] = 9 - content["cost"]["n_models"]
+    text = json.dumps(content, indent=1, ensure_ascii=False).ljust(before.st_size)
+    path.write_text(text)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return 1
+
+
+def _spoiled(store: Store) -> int:
+    Path(store.listed()[5].path).write_text("[]")
+    return 1
+
+
+def _removed(store: Store) -> int:
+    Path(store.listed()[5].path).unlink()
+    return 0
+
+
+def _added(store: Store) -> int:
+    shutil.copy(next((RESULTS / "analytic" / "records").glob("zdt2-*")), store.records_folder)
+    return 1
+
+
+def _renamed(store: Store) -> int:
+    """Two records that change places."""
+    one, other = (Path(entry.path) for entry in store.listed()[5:7])
+    one.rename(store.folder / "x")
+    other.rename(one)
+    (store.folder / "x").rename(other)
+    return 2
+
+
+@pytest.mark.parametrize("change", [_changed, _changed_in_place, _spoiled, _removed, _added, _renamed])
+def test_a_record_that_changes_is_noticed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, change: Callable[[Store], int]
+) -> None:
+    parsed(store, monkeypatch)
+    n_read = change(store)
+    n_unreadable = len(store.contents().unreadable)
+    assert parsed(store, monkeypatch) in (n_read + 1, n_unreadable)
+    assert parsed(store, monkeypatch) == n_unreadable
+
+
+def sealed(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def parts(path: Path) -> tuple[dict[str, Any], bytes]:
+    """What stands in an index: the lists, and the numbers of fronts."""
+    _, text, numbers = path.read_bytes().split(b"\n", 2)
+    return json.loads(text), numbers
+
+
+def spoiled(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    """A way to spoil an index whose hash is right all the same."""
+
+    def spoil(path: Path) -> None:
+        content, numbers = parts(path)
+        change(content)
+        path.write_bytes(sealed(json.dumps(content).encode() + b"\n" + numbers))
+
+    return spoil
+
+
+def renumbered(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """A way to spoil the numbers of fronts, with a hash that is right all the same."""
+
+    def spoil(path: Path) -> None:
+        content, numbers = parts(path)
+        path.write_bytes(sealed(json.dumps(content).encode() + b"\n" + change(numbers)))
+
+    return spoil
+
+
+def reshaped(n_rays: int, n_objectives: int) -> Callable[[Path], None]:
+    """A way to give the first front another shape."""
+
+    def change(content: dict[str, Any]) -> None:
+        first = next(front for front in content["front"] if front is not None)
+        first[1:3] = [n_rays, n_objectives]
+
+    return spoiled(change)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _one_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "one bit": _one_bit,
+    "a folder": _folder,
+    "a pipe": _pipe,
+    "a loop": lambda path: (path.unlink(), path.symlink_to(path.name)),
+    "no JSON": lambda path: path.write_bytes(sealed(b"\x80")),
+    "nested deep": lambda path: path.write_bytes(sealed(b"[" * 10_000)),
+    "another format": spoiled(lambda content: content.update(format=1)),
+    "another version": spoiled(lambda content: content.update(mobench="0.0.1")),
+    "other fields": spoiled(lambda content: content.update(mobench=f"{mobench.__version__} 0")),
+    "no list": spoiled(lambda content: content.update(job=3)),
+    "lists of unlike length": spoiled(lambda content: content["digest"].pop()),
+    "a place that is none": spoiled(lambda content: content["job"].__setitem__(3, 10**6)),
+    "a place before the first": spoiled(lambda content: content["protocol"].__setitem__(3, -1)),
+    "no number": spoiled(lambda content: content["values"][3][0].__setitem__(0, "x")),
+    "more values than names": spoiled(lambda content: content["values"][3][0].append(1.0)),
+    "no numbers": renumbered(lambda numbers: b""),
+    "numbers cut off": renumbered(lambda numbers: numbers[:-8]),
+    "half a number": renumbered(lambda numbers: numbers[:-4]),
+    "numbers too many": renumbered(lambda numbers: numbers + bytes(8)),
+    "infinite": renumbered(lambda numbers: numbers[:-8] + struct.pack("<d", math.inf)),
+    "not a number": renumbered(lambda numbers: struct.pack("<d", math.nan) + numbers[8:]),
+    "a front too large": reshaped(10**12, 10**12),
+    "a front of less than nothing": reshaped(-5, -2),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_an_index_that_is_broken_is_left_alone_and_written_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    n = parsed(store, monkeypatch)
+    path = store.folder / NAME
+    BROKEN[how](path)
+    assert parsed(store, monkeypatch) == n
+    if how == "a folder":
+        assert path.is_dir(), "what somebody put there stays"
+    else:
+        assert parsed(store, monkeypatch) == 1
+    assert sorted(p.name for p in store.folder.iterdir()) == ["records", NAME]
+
+
+def test_an_index_that_came_with_its_records_from_elsewhere_is_not_believed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    n = parsed(store, monkeypatch)
+    renumbered(lambda numbers: bytes(len(numbers)))(store.folder / NAME)
+    here = [front.losses for one in outlines(store).records for front in one.fronts.values()]
+    assert not any(losses.any() for losses in here), "where it was made it is believed"
+    shutil.copytree(store.folder, tmp_path / "copy")  # with its times, as an archive has them
+    assert parsed(Store(tmp_path / "copy"), monkeypatch) == n
+
+
+def test_records_that_were_just_written_are_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "YOUNG_SECONDS", 3600)
+    n = parsed(store, monkeypatch)
+    assert parsed(store, monkeypatch) == n
+    assert not (store.folder / NAME).exists()
+
+
+def test_a_small_store_gets_no_index(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "WORTH", len(store.listed()) + 1)
+    parsed(store, monkeypatch)
+    assert not (store.folder / NAME).exists()
+
+
+def test_few_changes_are_read_again_rather_than_all_written_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed(store, monkeypatch)
+    before = (store.folder / NAME).read_bytes()
+    monkeypatch.setattr(index, "STALE", 1 / len(store.listed()))
+    _changed(store)
+    assert [parsed(store, monkeypatch) for _ in range(2)] == [2, 2]
+    assert (store.folder / NAME).read_bytes() == before
+    _removed(store)
+    assert [parsed(store, monkeypatch) for _ in range(2)] == [2, 1]
+
+
+@pytest.mark.parametrize("error", [28, 30, 13])
+def test_where_nothing_can_be_written_there_is_no_index(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(index, "write_whole", refuse)
+    n = parsed(store, monkeypatch)
+    assert parsed(store, monkeypatch) == n
+    assert [p.name for p in store.folder.iterdir()] == ["records"]
+
+
+SCRIPT = """
+import sys
+from mobench.records import index
+from mobench.records.store import Store
+index.WORTH, index.STALE, index.YOUNG_SECONDS = 1, 0, -1
+for i in range(20):
+    found = index.outlines(Store(sys.argv[1]))
+    assert len(found.records) == int(sys.argv[2]), len(found.records)
+    if i % 3 == int(sys.argv[3]):
+        (Store(sys.argv[1]).folder / index.NAME).unlink(missing_ok=True)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_both_find_everything(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = len(outlines(store).records)
+    words = [sys.executable, "-c", SCRIPT, str(store.folder), str(n)]
+    both = [subprocess.Popen([*words, str(i)], stderr=subprocess.PIPE, text=True) for i in range(2)]
+    assert [p.communicate(timeout=120)[1] for p in both] == ["", ""]
+    assert [p.returncode for p in both] == [0, 0]
+    parsed(store, monkeypatch)
+    assert parsed(store, monkeypatch) == 1
+    assert sorted(p.name for p in store.folder.iterdir()) == ["records", NAME]
+
+
+def test_the_index_says_what_it_is_of(store: Store) -> None:
+    outlines(store)
+    content, _ = parts(store.folder / NAME)
+    assert content["mobench"].startswith(f"{mobench.__version__} ")
+    assert len(content["file"]) == len(store.contents().records)
+    # what seeds share stands there once
+    assert len(content["jobs"]) < len(content["file"])
+    assert len(content["protocols"]) <= 4
+
+
+def test_an_index_with_more_text_than_its_records_need_is_not_parsed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = parsed(store, monkeypatch)
+    path = store.folder / NAME
+    text = b'{"jobs": [' + b"0," * (index.MOST_BYTES_SHARED + len(store.listed()) * index.MOST_BYTES_EACH) + b"0]}"
+    path.write_bytes(sealed(text))
+    monkeypatch.setattr(packing._Content, "model_validate_json", lambda text: pytest.fail("it was parsed"))
+    assert parsed(store, monkeypatch) == n

@@ -1,0 +1,81 @@
+"""What a record says of the machine, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from mobench.records import provenance
+
+STARTED = datetime(2024, 2, 29, 23, 59, 58, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def uncached() -> None:
+    """What is looked up once in a process is looked up anew."""
+    provenance._git.cache_clear()
+
+
+def test_versions_times_and_device_are_told() -> None:
+    made = provenance.collect(STARTED, "cpu", 3)
+    assert made.started == "2024-02-29T23:59:58+00:00"
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(made.finished) < timedelta(minutes=1)
+    assert (made.mobench, made.python) == (version("mobench"), platform.python_version())
+    assert (made.threads, made.device) == (3, "cpu")
+    for package in ("torch", "numpy", "mobench"):
+        assert made.packages[package] == version(package)
+    assert list(made.packages) == sorted(made.packages)
+
+
+def test_neither_host_nor_user_nor_folder_is_told() -> None:
+    home = str(Path.home())
+    command = [f"{sys.prefix}/bin/mobench", "run", f"{home}/secret/mine.toml", "--out", "~/secret/out", "--set", "a=1"]
+    made = provenance.collect(STARTED, "cpu", 1, command)
+    assert made.command == ["mobench", "run", "mine.toml", "--out", "out", "--set", "a=1"]
+    text = json.dumps(made.model_dump(exclude={"packages"}))
+    assert platform.node() not in text
+    assert "secret" not in text
+    assert f"/{getpass.getuser()}" not in text
+
+
+@pytest.mark.parametrize("word", ["--out=/srv/secret/out", "--out=~/secret/out", "source=/srv/secret/file.pickle"])
+def test_folders_behind_an_equals_sign_are_not_told_either(word: str) -> None:
+    (shown,) = provenance.collect(STARTED, "cpu", 1, [word]).command
+    assert "secret" not in shown
+    assert shown.split("=")[0] == word.split("=")[0]
+
+
+def test_the_commit_is_that_of_the_code(uncached: None) -> None:
+    """Of a checkout whose history is known, in place of the one that mobench runs from."""
+    found = provenance._git()
+    here = Path(provenance.__file__).parent
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    if asked.returncode == 0:
+        assert found is not None
+        assert asked.stdout.startswith(found.removesuffix("-dirty"))
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize("error", [OSError("no git"), subprocess.TimeoutExpired("git", 10)])
+def test_without_git_there_is_no_commit_and_no_error(
+    uncached: None, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*args: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert provenance._git() is None
+    provenance._git.cache_clear()
+
+
+def test_a_package_that_is_not_there_has_no_version() -> None:
+    assert provenance._version("a-package-that-nobody-has") is None

@@ -1,0 +1,19 @@
+"""Which options a search tries first."""
+
+from __future__ import annotations
+
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
+from mobench.jobs.suite import Search
+from mobench.search import proposals
+
+
+def test_the_options_without_a_search_include_added_ones_that_the_job_leaves_out() -> None:
+    """A job does not state an added option at its default; a search over it starts there all the same."""
+    search = Search(space={"balancer.outside": ["start-phase", "constraints"], "lr": [0.01, 0.001]})
+    usual = resolve("vlmop2", "point", "pmtl", {}, Budget(steps=1))
+    assert usual.solver.balancer is not None
+    assert "outside" not in usual.solver.balancer.options
+    assert proposals._as_they_are(usual, search) == {"balancer.outside": '"constraints"', "lr": "0.001"}
+    other = resolve("vlmop2", "point", "pmtl", {"outside": "start-phase"}, Budget(steps=1))
+    assert proposals._as_they_are(other, search) == {"balancer.outside": '"start-phase"', "lr": "0.001"}
