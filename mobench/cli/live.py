@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mobench.cli.output import JsonLines, events, is_quiet, warn
 from mobench.cli.progress import on_terminal
-from mobench.cli.tally import Left, Tally, Watched
+from mobench.cli.tally import Show, Tally, Watched
 from mobench.text import printable
 
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
     from mobench.runs.runner import Listen
 
-Show = Callable[[Tally, Watched], None]
 LINE_SECONDS = 10.0
 PHASES = ("present", "start", "data", "strategy", "train", "evaluate", "end")
 
@@ -150,24 +149,3 @@ def whole(tally: Tally) -> dict[str, Any]:
             for dataset, one in tally.best().items()
         ],
     }
-
-
-def numbers(values: Sequence[float]) -> str:
-    """Four significant digits of each."""
-    return " ".join(f"{value:.4g}" for value in values)
-
-
-def duration(left: Left) -> str:
-    """A time that is left, in words: "1:05", "about 2:03:00", "unknown"."""
-    if left.seconds is None:
-        return "unknown"
-    return f"about {clock(left.seconds)}" if left.guessed else clock(left.seconds)
-
-
-def clock(seconds: float) -> str:
-    """m:ss, h:mm:ss, or days and hours."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -147,8 +147,8 @@ def _tell_of_trouble(summary: Summary, suite: str) -> None:
 
 def _tell(summary: Summary, folder: Path) -> None:
     """The end of a run: the table, and where everything is."""
+    from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
-    from mobench.cli.live import clock
     from mobench.reports.tables.files import export
 
     board = read_board(folder)

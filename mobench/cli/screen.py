@@ -13,9 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mobench.cli.live import Show, clock, duration, numbers
+from mobench.cli.formats import clock, duration, numbers
 from mobench.cli.streams import raw
-from mobench.cli.tally import Tally, Watched
+from mobench.cli.tally import Show, Tally, Watched
 from mobench.text import one_line
 
 STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow", "declined": "yellow"}

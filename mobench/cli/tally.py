@@ -210,3 +210,7 @@ def makespan(running: Sequence[float], waiting: Sequence[float], slots: int) -> 
     for length in waiting:
         heapq.heappush(free, heapq.heappop(free) + length)
     return max(free, default=0.0)
+
+
+Show = Callable[[Tally, Watched], None]
+"""Shows one event of a run, given the tally and the job that the event is about."""

@@ -1,7 +1,7 @@
 """What a plugin author reads: the interfaces, and nothing that runs them."""
 
 from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
-from mobench.interfaces.dataset import Dataset, Protocol, Samples, Split
+from mobench.interfaces.dataset import Dataset, Protocol, Split
 from mobench.interfaces.generator import (
     Generator,
     ParetoNetwork,
@@ -10,10 +10,12 @@ from mobench.interfaces.generator import (
     WeightNetwork,
     check_preferences,
     inner_products,
+    own_gram,
 )
 from mobench.interfaces.model import Model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, Outputs
 from mobench.interfaces.problem import Problem, Weights
+from mobench.interfaces.samples import Outputs, Samples
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.target_state import Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
@@ -48,5 +50,6 @@ __all__ = [
     "check_preferences",
     "image_channels",
     "inner_products",
+    "own_gram",
     "seeded",
 ]

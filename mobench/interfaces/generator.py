@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from mobench.errors import ShapeError
 from mobench.interfaces.dataset import Dataset
-from mobench.interfaces.objective import Outputs
 from mobench.interfaces.problem import Problem
+from mobench.interfaces.samples import Outputs
 
 Predictor = Callable[[Tensor], Outputs]
 """A network for one preference, ready for inputs [B, ...]."""
@@ -157,6 +157,11 @@ def inner_products(rows: Tensor) -> Tensor:
     """
     exact = rows.double()
     return exact @ exact.transpose(-1, -2)
+
+
+def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:
+    """Gram matrices [K, m, m] in float64 of gradients with respect to the weights: name -> [K, m, *shape]."""
+    return torch.stack([inner_products(g.flatten(2)) for g in gradients.values()]).sum(0)
 
 
 def check_preferences(preferences: Tensor, n_objectives: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,10 +13,7 @@ from mobench.errors import OptionError
 if TYPE_CHECKING:
     from mobench.interfaces.dataset import Samples
 
-Outputs = Mapping[str, Tensor]
-"""What a target network returns: head name -> [B, ...]."""
-
-Measure = Callable[[Outputs, "Samples"], Tensor]
+Measure = Callable[[Outputs, Samples], Tensor]
 """A scalar: the mean over the batch, so that a split's value is the mean of its batches'
 weighted by their sizes."""
 

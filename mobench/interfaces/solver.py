@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from mobench.interfaces.dataset import Samples
 from mobench.interfaces.generator import ParetoSet
 from mobench.interfaces.problem import Problem
+from mobench.interfaces.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
-from mobench.interfaces.objective import Outputs
 from mobench.kernels.stacked_layers import LAYERS
 from mobench.kernels.strategy import Stacking
 
@@ -42,7 +41,7 @@ def stacked_call(module: nn.Module, weights: Mapping[str, Tensor], inputs: Tenso
         return torch.vmap(one, randomness="different")(*weights.values())
 
 
-class StackedOutputs(Sequence[Outputs]):
+class StackedOutputs(Sequence[Mapping[str, Tensor]]):
     """K outputs kept as one tensor [K, ...] per head; a sequence of the K by themselves to whoever asks."""
 
     def __init__(self, stacked: Mapping[str, Tensor]) -> None:
@@ -52,14 +51,14 @@ class StackedOutputs(Sequence[Outputs]):
         return len(next(iter(self.stacked.values())))
 
     @overload
-    def __getitem__(self, k: int) -> Outputs: ...
+    def __getitem__(self, k: int) -> Mapping[str, Tensor]: ...
     @overload
-    def __getitem__(self, k: slice) -> Sequence[Outputs]: ...
-    def __getitem__(self, k: int | slice) -> Outputs | Sequence[Outputs]:
+    def __getitem__(self, k: slice) -> Sequence[Mapping[str, Tensor]]: ...
+    def __getitem__(self, k: int | slice) -> Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]]:
         chosen = {name: tensor[k] for name, tensor in self.stacked.items()}
         return StackedOutputs(chosen) if isinstance(k, slice) else chosen
 
-    def __iter__(self) -> Iterator[Outputs]:
+    def __iter__(self) -> Iterator[Mapping[str, Tensor]]:
         return (self[k] for k in range(len(self)))
 
 

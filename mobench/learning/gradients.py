@@ -82,11 +82,6 @@ def pull_back(generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) 
         torch.autograd.backward([generated[n] for n in behind], [gradients[n] for n in behind])
 
 
-def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:
-    """Gram matrices [K, m, m] in float64 of gradients taken with respect to the weights themselves."""
-    return torch.stack([inner_products(g.flatten(2)) for g in gradients.values()]).sum(0)
-
-
 def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     """Gram matrices [K, m, m] in float64 of losses [K, m] with respect to shared parameters.
 

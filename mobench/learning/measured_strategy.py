@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mobench.interfaces import Outputs, Problem, Samples, Stacking, Strategy
 from mobench.kernels import batch_last
+from mobench.kernels.stacked import running_statistics
 from mobench.metrics.evaluation import RAYS_AT_ONCE
 from mobench.text import message_of
 

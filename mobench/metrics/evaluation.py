@@ -16,6 +16,8 @@ from mobench.interfaces import Outputs, ParetoSet, Problem, Protocol, Samples, W
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
 
+KNOWN_FRONT_POINTS = 1000
+"""Points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
 
 Array = NDArray[np.float64]

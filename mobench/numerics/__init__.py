@@ -1,1 +1,9 @@
-"""Small convex programs in batches: the min-norm point, non-negative least squares, linear programs."""
+"""Small convex programs in batches, solved exactly in float64: the min-norm point, least squares, linear programs.
+
+The gradient balancers of this package and of plugins use them. Names that end in `_arrays` take NumPy arrays.
+"""
+
+from mobench.numerics.min_norm import min_norm, min_norm_arrays
+from mobench.numerics.simplex import nnls, nnls_arrays, simplex_lp, simplex_lp_arrays
+
+__all__ = ["min_norm", "min_norm_arrays", "nnls", "nnls_arrays", "simplex_lp", "simplex_lp_arrays"]

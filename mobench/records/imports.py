@@ -116,7 +116,7 @@ def remarks(found: Sequence[Record]) -> list[str]:
 
 
 def _record(job: Job, stated: Stated, dataset: Dataset, objectives: list[str], origin: Imported, made: Any) -> Record:
-    known = dataset.known_front(FRONT_POINTS)
+    known = dataset.known_front(KNOWN_FRONT_POINTS)
     truth = None if known is None else known.double().numpy()
     values = {split: _values(front) for split, front in stated.fronts.items()}
     judged = {**values, **_at_few(job, values["test"], bool(stated.fronts["test"].preferences))}

@@ -21,8 +21,6 @@ from mobench.metrics import cost
 from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
 from mobench.records.record import Cost, Front
 
-FRONT_POINTS = 1000
-
 
 def judge(
     job: Job,
@@ -49,7 +47,7 @@ def judge(
     # the training split is read on as many samples as validation has: its front shows the
     # fit, at a cost that does not outgrow the judging itself
     splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
-    known = problem.dataset.known_front(FRONT_POINTS)
+    known = problem.dataset.known_front(KNOWN_FRONT_POINTS)
     front_of_truth = None if known is None else known.double().numpy()
     fronts: dict[str, FrontValues] = {}
     for done, (split, samples) in enumerate(splits.items()):
@@ -93,22 +91,6 @@ def _cost(
         resumed=training.resumed,
         repeated_steps=training.repeated,
     )
-
-
-@dataclass(frozen=True)
-class Rays:
-    """The preferences [R, m] of a job: `dense` judge a continuous set, `finite` are what a finite one trains."""
-
-    dense: Tensor
-    finite: Tensor
-
-
-def job_rays(job: Job, n_objectives: int) -> Rays:
-    """A job's own rays, or those that its numbers of rays mean."""
-    if job.rays is not None:
-        own = torch.tensor(job.rays)
-        return Rays(own, own)
-    return Rays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))
 
 
 def _union(rays: Tensor, others: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences
-from mobench.learning.gradients import own_gram
+from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork, check_preferences, own_gram
 
 
 @dataclass(frozen=True)

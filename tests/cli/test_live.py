@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mobench.cli.live import LINE_SECONDS, Lines, clock, duration
+from mobench.cli.formats import clock, duration
+from mobench.cli.live import LINE_SECONDS, Lines
 from mobench.cli.screen import picture
 from mobench.cli.tally import Left, Tally
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from mobench.learning.gradients import combine, objective_gradients, own_gram, parameter_gram, pull_back
+from mobench.interfaces import own_gram
+from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back
 
 
 def losses_of(weights: dict[str, torch.Tensor]) -> torch.Tensor:

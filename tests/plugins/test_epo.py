@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Problem, inner_products
-from mobench.learning.gradients import objective_gradients, own_gram
+from mobench.interfaces import Problem, inner_products, own_gram
+from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import dense_rays
 from mobench.metrics.indicators import non_uniformity
 from mobench.testing import properties

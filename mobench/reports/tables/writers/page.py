@@ -17,7 +17,7 @@ def write(sheet: Sheet) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("mobench.reports", "writers"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("mobench.reports.tables", "writers"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["shown"] = lambda text: Markup(escaped(text))
     names = [c.name for c in sheet.columns]

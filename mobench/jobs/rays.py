@@ -1,0 +1,27 @@
+"""The rays of a job: the preferences on which its Pareto set is judged and trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mobench.jobs.job import Job
+from mobench.learning.preferences import dense_rays, finite_rays
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Preferences [R, m] of a job: `dense` for judging a continuous set, `finite` for training a finite one."""
+
+    dense: Tensor
+    finite: Tensor
+
+
+def job_rays(job: Job, n_objectives: int) -> Rays:
+    """Return the rays that a job states, or those that its `n_rays` and `n_finite` stand for."""
+    if job.rays is not None:
+        own = torch.tensor(job.rays)
+        return Rays(own, own)
+    return Rays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))
