@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mobench.cli.formats import duration, numbers
 from mobench.cli.output import JsonLines, events, is_quiet, warn
 from mobench.cli.progress import on_terminal
 from mobench.cli.tally import Show, Tally, Watched

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from torch import Tensor
 
 from mobench.errors import OptionError
-
-if TYPE_CHECKING:
-    from mobench.interfaces.dataset import Samples
+from mobench.interfaces.samples import Outputs, Samples
 
 Measure = Callable[[Outputs, Samples], Tensor]
 """A scalar: the mean over the batch, so that a split's value is the mean of its batches'

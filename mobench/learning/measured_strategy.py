@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from mobench.interfaces import Outputs, Problem, Samples, Stacking, Strategy
 from mobench.kernels import batch_last
-from mobench.kernels.stacked import running_statistics
 from mobench.metrics.evaluation import RAYS_AT_ONCE
 from mobench.text import message_of
 

@@ -14,14 +14,14 @@ import torch
 from mobench.errors import DataError, MobenchError, PreferenceError
 from mobench.interfaces import Dataset, Protocol
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.jobs.rays import job_rays
 from mobench.jobs.resolve import make_dataset
 from mobench.learning.preferences import check_on_simplex
-from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
+from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays, indicators_of
 from mobench.records import provenance
 from mobench.records.imports_csv import Stated, StatedFront, read_csv
 from mobench.records.protocols import stated_by
 from mobench.records.record import Front, Imported, Record
-from mobench.runs.judging import FRONT_POINTS, job_rays
 
 VERSION = "imported"
 LONGEST_NAME = 80

@@ -16,9 +16,9 @@ from torch.nn.parameter import UninitializedParameter
 from mobench.errors import MobenchError, StoreError
 from mobench.files import is_readable_file
 from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
+from mobench.jobs.rays import job_rays
 from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.records.record import Record
-from mobench.runs.judging import job_rays
 from mobench.text import one_line
 
 TARGET = "problem.target."

@@ -18,6 +18,7 @@ from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.jobs.job import Job
+from mobench.jobs.rays import job_rays
 from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
@@ -29,7 +30,7 @@ from mobench.records.networks import tensors_to_keep
 from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training
-from mobench.runs.judging import job_rays, judge
+from mobench.runs.judging import judge
 from mobench.runs.strategy_cache import remembered
 from mobench.text import described, message_of
 

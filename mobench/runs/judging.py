@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ from mobench.errors import NonFiniteError
 from mobench.interfaces import ParetoSet, Problem, Samples, Split
 from mobench.jobs.bounds import LARGEST
 from mobench.jobs.job import Job
+from mobench.jobs.rays import job_rays
 from mobench.learning.loop import Training
-from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics import cost
-from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
+from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays, evaluate, indicators_of
 from mobench.records.record import Cost, Front
 
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from mobench.jobs.job import Job
 from mobench.jobs.resolve import every_option
 from mobench.jobs.suite import Range, Search
-from mobench.records.store import Store
-from mobench.search.journal import JOURNAL
 
 if TYPE_CHECKING:
     import optuna
