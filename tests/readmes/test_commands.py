@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from readmes import shortened
 from readmes.elsewhere import elsewhere
-from readmes.pages import ROOT, commands, name, pages
+from readmes.pages import ROOT, blocks, commands, name, pages
 from readmes.preloaded import Preloaded
 
 STANDS_FOR = {"mobench show NAME": "mobench show phn-ls", "/data/enwik8": "enwik8"}
@@ -24,6 +24,7 @@ N_RECORDS = 6
 FILES = {
     "fronts.csv": "left,right,preference left,preference right,seed\n0.1,0.9,0.9,0.1,0\n0.8,0.2,0.1,0.9,0\n",
     "my-suite.toml": '[budget]\nsteps = 20\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n',
+    "my-search.toml": blocks((ROOT / "mobench" / "docs" / "howto" / "search.md").read_text())[0][1],
     "enwik8": "Hypernetworks make the weights of other networks. " * 200,
 }
 """What a reader brings along."""

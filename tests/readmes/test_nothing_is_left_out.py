@@ -16,6 +16,11 @@ RUN_BY = {
     ),
 }
 """Page -> language -> the test that runs all blocks of it."""
+RUN_BY |= {
+    name(page): dict.fromkeys(("python", "toml", "{toctree}"), "tests/docs/test_site.py")
+    for page in pages()
+    if "docs" in page.parts
+}
 COMMANDS = [command for page in pages() for command in commands(page)]
 
 

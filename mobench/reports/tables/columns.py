@@ -76,6 +76,11 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
     return Column(name, name, f"{name}, which the catalogue of columns does not know")
 
 
+def catalogue() -> list[Column]:
+    """Return the columns with a fixed name, in the order of the tables. Columns of metrics are named after them."""
+    return list(_fixed().values())
+
+
 def directions_of(records: Iterable[Measured]) -> Directions:
     """Which values of each dataset's metrics are better, as its plugin declares them.
 

@@ -28,7 +28,9 @@ def pages() -> list[Path]:
     found = [*ROOT.glob("*.md")]
     for folder in FOLDERS:
         found += [*(ROOT / folder).rglob("*.md"), *(ROOT / folder).rglob("*.md.tmpl")]
-    return sorted(path for path in found if path.name != "CHANGELOG.md" and not _is_table(path))
+    return sorted(
+        path for path in found if path.name != "CHANGELOG.md" and not _is_table(path) and "_generated" not in path.parts
+    )
 
 
 def name(page: Path) -> str:
