@@ -3,7 +3,7 @@
 The gradient balancers of this package and of plugins use them. Names that end in `_arrays` take NumPy arrays.
 """
 
-from mobench.numerics.min_norm import min_norm, min_norm_arrays
-from mobench.numerics.simplex import nnls, nnls_arrays, simplex_lp, simplex_lp_arrays
+from mobench.numerics.min_norm_point import min_norm, min_norm_arrays
+from mobench.numerics.simplex_programs import TINY, Array, nnls, nnls_arrays, simplex_lp, simplex_lp_arrays
 
-__all__ = ["min_norm", "min_norm_arrays", "nnls", "nnls_arrays", "simplex_lp", "simplex_lp_arrays"]
+__all__ = ["TINY", "Array", "min_norm", "min_norm_arrays", "nnls", "nnls_arrays", "simplex_lp", "simplex_lp_arrays"]

@@ -97,7 +97,7 @@ def untold(changed: Mapping[str, str], changelog: str) -> dict[str, str]:
     """Of the changes, those whose name is not in backquotes under "Unreleased".
 
     The last part of the dotted name is enough, `Class.member` for a member; a class that is added or removed
-    is told once for all that is in it.
+    is told once for all that is in it, and so is a module that becomes public, by its whole dotted name.
     """
     section = re.split(r"^## ", changelog, flags=re.MULTILINE)
     unreleased = next((text for text in section if text.startswith("[Unreleased]")), "")
@@ -106,6 +106,8 @@ def untold(changed: Mapping[str, str], changelog: str) -> dict[str, str]:
     def is_told(name: str) -> bool:
         parts = name.removesuffix(".__init__").split(".")
         if any(".".join(parts[i:]) in told for i in range(len(parts)) if i < len(parts) - _depth(parts)):
+            return True
+        if changed[name] == "added" and any(".".join(parts[:i]) in told for i in range(2, len(parts))):
             return True
         parent = ".".join(name.split(".")[:-1])
         return changed.get(parent) in ("added", "removed") and is_told(parent)

@@ -37,6 +37,10 @@ ELSEWHERE = (
     Elsewhere(r"python3 -m venv \.venv", "makes an environment", TUTORIAL),
     Elsewhere(r"\.venv/bin/pip install -e (\.|'\.\[dev\]')", "needs a network; .ci/run begins with it", CI),
     Elsewhere(r"pip install 'mobench\[(ray|slurm)\]'", "needs a network", RAY),
+    Elsewhere(
+        r"pip install 'mobench\[docs\]'", "needs a network",
+        "tests/docs/test_site.py::test_the_site_has_every_registered_name_command_and_column",
+    ),
     Elsewhere(r"pip install -e '\.\[dev\]'", "changes an environment", TUTORIAL, TEMPLATE),
     # the checks themselves
     Elsewhere(r"(\.venv/bin/python|…) -m pytest( tests/runs -x)?", "is the suite that this is part of", CI),
@@ -44,8 +48,8 @@ ELSEWHERE = (
     Elsewhere(r"python -m pytest", "one process for all", f"{NEW}::test_their_own_tests_pass_as_written", TEMPLATE),
     Elsewhere(r"mypy|ruff check", "one process for all", f"{NEW}::test_they_are_typed_linted_and_formatted", TEMPLATE),
     Elsewhere(
-        r"python -W error -m pdoc .*", "is run as it stands",
-        "tests/interface/test_reference.py::test_the_readme_command_makes_the_reference_without_a_warning",
+        r"python -m sphinx .*", "is run with another folder for its output",
+        "tests/docs/test_site.py::test_the_site_has_every_registered_name_command_and_column",
     ),
     Elsewhere(
         r"python tests/interface/public_names\.py", "writes the list of a release",
