@@ -65,7 +65,7 @@ def datasets_page(entries: Iterable[Entry]) -> str:
     rows = []
     for entry in entries:
         if entry.kind == "dataset":
-            dataset = entry.load()(**entry.spec.defaults)
+            dataset = entry.load()(**getattr(entry.spec, "defaults", {}))
             objectives = ", ".join(objective.name for objective in dataset.objectives)
             reference = ", ".join(f"{value:g}" for value in dataset.protocol.reference)
             rows.append((_link(entry), entry.spec.summary, objectives, f"({reference})", dataset.protocol.version))

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from mobench.errors import IncompatibleError, ShapeError
-from mobench.interfaces.dataset import Dataset, Protocol, Samples
+from mobench.interfaces.dataset import Dataset, Protocol
 from mobench.interfaces.model import Model
-from mobench.interfaces.objective import Objective, Outputs
+from mobench.interfaces.objective import Objective
+from mobench.interfaces.samples import Outputs, Samples
 from mobench.interfaces.target_state import TargetState, statistics_declined
 from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last

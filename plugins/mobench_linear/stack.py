@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import Generator, ParetoNetwork, Problem, Statistics, WeightNetwork, check_preferences
-from mobench.learning.gradients import own_gram
+from mobench.interfaces import Generator, ParetoNetwork, Problem, Statistics, WeightNetwork, check_preferences, own_gram
 
 
 @dataclass(frozen=True)
