@@ -18,7 +18,7 @@ from mobench.records.failure import failure
 from mobench.records.protocols import contents, differing, same_contents, stated_by
 from mobench.records.record import Record
 from mobench.records.store import Store
-from mobench.runs.executors.local import Executor, Exit
+from mobench.runs.executors.base import Executor, Exit
 from mobench.runs.leases import remove_files_of_dead_runners
 from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 

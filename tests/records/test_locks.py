@@ -23,7 +23,7 @@ from mobench.records import locks
 from mobench.records.locks import described, held, owner_of
 from mobench.records.store import Store
 from mobench.runs import runner
-from mobench.runs.executors.local import Exit
+from mobench.runs.executors.base import Exit
 from mobench.runs.leases import Lease, remove_files_of_dead_runners
 from mobench.runs.worker import Request
 

@@ -19,7 +19,8 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import local as executor
-from mobench.runs.executors.local import Exit, LocalExecutor
+from mobench.runs.executors.base import Exit
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.worker import Request
 
 Worker = Callable[..., None]

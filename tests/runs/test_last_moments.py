@@ -18,7 +18,8 @@ from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.execution import execute, failure_record
 from mobench.runs.executors import remote
-from mobench.runs.executors.local import Exit, LocalExecutor, Tell
+from mobench.runs.executors.base import Exit, Tell
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.worker import Request
 

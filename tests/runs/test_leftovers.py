@@ -18,7 +18,8 @@ from guests import balancer, install
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
-from mobench.runs.executors.local import Exit, LocalExecutor
+from mobench.runs.executors.base import Exit
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.worker import Request
 
 PATIENCE = 120.0

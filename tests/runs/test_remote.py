@@ -9,7 +9,7 @@ from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executors.local import Exit
+from mobench.runs.executors.base import Exit
 from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.worker import Request
 

@@ -21,7 +21,8 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.execution import execute
-from mobench.runs.executors.local import Exit, LocalExecutor
+from mobench.runs.executors.base import Exit
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.worker import Request
 
 

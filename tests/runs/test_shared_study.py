@@ -18,7 +18,7 @@ from mobench.errors import StoreError
 from mobench.jobs.job import Job
 from mobench.jobs.suite import Suite
 from mobench.records.store import Store
-from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.worker import Request
 from mobench.search import lock as study_lock
 from mobench.search import study

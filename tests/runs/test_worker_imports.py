@@ -20,7 +20,8 @@ from mobench.records.record import Record, parse
 from mobench.records.sources import sources
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executors.local import Exit, LocalExecutor
+from mobench.runs.executors.base import Exit
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.worker import Request
 
 

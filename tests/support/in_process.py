@@ -6,7 +6,7 @@ import threading
 
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.worker import Request
 
 

@@ -1,4 +1,4 @@
-"""Where jobs run: here, each in a process of its own."""
+"""Jobs on this machine: a process per job."""
 
 from __future__ import annotations
 
@@ -9,63 +9,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from mobench.runs.conversation import LAST_PHASES, converse
+from mobench.runs.executors.base import Exit, Limits, Tell, refuse
 from mobench.runs.executors.limits import Watch
 from mobench.runs.processes import kill_all
 from mobench.runs.worker import Request
 
-Tell = Callable[[dict[str, Any]], None]
 WORKER = ("-P", "-m", "mobench.runs.supervisor")
 """Python's arguments for a job's process. -P: nothing is imported from the working folder."""
 TAIL_BYTES = 1 << 16
 GRACE_SECONDS = 5.0
 LEAVE_SECONDS = 2.0
 """Time that a worker has to end after its last event: a thread or an exit handler of a plugin may take for ever."""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """How a worker ended.
-
-    status: of the record, which is then in the request's store; None: there is none.
-    kind, message, details: then why, and its last words. "Stopped" is no failure: the job is left as it
-        is. "Declined" is none either: a part of the job refuses the others, with the reason as message.
-        "StoreError" ends the whole run. Anything else fails the job.
-    """
-
-    status: str | None
-    message: str = ""
-    details: str = ""
-    kind: str = "ProcessDied"
-
-
-class Executor(Protocol):
-    """Runs one request and waits for it; `slots` requests may be under way at once.
-
-    threads: of each job.
-    """
-
-    slots: int
-
-    @property
-    def threads(self) -> int: ...
-
-    def run(self, request: Request, tell: Tell) -> Exit:
-        """Run a job elsewhere, and leave its record in the request's store. Progress goes to `tell`.
-
-        Called from several threads at once. It raises nothing that a job is to blame for.
-        """
-
-    def stop(self) -> None:
-        """End everything that is under way; returns when it has ended.
-
-        On another KeyboardInterrupt meanwhile it ends everything the hard way, and the interrupt goes on.
-        """
 
 
 @dataclass
@@ -161,6 +120,12 @@ def _python_path() -> dict[str, str]:
     """The user's PYTHONPATH without empty parts, which Python takes for the working folder; {} where it has none."""
     given = os.environ.get("PYTHONPATH")
     return {} if given is None else {"PYTHONPATH": os.pathsep.join(filter(None, given.split(os.pathsep)))}
+
+
+def make(limits: Limits) -> LocalExecutor:
+    """A process per job; one at a time unless told otherwise."""
+    refuse("local", limits, "address", "gpus")
+    return LocalExecutor(limits.jobs or 1, limits.timeout, limits.memory, limits.cpus)
 
 
 def available_cores() -> int:

@@ -19,7 +19,7 @@ from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from mobench.errors import OptionError
 from mobench.runs.executors import Limits
-from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home
 
 

@@ -17,7 +17,8 @@ from mobench.errors import RecordError, StoreError
 from mobench.records.failure import weights_not_kept
 from mobench.records.record import parse
 from mobench.records.store import Store, unwritable, write_whole, writing
-from mobench.runs.executors.local import Exit, LocalExecutor, Tell
+from mobench.runs.executors.base import Exit, Tell
+from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.leases import Lease
 from mobench.runs.worker import Request
 from mobench.text import described

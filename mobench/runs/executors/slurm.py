@@ -19,7 +19,7 @@ from submitit.helpers import Checkpointable
 
 from mobench.errors import OptionError
 from mobench.runs.executors import Limits
-from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home, do
 from mobench.runs.worker_events import parse_event
 

@@ -10,7 +10,7 @@ from mobench.interfaces import Strategy
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors import Limits
-from mobench.runs.executors.local import Exit, Tell
+from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.worker import Request
 
 
