@@ -10,7 +10,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from mobench.interfaces import Balancer
-from mobench.numerics.min_norm_point import min_norm
+from mobench.numerics import min_norm
 from mobench.options import option
 
 TINY = torch.finfo(torch.float64).tiny

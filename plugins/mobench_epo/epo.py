@@ -11,7 +11,7 @@ from annotated_types import Gt
 from torch import Tensor
 
 from mobench.interfaces import Balancer, BalancerContext
-from mobench.numerics.simplex_programs import TINY, Array, simplex_lp_arrays
+from mobench.numerics import TINY, Array, simplex_lp_arrays
 from mobench.options import option
 
 SMALLEST_LOSS = 1e-12

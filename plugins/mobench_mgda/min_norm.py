@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mobench.interfaces import Balancer
-from mobench.numerics.min_norm_point import min_norm
+from mobench.numerics import min_norm
 from mobench.options import option
 
 TINY = 1e-30

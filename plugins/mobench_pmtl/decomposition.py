@@ -14,8 +14,7 @@ from torch import Tensor
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Balancer, BalancerContext
-from mobench.numerics.min_norm_point import min_norm_arrays
-from mobench.numerics.simplex_programs import Array
+from mobench.numerics import Array, min_norm_arrays
 from mobench.options import option
 
 

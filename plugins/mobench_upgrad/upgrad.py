@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mobench.interfaces import Balancer
-from mobench.numerics.simplex_programs import nnls
+from mobench.numerics import nnls
 
 
 @dataclass(eq=False)
