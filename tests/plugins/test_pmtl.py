@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import BalancerContext, Problem
+from mobench.interfaces import BalancerContext, Problem, own_gram
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
-from mobench.learning.gradients import objective_gradients, own_gram
+from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import dense_rays
 from mobench.numerics.min_norm_point import min_norm
 from mobench.testing import properties
