@@ -148,9 +148,7 @@ class Registry:
                     module = point.load()
                 except KeyboardInterrupt:
                     raise
-                except (
-                    BaseException
-                ) as error:  # panics of Rust extensions and pytest's skip do not derive from Exception
+                except BaseException as error:  # includes panics of Rust extensions and pytest's skip
                     plugin.breaks(error)
                     self.plugins.append(plugin)
                 else:
