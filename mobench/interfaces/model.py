@@ -13,7 +13,7 @@ from mobench.interfaces.dataset import Dataset
 class Model(ABC):
     """Builds target networks. A model plugin is a frozen dataclass; its fields are its options."""
 
-    def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models take what their datasets give
+    def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models support every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
 
     @abstractmethod

@@ -55,7 +55,7 @@ static float *room(long first, long second, float **rest) {
   return kept;
 }
 
-/* Copy n images of `channels` channels from [.., images] to [.., BLOCK], with a border of zeros; missing images are 0 */
+/* Copy n images of `channels` channels from [.., images] to [.., BLOCK], with a zero border; missing images are 0 */
 static void gather(float *to, const float *from, long channels, long height, long width, long images, long n,
                    long border_height, long border_width) {
   if (n < BLOCK || border_height || border_width)

@@ -20,7 +20,7 @@ from mobench.user_cache import user_cache_dir
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c11", "-shared", "-fPIC")
 SECONDS = 120
 MAX_BYTES = 2**26
-"""Size limit of a cached library; ours have less than 100 kB."""
+"""Size limit of a cached library; the kernels of mobench take less than 100 kB."""
 CHECKSUM_BYTES = 64
 
 

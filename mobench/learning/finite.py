@@ -1,4 +1,4 @@
-"""Checks for NaN and infinite values, and messages about their likely cause."""
+"""Checks for NaN and infinite values, and their likely causes."""
 
 from __future__ import annotations
 
