@@ -1,8 +1,8 @@
 """mobench: a plugin-based benchmark of multi-objective deep learning.
 
-`mobench.run("quick")` runs a suite, `mobench.leaderboard("results/quick")` reads one. Everything
-that a plugin needs is here by name too: `from mobench import Balancer, Spec, hookimpl, option`.
-Names are imported on first use, so `import mobench` costs nothing.
+`mobench.run("quick")` runs a suite and `mobench.leaderboard("results/quick")` reads its records. The package also
+exports everything that a plugin needs: `from mobench import Balancer, Spec, hookimpl, option`.
+Names are imported on first use, so `import mobench` is fast.
 """
 
 from __future__ import annotations

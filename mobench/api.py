@@ -1,4 +1,4 @@
-"""The command line's two main verbs, from Python."""
+"""Python API: run a suite and read a leaderboard."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ def run(
     device: str = "cpu",
     out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Run what a suite still lacks, write its tables, and return its leaderboard.
+    """Run the jobs of a suite that have no record yet, write its tables, and return its leaderboard.
 
-    suite: a registered name or a TOML file. Everything else replaces what the suite says, in the order of
+    suite: a registered name or a TOML file. All other arguments override the suite's settings, in the order of
         `mobench.jobs.precedence`.
-    rays: preferences [R][m] to train finite sets on and to judge everybody at; lists, an array or a tensor.
+    rays: preferences [R][m] on which finite sets are trained and all methods are evaluated; lists, an array or a
+        tensor.
     out: folder of the records; by default results/<suite>.
 
-    A combination that a part declines, and a record that cannot be read or compared, is a UserWarning.
+    Declined combinations, and records that cannot be read or compared, are reported as a UserWarning.
 
-    Raises: MobenchError for names, options, files that are wrong: the same that the command line refuses, and where
-        every job is declined. A job that fails raises nothing: its row says so.
+    Raises: MobenchError for invalid names, options and files (the same that the command line rejects), and if every
+        job is declined. A failed job raises no error; its row in the leaderboard says that it failed.
     """
     from mobench.jobs import arguments
     from mobench.jobs import plan as plans
@@ -76,9 +77,13 @@ def run(
 
 
 def leaderboard(folder: str | Path) -> pd.DataFrame:
-    """The leaderboard of the records in a folder, or of a suite's below results/.
+    """Return the leaderboard of the records in a folder.
 
-    A record that cannot be read or compared is a UserWarning. Raises: StoreError where there is no record.
+    folder: a path, or the name of a suite with records in results/.
+
+    Records that cannot be read or compared are reported as a UserWarning.
+
+    Raises: StoreError if there are no records.
     """
     return _board([folder]).table
 

@@ -1,4 +1,4 @@
-"""Data files: found, fetched from one source after the other, and checked by SHA-256."""
+"""Data files: lookup, download from a list of sources, and SHA-256 checks."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ Tell = Callable[[str], None]
 Share = Callable[[float], None]
 VARIABLE = "MOBENCH_DATA"
 STAGE, STAGE_LOCK = ".fetch-", ".lock"
-"""Prefix of folders in the cache into which a source is fetched, and in each the lock of the process that does it."""
+"""Prefix of the temporary cache folders that sources write to, and the name of the process's lock file in each."""
 STAGE_SECONDS = 60.0
-"""Age of a folder from which on it is left over where nobody holds its lock."""
+"""Age in seconds after which a temporary folder without a held lock is considered stale."""
 MAX_BYTES = 2**32
-"""Of a download whose size is not stated."""
+"""Size limit of a download whose size is not specified."""
 
 
 def cache_folder() -> Path | None:
-    """Where downloads are kept: the user's cache folder for mobench; None where no home folder is known."""
+    """Return the cache folder of downloads; None if no home folder is known."""
     return user_cache_dir("data")
 
 
 def folders() -> list[Path]:
-    """Where data files are looked for, in order: $MOBENCH_DATA, then the cache."""
+    """Return the folders that are searched for data files, in order: $MOBENCH_DATA, then the cache."""
     given = os.environ.get(VARIABLE)
-    # a user who is not known stays as written: there is no such folder
+    # expanduser leaves the ~ of an unknown user unchanged; such a folder does not exist
     own = Path(os.path.expanduser(given)) if given else None
     return [folder for folder in (own, cache_folder()) if folder is not None]
 
 
 def collections() -> dict[str, list[DataFile]]:
-    """All registered data files, by the name of their collection."""
+    """Return all registered data files, grouped by the name of their collection."""
     found: dict[str, list[DataFile]] = {}
     for file in registry().data_files:
         found.setdefault(file.name, []).append(file)
@@ -54,7 +54,10 @@ def collections() -> dict[str, list[DataFile]]:
 
 
 def collection(name: str) -> list[DataFile]:
-    """The files of one collection. Raises: UnknownNameError."""
+    """Return the files of one collection.
+
+    Raises: UnknownNameError if no collection has this name.
+    """
     known = collections()
     if name not in known:
         load_all()
@@ -65,12 +68,12 @@ def collection(name: str) -> list[DataFile]:
 
 
 def locate(file: DataFile) -> Path | None:
-    """Where the file lies, unchecked; None where it does not, or may not be read."""
+    """Return the path of a data file without verifying it; None if it is missing or not readable."""
     return next((path for folder in folders() if files.is_readable_file(path := folder / file.path)), None)
 
 
 def verify(file: DataFile, path: Path) -> None:
-    """Raise DataError unless the file at `path` has the checksum that it should have."""
+    """Raise DataError unless the file at `path` has the registered checksum."""
     status = path.stat()
     found = _sha256(path, status.st_size, status.st_mtime_ns)
     if found != file.sha256:
@@ -81,17 +84,20 @@ def verify(file: DataFile, path: Path) -> None:
 
 
 def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
-    """The verified files of a collection, fetched where they are missing: path as registered -> place.
+    """Return the verified files of a collection: registered path -> path on disk. Missing files are fetched.
 
-    Raises: DataError for a file that is broken, or that no source could give.
+    tell: called with a message when a source is tried.
+
+    Raises: DataError if a file is damaged, or if no source provides it.
     """
     return {file.path: obtain(file, tell) for file in collection(name)}
 
 
 def obtain(file: DataFile, tell: Tell = lambda line: None, share: Share = lambda part: None) -> Path:
-    """Where a verified file lies, fetched if it is missing.
+    """Return the path of a verified file; fetch the file if it is missing.
 
-    tell: called with a line when a source is tried. share: with how much of a download is here, from 0 to 1.
+    tell:  called with a message when a source is tried.
+    share: called with the completed fraction of a download, from 0 to 1.
 
     Raises: DataError, as `require`.
     """
@@ -106,7 +112,7 @@ def _have(file: DataFile) -> Path | None:
 
 
 def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
-    """Try each source of a file in turn; what arrives is checked before it gets its name."""
+    """Try the sources of a file in turn; verify the result before it is moved to its final path."""
     from filelock import FileLock
 
     folder = cache_folder()
@@ -118,7 +124,7 @@ def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
         _remove_left_stages(folder)
         for label, source in _sources(file, share):
             tell(f"{file.path}: trying {label}")
-            # a stage of its own for each: what a failed source leaves must not meet the next one's
+            # one temporary folder per source, so that the remains of a failed source do not affect the next one
             with tempfile.TemporaryDirectory(prefix=STAGE, dir=folder) as stage, FileLock(Path(stage) / STAGE_LOCK):
                 reason = _attempt(source, file, Path(stage))
                 if reason:
@@ -135,19 +141,19 @@ def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
 
 
 def _remove_left_stages(folder: Path) -> None:
-    """Remove what killed processes had fetched by half."""
+    """Remove incomplete downloads of killed processes."""
     from filelock import FileLock, Timeout
 
     for stage in folder.glob(f"{STAGE}*"):
         with suppress(OSError, Timeout):
-            # a new one may not have its lock yet
+            # a new folder may not have its lock yet
             if time.time() - stage.stat().st_mtime > STAGE_SECONDS:
                 with FileLock(stage / STAGE_LOCK, timeout=0):
                     shutil.rmtree(stage)
 
 
 def _attempt(source: Callable[[Path], None], file: DataFile, stage: Path) -> str:
-    """Why a source did not give the file; '' when it did."""
+    """Return why a source did not provide the file; '' if it did."""
     try:
         source(stage)
         arrived = stage / file.path
@@ -174,15 +180,16 @@ def _download(url: str, file: DataFile, share: Share, stage: Path) -> None:
 
 
 def _call(target: str, stage: Path) -> None:
-    """Call a plugin's function. Raises: whatever its import and the function raise."""
+    """Call a plugin's function. Exceptions of its import and of the function are not caught."""
     module, _, name = target.partition(":")
     getattr(importlib.import_module(module), name)(stage)
 
 
 def _keep_all(stage: Path, folder: Path) -> None:
-    """Move every registered and verified file out of the stage; a source often brings a whole collection.
+    """Verify all registered files in the temporary folder and move them to the cache.
 
-    They get the mode that the umask gives to new files: some sources write files that their owner alone may read.
+    A source often provides a whole collection. Files get the default mode of new files under the umask, because
+    some sources write files that only their owner can read.
     """
     probe = stage / ".mode"
     probe.touch()
@@ -201,7 +208,7 @@ def _keep_all(stage: Path, folder: Path) -> None:
 
 @cache
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    """The checksum, computed once for each state of a file in this process."""
+    """Return the SHA-256 checksum; cached in this process per path, size and modification time."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

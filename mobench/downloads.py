@@ -1,4 +1,4 @@
-"""Downloads with an end: what a server or a package sends is bounded by the size that is expected."""
+"""Downloads with a size limit, for files from servers and from package managers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SECONDS = 20
 RUN_SECONDS = 600
 PART_BYTES = 1 << 16
 PACKED_SLACK = 1 << 20
-"""How much longer than its content a packed file may be: headers, names, blocks that do not get smaller."""
+"""Bytes by which a compressed file may exceed its content: headers, names, incompressible blocks."""
 
 
 def download(
     url: str, path: Path, at_most: int, *, unpack: bool = False, share: Callable[[float], None] = lambda part: None
 ) -> None:
-    """Write what an address sends to a file.
+    """Download a URL to a file.
 
-    at_most: bytes of the file; of a source that sends more nothing further is read.
-    unpack:  whether it is sent as gzip.
-    share:   called with how much of the download is here, from 0 to 1, where the server says how much there is.
+    at_most: largest size of the file in bytes; reading stops when the source sends more.
+    unpack:  True if the download is gzip-compressed; the file is written uncompressed.
+    share:   called with the completed fraction of the download, from 0 to 1, if the server sends the total size.
 
-    Raises: DataError for an address that is not http(s), and for more than `at_most` bytes; OSError, EOFError.
+    Raises: DataError if the URL is not http(s) or if the file exceeds `at_most` bytes; OSError, EOFError.
     """
     if not url.startswith(("http://", "https://")):
         raise DataError(f"{url[:200]!r} is no download address: name one that begins with http:// or https://")
@@ -51,7 +51,10 @@ class Readable(Protocol):
 
 
 def copy(source: Readable, target: IO[bytes], at_most: int) -> None:
-    """Copy a stream to its end. Raises: DataError as soon as there are more than `at_most` bytes."""
+    """Copy a stream to its end.
+
+    Raises: DataError as soon as the stream exceeds `at_most` bytes.
+    """
     n_bytes = 0
     while part := source.read(PART_BYTES):
         n_bytes += len(part)
@@ -61,9 +64,9 @@ def copy(source: Readable, target: IO[bytes], at_most: int) -> None:
 
 
 def run(command: list[str], folder: Path, at_most: int) -> None:
-    """Run a package manager's command in a folder; no file that it writes may be larger than `at_most` bytes.
+    """Run a package manager's command in a folder; limit each file that it writes to `at_most` bytes.
 
-    Raises: DataError where the program is missing, fails, or takes too long.
+    Raises: DataError if the program is missing, fails or takes too long.
     """
     if shutil.which(command[0]) is None:
         raise DataError(f"the program {command[0]} is not installed")
@@ -85,7 +88,7 @@ def _limit_files(at_most: int) -> None:
 
 
 class _Bounded:
-    """The bytes of an answer, counted as they come."""
+    """A response stream that counts its bytes and enforces the size limit."""
 
     def __init__(self, answer: Any, at_most: int, share: Callable[[float], None]) -> None:
         self._answer, self._at_most, self._share = answer, at_most, share

@@ -1,8 +1,8 @@
-"""Every error that mobench raises on purpose.
+"""Exceptions that mobench raises on purpose.
 
 Each message has three parts: what was given, what is accepted, what to do.
-The newer classes are also the built-in type a caller would expect, so that
-`except ValueError` goes on working.
+Most classes also derive from the built-in exception that a caller expects, so that
+`except ValueError` works.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 
 class MobenchError(Exception):
-    """Something a person can mend; shown on the command line without a traceback."""
+    """Base class; an error that the user can fix. The command line shows it without a traceback."""
 
 
 class OptionError(MobenchError, ValueError):
@@ -40,44 +40,44 @@ class IncompatibleError(MobenchError, TypeError):
 
 
 class PluginError(MobenchError, ImportError):
-    """A plugin cannot be loaded, or raised where it must not."""
+    """A plugin cannot be loaded, or raised an unexpected exception."""
 
 
 class NewNameError(MobenchError, ValueError):
-    """A new package cannot have this name, or cannot be written where it was asked for."""
+    """A new package cannot have this name, or cannot be written to the requested folder."""
 
 
 class DataError(MobenchError, ValueError):
-    """A data file is missing, truncated or not the one it claims to be."""
+    """A data file is missing, truncated or has a different checksum."""
 
 
 class SuiteError(MobenchError, ValueError):
-    """A suite file cannot be read as one."""
+    """A suite file is invalid."""
 
 
 class RecordError(MobenchError, ValueError):
-    """A record cannot be read as one."""
+    """A record is invalid."""
 
 
 class StoreError(MobenchError, OSError):
-    """Records cannot be written where they were asked for."""
+    """A folder of records cannot be read or written."""
 
     def __str__(self) -> str:  # OSError would print the tuple of its arguments
         return str(self.args[0]) if self.args else ""
 
 
 class NothingToDrawError(MobenchError, ValueError):
-    """Records hold nothing of what a plot shows; the message says why."""
+    """Records contain no data for a plot; the message gives the reason."""
 
 
 def nearest(given: str, accepted: Iterable[str]) -> str:
-    """`; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
+    """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
     close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
 
 
 def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> UnknownNameError:
-    """The error for a name that is not registered, with the nearest ones that are."""
+    """Return the error for a name that is not registered; the message suggests the nearest registered names."""
     known = sorted(accepted)
     hint = nearest(given, known) or f"; accepted: {', '.join(known) or 'none is registered'}"
     return UnknownNameError(f"no {kind} is called {given!r}{hint} (`mobench list` shows all)")

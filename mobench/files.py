@@ -1,4 +1,4 @@
-"""Files of unknown origin: read without trust in their size or kind, written without following symbolic links."""
+"""Safe file access: bounded reads of regular files, and writes that do not follow symbolic links."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 BINARY = getattr(os, "O_BINARY", 0)
 
 MAX_SUITE_BYTES = 2**20
-"""Of a suite file."""
+"""Size limit of a suite file."""
 
 
 class NotOurs(OSError):
-    """Another user owns a file or folder, or may change it; `strerror` says which."""
+    """Another user owns a file or folder, or can change it; `strerror` says which."""
 
 
 class TooLarge(OSError):
-    """A file holds more than was asked for; `strerror` says how much."""
+    """A file exceeds the requested size limit; `strerror` gives both sizes."""
 
 
 def read(path: Path | str, at_most: int) -> bytes:
-    """The bytes of a regular file. A pipe or a device, which may never end, is not read.
+    """Return the bytes of a regular file. Pipes and devices are rejected, because they may never end.
 
-    Raises: OSError, whose `strerror` is for people; TooLarge, one of them, without having read anything.
+    Raises: OSError with a readable `strerror`; TooLarge, a subclass, before anything is read.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BINARY)
     with os.fdopen(descriptor, "rb") as file:
@@ -41,7 +41,7 @@ def read(path: Path | str, at_most: int) -> bytes:
 
 
 def check_ours(path: Path) -> None:
-    """Raise NotOurs unless the file or folder belongs to the user of this process and nobody else may write to it."""
+    """Raise NotOurs unless the user of this process owns the file or folder and no other user can write to it."""
     status = os.stat(path)
     if not hasattr(os, "geteuid"):
         return
@@ -52,9 +52,9 @@ def check_ours(path: Path) -> None:
 
 
 def read_ours(path: Path, at_most: int) -> bytes:
-    """The bytes of a cached file that nobody else can have written: the file and its folder are this user's alone.
+    """Return the bytes of a cached file, if only this user can write to the file and its folder.
 
-    Raises: OSError: NotOurs, TooLarge, and those of `read`.
+    Raises: OSError: NotOurs, TooLarge and the errors of `read`.
     """
     check_ours(path.parent)
     check_ours(path)
@@ -62,9 +62,9 @@ def read_ours(path: Path, at_most: int) -> bytes:
 
 
 def write_ours(path: Path, data: bytes) -> None:
-    """Write a cached file for this user alone, in one step; its folder is made, and closed to others.
+    """Write a cached file atomically, accessible to this user only; create its folder with mode 700.
 
-    Raises: OSError; NotOurs where the folder belongs to another user.
+    Raises: OSError; NotOurs if the folder belongs to another user.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     os.chmod(path.parent, 0o700)
@@ -81,10 +81,10 @@ def write_ours(path: Path, data: bytes) -> None:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a file or folder of this name.
+    """Whether a file or folder of this name exists.
 
-    Raises: OSError where the system does not let us look. (`Path.exists` raises or returns False for that, depending
-        on the version of Python.)
+    Raises: OSError if the system denies access. (`Path.exists` raises or returns False in this case, depending on the
+        version of Python.)
     """
     try:
         os.stat(path)
@@ -94,20 +94,23 @@ def exists(path: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a regular file of this name. Raises: OSError, as `exists`."""
+    """Whether a regular file of this name exists.
+
+    Raises: OSError, as `exists`.
+    """
     return exists(path) and stat.S_ISREG(os.stat(path).st_mode)
 
 
 def is_readable_file(path: Path) -> bool:
-    """Whether a regular file of this name can be read; False whatever the system says against it."""
+    """Whether a regular file of this name exists and can be read; False on any error."""
     try:
         return is_file(path) and os.access(path, os.R_OK)
-    except (OSError, ValueError):  # no file can have a name with a null character
+    except (OSError, ValueError):  # ValueError: a name with a null character
         return False
 
 
 def is_readable_dir(path: Path) -> bool:
-    """Whether a folder of this name can be entered and read; False whatever the system says against it."""
+    """Whether a folder of this name exists and can be entered and read; False on any error."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode) and os.access(path, os.R_OK | os.X_OK)
     except (OSError, ValueError):
@@ -115,31 +118,38 @@ def is_readable_dir(path: Path) -> bool:
 
 
 def temporary_for(path: Path) -> Path:
-    """A new name beside `path`, which nobody can guess and a sweep for ".<name>." and ".tmp" finds."""
+    """Return a new, unpredictable path in the folder of `path`, ".<name>.<pid>-<random>.tmp"."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
 def create(path: Path) -> IO[bytes]:
-    """Open a new file for writing. Raises: FileExistsError also where a symbolic link has its name."""
+    """Open a new file for writing.
+
+    Raises: FileExistsError if a file or a symbolic link of this name exists.
+    """
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY, 0o666), "wb")
 
 
 def open_in_place(path: Path, create: bool = False) -> int:
-    """A descriptor of a regular file for reading and writing, which is no symbolic link.
+    """Open a regular file for reading and writing and return its descriptor.
 
-    create: make the file where there is none.
+    create: create the file if it does not exist.
+
     Raises: OSError for a symbolic link, a folder, a pipe or a device.
     """
     return _open_regular(path, os.O_RDWR | (os.O_CREAT if create else 0))
 
 
 def open_for_reading(path: Path) -> IO[bytes]:
-    """Open a regular file that is no symbolic link. Raises: OSError, as `open_in_place`."""
+    """Open a regular file for reading; symbolic links are rejected.
+
+    Raises: OSError, as `open_in_place`.
+    """
     return os.fdopen(_open_regular(path, os.O_RDONLY), "rb")
 
 
 def _open_regular(path: Path, flags: int) -> int:
-    if path.is_symlink():  # where the system has no O_NOFOLLOW, and with a plainer reason than its own
+    if path.is_symlink():  # for systems without O_NOFOLLOW, and for a clearer message
         raise OSError(errno.ELOOP, "it is a symbolic link")
     descriptor = os.open(path, flags | NO_FOLLOW | BINARY | getattr(os, "O_NONBLOCK", 0), 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,6 +1,6 @@
-"""State that a process has one of, and that a plugin must leave as it is: read, compared and restored.
+"""Global state of the process that plugins must not change: reading, comparing and restoring it.
 
-Imports nothing heavy: what belongs to torch or NumPy is looked at only where somebody has imported them.
+The module has no heavy imports: the state of torch and NumPy is read only if they are already imported.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ ENVIRONMENT, FILTERS = "the environment", "the warnings filters"
 
 @dataclass(frozen=True)
 class _Piece:
-    """How one piece of state is read and restored.
+    """How to read and restore one part of the global state.
 
-    instead: what a plugin does instead of changing it.
-    library: that has the state; "": Python itself.
-    fresh:   its value right after the library is imported; None: not known.
+    instead: what a plugin should do instead of changing it.
+    library: the library that has this state; "" for Python itself.
+    fresh:   returns the value right after the library is imported; None if it is unknown.
     """
 
     read: Callable[[], Any]
@@ -45,12 +45,12 @@ class _Piece:
 
 
 def snapshot() -> dict[str, Any]:
-    """Every piece of global state that is there, by the name that people know it under."""
+    """Return the current global state: readable name -> value."""
     return {name: piece.read() for name, piece in _PIECES.items() if piece.is_there}
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], allowed: Iterable[str] = ()) -> list[str]:
-    """A phrase for each difference that is not allowed, with what to do instead."""
+    """Return a message for each difference that is not allowed, with what to do instead."""
     return [
         f"{name} was changed: {_PIECES[name].instead}"
         for name in before
@@ -60,14 +60,14 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], allowed: Iterab
 
 @contextmanager
 def restored(*own: str) -> Iterator[list[str]]:
-    """Restore global state at the end of the block, whatever happens in it.
+    """Restore the global state at the end of the block, even if the block raises.
 
-    The list then holds a phrase for each piece that was changed, as `changes` gives them. A library that the block
-    itself imports is compared with, and restored to, its state in a new process.
+    The yielded list then contains a message for each changed part, as `changes` returns them. The state of a library
+    that the block imports is compared with, and restored to, its state in a new process.
 
-    own: top-level packages whose import is watched. Where they import libraries of others for the first time, those
-        may have changed the warnings filters, which then stay, and the environment, which is restored without a
-        phrase. Without any: whoever changed it.
+    own: top-level packages whose import is checked. If they import third-party libraries for the first time, these may
+        have changed the warnings filters and the environment. The filters are then kept, and the environment is
+        restored without a message. If `own` is empty, every change is reported.
     """
     before, modules, found = snapshot(), set(sys.modules), list[str]()
     try:
@@ -89,7 +89,7 @@ def restored(*own: str) -> Iterator[list[str]]:
 
 
 def _brings_libraries(own: tuple[str, ...], modules: set[str]) -> bool:
-    """Whether packages of others were imported since `modules` were all that there was."""
+    """Whether third-party packages were imported in addition to `modules`."""
     known = {name.partition(".")[0] for name in modules} | {*own, "mobench", *sys.stdlib_module_names}
     return not {name.partition(".")[0] for name in sys.modules} <= known
 
@@ -127,7 +127,7 @@ def _python_path(values: list[str]) -> None:
 
 
 def _folder() -> str:
-    """The working folder; "" where it was removed."""
+    """Return the working folder; "" if it was removed."""
     try:
         return os.getcwd()
     except OSError:
@@ -140,7 +140,7 @@ def _change_folder(path: str) -> None:
 
 
 def _handle_signals(handlers: tuple[Any, ...]) -> None:
-    # Python lets the main thread alone set them, so another thread cannot have changed them either
+    # only the main thread can set signal handlers, so other threads cannot have changed them
     if threading.current_thread() is threading.main_thread():
         for number, handler in zip(_SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
@@ -169,7 +169,7 @@ _PIECES = {
         lambda t: t.get_rng_state(),
         lambda t, value: t.set_rng_state(value),
         "draw from `seeded(seed)` of mobench.interfaces, with the seed given",
-        None,  # every new process has another one
+        None,  # differs in every new process
     ),
     "NumPy's random state": _Piece(
         lambda: _numpy().random.get_state(),

@@ -1,8 +1,9 @@
-"""The hooks of mobench and what they return. Imports nothing heavy, so listing stays fast.
+"""Plugin hooks of mobench and the specs that they return.
 
 A plugin is an importable module named by an entry point of the group `mobench`. It implements
-any of the hooks below; each returns a list of specs, and a spec only *names* the class
-(`"package.module:Class"`), which is imported when somebody first uses it.
+any of the hooks below. Each hook returns a list of specs. A spec only *names* the class
+(`"package.module:Class"`), which is imported on first use. The module has no heavy imports, so
+listing plugins is fast.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import pluggy
 
 INTERFACE_VERSION = 1
-"""Raised when a plugin written for the former interface could no longer run."""
+"""Increased when plugins written for the previous interface can no longer run."""
 
 hookspec = pluggy.HookspecMarker("mobench")
 hookimpl = pluggy.HookimplMarker("mobench")
@@ -23,18 +24,18 @@ hookimpl = pluggy.HookimplMarker("mobench")
 
 @dataclass(frozen=True)
 class Spec:
-    """A dataset, model, generator, balancer or solver: its name and where its class is.
+    """A registered dataset, model, generator, balancer or solver.
 
-    name:      lower case, with hyphens; what people type.
-    target:    "package.module:Class".
+    name:      registered name, lower case with hyphens.
+    target:    import path of the class, "package.module:Class".
     summary:   one line for listings.
     source:    paper (arXiv id) or other origin.
     defaults:  options that this name sets on the class (several names may share a class).
-    version:   of the *method*, part of every job's identity: raise it when results change.
-               Empty: the version of the distribution it comes in.
-    interface: the INTERFACE_VERSION it was written for.
-    small:     options of a configuration small enough to be tested in seconds.
-    declines:  check of `mobench check` -> why it cannot be asked of this method; the reason is printed.
+    version:   version of the *method*, part of every job's identity; increase it when results change.
+               Empty: the version of the distribution.
+    interface: the INTERFACE_VERSION that the plugin was written for.
+    small:     options of a small configuration that can be tested in seconds.
+    declines:  name of a check of `mobench check` -> why it does not apply to this method; the reason is printed.
     """
 
     name: str
@@ -50,11 +51,11 @@ class Spec:
 
 @dataclass(frozen=True)
 class Pair:
-    """A solver that is a generator and a balancer, with its paper's defaults.
+    """A solver that combines a generator and a balancer, with the defaults of its paper.
 
-    defaults: options with their part in front: "generator.hidden", "balancer.epsilon",
-              "solver.lr" (those of the gradient solver that trains the pair).
-    declines: as of a Spec.
+    defaults: options with the prefix of their part: "generator.hidden", "balancer.epsilon",
+              "solver.lr" (options of the gradient solver that trains the pair).
+    declines: as in Spec.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """A suite that comes with a plugin: a TOML file."""
+    """A suite provided by a plugin: a TOML file."""
 
     name: str
     path: Path
@@ -80,15 +81,15 @@ class SuiteFile:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file that datasets read, with its checksum and where it can be had.
+    """A file that datasets read, with its checksum and its sources.
 
-    name:    of the collection it belongs to; `mobench data fetch NAME` gets them all.
-    path:    below the data folder, with forward slashes.
-    sha256:  of the file as it lies there.
-    urls:    download addresses, tried in order; `.gz` ones are unpacked.
-    fetch:   "package.module:function", tried in order after the addresses: called with a folder,
-             it writes `path` below that folder, and maybe others.
-    n_bytes: size of the file; no address may send more. 0: it is not stated, and the bound is 4 GiB.
+    name:    name of the file's collection; `mobench data fetch NAME` fetches the whole collection.
+    path:    path relative to the data folder, with forward slashes.
+    sha256:  checksum of the stored (uncompressed) file.
+    urls:    download addresses, tried in order; `.gz` downloads are uncompressed unless `path` ends in `.gz`.
+    fetch:   functions "package.module:function", tried in order after the addresses. A function is
+             called with a folder and writes `path`, and possibly other files, relative to that folder.
+    n_bytes: size of the file; downloads must not exceed it. 0: not specified, the limit is 4 GiB.
     """
 
     name: str
@@ -101,7 +102,7 @@ class DataFile:
 
 
 class Hooks:
-    """What a plugin may implement."""
+    """Hooks that a plugin can implement; all are optional."""
 
     @hookspec
     def mobench_datasets(self) -> Sequence[Spec]:
@@ -130,7 +131,7 @@ class Hooks:
 
     @hookspec
     def mobench_suites(self) -> Sequence[SuiteFile]:
-        """Suites: TOML files that say which jobs belong to one comparison."""
+        """Suites: TOML files that define the jobs of one comparison."""
         return ()
 
     @hookspec

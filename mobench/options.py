@@ -1,4 +1,4 @@
-"""Options of a plugin: the fields of its dataclass, described once and validated by pydantic."""
+"""Options of a plugin: the fields of its dataclass, validated by pydantic."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ T = TypeVar("T")
 
 
 def option(default: Any, help: str, added: bool = False) -> Any:
-    """A dataclass field with its help text. Mutable defaults are not accepted: use tuples.
+    """Return a dataclass field with a help text. Mutable defaults are not accepted; use tuples.
 
-    Ranges go into the annotation: `rate: Annotated[float, Gt(0)] = option(1e-3, "step size")`
+    Ranges are part of the annotation: `rate: Annotated[float, Gt(0)] = option(1e-3, "step size")`
     with `Gt`, `Ge`, `Interval` from annotated_types.
 
-    added: the option was added to a plugin that already has records. Its default is what the plugin did
-        before. A job leaves the option out while it has this default, so ids of earlier jobs stay the same.
-        The default of an added option never changes under the same version of the plugin.
+    added: True if the option was added to a plugin that already has records. Its default must reproduce the
+        previous behaviour. A job omits the option while it has its default, so the ids of earlier jobs do not
+        change. The default of an added option must not change within one version of the plugin.
     """
     return dataclasses.field(default=default, metadata={"help": help, "added": added})
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a plugin, for listings. added: see `option`."""
+    """One option of a plugin, for listings.
+
+    added: see `option`.
+    """
 
     name: str
     type: str
@@ -39,7 +42,7 @@ class Option:
 
 
 def describe(cls: type) -> list[Option]:
-    """The options of a plugin class, in the order of its fields."""
+    """Return the options of a plugin class, in the order of its fields."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return [
         Option(f.name, _type_name(hints[f.name]), f.default, f.metadata.get("help", ""), _is_added(f))
@@ -48,22 +51,22 @@ def describe(cls: type) -> list[Option]:
 
 
 def values(plugin: Any) -> dict[str, Any]:
-    """The options of a plugin object as a job states them: plain values that JSON can hold.
+    """Return the options of a plugin object as a job stores them: plain JSON values by name.
 
-    Every option is stated, except one with `added=True` that has its default value.
-    `build` gives the same object from the stated options.
+    Options with `added=True` are omitted if they have their default value.
+    `build` reconstructs the same object from the result.
     """
     plain = {f.name: (f, _plain(getattr(plugin, f.name))) for f in _option_fields(type(plugin))}
     return {name: value for name, (f, value) in plain.items() if not (_is_added(f) and value == _plain(f.default))}
 
 
 def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
-    """A plugin object from options of any JSON or command-line type.
+    """Build a plugin object from option values of JSON or command-line types.
 
-    whose: how messages name the plugin; by default the class's name.
+    whose: name of the plugin in messages; by default the name of the class.
 
-    Raises: OptionError for a name that is no option (with the nearest that is), a value of the
-        wrong type or out of range, or a combination that the plugin itself refuses.
+    Raises: OptionError for an unknown option (with the nearest names), a value of the wrong type or
+        out of range, or a combination that the plugin rejects; PluginError if the plugin raises another exception.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -75,7 +78,7 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
             hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
             raise OptionError(f"{whose} has no option {name!r}{hint}")
     for name, value in given.items():
-        # pydantic would take true for 1
+        # pydantic would convert true to 1
         if _has_bool(value) and not _takes_bool(hints[name]):
             raise OptionError(f"{whose}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
     schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
@@ -115,7 +118,7 @@ def _default(f: dataclasses.Field[Any]) -> Any:
 
 
 def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
-    """One sentence for the first thing that is wrong."""
+    """Return a message for the first validation error."""
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
     given = first["input"]
@@ -126,12 +129,12 @@ def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
 
 
 def _has_bool(value: Any) -> bool:
-    """Whether a value is true or false, or a list with one of them in it."""
+    """Whether a value is a boolean or a list that contains one."""
     return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_bool, value)))
 
 
 def _takes_bool(hint: Any) -> bool:
-    """Whether true and false mean themselves to a type: all but those of numbers alone."""
+    """Whether a type accepts booleans; False for types that contain only numbers and None."""
     arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
     if typing.get_origin(hint) is typing.Annotated:
         return _takes_bool(arguments[0])
@@ -141,7 +144,7 @@ def _takes_bool(hint: Any) -> bool:
 
 
 def _type_name(hint: Any) -> str:
-    """A type as people say it: "float > 0", "'adam' or 'sgd'", "several int > 0"."""
+    """Return a readable name of a type: "float > 0", "'adam' or 'sgd'", "list of (int > 0)"."""
     if isinstance(hint, str):
         return hint
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -158,7 +161,7 @@ def _type_name(hint: Any) -> str:
 
 
 def _limit(limit: Any) -> str:
-    """A bound from annotated_types as a comparison."""
+    """Return a bound from annotated_types as a comparison."""
     signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "min_length": "length ≥", "max_length": "length ≤"}
     bounds = ((sign, getattr(limit, name, None)) for name, sign in signs.items())
     return " and ".join(

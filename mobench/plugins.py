@@ -1,4 +1,4 @@
-"""The registry: loads plugins one by one, and keeps count of what is broken and why."""
+"""Plugin registry: discovers and loads plugins, and reports the broken ones."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ AnySpec = Spec | Pair | SuiteFile
 
 @dataclass
 class Plugin:
-    """An entry point and what became of it.
+    """An entry point and the state of its plugin.
 
     state: "ok"; "broken", with `error` and `details`; or "blocked" by MOBENCH_BLOCK.
-    module: what the entry point names.
-    side_effects: a phrase for each piece of global state that importing it changed. All of it was restored.
+    module: the module that the entry point names.
+    side_effects: a message for each part of the global state that the import changed; all changes are reverted.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Plugin:
         return f"{self.distribution} {self.version} (plugin {self.name!r})"
 
     def breaks(self, error: BaseException | str) -> None:
-        """Note that it is broken, and keep the traceback for who asks for it."""
+        """Mark the plugin as broken and store the error and its traceback."""
         self.state = "broken"
         if isinstance(error, BaseException):
             self.error = described(error)
@@ -76,7 +76,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered name: its spec, and the plugin it comes from."""
+    """A registered name with its spec and its plugin."""
 
     kind: Kind
     spec: AnySpec
@@ -88,13 +88,13 @@ class Entry:
 
     @property
     def version(self) -> str:
-        """What a job's identity says of this method's version."""
+        """Version of the method in a job's identity."""
         return getattr(self.spec, "version", "") or f"{self.plugin.distribution} {self.plugin.version}"
 
     def load(self) -> type[Any]:
-        """The class that a Spec names.
+        """Import and return the class that a Spec names.
 
-        Raises: PluginError, with the cause, when it cannot be imported.
+        Raises: PluginError, with the cause, if it cannot be imported.
         """
         if not isinstance(self.spec, Spec):
             raise PluginError(f"{self.kind} {self.name!r} names no class of its own")
@@ -125,14 +125,14 @@ class Registry:
 
     @classmethod
     def discover(cls) -> Registry:
-        """The registry of everything installed. A broken plugin is noted and harms no other."""
+        """Return a registry of all installed plugins. A broken plugin is reported and does not affect the others."""
         found = cls()
         found._pending = found._installed()
         found._load()
         return found
 
     def _load(self, is_wanted: Callable[[Plugin], bool] = lambda plugin: True) -> None:
-        """Load the plugins that are wanted and not yet loaded; the rest stays for later."""
+        """Load the selected plugins that are not loaded yet; the others stay pending."""
         blocked = {name for name in os.environ.get("MOBENCH_BLOCK", "").split(",") if name}
         pending = self._pending
         self._pending = [(plugin, point) for plugin, point in pending if not is_wanted(plugin)]
@@ -148,7 +148,7 @@ class Registry:
                     module = point.load()
                 except KeyboardInterrupt:
                     raise
-                except BaseException as error:  # a panic of an extension in Rust and pytest's skip are no Exception
+                except BaseException as error:  # includes panics of Rust extensions and pytest's skip
                     plugin.breaks(error)
                     self.plugins.append(plugin)
                 else:
@@ -156,7 +156,7 @@ class Registry:
             plugin.side_effects += changed
 
     def _installed(self) -> list[tuple[Plugin, metadata.EntryPoint]]:
-        """The entry points in a fixed order, each with a plugin of which nothing is known yet."""
+        """Return all entry points in a fixed order, each with a Plugin object that is not loaded yet."""
         points = [(*_home(point.dist), point) for point in self._entry_points()]
         return [
             (Plugin(point.name, distribution, version, module=point.value.partition(":")[0]), point)
@@ -164,10 +164,13 @@ class Registry:
         ]
 
     def _entry_points(self) -> list[metadata.EntryPoint]:
-        """Those of our group. A distribution whose metadata cannot be read is noted as a broken plugin."""
+        """Return the entry points of the group `mobench`.
+
+        A distribution with unreadable metadata is added as a broken plugin.
+        """
         try:
             return list(metadata.entry_points(group=GROUP))
-        except Exception:  # of one distribution; which one is not said
+        except Exception:  # in one distribution; the error does not name it
             points: list[metadata.EntryPoint] = []
             for distribution in metadata.distributions():
                 try:
@@ -179,9 +182,9 @@ class Registry:
             return points
 
     def add(self, plugin: Plugin, module: Any) -> None:
-        """Register one loaded plugin; whatever is wrong with it ends up in its state."""
+        """Register one loaded plugin; errors are stored in its state."""
         self.plugins.append(plugin)
-        # A manager per plugin: pluggy can then leave nothing half-registered behind.
+        # One manager per plugin, so that a failure cannot leave a partial registration.
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(Hooks)
         try:
@@ -203,15 +206,15 @@ class Registry:
         self.data_files.extend(files)
 
     def names(self, kind: Kind) -> list[str]:
-        """All usable names of a kind, sorted."""
+        """Return all usable names of a kind, sorted."""
         self._load()
         return sorted(self.entries[kind])
 
     def get(self, kind: Kind, name: str) -> Entry:
-        """The entry of that name.
+        """Return the entry of a name.
 
-        Raises: PluginError where two plugins claim the name, or where a broken plugin may have
-            been its home; UnknownNameError, with the nearest names, otherwise.
+        Raises: PluginError if several plugins offer the name; UnknownNameError, with the nearest names and
+            a note for each broken plugin, if no plugin does.
         """
         if name not in self.entries[kind]:
             self._load()
@@ -228,10 +231,10 @@ class Registry:
         raise error
 
     def meant(self, name: str, kinds: Sequence[Kind] = KINDS) -> list[Entry]:
-        """What a person means by a registered name, of one kind or several, a plugin or a distribution.
+        """Return the entries for a name, which can be a registered name, a plugin or a distribution.
 
-        Raises: PluginError where it is broken, or where two plugins claim it; UnknownNameError,
-            with the nearest names, otherwise.
+        Raises: PluginError if the plugin is broken or if several plugins offer the name;
+            UnknownNameError, with the nearest names, if nothing matches.
         """
         self._load()
         found = [self.entries[kind][name] for kind in kinds if name in self.entries[kind]]
@@ -254,7 +257,7 @@ class Registry:
         return found
 
     def broken(self) -> Iterator[Plugin]:
-        """The plugins that could not be used."""
+        """Return the plugins that could not be loaded."""
         return (plugin for plugin in self.plugins if plugin.state == "broken")
 
     def _enter(self, entry: Entry) -> None:
@@ -271,16 +274,18 @@ _of_process: list[Registry] = []
 
 
 def registry() -> Registry:
-    """The registry of this process, discovered at first use."""
+    """Return the registry of this process, which is created on first use."""
     if not _of_process:
         _of_process.append(Registry.discover())
     return _of_process[0]
 
 
 def load_only(keys: Collection[str]) -> None:
-    """Have this process load the plugins of these keys alone; the others only when a name is unknown to these.
+    """Replace the registry of this process by one that loads only the plugins with these keys.
 
-    keys: as `plugin_key` gives them; those that are not installed here are left out.
+    The other plugins are loaded later, if a name is not found.
+
+    keys: as returned by `plugin_key`; keys of plugins that are not installed are ignored.
     """
     made = Registry()
     made._pending = made._installed()
@@ -289,17 +294,17 @@ def load_only(keys: Collection[str]) -> None:
 
 
 def load_all() -> None:
-    """Have this process load the plugins that `load_only` left out."""
+    """Load the plugins that `load_only` skipped."""
     registry()._load()
 
 
 def plugin_key(plugin: Plugin) -> str:
-    """What tells a plugin from every other installed one, also in another process: distribution and entry point."""
+    """Return a unique key of an installed plugin, "distribution:entry point", which is valid in other processes."""
     return f"{plugin.distribution}:{plugin.name}"
 
 
 def _imported(name: str, plugin: Plugin) -> Any:
-    """A module that a plugin names; what its first import changes in global state is restored, and noted."""
+    """Return a plugin's module; changes of its first import to the global state are reverted and reported."""
     if name in sys.modules:
         return sys.modules[name]
     with restored(_top(plugin.module), _top(name)) as changed:
@@ -310,17 +315,20 @@ def _imported(name: str, plugin: Plugin) -> Any:
 
 @cache
 def _home(distribution: metadata.Distribution | None) -> tuple[str, str]:
-    """Its name and version. The library parses all of its metadata for each, and a distribution has many plugins."""
+    """Return the name and version of a distribution.
+
+    Cached: each access parses all metadata, and a distribution can have many plugins.
+    """
     try:
         if distribution is None:
             return "?", "?"
         return distribution.metadata["Name"] or "?", distribution.metadata["Version"] or "?"
-    except Exception:  # there is none, or it is no text
+    except Exception:  # the metadata is missing or not text
         return "?", "?"
 
 
 def _top(module: str) -> str:
-    """The top-level package of a module."""
+    """Return the top-level package of a module."""
     return module.partition(".")[0]
 
 
@@ -330,7 +338,7 @@ def _call(manager: pluggy.PluginManager, hook: str) -> Iterable[Any]:
 
 
 def _check_spec(kind: Kind, spec: Any) -> None:
-    """Raise PluginError for what is no spec of this kind, or is of another interface version."""
+    """Raise PluginError unless a value is a spec of this kind and of this interface version."""
     by_kind: dict[Kind, tuple[type, ...]] = {"suite": (SuiteFile,), "solver": (Spec, Pair)}
     accepted = by_kind.get(kind, (Spec,))
     if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
@@ -352,7 +360,7 @@ def _check_spec(kind: Kind, spec: Any) -> None:
 
 
 def _check_fields(owner: str, spec: Any) -> None:
-    """Raise PluginError for a field of another type than its class states."""
+    """Raise PluginError if a field does not have its declared type."""
     for each in fields(spec):
         value, accepted = getattr(spec, each.name), _ACCEPTED[str(each.type).partition("[")[0]]
         whole = isinstance(value, accepted) and not (accepted is int and isinstance(value, bool))
@@ -375,7 +383,7 @@ def _shown(value: Any) -> str:
 
 
 def _check_data_file(file: Any) -> None:
-    """Raise PluginError for what is no data file, or one that would lie outside the data folder."""
+    """Raise PluginError unless a value is a DataFile with a path inside the data folder."""
     if not isinstance(file, DataFile):
         raise PluginError(f"hook mobench_data_files returned {_shown(file)}: return a list of DataFile")
     _check_fields(f"data file {_shown(file.path)}", file)

@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit for a terminal and for one line."""
+"""Text from plugins and files: escape control characters, shorten, and format exceptions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ MAX_LINE = 500
 
 
 def printable(text: str) -> str:
-    """The text with every character that a terminal might obey, or not show, as a backslash escape.
+    """Replace non-printable characters by backslash escapes; keep newlines and tabs.
 
-    Line ends and tabs stay. What is printable is what `str.isprintable` says: controls, escapes, characters that
-    turn the direction of writing and halves of surrogate pairs are not.
+    Printable means `str.isprintable`. It is False for control characters, terminal escapes, characters that change
+    the writing direction, and lone surrogates.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
 
 
 def one_line(text: str, limit: int = MAX_LINE) -> str:
-    """The same in one line of at most `limit` characters, for messages that quote what others wrote."""
+    """Return the printable text as one line of at most `limit` characters, for quoting in messages."""
     line = printable(" ".join(text[: 4 * limit].split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def message_of(error: BaseException) -> str:
-    """What an exception says; a plugin's exception may itself raise when it is asked."""
+    """Return the message of an exception, or a placeholder if its `__str__` raises."""
     try:
         return str(error)
     except KeyboardInterrupt:
@@ -31,13 +31,16 @@ def message_of(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """An exception's type and message, in one line."""
+    """Return the type and the message of an exception in one line."""
     message = one_line(message_of(error), 4 * MAX_LINE)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def shortened(text: str, limit: int) -> str:
-    """What JSON can hold of a text, in about `limit` characters: of a longer one its beginning and more of its end."""
+    """Shorten a text to about `limit` characters and escape what JSON cannot encode.
+
+    A longer text keeps its first quarter of the limit and its last three quarters.
+    """
     if len(text) > limit:
         head, tail = limit // 4, limit - limit // 4
         text = f"{text[:head]}\n… {len(text) - limit} characters left out …\n{text[-tail:]}"

@@ -1,4 +1,4 @@
-"""The user's cache for mobench: what it holds can be made again, and where it cannot be used it is absent."""
+"""Location of the user's cache for mobench; everything in it can be recreated."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def user_cache_dir(part: str) -> Path | None:
-    """The folder of this name in the user's cache; None where no home folder is known.
+    """Return the folder of this name in the user's cache; None if no home folder is known.
 
-    It may not exist, and the system may not let us look into it: whoever reads it takes an OSError for a file that
-    is not there, and whoever writes it does without.
+    The folder may be missing or inaccessible. Callers treat an OSError as a missing file when they read, and skip
+    caching when they write.
     """
     from platformdirs import user_cache_path
 
-    # without HOME, of a user whom the system does not know: versions of platformdirs raise, or return a relative path
+    # without HOME and for a user unknown to the system, platformdirs raises or returns a relative path
     try:
         folder = user_cache_path("mobench") / part
     except RuntimeError:

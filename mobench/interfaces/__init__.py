@@ -1,4 +1,4 @@
-"""What a plugin author reads: the interfaces, and nothing that runs them."""
+"""Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
 
 from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
 from mobench.interfaces.dataset import Dataset, Protocol, Split

@@ -1,4 +1,4 @@
-"""What a balancer is: losses, preferences and a Gram matrix to one weight per objective."""
+"""Balancer interface: maps losses, preferences and Gram matrices to one weight per objective."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mobench.interfaces.objective import Likelihood
 
 @dataclass(frozen=True)
 class BalancerContext:
-    """What a balancer is told once, before the first step.
+    """Information that a balancer receives once, before the first step.
 
-    n_preferences: K, how many preferences every call will bring.
+    n_preferences: K, the number of preferences in every call.
     n_objectives:  m.
     reference, ideal: [m], from the dataset's protocol.
-    seed: of the balancer's own random numbers, where it draws any.
-    steps_per_epoch, total_steps: total is None under a budget of seconds.
-    likelihoods: of each objective, as it states it; empty: nothing is stated of any.
+    seed: seed for the balancer's random numbers, if it draws any.
+    steps_per_epoch, total_steps: total_steps is None if the budget is in seconds.
+    likelihoods: the likelihood of each objective, None where it is not specified; empty if none is specified.
     """
 
     n_preferences: int
@@ -35,16 +35,16 @@ class BalancerContext:
 
 
 class Balancer(ABC):
-    """Weights of the objectives' gradients in one descent step.
+    """Computes the weights of the objectives' gradients in one descent step.
 
     A balancer plugin is a dataclass (`@dataclass(eq=False)`); its fields are its options. It may
-    keep state from step to step, made in `start` and saved by `state_dict`.
+    keep state between steps: `start` initialises the state and `state_dict` saves it.
 
-    needs_gram: the core computes Gram matrices only for balancers that say True.
-    needs_preference: False where the balancer ignores the preference, so that it gives one point
-        and not a front (MGDA, the gradient-surgery family); the core then offers it one ray.
-    couples_preferences: True where the weights of one preference depend on the losses of the
-        others (the hypervolume gradient); the solver then offers several preferences a step.
+    needs_gram: True if the balancer uses Gram matrices; they are computed only in that case.
+    needs_preference: False if the balancer ignores the preference and therefore gives one point
+        instead of a front (MGDA, gradient surgery); it is then called with one ray.
+    couples_preferences: True if the weights of one preference depend on the losses of the
+        others (the hypervolume gradient); the solver then passes several preferences per step.
     """
 
     needs_gram: ClassVar[bool] = False
@@ -56,30 +56,29 @@ class Balancer(ABC):
 
     @abstractmethod
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] of the loss gradients, in the dtype of the losses or in float64.
+        """Return the weights [K, m] of the loss gradients, in the dtype of the losses or in float64.
 
-        Weights from a Gram matrix are better left in float64: the core rounds them to the dtype of the losses where
-        that does not turn the direction, and combines the gradients in float64 elsewhere.
+        Weights computed from a Gram matrix should stay in float64. The solver rounds them to the dtype of the losses
+        if this does not change the direction; otherwise it combines the gradients in float64.
 
         losses:      [K, m], detached.
-        preferences: [K, m], on the simplex; a larger value asks for a smaller loss.
-        gram:        [K, m, m], inner products of the loss gradients, in float64 whatever the losses
-                     are in; None unless `needs_gram`.
+        preferences: [K, m], on the simplex; a larger value requests a smaller loss.
+        gram:        [K, m, m], inner products of the loss gradients, always in float64; None unless `needs_gram`.
         """
 
     @property
     def notes(self) -> dict[str, float | int | str]:
-        """What the record is to say beside its numbers, as how often a program had no solution."""
+        """Notes for the record, for example how often a program had no solution."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `start` made and steps changed; tensors and plain values only."""
+        """Return the state that `start` creates and the steps change; tensors and plain values only."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Take up the state that `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
 
 
 def seeded(seed: int) -> torch.Generator:
-    """A CPU random generator of its own, so that nobody draws from the global one."""
+    """Return a new CPU random generator with this seed, for use instead of the global one."""
     return torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What a dataset is: samples, objectives, and how fronts on it are judged."""
+"""Dataset interface: samples, objectives and the evaluation protocol of fronts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Split = Literal["train", "val", "test"]
 
 @dataclass(frozen=True)
 class Protocol:
-    """How fronts of losses on a dataset are judged; part of every job's identity.
+    """Evaluation protocol for fronts of losses on a dataset; part of every job's identity.
 
-    version:   raised whenever any figure below, the splits or the rays change.
-    reference: one value per objective; the hypervolume is taken against it.
-    ideal: one value per objective, which no loss falls below. R2 measures distances from it, some balancers and
-           plots measure losses from it, and an imported loss below it is refused.
-    nadir: one value per objective, above the ideal: the worst loss on the Pareto front, or that of guessing. It is
-           kept in records for readers; no indicator or plot uses it.
+    version:   increased whenever a value below, the splits or the rays change.
+    reference: one value per objective; the reference point of the hypervolume.
+    ideal: one value per objective, a lower bound of the loss. R2, some balancers and some plots measure losses
+           from this point, and imported losses below it are rejected.
+    nadir: one value per objective, above the ideal: the worst loss on the Pareto front, or the loss of random
+           guessing. It is stored in records for information; no indicator or plot uses it.
     """
 
     version: str
@@ -37,54 +37,57 @@ class Protocol:
 class Dataset(ABC):
     """A source of samples with m objectives, all minimised.
 
-    A dataset plugin is a frozen dataclass deriving from this one; its fields are its options.
-    The same options must give the same samples, bit for bit, on every machine: what varies
-    from seed to seed is the order of the batches, which the training loop draws.
+    A dataset plugin is a frozen dataclass that derives from this class; its fields are its options.
+    The same options must give the same samples, bit for bit, on every machine. Only the order of
+    the batches depends on the seed; the training loop draws it.
     """
 
     @property
     @abstractmethod
     def objectives(self) -> tuple[Objective, ...]:
-        """The m objectives, in the order in which preferences refer to them."""
+        """The m objectives, in the order of the entries of a preference."""
 
     @property
     @abstractmethod
     def heads(self) -> Mapping[str, int]:
-        """Output name -> width: what a target network must return for the objectives to read."""
+        """Outputs that the target network must return for the objectives: name -> width."""
 
     @property
     @abstractmethod
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one prepared input, without the batch axis."""
+        """Shape of one prepared input, without the batch dimension."""
 
     @property
     @abstractmethod
     def protocol(self) -> Protocol:
-        """How fronts on this dataset are judged."""
+        """The evaluation protocol of this dataset."""
 
     @abstractmethod
     def load(self, split: Split) -> Samples:
-        """All samples of a split. Raises DataError where the files are missing or broken."""
+        """Return all samples of a split.
+
+        Raises: DataError if files are missing or damaged.
+        """
 
     def prepare(self, batch: Samples) -> Samples:
-        """A batch as a network wants it: by default bytes become floats in [0, 1]."""
+        """Convert a batch to network inputs; by default uint8 values become floats in [0, 1]."""
         if batch.inputs.dtype == torch.uint8:
             return Samples(batch.inputs.float().div_(255), batch.targets)
         return batch
 
     def augment(self, batch: Samples, random: torch.Generator) -> Samples:
-        """A training batch at random: crops, flips, noise; by default the batch itself.
+        """Apply random augmentation (crops, flips, noise) to a training batch; by default return it unchanged.
 
-        Called before `prepare`, in training only. All chance must come from `random`, which is
-        seeded by the job's data seed and the step, so that every solver sees the same pictures.
+        Called before `prepare`, in training only. All random numbers must come from `random`, which is
+        seeded with the job's data seed and the step, so that every solver sees the same images.
         """
         return batch
 
     @property
     def notes(self) -> dict[str, float | int | str]:
-        """What a record says about this dataset beside its numbers, for example how splits overlap."""
+        """Notes on this dataset for the record, for example how splits overlap."""
         return {}
 
     def known_front(self, n_points: int) -> Tensor | None:
-        """About `n_points` points [P, m] of the true Pareto front; None where nobody knows it."""
+        """Return about `n_points` points [P, m] of the true Pareto front; None if it is unknown."""
         return None

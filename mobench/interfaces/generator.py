@@ -1,4 +1,4 @@
-"""What a generator is: a recipe for the network that holds a whole Pareto set."""
+"""Generator interface: builds the network that represents a Pareto set."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from mobench.interfaces.problem import Problem
 from mobench.interfaces.samples import Outputs
 
 Predictor = Callable[[Tensor], Outputs]
-"""A network for one preference, ready for inputs [B, ...]."""
+"""Predictor for one preference: maps inputs [B, ...] to outputs."""
 
 
 @runtime_checkable
 class ParetoSet(Protocol):
-    """What a solver hands over for judging: a predictor for every preference it can serve."""
+    """The result of a solver: a predictor for every preference that it supports."""
 
     @property
     def rays(self) -> Tensor | None:
-        """The only preferences [R, m] that it can serve; None where it serves every one."""
+        """The preferences [R, m] that it supports; None if it supports all preferences."""
 
     @property
     def n_stored_parameters(self) -> int:
-        """Numbers to be stored in order to serve all preferences."""
+        """Number of values that must be stored in order to serve all preferences."""
 
     def serve(self, preference: Tensor) -> Predictor:
-        """The predictor for one preference [m]; the time this takes is the switch latency."""
+        """Return the predictor for one preference [m]; the time of this call is the switch latency."""
 
 
 class ParetoNetwork(nn.Module):
-    """Preferences and inputs to outputs; its parameters are what is trained.
+    """A network that maps preferences and inputs to outputs; its parameters are trained.
 
-    A subclass implements `forward`, or derives from WeightNetwork. What has weights of its own, and makes no others,
-    is run by `Problem.outputs_of_network`, as the job's strategy says.
+    A subclass implements `forward`, or derives from WeightNetwork. Modules that use their own parameters instead of
+    generated weights are run with `Problem.outputs_of_network`, which applies the job's strategy.
     """
 
     @property
@@ -50,7 +50,7 @@ class ParetoNetwork(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
-        """K outputs for inputs [B, ...] and preferences [K, m]."""
+        """Return K outputs for inputs [B, ...] and preferences [K, m]."""
         raise TypeError(f"{type(self).__name__} has no forward: implement it, or derive from WeightNetwork")
 
     def serve(self, preference: Tensor) -> Predictor:
@@ -58,7 +58,7 @@ class ParetoNetwork(nn.Module):
 
 
 class WeightNetwork(ParetoNetwork):
-    """A ParetoNetwork that works by making K named weight sets of the target network."""
+    """A ParetoNetwork that generates K named weight sets of the target network."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__()
@@ -66,18 +66,18 @@ class WeightNetwork(ParetoNetwork):
 
     @property
     def n_stored_parameters(self) -> int:
-        """The trained numbers, and the target's constants once."""
+        """Number of trained values, plus the target network's constants once."""
         return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
-        """Target weights for K preferences: name -> [K, *shape of that tensor].
+        """Return target weights for K preferences: name -> [K, *shape of that tensor].
 
-        A generator that `keeps_statistics` returns running statistics of the K sets by name as well.
+        A generator with `keeps_statistics` also returns the running statistics of the K sets by name.
         """
         raise TypeError(f"{type(self).__name__} has no weights: implement weights(preferences)")
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Sequence[Outputs]:
-        """K outputs of the target network under K weight sets."""
+        """Return K outputs of the target network under K weight sets."""
         return self.problem.outputs_of_sets(weights, inputs)
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
@@ -89,7 +89,7 @@ class WeightNetwork(ParetoNetwork):
 
     @property
     def serves_one_set(self) -> bool:
-        """Whether a prediction is the target network under `weights(preference)`, and nothing besides."""
+        """Whether a prediction is exactly the output of the target network under `weights(preference)`."""
         own = type(self)
         return (
             own.serve is WeightNetwork.serve
@@ -98,15 +98,15 @@ class WeightNetwork(ParetoNetwork):
         )
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters, in float64.
+        """Return Gram matrices [K, m, m] of the loss gradients with respect to the trained parameters, in float64.
 
-        weights:    what `weights(preferences)` returned, its graph still attached.
+        weights:    the result of `weights(preferences)`, with its graph attached.
         cotangents: name -> [K, m, *shape]: gradients of the m losses of set k with respect to
                     the generated weights of set k.
 
-        This general road pulls all cotangents of one preference back at once and keeps
-        m × |parameters| numbers; a subclass that knows its structure overrides it
-        (algorithm: arXiv 2010.04104 takes the same matrix one row at a time).
+        This general implementation pulls back all cotangents of one preference at once and stores
+        m × |parameters| values. A subclass can override it with a method that uses its structure
+        (algorithm: arXiv 2010.04104 computes the same matrix one row at a time).
         """
         names = list(cotangents)
         parameters = [p for p in self.parameters() if p.requires_grad]
@@ -128,44 +128,44 @@ class WeightNetwork(ParetoNetwork):
 class Generator(ABC):
     """Builds Pareto networks. A generator plugin is a frozen dataclass; its fields are its options.
 
-    finite: True where the network serves only the rays it was built for (a stack of nets).
-    keeps_statistics: True where the network keeps running statistics of batch normalisation for each set of weights
-        that it serves; other generators are declined for models with such layers.
+    finite: True if the network supports only the rays that it was built for (a stack of nets).
+    keeps_statistics: True if the network keeps running statistics of batch normalisation for each weight set; other
+        generators are declined for models with such layers.
     """
 
     finite: ClassVar[bool] = False
     keeps_statistics: ClassVar[bool] = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most generators serve every dataset
-        """Raise IncompatibleError, with the reason, for a dataset it cannot serve; before any job is run."""
+        """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
 
     @abstractmethod
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
-        """A fresh network on `problem`'s device, initialised from torch's global random state.
+        """Return a new network on the problem's device, initialised from torch's global random state.
 
-        rays: [R, m], the preferences a finite generator trains; others need not look.
+        rays: [R, m], the preferences that a finite generator trains; other generators ignore them.
 
-        Raises: IncompatibleError, with the reason, for a problem it cannot serve.
+        Raises: IncompatibleError, with the reason, if the problem is not supported.
         """
 
 
 def inner_products(rows: Tensor) -> Tensor:
-    """Gram matrices [..., m, m] in float64 of gradients [..., m, n] in any precision.
+    """Return Gram matrices [..., m, m] in float64 of gradients [..., m, n] in any precision.
 
-    Summed in float32, the Gram matrix of dependent gradients has negative eigenvalues of about 1e-7,
-    and programs that are bounded and feasible for every set of gradients are neither any more.
+    A Gram matrix of dependent gradients that is summed in float32 has negative eigenvalues of about 1e-7.
+    Programs that are bounded and feasible for exact Gram matrices can then be unbounded or infeasible.
     """
     exact = rows.double()
     return exact @ exact.transpose(-1, -2)
 
 
 def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:
-    """Gram matrices [K, m, m] in float64 of gradients with respect to the weights: name -> [K, m, *shape]."""
+    """Return Gram matrices [K, m, m] in float64 of gradients with respect to the weights: name -> [K, m, *shape]."""
     return torch.stack([inner_products(g.flatten(2)) for g in gradients.values()]).sum(0)
 
 
 def check_preferences(preferences: Tensor, n_objectives: int) -> None:
-    """Raise ShapeError unless preferences are [K, n_objectives]."""
+    """Raise ShapeError unless preferences have shape [K, n_objectives]."""
     if preferences.ndim != 2 or preferences.shape[1] != n_objectives:
         raise ShapeError(
             f"preferences have shape {tuple(preferences.shape)}: pass [K, {n_objectives}], "

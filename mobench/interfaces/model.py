@@ -1,4 +1,4 @@
-"""What a model is: a recipe for an ordinary torch module, the target network."""
+"""Model interface: builds the target network, an ordinary torch module."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from mobench.interfaces.dataset import Dataset
 class Model(ABC):
     """Builds target networks. A model plugin is a frozen dataclass; its fields are its options."""
 
-    def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models take what their datasets give
-        """Raise IncompatibleError, with the reason, for a dataset it cannot serve; before any job is run."""
+    def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models support every dataset
+        """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
 
     @abstractmethod
     def build(self, dataset: Dataset) -> nn.Module:
-        """A fresh module, initialised from torch's global random state.
+        """Return a new module, initialised from torch's global random state.
 
-        Its forward takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
-        [B, width] for each of `dataset.heads`. Raises what `check` raises.
+        Its forward method takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
+        [B, width] for each of `dataset.heads`. Raises the same errors as `check`.
         """
 
 
 def image_channels(dataset: Dataset, smallest: int, model: str) -> int:
-    """The number of channels of a dataset of images.
+    """Return the number of channels of an image dataset.
 
-    Raises: IncompatibleError for inputs that are no images, or too small for the network.
+    smallest: smallest height and width that the network accepts.
+    model:    name of the model for the error message.
+
+    Raises: IncompatibleError if the inputs are not images or are too small for the network.
     """
     shape = dataset.input_shape
     if len(shape) != 3 or min(shape[1:]) < smallest:

@@ -1,4 +1,4 @@
-"""What an objective is: a differentiable loss, and metrics for people to read."""
+"""Objective interface: a differentiable loss and metrics for reports."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from mobench.errors import OptionError
 from mobench.interfaces.samples import Outputs, Samples
 
 Measure = Callable[[Outputs, Samples], Tensor]
-"""A scalar: the mean over the batch, so that a split's value is the mean of its batches'
+"""Maps outputs and a batch to a scalar, the mean over the batch. The value of a split is the mean over its batches,
 weighted by their sizes."""
 
 
 Likelihood = Literal["categorical", "gaussian"]
-"""The distribution whose negative log-likelihood a loss is, up to its scale: "categorical" for a cross-entropy,
+"""Distribution whose negative log-likelihood is the loss, up to a scale factor: "categorical" for a cross-entropy,
 "gaussian" for a squared error."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure for people to read, never optimised: accuracy, error, bits per character.
+    """A reported value that is not optimised: accuracy, error, bits per character.
 
-    pooled: `measure` is given the outputs and the prepared samples of the whole split at once, on the CPU, as
-            figures need that are no mean over samples (calibration error, areas under curves).
+    pooled: `measure` receives the outputs and the prepared samples of the whole split at once, on the CPU. Use it for
+            metrics that are not a mean over samples (calibration error, areas under curves).
     """
 
     name: str
@@ -41,8 +41,8 @@ class Objective:
     """One of the m losses, minimised.
 
     loss: (outputs, batch) -> scalar, differentiable, the mean over the batch.
-    likelihood: what the loss is the negative log-likelihood of; None: it is not stated. Methods that model
-        the noise of a task read it (uncertainty weighting).
+    likelihood: the distribution whose negative log-likelihood is the loss; None if it is not specified. Methods that
+        model the noise of a task use it (uncertainty weighting).
     """
 
     name: str

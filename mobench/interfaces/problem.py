@@ -1,4 +1,4 @@
-"""dataset × model: the m losses as a function of named weights, whoever made those."""
+"""The combination of a dataset and a model: the m losses as a function of named weights."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from mobench.kernels.stacked import StackedOutputs, stacked_call
 from mobench.kernels.strategy import Stacking, Strategy
 
 Weights = Mapping[str, Tensor]
-"""Named weights: name -> tensor of the shape that the target network has under that name."""
+"""Named weights: name -> tensor with the shape of the target network's parameter of that name."""
 
 
 class Problem:
     """The losses of a target network on a dataset, functional in the network's weights.
 
-    The target network's own parameters are never trained through this object: they give
-    names, shapes and an initial value. `outputs` runs the network with weights that somebody
-    else made (a hypernetwork, a stack of nets, an optimiser), so gradients reach their maker.
+    The parameters stored in the target network are never trained through this object; they define
+    names, shapes and initial values. `outputs` runs the network with weights from another source
+    (a hypernetwork, a stack of nets, an optimiser), so gradients flow back to that source.
 
-    Frozen parameters (`requires_grad=False`) and constant buffers keep the values that the target network has;
-    all weight sets share them. Running statistics, as of batch normalisation, belong to a weight set: who makes
-    weights passes them by name with the weights, and training updates them in place.
+    Frozen parameters (`requires_grad=False`) and constant buffers keep their values in the target network; all weight
+    sets share them. Running statistics, for example of batch normalisation, belong to one weight set. The caller
+    passes them by name together with the weights, and training updates them in place.
     """
 
     def __init__(
@@ -70,42 +70,42 @@ class Problem:
 
     @property
     def n_target_parameters(self) -> int:
-        """Trainable numbers of the target network."""
+        """Number of trainable values of the target network."""
         return sum(shape.numel() for shape in self.shapes.values())
 
     @property
     def n_served_parameters(self) -> int:
-        """Numbers of one network that is served: trainable, constant and of running statistics."""
+        """Number of values of one served network: trainable values, constants and running statistics."""
         return self.n_target_parameters + self.state.n_constants + self.state.n_statistics
 
     @property
     def state(self) -> TargetState:
-        """The target's tensors that are not in `shapes`: constants and running statistics."""
+        """The target's tensors by role: trained parameters, constants and running statistics."""
         if self._state is None or self._state.target is not self.target:
             self._state = TargetState(self.target)
         return self._state
 
     def new_target(self) -> nn.Module:
-        """Another target network, freshly initialised from torch's global random state."""
+        """Return a new target network, initialised from torch's global random state."""
         return self.model.build(self.dataset).to(device=self.device, dtype=self.dtype)
 
     def new_weights(self) -> dict[str, Tensor]:
-        """Trainable tensors of a target network that is freshly initialised from torch's global random state."""
+        """Return the trainable tensors of a new target network, initialised from torch's global random state."""
         return {name: p.detach() for name, p in self.new_target().named_parameters() if p.requires_grad}
 
     def train(self, mode: bool = True) -> None:
-        """Put the target network in training or evaluation mode (dropout, batch norm)."""
+        """Set the target network to training or evaluation mode (dropout, batch norm)."""
         self.target.train(mode)
 
     def prepare(self, batch: Samples) -> Samples:
-        """A batch on this problem's device and, where it is real-valued, in its dtype."""
+        """Prepare a batch and move it to this problem's device; real-valued tensors get the problem's dtype."""
         batch = self.dataset.prepare(batch.to(self.device))
         return Samples(self._laid_out(self._cast(batch.inputs)), {k: self._cast(v) for k, v in batch.targets.items()})
 
     def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
-        """The target network's outputs under one set of named weights.
+        """Return the target network's outputs under one set of named weights.
 
-        Raises: IncompatibleError where the target keeps running statistics and `weights` has none of its own.
+        Raises: IncompatibleError if the target keeps running statistics and `weights` does not contain them.
         """
         statistics, passed = self.state.statistics, dict(weights)
         if not statistics.keys() <= passed.keys():
@@ -118,18 +118,21 @@ class Problem:
         return outputs
 
     def outputs_of_network(self, network: nn.Module, inputs: Tensor) -> Outputs:
-        """The outputs of a network with weights of its own, given real-valued inputs that were made from prepared ones.
+        """Return the outputs of a module that uses its own parameters, for real-valued inputs.
 
-        Images are laid out again as the strategy says, and operations take the same kernels as in `outputs`.
+        inputs: prepared inputs, or inputs computed from prepared ones. Images get the memory layout of the strategy.
+
+        Operations use the same kernels as in `outputs`.
         """
         with Kernels():
             outputs: Outputs = network(self._laid_out(inputs))
         return outputs
 
     def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:
-        """The outputs under K weight sets, name -> [K, *shape], run as `stacking` says; None: as the strategy says.
+        """Return the outputs under K weight sets, name -> [K, *shape].
 
-        Sets with running statistics run one after the other.
+        stacking: how the K sets are run; None uses the strategy's value. Sets with running statistics are always run
+            one after the other.
         """
         n_sets = len(next(iter(weights.values())))
         how = self.strategy.stacking if stacking is None else stacking
@@ -138,14 +141,17 @@ class Problem:
         return StackedOutputs(stacked_call(self.target, weights, inputs, how))
 
     def losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
-        """Losses [K, m] of K outputs on one prepared batch.
+        """Return the losses [K, m] of K outputs on one prepared batch.
 
-        Raises: ShapeError where an objective's loss is not a scalar.
+        Raises: ShapeError if an objective's loss is not a scalar.
         """
         return torch.stack(self.each_loss(outputs, batch), dim=1)
 
     def each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
-        """The m columns [K] of `losses`, each by itself: a backward pass from one then meets no other's branch."""
+        """Return the m columns [K] of `losses` as separate tensors.
+
+        A backward pass from one column then visits only the branch of that objective.
+        """
         if isinstance(outputs, StackedOutputs):
             heads = list(outputs.stacked)
 
@@ -167,12 +173,12 @@ class Problem:
         return values
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
-        # convolutions follow the layout of their input
+        # convolutions keep the layout of their input
         if inputs.ndim != 4 or self.strategy.layout == "contiguous" or not inputs.is_floating_point():
             return inputs
         if self.strategy.layout == "batch_last":
             return batch_last(inputs)
-        if inputs.shape[1] == 1 and inputs.is_contiguous():  # the same memory, read in the other order
+        if inputs.shape[1] == 1 and inputs.is_contiguous():  # same memory, other strides
             return inputs.as_strided(inputs.shape, (inputs.stride(0), 1, inputs.stride(2), 1))
         return inputs.to(memory_format=torch.channels_last)
 

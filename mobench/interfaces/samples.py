@@ -1,4 +1,4 @@
-"""Samples of a data set, and the outputs of a target network for a batch of them."""
+"""Samples of a dataset, and the outputs of a target network for a batch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from mobench.errors import ShapeError
 
 Outputs = Mapping[str, Tensor]
-"""What a target network returns: head name -> [B, ...]."""
+"""Outputs of a target network: head name -> [B, ...]."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs and targets of N samples, kept in memory as the dataset made them.
+    """Inputs and targets of N samples, stored in memory as the dataset returns them.
 
-    inputs:  [N, ...]; integers stay integers (`Dataset.prepare` makes floats of a batch).
+    inputs:  [N, ...]; integers stay integers (`Dataset.prepare` converts a batch to floats).
     targets: name -> [N, ...]: labels, sensitive attributes, regression targets.
     """
 
@@ -37,9 +37,9 @@ class Samples:
         return len(self.inputs)
 
     def take(self, index: Tensor | slice) -> Samples:
-        """The samples at `index`, a tensor of positions or a slice."""
+        """Return the samples at `index`, a tensor of positions or a slice."""
         return Samples(self.inputs[index], {k: v[index] for k, v in self.targets.items()})
 
     def to(self, device: torch.device | str) -> Samples:
-        """The same samples on `device`."""
+        """Return the same samples on `device`."""
         return Samples(self.inputs.to(device), {k: v.to(device) for k, v in self.targets.items()})

@@ -1,4 +1,4 @@
-"""What a solver is: a start, a step, and the Pareto set it has learned."""
+"""Solver interface: start, step and the resulting Pareto set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mobench.interfaces.samples import Samples
 
 @dataclass(frozen=True)
 class Seeds:
-    """One seed per source of variation, so that one can be held while another moves."""
+    """One seed per source of randomness, so that each can be varied on its own."""
 
     data: int = 0
     initialisation: int = 0
@@ -25,10 +25,10 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a solver is told once, before the first step.
+    """Information that a solver receives once, before the first step.
 
-    rays: [R, m], the preferences that a finite Pareto set is trained and judged on.
-    steps_per_epoch, total_steps: total is None under a budget of seconds.
+    rays: [R, m], the preferences on which a finite Pareto set is trained and evaluated.
+    steps_per_epoch, total_steps: total_steps is None if the budget is in seconds.
     """
 
     rays: Tensor
@@ -40,43 +40,44 @@ class Setting:
 class Solver(ABC):
     """Learns a Pareto set step by step.
 
-    A solver plugin is a dataclass (`@dataclass(eq=False)`); its fields are its options. The core
-    owns everything around the step: batches, budget, progress, checkpoints, timing, judging.
+    A solver plugin is a dataclass (`@dataclass(eq=False)`); its fields are its options. The training
+    loop handles everything around the step: batches, budget, progress, checkpoints, timing, evaluation.
     """
 
     def n_weight_sets(self, n_rays: int) -> int:
-        """How many weight sets of the target one step runs, where the suite has `n_rays` finite rays.
+        """Return how many weight sets of the target network one step runs, for a suite with `n_rays` finite rays.
 
-        The core plans for that many; a solver that says nothing is planned for one.
+        The value is used to choose an execution strategy; the default is 1.
         """
         return 1
 
     @abstractmethod
     def start(self, problem: Problem, setting: Setting) -> None:
-        """Build what is trained. torch's global random state is seeded with
-        `setting.seeds.initialisation` before this call.
+        """Build the network to train.
 
-        Raises: IncompatibleError, with the reason, for a problem it cannot serve.
+        torch's global random state is seeded with `setting.seeds.initialisation` before this call.
+
+        Raises: IncompatibleError, with the reason, if the problem is not supported.
         """
 
     @abstractmethod
     def step(self, batch: Samples) -> Tensor:
-        """One step on a prepared batch. Returns the losses [K, m] it saw, detached."""
+        """Take one step on a prepared batch and return its losses [K, m], detached."""
 
     @property
     @abstractmethod
     def pareto_set(self) -> ParetoSet:
-        """What has been learned so far."""
+        """The Pareto set in its current state of training."""
 
     @property
     def notes(self) -> dict[str, float | int | str]:
-        """What the record is to say beside its numbers, as how often a program had no solution."""
+        """Notes for the record, for example how often a program had no solution."""
         return {}
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on as if never interrupted; tensors and plain values only."""
+        """Return the complete state for resuming training exactly; tensors and plain values only."""
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the state that `state_dict` gave, after `start` with the same arguments."""
+        """Restore the state that `state_dict` returned; called after `start` with the same arguments."""

@@ -1,4 +1,4 @@
-"""State of a target network that nobody generates or trains: frozen parameters, buffers, running statistics."""
+"""State of a target network that is neither generated nor trained: frozen parameters, buffers, running statistics."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mobench.kernels.stacked import running_statistics
 
 
 class TargetState:
-    """The tensors of a target network, by what determines their values.
+    """The tensors of a target network, grouped by their role.
 
     trained:    parameters that require gradients; they are generated or trained, one tensor per weight set.
-    constants:  frozen parameters and buffers that training leaves as they are; all weight sets share them.
-    statistics: buffers of layers with running statistics, which training updates; each weight set needs its own.
+    constants:  frozen parameters, and buffers that training does not change; all weight sets share them.
+    statistics: buffers of layers with running statistics, which training updates; each weight set has its own.
     """
 
     def __init__(self, target: nn.Module) -> None:
@@ -31,21 +31,24 @@ class TargetState:
 
     @property
     def n_constants(self) -> int:
-        """Numbers in frozen parameters and in those constant buffers that a state dict holds."""
+        """Number of values in frozen parameters and in constant buffers that are part of the state dict."""
         stored = self.target.state_dict(keep_vars=True)
         return sum(tensor.numel() for name, tensor in self.constants.items() if name in stored)
 
     @property
     def n_statistics(self) -> int:
-        """Means and variances of one weight set; counters of batches are no part of a prediction."""
+        """Number of means and variances of one weight set; batch counters are not used in predictions."""
         return sum(tensor.numel() for tensor in self.statistics.values() if tensor.is_floating_point())
 
     def copy(self) -> dict[str, Tensor]:
-        """Constants and statistics: name -> copy of the tensor."""
+        """Return copies of constants and statistics: name -> tensor."""
         return {name: tensor.detach().clone() for name, tensor in {**self.constants, **self.statistics}.items()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Overwrite constants and statistics with what `copy` gave. Raises: ValueError for other names or shapes."""
+        """Overwrite constants and statistics with the result of `copy`.
+
+        Raises: ValueError if names or shapes differ.
+        """
         own = {**self.constants, **self.statistics}
         if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in state.items()}:
             raise ValueError(
@@ -58,7 +61,7 @@ class TargetState:
 
 
 class Statistics(nn.Module):
-    """Running statistics of K weight sets: a buffer [K, *shape] for each buffer of the target's normalisation layers.
+    """Running statistics of K weight sets: one buffer [K, *shape] for each buffer of the target's normalisation layers.
 
     nets: K mappings, name -> initial value.
     """
@@ -66,17 +69,21 @@ class Statistics(nn.Module):
     def __init__(self, nets: Sequence[Mapping[str, Tensor]]) -> None:
         super().__init__()
         self._names = list(nets[0])
-        for i, name in enumerate(self._names):  # names of buffers hold no dots
+        for i, name in enumerate(self._names):  # names of buffers must not contain dots
             self.register_buffer(str(i), torch.stack([net[name].detach() for net in nets]))
 
     def named(self, index: Tensor | None = None) -> dict[str, Tensor]:
-        """Name -> [K, *shape], the buffers themselves; with an index a copy of those sets."""
+        """Return the buffers, name -> [K, *shape]; with an index, a copy of the selected sets."""
         tensors = dict(zip(self._names, self.buffers(), strict=True))
         return tensors if index is None else {name: tensor[index] for name, tensor in tensors.items()}
 
 
 def statistics_declined(layers: Sequence[str], who: str) -> str:
-    """Why weights without statistics of their own cannot be used with a target that keeps running statistics."""
+    """Return the error message for a target with running statistics whose weight sets have no statistics.
+
+    layers: names of the layers with running statistics.
+    who:    the source of the weights, for the message.
+    """
     return (
         f"layer {layers[0]!r} of the target network keeps running statistics, which belong to one set of weights, and "
         f"{who} keeps none for each set: use normalisation by the batch (track_running_stats=False) or GroupNorm in "

@@ -1,6 +1,6 @@
-"""Operations of target networks by faster roads than the library's: the same numbers but for the order of sums.
+"""Faster kernels for operations of target networks; results equal torch's up to the order of sums.
 
-What is given decides: each kernel takes what it was made for, and hands everything else to the library.
+Each kernel handles the arguments that it supports and passes all others to torch.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from mobench.kernels.convolution import conv2d
 from mobench.kernels.pooling import max_pool2d
 
 KERNELS = {"conv2d": conv2d, "max_pool2d": max_pool2d}
-"""Name of a torch function -> what takes it, given the function and its arguments."""
+"""Name of a torch function -> its replacement, which is called with the function and its arguments."""
 
 
 def by_kernel(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """What a torch function gives, computed by the kernel for it where there is one."""
+    """Return the result of a torch function, computed by its kernel if there is one."""
     kernel = KERNELS.get(getattr(func, "__name__", ""))
     return func(*args, **kwargs) if kernel is None else kernel(func, *args, **kwargs)
 
 
 class Kernels(TorchFunctionMode):
-    """Has the operations of networks under it computed by `KERNELS`."""
+    """Context manager that runs torch functions through `KERNELS`."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return by_kernel(func, *args, **(kwargs or {}))

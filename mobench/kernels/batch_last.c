@@ -1,8 +1,8 @@
-/* Convolutions and max-pools over images that lie side by side: [channels, height, width, images].
+/* Convolutions and max-pools for the layout "batch_last": [channels, height, width, images].
 
-   A vector holds the same place of LANES images, so that no channel count, kernel or picture is too odd
-   for it. Images are taken BLOCK at a time and copied together first, for what lies `images` apart in memory
-   falls into few sets of the cache. Positions are [channels, height, width] from here on. */
+   A vector holds the same position of LANES images, so channel counts, kernels and images can have any size.
+   Images are processed in blocks of BLOCK and are first copied to contiguous memory, because addresses that are
+   `images` values apart share few cache sets. Positions are [channels, height, width] from here on. */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 
 #if defined(__AVX512F__)
 #define LANES 16
-#define MOST 12 /* output channels whose sums stay in registers, two vectors of images each */
-#define SIDE 5  /* and the sums of a kernel's gradient: SIDE output channels by SIDE places of its row */
+#define MOST 12 /* number of output channels whose sums stay in registers, two vectors of images each */
+#define SIDE 5  /* the same for the gradient of a kernel: SIDE output channels by SIDE positions of its row */
 #elif defined(__AVX__)
 #define LANES 8
 #define MOST 6
@@ -40,8 +40,8 @@ static long out_width(const shape *s) { return s->width + 2 * s->pad_width - s->
 INLINE vec load(const float *at) { return *(const vec *)at; }
 INLINE void store(float *at, vec value) { *(vec *)at = value; }
 
-/* Two places to work in, `first` and `second` floats; NULL where memory is short. They belong to the thread and stay:
-   memory fresh from the system for every call costs a tenth of its time in page faults. */
+/* Return two work buffers of `first` and `second` floats; NULL if memory is short. Each thread keeps its buffers,
+   because page faults of newly allocated memory would take a tenth of the time of a call. */
 static float *room(long first, long second, float **rest) {
   static _Thread_local float *kept = NULL;
   static _Thread_local size_t size = 0;
@@ -55,7 +55,7 @@ static float *room(long first, long second, float **rest) {
   return kept;
 }
 
-/* n images of `channels` pictures, [.., images], into [.., BLOCK] with a border of zeros; zeros for images missing */
+/* Copy n images of `channels` channels from [.., images] to [.., BLOCK], with a zero border; missing images are 0 */
 static void gather(float *to, const float *from, long channels, long height, long width, long images, long n,
                    long border_height, long border_width) {
   if (n < BLOCK || border_height || border_width)
@@ -75,7 +75,7 @@ static void gather(float *to, const float *from, long channels, long height, lon
     }
 }
 
-/* T output channels at every position of a block of images; kernels [channels, kernel, T] */
+/* Compute T output channels at every position of a block of images; kernels [channels, kernel, T] */
 INLINE void filter(const long T, const float *x, const float *kernels, const float *bias, float *y, const shape *s,
                    long channels, long n) {
   const long high = out_height(s), wide = out_width(s), apart = high * wide * s->images;
@@ -121,11 +121,11 @@ static void filters(long T, const float *x, const float *kernels, const float *b
 #undef OF
 }
 
-/* Convolution of images `from`..`to` (`from` a multiple of mobench_block()); 0, or 1 where memory is short.
+/* Convolution of images `from`..`to` (`from` is a multiple of mobench_block()). Returns 0, or 1 if memory is short.
 
    x [channels, height, width, images], w [filters, channels / groups, kernel], bias [filters] or NULL, y as x.
-   transposed: w is that of the convolution whose input gradient this is, [channels, filters / groups, kernel]:
-   its kernels are turned round. */
+   transposed: compute the input gradient of the convolution with kernels w [channels, filters / groups, kernel];
+   the kernels are then rotated by 180 degrees. */
 int mobench_convolution(const float *x, const float *w, const float *bias, float *y, const shape *s, int transposed,
                         long from, long to) {
   const long channels = s->channels / s->groups, n_filters = s->filters / s->groups;
@@ -163,7 +163,7 @@ INLINE float total(vec value) {
   return sum;
 }
 
-/* A output channels by B places of one kernel row, summed over a block of images; x has its border */
+/* Gradient of A output channels by B positions of one kernel row, summed over a block of images; x has a border */
 INLINE void products(const long A, const long B, const float *x, const float *g, float *w, long apart, const shape *s) {
   const long high = out_height(s), wide = out_width(s);
   vec sums[SIDE][SIDE];
@@ -195,8 +195,8 @@ static void any_products(long A, long B, const float *x, const float *g, float *
 }
 
 /* Gradient of the kernels from images `from`..`to`: w [blocks of all images, filters, channels / groups, kernel],
-   of which those of these blocks are written. Summed over blocks outside, so that how the images are shared out
-   among threads changes no bit. x and g [.., images] as above; 0, or 1 where memory is short. */
+   of which only the blocks of these images are written. The caller sums over the blocks, so that the result does
+   not depend on the number of threads. x and g [.., images] as above. Returns 0, or 1 if memory is short. */
 int mobench_kernel_gradient(const float *x, const float *g, float *w, const shape *s, long from, long to) {
   const long channels = s->channels / s->groups, n_filters = s->filters / s->groups;
   const long high = out_height(s), wide = out_width(s), area = s->kernel_height * s->kernel_width;
@@ -260,9 +260,9 @@ INLINE void maxima(const long size, const float *x, float *y, uint8_t *places, l
       }
 }
 
-/* Maxima over windows of size × size (2 to 4) that lie side by side, and in each the place, by rows, of the first
-   maximum (`places` NULL: not asked for). A NaN is the maximum, the last one where there are several.
-   x [pictures, height, width, images]; pictures `from`..`to`. */
+/* Maxima over adjacent windows of size × size (2 to 4), and the position, in row order, of the first maximum in each
+   window (`places` NULL: not computed). NaN counts as the maximum; of several NaNs the last one is used.
+   x [channels, height, width, images]; channels `from`..`to`. */
 void mobench_pool(const float *x, float *y, uint8_t *places, long height, long width, long images, long size, long from,
                   long to) {
 #define OF(count) case count: maxima(count, x, y, places, height, width, images, from, to); break;
@@ -270,7 +270,7 @@ void mobench_pool(const float *x, float *y, uint8_t *places, long height, long w
 #undef OF
 }
 
-/* The gradient of a max-pool's input: that of its output at the place of the maximum, zero elsewhere. */
+/* Gradient of a max-pool's input: the output's gradient at the position of the maximum, zero elsewhere. */
 void mobench_pool_gradient(const float *g, const uint8_t *places, float *x, long height, long width, long images,
                            long size, long from, long to) {
   const long high = height / size, wide = width / size;
@@ -292,5 +292,5 @@ void mobench_pool_gradient(const float *g, const uint8_t *places, float *x, long
       }
 }
 
-/* How many images are worked on at a time. */
+/* Number of images that are processed at a time. */
 long mobench_block(void) { return BLOCK; }

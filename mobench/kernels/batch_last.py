@@ -1,6 +1,6 @@
-"""Tensors whose images lie side by side, [C, H, W, N] in memory, and the C functions for them.
+"""The memory layout "batch_last", [C, H, W, N], and access to the C functions for it.
 
-To everybody else such a tensor is an ordinary [N, C, H, W] with unusual strides.
+For all other code, such a tensor is an ordinary [N, C, H, W] tensor with unusual strides.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ SOURCE = Path(__file__).with_suffix(".c")
 
 
 def why_not() -> str:
-    """Why these functions are not to be had on this machine; "" where they are. Compiles them the first time."""
+    """Return why the C functions are not available on this machine; "" if they are. The first call compiles them."""
     return compiled.missing(SOURCE)
 
 
 def at_hand() -> bool:
-    """Whether the C functions were compiled here before."""
+    """Whether the C functions are already compiled on this machine."""
     return compiled.at_hand(SOURCE)
 
 
 @cache
 def functions() -> ctypes.CDLL:
-    """The C functions. Raises: NotCompiledError."""
+    """Return the library of C functions; compile it if necessary.
+
+    Raises: NotCompiledError.
+    """
     found = compiled.library(SOURCE)
     pointer, number = ctypes.c_void_p, ctypes.c_long
     found.mobench_convolution.argtypes = [pointer] * 5 + [ctypes.c_int, number, number]
@@ -46,7 +49,7 @@ def functions() -> ctypes.CDLL:
 
 
 def is_batch_last(x: Tensor) -> bool:
-    """Whether this is an [N, C, H, W] of float32 on the processor that lies as [C, H, W, N]."""
+    """Whether this is a float32 CPU tensor [N, C, H, W] that is stored as [C, H, W, N]."""
     return (
         x.ndim == 4
         and x.shape[0] > 1
@@ -58,7 +61,7 @@ def is_batch_last(x: Tensor) -> bool:
 
 
 def batch_last(x: Tensor) -> Tensor:
-    """The same values, images side by side; a copy where they lie otherwise."""
+    """Return the tensor in the layout "batch_last"; copy it if it has another layout."""
     return x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
 
 
@@ -67,12 +70,12 @@ def empty(images: int, channels: int, height: int, width: int, dtype: torch.dtyp
 
 
 def are_numbers(*tensors: Tensor) -> bool:
-    """Whether gradients are plain numbers: nobody will differentiate them, and none stands for many under vmap."""
+    """Whether the tensors are concrete: no higher-order gradients, no vmap."""
     return not torch.is_grad_enabled() and has_memory(*tensors)
 
 
 def has_memory(*tensors: Tensor) -> bool:
-    """Whether there is memory behind each, and not other tensors, as in what torch.func's functions are given."""
+    """Whether all tensors have their own memory; wrappers of torch.func transforms do not."""
     try:
         return all(tensor.data_ptr() for tensor in tensors)
     except RuntimeError:
@@ -80,7 +83,10 @@ def has_memory(*tensors: Tensor) -> bool:
 
 
 def shared_out(work: Callable[[int, int], object], n: int, unit: int = 1) -> list[object]:
-    """work(from, to) for parts of 0..n that begin at multiples of `unit`, one per thread that torch may use."""
+    """Run work(from, to) in parallel on parts of the range 0..n and return the results.
+
+    There is one part per thread that torch may use; parts begin at multiples of `unit`.
+    """
     n_units = -(-n // unit)
     n_parts = min(torch.get_num_threads(), n_units)
     bounds = [min(n, unit * (n_units * i // n_parts)) for i in range(n_parts + 1)]
@@ -95,6 +101,6 @@ def _crew(n_threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(n_threads, "mobench-kernels")
 
 
-# threads do not survive a fork: the child makes its own
+# threads do not survive a fork: the child process creates new ones
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_crew.cache_clear)

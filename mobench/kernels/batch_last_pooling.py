@@ -1,6 +1,6 @@
-"""Max-pools of images that lie side by side, in C; where each maximum was is a byte.
+"""Max-pooling in C for the layout "batch_last"; the position of each maximum is stored in one byte.
 
-On [256, 10, 28, 28], AVX-512, one thread, there and back: 1.2 ms.
+On [256, 10, 28, 28], AVX-512, one thread, forward and backward: 1.2 ms.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from mobench.kernels import batch_last
 
 
 def pooled(x: Tensor, size: int) -> Tensor:
-    """Maxima over windows of size × size (2 to 4) side by side of a batch-last [N, C, H, W].
+    """Return maxima over adjacent windows of size × size (2 to 4) of a batch-last tensor [N, C, H, W].
 
-    To the bit the library's, and so is its gradient.
+    Values and gradients equal torch's bit for bit.
     """
     if batch_last.has_memory(x) and not (torch.is_grad_enabled() and x.requires_grad):
         return _pool(x, size, None)
@@ -26,7 +26,7 @@ def pooled(x: Tensor, size: int) -> Tensor:
 
 
 class _Pool(torch.autograd.Function):
-    """Maxima over size × size windows of images that lie side by side, and the place of each in its window."""
+    """Maxima over size × size windows of a batch-last tensor, and the position of each in its window."""
 
     @staticmethod
     def forward(x: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -84,7 +84,7 @@ def _pool(x: Tensor, size: int, places: Tensor | None) -> Tensor:
 
 
 def _spread(values: Tensor, places: Tensor, sides: tuple[int, int], size: int) -> Tensor:
-    """Values [N, C, H / size, W / size] to their places in windows of [N, C, H, W], zero elsewhere; differentiable."""
+    """Return [N, C, H, W] with values [N, C, H / size, W / size] at their positions, else zero; differentiable."""
     windows = torch.stack([torch.where(places == k, values, 0) for k in range(size * size)], dim=-1)
     n, channels, high, wide = places.shape
     whole = windows.view(n, channels, high, wide, size, size).transpose(3, 4).reshape(n, channels, high * size, -1)

@@ -1,4 +1,4 @@
-"""A C file to a library for this very processor, compiled once and kept in the user's cache."""
+"""Compilation of a C file to a shared library for this processor, stored in the user's cache."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from mobench.user_cache import user_cache_dir
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c11", "-shared", "-fPIC")
 SECONDS = 120
 MAX_BYTES = 2**26
-"""Of a library; ours have less than 100 kB."""
+"""Size limit of a cached library; the kernels of mobench take less than 100 kB."""
 CHECKSUM_BYTES = 64
 
 
 class NotCompiledError(MobenchError):
-    """There is no compiler, or it declines; the library's own operations serve instead."""
+    """There is no C compiler, or compilation failed; torch's operations are used instead."""
 
 
 @cache
 def library(source: Path) -> ctypes.CDLL:
-    """The functions of a C file; compiled by $CC, cc, gcc or clang unless that was done here before.
+    """Return the library of a C file; compile it with $CC, cc, gcc or clang unless it is in the cache.
 
     Raises: NotCompiledError with the reason.
     """
@@ -39,13 +39,13 @@ def library(source: Path) -> ctypes.CDLL:
     if kept is not None and _is_sound(kept):
         try:
             return ctypes.CDLL(str(kept))
-        except OSError:  # for another system: compiled again
+        except OSError:  # built for another system: compile it for this one
             pass
     return _compile(compiler, source, kept)
 
 
 def at_hand(source: Path) -> bool:
-    """Whether the library of a C file was compiled here before, and can be used."""
+    """Whether the cache contains a valid library of a C file."""
     try:
         kept = _kept(source, _compiler())
         return kept is not None and _is_sound(kept)
@@ -55,7 +55,7 @@ def at_hand(source: Path) -> bool:
 
 @cache
 def missing(source: Path) -> str:
-    """Why there is no library of a C file here; "" where there is one."""
+    """Return why the library of a C file is not available; "" if it is. Compiles the file if necessary."""
     try:
         library(source)
     except NotCompiledError as error:
@@ -75,7 +75,7 @@ def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
     name = Path(compiler).name
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / f"{source.stem}.so"
-        # not every compiler knows how to look at the processor: then for any of its family
+        # if the compiler does not support -march, compile for the generic processor family
         for flags in (FLAGS, tuple(flag for flag in FLAGS if not flag.startswith("-march"))):
             try:
                 done = subprocess.run(
@@ -92,7 +92,7 @@ def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
             raise NotCompiledError(f"{name} declines {source.name}: {reason}")
         if kept is not None:
             _keep(made, kept)
-        # a folder for scratch may forbid to execute, and what is in the cache may still be another's
+        # the temporary folder may be mounted noexec, and the cache may contain another user's file
         for path in (kept, made) if kept is not None and _is_sound(kept) else (made,):
             with suppress(OSError):
                 return ctypes.CDLL(str(path))
@@ -104,7 +104,7 @@ def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
 
 
 def _keep(made: Path, kept: Path) -> None:
-    """Into the cache under its name in one step; a cache that cannot be written costs the next run a compilation."""
+    """Store a library in the cache atomically; if the cache is not writable, the next run compiles it."""
     try:
         content = made.read_bytes()
         files.write_ours(kept, content)
@@ -114,9 +114,9 @@ def _keep(made: Path, kept: Path) -> None:
 
 
 def _is_sound(kept: Path) -> bool:
-    """Whether a library of the cache is what we put there: ours, closed to others, whole.
+    """Whether a cached library is valid: owned by this user, not writable by others, and with the stored checksum.
 
-    It is looked at before it is loaded: code runs on loading, and a library that is cut short ends the process.
+    Checked before loading, because loading runs code and a truncated library can crash the process.
     """
     try:
         expected = files.read_ours(_checksum(kept), CHECKSUM_BYTES).decode()
@@ -130,7 +130,7 @@ def _checksum(kept: Path) -> Path:
 
 
 def _kept(source: Path, compiler: str) -> Path | None:
-    """Where the library is kept; None where there is no cache."""
+    """Return the path of the cached library; None if there is no cache."""
     folder = user_cache_dir("kernels")
     return None if folder is None else folder / f"{source.stem}-{_key(source, compiler)}.so"
 
@@ -141,7 +141,7 @@ def _key(source: Path, compiler: str) -> str:
 
 
 def _processor() -> str:
-    """What -march=native looks at; one home folder may serve machines of several kinds."""
+    """Return the properties of the processor that -march=native uses; machines can share a home folder."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor()

@@ -1,9 +1,9 @@
-"""Convolutions of images that lie side by side: no channel count is padded, and the processor is kept full.
+"""Convolutions in the layout "batch_last", vectorised over images instead of channels.
 
-The library's kernels work on 16 channels at a time and pad the rest: of LeNet's 10 and 20 two fifths
-are for nothing. Vectors of images have no such rest. On [256, 1, 36, 36] and [256, 10, 14, 14] of that net, AVX-512,
-one thread, a step's five passes take 24.3 ms channels last, 29.7 ms otherwise and 15.2 ms here,
-as fast as the library multiplies square matrices.
+torch's kernels process 16 channels at a time and pad the rest; with LeNet's 10 and 20 channels, two fifths of the
+work are wasted. Vectors of images need no padding. On [256, 1, 36, 36] and [256, 10, 14, 14] of that net, AVX-512,
+one thread, the five passes of a step take 24.3 ms channels last, 29.7 ms contiguous and 15.2 ms here,
+the speed of torch's products of square matrices.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from mobench.kernels import batch_last
 
 MANY = 64
-"""From kernels of so many channels to as many the library has nothing to pad, and keeps more in the cache."""
+"""Limit of the channels: above MANY² input × output channels, torch needs no padding and uses the cache better."""
 
 Pair = tuple[int, int]
 Shape = ctypes.c_long * 10
@@ -33,7 +33,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """What `func`, torch's conv2d, gives; without it for images that lie side by side, at stride and dilation 1."""
+    """Return the result of `func`, torch's conv2d; batch-last inputs with stride and dilation 1 use the C kernel."""
     pad = _pair(padding)
     if (
         pad is not None
@@ -113,7 +113,7 @@ class _Convolution(torch.autograd.Function):
         pad: Pair,
         groups: int,
     ) -> tuple[Tensor, int]:
-        # images side by side leave no room for another dimension to be folded into
+        # in this layout, the additional dimension cannot be folded into the batch or the channels
         n = info.batch_size
         each = ([t] * n if t is None or d is None else t.unbind(d) for t, d in zip((x, w, bias), in_dims, strict=False))
         return torch.stack([_Convolution.apply(*own, pad, groups) for own in zip(*each, strict=True)]), 0

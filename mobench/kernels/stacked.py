@@ -1,8 +1,8 @@
-"""K nets at once: any torch module under K weight sets, its costly layers as one kernel each.
+"""Stacked execution: run a torch module under K weight sets at once, with one kernel per expensive layer.
 
-`torch.vmap` already means the right thing for every operation that it knows: the module's code sees
-the shapes of one net. What it does to convolutions, pools and normalisations is slow, so those are
-taken over (see `stacked_layers`).
+`torch.vmap` gives the correct result for every operation that it supports: the module's code sees
+the shapes of one net. Its convolutions, pools and normalisations are slow, so these are replaced
+(see `stacked_layers`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from mobench.kernels.strategy import Stacking
 
 
 def stacked_call(module: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, stacking: Stacking) -> Any:
-    """The module's outputs under K weight sets, each tensor [K, ...].
+    """Return the module's outputs under K weight sets, each tensor [K, ...].
 
     weights: name -> [K, *shape]. inputs: [B, ...], the same for every net.
 
-    Equal to K calls one after the other, but for the order of sums and the random numbers of dropout.
-    Raises: whatever vmap raises for code that it cannot take (data-dependent branches, running
-    statistics); `can_stack` asks beforehand.
-    """
+    The result equals K separate calls, except for the order of sums and the random numbers of dropout.
 
+    Raises: the exceptions of vmap for unsupported code (data-dependent branches, running statistics).
+    """
     names = list(weights)
 
-    # tensors one by one: vmap walks a dict's tree four times a call
+    # separate tensors, because vmap traverses a dict four times per call
     def one(*own: Tensor) -> Any:
         return functional_call(module, dict(zip(names, own, strict=True)), (inputs,))
 
@@ -42,7 +41,7 @@ def stacked_call(module: nn.Module, weights: Mapping[str, Tensor], inputs: Tenso
 
 
 class StackedOutputs(Sequence[Mapping[str, Tensor]]):
-    """K outputs kept as one tensor [K, ...] per head; a sequence of the K by themselves to whoever asks."""
+    """K outputs stored as one tensor [K, ...] per head; also a sequence of the K separate outputs."""
 
     def __init__(self, stacked: Mapping[str, Tensor]) -> None:
         self.stacked = dict(stacked)
@@ -63,9 +62,9 @@ class StackedOutputs(Sequence[Mapping[str, Tensor]]):
 
 
 def running_statistics(module: nn.Module) -> list[str]:
-    """Names of layers whose running statistics change in training; each net needs its own.
+    """Return the names of layers whose running statistics change in training; each net needs its own statistics.
 
-    A layer that stays in evaluation mode when the module is trained has constants, not statistics.
+    The buffers of a layer that stays in evaluation mode during training are constants.
     """
     kept = (nn.modules.batchnorm._NormBase,)
     layers = {n: layer for n, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats}
@@ -80,7 +79,7 @@ def running_statistics(module: nn.Module) -> list[str]:
 
 
 class _Layers(TorchFunctionMode):
-    """Hands operations to what stands in for them; everything else goes on to vmap."""
+    """Runs operations through the replacements in `LAYERS`; all others are left to vmap."""
 
     def __init__(self, stacking: Stacking) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""Layers of K nets as one kernel each: what stands in for an operation under `stacked_call`.
+"""Replacements of layer operations under `stacked_call`: one kernel per layer for K nets.
 
-What vmap does to convolutions, pools and normalisations moves the K to the front of every picture and
-copies. Here K stays beside the channels, [B, K·C, H, W], from the first convolution to the last pool, and
-nothing is copied. What stands in is given the operation and its arguments as the module's code called it, with
-the shapes of one net, and gives its result, or NotImplemented where vmap is to take it.
+For convolutions, pools and normalisations, vmap moves K to the first dimension of the images, which copies them.
+Here K stays next to the channels, [B, K·C, H, W], from the first convolution to the last pool, without copies. A
+replacement gets the operation and its arguments as the module's code called it, with the shapes of one net. It returns
+the result, or NotImplemented to leave the operation to vmap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Rule = Callable[[int, tuple[int | None, ...], tuple[Tensor, ...]], tuple[Tensor,
 
 
 class _AtOnce(torch.autograd.Function):
-    """An operation with a vmap rule of ours; the rule is made of differentiable operations."""
+    """An operation with a custom vmap rule, which consists of differentiable operations."""
 
     @staticmethod
     def forward(plain: Callable[..., Tensor], rule: Rule, *tensors: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class _AtOnce(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        # reached by layers that no weight set touches, and by nothing else: done again, and differentiated
+        # reached only by layers that do not depend on a weight set: recompute the output and differentiate it
         with torch.enable_grad():
             again = [t.detach().requires_grad_(t.requires_grad) for t in ctx.saved_tensors]
             output = ctx.plain(*again)
@@ -51,14 +51,14 @@ class _AtOnce(torch.autograd.Function):
 
 
 def _beside_channels(x: Tensor, dim: int | None, k: int) -> Tensor:
-    """[B, K·C, ...] of a batched [B, C, ...]; a view where a rule of ours made it."""
+    """Return a batched [B, C, ...] as [B, K·C, ...]; a view if a custom rule produced it."""
     if dim is None:
         return x.repeat(1, k, *[1] * (x.ndim - 2))
     return x.movedim(dim, 1).flatten(1, 2)
 
 
 def _joined(vector: Tensor | None, dim: int | None, k: int) -> Tensor | None:
-    """[K·C] of a batched [C]."""
+    """Return a batched [C] as [K·C]."""
     if vector is None:
         return None
     return vector.repeat(k) if dim is None else vector.movedim(dim, 0).flatten(0, 1)
@@ -88,7 +88,7 @@ def _convolution(
 
     def rule(k: int, dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> tuple[Tensor, int]:
         (x, w, *b), (dx, dw, *db) = tensors, dims
-        if dw is None:  # K times as many pictures under one kernel
+        if dw is None:  # one kernel for K times as many images
             assert dx is not None
             folded = x.movedim(dx, 0)
             biased = [] if not b or db[0] is not None else b
@@ -190,7 +190,7 @@ def _lstm_cell(
     b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Written out: the fused cell has no vmap rule."""
+    """Compute an LSTM cell from basic operations, because the fused cell has no vmap rule."""
     h, c = hx
     gates = functional.linear(input, w_ih, b_ih) + functional.linear(h, w_hh, b_hh)
     i, f, g, o = gates.chunk(4, dim=-1)
@@ -207,7 +207,7 @@ def _lstm(
     has_biases: Any,
     *rest: Any,
 ) -> Any:
-    """Layers and directions one after the other; packed sequences and projections are left to vmap."""
+    """Run layers and directions one after the other; packed sequences and projections are left to vmap."""
     if not isinstance(params, list | tuple) or len(rest) != 5:
         return NotImplemented
     n_layers, dropout, training, bidirectional, batch_first = rest
@@ -243,4 +243,4 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "lstm_cell": _lstm_cell,
     "lstm": _lstm,
 }
-"""Name of a torch function -> what stands in for it."""
+"""Name of a torch function -> its replacement."""

@@ -1,4 +1,4 @@
-"""How a problem's arithmetic is laid out: what a processor likes, and no method's business."""
+"""Execution strategy: memory layout, stacking of weight sets and number of threads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MAX_THREADS = 10_000
 
 @dataclass(frozen=True)
 class Strategy:
-    """The choices that change how fast numbers come and in which order they are summed, nothing else.
+    """Choices that affect only the speed of the computation and the order of sums.
 
-    layout:     memory order of images; "batch_last" has them side by side, for kernels that are compiled
-        here (on a processor that has a C compiler; elsewhere the library's serve, slowly).
-    stacking:   how a step runs K weight sets: one after the other ("separate"), or at once, where
-        convolutions are groups of one ("grouped") or one after the other if their inputs differ ("split").
-    evaluation: the same for judging, several rays at a time.
-    threads:    of torch; None leaves them as they are.
+    layout:     memory layout of images. "batch_last" stores [C, H, W, N], for kernels that are compiled on this
+        machine; they need a CPU and a C compiler, and torch's slower operations are used otherwise.
+    stacking:   how a step runs K weight sets: one after the other ("separate"), or at once. At once, convolutions
+        with different inputs are the groups of one convolution ("grouped") or run one after the other ("split").
+    evaluation: the same for evaluation, which runs several rays at a time.
+    threads:    number of torch threads; None keeps the current number.
     """
 
     layout: Layout = "channels_last"
@@ -35,9 +35,9 @@ class Strategy:
 
     @classmethod
     def parse(cls, text: str) -> Strategy:
-        """A strategy from "layout=contiguous,stacking=grouped"; "default" for the defaults.
+        """Parse a strategy such as "layout=contiguous,stacking=grouped"; "default" gives the defaults.
 
-        Raises: OptionError for an unknown name or value.
+        Raises: OptionError for an unknown or repeated name, or an unknown value.
         """
         if text == "default":
             return cls()
@@ -51,7 +51,7 @@ class Strategy:
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Strategy:
-        """A strategy from what `to_dict` gave, or from strings.
+        """Return a strategy from the result of `to_dict`, or from string values.
 
         Raises: OptionError for an unknown name or value.
         """
@@ -78,8 +78,8 @@ class Strategy:
 
 
 def _is_count(text: str) -> bool:
-    """Whether a text is a number of threads, and nothing else."""
-    # isdigit alone takes superscripts, which int does not
+    """Whether a text is a valid number of threads."""
+    # isdigit alone accepts superscripts, which int rejects
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_THREADS)):
         return False
     return 0 < int(text) <= MAX_THREADS

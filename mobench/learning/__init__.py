@@ -1,1 +1,1 @@
-"""How a solver is trained: preferences, gradients, the gradient solver, the loop."""
+"""Training: preferences, gradients, the gradient solver and the training loop."""

@@ -1,4 +1,4 @@
-"""The order in which training samples are seen, the same for every solver."""
+"""Shuffled training batches, in the same order for every solver."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 from mobench.interfaces import Samples, seeded
 
 AUGMENTATION = 1 << 40
-"""Added to what seeds augmentation, so that it does not repeat the numbers that order the batches."""
+"""Offset of the seeds of augmentation, so that its random numbers differ from those of the batch order."""
 
 
 class Batches:
     """An endless stream of shuffled batches; the same seed gives every solver the same order.
 
-    The order of an epoch depends on the seed and the epoch's number alone, so a resumed run sees
-    what the uninterrupted one would have seen. A last, smaller batch is dropped, unless it is the only one.
+    The order of an epoch depends only on the seed and the epoch number, so a resumed run gets the same
+    batches as an uninterrupted run. A last, smaller batch is dropped, unless it is the only one.
     """
 
     def __init__(self, samples: Samples, batch_size: int, seed: int) -> None:
@@ -26,12 +26,12 @@ class Batches:
         self._order = torch.empty(0, dtype=torch.long)
 
     def at(self, step: int) -> Samples:
-        """The batch of step 0, 1, 2, …"""
+        """Return the batch of a step (0, 1, 2, …)."""
         if len(self.samples) == 1:
             return self.samples
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            # a large odd factor keeps (seed, epoch) pairs from meeting
+            # a large odd factor gives different (seed, epoch) pairs different seeds
             generator = seeded(self.seed * 1_000_003 + epoch)
             self._order = torch.randperm(len(self.samples), generator=generator)
             self._epoch = epoch
@@ -39,5 +39,5 @@ class Batches:
         return self.samples.take(self._order[start : start + self.batch_size])
 
     def random(self, step: int) -> torch.Generator:
-        """Random numbers for the augmentation of a step's batch, the same whoever asks and whenever."""
+        """Return the random generator for the augmentation of a step's batch; it depends only on seed and step."""
         return seeded(self.seed * 1_000_003 + AUGMENTATION + step)

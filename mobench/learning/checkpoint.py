@@ -1,4 +1,4 @@
-"""Training kept on disk: its state, whole or absent, and a count of its steps that outlives the process."""
+"""Checkpoints of training: atomic writes of the state, and a step count that survives a killed process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mobench.errors import MobenchError
 from mobench.interfaces import Problem, Solver, Strategy
 
 MOST_STEPS = 2**53
-"""Of a count that is believed: records keep numbers that JSON readers read without loss."""
+"""Upper bound of an accepted step count; many JSON readers lose precision above it."""
 
 
 def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> None:
-    """Write a checkpoint whole or not at all.
+    """Write a checkpoint atomically.
 
-    Raises: OSError where there is no room; the former checkpoint then stays.
+    Raises: OSError if it cannot be written, for example on a full disk; the previous checkpoint is then kept.
     """
     temporary = files.temporary_for(path)
     state = {
@@ -41,17 +41,18 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
             os.fsync(file.fileno())
         temporary.replace(path)
     except RuntimeError as error:
-        # torch's own writer says so of a disk that is full
+        # torch's writer raises RuntimeError on a full disk
         raise OSError(str(error).splitlines()[0]) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
-    """Take up a checkpoint; what it says of the run. Nothing in it is executed: `weights_only` admits
-    tensors and plain values.
+    """Restore the solver and the problem from a checkpoint and return its `run` values.
 
-    Raises: MobenchError when the file is not a checkpoint of this solver.
+    No code from the file is executed: `weights_only` allows only tensors and plain values.
+
+    Raises: MobenchError if the file is not a checkpoint of this solver.
     """
     try:
         with files.open_for_reading(path) as file:
@@ -60,7 +61,7 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
         solver.load_state_dict(state["solver"])
         problem.state.load(state.get("target", {}))
         torch.set_rng_state(state["random"])
-        # the same sums in the same order as before the interruption
+        # the order of floating-point sums stays the same after resuming
         problem.strategy = Strategy.from_dict(state["strategy"])
     except Exception as error:
         raise MobenchError(
@@ -70,11 +71,11 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
 
 
 class StepCount:
-    """The step that training is at, and how many were made more than once, in 20 bytes beside a checkpoint.
+    """The current step and the number of repeated steps, stored in 20 bytes in a file next to the checkpoint.
 
-    They are in the system's hands with every step, at about a microsecond: a process that is killed leaves
-    them right. They end with their checksum. A file that cannot be used costs the count and nothing else: one that
-    cannot be written, is damaged, or is no regular file. A symbolic link is left alone.
+    Every step writes both numbers and their checksum, which takes about a microsecond, so the file is correct even
+    if the process is killed. If the file is damaged, not writable or not a regular file, only the count is
+    lost; training continues. Symbolic links are not followed.
     """
 
     NUMBERS = struct.Struct("<qq")
@@ -90,7 +91,10 @@ class StepCount:
                 self._file = files.open_in_place(path_of(checkpoint), create=True)
 
     def go_on_from(self, step: int) -> int:
-        """Training goes on from here: the number of steps that will have been made more than once."""
+        """Start or resume counting at `step` and return the number of repeated steps.
+
+        The steps between `step` and the last step reached before will be repeated.
+        """
         reached, repeated = self._read()
         self.repeated = repeated + max(0, reached - step)
         self.reach(step)
@@ -105,7 +109,7 @@ class StepCount:
                 self._close()
 
     def _read(self) -> tuple[int, int]:
-        """The step reached and the steps repeated; zeros where the file does not hold them."""
+        """Return the last step reached and the number of repeated steps; zeros if the file is not valid."""
         try:
             content = b"" if self._file is None else os.pread(self._file, self.N_BYTES, 0)
         except OSError:
@@ -114,7 +118,7 @@ class StepCount:
         if len(content) != self.N_BYTES or checksum != self.CHECKSUM.pack(zlib.crc32(numbers)):
             return 0, 0
         reached, repeated = self.NUMBERS.unpack(numbers)
-        # a right checksum says nothing of who wrote it
+        # a valid checksum does not guarantee valid numbers
         return (reached, repeated) if 0 <= reached < MOST_STEPS and 0 <= repeated < MOST_STEPS else (0, 0)
 
     def __enter__(self) -> StepCount:
@@ -132,5 +136,5 @@ class StepCount:
 
 
 def path_of(checkpoint: Path) -> Path:
-    """Where the steps of a checkpoint are counted."""
+    """Return the path of the step count of a checkpoint."""
     return checkpoint.with_suffix(".steps")

@@ -1,4 +1,4 @@
-"""What is NaN or infinite, and where it is likely to come from, in words for people."""
+"""Checks for NaN and infinite values, and their likely causes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mobench.errors import NonFiniteError
 from mobench.interfaces import Problem, Samples, Solver
 
 LARGE = 1e4
-"""A trained number above this tells of a step that was too long."""
+"""A trained value above this limit indicates that a step was too long."""
 
 
 def is_finite(values: Tensor) -> bool:
-    """Whether none of the values is NaN or infinite."""
-    # a finite sum proves it in a quarter of the time; an infinite one may be an overflow
+    """Whether all values are finite."""
+    # a finite sum proves it in a quarter of the time; an infinite sum may be an overflow
     return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
 
 
@@ -34,7 +34,7 @@ def check_gradients(gram: Tensor, names: Sequence[str]) -> None:
 
 
 def check_weights(solver: Solver) -> None:
-    """Raise NonFiniteError unless every number that the solver trains is finite."""
+    """Raise NonFiniteError unless all values that the solver trains are finite."""
     for name, parameter in _trained(solver):
         bad = _n_bad(parameter)
         if bad:
@@ -42,9 +42,9 @@ def check_weights(solver: Solver) -> None:
 
 
 def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -> str:
-    """Why a step gave what is not finite, as far as can be seen afterwards, and what to do.
+    """Return the likely cause of a non-finite step, as far as it can be determined afterwards, and what to do.
 
-    batches: what the step and the one before it were given; a bad one may show a step later.
+    batches: the batches of the step and of the previous step; a bad batch may show its effect one step later.
     """
     for batch in batches:
         inputs = problem.prepare(batch).inputs

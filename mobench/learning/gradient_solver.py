@@ -1,4 +1,4 @@
-"""Generator × balancer: the solver that most methods of the field are an instance of."""
+"""Gradient solver: trains a generator with a balancer. Most methods of the field are an instance of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mobench.options import option
 
 @dataclass(frozen=True)
 class GradientOptions:
-    """How a generator and a balancer are trained together."""
+    """Training options of a generator and a balancer."""
 
     lr: Annotated[float, Gt(0)] = option(1e-3, "learning rate")
     optimiser: Literal["adam", "sgd", "rmsprop"] = option("adam", "torch's Adam, SGD or RMSprop")
@@ -51,11 +51,11 @@ class GradientOptions:
 
 
 class GradientSolver(Solver):
-    """Trains `generator` with gradients that `balancer` weighs.
+    """Trains `generator` with gradients weighted by `balancer`.
 
-    One step (algorithm 1 of the methods' papers in one shape): draw preferences, generate, take
-    the losses, ask the balancer for α, and pull Σ α_i ∇L_i back through the generator. The m
-    backward passes go through the target network only; the generator is passed once.
+    One step (a common form of algorithm 1 of the methods' papers): draw preferences, generate weights,
+    compute the losses, get α from the balancer, and pull Σ α_i ∇L_i back through the generator. The m
+    backward passes go through the target network only; one backward pass goes through the generator.
     """
 
     def __init__(self, generator: Generator, balancer: Balancer, options: GradientOptions) -> None:
@@ -134,18 +134,18 @@ class GradientSolver(Solver):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        # a copy: torch keeps the step counters that it is given
+        # a copy, because torch keeps references to the step counters
         self.optimiser.load_state_dict(deepcopy(state["optimiser"]))
         self.balancer.load_state_dict(state["balancer"])
         self.sampler.load_state_dict(state["sampler"])
         self.n_steps = state["n_steps"]
 
     def _through_weights(self, network: WeightNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        """Backward for networks that make weights.
+        """Compute gradients for networks that generate weights, and return the losses [K, m].
 
-        The generated weights are cut off from the network's graph and made leaves, so that the
-        backward passes through the target end there; what they leave is then pulled back through
-        the network once.
+        The generated weights are detached from the network's graph and used as leaves, so that the
+        backward passes through the target network end there. The combined gradient is then pulled
+        back through the network once.
         """
         generated = network.weights(preferences)
         statistics = self.problem.state.statistics  # updated in place, not trained
@@ -154,7 +154,7 @@ class GradientSolver(Solver):
         losses = torch.stack(each, dim=1)
         seen = losses.detach()
         if self.balancer.needs_gram:
-            # one without a graph has gradients, all zero, only as a column among others
+            # a loss without a graph gets its zero gradients only as a column of the stacked losses
             whole = all(loss.requires_grad for loss in each)
             gradients = objective_gradients(each if whole else losses, leaves)
             gram = network.gram(preferences, generated, gradients)
@@ -187,7 +187,7 @@ class GradientSolver(Solver):
         return each
 
     def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        # NaN in, NaN out would spoil the weights for good: stop before the optimiser's step
+        # NaN would destroy the weights permanently: stop before the optimiser's step
         names = [o.name for o in self.problem.objectives]
         check_losses(losses, names)
         if gram is not None:
@@ -220,5 +220,5 @@ class GradientSolver(Solver):
 
 
 def _middle(rays: Tensor) -> Tensor:
-    """The one ray [1, m] with equal preferences, for balancers that give one point."""
+    """Return the ray [1, m] with equal preferences, for balancers that give one point."""
     return torch.full_like(rays[:1], 1 / rays.shape[1])

@@ -1,4 +1,4 @@
-"""From K × m losses to a direction: per-objective gradients, Gram matrices, one weighted pull-back."""
+"""Per-objective gradients of K × m losses, Gram matrices, and the weighted pull-back to trained parameters."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mobench.interfaces import inner_products
 
 
 def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gradients of the m losses of each of K weight sets with respect to that set's own weights.
+    """Return the gradients of the m losses of each of K weight sets with respect to the weights of that set.
 
-    losses:  [K, m], or the m columns [K] by themselves, which spares a pass of zeros through what only
-             the other losses depend on. Loss (k, i) depends on weight set k only.
+    losses:  [K, m], or the m columns [K] as separate tensors, which avoids passing zeros through parts that
+             only other losses depend on. Loss (k, i) depends only on weight set k.
     weights: name -> [K, *shape], leaves of the graph of `losses`.
     Returns: name -> [K, m, *shape].
 
-    m backward passes serve all K sets: the sum over k of loss i has, with respect to set k,
-    the gradient of loss (k, i) alone.
+    m backward passes are sufficient for all K sets: the gradient of the sum over k of loss i with respect to
+    set k is the gradient of loss (k, i).
     """
     columns = losses.unbind(1) if isinstance(losses, Tensor) else losses
     names, leaves = list(weights), list(weights.values())
@@ -32,17 +32,17 @@ def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str,
 
 
 TURN = 1e-4
-"""Angle, in radians, by which the rounding of weights may turn a direction."""
+"""Largest angle in radians by which the rounding of weights may turn a direction."""
 
 
 def rounded_weights(alpha: Tensor, gram: Tensor, dtype: torch.dtype) -> Tensor:
-    """Balancer weights α [K, m] in `dtype`, or unchanged where that rounding would turn the direction Σ α_i ∇L_i.
+    """Return balancer weights α [K, m] in `dtype`, or unchanged if rounding would turn the direction Σ α_i ∇L_i.
 
     gram: [K, m, m] in float64.
 
-    Rounding moves the direction by up to the rounding of its terms α_i ∇L_i. A direction much shorter than its terms
-    (of nearly dependent gradients, or near a Pareto stationary point) would then conflict with gradients that
-    its weights keep it clear of.
+    Rounding changes the direction by up to the rounding error of its terms α_i ∇L_i. A direction that is much shorter
+    than its terms (for nearly dependent gradients, or near a Pareto stationary point) could then conflict with
+    gradients that it does not conflict with under the exact weights.
     """
     if alpha.dtype == dtype:
         return alpha
@@ -53,11 +53,14 @@ def rounded_weights(alpha: Tensor, gram: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def combine(gradients: Mapping[str, Tensor], alpha: Tensor) -> dict[str, Tensor]:
-    """Σ_i α_i ∇L_i for each of K sets: name -> [K, *shape] from name -> [K, m, *shape], α [K, m].
+    """Return Σ_i α_i ∇L_i for each of K sets: name -> [K, *shape].
 
-    The sum is computed in the dtype of α and returned in that of the gradients.
+    gradients: name -> [K, m, *shape].
+    alpha:     α [K, m].
+
+    The sum is computed in the dtype of α and returned in the dtype of the gradients.
     """
-    # as batched products: einsum takes three times as long on small tensors
+    # batched products, because einsum takes three times as long on small tensors
     return {
         name: (alpha[:, None] @ g.flatten(2).to(alpha.dtype))[:, 0].view(len(alpha), *g.shape[2:]).to(g.dtype)
         for name, g in gradients.items()
@@ -65,10 +68,12 @@ def combine(gradients: Mapping[str, Tensor], alpha: Tensor) -> dict[str, Tensor]
 
 
 def pull_back(generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> None:
-    """Adds to the .grad of whatever made the weights: name -> [K, *shape], both.
+    """Accumulate gradients in the .grad of the parameters that generated the weights.
 
-    Weights that nobody made, but that are trained themselves, take their gradient as it is, the very tensor: a
-    backward pass from them would copy it, and take 4 % of an iteration of 25 points.
+    generated, gradients: name -> [K, *shape].
+
+    Weights that are parameters themselves get the gradient tensor as their .grad without a copy. A backward pass
+    would copy it, which takes 4 % of an iteration with 25 points.
     """
     behind = []
     for name, gradient in gradients.items():
@@ -83,10 +88,10 @@ def pull_back(generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) 
 
 
 def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Gram matrices [K, m, m] in float64 of losses [K, m] with respect to shared parameters.
+    """Return Gram matrices [K, m, m] in float64 of losses [K, m] with respect to shared parameters.
 
-    The road for networks that make no weights (a preference as an input): K·m backward passes,
-    of which one preference's m gradients are held at a time. The graph is kept.
+    Used for networks that do not generate weights (the preference is an input). Takes K·m backward
+    passes and stores the m gradients of one preference at a time. The graph is retained.
     """
     grams = []
     for row in losses:

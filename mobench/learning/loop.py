@@ -1,4 +1,4 @@
-"""The training loop that the core owns: budget, checkpoints, trace, clock."""
+"""The training loop: budget, checkpoints, validation checks, progress and timing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Limit:
     seconds: float | None = None
 
     def total_steps(self, steps_per_epoch: int) -> int | None:
-        """Steps in all; None where seconds decide."""
+        """Return the total number of steps; None if the budget is in seconds."""
         if self.steps is not None:
             return self.steps
         return None if self.epochs is None else max(1, math.ceil(self.epochs * steps_per_epoch))
@@ -43,7 +43,7 @@ class Limit:
 
 @dataclass
 class Look:
-    """One look at the validation split in mid-training; `seconds` and `core_seconds` are of training alone."""
+    """Result of one validation check during training; `seconds` and `core_seconds` count training only."""
 
     step: int
     epoch: float
@@ -56,13 +56,13 @@ class Look:
 
 @dataclass
 class Training:
-    """How a training run went.
+    """State and statistics of a training run.
 
-    resumed:  how often it was taken up from a checkpoint.
-    repeated: steps made more than once, because they were made after the last checkpoint before a process ended.
-    unsaved:  checkpoints that could not be written.
-    core_seconds: processor time of all threads, which other work on the machine does not lengthen as it does `seconds`.
-    recent_losses: a running mean over about twenty steps.
+    resumed:  number of times that training was resumed from a checkpoint.
+    repeated: number of repeated steps: those taken after the last checkpoint before the process ended.
+    unsaved:  number of checkpoints that could not be written.
+    core_seconds: processor time of all threads; other work on the machine affects it less than `seconds`.
+    recent_losses: running mean over about twenty steps.
     """
 
     status: Literal["completed", "diverged"] = "completed"
@@ -95,19 +95,19 @@ def train(
     on_progress: Callable[[dict[str, Any]], None] | None = None,
     progress_seconds: float = 0.5,
 ) -> Training:
-    """Train `solver` on `samples` until `limit`, from the checkpoint where there is one.
+    """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
 
-    rays: [R, m], what a finite Pareto set trains, and what the trace is taken at.
-    validation: the trace's hypervolume is taken on its first TRACE_SAMPLES samples; None: no trace
-        but the losses.
-    n_looks: looks at validation over the whole budget; None: TRACE_POINTS.
+    rays: [R, m], the preferences that a finite Pareto set trains, and that validation checks use.
+    validation: validation checks compute the hypervolume on the first TRACE_SAMPLES of these samples; None: the
+        trace contains only training losses.
+    n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
     on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
-        `progress_seconds` of wall time, and after every look at validation.
+        `progress_seconds` of wall time, and after every validation check.
 
-    Training ends with status "diverged" at the first loss, gradient or weight that is not finite. No such
-    step is left out and trained past: methods would then be compared at different numbers of steps. The
-    message names the objective, the step and the likely cause. Other exceptions of the solver pass
-    through, with a note of the step.
+    Training stops with status "diverged" at the first loss, gradient or weight that is not finite. Such a
+    step is never skipped, because methods would then be compared at different numbers of steps. The
+    message names the objective, the step and the likely cause. Other exceptions of the solver are
+    raised with a note of the step.
     """
     batches = Batches(samples, batch_size, seeds.data)
     total = limit.total_steps(batches.per_epoch)
@@ -115,7 +115,7 @@ def train(
     solver.start(problem, Setting(rays, seeds, batches.per_epoch, total))
     _seed_everything(seeds.solver)
     run = Training()
-    # also a symbolic link that leads nowhere: it is declined, and not trained past in silence
+    # lexists: a dangling symbolic link must raise an error and not be ignored
     if checkpoint is not None and os.path.lexists(checkpoint):
         run = _resumed(checkpoints.load(checkpoint, solver, problem), checkpoint)
     progress = _Progress(on_progress, progress_seconds, total, limit)
@@ -150,7 +150,7 @@ def train(
 
 
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
-    """One step's losses; its time is what counts as training."""
+    """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
     batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
     losses = solver.step(problem.prepare(batch))
@@ -170,12 +170,12 @@ def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
 
 
 class _Looks:
-    """Says when validation is to be looked at: `n_looks` times, evenly spaced over the budget."""
+    """Schedule of the validation checks: `n_looks` times, evenly spaced over the budget."""
 
     def __init__(self, run: Training, total: int | None, limit: Limit, n_looks: int) -> None:
         self._by_steps = total is not None
         self._every = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
-        # after a resumption the next look is the one that the uninterrupted run would have had
+        # after resuming, the next check is the same as in an uninterrupted run
         self._next = (math.floor(self._spent(run) / self._every) + 1) * self._every
 
     def due(self, run: Training) -> bool:
@@ -189,7 +189,7 @@ class _Looks:
 
 
 class _Progress:
-    """Tells a callback how far training is, but not more often than people can read."""
+    """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
         self, tell: Callable[[dict[str, Any]], None] | None, every: float, total: int | None, limit: Limit
@@ -224,7 +224,7 @@ def _finished(run: Training, total: int | None, limit: Limit) -> bool:
 
 
 def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:
-    """Judge the Pareto set as it is now; random states are left as they were."""
+    """Run a validation check on the current Pareto set; random states are not changed."""
     value = None
     if validation is not None:
         pareto_set = solver.pareto_set
@@ -252,12 +252,15 @@ def _save(path: Path, solver: Solver, run: Training, problem: Problem) -> None:
     try:
         checkpoints.save(path, solver, asdict(run), problem)
     except OSError:
-        # training goes on without; the record says how often
+        # training continues without a checkpoint; the record counts the failures
         run.unsaved += 1
 
 
 def _resumed(saved: dict[str, Any], path: Path) -> Training:
-    """The run that a checkpoint is of. Raises: MobenchError where it says nothing of the kind."""
+    """Return the run stored in a checkpoint.
+
+    Raises: MobenchError if the stored values are invalid.
+    """
     try:
         run = Training(**{**saved, "trace": [Look(**look) for look in saved["trace"]]})
     except (TypeError, KeyError) as error:

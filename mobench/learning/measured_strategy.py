@@ -1,4 +1,4 @@
-"""Which strategy is fastest here: a short measurement on the real problem, at the start of a job."""
+"""Selection of the fastest execution strategy by a short measurement on the problem, at the start of a job."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from mobench.text import message_of
 
 ROUNDS = 3
 HOPELESS = 1.5
-"""A candidate this many times slower than the best in its first pass is not run again."""
+"""A candidate that is this many times slower than the best in its first pass is not run again."""
 WORTH = 0.97
-"""Another strategy than the default one has to take less than this part of its time."""
+"""A candidate replaces the default strategy only if it takes less than this fraction of the default's time."""
 AT_MOST_SECONDS = 5.0
 REPAYS = 10.0
-"""Training has to be expected to last as many times longer than the first, slow pass of every candidate."""
+"""Expected training time must exceed the measuring time (the first, slow pass of every candidate) by this factor."""
 COMPILES = 5.0
-"""Seconds that kernels take to be compiled where they were not yet, at most; once per machine."""
+"""Longest time in seconds to compile the kernels; needed once per machine."""
 SMALL = 100_000
-"""Numbers in all weight sets together below which a net without convolutions is bound by calls, not by sums."""
+"""Total number of values in all weight sets below which call overhead dominates in nets without convolutions."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A strategy, and why it was taken where that is not the measurement alone."""
+    """The chosen strategy, and remarks on candidates that were excluded for other reasons than the measurement."""
 
     strategy: Strategy
     remark: str = ""
 
 
 def measured(problem: Problem, samples: Samples, n_sets: int, threads: int, steps: int | None = None) -> Choice:
-    """The fastest strategy for steps of `n_sets` weight sets on batches like `samples`.
+    """Return the fastest strategy for steps of `n_sets` weight sets on batches like `samples`.
 
-    threads: how many torch may use. steps: of the training to come; None: many.
+    threads: number of threads that torch may use.
+    steps:   number of training steps to follow; None: unknown, assumed to be large.
 
-    Every stacked candidate is first compared with the separate nets; one that raises or disagrees is
-    out, and the remark says so. The problem's strategy, torch's threads and random state are left as
-    they were.
+    Every stacked candidate is first compared with separate nets. A candidate that raises an exception or gives
+    different losses is excluded, with a remark. The problem's strategy, torch's number of threads and its
+    random state are restored.
     """
     before, random = problem.strategy, torch.get_rng_state()
     n_threads = torch.get_num_threads()
@@ -80,7 +81,7 @@ class _Search:
         if self.first > AT_MOST_SECONDS or not self._repaid(self.first * len(candidates)):
             return self._told(default)
         if self._side_by_side():
-            # groups cost nothing there, so there is nothing to split
+            # grouped convolutions have no overhead in this layout, so "split" is not tried
             beside = [replace(one, layout="batch_last") for one in candidates if one.layout == default.layout]
             candidates += [one for one in beside if one.stacking != "split"]
         best = self._fastest(default, candidates, train)
@@ -101,11 +102,11 @@ class _Search:
         return found
 
     def _repaid(self, seconds: float) -> bool:
-        """Whether the training to come, of steps as long as the first pass, is long beside what is spent before it."""
+        """Whether training is long enough to repay `seconds` of measuring, if steps are as slow as the first pass."""
         return self.steps is None or self.steps * self.first > REPAYS * seconds
 
     def _side_by_side(self) -> bool:
-        """Whether images can lie side by side: convolutions have kernels for that here."""
+        """Whether the layout "batch_last" can be used: the problem fits and its kernels are available."""
         problem = self.problem
         if not (self.convolves and self.samples.inputs.ndim == 4 and problem.device.type == "cpu"):
             return False
@@ -124,7 +125,7 @@ class _Search:
         return found
 
     def _agrees(self, stacking: Stacking, n_sets: int) -> bool:
-        """Whether stacked nets give the losses that separate ones give, without dropout."""
+        """Whether stacked nets give the same losses as separate nets, in evaluation mode (without dropout)."""
         if n_sets < 2 or not self.stackable:
             return False
         batch = self.problem.prepare(self.samples.take(slice(0, 8)))
@@ -137,7 +138,7 @@ class _Search:
                     self.problem.losses(self._outputs(weights, batch.inputs, how), batch)
                     for how in ("separate", stacking)
                 )
-        except Exception as error:  # whatever a strange layer raises under vmap; separate nets remain
+        except Exception as error:  # unusual layers can raise anything under vmap; fall back to separate nets
             reason = (message_of(error).splitlines() or [""])[0]
             self.remarks.append(f"nets run one after the other: {type(error).__name__}: {reason}")
             return False
@@ -153,7 +154,7 @@ class _Search:
         return {n: torch.stack([net[n] for net in nets]).requires_grad_() for n in self.problem.shapes}
 
     def _outputs(self, weights: dict[str, Tensor], inputs: Tensor, how: Stacking | None = None) -> Sequence[Outputs]:
-        """Outputs under weight sets; their running statistics are copies that are thrown away."""
+        """Return outputs under weight sets; running statistics are temporary copies."""
         n_sets = len(next(iter(weights.values())))
         own = {n: torch.stack([s] * n_sets) for n, s in self.problem.state.statistics.items()}
         return self.problem.outputs_of_sets({**weights, **own}, inputs, how)
@@ -190,14 +191,17 @@ class _Search:
         return run
 
     def _fastest(self, default: Strategy, candidates: Iterable[Strategy], work: Callable[[], object]) -> Strategy:
-        """By the shortest of a few passes, taken in turns so that a busy moment meets all alike."""
+        """Return the fastest strategy by the shortest of a few passes.
+
+        The passes of the candidates alternate, so that other load on the machine affects all of them equally.
+        """
         passes = {one: self._under(one, work) for one in dict.fromkeys([default, *candidates])}
         if len(passes) == 1:
             return default
         began = time.perf_counter()
         best: dict[Strategy, float] = {}
         for one, run in passes.items():
-            run()  # the first pass pays for memory and compiled kernels
+            run()  # the first pass includes memory allocation and kernel compilation
             best[one] = _seconds(run)
         for _ in range(ROUNDS):
             bound = HOPELESS * min(best.values())

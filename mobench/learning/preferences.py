@@ -1,4 +1,4 @@
-"""Preferences on the simplex: the rays that fronts are judged on, and samplers for training."""
+"""Preferences on the simplex: rays for evaluation, and samplers for training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mobench.errors import PreferenceError
 from mobench.interfaces import seeded
 
 SMALLEST = 1e-6
-"""Below this a drawn preference is raised: 1/r and log r appear in balancers."""
+"""Lower bound of the entries of drawn preferences, because balancers compute 1/r and log r."""
 
 
 def dense_rays(n_objectives: int, n_rays: int = 25) -> Tensor:
-    """Rays [R, m] that a continuous Pareto set is judged on; the first favours objective 0.
+    """Return the rays [R, m] on which a continuous Pareto set is evaluated; the first ray favours objective 0.
 
     m = 2: angles evenly spaced in [0.1, π/2 − 0.1] on the quarter circle, normalised to the
-    simplex (arXiv 2010.04104, section 5). m > 2: Das-Dennis directions of the smallest even
-    number of partitions with at least `n_rays` points, drawn towards the centre by a tenth, so
-    that every r_i > 0; an even number, so that `finite_rays` are among them.
+    simplex (arXiv 2010.04104, section 5). m > 2: Das-Dennis directions with the smallest even
+    number of partitions that gives at least `n_rays` points, moved towards the centre by a tenth
+    so that every r_i > 0. The number is even so that `finite_rays` is a subset.
     """
     if n_objectives <= 2:
         return _arc(n_objectives, n_rays)
@@ -33,15 +33,15 @@ def dense_rays(n_objectives: int, n_rays: int = 25) -> Tensor:
 
 
 def finite_rays(n_objectives: int, n_rays: int = 5) -> Tensor:
-    """Rays [R, m] that a finite Pareto set trains, and everybody is judged on at equal K.
+    """Return the rays [R, m] that a finite Pareto set trains, and on which all methods are compared at equal K.
 
-    m = 2: the same arc with `n_rays` angles (5 are every sixth of 25). m > 2: two partitions.
+    m = 2: the same arc with `n_rays` angles (the 5 default rays are every sixth of 25). m > 2: two partitions.
     """
     return _arc(n_objectives, n_rays) if n_objectives <= 2 else _das_dennis(n_objectives, 2)
 
 
 def check_on_simplex(preferences: Tensor, tolerance: float = 1e-5) -> Tensor:
-    """The preferences [K, m] themselves.
+    """Return the preferences [K, m] unchanged if all rows are on the simplex.
 
     Raises: PreferenceError, naming the first row that is not on the simplex.
     """
@@ -59,7 +59,7 @@ def check_on_simplex(preferences: Tensor, tolerance: float = 1e-5) -> Tensor:
 
 
 class DirichletSampler:
-    """Draws preferences from a symmetric Dirichlet, from random numbers of its own."""
+    """Draws preferences from a symmetric Dirichlet distribution, with its own random generator."""
 
     def __init__(self, n_objectives: int, alpha: float, seed: int) -> None:
         self.n_objectives = n_objectives
@@ -67,11 +67,11 @@ class DirichletSampler:
         self._generator = seeded(seed)
 
     def sample(self, n_preferences: int) -> Tensor:
-        """[n_preferences, m], every entry positive."""
-        # torch's Dirichlet draws from the global state only; its gamma kernel takes a generator
+        """Return preferences [n_preferences, m]; every entry is positive."""
+        # torch's Dirichlet only uses the global random state; its gamma kernel accepts a generator
         concentration = torch.full((n_preferences, self.n_objectives), self.alpha, dtype=torch.float64)
         gamma = torch._standard_gamma(concentration, generator=self._generator)
-        # small concentrations underflow to 0 in all entries once in a great while
+        # with small concentrations, all entries can underflow to 0 in rare cases
         r = gamma.clamp_min(torch.finfo(torch.float64).tiny)
         r = (r / r.sum(1, keepdim=True)).clamp_min(SMALLEST)
         return r / r.sum(1, keepdim=True)
@@ -84,20 +84,20 @@ class DirichletSampler:
 
 
 class FixedRays:
-    """Gives the same rays at every step: all of a finite Pareto set's own."""
+    """Sampler that returns all rays of a finite Pareto set at every step."""
 
     def __init__(self, rays: Tensor) -> None:
         self.rays = rays
 
     def sample(self, n_preferences: int) -> Tensor:
-        """All rays [R, m], whatever number is asked for."""
+        """Return all rays [R, m]; `n_preferences` is ignored."""
         return self.rays
 
     def state_dict(self) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to take up: the rays are given at the start."""
+        """Do nothing; the sampler has no state."""
 
 
 def _arc(n_objectives: int, n_rays: int) -> Tensor:

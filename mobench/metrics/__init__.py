@@ -1,1 +1,1 @@
-"""How a Pareto set is judged: evaluation over rays, indicators, controllability, cost."""
+"""Evaluation of Pareto sets: losses on rays, indicators, controllability and cost."""

@@ -1,4 +1,4 @@
-"""Does a larger preference for an objective give a smaller loss of it?"""
+"""Controllability: rank correlation between preferences and losses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from numpy.typing import ArrayLike
 
 
 def controllability(losses: ArrayLike, preferences: ArrayLike) -> list[float | None]:
-    """Spearman correlation between r_i and −L_i over the rays, for each objective.
+    """Return the Spearman correlation between r_i and −L_i over the rays, for each objective.
 
-    losses, preferences: [R, m]. 1: a perfect ordering; −1: the reverse. None where it is
-    undefined: fewer than two rays, or a preference or loss that never varies.
+    losses, preferences: [R, m].
+
+    1 means that a larger preference always gives a smaller loss; −1 means the reverse. None if undefined: fewer than
+    two rays, or a constant preference or loss.
     """
-    from pandas import DataFrame  # its ranks share ties; scipy.stats takes three times as long to import
+    from pandas import DataFrame  # averages tied ranks; scipy.stats takes three times as long to import
 
     loss, preference = np.asarray(losses, dtype=float), np.asarray(preferences, dtype=float)
     loss_ranks, preference_ranks = DataFrame(loss).rank().to_numpy(), DataFrame(preference).rank().to_numpy()

@@ -1,4 +1,4 @@
-"""What a Pareto set costs to serve: seconds to switch preference, seconds per sample, bytes."""
+"""Cost of serving a Pareto set: seconds to switch preference, seconds per sample, memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mobench.interfaces import ParetoSet, Problem, Samples
 
 
 def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeats: int = 11) -> float:
-    """Median seconds from a new preference to a predictor ready for inputs."""
+    """Return the median seconds from a new preference to its predictor."""
     at = rays.to(problem.device, problem.dtype)
     with torch.no_grad():
         return statistics.median(
@@ -26,7 +26,7 @@ def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeat
 def inference_seconds_per_sample(
     pareto_set: ParetoSet, rays: Tensor, problem: Problem, samples: Samples, repeats: int = 5
 ) -> float:
-    """Median seconds per sample of one batch under a preference already switched to."""
+    """Return the median seconds per sample of one batch; the switch of the preference is not included."""
     batch = problem.prepare(samples)
     with torch.no_grad():
         predict = pareto_set.serve(rays.to(problem.device, problem.dtype)[len(rays) // 2])
@@ -35,7 +35,7 @@ def inference_seconds_per_sample(
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Most memory this process has held: on CUDA what torch allocated there, else resident memory."""
+    """Return the peak memory of this process: memory allocated by torch on CUDA, otherwise resident memory."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     import resource

@@ -1,4 +1,4 @@
-"""A Pareto set to numbers: losses and metrics of every ray on a split."""
+"""Evaluation of a Pareto set on a split: losses, metrics and indicators of its front."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
 
 KNOWN_FRONT_POINTS = 1000
-"""Points of a known Pareto front that indicators are computed against."""
+"""Number of points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
 
 Array = NDArray[np.float64]
@@ -40,11 +40,12 @@ def evaluate(
     batch_size: int = 250,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrontValues:
-    """Losses and metrics of every ray [R, m], averaged over the samples in float64.
+    """Return losses and metrics of every ray [R, m], averaged over the samples in float64.
 
-    Memory is bounded by one batch of RAYS_AT_ONCE rays; 250 LeNet images a batch were 1.6 times as
-    fast as 1,000. Networks are in evaluation mode meanwhile.
-    progress: called with rays done and rays in all.
+    progress: called with the number of finished rays and the total number of rays.
+
+    Memory is bounded by one batch of RAYS_AT_ONCE rays; batches of 250 LeNet images were 1.6 times as
+    fast as batches of 1,000. Networks are in evaluation mode during the call.
     """
     rows = []
     with torch.no_grad(), _evaluating(problem, pareto_set):
@@ -60,9 +61,9 @@ def evaluate(
 
 
 def at_rays(front: FrontValues, rays: Tensor) -> FrontValues:
-    """The rows of a front at some of its rays.
+    """Return the rows of a front for some of its rays.
 
-    Raises: PreferenceError for a ray that the front was not evaluated at.
+    Raises: PreferenceError if the front was not evaluated at one of the rays.
     """
     distances = np.abs(front.preferences[None] - rays.double().cpu().numpy()[:, None]).max(axis=2)
     if (distances.min(axis=1) > 1e-6).any():
@@ -73,10 +74,11 @@ def at_rays(front: FrontValues, rays: Tensor) -> FrontValues:
 
 
 def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | None) -> dict[str, float | None]:
-    """Every indicator that a front has by itself, and those against the known front where there is one.
+    """Return all indicators of a single front, including those against the known front if there is one.
 
-    None where an indicator is undefined: spacing below two points, controllability of a constant,
-    non-uniformity of negative losses. IGD and the like against a pooled front are the leaderboard's.
+    The value is None if an indicator is undefined: spacing of fewer than two points, controllability of
+    constants, non-uniformity of negative losses. The leaderboard computes IGD and related indicators
+    against a pooled front.
     """
     losses = front.losses
     deviation = indicators.non_uniformity(losses, front.preferences)
@@ -104,8 +106,8 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | N
 
 
 def _predictor(pareto_set: ParetoSet, problem: Problem, rays: Tensor) -> Callable[[Tensor], Sequence[Outputs]]:
-    """Inputs to one output per ray, all rays switched to beforehand."""
-    # a network that serves in a way of its own (by averaging several nets, say) is left to it
+    """Return a function from inputs to one output per ray; all weights are generated in advance."""
+    # networks with their own `serve` (for example, averaging several nets) are called through it
     if isinstance(pareto_set, WeightNetwork) and pareto_set.serves_one_set:
         weights = pareto_set.weights(rays)
         return lambda inputs: problem.outputs_of_sets(weights, inputs, problem.strategy.evaluation)
@@ -116,7 +118,7 @@ def _predictor(pareto_set: ParetoSet, problem: Problem, rays: Tensor) -> Callabl
 def _several_rays(
     pareto_set: ParetoSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int
 ) -> list[Tensor]:
-    """Of each ray [m + number of metrics], means over the samples."""
+    """Return for each ray the means [m + number of metrics] over the samples."""
     predict = _predictor(pareto_set, problem, rays)
     metrics = [metric for o in problem.objectives for metric in o.metrics]
     pooling = any(metric.pooled for metric in metrics)
@@ -147,7 +149,7 @@ def _several_rays(
 
 
 def joined(batches: Sequence[Samples]) -> Samples:
-    """Batches as one."""
+    """Concatenate batches."""
     names = batches[0].targets
     return Samples(
         torch.cat([batch.inputs for batch in batches]),

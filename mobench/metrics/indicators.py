@@ -1,4 +1,4 @@
-"""Indicators of fronts: pure functions of points [P, m] in objective space, all minimised.
+"""Indicators of fronts: pure functions of points [P, m] in objective space; all objectives are minimised.
 
 Sources: Zitzler & Thiele 1999 (hypervolume), Ishibuchi et al. 2015 (IGD+), Zitzler et al. 2003
 (additive ε), Schott 1995 (spacing), Hansen & Jaszkiewicz 1998 (R2), arXiv 2010.04104 (non-uniformity).
@@ -19,14 +19,15 @@ from mobench.errors import NonFiniteError, ShapeError
 Array: TypeAlias = NDArray[np.float64]
 
 _AT_ONCE = 1 << 18
-"""Numbers in a temporary array of `_of_each`, which then stays in a processor's cache."""
+"""Largest number of values in a temporary array of `_of_each`, so that it fits in the processor's cache."""
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """Volume dominated by the points and bounded by the reference point.
+    """Return the volume dominated by the points and bounded by the reference point.
 
-    points: [P, m]. A point that is not below the reference in every objective adds nothing; no points give 0.
+    points: [P, m]. Points that are not below the reference in every objective are ignored; 0 without points.
     reference: [m].
+
     Raises: ShapeError, NonFiniteError.
     """
     from pymoo.indicators.hv import HV
@@ -40,25 +41,25 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     inside = front[(front < bound).all(axis=1)] if front.size else front
     if not len(inside):
         return 0.0
-    if inside.shape[1] == 1:  # pymoo's backend starts at two objectives
+    if inside.shape[1] == 1:  # pymoo's backend needs at least two objectives
         return float(bound[0] - inside.min())
     return float(HV(ref_point=bound)(inside))
 
 
 def igd(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """Mean distance from each point of the reference front to the nearest point; 0 is best."""
+    """Return the mean distance from each point of the reference front to the nearest point; 0 is best."""
     a, z = _pair(points, reference_front)
     return float(_distances(z, a).min(axis=1).mean())
 
 
 def gd(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """Mean distance from each point to the nearest one of the reference front; 0 is best."""
+    """Return the mean distance from each point to the nearest point of the reference front; 0 is best."""
     a, z = _pair(points, reference_front)
     return float(_distances(a, z).min(axis=1).mean())
 
 
 def igd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """IGD that counts only how far a point is *worse* than the reference; weakly Pareto compliant."""
+    """Return IGD+: IGD that counts only how far a point is *worse* than the reference; weakly Pareto compliant."""
     from pymoo.indicators.igd_plus import IGDPlus
 
     a, z = _pair(points, reference_front)
@@ -66,7 +67,7 @@ def igd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
 
 
 def gd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """GD that counts only how far a point is worse than the reference."""
+    """Return GD+: GD that counts only how far a point is worse than the reference."""
     from pymoo.indicators.gd_plus import GDPlus
 
     a, z = _pair(points, reference_front)
@@ -74,21 +75,24 @@ def gd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
 
 
 def additive_epsilon(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """Smallest shift of the points after which they weakly dominate the whole reference front.
+    """Return the smallest shift of the points after which they weakly dominate the whole reference front.
 
-    May be negative: the points are then better everywhere.
+    A negative value means that the points are better everywhere.
     """
     a, z = _pair(points, reference_front)
     return float((a[None] - z[:, None]).max(axis=2).min(axis=1).max())
 
 
 def r2(points: ArrayLike, weights: ArrayLike, ideal: ArrayLike) -> float:
-    """Mean over weights [W, m] of the best weighted Tchebycheff value against the ideal point; 0 is best."""
+    """Return the mean over weights [W, m] of the best weighted Tchebycheff value for the ideal point; 0 is best."""
     return r2_of_each([points], weights, ideal)[0]
 
 
 def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike) -> list[float]:
-    """`r2` of each front, to the bit; for thousands of small fronts much faster, as equally long ones go together."""
+    """Return `r2` of each front, bit for bit.
+
+    Much faster than single calls for thousands of small fronts, because fronts of equal size are batched.
+    """
     origin = np.asarray(ideal, dtype=float)
 
     def scaled(points: Array, w: Array, i: int) -> Array:
@@ -99,7 +103,7 @@ def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike
 
 
 def igd_plus_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) -> list[float]:
-    """`igd_plus` of each front, but for rounding, and as fast as `r2_of_each`."""
+    """Return `igd_plus` of each front, equal up to rounding; as fast as `r2_of_each`."""
 
     def worse(points: Array, z: Array, i: int) -> Array:
         return np.square(np.maximum(points - z[:, None], 0))
@@ -108,7 +112,7 @@ def igd_plus_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) ->
 
 
 def additive_epsilon_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) -> list[float]:
-    """`additive_epsilon` of each front, as fast as `r2_of_each`."""
+    """Return `additive_epsilon` of each front; as fast as `r2_of_each`."""
 
     def shift(points: Array, z: Array, i: int) -> Array:
         return points - z[:, None]
@@ -117,9 +121,9 @@ def additive_epsilon_of_each(fronts: Sequence[ArrayLike], reference_front: Array
 
 
 def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
-    """Mask [P] of the points that no other point dominates; of equal points the first is kept.
+    """Return a mask [P] of the points that no other point dominates; of equal points, only the first is True.
 
-    In memory linear in P, and in time nearly so, so that the points of a thousand fronts can be pooled.
+    Memory is linear in P and time nearly so; the points of a thousand fronts can be pooled.
     """
     import moocore
 
@@ -131,14 +135,14 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
 
 
 def n_non_dominated(points: ArrayLike) -> int:
-    """How many distinct points no other dominates."""
+    """Return the number of distinct non-dominated points."""
     return int(non_dominated(points).sum())
 
 
 def spacing(points: ArrayLike) -> float | None:
-    """Schott's spacing: standard deviation of each point's L1 distance to its nearest neighbour.
+    """Return Schott's spacing: the standard deviation of each point's L1 distance to its nearest neighbour.
 
-    Over the non-dominated points; None below two of them.
+    Computed over the non-dominated points; None if there are fewer than two.
     """
     front = _points(points)
     front = front[non_dominated(front)]
@@ -150,9 +154,9 @@ def spacing(points: ArrayLike) -> float | None:
 
 
 def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
-    """KL divergence [P] of normalised r∘L from the uniform distribution; 0 on the exact ray.
+    """Return the KL divergence [P] of the normalised r∘L from the uniform distribution; 0 on the exact ray.
 
-    losses: [P, m], non-negative; a negative loss gives NaN in its row, since r∘L is then no distribution.
+    losses: [P, m], non-negative; a row with a negative loss gives NaN, because r∘L is then not a distribution.
     """
     weighted = _points(losses) * np.asarray(preferences, dtype=float)
     m = weighted.shape[1]
@@ -164,7 +168,10 @@ def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
 
 
 def _points(points: ArrayLike) -> Array:
-    """Points as [P, m] of finite floats."""
+    """Return the points as an array [P, m] of finite floats.
+
+    Raises: ShapeError, NonFiniteError.
+    """
     array = np.asarray(points, dtype=float)
     if array.size == 0:
         return array if array.ndim == 2 else np.empty((0, 0))
@@ -192,8 +199,12 @@ def _of_each(
     join: Callable[[Array, Array], Array],
     indicator: Callable[[Array], Array],
 ) -> list[float]:
-    """Of n fronts at once: `term` of one objective i, points [n, 1, P] and the other's [Z] -> [n, Z, P]; `join` over
-    the objectives, which are too few for numpy's own reductions to be fast; and `indicator` of that -> [n]."""
+    """Compute an indicator for many fronts, batching fronts of equal shape.
+
+    term:      for one objective i: points [n, 1, P] and the column [Z] of `other` -> [n, Z, P].
+    join:      reduces the terms over the objectives; with few objectives it is faster than NumPy's reductions.
+    indicator: maps the joined terms [n, Z, P] to the values [n].
+    """
     arrays = [np.asarray(front, dtype=float) for front in fronts]
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, array in enumerate(arrays):

@@ -1,6 +1,6 @@
-"""Small convex programs in batches, solved exactly in float64: the min-norm point, least squares, linear programs.
+"""Batched exact solvers in float64 for small convex programs: min-norm point, least squares, linear programs.
 
-The gradient balancers of this package and of plugins use them. Names that end in `_arrays` take NumPy arrays.
+Gradient balancers use them. Functions with the suffix `_arrays` take NumPy arrays.
 """
 
 from mobench.numerics.min_norm_point import min_norm, min_norm_arrays

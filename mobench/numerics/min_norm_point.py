@@ -1,4 +1,4 @@
-"""The shortest convex combination of gradients, for many problems at once."""
+"""Batched min-norm point: the shortest convex combination of gradients."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from mobench.errors import NonFiniteError, ShapeError
 from mobench.numerics.simplex_programs import TINY, Array, nnls_arrays
 
 ENUMERATED = 6
-"""Up to this many gradients the faces of up to three corners are enumerated: 41 closed forms."""
+"""Largest number of gradients for which the faces with up to three corners are enumerated: 41 closed forms."""
 OPTIMAL = 1e-12
-"""How far a face's own formula may miss the optimality conditions, in products of unit gradients."""
+"""Tolerance of the optimality conditions for a face's closed form, in products of unit gradients."""
 
 
 def min_norm(gram: Tensor, active: Tensor | None = None) -> Tensor:
-    """Weights of the shortest convex combination of gradients: argmin over the simplex of αᵀCα.
+    """Return the weights of the shortest convex combination of gradients: argmin over the simplex of αᵀCα.
 
-    gram:    C [K, n, n], symmetric positive semidefinite. Scale-free.
-    active:  [K, n], False where a weight is held at 0; at least one True a row.
-    Returns: [K, n] in gram's dtype, non-negative, rows sum to 1. Where gradients vanish, uniform
-        over those.
+    gram:    C [K, n, n], symmetric positive semidefinite, of any scale.
+    active:  [K, n], False for weights that are fixed at 0; at least one True per row.
+    Returns: [K, n] in gram's dtype, non-negative, rows sum to 1. If some gradients are zero, the
+        weights are uniform over these.
     Raises:  ShapeError, NonFiniteError.
 
-    Two gradients: arXiv 1810.04650, algorithm 1. More: the best of the faces with up to three corners
-    where it is optimal, which it is in most problems of a few objectives; else by active sets.
+    Two gradients: arXiv 1810.04650, algorithm 1. More gradients: the best face with up to three corners
+    if it is optimal, as in most problems with few objectives; otherwise an active-set method.
 
-    Conditioning, for a Gram matrix that is exact to float64's rounding: no bound on the ratio of the longest
-    gradient to the shortest, because each small weight has its own relative precision. A direction shorter than
-    about 1e-8 of its terms α_i ‖g_i‖ is rounding: the Gram matrix does not resolve it.
+    Conditioning, for a Gram matrix that is exact to float64 rounding: the ratio of the longest gradient to the
+    shortest is not limited, because small weights are computed with full relative precision. A direction shorter
+    than about 1e-8 of its terms α_i ‖g_i‖ is dominated by rounding: the Gram matrix does not resolve it.
     """
     _check_gram(gram)
     if gram.shape[1] == 1:
@@ -42,7 +42,7 @@ def min_norm(gram: Tensor, active: Tensor | None = None) -> Tensor:
 
 
 def min_norm_arrays(c: Array, active: Array | None = None) -> Array:
-    """`min_norm` of arrays, two gradients or more."""
+    """`min_norm` for arrays, with two or more gradients."""
     k, n = c.shape[:2]
     usable = np.ones((k, n), bool) if active is None else active
     lengths = np.sqrt(np.maximum(np.einsum("kii->ki", c), 0))
@@ -58,10 +58,10 @@ def min_norm_arrays(c: Array, active: Array | None = None) -> Array:
 
 
 def _of_two(c: Array) -> Array:
-    """The closed form; equal gradients have equal weights.
+    """Return the closed form for two gradients; equal gradients get equal weights.
 
-    Each weight has its own numerator: a small one taken as 1 minus the other would have an error of 1e-16, which is
-    all of the direction where the longer gradient has 1e16 times the length of the shorter one.
+    Each weight has its own numerator. A small weight computed as 1 minus the other would have an error of 1e-16,
+    which dominates the direction if the longer gradient is 1e16 times as long as the shorter one.
     """
     squares = np.einsum("kii->ki", c)
     numerators = np.maximum(squares[:, ::-1] - c[:, :1, 1], 0)
@@ -72,7 +72,7 @@ def _of_two(c: Array) -> Array:
 
 
 def _of_many(c: Array, usable: Array) -> Array:
-    """Usable gradients first, and no more columns than the most that a problem uses."""
+    """Solve with only as many columns as the largest number of usable gradients; usable gradients come first."""
     k, n = usable.shape
     n_used = int(usable.sum(1).max())
     if n_used == n:
@@ -94,9 +94,9 @@ def _exact(c: Array, usable: Array) -> Array:
 
 
 def _by_faces(c: Array, usable: Array) -> tuple[Array, Array]:
-    """The best point [K, n] of all small faces, and whether it is the min-norm point [K].
+    """Return the best point [K, n] of all small faces, and whether it is the min-norm point [K].
 
-    It is where Cα ≥ αᵀCα in every usable entry, so a formula that rounding has spoiled is noticed.
+    The point is optimal if Cα ≥ αᵀCα in every usable entry. The test also detects results damaged by rounding.
     """
     k, n = usable.shape
     alphas = np.concatenate([_inside(c, members) for members in _faces(n)], axis=1)
@@ -112,9 +112,9 @@ def _by_faces(c: Array, usable: Array) -> tuple[Array, Array]:
 
 
 def _inside(c: Array, members: Array) -> Array:
-    """The point of least norm [K, N, n] in the affine hull of each face's corners; NaN where there is none.
+    """Return the point of least norm [K, N, n] in the affine hull of each face's corners; NaN if it does not exist.
 
-    members: [N, size], the corners of N faces. The weights are in proportion to adj(C) 1 of the face.
+    members: [N, size], the corners of N faces. The weights are proportional to adj(C) 1 of the face.
     """
     k, n = len(c), c.shape[1]
     size = members.shape[1]
@@ -124,7 +124,7 @@ def _inside(c: Array, members: Array) -> Array:
     elif size == 2:
         raw = np.stack([x[..., 1, 1] - x[..., 0, 1], x[..., 0, 0] - x[..., 0, 1]], axis=2)
     else:
-        # (a − b) × (c − b) of the rows, which sums the cofactors of each column
+        # cross product of differences of the rows, which sums the cofactors of each column
         raw = np.cross(x[..., 0, :] - x[..., 1, :], x[..., 1, :] - x[..., 2, :])
     total = raw.sum(2, keepdims=True)
     raw = raw / np.where(total > 0, total, np.nan)
@@ -135,15 +135,15 @@ def _inside(c: Array, members: Array) -> Array:
 
 @cache
 def _faces(n: int) -> list[Array]:
-    """The corners of every face with one, two and three of n corners."""
+    """Return the corners of every face with one, two and three of n corners."""
     return [np.array(list(combinations(range(n), size))) for size in range(1, min(n, 3) + 1)]
 
 
 def _by_active_sets(c: Array, usable: Array) -> Array:
-    """By non-negative least squares.
+    """Solve by non-negative least squares.
 
-    With x = tα, ‖Σ x_i g_i‖² + (Σ x_i − 1)² is smallest over t at a value that grows with
-    ‖Σ α_i g_i‖, so x normalised is the min-norm point (Wolfe 1976 solves the same problem).
+    With x = tα, the minimum over t of ‖Σ x_i g_i‖² + (Σ x_i − 1)² increases with ‖Σ α_i g_i‖.
+    The normalised x is therefore the min-norm point (Wolfe 1976 solves the same problem).
     """
     x = nnls_arrays(c + 1, np.ones(usable.shape), usable)
     total = x.sum(1, keepdims=True)

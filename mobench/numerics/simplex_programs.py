@@ -1,8 +1,8 @@
-"""Small convex programs in batches: non-negative least squares, linear programs on the simplex.
+"""Batched small convex programs: non-negative least squares and linear programs on the simplex.
 
-The programs of gradient balancers have as many variables as there are objectives and come K at a
-time. All are solved exactly, in float64, by finite methods: no step size, no number of rounds. Inside they
-are NumPy, whose calls on arrays this small cost a third of torch's; a name ending in _arrays takes those.
+The programs of gradient balancers have one variable per objective and come in batches of K. All are solved exactly,
+in float64, by finite methods without a step size or a number of iterations. The implementation uses NumPy, because
+its calls on small arrays take a third of the time of torch's. Functions with the suffix _arrays take NumPy arrays.
 """
 
 from __future__ import annotations
@@ -19,24 +19,23 @@ from torch import Tensor
 Array: TypeAlias = NDArray[Any]
 
 TOLERANCE = 1e-12
-"""Of a gradient or slack, after scaling to about 1."""
+"""Tolerance of a gradient or slack, after scaling to about 1."""
 RIDGE = 1e-14
-"""Added to scaled matrices, so that a singular passive set still has a solution."""
+"""Added to the diagonal of scaled matrices, so that a singular passive set has a solution."""
 TINY = float(np.finfo(float).tiny)
 ENUMERATED = 4
-"""Up to this many variables a linear program's vertices are enumerated: 56 systems of 4 × 4."""
+"""Largest number of variables for which the vertices of a linear program are enumerated: 56 systems of 4 × 4."""
 
 
 def nnls(quadratic: Tensor, linear: Tensor, active: Tensor | None = None) -> Tensor:
-    """argmin over x ≥ 0 of ½ xᵀQx − cᵀx, for K problems at once.
+    """Return argmin over x ≥ 0 of ½ xᵀQx − cᵀx, for a batch of K problems.
 
-    quadratic: Q [K, n, n], symmetric positive semidefinite; linear: c [K, n], within Q's range.
-    active:    [K, n], False where x is held at 0.
+    quadratic: Q [K, n, n], symmetric positive semidefinite; linear: c [K, n], in the range of Q.
+    active:    [K, n], False for variables that are fixed at 0.
     Returns:   [K, n] in float64.
 
-    Lawson & Hanson's active set method (1974, chapter 23) on the normal equations, with the rows of
-    a batch at different stages of it. Variables are scaled to a unit diagonal first, so one
-    gradient of 10⁸ times the others' length does no harm.
+    Lawson & Hanson's active-set method (1974, chapter 23) on the normal equations, batched over K. Variables are
+    first scaled to a unit diagonal, so that one gradient may be 10⁸ times as long as the others.
     """
     q, c = (t.detach().double().cpu().numpy() for t in (quadratic, linear))
     allowed = np.ones(c.shape, bool) if active is None else active.cpu().numpy()
@@ -44,7 +43,7 @@ def nnls(quadratic: Tensor, linear: Tensor, active: Tensor | None = None) -> Ten
 
 
 def nnls_arrays(q: Array, c: Array, allowed: Array) -> Array:
-    """`nnls` of arrays."""
+    """`nnls` for arrays."""
     scale = np.sqrt(np.maximum(np.einsum("kii->ki", q), 0))
     usable = allowed & (scale > 0)
     inverse = np.where(usable, 1 / np.maximum(scale, TINY), 0.0)
@@ -56,7 +55,7 @@ def nnls_arrays(q: Array, c: Array, allowed: Array) -> Array:
 
 
 def _lawson_hanson(q: Array, c: Array, usable: Array) -> Array:
-    """The method itself, on a scaled batch."""
+    """Run the active-set method on a scaled batch."""
     k, n = c.shape
     rows, identity = np.arange(k), np.eye(n)
     ridged = q + RIDGE * identity
@@ -83,31 +82,31 @@ def _lawson_hanson(q: Array, c: Array, usable: Array) -> Array:
         leaving = blocked & (ratio <= step)
         passive = passive & ~leaving
         x = np.where(passive, np.maximum(x, 0.0), 0.0)
-        # an entering variable that leaves at once gained nothing but rounding: not before others have moved
+        # a variable that enters and leaves at once changed only by rounding: bar it until another variable moves
         barred = np.where(step > 0, False, barred) | (new & leaving)
         settled = np.asarray(~blocked.any(1))
     return x
 
 
 def simplex_lp(objective: Tensor, rows: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
-    """argmax over the simplex of cᵀα subject to rows · α ≥ bounds, for K problems at once.
+    """Return argmax over the simplex of cᵀα subject to rows · α ≥ bounds, for a batch of K problems.
 
-    objective: [K, n]; rows: [K, p, n]; bounds: [K, p], −inf where a row does not bind.
-    Returns:   α [K, n] in float64, and feasible [K]: where False, α is uniform.
+    objective: [K, n]; rows: [K, p, n]; bounds: [K, p], −inf for a row without effect.
+    Returns:   α [K, n] in float64, and feasible [K]: if False, α is uniform.
 
-    Two variables leave an interval, whose ends are compared. Up to four, every vertex is tried, in one
-    batch, and the mean of all optimal ones taken, so that no order of the variables is preferred;
-    beyond, SciPy's HiGHS, one by one.
+    With two variables, the feasible set is an interval and its ends are compared. With up to four variables, all
+    vertices are tried in one batch, and the result is the mean of the optimal ones, so that it does not depend on
+    the order of the variables. With more variables, SciPy's HiGHS solves the problems one by one.
 
-    Conditioning: up to four variables, rows and columns of any sizes, because every tolerance is relative to the
-    terms of what it is applied to. HiGHS meets a row to 1e-7 of its largest entry.
+    Conditioning: with up to four variables, rows and columns may have any scale, because each tolerance is relative
+    to the terms that it applies to. HiGHS satisfies a row to 1e-7 of its largest entry.
     """
     alpha, feasible = simplex_lp_arrays(*(t.detach().double().cpu().numpy() for t in (objective, rows, bounds)))
     return torch.from_numpy(alpha).to(objective.device), torch.from_numpy(feasible).to(objective.device)
 
 
 def simplex_lp_arrays(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    """`simplex_lp` of arrays."""
+    """`simplex_lp` for arrays."""
     size = np.maximum(np.abs(a).max(2), TINY)
     a, b = a / size[:, :, None], b / size
     c = c / np.maximum(np.abs(c).max(1, keepdims=True), TINY)
@@ -117,14 +116,14 @@ def simplex_lp_arrays(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 
 FEASIBLE = 1e-9
-"""How far a vertex may be outside a row, and below the best, and still count; relative to the terms of the product."""
+"""Tolerance for a vertex to satisfy a row and to count as optimal; relative to the terms of the product."""
 
 
 def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    """α = (t, 1 − t): every row bounds t from one side.
+    """Solve for α = (t, 1 − t), where every row bounds t from one side.
 
-    Both ends of the interval are kept as (t, 1 − t), each entry from its own quotient: a small weight taken as 1
-    minus the other would have an error of 1e-16.
+    Both ends of the interval are stored as (t, 1 − t), and each entry is computed by its own quotient. A small weight
+    computed as 1 minus the other would have an error of 1e-16.
     """
     slope = (a[..., 0] - a[..., 1])[..., None]
     levels = b[..., None] - a[..., ::-1]
@@ -139,7 +138,7 @@ def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     upper = np.where(upper[:, :1] < 1, upper, one)
     width = upper[:, :1] - lower[:, :1]
     gain = np.where(width > 0, c[:, :1] - c[:, 1:], 0.0)
-    # between equally good ends, and where rounding has crossed them, the middle
+    # the midpoint if both ends are equally good, or if rounding has swapped them
     middle = lower + (upper - lower) / 2
     alpha = np.where(gain > FEASIBLE, upper, np.where(gain < -FEASIBLE, lower, middle)).clip(0, 1)
     feasible: Array = np.asarray(_is_met(a, b, alpha[:, None])[:, 0].all(1))
@@ -147,7 +146,7 @@ def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _is_met(a: Array, b: Array, alphas: Array) -> Array:
-    """Whether points [K, v, n] meet rows a [K, p, n] and their bounds b [K, p]: [K, v, p]."""
+    """Return whether points [K, v, n] satisfy the rows a [K, p, n] with bounds b [K, p]: [K, v, p]."""
     binds = np.isfinite(b)
     bound = np.where(binds, b, 0.0)[:, None]
     slack = alphas @ a.swapaxes(1, 2) - bound
@@ -157,10 +156,10 @@ def _is_met(a: Array, b: Array, alphas: Array) -> Array:
 
 
 def _by_vertices(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    """Every point where n − 1 walls meet.
+    """Solve by trying every point in which n − 1 walls meet.
 
-    On the simplex w · α = l is (w − l) · α = 0, so walls are planes through the origin, and n − 1 of
-    them meet along their normal. One that does not bind is left as zeros, whose normal is no direction.
+    On the simplex, w · α = l is equivalent to (w − l) · α = 0. Walls are therefore planes through the origin, and
+    n − 1 of them meet along their common normal. A row without effect is set to zeros and defines no direction.
     """
     k, n = c.shape
     rows = np.where(np.isfinite(b)[:, :, None], a - b[:, :, None], 0.0)
@@ -182,7 +181,7 @@ def _by_vertices(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _normals(planes: Array) -> Array:
-    """Vectors [..., n] at right angles to n − 1 vectors [..., n − 1, n]: their cross product."""
+    """Return vectors [..., n] orthogonal to n − 1 vectors [..., n − 1, n]: their cross product."""
     n = planes.shape[-1]
     if n == 3:
         x, y = planes[..., 0, :], planes[..., 1, :]
@@ -196,7 +195,7 @@ def _normals(planes: Array) -> Array:
 
 @cache
 def _bases(n: int, n_walls: int) -> Array:
-    """Every choice of n − 1 walls, [v, n − 1]; with the sum to 1 each fixes one point."""
+    """Return every choice of n − 1 walls, [v, n − 1]; each choice and the sum to 1 define one point."""
     choices = list(combinations(range(n_walls), n - 1))
     return np.array(choices, dtype=int).reshape(len(choices), n - 1)
 
