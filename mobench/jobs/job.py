@@ -87,8 +87,9 @@ class SeedSet(Strict):
 class Job(Strict):
     """One training run.
 
-    n_rays:   number of preferences on which a continuous Pareto set is evaluated.
-    n_finite: number of preferences that a finite Pareto set trains; all solvers are compared on them at equal K.
+    n_rays:   size of `dense_rays`, the preferences on which a continuous Pareto set is evaluated.
+    n_finite: size of `finite_rays`, the preferences that a finite Pareto set trains. All solvers are compared on them
+              at equal K.
     rays:     preferences [R][m] that replace both, for all solvers.
     n_looks:  number of validation checks during training; None means ten.
     protocol: version of the dataset's protocol when the job was created.

@@ -112,7 +112,8 @@ class Search(Strict):
 class Suite(Strict):
     """All settings of one comparison.
 
-    n_rays, n_finite: number of preferences on which continuous sets are evaluated, and that finite sets train.
+    n_rays, n_finite: sizes of `dense_rays`, on which continuous sets are evaluated, and of `finite_rays`, which finite
+             sets train.
     rays:    custom preferences [R][m] that replace both.
     n_looks: number of validation checks during training; None means ten.
     keep_weights: keep every trained network beside its record. This is not part of a job's identity.
