@@ -1,1 +1,1 @@
-"""Jobs: what is to be run. Suites, plans, and the resolution of names and options."""
+"""Jobs, suites and plans, and the resolution of names and options to jobs."""

@@ -1,6 +1,6 @@
-"""Arguments of a run, from the command line and from Python: the same checks for both.
+"""Parsing and validation of arguments, with the same checks for the command line and for Python.
 
-A value is read as a whole or refused: no part of a text is passed over.
+A value is parsed completely or rejected. No part of a text is ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mobench.jobs.bounds import LARGEST
 from mobench.text import one_line
 
 MAX_SECONDS = 1e9
-"""About 30 years; beyond about 300 the clocks of threads overflow."""
+"""About 30 years. Thread timeouts overflow beyond about 300 years."""
 MAX_COUNT = 10_000
 MAX_DIGITS = 18
 UNITS = {
@@ -27,7 +27,7 @@ UNITS = {
 
 
 def names(given: str | Sequence[str], argument: str) -> list[str]:
-    """Names, of which there may be one. Raises: OptionError for what is no text."""
+    """Return a list of names from one name or several. Raises: OptionError for values that are not strings."""
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Iterable) or not all(isinstance(name, str) for name in listed):
         raise OptionError(f"{argument} was given {shown(given)}: pass a name or a list of names")
@@ -35,7 +35,7 @@ def names(given: str | Sequence[str], argument: str) -> list[str]:
 
 
 def parse_names(text: str, argument: str) -> list[str]:
-    """Names with commas between, each once; none from an empty text."""
+    """Parse comma-separated names and remove duplicates. An empty text gives an empty list."""
     if not text.strip():
         return []
     parts = [part.strip() for part in text.split(",")]
@@ -45,16 +45,16 @@ def parse_names(text: str, argument: str) -> list[str]:
 
 
 def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
-    """Seeds as plain whole numbers, from any sequence or array of them."""
+    """Return seeds as a list of `int`, from any sequence or array of whole numbers."""
     listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
-    # true and false are whole numbers too
+    # booleans have __index__ too
     if not all(hasattr(seed, "__index__") and not isinstance(seed, bool) for seed in listed):
         raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
     return [operator.index(seed) for seed in listed]
 
 
 def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
-    """Seeds from "0,1,2"; none from an empty text."""
+    """Parse seeds such as "0,1,2". An empty text gives an empty list."""
     words = [word.strip() for word in text.split(",")] if text.strip() else []
     if not all(re.fullmatch(f"[0-9]{{1,{MAX_DIGITS}}}", word) for word in words):
         raise OptionError(
@@ -64,7 +64,7 @@ def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
 
 
 def rays(given: Any, argument: str = "rays") -> list[list[float]]:
-    """Preferences as lists of plain numbers, from lists, tuples, arrays or tensors."""
+    """Return preferences as lists of `float`, from lists, tuples, arrays or tensors."""
     rows = plain(given)
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and row and all(_is_finite_number(value) for value in row) for row in rows
@@ -76,7 +76,7 @@ def rays(given: Any, argument: str = "rays") -> list[list[float]]:
 
 
 def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
-    """Preferences from JSON; none from an empty text."""
+    """Parse preferences from JSON. An empty text gives an empty list."""
     if not text.strip():
         return []
     try:
@@ -93,7 +93,7 @@ def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
 
 
 def settings(given: Mapping[str, Any] | None, argument: str = "settings") -> dict[str, Any]:
-    """Options by name, their values as plain numbers, texts and lists."""
+    """Return a dictionary of options with arrays, tensors and tuples converted by `plain`."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
@@ -102,9 +102,9 @@ def settings(given: Mapping[str, Any] | None, argument: str = "settings") -> dic
 
 
 def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, Any]:
-    """Options from texts "key=value"; a value that is JSON is read as JSON, another is text.
+    """Parse options of the form "key=value". A value that is not valid JSON is kept as text.
 
-    Raises: OptionError for a text without "=", and for a key that is there twice.
+    Raises: OptionError for a text without "=", and for a duplicate key.
     """
     found: dict[str, Any] = {}
     for text in texts:
@@ -122,7 +122,7 @@ def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, A
 
 
 def parse_bytes(text: str, argument: str = "--memory") -> int | None:
-    """A number of bytes from "500MB" or "2GiB"; None from an empty text."""
+    """Parse a number of bytes such as "500MB" or "2GiB". An empty text gives None."""
     if not text.strip():
         return None
     match = re.fullmatch(rf"([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?) ?([A-Za-z]*)", text.strip())
@@ -134,21 +134,21 @@ def parse_bytes(text: str, argument: str = "--memory") -> int | None:
 
 
 def count(value: Any, argument: str, largest: int = MAX_COUNT) -> int:
-    """A whole number from 1 to `largest`."""
+    """Return `value` as `int`. Raises: OptionError unless it is a whole number from 1 to `largest`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= operator.index(value) <= largest:
         raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from 1 to {largest}")
     return operator.index(value)
 
 
 def quantity(value: Any, argument: str, smallest: float = 0.0, largest: float = MAX_SECONDS) -> float:
-    """A finite number within bounds."""
+    """Return `value` as `float`. Raises: OptionError unless it is a finite number within the bounds."""
     if not _is_finite_number(value) or not smallest <= value <= largest:
         raise OptionError(f"{argument} was given {shown(value)}: pass a number from {smallest:g} to {largest:g}")
     return float(value)
 
 
 def check_device(device: Any, argument: str = "device") -> str:
-    """The device's name. Raises: OptionError where torch has no such device here."""
+    """Return the device's name. Raises: OptionError where torch cannot use the device on this machine."""
     import torch
 
     name = str(device) if isinstance(device, str | torch.device) else None
@@ -163,7 +163,7 @@ def check_device(device: Any, argument: str = "device") -> str:
 
 
 def plain(value: Any) -> Any:
-    """Arrays, tensors and their numbers as Python's own; tuples as lists."""
+    """Convert arrays, tensors and their scalars to Python numbers and lists, and tuples to lists."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
@@ -172,7 +172,7 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as messages quote it, in one line that is not too long."""
+    """Return the `repr` of a value for messages, shortened to one line."""
     return one_line(repr(value), 100)
 
 

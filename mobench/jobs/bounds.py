@@ -1,4 +1,4 @@
-"""What may stand in a record or a suite, whoever wrote it: types with bounds, checked where files are read."""
+"""Bounded types of records and suites, which are validated when files of unknown origin are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 MAX_DEPTH = 16
 MAX_KEYS = 1000
 LARGEST = 1e100
-"""Of computed numbers: their squares and products are still finite."""
+"""Largest accepted absolute value of a computed number: squares and products remain finite."""
 
 
 def _shown(name: str) -> str:
@@ -22,13 +22,16 @@ def _shown(name: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value itself. Raises: ValueError unless it is finite numbers, text, lists and tables, none too deep."""
+    """Return the value unchanged.
+
+    Raises: ValueError unless it consists of finite numbers, text, and lists and tables nested at most MAX_DEPTH deep.
+    """
     _check_plain(value, 0)
     return value
 
 
 def few_keys(content: Any) -> None:
-    """Raise ValueError where a table of parsed JSON has very many keys, of which each may be a mistake to note."""
+    """Raise ValueError where a table of parsed JSON has too many keys, because each may need an error message."""
     waiting = [content]
     while waiting:
         value = waiting.pop()
@@ -43,10 +46,10 @@ def few_keys(content: Any) -> None:
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
 _TOML = re.compile(
     rf"""(?P<deep>{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DEPTH}}})"""  # a dotted key
-    r"""|"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}"""  # texts of several lines
+    r"""|"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}"""  # multi-line strings
     r"""|'{3}(?:[^']|'(?!''))*+'{3}"""
     rf"""|{_PART}|\#[^\n]*+"""
-    r"""|"{3}.*+|'{3}.*+|"[^\n]*+|'[^\n]*+|.""",  # texts without an end, which would be searched again and again
+    r"""|"{3}.*+|'{3}.*+|"[^\n]*+|'[^\n]*+|.""",  # unterminated strings, which would be scanned repeatedly
     re.DOTALL,
 )
 
@@ -54,14 +57,14 @@ _TOML = re.compile(
 def check_key_depth(text: str) -> None:
     """Raise ValueError where a dotted key of a TOML text has more than MAX_DEPTH parts.
 
-    `tomllib` takes time and memory that grow with the square of their number.
+    The time and memory of `tomllib` grow with the square of the number of parts.
     """
     if any(match.lastgroup == "deep" for match in _TOML.finditer(text)):
         raise ValueError(f"a key has more than {MAX_DEPTH} parts")
 
 
 def is_point(value: Any, n_objectives: int) -> bool:
-    """Whether a plain value is one number for each objective, none too large to reckon with."""
+    """Return whether a value is a list of one number per objective, each at most LARGEST in absolute value."""
     return (
         isinstance(value, list)
         and len(value) == n_objectives
@@ -88,13 +91,13 @@ def _check_plain(value: Any, depth: int) -> None:
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)]
 Table = Annotated[dict[str, Any], Field(max_length=MAX_KEYS), AfterValidator(plain)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-# the first mistake ends the reading of a list: a hostile file may hold millions
+# validation of a list stops at the first error: a malicious file may contain millions
 Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(fail_fast=True)]
 Values = Annotated[list[Number | None], Field(fail_fast=True)]
-"""Numbers of which some are missing."""
+"""Numbers, some of which may be missing."""
 MAX_SEED = 2**43
-"""Batches multiply it by about a million."""
+"""Batches multiply a seed by about one million."""
 Amount = Annotated[float, Field(ge=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seed = Annotated[int, Field(ge=0, lt=MAX_SEED)]

@@ -1,4 +1,4 @@
-"""A job: everything that determines the outcome of one training run, and nothing else."""
+"""The job: everything that determines the result of one training run, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mobench.jobs.bounds import Name, Rows, Seed, Table
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
+    """A frozen pydantic model that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Part(Strict):
-    """A dataset, model, generator, balancer or solver class: its name, version and all its options."""
+    """Name, version and all options of a dataset, model, generator, balancer or solver class."""
 
     name: Name
     version: Name
@@ -28,21 +28,21 @@ class Part(Strict):
 
     @cached_property
     def text(self) -> str:
-        """Options and version as JSON, made once: many records of an index share a part."""
+        """Options and version as JSON. The text is cached, because many records of an index share a part."""
         return json.dumps([self.options, self.version])
 
 
 class SolverPart(Part):
-    """A solver. Where it is a pair, `options` are those of the gradient solver that trains it."""
+    """A solver. For a generator/balancer pair, `options` belong to the gradient solver that trains it."""
 
     generator: Part | None = None
     balancer: Part | None = None
 
 
 class Budget(Strict):
-    """How long a job trains: exactly one of epochs, steps and seconds.
+    """Length of training: exactly one of epochs, steps and seconds.
 
-    elsewhere: instead of them, of a front that another program made at a cost that nobody counted here.
+    elsewhere: True, instead of a length, for an imported front, whose training cost was not measured by mobench.
     """
 
     epochs: Annotated[float, Field(gt=0)] | None = None
@@ -62,12 +62,12 @@ class Budget(Strict):
 
     @cached_property
     def text(self) -> str:
-        """The budget as JSON, without what is not set; made once, as above."""
+        """The budget as JSON without unset fields. The text is cached, as in `Part.text`."""
         return self.model_dump_json(exclude_none=True)
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `elsewhere` where it is not set: versions that know of no imports read on."""
+        """Omit `elsewhere` where it is not set, so that versions without imports can still read the budget."""
         return {k: v for k, v in dump(self).items() if k != "elsewhere" or v is not None}
 
 
@@ -87,11 +87,12 @@ class SeedSet(Strict):
 class Job(Strict):
     """One training run.
 
-    n_rays:   preferences that a continuous Pareto set is judged on.
-    n_finite: preferences that a finite one trains, and everybody is judged on at equal K.
-    rays:     preferences instead of both, for everybody.
-    n_looks:  looks at validation in training; None: ten.
-    protocol: the version that the dataset stated when the job was made.
+    n_rays:   size of `dense_rays`, the preferences on which a continuous Pareto set is evaluated.
+    n_finite: size of `finite_rays`, the preferences that a finite Pareto set trains. All solvers are compared on them
+              at equal K.
+    rays:     preferences [R][m] that replace both, for all solvers.
+    n_looks:  number of validation checks during training; None means ten.
+    protocol: version of the dataset's protocol when the job was created.
     """
 
     dataset: Part
@@ -109,12 +110,12 @@ class Job(Strict):
     @cached_property
     def id(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the job as canonical JSON."""
-        # what is None is left out, so that a setting added later leaves the ids of earlier jobs alone
+        # None values are excluded, so that a field added later does not change the ids of earlier jobs
         content = self.model_dump(mode="json", exclude_none=True)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def title(self) -> str:
-        """What people call it: dataset, solver and seed."""
+        """Short title for people: dataset, solver and seed."""
         return f"{self.dataset.name} · {self.solver.name} · seed {self.seeds.solver}"

@@ -1,4 +1,4 @@
-"""The jobs of a suite: the cross products of its datasets, models, solvers and seeds."""
+"""Plans: the jobs of a suite, which are the cross products of its datasets, models, solvers and seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_JOBS = 100_000
 
 @dataclass(frozen=True)
 class Combination:
-    """A dataset, a model and a solver of a suite: its jobs, one per seed, and the settings that led to them."""
+    """A dataset, a model and a solver of a suite: the jobs, one per seed, and the settings that they use."""
 
     jobs: tuple[Job, ...]
     settings: tuple[Setting, ...]
@@ -25,7 +25,7 @@ class Combination:
 
 @dataclass
 class Plan:
-    """The jobs of a suite, and the combinations that a part declined, with its reason."""
+    """The jobs of a suite, and the combinations that a part declined, with the reasons."""
 
     suite: str
     jobs: list[Job] = field(default_factory=list)
@@ -34,11 +34,11 @@ class Plan:
 
 
 def plan(suite: Suite) -> Plan:
-    """All jobs of a suite, each once.
+    """Return all jobs of a suite without duplicates.
 
     Raises: UnknownNameError, OptionError, PluginError for a name or an option that does not exist;
         PreferenceError for rays that are not on the simplex of a dataset; SuiteError where
-        there are too many jobs, or where every combination was declined.
+        there are too many jobs, or where every combination is declined.
     """
     triples = [
         (entry, *names) for entry in suite.entries for names in product(entry.datasets, entry.models, entry.solvers)
@@ -65,7 +65,7 @@ def plan(suite: Suite) -> Plan:
 def combination_of(
     suite: Suite, entry: Entry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
 ) -> Combination:
-    """One combination of a suite's entry. searched: the options of a trial. Raises: as `plan`; IncompatibleError."""
+    """Return one combination of an entry. searched: options of a trial. Raises: as `plan`; IncompatibleError."""
     from mobench.jobs.resolve import resolve_layers
 
     resolved = resolve_layers(
@@ -84,7 +84,7 @@ def combination_of(
 
 
 def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
-    """What a suite, a search and the command line set for one solver of an entry, the weakest first."""
+    """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
     own = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [
         budget_layer(SUITE_BUDGET, suite.budget),
@@ -97,7 +97,7 @@ def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, An
 
 
 def apart(suite: Suite) -> list[Suite]:
-    """A suite for each combination of dataset, model and solver, with the options and the search that are its own."""
+    """Split a suite into one suite per combination of dataset, model and solver, with its options and search."""
     return [
         suite.model_copy(
             update={
@@ -112,7 +112,7 @@ def apart(suite: Suite) -> list[Suite]:
 
 
 def not_searched(suite: Suite) -> list[str]:
-    """Options of a suite's search that the command line sets, so that no combination searches them."""
+    """Return the searched options that the command line sets, so that no combination searches them."""
     if suite.search is None:
         return []
     names = [
@@ -125,7 +125,7 @@ def not_searched(suite: Suite) -> list[str]:
 
 
 def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: str) -> Search:
-    """The search of one combination. Raises: OptionError where nothing is left to search."""
+    """Return the search of one combination. Raises: OptionError where no option is left to search."""
     searched, _ = _searched(suite, search, dataset, model, solver)
     if not searched:
         raise OptionError(
@@ -137,7 +137,7 @@ def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: 
 def _searched(
     suite: Suite, search: Search, dataset: str, model: str, solver: str
 ) -> tuple[list[Setting], list[Setting]]:
-    """What a combination searches, option -> values, and what it would search if the command line did not set it."""
+    """Return the options that a combination searches, and those that it does not because the command line sets them."""
     from mobench.jobs.resolve import exact_names
 
     exact = exact_names(dataset, model, solver)
@@ -154,5 +154,5 @@ def _searched(
 
 
 def _own(key: str) -> str:
-    """An option of a single solver's table is the solver's unless it says otherwise."""
+    """Return the exact name of an option in a solver's table: without a prefix it belongs to the solver."""
     return key if "." in key else f"solver.{key}"

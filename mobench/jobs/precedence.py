@@ -1,17 +1,17 @@
-"""Which value of an option holds where several places set it: one order, for every command and from Python.
+"""Precedence of settings: which value of an option takes effect when several places set it.
 
-From the weakest to the strongest:
+The order is the same for every command and for Python. From the lowest to the highest precedence:
 
 1. the class of a dataset, model, solver, generator or balancer: the default of its field;
-2. its name: `Spec.defaults`, and over them the `Pair.defaults` of the solver;
+2. its name: `Spec.defaults`, overridden by the `Pair.defaults` of the solver;
 3. the suite: `[budget]`;
 4. the entry: `[entries.budget]`, `[entries.set]`;
 5. the solver's own table: `[solvers.NAME]`;
-6. the search: what a trial of `mobench tune` takes from `[search.space]` and `[search.solvers.NAME]`;
+6. the search: the values that a trial of `mobench tune` takes from `[search.space]` and `[search.solvers.NAME]`;
 7. the command line: `--set`, `--epochs`, `--steps`, `--seconds`, and the same arguments of `mobench.run`.
 
-`lr` and `solver.lr` are two spellings of one option, and epochs, steps and seconds are one budget: a stronger place
-replaces them whatever their spelling, and one place may set them once.
+`lr` and `solver.lr` are two spellings of one option, and epochs, steps and seconds are one budget. A place of higher
+precedence replaces them regardless of the spelling. Each place may set them only once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LENGTH = "length of the budget"
 
 @dataclass(frozen=True)
 class Layer:
-    """The settings of one place, such as the table `[solvers.ls]` of a suite."""
+    """The settings of one place, for example the table `[solvers.ls]` of a suite."""
 
     source: str
     settings: Mapping[str, Any]
@@ -43,11 +43,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Setting:
-    """The value of one option, and where it comes from.
+    """The value of one option and its source.
 
-    name:      the option with its part in front, such as "solver.lr".
-    key:       the same as its place spells it, such as "lr".
-    overrides: the settings of weaker places that it replaces, the strongest first.
+    name:      the option with the prefix of its part, for example "solver.lr".
+    key:       the option as written in the source, for example "lr".
+    overrides: the settings of lower precedence that it replaces, highest precedence first.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Setting:
 
 
 def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Setting]:
-    """The settings that hold, in the order in which their options are first set.
+    """Return the settings that take effect, in the order in which their options are first set.
 
-    layers: the weakest first.
-    exact:  gives an option its part, "lr" -> "solver.lr"; raises OptionError for a key that is no option.
+    layers: the layers, lowest precedence first.
+    exact:  adds the prefix of its part to an option, "lr" -> "solver.lr"; raises OptionError for an unknown option.
 
     Raises: OptionError where one layer sets an option twice.
     """
@@ -81,13 +81,13 @@ def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Settin
 
 
 def budget_layer(source: str, budget: Budget | None) -> Layer:
-    """What a budget sets, as settings; values that it leaves at their default are not among them."""
+    """Return the fields that a budget sets as a layer. Fields at their default are not included."""
     values = {} if budget is None else budget.model_dump(exclude_unset=True, exclude_none=True)
     return Layer(source, {f"{BUDGET}.{name}": value for name, value in values.items()})
 
 
 def budget_of(settings: Iterable[Setting]) -> Budget:
-    """The budget that settings mean; those of other parts are passed over. Raises: OptionError."""
+    """Return the budget that the settings define. Settings of other parts are ignored. Raises: OptionError."""
     prefix = f"{BUDGET}."
     values = {s.name.removeprefix(prefix): s.value for s in settings if s.name.startswith(prefix)}
     accepted = [name for name in Budget.model_fields if name != "elsewhere"]
@@ -95,7 +95,7 @@ def budget_of(settings: Iterable[Setting]) -> Budget:
         if name not in accepted:
             hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
             raise OptionError(f"a budget has no {name!r}{hint}")
-        # pydantic would take true for 1
+        # pydantic would accept true as 1
         if isinstance(value, bool):
             raise OptionError(f"budget.{name} was given {value}: pass a number above 0")
     try:
@@ -107,12 +107,12 @@ def budget_of(settings: Iterable[Setting]) -> Budget:
 
 
 def is_same_option(name: str, other: str) -> bool:
-    """Whether two exact names are replaced by one another."""
+    """Return whether settings of two exact names replace each other."""
     return _slot(name) == _slot(other)
 
 
 def _slot(name: str) -> str:
-    """Options of one slot replace each other."""
+    """Return the slot of an option. Options of the same slot replace each other."""
     return LENGTH if name in LENGTHS else name
 
 

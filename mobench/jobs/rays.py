@@ -1,4 +1,4 @@
-"""The rays of a job: the preferences on which its Pareto set is judged and trained."""
+"""The rays of a job: the preferences on which its Pareto set is evaluated and trained."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mobench.learning.preferences import dense_rays, finite_rays
 
 @dataclass(frozen=True)
 class Rays:
-    """Preferences [R, m] of a job: `dense` for judging a continuous set, `finite` for training a finite one."""
+    """Preferences [R, m] of a job: `dense` to evaluate a continuous set, `finite` to train a finite set."""
 
     dense: Tensor
     finite: Tensor
 
 
 def job_rays(job: Job, n_objectives: int) -> Rays:
-    """Return the rays that a job states, or those that its `n_rays` and `n_finite` stand for."""
+    """Return the explicit rays of a job, or the rays that its `n_rays` and `n_finite` define."""
     if job.rays is not None:
         own = torch.tensor(job.rays)
         return Rays(own, own)

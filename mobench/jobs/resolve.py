@@ -1,4 +1,4 @@
-"""Names and settings to a job, and a job back to the objects that run it."""
+"""Resolution of names and settings to a job, and construction of the objects of a job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, regis
 
 @dataclass(frozen=True)
 class _Piece:
-    """One part of a job while its options are being gathered."""
+    """One part of a job while its options are being collected."""
 
     role: str
     name: str
@@ -47,7 +47,7 @@ class _Piece:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A job, and the settings that led to it: every option that a place other than its class sets."""
+    """A job and its settings: every option that is set by a place other than the class."""
 
     job: Job
     settings: tuple[Setting, ...]
@@ -65,17 +65,18 @@ def resolve(
     rays: Sequence[Sequence[float]] | None = None,
     n_looks: int | None = None,
 ) -> Job:
-    """The job that these names and settings mean, every option spelled out except added ones at their default.
+    """Return the job of these names and settings.
+
+    The job states the values of all options, except options added in later versions that are at their default.
 
     solver:   a solver's name, or "generator+balancer".
-    settings: option -> value. "lr" goes to whichever part has an option of that name; where
-        several have, or to be exact, put the part in front: "dataset.", "model.", "solver.",
-        "generator.", "balancer.".
+    settings: option -> value. "lr" is assigned to the part that has an option of that name. If several parts
+        have one, add the prefix of the part: "dataset.", "model.", "solver.", "generator.", "balancer.".
 
-    rays:     preferences [R][m] instead of those that n_rays and n_finite mean.
-    n_looks:  looks at validation in training; None: ten.
+    rays:     preferences [R][m] that replace those of n_rays and n_finite.
+    n_looks:  number of validation checks during training; None means ten.
 
-    Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where a pair makes no sense;
+    Raises: UnknownNameError, OptionError, PluginError; IncompatibleError where the parts do not fit together;
         PreferenceError for rays that are not on the simplex of the dataset's objectives.
     """
     layers = [budget_layer("the budget", budget), Layer("the settings", settings)]
@@ -93,7 +94,9 @@ def resolve_layers(
     rays: Sequence[Sequence[float]] | None = None,
     n_looks: int | None = None,
 ) -> Resolved:
-    """The same from settings of several places, the weakest first; "budget.epochs" and the like are settings too.
+    """Return the job, as `resolve`, from the settings of several places, lowest precedence first.
+
+    Budget options such as "budget.epochs" are settings too.
 
     Raises: as `resolve`.
     """
@@ -121,13 +124,13 @@ def resolve_layers(
 
 
 def exact_names(dataset: str, model: str, solver: str) -> Callable[[str], str]:
-    """Gives an option of a combination its part, "lr" -> "solver.lr". Raises: as `resolve`."""
+    """Return a function that adds the prefix of its part to an option, "lr" -> "solver.lr". Raises: as `resolve`."""
     pieces, _ = _pieces(dataset, model, solver)
     return partial(_exact, pieces=pieces)
 
 
 def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, Setting]]:
-    """The classes of a solver's parts by their role, and the options that their names and its own name set."""
+    """Return the classes of a solver's parts by role, and the options that the registered names set."""
     pieces, pair = _solver_pieces(registry(), name)
     settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
     return {role: piece.cls for role, piece in pieces.items()}, {setting.name: setting for setting in settings}
@@ -145,26 +148,26 @@ def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> 
 
 
 def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
-    """A data set by name, with its options as in `resolve`. Raises: UnknownNameError, OptionError, PluginError."""
+    """Return a dataset by name, with options as in `resolve`. Raises: UnknownNameError, OptionError, PluginError."""
     piece = _piece("dataset", registry().get("dataset", name))
     layers = [piece.defaults, Layer(COMMAND_LINE, settings or {})]
     return piece.part(_values("dataset", combine(layers, lambda key: f"dataset.{key.removeprefix('dataset.')}")))
 
 
 def make_dataset(part: Part) -> Dataset:
-    """The dataset of a job."""
+    """Create the dataset of a job."""
     made: Dataset = _make("dataset", part)
     return made
 
 
 def make_model(part: Part) -> Model:
-    """The model of a job."""
+    """Create the model of a job."""
     made: Model = _make("model", part)
     return made
 
 
 def make_solver(part: SolverPart) -> Solver:
-    """The solver of a job, composed where it is a pair."""
+    """Create the solver of a job. A pair becomes a `GradientSolver`."""
     if part.generator is None or part.balancer is None:
         made: Solver = _make("solver", part)
         return made
@@ -174,7 +177,7 @@ def make_solver(part: SolverPart) -> Solver:
 
 
 def every_option(job: Job) -> dict[str, Any]:
-    """ "role.option" -> value for every part of a job, with the defaults of added options that the job leaves out."""
+    """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
     solver = job.solver
     roles: dict[Kind, Part | None] = {
         "dataset": job.dataset,
@@ -195,7 +198,7 @@ def every_option(job: Job) -> dict[str, Any]:
 
 
 def providers(job: Job) -> list[str]:
-    """Keys of the plugins that a job's parts come from; [] where one of them is not known in this process."""
+    """Return the keys of the plugins that provide a job's parts; [] if one of them is unknown in this process."""
     parts: list[tuple[Kind, Part | None]] = [
         ("dataset", job.dataset), ("model", job.model),
         ("generator", job.solver.generator), ("balancer", job.solver.balancer),
@@ -213,7 +216,7 @@ def _make(kind: Kind, part: Part) -> Any:
 
 
 def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:
-    """The parts of a combination by their role, and the options that their names set, the weakest first."""
+    """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     known = registry()
     of_solver, pair = _solver_pieces(known, solver)
     pieces = {
@@ -231,7 +234,7 @@ def _piece(role: Kind, entry: Entry) -> _Piece:
 
 
 def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
-    """The parts of a solver, and what its name sets where it is a pair."""
+    """Return the parts of a solver by role, and the options that the name of a pair sets."""
     if "+" in name:
         generator, _, balancer = name.partition("+")
         pair, version = Pair(name, generator, balancer), "pair"
@@ -249,7 +252,7 @@ def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _Piece], Layer
 
 
 def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece]) -> None:
-    """Ask every part that has a say whether it can serve this combination. Raises: IncompatibleError."""
+    """Check that the parts of a combination fit together. Raises: IncompatibleError."""
     make_model(parts["model"]).check(dataset)
     if "generator" not in parts:
         return
@@ -264,19 +267,19 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
 
 @lru_cache(maxsize=256)
 def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
-    """Layers with running statistics of the network that a model builds for a dataset, both given as JSON."""
+    """Return the layers with running statistics of the target network. model, dataset: the parts as JSON."""
     with torch.random.fork_rng(devices=[]):
         try:
             target = make_model(Part.model_validate_json(model)).build(make_dataset(Part.model_validate_json(dataset)))
         except IncompatibleError:
             raise
-        except Exception:  # a network that cannot be built here fails in its job, with a record that says why
+        except Exception:  # the job itself reports this error in its record
             return ()
     return tuple(running_statistics(target))
 
 
 def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None:
-    """Refuse pairs that would train something other than what their name says."""
+    """Raise IncompatibleError for pairs that would not train what their name states."""
     if balancer.cls.couples_preferences and not generator.cls.finite and n_preferences < 2:
         raise IncompatibleError(
             f"{generator.name}+{balancer.name}: balancer {balancer.name!r} weighs preferences against each other, but "
@@ -290,12 +293,12 @@ def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None
 
 
 def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
-    """The options of one part."""
+    """Return the options of one part."""
     return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
 
 
 def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
-    """An option with its part in front. Raises: OptionError for a part or an option that no part has."""
+    """Return an option with the prefix of its part. Raises: OptionError for an unknown part or option."""
     role, dot, _ = key.partition(".")
     if dot:
         if role not in pieces and role != BUDGET:

@@ -1,4 +1,4 @@
-"""A suite: a TOML file that says which datasets, models, solvers and seeds are compared, how long and how."""
+"""Suites: TOML files that list the datasets, models, solvers, seeds, budgets and options to compare."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ Names = Annotated[list[Name], Field(min_length=1)]
 
 
 class Entry(Strict):
-    """One cross product. `set` holds options for all of its jobs, `budget` replaces what it names of the suite's."""
+    """A cross product of datasets, models and solvers.
+
+    set:    options of all its jobs.
+    budget: fields that replace those of the suite's budget.
+    """
 
     datasets: Names
     models: Names
@@ -35,7 +39,7 @@ class Entry(Strict):
 
 
 class TradeOff(Strict):
-    """Columns of the leaderboard that are a front among solvers, all to be small, and its reference point."""
+    """Leaderboard columns, all to be minimised, that form a Pareto front among solvers, and its reference point."""
 
     columns: Annotated[list[str], Field(min_length=2, max_length=4)]
     reference: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=4)]
@@ -50,7 +54,7 @@ class TradeOff(Strict):
 
 
 class Range(Strict):
-    """Values between two ends; whole numbers where both ends are."""
+    """An interval of values; whole numbers where both ends are whole numbers."""
 
     low: int | float
     high: int | float
@@ -67,15 +71,15 @@ Space = dict[str, Range | Annotated[list[Any], Field(min_length=1), AfterValidat
 
 
 class Search(Strict):
-    """What `mobench tune` looks for, for every combination of the suite on its own.
+    """The search of `mobench tune`, which runs separately for every combination of the suite.
 
-    metric:  "hypervolume", or a metric of the dataset, on validation.
-    sampler: every combination of a grid; or Optuna's TPE for `trials` trials, of which the first takes
-             the options as they are without a search, where they lie in the space.
-    trials:  of TPE; None: 20. A grid has its own number.
-    prune:   end trials in mid-training whose validation hypervolume is below the median of the others.
-    space:   option -> list of values, or a range (TPE alone); "budget.epochs" and the like are options too.
-    solvers: what is searched besides, or otherwise, for single solvers, by their name.
+    metric:  "hypervolume" or a metric of the dataset, on the validation split.
+    sampler: "grid" tries every combination of the space. "tpe" runs `trials` trials of Optuna's TPE; the first
+             trial uses the options of a job without a search, if they lie in the space.
+    trials:  number of TPE trials; None means 20. A grid determines its own number.
+    prune:   stop trials during training whose validation hypervolume is below the median of the other trials.
+    space:   option -> list of values, or a range (TPE only). Budget options such as "budget.epochs" are accepted.
+    solvers: solver name -> space that extends or overrides `space` for this solver.
     """
 
     metric: str = "hypervolume"
@@ -87,7 +91,7 @@ class Search(Strict):
 
     @property
     def n_trials(self) -> int:
-        """Trials of TPE."""
+        """The number of TPE trials."""
         return 20 if self.trials is None else self.trials
 
     @model_validator(mode="after")
@@ -106,17 +110,18 @@ class Search(Strict):
 
 
 class Suite(Strict):
-    """What belongs to one comparison.
+    """All settings of one comparison.
 
-    n_rays, n_finite: preferences that continuous sets are judged on, and that finite sets train.
-    rays:    preferences [R][m] of one's own instead of both.
-    n_looks: looks at validation in training; None: ten.
-    keep_weights: keep every trained network beside its record; no part of any job's identity.
-    solvers: options of single solvers, by their name.
-    trade_off: a front among the solvers themselves, as of error against memory.
+    n_rays, n_finite: sizes of `dense_rays`, on which continuous sets are evaluated, and of `finite_rays`, which finite
+             sets train.
+    rays:    custom preferences [R][m] that replace both.
+    n_looks: number of validation checks during training; None means ten.
+    keep_weights: keep every trained network beside its record. This is not part of a job's identity.
+    solvers: solver name -> options of this solver.
+    trade_off: a Pareto front among the solvers themselves, for example of error against memory.
     search:  the options that `mobench tune` tries.
 
-    Which of several settings of one option holds is the order of `mobench.jobs.precedence`.
+    `mobench.jobs.precedence` defines which setting takes effect when several places set the same option.
     """
 
     name: Annotated[str, Field(pattern=f"^{NAME}$")]
@@ -136,22 +141,22 @@ class Suite(Strict):
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        """Settings of the command line or of a Python caller, the strongest of all."""
+        """Settings of the command line or of a Python caller. They have the highest precedence."""
         return self._overrides
 
     @property
     def solver_names(self) -> list[str]:
-        """The solvers of all entries, each once."""
+        """The solver names of all entries, without duplicates."""
         return list(dict.fromkeys(solver for entry in self.entries for solver in entry.solvers))
 
 
 def load(name: str | Path) -> Suite:
-    """A suite by its registered name, or from a TOML file.
+    """Load a suite by its registered name or from a TOML file.
 
-    A name without a folder and without ".toml" is a file's only where no suite is registered under it: a file `quick`
-    that a shell made for `mobench run quick > quick` is not read; `./quick` names it.
+    A registered suite takes precedence over a file of the same name without a folder and without ".toml". For
+    example, a file `quick` that a shell created for `mobench run quick > quick` is not read; `./quick` refers to it.
 
-    Raises: SuiteError, in one line, for a file that cannot be read as a suite; UnknownNameError.
+    Raises: SuiteError, in one line, for a file that is not a valid suite; UnknownNameError.
     """
     path = Path(name)
     is_registered = str(name) in registry().entries["suite"]
@@ -165,12 +170,12 @@ def load(name: str | Path) -> Suite:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # no file can have this name
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
 def check_tables(suite: Suite) -> None:
-    """Raise SuiteError for a table of a single solver that the suite does not have: nothing would use it."""
+    """Raise SuiteError for a solver's own table whose solver is not in the suite: it would have no effect."""
     tables = {"solvers": suite.solvers, "search.solvers": suite.search.solvers if suite.search else {}}
     for table, solvers in tables.items():
         for name in solvers:
@@ -192,15 +197,15 @@ def overridden(
     budget: Mapping[str, Any] | None = None,
     rays: Sequence[Sequence[float]] = (),
 ) -> Suite:
-    """The suite with parts of it chosen or replaced; what is empty stays.
+    """Return the suite with parts of it selected or replaced. Empty arguments change nothing.
 
-    Datasets, models or solvers that the suite has are chosen: entries keep those of them that they
-    have, and one that is left with none is left out, options and all. Where the suite lacks one of
-    the names, all of them replace every entry's. Entries that become equal are merged.
+    If the suite has all the given datasets, models or solvers, they act as a selection: each entry keeps the
+    given names that it has, and an entry without any of them is removed together with its options. If the suite
+    lacks one of the names, the given names replace those of every entry. Entries that become equal are merged.
 
-    settings, budget: stronger than everything that the suite sets (see `mobench.jobs.precedence`).
+    settings, budget: take precedence over everything that the suite sets (see `mobench.jobs.precedence`).
 
-    Raises: OptionError where no entry is left, or something given is out of bounds.
+    Raises: OptionError where no entry remains, or where an argument is out of bounds.
     """
     length = {f"{BUDGET}.{name}": value for name, value in (budget or {}).items() if value is not None}
     own = arguments.settings(settings)
@@ -235,7 +240,7 @@ def overridden(
 
 
 def _without_tables_of_others(suite: Suite) -> Suite:
-    """The suite without tables of single solvers that it no longer has."""
+    """Return the suite without the tables of solvers that it no longer has."""
     names, search = suite.solver_names, suite.search
     update: dict[str, Any] = {"solvers": {name: table for name, table in suite.solvers.items() if name in names}}
     if search is not None:
@@ -245,7 +250,7 @@ def _without_tables_of_others(suite: Suite) -> Suite:
 
 
 def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list[str]:
-    """What an entry has of the names given; all of them where the suite does not have every one."""
+    """Return the given names that an entry has; all given names if the suite lacks one of them."""
     own: list[str] = getattr(entry, role)
     if not given:
         return own
@@ -260,12 +265,12 @@ def _read(path: Path, name: str) -> Suite:
     except (OSError, ValueError) as error:
         raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
-        # some editors begin a file with a byte order mark
+        # some editors write a byte order mark
         text = data.decode("utf-8-sig")
         check_key_depth(text)
         content = tomllib.loads(text)
         few_keys(content)
-    # numbers of thousands of digits are a plain ValueError
+    # a number of thousands of digits raises a plain ValueError
     except (ValueError, RecursionError) as error:
         raise SuiteError(f"{whose} is not TOML: {one_line(str(error))}") from error
     if "name" not in content and not re.fullmatch(NAME, name):
@@ -284,15 +289,15 @@ def _read(path: Path, name: str) -> Suite:
 
 
 def _usable(name: str) -> str:
-    """A name that a suite may have, made from another."""
+    """Return a valid suite name derived from `name`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80] or "my-suite"
 
 
 def _explain(error: ValidationError) -> str:
-    """The first thing that is wrong, with the key it is under; a key that does not exist before one that is missing."""
+    """Return the first error and the key that it concerns. Unknown keys come before missing ones."""
     errors = error.errors(include_url=False)
     first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
-    # what pydantic adds of types is no key of the file
+    # pydantic adds type names, which are not keys of the file
     keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
     where = ".".join(map(str, keys)) or "the file"
     if first["type"] == "extra_forbidden":
@@ -305,7 +310,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _table(place: Sequence[int | str]) -> type[Strict]:
-    """The table that a key is in, by its place in the file."""
+    """Return the table that contains a key, by the location of the key in the file."""
     if "budget" in place[:-1]:
         return Budget
     if any("Range" in str(part) for part in place[:-1]):

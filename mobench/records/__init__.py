@@ -1,1 +1,1 @@
-"""Records: the results of jobs. Stores, the index, provenance, imported fronts, trained networks."""
+"""Records of jobs, stores of records, the record index, provenance, imported fronts and trained networks."""

@@ -1,4 +1,4 @@
-"""What a job says in words, in a size that a record takes: anybody's plugin chose them."""
+"""Truncate messages and notes of plugins to the sizes that a record accepts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mobench.records.record import Failure
 from mobench.text import one_line, shortened
 
 MESSAGE, DETAILS, NOTE, NAME = 4000, 40_000, 2000, 100
-"""Characters at most."""
+"""Maximum numbers of characters."""
 MOST_NOTES = 200
 DECLINED = IncompatibleError.__name__
-"""The kind of failure of a job that one of its parts declines. Its worker writes no record."""
+"""The failure kind of a job that one of its parts declines. The worker writes no record for it."""
 
 
 def failure(kind: str, message: str, details: str = "") -> Failure:
-    """Why a job has no result; of file names in the details, the last two parts."""
+    """Return the failure of a job. File names in `details` are reduced to their last two parts."""
     return Failure(
         kind=one_line(kind, NAME),
         message=shortened(message, MESSAGE),
@@ -30,13 +30,16 @@ def failure(kind: str, message: str, details: str = "") -> Failure:
 
 
 def weights_not_kept(reason: str) -> dict[str, float | int | str]:
-    """The note of a record whose trained network was to be kept and is not."""
+    """Return the note for a trained network that could not be kept as requested."""
     return {"weights": f"not kept: {one_line(reason)}"}
 
 
 def sound_notes(notes: Mapping[Any, Any]) -> dict[str, float | int | str]:
-    """A solver's notes as a record holds them. What is no finite number becomes text, and what is too long or too
-    much is cut and says so: a note is no reason to lose what was trained."""
+    """Return a solver's notes in the form that a record accepts.
+
+    Values that are not finite numbers become text. Texts that are too long and notes that are too many are cut, and
+    the result says so: an invalid note must not cost the result of a training run.
+    """
     kept = {one_line(str(name), NAME) or "?": _sound(value) for name, value in islice(notes.items(), MOST_NOTES)}
     return kept | ({"notes_left_out": len(notes) - MOST_NOTES} if len(notes) > MOST_NOTES else {})
 

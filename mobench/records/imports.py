@@ -1,4 +1,4 @@
-"""Fronts from other programs as records that say so."""
+"""Import of fronts from other programs as records."""
 
 from __future__ import annotations
 
@@ -29,10 +29,13 @@ OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 
 
 def like(dataset: Part, other: Job | None = None) -> Job:
-    """The job, but for its seed and names, of what is imported: the data set under the protocol that it states
-    now, and the rays that `other` is judged at.
+    """Return the template job for imported fronts: the dataset under its current protocol and the rays of `other`.
 
-    Raises: MobenchError where `other`, of the same data set, was made under another protocol.
+    Seed and names are filled in by `records`.
+
+    other: a job of the same dataset, whose rays are used; None for the default rays.
+
+    Raises: MobenchError where `other` has another version of the dataset's protocol.
     """
     stated = make_dataset(dataset).protocol.version
     if other is not None and other.protocol != stated:
@@ -57,13 +60,16 @@ def like(dataset: Part, other: Job | None = None) -> Job:
 def records(
     content: bytes, file: str, solver: str, template: Job, model: str = "elsewhere", source: str = ""
 ) -> list[Record]:
-    """One record per seed of a CSV file (see `read_csv`), its indicators computed here from the losses stated.
+    """Return one record per seed of a CSV file (see `read_csv`), with indicators computed from the losses in it.
 
-    file:     the file's name, for messages and the record.
-    template: from `like`.
-    source:   where the points are from, in the importer's words.
-    Raises: DataError for a file that states something else or something impossible, PreferenceError for
-        preferences off the simplex; both name the place. Nothing is written.
+    Nothing is written.
+
+    file:     name of the file, for messages and the record.
+    template: template job from `like`.
+    source:   description of the origin of the points.
+
+    Raises: DataError for a file in another format or with impossible values, PreferenceError for
+        preferences that are not on the simplex. Both messages state the location.
     """
     for what, name in (("solver", solver), ("model", model)):
         _check_name(what, name)
@@ -83,7 +89,7 @@ def records(
     found = []
     for one in stated:
         job = template.model_copy(update={**parts, "seeds": SeedSet.all(one.seed)})
-        # a copy keeps what the template had worked out of its id
+        # model_copy would keep the cached id of the template
         job = Job.model_validate(job.model_dump())
         _check_possible(file, one, dataset.protocol, objectives)
         origin = Imported(
@@ -98,7 +104,7 @@ def records(
 
 
 def remarks(found: Sequence[Record]) -> list[str]:
-    """What the points leave unknown, or have in vain."""
+    """Return remarks on imported points: points without effect, and indicators that stay unknown."""
     if not found:
         return []
     said = []
@@ -143,7 +149,7 @@ def _values(front: StatedFront) -> FrontValues:
 
 
 def _at_few(job: Job, front: FrontValues, rays_are_known: bool) -> dict[str, FrontValues]:
-    """The front at equal K: as many points or fewer are themselves, of more those at the finite rays."""
+    """Return the front at equal K: all points if there are at most K, otherwise those at the finite rays."""
     few = job_rays(job, front.losses.shape[1]).finite
     if len(front.losses) <= len(few):
         return {f"test@{len(front.losses)}": front}
@@ -171,7 +177,7 @@ def _check_name(what: str, name: str) -> None:
 
 
 def _check_possible(file: str, stated: Stated, protocol: Protocol, objectives: Sequence[str]) -> None:
-    """Refuse losses that nobody can have and preferences off the simplex."""
+    """Raise an error for losses below the ideal point and for preferences that are not on the simplex."""
     for split, front in stated.fronts.items():
         losses, ideal = np.asarray(front.losses), np.asarray(protocol.ideal)
         beyond = losses < ideal - 1e-3 * np.maximum(1.0, np.abs(ideal))

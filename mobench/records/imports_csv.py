@@ -1,4 +1,4 @@
-"""A CSV file of points from another program, read as what it states and nothing more."""
+"""Reader for CSV files with Pareto fronts of other programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS, PARAMETERS = "training seconds", "parameters"
 
 @dataclass(frozen=True)
 class StatedFront:
-    """Points of one seed on one split: preferences [R][m], or [] where none are stated; losses [R][m]; metrics."""
+    """Points of one seed on one split: preferences [R][m], or [] if the file has none; losses [R][m]; metrics."""
 
     preferences: list[list[float]]
     losses: list[list[float]]
@@ -31,7 +31,7 @@ class StatedFront:
 
 @dataclass(frozen=True)
 class Stated:
-    """What a file says of one seed: split -> front, and what it cost, where that is said."""
+    """The content of a file for one seed: split -> front, and the cost; None where the file does not state it."""
 
     seed: int
     fronts: dict[str, StatedFront]
@@ -40,16 +40,17 @@ class Stated:
 
 
 def read_csv(content: bytes, file: str, objectives: Sequence[str], metrics: Sequence[str]) -> list[Stated]:
-    """What the file states, seed by seed in ascending order.
+    """Return the content of a CSV file, one item per seed, seeds in ascending order.
 
-    A row is a point. Columns: one per objective, named as it, with its loss; and, as they are there,
-    "preference <objective>" for every objective, metrics by the names of `metrics` ("objective/metric"),
-    "seed" (0 by default), "split" ("test" by default, else "val" or "train"), "training seconds" and
-    "parameters", each the same in all rows of a seed. In names "_" and a blank are one.
+    Each row is a point. Required columns: one per objective, with the objective's name, which contains its loss.
+    Optional columns: "preference <objective>" for all objectives; metrics, named as in `metrics`
+    ("objective/metric"); "seed" (default 0); "split" ("test", "val" or "train", default "test"); "training seconds"
+    and "parameters", whose values are the same in all rows of a seed. In names, "_" and a blank are equivalent.
 
-    file: how messages name it.
-    Raises: DataError, in one line that names the place, for anything else: bytes that are no text, other
-        columns, too many of anything, cells that are no finite number, a seed without a test front.
+    file: name of the file in error messages.
+
+    Raises: DataError, in one line that states the location, for any other content: bytes that are not text, unknown
+        columns, too many points, cells that are not finite numbers, a seed without a test front.
     """
     if len(content) > MAX_BYTES:
         raise DataError(f"{file}: {len(content)} bytes is too large (at most {MAX_BYTES}): state fewer points")
@@ -68,7 +69,7 @@ def read_csv(content: bytes, file: str, objectives: Sequence[str], metrics: Sequ
 def _rows(
     content: bytes, file: str, objectives: Sequence[str], metrics: Sequence[str]
 ) -> tuple[list[str], list[tuple[int, dict[str, Any]]]]:
-    """Names of the columns as they are meant, and (line, name -> value) of each row."""
+    """Return the canonical column names, and (line, name -> value) of each row."""
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         names = _columns(next(reader, []), file, objectives, metrics)
@@ -91,7 +92,7 @@ def _rows(
 
 
 def _columns(header: Sequence[str], file: str, objectives: Sequence[str], metrics: Sequence[str]) -> list[str]:
-    """The names of the header as we write them. Raises: DataError."""
+    """Return the canonical names of the header's columns. Raises: DataError."""
     preferences = [_preference(o) for o in objectives]
     accepted = [*objectives, *preferences, *metrics, "seed", "split", SECONDS, PARAMETERS]
     meant = {_plain(name): name for name in accepted}
@@ -190,7 +191,7 @@ def _stated(
 
 
 def _one(file: str, seed: int, name: str, rows: Sequence[dict[str, Any]]) -> Any:
-    """The value that a column has in all rows of a seed; None where there is no such column."""
+    """Return the value of a column, which must be equal in all rows of a seed; None if there is no such column."""
     values = {row.get(name) for row in rows}
     if len(values) > 1:
         raise DataError(f"{file}: {name!r} has {len(values)} values at seed {seed}: a seed trains once, so state one")

@@ -1,8 +1,8 @@
-"""Outlines of all records of a store, kept in one file beside them, so that a large store opens fast.
+"""The record index: one file with the outlines of all records of a store, so that a large store opens fast.
 
-The records alone are the truth. Of each the index knows the state of the file that it was read from; where that is
-another now, the record is read again. The index may be deleted at any time; one that is damaged, of another version
-or cannot be written does no harm.
+The index is a cache. For each record it stores the state of the record's file, and a record whose file has changed is
+read again. The index may be deleted at any time. An index that is damaged or of another version is ignored, and a
+failure to write it is ignored too.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from mobench.records.store import Contents, Store, read_record, write_whole
 NAME = "records.index"
 MAX_BYTES = 2**30
 MOST_BYTES_EACH = 4096
-"""Of the text that an index has for a record; those of the committed results have about 1,000."""
+"""Maximum bytes of index text per record. The committed results have about 1,000 per record."""
 MOST_BYTES_SHARED = 2**23
-"""Of the text that records share."""
+"""Maximum bytes of index text that the records share."""
 WORTH = 500
-"""Fewer records are read as fast, and nothing is put beside them."""
+"""Minimum number of records for which an index is used. Fewer records are read equally fast without one."""
 STALE = 0.02
-"""The share of records above which writing the index anew costs less than to read them again the next time."""
+"""Fraction of changed records above which rewriting the index costs less than reading them again next time."""
 YOUNG_SECONDS = 3
-"""For so long after a change a file may change again and look the same: clocks of file systems are coarse."""
+"""Files changed more recently are not indexed: file system clocks are coarse, so a second change may be missed."""
 
 
 def outlines(store: Store) -> Contents[Outline]:
-    """Every record of a store in outline: from its index as far as that holds, which is then brought up to date.
+    """Return the outlines of all records of a store, from its index where that is up to date; update the index.
 
-    Raises: StoreError where the folder cannot be read at all.
+    Raises: StoreError where the folder cannot be read.
     """
     found, kept = Contents[Outline](), dict[str, tuple[State, Outline]]()
     listed = store.listed()
@@ -63,7 +63,7 @@ def outlines(store: Store) -> Contents[Outline]:
             n_new += 1
     n_gone = len(known.keys() - kept.keys())
     if large and n_new + n_gone > STALE * len(listed):
-        # no room, no right to write: it was only to be faster
+        # without space or permission to write, only speed is lost
         with suppress(OSError):
             write_whole(index, pack(kept))
     return found
@@ -71,7 +71,7 @@ def outlines(store: Store) -> Contents[Outline]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without looks for cyclic garbage: among a million objects that stay, they take half of the time."""
+    """Disable the cyclic garbage collector in the block: with a million live objects it takes half of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""Locks on files that several machines may share: who holds one is known, and said to whoever waits.
+"""File locks that work across machines and name their owner to waiting processes.
 
-A lock is the system's (flock) and ends with its process, also on another machine. On a file system without flock it
-is a file, which a killed process leaves behind; there the message says what to delete.
+A lock is a system lock (flock), which is released when its process ends, also on another machine. On a file system
+without flock, the lock is a file. A killed process leaves this file behind, and the message says what to delete.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mobench.errors import StoreError
 from mobench.text import one_line
 
 NAME_SECONDS = 3.0
-"""Time after which whoever waits for a lock is told who holds it."""
+"""Time after which a process that waits for a lock reports the owner of the lock."""
 MAX_OWNER_BYTES = 4096
 
 
@@ -39,14 +39,14 @@ class Owner:
         return self.host == platform.node()
 
     def state(self) -> str:
-        """Return "running", "stopped" or "ended" of a process on this machine; "" where that is not known."""
+        """Return "running", "stopped" or "ended" for a process on this machine; "" if the state is unknown."""
         import psutil
 
         if not self.is_here:
             return ""
         try:
             process = psutil.Process(self.pid)
-            # a process that began after the lock was taken has the same id by chance
+            # a process that started after the lock was acquired has reused the process id
             if process.create_time() > datetime.fromisoformat(self.since).timestamp() + 1:
                 return "ended"
             status = process.status()
@@ -59,11 +59,11 @@ class Owner:
 
 @contextmanager
 def held(path: Path, tell: Callable[[str], None] | None = None, timeout: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of a file in the block; False where another process has it for longer than `timeout` seconds.
+    """Hold the lock of a file in the block; yield False if another process holds it for over `timeout` seconds.
 
-    tell: where it is given, the lock is waited for without a limit, and this is called once with who holds it.
+    tell: if given, wait without a time limit, and call this function once with a description of the owner.
 
-    Raises: StoreError where the system gives no lock.
+    Raises: StoreError where the system cannot lock the file.
     """
     lock = _acquired(path, timeout if tell is None else NAME_SECONDS)
     if lock is None and tell is not None:
@@ -82,7 +82,7 @@ def held(path: Path, tell: Callable[[str], None] | None = None, timeout: float =
 
 
 def described(path: Path) -> str:
-    """Who holds the lock of a file, and what to do where that process hangs: the end of a sentence."""
+    """Return who holds the lock of a file, and what to do if that process hangs, as the end of a sentence."""
     owner = owner_of(path)
     place = f"{path.parent.name}/{path.name}"
     if owner is None:
@@ -99,7 +99,7 @@ def described(path: Path) -> str:
 
 
 def owner_of(path: Path) -> Owner | None:
-    """Who holds the lock of a file, as that process wrote; None where it did not."""
+    """Return the owner of a lock, as written by the owner's process; None if it wrote nothing."""
     try:
         found = json.loads(files.read(_owner_path(path), MAX_OWNER_BYTES))
         return Owner(str(found["host"]), int(found["pid"]), str(found["since"]))
@@ -108,7 +108,7 @@ def owner_of(path: Path) -> Owner | None:
 
 
 def _acquired(path: Path, timeout: float) -> Any:
-    """The lock, which is then held; None where another process has it for longer than `timeout` seconds (-1: ever)."""
+    """Acquire and return the lock; None if another process holds it for over `timeout` seconds (-1: no limit)."""
     from filelock import FileLock, SoftFileLock, Timeout
 
     end = time.monotonic() + timeout
@@ -116,7 +116,7 @@ def _acquired(path: Path, timeout: float) -> Any:
         try:
             return FileLock(path, thread_local=False).acquire(timeout=timeout).lock
         except NotImplementedError:
-            # how some releases of the library say that there is no flock
+            # some releases of filelock raise this if there is no flock
             left = timeout if timeout <= 0 else max(0.0, end - time.monotonic())
             return SoftFileLock(path.with_name(f"{path.name}.soft"), thread_local=False).acquire(timeout=left).lock
     except Timeout:
@@ -130,7 +130,7 @@ def _acquired(path: Path, timeout: float) -> Any:
 
 def _note_owner(path: Path) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    # a lock without a name still holds
+    # a lock without an owner file is still valid
     with suppress(OSError):
         target = _owner_path(path)
         temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")

@@ -1,4 +1,4 @@
-"""A trained network back from its record and the weights that were kept beside it."""
+"""Restore trained networks from their records and the stored weights."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from mobench.records.record import Record
 from mobench.text import one_line
 
 TARGET = "problem.target."
-"""What the names of the target network's constants begin with among kept weights."""
+"""Prefix of the names of the target network's frozen parameters and buffers in a weights file."""
 
 
 MOST_TARGET_NUMBERS = 2**28
-"""Of a target network, which kept weights may be the compressed form of."""
+"""Maximum size of a target network. It may be larger than the stored weights, which may be a compressed form."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,18 @@ class Trained:
 
 
 def tensors_to_keep(network: nn.Module, problem: Problem) -> dict[str, torch.Tensor]:
-    """Everything that determines a prediction: the network's state, and frozen parameters and buffers of the target."""
+    """Return all tensors that determine a prediction: network state, frozen parameters and buffers of the target."""
     target = {f"{TARGET}{name}": tensor for name, tensor in problem.state.copy().items()}
     return {name: tensor.contiguous().cpu() for name, tensor in {**network.state_dict(), **target}.items()}
 
 
 def load(record: Record, weights: Path) -> Trained:
-    """The trained network of a record, made as its job says and filled from a safetensors file.
+    """Build the network of a record's job and load its trained weights from a safetensors file.
 
-    The file's header is read first, and bounds what the job's options may allocate.
+    The header of the file is read first. It limits the memory that the job's options may allocate.
 
-    Raises: StoreError where no weights are kept, or the file does not hold this network's tensors;
-        MobenchError for a solver that keeps no `ParetoNetwork`.
+    Raises: StoreError where there are no weights, or where the file does not contain the tensors of this network;
+        MobenchError for a solver without a `ParetoNetwork`.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -63,7 +63,7 @@ def load(record: Record, weights: Path) -> Trained:
         problem = Problem(make_dataset(job.dataset), make_model(job.model))
     solver = make_solver(job.solver)
     rays = job_rays(job, problem.n_objectives).finite
-    # a solver may register a tensor twice on its way
+    # a solver may register a tensor twice during construction
     what = f"{one_line(weights.name)} does not hold the weights of {job.title}: it has {n_kept} numbers, the network"
     building = _at_most(2 * n_kept, what)
     with torch.random.fork_rng(devices=[]), building:
@@ -84,7 +84,7 @@ def load(record: Record, weights: Path) -> Trained:
 
 
 def _n_numbers(weights: Path, title: str) -> int:
-    """How many numbers a safetensors file holds, by its header. Raises: StoreError."""
+    """Return how many numbers a safetensors file contains, from its header. Raises: StoreError."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -98,9 +98,9 @@ def _n_numbers(weights: Path, title: str) -> int:
 
 @contextmanager
 def _at_most(n_numbers: int, what: str) -> Iterator[None]:
-    """While the block runs, parameters of more numbers than this in all are refused before they are filled.
+    """Limit the total size of the parameters that modules register in the block.
 
-    Raises: StoreError.
+    Raises: StoreError when a parameter exceeds the limit, before its module initialises it.
     """
     total = 0
 

@@ -1,4 +1,4 @@
-"""What tables need of a record: the record itself, or an outline of it that is much faster to read."""
+"""Outlines: the fields of a record that tables need, which are much faster to read than the record itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mobench.records.record import Cost, Front, Imported, Record, Status
 
 
 class Points(Protocol):
-    """What is read of a front: as in `Front`, of which losses and metrics may be arrays."""
+    """The interface shared by `Front` and `FrontOutline`; losses and metrics may be lists or arrays."""
 
     @property
     def preferences(self) -> list[list[float]]: ...
@@ -27,13 +27,13 @@ class Points(Protocol):
 
 
 class Measured(Protocol):
-    """What is read of a record by everything between a store and a leaderboard.
+    """The interface shared by `Record` and `Outline`, which leaderboards and other tables use.
 
-    objectives: their names.
-    fronts:     of these, the test split's is looked at.
-    indicators: of the test split all, of every other split the hypervolume.
-    finished:   when.
-    digest:     a hash of every computed number (see `Record.digest`).
+    objectives: names of the objectives.
+    fronts:     split -> front; only the test split is used.
+    indicators: all indicators of the test split, and the hypervolume of every other split.
+    finished:   time at which the record was finished (ISO 8601).
+    digest:     a hash of all computed numbers (see `Record.digest`).
     """
 
     @property
@@ -62,7 +62,7 @@ class Measured(Protocol):
 
 @dataclass(slots=True)
 class FrontOutline:
-    """A `Front` with its numbers in arrays. losses: [R, m]. metrics: name -> [R]; NaN where a value is missing."""
+    """A `Front` with arrays of numbers. losses: [R, m]. metrics: name -> [R]; NaN where a value is missing."""
 
     preferences: list[list[float]]
     losses: NDArray[np.float64]
@@ -72,7 +72,7 @@ class FrontOutline:
 
 @dataclass(slots=True)
 class Outline:
-    """The parts of a record that `Measured` names, and no others."""
+    """The fields of a record that `Measured` declares."""
 
     id: str
     status: Status
@@ -88,16 +88,16 @@ class Outline:
 
 
 def takes_preferences(front: Points) -> bool:
-    """Whether the points of a front are answers to preferences.
+    """Return whether the points of a front depend on preferences.
 
-    False where none are known, and for a solver that ignores them: it trains one point, which stands at equal
-    preferences. With a single objective there is only one preference.
+    False where the preferences are unknown, and for a solver that ignores them: it trains one point, which is
+    recorded at equal preferences. With a single objective there is only one preference, and the result is True.
     """
     return len(front.preferences) > 1 or any(len(preference) == 1 for preference in front.preferences)
 
 
 def outline(record: Record) -> Outline:
-    """The outline of a record."""
+    """Return the outline of a record."""
     return Outline(
         id=record.id,
         status=record.status,

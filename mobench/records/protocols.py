@@ -1,4 +1,4 @@
-"""What a dataset's protocol states, as records keep it: its contents are compared, not its version alone."""
+"""Protocols of datasets as stored in records, and the comparison of their contents."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ VERSION = "version"
 
 
 def stated_by(dataset: Dataset) -> dict[str, Any]:
-    """The protocol of a dataset in the form that a record keeps."""
+    """Return the protocol of a dataset in the form stored in records."""
     content: dict[str, Any] = json.loads(json.dumps(asdict(dataset.protocol)))
     return content
 
 
 def contents(protocol: Mapping[str, Any]) -> str:
-    """What a record's protocol states besides its version, as text; "" for a failed job's, which states nothing."""
+    """Return a record's protocol without its version, as text; "" for an empty one, as in failed jobs."""
     stated = {name: value for name, value in protocol.items() if name != VERSION}
     return json.dumps(stated, sort_keys=True) if stated else ""
 
 
 def same_contents(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two protocols agree in all that both of them state."""
+    """Return whether two protocols have the same contents. Empty contents agree with any others."""
     return not (contents(one) and contents(other)) or contents(one) == contents(other)
 
 
 def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In which parts `one` differs from `other`, in words: "reference [1.0, 1.0] instead of [2.0, 2.0]"."""
+    """Describe how `one` differs from `other`, for example "reference [1.0, 1.0] instead of [2.0, 2.0]"."""
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return ", ".join(f"{name} {json.dumps(one.get(name))} instead of {json.dumps(other.get(name))}" for name in names)

@@ -1,4 +1,4 @@
-"""Where and with what a record was made."""
+"""Collect the provenance of a record: versions, processor, git state and times."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def collect(
     strategy: dict[str, Any] | None = None,
     job: Job | None = None,
 ) -> Provenance:
-    """Versions, processor, threads, git state and times; no host name and no folder of the machine.
+    """Return versions, processor, threads, git state and times, without host name and paths of the machine.
 
-    job: which ran in this process, so that the sources of its parts are known here.
+    job: the job that ran in this process; adds the sources of its parts.
     """
     return Provenance(
         started=started.isoformat(timespec="seconds"),
@@ -65,7 +65,7 @@ def _version(name: str) -> str | None:
 
 @cache
 def processor() -> str:
-    """Model and widest vector instructions, which decide how fast, and in which order, sums are made."""
+    """Return the processor model and its vector instructions, which affect speed and summation order."""
     import torch
 
     model = platform.processor()
@@ -80,7 +80,7 @@ def processor() -> str:
 
 @cache
 def _git() -> str | None:
-    """Commit of the checkout that mobench runs from, with "-dirty" where files differ; None outside one."""
+    """Return the commit of mobench's git checkout, with "-dirty" if files differ; None outside a checkout."""
     here = Path(__file__).parent
     try:
         found = subprocess.run(
@@ -98,5 +98,5 @@ def _without_folder(word: str) -> str:
 
 
 def without_paths(details: str) -> str:
-    """A traceback whose file names say nothing about the machine it came from."""
+    """Return a traceback with file names reduced to their last two parts, which reveal no path of the machine."""
     return re.sub(r'File "[^"]*?([^"/\\]+/[^"/\\]+)"', r'File "\1"', details)

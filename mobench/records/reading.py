@@ -1,4 +1,4 @@
-"""Records of folders for tables, for the command line and for Python; a record that cannot be read is warned of."""
+"""Read the records of several folders for tables, with a warning for each unreadable record."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Warn = Callable[[str], None]
 
 
 def folder_of(named: str | Path) -> Path:
-    """The folder itself, or where there is none of this name, that of the suite below results/.
+    """Return the folder itself if it exists, else the folder of this name in results/ if that exists.
 
-    A file is no folder: a shell makes one for `mobench leaderboard quick > quick`.
+    A file of this name does not count: a shell creates one for `mobench leaderboard quick > quick`.
 
-    Raises: StoreError for a folder that cannot be looked at.
+    Raises: StoreError for a folder that cannot be accessed.
     """
     named = Path(named)
     below = Path("results") / named
@@ -33,15 +33,15 @@ def folder_of(named: str | Path) -> Path:
 
 
 def read_records(folders: Sequence[str | Path], warn: Warn) -> list[Record]:
-    """The records of all folders; a name that is no folder is that of a suite below results/.
+    """Return the records of all folders. A name that is not a folder refers to the suite's folder in results/.
 
-    Raises: StoreError where there is no record in one of them.
+    Raises: StoreError where one of the folders has no record.
     """
     return _of_all(folders, lambda folder: Store(folder).contents(), warn)
 
 
 def read_outlines(folders: Sequence[str | Path], warn: Warn) -> list[Outline]:
-    """The same as far as tables need it, which of many records is much faster."""
+    """Return the outlines of the records, as `read_records`. This is much faster for many records."""
     return _of_all(folders, lambda folder: outlines(Store(folder)), warn)
 
 

@@ -1,4 +1,4 @@
-"""A record: what one job gave, as one JSON file."""
+"""The record: the result of one job, stored as one JSON file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mobench.text import one_line
 SCHEMA = 1
 MAX_BYTES = 16 * 2**20
 POINTS = ("reference", "ideal", "nadir")
-"""What a protocol says of objective space."""
+"""Points of the objective space in a protocol."""
 USUAL_BYTES = 2**18
-"""Of larger texts the shape is looked at first: each key that is a mistake costs memory to note."""
+"""The number of keys of larger texts is checked before validation, because each invalid key costs memory."""
 
 Status = Literal["completed", "diverged", "failed"]
 
@@ -28,9 +28,9 @@ class Front(Strict):
     """Losses and metrics of a Pareto set on one split, one row per ray.
 
     preferences, losses: [R][m]. metrics: "objective/metric" -> [R]; None where a metric has no finite value.
-    n_samples: how many samples of the split were used.
+    n_samples: number of samples of the split that were used.
 
-    Of an imported front preferences are [] where it states none, and n_samples is None.
+    For an imported front, `n_samples` is None, and `preferences` is [] if the file has no preferences.
     """
 
     preferences: Rows
@@ -50,9 +50,9 @@ class Front(Strict):
 
 
 class TracePoint(Strict):
-    """A look at the validation split in mid-training; its cost is not in `seconds`.
+    """A validation check during training. Its cost is not included in `seconds`.
 
-    core_seconds: processor time; None in records from before it was measured.
+    core_seconds: processor time; None in records of versions that did not measure it.
     """
 
     step: Count
@@ -65,12 +65,12 @@ class TracePoint(Strict):
 
 
 class Cost(Strict):
-    """What it took. Bytes and seconds; parameters are numbers stored.
+    """The cost of a job. Times are in seconds, memory in bytes; parameters are counts of numbers.
 
-    training_core_seconds: processor time of training, all threads together: unlike the time that passed it
-                    says the same on a machine that does other work besides. None where it was not measured.
-    resumed:        how often training was taken up from a checkpoint.
-    repeated_steps: steps made again after an interruption; not in `steps`, and their time in no number.
+    training_core_seconds: processor time of training, summed over all threads. Unlike elapsed time, it does not
+                    depend on other load of the machine. None where it was not measured.
+    resumed:        how often training was resumed from a checkpoint.
+    repeated_steps: steps repeated after an interruption. Neither `steps` nor any time includes them.
     """
 
     training_seconds: Amount
@@ -89,12 +89,13 @@ class Cost(Strict):
 
 
 class Source(Strict):
-    """Where the code of one part of a job came from.
+    """The origin of the code of one part of a job.
 
-    module: that holds the part's class. distribution, version: that registered it.
-    origin: "installed" or "editable", where the module belongs to that installation of the distribution; "elsewhere",
-            where another folder came first, such as a copy that PYTHONPATH names.
-    sha256: of the files of the module's top-level package.
+    distribution, version: the distribution that registered the part.
+    module: the module that contains the part's class.
+    origin: "installed" or "editable" where the module belongs to that installation of the distribution; "elsewhere"
+            where it was imported from another folder, for example a copy on PYTHONPATH.
+    sha256: hash of the files of the module's top-level package.
     """
 
     distribution: str
@@ -108,12 +109,12 @@ Role = Literal["mobench", "dataset", "model", "generator", "balancer", "solver"]
 
 
 class Provenance(Strict):
-    """Where and with what a record was made; never part of a job's identity.
+    """The environment in which a record was created. It is never part of a job's identity.
 
-    strategy: how the arithmetic was laid out, and in "remark" why not faster. With the same one, on the
-        same processor, a job gives the same bits again.
-    sources: of mobench and of each part of the job; {} in records from before they were noted, and where the job's
-        process could not say.
+    strategy: how the computation was executed; "remark" gives the reason why no faster way was used. With the same
+        strategy on the same processor, a job gives bitwise identical results.
+    sources: origin of the code of mobench and of each part of the job; {} in records of versions that did not store
+        it, and where the job's process could not determine it.
     """
 
     started: str
@@ -132,7 +133,7 @@ class Provenance(Strict):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Its fields; without sources as it was before they were noted, so that old records stay as they are."""
+        """Serialize the fields; omit empty sources, so that records of earlier versions do not change."""
         fields: dict[str, Any] = serialize(self)
         return fields if self.sources else {name: value for name, value in fields.items() if name != "sources"}
 
@@ -146,11 +147,11 @@ class Failure(Strict):
 
 
 class Imported(Strict):
-    """Where a front comes from that another program made.
+    """The origin of an imported front.
 
-    file, sha256: the CSV file's name and content.
-    source:       what whoever imported it says: a paper, a program.
-    training_seconds, stored_parameters: as stated there; None where they are not.
+    file, sha256: name of the CSV file and hash of its content.
+    source:       description by the importing user, for example a paper or a program.
+    training_seconds, stored_parameters: values in the file; None where the file has none.
     """
 
     file: str
@@ -161,13 +162,14 @@ class Imported(Strict):
 
 
 class Record(Strict):
-    """What one job gave, or what another program is said to have given.
+    """The result of one job, or an imported front of another program.
 
-    fronts:     split -> front. The test split is evaluated once, by the final weights.
-    indicators: split -> name -> value; None where a value is undefined (said in the docs of each).
-                "test@5" holds the same indicators at the n_finite rays only.
-    imported:   None, but for a front that was imported: its losses and metrics are as stated, its
-                indicators computed here. What is then unknown is empty: cost, trace, preferences.
+    fronts:     split -> front. The test split is evaluated once, with the final weights.
+    indicators: split -> name -> value; None where a value is undefined (see the documentation of each indicator).
+                "test@5" has the same indicators, restricted to the n_finite rays.
+    imported:   origin of an imported front; otherwise None. The losses and metrics of an imported front are those of
+                the file, and its indicators are computed by mobench. Unknown fields are empty: cost, trace,
+                preferences.
     """
 
     record_schema: Literal[1] = Field(default=1, alias="schema")
@@ -205,12 +207,12 @@ class Record(Strict):
 
     @property
     def finished(self) -> str:
-        """When, as its provenance says."""
+        """Time at which the record was finished (ISO 8601), from its provenance."""
         return self.provenance.finished
 
     @property
     def digest(self) -> str:
-        """A hash of every computed number: equal for two runs that agree to the bit."""
+        """A hash of all computed numbers. It is equal for two runs with bitwise identical results."""
         computed = {
             "fronts": {k: v.model_dump() for k, v in self.fronts.items()},
             "indicators": self.indicators,
@@ -219,18 +221,18 @@ class Record(Strict):
         return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
-        """The record as it lies in a store: indented, keys in a fixed order."""
-        # what was trained here stays readable by versions that know of no imports
+        """Return the content of the record's file: indented JSON with keys in a fixed order."""
+        # records that are not imported stay readable by versions without imports
         left_out = {"imported"} if self.imported is None else None
         return self.model_dump_json(indent=1, by_alias=True, exclude=left_out) + "\n"
 
 
 def parse(text: str | bytes, origin: str) -> Record:
-    """A record from its JSON.
+    """Parse a record from JSON.
 
-    origin: how messages name it, usually the file.
+    origin: name of the record in error messages, usually its file name.
 
-    Raises: RecordError, in one line, for anything that is not a whole record of this schema.
+    Raises: RecordError, in one line, for anything that is not a complete record of this schema.
     """
     origin = one_line(origin)
     if len(text) > MAX_BYTES:

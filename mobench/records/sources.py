@@ -1,4 +1,4 @@
-"""Where the code of a job's parts came from: distribution, module and hash of contents, no folder of the machine."""
+"""Sources of a job's parts: distribution, module and content hash of their code, without paths of the machine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from mobench.plugins import Kind, Spec, registry
 from mobench.records.record import Role, Source
 
 MAX_FILES, MAX_BYTES = 5000, 64 * 2**20
-"""Of a package beyond this size, as of a library that a plugin names, only Python files count."""
+"""Only the Python files of a larger package are hashed, for example of a library that contains a part."""
 
 
 def sources(job: Job) -> dict[Role, Source]:
-    """The source of mobench and of each part of a job. A part whose code cannot be found has none."""
+    """Return the sources of mobench and of each part of a job. Parts whose code cannot be found are omitted."""
     parts: list[tuple[Kind, Part | None]] = [
         ("dataset", job.dataset), ("model", job.model),
         ("generator", job.solver.generator), ("balancer", job.solver.balancer),
@@ -67,9 +67,10 @@ def _source(distribution: str, module: str) -> Source | None:
 
 
 def _files_of(module: str) -> Path | None:
-    """The folder of a module's top-level package, or its file; of what was imported, else of what would be.
+    """Return the folder of a module's top-level package, or the file of a single module; None if not found.
 
-    A top-level package without files of its own is shared by distributions: there it is the next one below.
+    A module that is already imported is preferred. A namespace package, which several distributions share, has no
+    file; the next package below it is used.
     """
     names = module.split(".")
     for depth in range(1, len(names) + 1):
@@ -94,7 +95,7 @@ def _origin(distribution: metadata.Distribution, path: Path) -> Literal["install
 
 
 def _editable(distribution: metadata.Distribution) -> Path | None:
-    """The project of a distribution that pip installed with -e."""
+    """Return the project folder of a distribution that pip installed with -e; None for any other."""
     try:
         origin = json.loads(distribution.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable"):
@@ -105,7 +106,7 @@ def _editable(distribution: metadata.Distribution) -> Path | None:
 
 
 def _hash(package: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files of a folder; what Python compiles is left out."""
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files except compiled Python files."""
     if package.is_file():
         return hashlib.sha256(package.read_bytes()).hexdigest()
     files = sorted(_files(package), key=lambda path: path.relative_to(package).as_posix())

@@ -1,4 +1,4 @@
-"""A folder of records: each one whole or absent, whatever happens meanwhile."""
+"""Stores: folders of records, which are written atomically and locked against concurrent runs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mobench.records.record import MAX_BYTES, Record, parse
 from mobench.text import one_line
 
 PROBE_BYTES = 1 << 16
-"""Room that there must be for a record before any job is begun."""
+"""Free space that is required for a record before any job starts."""
 CLAIM, TRAINING = "lock", "training.lock"
-"""Kinds of locks of a job: of the runner that has it run, and of the worker that trains it."""
+"""The two locks of a job: one for the runner that starts it, one for the worker that trains it."""
 SETTLE_SECONDS = 15.0
-"""How long a job's failure waits for another process that still trains the job."""
+"""How long the writing of a job's failure waits for another process that is still training the job."""
 RANKS = {"failed": 0, "diverged": 1, "completed": 2}
-"""A record never replaces one of a status of higher rank."""
+"""A record never replaces a record whose status has a higher rank."""
 
 
 Read = TypeVar("Read")
@@ -34,16 +34,16 @@ Read = TypeVar("Read")
 
 @dataclass
 class Contents(Generic[Read]):
-    """What a store holds: records, or outlines of them, sorted by file name; an error for each file that is none."""
+    """The records of a store or their outlines, sorted by file name, and an error for each unreadable file."""
 
     records: list[Read] = field(default_factory=list)
     unreadable: list[RecordError] = field(default_factory=list)
 
 
 class Store:
-    """Records below `folder/records`, with checkpoints, locks and weights beside them.
+    """A store: records in `folder/records`, with checkpoints, locks and weights in sibling folders.
 
-    Reading makes nothing; the folders appear with the first record.
+    Reading creates nothing. The folders are created with the first record.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -54,7 +54,7 @@ class Store:
         return self.folder / "records"
 
     def path(self, job: Job) -> Path:
-        """Where the record of a job belongs. Names of a job are only ever used made harmless."""
+        """Return the path of a job's record. Names of the job are sanitized before they become part of the path."""
         words = "-".join(_harmless(n) for n in (job.dataset.name, job.solver.name))
         return self.records_folder / f"{words}-s{job.seeds.solver}-{job.id}.json"
 
@@ -65,19 +65,19 @@ class Store:
         return self.folder / "weights" / f"{job.id}.safetensors"
 
     def read(self, job: Job) -> Record | None:
-        """The record of a job; None where there is none.
+        """Return the record of a job; None if it has none.
 
-        Raises: RecordError; StoreError where the folder cannot be used.
+        Raises: RecordError; StoreError where the folder cannot be accessed.
         """
         return self._read(self.path(job)) if self.has(job) else None
 
     def has(self, job: Job) -> bool:
-        """Whether there is a record of the job, sound or not. Raises: StoreError where the folder cannot be used."""
+        """Return whether the job has a record, valid or not. Raises: StoreError where the folder cannot be accessed."""
         with looking_into(self.folder):
             return files.is_file(self.path(job))
 
     def state_of(self, job: Job) -> tuple[int, int] | None:
-        """What tells a job's record from every other one that was or will be in its place; None where there is none."""
+        """Return inode and modification time of a job's record, which change with each write; None if it has none."""
         try:
             status = self.path(job).stat()
         except OSError:
@@ -85,16 +85,16 @@ class Store:
         return status.st_ino, status.st_mtime_ns
 
     def write(self, record: Record) -> Path:
-        """Write a record in place of the job's former one, unless the former one is worth more.
+        """Write a record and replace the job's previous record, unless that one has a status of higher rank.
 
-        A failed record replaces no result, and a diverged one replaces no completed one: whoever writes it did not
-        see the result that another process wrote. Processes that train a job write its record under `training`;
-        others use `write_failure`.
+        A failed record replaces neither a completed nor a diverged one, and a diverged record does not replace a
+        completed one: the process that writes it did not see the result of another process. Processes that train a
+        job write its record under `training`; others use `write_failure`.
 
-        It is written to a temporary file, flushed, and renamed: nobody ever sees half of it, and a
-        full disk leaves what was there.
+        The record is written to a temporary file, flushed, and renamed. Readers never see a partial record, and a
+        full disk leaves the previous record unchanged.
 
-        Raises: StoreError; RecordError where the former record cannot be read and may be worth more.
+        Raises: StoreError; RecordError where the previous record cannot be read and may have a higher rank.
         """
         path = self.path(record.job)
         former = None if record.status == "completed" else self.read(record.job)
@@ -105,10 +105,10 @@ class Store:
         return path
 
     def write_failure(self, record: Record) -> Record:
-        """Write the record of a failure that the job's own process could not write; return the job's record.
+        """Write a failure record on behalf of a job's process that ended without one; return the job's record.
 
-        The process of a runner that was killed may be about to write a result: it has SETTLE_SECONDS to end. Where it
-        does not end, the failure is written only if the job has no record at all.
+        The worker of a runner that was killed may still be writing a result. It has SETTLE_SECONDS to end. If it does
+        not end, the failure is written only if the job has no record at all.
 
         Raises: StoreError, RecordError.
         """
@@ -123,7 +123,7 @@ class Store:
         return self.read(record.job) or record
 
     def forget_failure(self, job: Job) -> None:
-        """Remove the record of a job that failed before, and is declined now. Raises: StoreError, RecordError."""
+        """Remove the failure record of a job that is now declined. Raises: StoreError, RecordError."""
         record = self.read(job)
         if record is None:
             return
@@ -133,9 +133,9 @@ class Store:
                 self.path(job).unlink()
 
     def contents(self) -> Contents[Record]:
-        """Every record; what is not one is reported and harms no other.
+        """Return all records, and an error for each file that is not a valid record.
 
-        Raises: StoreError where the folder cannot be read at all.
+        Raises: StoreError where the folder cannot be read.
         """
         found = Contents[Record]()
         for entry in self.listed():
@@ -146,7 +146,7 @@ class Store:
         return found
 
     def listed(self) -> list[os.DirEntry[str]]:
-        """The files that should be records, sorted by name; none where there is no folder.
+        """Return the JSON files of the records folder, sorted by name; [] if there is no folder.
 
         Raises: StoreError where the folder cannot be read.
         """
@@ -162,10 +162,10 @@ class Store:
             ) from error
 
     def check_writable(self) -> None:
-        """Raise StoreError now rather than after the first hour of training."""
+        """Raise StoreError if the store cannot be written to, so that the error occurs before training."""
         with writing(self.folder):
             self.records_folder.mkdir(parents=True, exist_ok=True)
-            # a file without a name, which even a killed process does not leave behind
+            # an unnamed file: even a killed process does not leave it behind
             with tempfile.TemporaryFile(dir=self.records_folder) as probe:
                 probe.write(b"x" * PROBE_BYTES)
                 probe.flush()
@@ -173,32 +173,32 @@ class Store:
 
     @contextmanager
     def claim(self, job: Job) -> Iterator[bool]:
-        """True while this process alone may have the job run; False where another one holds it.
+        """Yield True while this process holds the exclusive right to run the job; False if another process holds it.
 
-        The lock is the system's and dies with its process.
+        The lock is a system lock, which is released when its process ends.
         """
         with held(self._lock_path(job, CLAIM)) as is_ours:
             yield is_ours
 
     def claimed_by(self, job: Job) -> str:
-        """Who holds the job's claim, and what to do where that process hangs: the end of a sentence."""
+        """Return who holds the job's claim, and what to do if that process hangs, as the end of a sentence."""
         return described(self._lock_path(job, CLAIM))
 
     @contextmanager
     def training(self, job: Job, tell: Callable[[str], None] = lambda message: None) -> Iterator[None]:
-        """Entered by one process at a time, which alone trains the job; it waits for any other to end.
+        """Hold the job's training lock in the block; wait until no other process holds it.
 
-        A runner that is killed loses its claim at once, its worker may go on for a moment.
-        What a killed process was about to write is removed.
+        A killed runner loses its claim at once, but its worker may continue to run for a moment.
+        Temporary files of killed processes are removed.
 
-        tell: called with who trains the job, where that process does not end within a few seconds.
+        tell: called with a description of the process that trains the job, if it does not end within a few seconds.
         """
         with held(self._lock_path(job, TRAINING), tell):
             self._sweep(job)
             yield
 
     def forget_training(self, job: Job) -> None:
-        """Remove a job's checkpoint and the count of its steps."""
+        """Remove a job's checkpoint and its step count."""
         checkpoint = self.checkpoint(job)
         for path in (checkpoint, checkpoint.with_suffix(".steps")):
             with suppress(OSError):
@@ -210,7 +210,7 @@ class Store:
         return self.folder / "locks" / f"{job.id}.{kind}"
 
     def _sweep(self, job: Job) -> None:
-        """Remove temporary files of the job; safe while nobody else trains it."""
+        """Remove temporary files of the job. This is safe while no other process trains it."""
         for folder, name in (
             (self.records_folder, f".{self.path(job).name}."),
             (self.folder / "checkpoints", f".{job.id}."),
@@ -218,7 +218,7 @@ class Store:
         ):
             with suppress(OSError):
                 for entry in os.scandir(folder):
-                    # without the dot: checkpoints of earlier versions
+                    # temporary files of earlier versions have no leading dot
                     if entry.name.startswith((name, name[1:])) and entry.name.endswith(".tmp"):
                         Path(entry.path).unlink(missing_ok=True)
 
@@ -227,7 +227,7 @@ class Store:
 
 
 def read_record(path: Path) -> Record:
-    """The record in a file. Raises: RecordError, in one line, whatever the file is."""
+    """Return the record in a file. Raises: RecordError, in one line, for any other content."""
     try:
         data = files.read(path, MAX_BYTES)
     except (OSError, ValueError) as error:
@@ -238,9 +238,9 @@ def read_record(path: Path) -> Record:
 
 
 def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
-    """Write a file so that its name only ever stands for all of `data`.
+    """Write a file atomically: at any time, the file at `path` is either the previous one or has all of `data`.
 
-    Raises: OSError; FileExistsError with `replace=False` where the name is taken, in the same step as the write.
+    Raises: OSError; FileExistsError with `replace=False` if the file exists. This check is atomic with the write.
     """
     temporary = files.temporary_for(path)
     try:
@@ -259,7 +259,7 @@ def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
 
 
 def _flush_folder(path: Path) -> None:
-    """Have the new name on disk as well, where the file system can be asked for that."""
+    """Flush a folder, so that a new file name is on disk too. File systems that do not support it are ignored."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -272,7 +272,7 @@ def _flush_folder(path: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Makes a StoreError of what the system says against writing."""
+    """Convert an OSError of the block, which writes to a store, to a StoreError."""
     try:
         yield
     except MobenchError:
@@ -282,7 +282,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def unwritable(folder: Path, error: OSError) -> StoreError:
-    """The error for a store that the system does not let us write to."""
+    """Return the StoreError for a store that cannot be written to."""
     return StoreError(
         f"nothing can be written to {one_line(str(folder))}: {error.strerror or error}; make room or name another "
         "folder with --out (earlier records are as they were)"
@@ -291,12 +291,12 @@ def unwritable(folder: Path, error: OSError) -> StoreError:
 
 @contextmanager
 def looking_into(folder: Path) -> Iterator[None]:
-    """Makes a StoreError of what the system says against looking for a file below a folder."""
+    """Convert an OSError or ValueError of the block, which reads below a folder, to a StoreError."""
     try:
         yield
     except MobenchError:
         raise
-    except (OSError, ValueError) as error:  # a ValueError for a name with a null character
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
         reason = getattr(error, "strerror", None) or error
         raise StoreError(
             f"{one_line(str(folder))} cannot be used: {reason}; name a folder that you may enter and read"

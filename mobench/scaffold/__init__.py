@@ -1,1 +1,1 @@
-"""`mobench new`: small installable packages with one method each, from the files under `templates`."""
+"""`mobench new`: generates small installable packages with one method each from the files in `templates`."""

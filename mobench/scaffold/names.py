@@ -1,4 +1,4 @@
-"""What a new package, its method and its class are called."""
+"""Names of a new package, its method and its class."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LONGEST = 30
 
 @dataclass(frozen=True)
 class Names:
-    """Every name that a new package of one method needs.
+    """All names of a new package with one method.
 
-    name:         what people type, and the plugin's name: "my-method".
-    distribution: "mobench-my-method", the folder's name too.
-    package:      "mobench_my_method".
-    cls:          "MyMethodBalancer"; the kind at its end keeps it apart from keywords and from what is imported.
+    name:         name that users type and name of the plugin: "my-method".
+    distribution: name of the distribution and of its folder: "mobench-my-method".
+    package:      name of the Python package: "mobench_my_method".
+    cls:          name of the class: "MyMethodBalancer". The kind at the end avoids conflicts with keywords and imports.
     """
 
     kind: NewKind
@@ -42,14 +42,14 @@ class Names:
 
     @property
     def solver(self) -> str:
-        """What is run: the pair that a balancer or generator comes with, else the name itself."""
+        """Name of the solver to run: the registered pair of a balancer or generator, otherwise `name` itself."""
         return {"balancer": f"phn-{self.name}", "generator": f"{self.name}-ls"}.get(self.kind, self.name)
 
 
 def normalised(given: str) -> str:
-    """The name in lower case, with hyphens for blanks, dots and underscores.
+    """Return the name in lower case, with hyphens instead of blanks, dots and underscores.
 
-    Raises: NewNameError where that is no name: a letter first, then letters and digits, with single hyphens between.
+    Raises: NewNameError unless the result is a letter followed by letters and digits with single hyphens in between.
     """
     name = re.sub(r"[\s_.-]+", "-", given.strip()).lower() if "/" not in given and "\\" not in given else given
     advice = "give a letter, then letters and digits with hyphens between, as my-method"
@@ -65,7 +65,7 @@ def normalised(given: str) -> str:
 
 
 def check_is_free(names: Names, known: Registry) -> None:
-    """Raise NewNameError where something installed has the name, the solver's name or the package's already."""
+    """Raise NewNameError if an installed plugin or package has one of the names already."""
     for wanted in dict.fromkeys((names.name, names.solver)):
         for kind in KINDS:
             owners = [known.entries[kind][wanted].plugin] if wanted in known.entries[kind] else []

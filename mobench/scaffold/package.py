@@ -1,4 +1,4 @@
-"""The templates filled in and written."""
+"""Create a new package from the templates."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mobench.errors import NewNameError
 from mobench.scaffold.names import Names
 
 SUFFIX = ".tmpl"
-"""Templates are no Python yet, and are not to be imported, linted or collected as that."""
+"""Suffix of templates. It prevents tools from importing, linting or collecting them as Python files."""
 
 
 def contents(names: Names) -> dict[str, str]:
-    """Path below the new folder -> text, of every file of a package."""
+    """Return the files of a new package: path relative to its folder -> text."""
     values = {
         "kind": names.kind,
         "name": names.name,
@@ -33,10 +33,10 @@ def contents(names: Names) -> dict[str, str]:
 
 
 def write(names: Names, parent: Path) -> Path:
-    """The folder of the new package, made in `parent`.
+    """Create the new package in `parent`, and return its folder.
 
-    Raises: NewNameError where there is something of its name, or where nothing can be written; what was there
-        stays, and what was begun is removed.
+    Raises: NewNameError if the folder exists or cannot be created. Existing files are never changed; an incomplete
+        new folder is removed.
     """
     folder = parent / names.distribution
     try:
@@ -60,7 +60,7 @@ def write(names: Names, parent: Path) -> Path:
 
 
 def _templates(folder: Traversable, below: str = "") -> dict[str, str]:
-    """Path -> text of every template under a folder of the package, wherever that is installed."""
+    """Return path -> text of all templates in a folder of the installed package."""
     found: dict[str, str] = {}
     for item in folder.iterdir():
         path = f"{below}{item.name}"

@@ -1,4 +1,4 @@
-"""What a study searches: a study belongs to the contents of its suite, and to no label of them."""
+"""Contents of a study: check that a study in a journal belongs to a given search, by contents and not by name."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 CONTENTS = "contents"
 FORMER = "search"
-"""The attribute of studies of earlier versions: the search alone."""
+"""User attribute of studies of earlier versions, which stored only the search."""
 MOST_SHOWN = 4
 
 
 def contents_of(alone: Suite, search: Search) -> dict[str, Any]:
-    """All that decides what the trials of a combination come to, as JSON values.
+    """Return everything that determines the results of a combination's trials, as JSON values.
 
-    alone: a suite of a single combination.
+    alone: a suite with a single combination.
 
-    The job is that of the first options of the space: it holds solver, dataset, model, their versions and options,
-    the budget and the rays. The number of trials is no part of it: a search may be made longer.
+    The job is that of the first options of the space. It contains solver, dataset, model, their versions and options,
+    the budget and the rays. The number of trials is not included, so that a search can be extended.
     """
     jobs = plan_of(alone, first_of(search)).jobs
     job = jobs[0].model_dump(mode="json", exclude_none=True, exclude={"seeds"})
@@ -45,15 +45,15 @@ def contents_of(alone: Suite, search: Search) -> dict[str, Any]:
 
 
 def first_of(search: Search) -> dict[str, Any]:
-    """The first options of a search's space."""
+    """Return the first value of each option in a search's space."""
     return {name: values.low if isinstance(values, Range) else values[0] for name, values in search.space.items()}
 
 
 def check(study: optuna.Study, alone: Suite, search: Search, store: Store) -> None:
-    """Raise StoreError, which says what differs, unless a study belongs to this combination and search.
+    """Raise StoreError with the differences unless a study belongs to this combination and search.
 
-    Studies of earlier versions state the search alone. Of those each trial is compared: the ids of its jobs are
-    hashes of all that decides their outcome.
+    Studies of earlier versions store only the search. For these, each trial is compared: the ids of its jobs are
+    hashes of everything that determines their results.
     """
     asked = contents_of(alone, search)
     known = study.user_attrs.get(CONTENTS)
@@ -68,13 +68,13 @@ def check(study: optuna.Study, alone: Suite, search: Search, store: Store) -> No
 
 
 def state(study: optuna.Study, alone: Suite, search: Search) -> None:
-    """Write into a study what it searches, where it does not say so yet."""
+    """Store the contents of a search in its study, unless the study has them already."""
     if study.user_attrs.get(CONTENTS) is None:
         study.set_user_attr(CONTENTS, json.dumps(contents_of(alone, search)))
 
 
 def _of_trial(trial: Trial, alone: Suite, asked: Mapping[str, Any], store: Store) -> list[str]:
-    """In what the jobs of a trial differ from those that its options stand for now."""
+    """Return the differences between the jobs of a trial and the jobs that its options define now."""
     jobs = plan_of(alone, trial.settings).jobs
     for id_, job in zip(trial.jobs, jobs, strict=False):
         if id_ != job.id:
@@ -88,7 +88,7 @@ def _of_trial(trial: Trial, alone: Suite, asked: Mapping[str, Any], store: Store
 
 
 def _of_job(id_: str, job: Job, store: Store) -> list[str]:
-    """In what the job of a record differs; nothing where there is no record."""
+    """Return the differences between a job and the job of the record with this id; [] if there is no record."""
     record = next((r for r in store.contents().records if r.id == id_), None)
     if record is None:
         return []
@@ -107,7 +107,7 @@ def _refuse(store: Store, differences: Sequence[str]) -> None:
 
 
 def _differences(known: Any, asked: Any, where: str = "") -> Iterator[str]:
-    """Each value that is not the same in both, with its place: "job.solver.name 'ls' instead of 'mgda'"."""
+    """Yield each value that differs, with its location: "job.solver.name 'ls' instead of 'mgda'"."""
     if isinstance(known, dict) and isinstance(asked, dict):
         for name in {**known, **asked}:
             yield from _differences(known.get(name), asked.get(name), f"{where}.{name}" if where else str(name))

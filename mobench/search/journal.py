@@ -1,4 +1,4 @@
-"""Open and repair the journal in which Optuna keeps the trials of a search; report one that is damaged."""
+"""Open, check and repair the Optuna journal that contains the trials of a search."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 JOURNAL = "study.journal"
 FIRST_BYTES = b'{"op_code":'
-"""What every line of a journal begins with."""
+"""Prefix of every line of a journal."""
 MAX_BYTES = 2**30
 
 
 def is_there(store: Store) -> bool:
-    """Whether a store has a journal. Raises: StoreError where its folder cannot be used."""
+    """Return whether a store has a journal. Raises: StoreError where its folder cannot be accessed."""
     with reading(store):
         return files.exists(store.folder / JOURNAL)
 
 
 @contextmanager
 def reading(store: Store) -> Iterator[None]:
-    """Raise StoreError for a journal that is damaged, cannot be used, or is none of a search of ours."""
+    """Raise StoreError for a journal that is damaged, inaccessible, or not the journal of a mobench search."""
     path = store.folder / JOURNAL
     try:
         if path.is_symlink():
@@ -54,9 +54,9 @@ def reading(store: Store) -> Iterator[None]:
 
 
 def storage_of(store: Store) -> JournalStorage:
-    """Optuna's storage on a store's journal, under a lock that no killed process leaves behind.
+    """Return Optuna's storage for a store's journal. Its lock is released even if a process is killed.
 
-    To be called within `reading`.
+    Call it in a `reading` block.
     """
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -66,12 +66,12 @@ def storage_of(store: Store) -> JournalStorage:
 
 
 def mend(store: Store) -> None:
-    """Remove a last line that was cut short, by a full disk or a kill: it would spoil the next one as well.
+    """Remove a last line that a full disk or a kill truncated. Otherwise it would corrupt the next line too.
 
-    Optuna reads no line without an end, so nothing is lost that it had heard of. Only a journal is changed: every
-    whole line must be one of its operations, and the rest the beginning of one.
+    Optuna ignores an incomplete line, so no trial that it knows is lost. A file is changed only if it is a journal:
+    each complete line must be a journal operation, and the rest must be the beginning of one.
 
-    To be called within `reading`. Raises: ValueError for what is no journal; OSError; StoreError.
+    Call it in a `reading` block. Raises: ValueError for a file that is not a journal; OSError; StoreError.
     """
     path = store.folder / JOURNAL
     if not files.exists(path):

@@ -1,6 +1,6 @@
-"""Locks of a study: one process at a time changes its journal, and each search shows that it is alive.
+"""Locks of a study: exclusive access to its journal, and locks that show which searches are alive.
 
-Both are the system's locks, which end with their process: a search that is killed leaves none that holds up others.
+Both are system locks, which are released when their process ends. A killed search therefore never blocks others.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from mobench.records.store import writing
 from mobench.text import one_line
 
 LOCK_SECONDS = 60.0
-"""A journal is locked for milliseconds at a time: who holds it for longer has been stopped, or hangs."""
+"""A journal is locked for milliseconds at a time. A process that holds it for longer is stopped or hangs."""
 LEFT_OVER_SECONDS = 2.0
-"""For so long a lock of Optuna's own is watched before it is taken for left over."""
+"""How long a lock file of Optuna is observed before it is considered stale."""
 POLL_SECONDS = 0.01
 
 
 class StudyLock:
-    """A lock below a store's folder, in the form that Optuna asks for; a thread may take it several times over.
+    """A reentrant lock in a store's folder with the interface that Optuna requires.
 
-    A study has two, and their order is fixed: a search takes its turn at the study with one, and within it Optuna
-    adds each line to the journal under the other.
+    A study has two locks, which are acquired in a fixed order. A search takes its turn at the study with the first.
+    While it holds that, Optuna acquires the second to append each line to the journal.
     """
 
     def __init__(self, store_dir: Path, name: str) -> None:
@@ -42,7 +42,7 @@ class StudyLock:
         self._file_lock = FileLock(self.path, thread_local=True)
 
     def acquire(self) -> bool:
-        """Wait for the lock. Raises: StoreError, which names the owner, after `LOCK_SECONDS`."""
+        """Acquire the lock. Raises: StoreError, which names the owner, after `LOCK_SECONDS`."""
         from filelock import Timeout
 
         with writing(self._store_dir):
@@ -72,10 +72,10 @@ class StudyLock:
 
 
 def remove_left_over(journal: Path, store_dir: Path) -> None:
-    """Remove a lock of Optuna's own beside a journal that nobody releases.
+    """Remove a stale lock file of Optuna next to a journal.
 
-    Searches of this version make none. One of an earlier version holds it for a moment, and makes a new one every
-    time: one that stays the same was left behind by a process that was killed.
+    Searches of this version create no such lock. Searches of earlier versions hold it for a moment and create a new
+    one each time, so a lock that does not change was left behind by a killed process.
     """
     link = journal.with_name(f"{journal.name}.lock")
     before = _identity(link)
@@ -91,7 +91,7 @@ def remove_left_over(journal: Path, store_dir: Path) -> None:
 
 
 class Presence:
-    """Shows that a search is alive, by a lock that it holds from start to end; trials state its `token`."""
+    """A lock that shows that a search is alive. The search holds it from start to end; its trials store the `token`."""
 
     def __init__(self, store_dir: Path) -> None:
         self.token = secrets.token_hex(16)
@@ -117,9 +117,11 @@ class Presence:
 
 
 def is_alive(store_dir: Path, token: object) -> bool:
-    """Whether the search of this token is under way; what a killed one left behind is removed.
+    """Return whether the search of a token is running; remove the lock file that a killed search left behind.
 
-    Call it while the journal's lock is held. token: as a journal states it, which may be anything.
+    Call it only while the journal's lock is held.
+
+    token: the token in a journal; any value is accepted, because a journal may contain anything.
     """
     from filelock import FileLock, Timeout
 
@@ -140,12 +142,12 @@ def is_alive(store_dir: Path, token: object) -> bool:
 
 
 def owner(store_dir: Path, token: str) -> str:
-    """The process of a search that is alive, in words."""
+    """Return a description of the process of a running search."""
     return owner_of(_presence_path(store_dir, token))
 
 
 def owner_of(lock: Path) -> str:
-    """Who holds a lock, in words; "another process" where its file does not tell."""
+    """Return a description of a lock's owner; "another process" if the lock file does not name it."""
     with suppress(OSError):
         words = one_line(files.read(lock, 1000).decode(errors="replace"), 100)
         if words:
@@ -154,7 +156,7 @@ def owner_of(lock: Path) -> str:
 
 
 def sign(lock: Path) -> None:
-    """Write into a lock that is held whose it is. A lock that cannot be signed serves as well."""
+    """Write the owner into a lock file that this process holds. Errors are ignored: the lock works without it."""
     with suppress(OSError):
         descriptor = files.open_in_place(lock)
         try:
@@ -170,7 +172,7 @@ def _presence_path(store_dir: Path, token: str) -> Path:
 
 
 def _identity(link: Path) -> tuple[int, int] | None:
-    """What tells a symbolic link from one that is made anew under its name; None where there is none."""
+    """Return inode and mtime of a symbolic link, which change when it is recreated; None if there is none."""
     try:
         status = os.lstat(link)
     except OSError:

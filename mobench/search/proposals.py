@@ -1,4 +1,4 @@
-"""What Optuna keeps of a search, and which options it proposes next."""
+"""Trials of an Optuna study: create and resume studies, propose options, and read trials."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 RETRIED = "retried"
 TOKEN = "search process"
-"""The attribute of a trial that says which search runs it (see `Presence`)."""
+"""User attribute of a trial: the token of the search that runs it (see `Presence`)."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of options.
+    """One set of options and its result.
 
-    value: on validation, None unless `state` is "complete".
-    seconds, core_seconds: of training and the looks at validation, and processor time of training alone, over
-        its jobs' records; without records the seconds that the trial took, and None.
+    value: value on the validation split; None unless `state` is "complete".
+    seconds: time of training and evaluation, summed over the records of the jobs; without records, the duration of
+        the trial.
+    core_seconds: processor time of training, summed over the records of the jobs; None without records.
     """
 
     number: int
@@ -40,10 +41,10 @@ class Trial:
 
 
 def opened(storage: JournalStorage, name: str, wanted: Search) -> optuna.Study:
-    """The study of this name in a journal, which is made where there is none."""
+    """Load the study of this name from a journal; create it if there is none."""
     import optuna
 
-    # what was found can be read in a folder that may not be written to: a study that is there is only loaded
+    # an existing study is only loaded, so that results can be read in a read-only folder
     if name not in optuna.get_all_study_names(storage):
         optuna.create_study(storage=storage, study_name=name, direction="maximize")
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
@@ -57,12 +58,13 @@ def ask(
     n_trials: int | None,
     is_alive: Callable[[object], bool],
 ) -> int:
-    """Ask for what is tried first, and return how many trials the study lacks.
+    """Enqueue the initial trials; return how many trials the study still lacks.
 
-    n_trials: in all; None: the search's own number, or the whole grid. usual: gives a job without a search.
-    is_alive: whether the search of a token is under way.
+    Call it only while this search holds the turn lock, as `take`.
 
-    To be called while it is this search's turn, as `take`.
+    usual: returns a job with the options without a search.
+    n_trials: total number of trials; None means the number of the search, or the whole grid.
+    is_alive: returns whether the search of a token is running.
     """
     _take_up_interrupted(study, is_alive)
     if wanted.sampler == "grid":
@@ -75,9 +77,9 @@ def ask(
 def take(
     study: optuna.Study, wanted: Search, n_trials: int | None, token: str, is_alive: Callable[[object], bool]
 ) -> optuna.Trial | None:
-    """The next trial that the study lacks, with its options and the token of the search that runs it; None: no more.
+    """Return the next missing trial, with its options and the token of this search; None if no trial is missing.
 
-    Trials that other searches run are theirs, until those end without an outcome.
+    A trial of another search is taken only if that search ended without a result for it.
     """
     import optuna
 
@@ -86,9 +88,9 @@ def take(
     if not (is_waiting if wanted.sampler == "grid" else _n_lacking(study, wanted, n_trials) > 0):
         return None
     study.sampler = optuna.samplers.TPESampler(
-        # by the trial, so that a search that goes on, or another beside it, proposes nothing a second time
+        # depends on the number of trials, so that resumed and concurrent searches do not repeat proposals
         seed=len(study.get_trials(deepcopy=False)),
-        # half of a short search is spent on looking around before the estimator is trusted
+        # up to half of a short search samples at random before TPE models the results
         n_startup_trials=min(10, max(1, wanted.n_trials // 2)),
     )
     trial = study.ask()
@@ -98,23 +100,23 @@ def take(
 
 
 def others(study: optuna.Study, token: str) -> list[str]:
-    """The tokens of other searches of which trials are under way."""
+    """Return the tokens of other searches, one per running trial."""
     tokens = [str(t.user_attrs.get(TOKEN)) for t in _counted(study) if t.state.name == "RUNNING"]
     return [other for other in tokens if other != token]
 
 
 def proposed(trial: optuna.Trial, space: Mapping[str, Range | list[Any]]) -> dict[str, Any]:
-    """The options of a trial."""
+    """Return the options that Optuna suggests for a trial."""
     return {name: _suggest(trial, name, values) for name, values in space.items()}
 
 
 def trials_of(study: optuna.Study) -> list[Trial]:
-    """All trials but for those that were interrupted, which others stand for."""
+    """Return all trials except interrupted ones, which other trials replace."""
     return [as_trial(frozen) for frozen in _counted(study)]
 
 
 def as_trial(frozen: optuna.trial.FrozenTrial) -> Trial:
-    """A trial of Optuna's as one of ours."""
+    """Convert an Optuna trial to a `Trial`."""
     states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     settings = {n: json.loads(v) if isinstance(v, str) else v for n, v in frozen.params.items()}
     complete = frozen.state.name == "COMPLETE"
@@ -130,7 +132,7 @@ def as_trial(frozen: optuna.trial.FrozenTrial) -> Trial:
 
 def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
     if not isinstance(space, Range):
-        # Optuna's choices are plain values: lists travel as JSON
+        # Optuna accepts only scalar choices, so all choices are passed as JSON
         return json.loads(str(trial.suggest_categorical(name, [json.dumps(value) for value in space])))
     if isinstance(space.low, int) and isinstance(space.high, int):
         return trial.suggest_int(name, space.low, space.high, log=space.log)
@@ -138,12 +140,12 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
 
 
 def _as_they_are(job: Job, wanted: Search) -> dict[str, Any] | None:
-    """The options of the space in a job without a search, as Optuna has them; None where they are not in the space."""
+    """Return the searched options of a job without a search, in Optuna's form; None if they are not in the space."""
     known = every_option(job)
     known |= {f"budget.{key}": value for key, value in job.budget.model_dump(exclude_none=True).items()}
     found: dict[str, Any] = {}
     for name, values in wanted.space.items():
-        # a name without its part stands for whichever part has it
+        # a name without a prefix matches the part that has this option
         full = next((key for key in known if name in (key, key.partition(".")[2])), None)
         value = known.get(full) if full else None
         if isinstance(values, Range):
@@ -158,9 +160,9 @@ def _as_they_are(job: Job, wanted: Search) -> dict[str, Any] | None:
 
 
 def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
-    """Ask for every combination that no trial has, in order; how many trials are waiting then.
+    """Enqueue all combinations of the grid that have no trial, in order; return the number of waiting trials.
 
-    Optuna's own grid sampler counts a trial that was interrupted as done.
+    Optuna's own grid sampler is not used, because it counts an interrupted trial as done.
     """
     lists = [[json.dumps(value) for value in values] for values in wanted.space.values() if isinstance(values, list)]
     known = [_asked(t) for t in _counted(study)]
@@ -176,18 +178,18 @@ def _n_lacking(study: optuna.Study, wanted: Search, n_trials: int | None) -> int
 
 
 def _counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials but for those that were interrupted, which others stand for."""
+    """Return Optuna's trials except interrupted ones, which other trials replace."""
     retried = study.user_attrs.get(RETRIED, [])
     return [t for t in study.get_trials(deepcopy=False) if t.number not in retried]
 
 
 def _asked(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    """A trial's options, also before it has begun."""
+    """Return the options of a trial, also if it has not started yet."""
     return frozen.params or dict(frozen.system_attrs.get("fixed_params", {}))
 
 
 def _take_up_interrupted(study: optuna.Study, is_alive: Callable[[object], bool]) -> None:
-    """Trials that were under way when their search ended are asked for again, first."""
+    """Enqueue again, before all other trials, the trials that were running when their search ended."""
     import optuna
 
     for frozen in study.get_trials(deepcopy=False):

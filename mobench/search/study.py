@@ -1,6 +1,7 @@
-"""A search for options: trials are jobs, and what they are compared by is read off the validation split.
+"""Hyperparameter search: runs trials as jobs and compares them on the validation split.
 
-Each combination of dataset, model and solver of a suite is a study of its own, with as many trials as every other.
+Each combination of dataset, model and solver of a suite has its own study. With TPE, all studies have the
+same number of trials.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ NAME = "mobench"
 
 @dataclass
 class Outcome:
-    """All trials so far of one combination, best first; trials without a value come last."""
+    """All trials of one combination so far, best first. Trials without a value come last."""
 
     dataset: str
     model: str
@@ -61,17 +62,19 @@ def search(
     expect: Callable[[int], None] = lambda n_jobs: None,
     note: Callable[[str], None] = lambda line: None,
 ) -> list[Outcome]:
-    """Run the trials that the studies in `store` still lack, and return all of them: one outcome a combination.
+    """Run the trials that the studies in `store` still lack; return all trials, one `Outcome` per combination.
 
-    n_trials: of each combination in all, former ones included; None: the search's own number, or the whole grid.
+    Optuna proposes options and keeps its journal in the store's folder. The jobs of each trial write records to the
+    store. An interrupted search resumes with the interrupted trial. Several searches may share a store: each trial is
+    run by one of them, and all searches return when the last trial has ended.
 
-    listen, tell: told of every job's events, and of each trial that ends here, with its solver's name.
-    expect: told before the first of them how many jobs there will be, if none fails and no other search shares them.
-    note: told in a line for whom this search waits.
-
-    Optuna proposes options and keeps its journal in the store's folder; every trial's jobs leave
-    records in the store. A search that was interrupted goes on with the trial it was at. Several searches may share
-    a store: each trial is run by one of them, and all return when the last trial has ended.
+    n_trials: total number of trials per combination, including earlier ones; None means the number of the search, or
+        the whole grid.
+    listen: called with every event of every job.
+    tell: called with the solver's name and the trial, for each trial that this search has run.
+    expect: called once, before the first job, with the number of jobs to run if no job fails and no other search
+        shares the store.
+    note: called with a one-line message when this search waits for another one.
 
     Raises: OptionError for a suite without a search, or with an option that a solver does not have;
         StoreError for a journal of another search.
@@ -79,7 +82,7 @@ def search(
     import optuna
 
     each = _each(suite)
-    first_plans(suite)  # names and options are checked before anything is written
+    first_plans(suite)  # check names and options before anything is written
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     bench = Bench(store, device, slots, list(command), listen)
@@ -96,13 +99,13 @@ def search(
 
 
 def first_plans(suite: Suite) -> list[tuple[Suite, Plan]]:
-    """Each combination, and the plan of a trial with the first values of its space. Raises: as `search`."""
+    """Return each combination and the plan of a trial with the first values of its space. Raises: as `search`."""
     return [(alone, plan_of(alone, first_of(_search_of(alone)))) for alone in _each(suite)]
 
 
 @dataclass
 class _Combination:
-    """A combination that is searched. suite: with no other one."""
+    """A combination that is searched. suite: the suite reduced to this combination."""
 
     suite: Suite
     search: Search
@@ -116,7 +119,7 @@ class _Combination:
 
 @dataclass
 class _Crew:
-    """What the slots of a search share: they take trials in turn, also with other searches."""
+    """The shared state of a search's slots, which take trials in turn, also with the slots of other searches."""
 
     store: Store
     turn: StudyLock
@@ -128,9 +131,9 @@ class _Crew:
     _noted: set[str] = field(default_factory=set)
 
     def open(self, each: Sequence[tuple[str, Suite]]) -> int:
-        """Open the studies of these combinations, and return how many trials they lack.
+        """Open the studies of these combinations; return how many trials they lack.
 
-        Raises: StoreError for a study of another search, before any is changed.
+        Raises: StoreError for a study of another search, before any study is changed.
         """
         import optuna
 
@@ -149,9 +152,9 @@ class _Crew:
         return n_lacking
 
     def run_one(self) -> tuple[str, Trial] | None:
-        """Run the next trial that is lacking: its solver, and what it came to; None: nothing is left to do.
+        """Run the next missing trial; return its solver and the trial, or None if no trial is left.
 
-        Where it is interrupted it stays under way, and is asked for again the next time.
+        An interrupted trial keeps the state "running", and the next search enqueues it again.
         """
         from optuna.trial import TrialState
 
@@ -168,7 +171,7 @@ class _Crew:
         return combination.solver, as_trial(ended)
 
     def _next(self) -> tuple[_Combination, optuna.Trial] | None:
-        """The next trial; waits while other searches run the last ones, as it takes up what they leave undone."""
+        """Return the next trial; wait while other searches run the last trials, and take over those they abandon."""
         while True:
             if self.bench.is_stopped:
                 raise runner.Stopped
@@ -195,12 +198,12 @@ class _Crew:
 
 
 def _work(crew: _Crew, tell: Callable[[str, Trial], None]) -> None:
-    """Keep every slot busy until no trial is lacking, and tell each one; whatever ends one ends all."""
+    """Run trials in all slots until none is missing; call `tell` for each. An exception in one slot stops all slots."""
     with ThreadPoolExecutor(crew.bench.slots) as pool:
         pending = {pool.submit(crew.run_one) for _ in range(crew.bench.slots)}
         try:
             while pending:
-                # a short wait, so that Ctrl-C is heard
+                # a short timeout, so that Ctrl-C takes effect
                 done, pending = wait(pending, timeout=runner.POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     if (ended := future.result()) is not None:
@@ -213,9 +216,9 @@ def _work(crew: _Crew, tell: Callable[[str, Trial], None]) -> None:
 
 
 def outcomes(suite: Suite, store: Store) -> list[Outcome]:
-    """The trials in a store's journal, best first, of each combination.
+    """Return the trials of each combination in a store's journal, best first.
 
-    Raises: OptionError; StoreError where there are none, and for a journal of another search.
+    Raises: OptionError; StoreError where there are no trials, and for a journal of another search.
     """
     import optuna
 
@@ -242,7 +245,7 @@ def outcomes(suite: Suite, store: Store) -> list[Outcome]:
 
 
 def _with_cost(trial: Trial, costs: Mapping[str, Cost | None]) -> Trial:
-    """The trial with what its records say that it took, which holds also where they were there before it."""
+    """Return the trial with the cost in its records, which is also correct for records that existed before it."""
     known = [cost for cost in (costs.get(job_id) for job_id in trial.jobs) if cost is not None]
     if not known or len(known) < len(trial.jobs):
         return trial
@@ -255,7 +258,7 @@ def _with_cost(trial: Trial, costs: Mapping[str, Cost | None]) -> Trial:
 
 
 def _each(suite: Suite) -> list[Suite]:
-    """A suite for each combination. Raises: OptionError for a combination that is there twice, and a missing search."""
+    """Return a suite for each combination. Raises: OptionError for a duplicate combination, and a missing search."""
     search, each = _search_of(suite), apart(suite)
     names = [name for name, _ in _named(each)]
     if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
@@ -268,7 +271,7 @@ def _each(suite: Suite) -> list[Suite]:
 
 
 def _named(each: Sequence[Suite]) -> list[tuple[str, Suite]]:
-    """The combinations with their studies' names."""
+    """Return the combinations with the names of their studies."""
     return [(NAME, each[0])] if len(each) == 1 else [(_combination(alone), alone) for alone in each]
 
 
@@ -284,5 +287,5 @@ def _search_of(suite: Suite) -> Search:
 
 
 def _usual(suite: Suite) -> Job:
-    """A job of the combination without a search."""
+    """Return a job of the combination with its options without a search."""
     return plan_of(suite, {}).jobs[0]

@@ -1,4 +1,4 @@
-"""The trials of a search as tables, and the best of each combination as a suite. Validation figures alone."""
+"""Tables of the trials of a search, and a suite of the best trials. All values are from the validation split."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from mobench.search.study import Outcome
 
 
 def columns(outcomes: Sequence[Outcome]) -> list[str]:
-    """What tells the combinations apart, rank, trial, its options, and what it came to.
+    """Return the column names: roles in which the combinations differ, rank, trial, options, value, time and state.
 
-    The time is processor time of training where all records have it, else seconds with the looks at validation.
+    The time is the processor time of training if all trials with a value have it, else the seconds of training and
+    evaluation.
     """
     metric, time = outcomes[0].metric, "core-s" if _has_core_seconds(outcomes) else "seconds"
     return [*_telling(outcomes), "rank", "trial", *_options(outcomes), f"validation {metric}", time, "state"]
 
 
 def cells(outcomes: Sequence[Outcome]) -> list[list[str]]:
-    """One row per trial, each combination's best first."""
+    """Return one row per trial; the trials of each combination are sorted, best first."""
     telling, names, cores = _telling(outcomes), _options(outcomes), _has_core_seconds(outcomes)
     return [
         [*(getattr(outcome, role) for role in telling), *_row(rank, trial, names, cores)]
@@ -52,9 +53,9 @@ def to_csv(outcomes: Sequence[Outcome]) -> str:
 
 
 def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
-    """The suite with each combination's best options in the place of the search, as TOML.
+    """Return the suite as TOML, with the best options of each combination instead of the search.
 
-    `json.dumps` writes what TOML reads the same way: numbers, strings, lists and true or false.
+    Values are written by `json.dumps`: numbers, strings, lists and booleans have the same syntax in TOML.
     """
     n_trials = sum(len(outcome.trials) for outcome in outcomes)
     lines = [f"summary = {json.dumps(f'the best of {n_trials} trials of {suite.name}, on validation')}"]
@@ -69,7 +70,7 @@ def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
 
 
 def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path]:
-    """Write study.md, study.csv and, where some trial gave a value, best.toml. Raises: StoreError."""
+    """Write study.md, study.csv and, if some trial has a value, best.toml. Raises: StoreError."""
     texts = {"study.md": to_markdown(outcomes), "study.csv": to_csv(outcomes)}
     if any(outcome.best is not None for outcome in outcomes):
         texts["best.toml"] = best_suite(outcomes, suite)
@@ -77,7 +78,7 @@ def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path
 
 
 def _entry(found: Mapping[str, Any], alone: Suite) -> list[str]:
-    """One combination's lines: all that its suite sets, with the options that were found for it."""
+    """Return the TOML lines of one combination: all settings of its suite and its best options."""
     (entry,) = alone.entries
     (names,) = zip(entry.datasets, entry.models, entry.solvers, strict=True)
     holding = combine(layers_of(alone, entry, names[2], found), exact_names(*names))
@@ -97,7 +98,7 @@ def _budget(table: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _telling(outcomes: Sequence[Outcome]) -> list[str]:
-    """The roles in which the combinations differ."""
+    """Return the roles in which the combinations differ."""
     return [
         role for role in ("dataset", "model", "solver") if len({getattr(outcome, role) for outcome in outcomes}) > 1
     ]
@@ -109,7 +110,7 @@ def _options(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _has_core_seconds(outcomes: Sequence[Outcome]) -> bool:
-    """Whether processor time is known of all that ended well."""
+    """Return whether all trials with a value have a processor time."""
     known = [t.core_seconds is not None for outcome in outcomes for t in outcome.trials if t.value is not None]
     return bool(known) and all(known)
 

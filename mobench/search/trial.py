@@ -1,4 +1,4 @@
-"""One trial: the jobs of a set of options, and what they come to on the validation split."""
+"""One trial: runs the jobs of a set of options and computes their value on the validation split."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ HYPERVOLUME = "hypervolume"
 
 
 class NoValue(Exception):
-    """A trial whose jobs failed or diverged, or have no value of the metric."""
+    """Raised for a trial whose jobs failed, diverged, or have no value of the metric."""
 
 
 class Pruned(Exception):
-    """Raised in mid-training of a trial that is behind the others."""
+    """Raised during training to stop a trial that is worse than the others."""
 
 
 @dataclass
 class Bench:
-    """Where trials run, several at once, and where they are all stopped.
+    """Runs the jobs of trials, several at once, and can stop all of them.
 
-    slots: trials at once; the processor's cores are divided among them.
-    listen: told of every job's events.
+    slots: number of concurrent trials; they share the cores of the processor.
+    listen: called with every event of every job.
     """
 
     store: Store
@@ -51,8 +51,8 @@ class Bench:
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def run(self, plan: Plan, listen: Listen) -> None:
-        """Run a plan's jobs. Raises: Stopped, and what `listen` raises, which ends them."""
-        # an executor of its own, as one that was stopped starts nothing more
+        """Run the jobs of a plan. Raises: Stopped, and any exception of `listen`, which ends the jobs."""
+        # each call has its own executor, because an executor that was stopped cannot start again
         executor = LocalExecutor(self.slots)
         with self._guard:
             if self._stopped:
@@ -69,7 +69,7 @@ class Bench:
         return self._stopped
 
     def stop(self) -> None:
-        """End all that runs, and start nothing more."""
+        """Stop all running jobs, and start no new ones."""
         with self._guard:
             self._stopped = True
             running = list(self._running)
@@ -79,14 +79,14 @@ class Bench:
 
 @dataclass
 class Objective:
-    """What a trial of one combination comes to. suite: with a single combination."""
+    """The Optuna objective: the value of a trial. suite: a suite with a single combination."""
 
     suite: Suite
     search: Search
     bench: Bench
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """The mean value of the trial's jobs. Raises: NoValue, Pruned; Stopped."""
+        """Run a trial and return the mean value of its jobs. Raises: NoValue, Pruned, Stopped."""
         plan = plan_of(self.suite, proposed(trial, self.search.space))
         trial.set_user_attr("jobs", [job.id for job in plan.jobs])
         values: list[float] = []
@@ -109,13 +109,13 @@ class Objective:
         return value_on_validation(record, self.search.metric, direction(job, self.search.metric))
 
     def _pruning(self, trial: optuna.Trial) -> Listen:
-        """Passes events on, and tells Optuna every look's validation hypervolume."""
+        """Return a listener that forwards events, and reports the hypervolume of each validation check to Optuna."""
         seen: set[int] = set()
 
         def hear(job: Job, event: dict[str, Any]) -> None:
             self.bench.listen(job, event)
             value = event.get("hypervolume")
-            # looks at equal shares of the budget are compared, whatever its length
+            # validation checks at equal fractions of the budget are compared, for any length of the budget
             share = math.floor(10 * event.get("fraction", 0.0) + 1e-9)
             if event.get("phase") != "train" or value is None or share in seen or share == 0:
                 return
@@ -128,10 +128,10 @@ class Objective:
 
 
 def value_on_validation(record: Record, metric: str, higher_is_better: bool = True) -> float:
-    """What a record is chosen by: larger is better, and nothing of the test split goes into it.
+    """Return the value by which records are selected; larger is better. The test split is not used.
 
-    metric: "hypervolume", or a metric's name; of that the mean over the objectives that have it, at the
-        preference where it is best.
+    metric: "hypervolume" or the name of a metric. The value of a metric is its mean over the objectives that have it,
+        at the preference where this mean is best; it is negated if lower values are better.
 
     Raises: NoValue where the metric is missing at every preference.
     """
@@ -146,7 +146,7 @@ def value_on_validation(record: Record, metric: str, higher_is_better: bool = Tr
 
 
 def direction(job: Job, metric: str) -> bool:
-    """Whether more of a metric is better. Raises: OptionError for one that the data set does not have."""
+    """Return whether higher values of a metric are better. Raises: OptionError for a metric unknown to the dataset."""
     from mobench.jobs.resolve import make_dataset
 
     known = {m.name: m.higher_is_better for o in make_dataset(job.dataset).objectives for m in o.metrics}
@@ -156,7 +156,7 @@ def direction(job: Job, metric: str) -> bool:
 
 
 def plan_of(suite: Suite, settings: Mapping[str, Any]) -> Plan:
-    """The jobs, one per seed, of one set of options."""
+    """Return the jobs of one set of options, one per seed."""
     (entry,) = suite.entries
     combination = combination_of(suite, entry, entry.datasets[0], entry.models[0], entry.solvers[0], settings)
     if suite.search is not None:
