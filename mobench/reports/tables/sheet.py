@@ -191,7 +191,7 @@ def _of_marks(table: Sheet) -> str:
 
 
 def _clear(block: Block, j: int) -> bool | None:
-    """Return whether the best value's interval overlaps no other; None if either is missing."""
+    """Return whether the best value's interval overlaps no other; None without a best value or interval."""
     found = [_interval(row[j]) for row in block.rows]
     best = [span for row, span in zip(block.rows, found, strict=True) if row[j].mark == "best"]
     if not best or any(span is None for span in best):

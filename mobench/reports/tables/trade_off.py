@@ -24,7 +24,7 @@ class TradeOffBoard:
 
     table: dataset, solver, model, seeds, the coordinates, "on the front" and "share": the hypervolume that would be
         lost without the row.
-    hypervolume: dataset -> hypervolume of all its rows, with each coordinate divided by its reference; 1 is the full box.
+    hypervolume: dataset -> hypervolume of all its rows, as a share of the box up to the reference.
     """
 
     table: pd.DataFrame
