@@ -34,9 +34,10 @@ class Selection(Generic[Kept]):
 def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[Kept]:
     """Return the records that can be compared, and the reasons why the others cannot.
 
-    For each dataset, the most frequent value is kept of the protocol version, then of the content of the protocol
-    (reference, ideal and nadir point), then of the dataset options, the budget and the rays. A record of a failed
-    job has only a protocol version and is kept. A tie is decided by the newest record and is reported in `notes`.
+    For each dataset, records are filtered step by step: by protocol version, content of the protocol (reference,
+    ideal and nadir point), dataset options, budget and rays. Each step keeps the records with the most frequent
+    value. Ties are decided by the newest record and reported in `notes`. The content of the protocol is not
+    compared for the record of a failed job, which has only a version.
     Imported fronts are counted only if the dataset has no other records; their budget and rays are not compared.
     Duplicate records count once.
 
