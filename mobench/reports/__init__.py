@@ -1,1 +1,1 @@
-"""From records to leaderboards and tables."""
+"""Leaderboards, statistics, tables, plots and pages that are made from records."""

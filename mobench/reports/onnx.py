@@ -1,4 +1,4 @@
-"""A network that takes a preference, as an ONNX file with the preference beside the image."""
+"""Export of preference-conditioned networks to ONNX, with inputs `image` and `preference`."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from mobench.records.record import Record
 from mobench.records.store import Store, write_whole, writing
 
 TOLERANCE = 1e-4
-"""Largest difference between the file's outputs and torch's, of outputs above 1 relative to them."""
+"""Largest allowed difference between the outputs of the file and of torch; relative for outputs above 1."""
 LOSSES = 1e-3
-"""Largest difference between the file's losses and the record's, relative to both."""
+"""Largest allowed relative difference between the losses of the file and of the record."""
 SMALL = 1024
-"""Tensors of fewer numbers stay in single precision where the others are stored as halves."""
+"""Tensors with fewer elements stay in single precision when larger ones are stored in half precision."""
 
 
 def to_onnx(trained: Trained) -> bytes:
-    """An ONNX model: inputs `image` [batch, C, H, W] and `preference` [m], one output per head.
+    """Return an ONNX model with inputs `image` [batch, C, H, W] and `preference` [m], and one output per head.
 
-    It was compared through onnxruntime with torch, over nine or more preferences and two sizes of batch, and with
-    the losses of the record.
+    The model is verified with onnxruntime: its outputs are compared with torch for several preferences ([m + 6, m])
+    and two batch sizes, and its losses with those of the record.
 
-    Raises: IncompatibleError for a set of nets, or inputs that are no images; MobenchError where the
-        model cannot be written, differs from torch by more than 1e-4, or gives other losses than the record has;
-        DataError where the samples for that are not here.
+    Raises: IncompatibleError for a set of networks, or inputs that are not images; MobenchError if the model cannot
+        be exported, differs from torch by more than 1e-4, or gives other losses than the record has; DataError if
+        the samples for the comparison are not available.
     """
     check_fits(trained)
     title = trained.record.job.title
     try:
         model = _exported(trained)
-    except Exception as error:  # the exporter's own types are private
+    except Exception as error:  # the exporter's exception types are private
         raise MobenchError(f"{title} cannot be written as ONNX: {' '.join(str(error).split())[:300]}") from error
     found = difference(model, trained, *_trials(trained))
     if not found <= TOLERANCE:
@@ -50,7 +50,7 @@ def to_onnx(trained: Trained) -> bytes:
 
 
 def check_fits(trained: Trained) -> None:
-    """Raise IncompatibleError, with the reason, unless the network takes a preference and images."""
+    """Raise IncompatibleError, with the reason, unless the network takes images and a preference."""
     solver, rays, shape = trained.record.job.solver.name, trained.network.rays, trained.problem.dataset.input_shape
     if rays is not None:
         raise IncompatibleError(
@@ -65,7 +65,7 @@ def check_fits(trained: Trained) -> None:
 
 
 def difference(model: bytes, trained: Trained, images: Tensor, preferences: Tensor) -> float:
-    """The largest difference between a model's outputs and torch's; NaN where one is not a number."""
+    """Return the largest difference between the outputs of a model and of torch; NaN if an output is NaN."""
     run, worst = session(model), 0.0
     for preference in preferences:
         for batch in (images[:1], images):
@@ -79,7 +79,7 @@ def difference(model: bytes, trained: Trained, images: Tensor, preferences: Tens
 
 
 def check_record(model: bytes, trained: Trained) -> None:
-    """Raise MobenchError unless a model gives the losses of the record, at three preferences of its smallest split."""
+    """Raise MobenchError unless a model reproduces the record's losses at three preferences of its smallest split."""
     record = trained.record
     split, front = min(record.fronts.items(), key=lambda item: item[1].n_samples or math.inf)
     rows = sorted({0, len(front.losses) // 2, len(front.losses) - 1})
@@ -96,7 +96,7 @@ def check_record(model: bytes, trained: Trained) -> None:
 
 
 class _Exported:
-    """A model behind an onnxruntime session as a Pareto set."""
+    """A Pareto set that runs a model in an onnxruntime session."""
 
     rays = None
     n_stored_parameters = 0
@@ -109,7 +109,7 @@ class _Exported:
 
 
 def session(model: bytes) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
-    """A function of images and a preference [m] that runs a model through onnxruntime."""
+    """Return a function of images and a preference [m] that runs a model with onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -126,7 +126,7 @@ def session(model: bytes) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
 
 
 def halved(model: bytes) -> bytes:
-    """The same model with its large tensors stored as halves and cast back when it is opened: half the size."""
+    """Return the model with large tensors stored in half precision and cast back on loading: half the size."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -152,11 +152,13 @@ def halved(model: bytes) -> bytes:
 def export(
     store: Store, records: list[Record], folder: Path, tell: Callable[[str], None] = lambda label: None
 ) -> tuple[list[Path], list[str]]:
-    """Write `<record>.onnx` for every network that fits. Returns the files, and who was declined and why.
+    """Write `<record>.onnx` for every network that can be exported.
 
-    tell: hears of each record as it is turned to.
+    Returns the paths of the files, and one line with the reason for each network that was declined.
 
-    Raises: MobenchError where nothing could be written.
+    tell: called with the title of each record before it is exported.
+
+    Raises: MobenchError if no network could be exported.
     """
     written, declined = [], []
     for record in records:
@@ -179,7 +181,7 @@ def export(
 
 
 class _Conditioned(nn.Module):
-    """One image batch and one preference [m] to the heads' outputs, in order."""
+    """Map an image batch and a preference [m] to the outputs of the heads, in order."""
 
     def __init__(self, network: ParetoNetwork, heads: list[str]) -> None:
         super().__init__()
@@ -210,7 +212,7 @@ def _exported(trained: Trained) -> bytes:
 
 
 def _trials(trained: Trained) -> tuple[Tensor, Tensor]:
-    """Images [5, ...] and preferences [m + 6, m] that the file is compared with torch on."""
+    """Return images [5, ...] and preferences [m + 6, m] for the comparison of the file with torch."""
     m = trained.problem.n_objectives
     random = np.random.default_rng(0)
     images = random.random((5, *trained.problem.dataset.input_shape))

@@ -1,1 +1,1 @@
-"""From records to estimates: measurements, leaderboards, statistical comparison."""
+"""Analysis of records: measurements, leaderboards and statistical comparisons."""

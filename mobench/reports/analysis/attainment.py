@@ -1,4 +1,4 @@
-"""How fronts vary over seeds: empirical attainment surfaces.
+"""Empirical attainment surfaces, which show how fronts vary over seeds.
 
 Source: Grunert da Fonseca, Fonseca & Hall 2001; computed by moocore.
 """
@@ -20,14 +20,16 @@ LEVELS = (25.0, 50.0, 75.0)
 
 
 def attainment_surfaces(fronts: Sequence[ArrayLike], levels: Sequence[float] = LEVELS) -> dict[float, Array]:
-    """Level -> the surface [P, m] whose points, and all that they dominate, that share of the fronts attains.
+    """Return level -> attainment surface [P, m]: the boundary of what `level` % of the fronts attain.
 
-    fronts: one front [P_s, m] per seed, m = 2 or 3, minimised; dominated points change nothing.
-    levels: percentages above 0 and up to 100. A surface is attained by at least `level` % of the fronts, that is
-            by ceil(level/100 · n) of n: 100/n the best surface (of any seed), 50 the median, 100 the worst (of
-            all). With fewer than four fronts the levels 25, 50 and 75 fall together in part.
-    Returns points that are mutually non-dominated, sorted by the first objective: the corners of the surface.
-    Raises: ShapeError for no front, an empty one, fronts of different width or of another than 2 and 3;
+    fronts: one front [P_s, m] per seed, m = 2 or 3, minimised; dominated points have no effect.
+    levels: percentages above 0 and up to 100. A surface is attained by at least `level` % of the fronts, that is,
+            by ceil(level/100 · n) of n fronts: 100/n gives the best surface (of any seed), 50 the median, 100 the
+            worst (of all seeds). With fewer than four fronts some of the levels 25, 50 and 75 coincide.
+
+    A surface is given by its corners: mutually non-dominated points, sorted by the first objective.
+
+    Raises: ShapeError if there are no fronts, a front is empty, or the fronts do not all have 2 or all 3 objectives;
         NonFiniteError; OptionError for a level out of range.
     """
     import moocore
@@ -43,7 +45,7 @@ def attainment_surfaces(fronts: Sequence[ArrayLike], levels: Sequence[float] = L
         if not 0 < level <= 100:
             raise OptionError(f"level {level:g} is no percentage of fronts: pass one above 0 and up to 100")
     owner = np.repeat(np.arange(len(sets)), [len(front) for front in sets])
-    # percentages of a whole number of fronts, so that rounding cannot move a level to its neighbour
+    # use percentages of a whole number of fronts, so that rounding cannot select a neighbouring level
     whole = {level: 100 * _at_least(level, len(sets)) / len(sets) for level in levels}
     found = moocore.eaf(np.concatenate(sets), owner, percentiles=sorted(set(whole.values())))
     surfaces = {}

@@ -1,4 +1,4 @@
-"""Which records may stand in one table."""
+"""Selection of the records that can be compared in one table."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Kept = TypeVar("Kept", bound=Measured)
 
 @dataclass
 class Selection(Generic[Kept]):
-    """Records of each data set that agree in all that a comparison has to hold fixed.
+    """The records of each dataset that agree in everything that a comparison must hold fixed.
 
-    kept:     in the order given.
-    left_out: one line for each of the others, with the reason.
-    notes:    what was decided although as many records spoke for something else.
+    kept:     the comparable records, in the order given.
+    left_out: one line for each other record, with the reason.
+    notes:    one line for each tie, with the value that was chosen.
     """
 
     kept: list[Kept] = field(default_factory=list)
@@ -32,16 +32,18 @@ class Selection(Generic[Kept]):
 
 
 def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[Kept]:
-    """The records that may be compared, and why the others may not.
+    """Return the records that can be compared, and the reasons why the others cannot.
 
-    For each data set the protocol version that most records were made under stays, then what most of them state
-    under it (reference, ideal and nadir point), then the options of the data set, the budget and the rays of most.
-    A record of a failed job states nothing but the version, and stays. Where two have equally many, the one whose
-    newest record is newer stays, and a note says so. Imported fronts have no vote where anything was measured here,
-    and no budget or rays to agree in. A record that is there twice counts once.
+    For each dataset, records are filtered step by step: by protocol version, content of the protocol (reference,
+    ideal and nadir point), dataset options, budget and rays. Each step keeps the records with the most frequent
+    value. Ties are decided by the newest record and reported in `notes`. The content of the protocol is not
+    compared for the record of a failed job, which has only a version.
+    Imported fronts are counted only if the dataset has no other records; their budget and rays are not compared.
+    Duplicate records count once.
 
-    protocols: versions to show instead, for the data sets that have them.
-    Raises: OptionError for a version that no record was made under.
+    protocols: protocol versions to show instead, for the datasets that have them.
+
+    Raises: OptionError for a protocol version that no record has.
     """
     found = Selection[Kept]()
     groups: dict[str, list[Kept]] = defaultdict(list)
@@ -73,7 +75,7 @@ def _is_trained_here(record: Measured) -> bool:
 
 _FIXED: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]], ...] = (
     ("protocol", lambda record: record.job.protocol, _always),
-    # a version is a label, and a data set may have changed under it
+    # the version is only a label: the dataset may have changed while the version stayed the same
     (
         "what the protocol states",
         lambda record: contents(record.protocol),
@@ -88,7 +90,7 @@ _FIXED: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]],
 def _outvoted(
     records: list[Kept], value: Callable[[Measured], str], what: str, found: Selection[Kept], wanted: str | None
 ) -> set[str]:
-    """Ids of the records that differ from the value that stays."""
+    """Return the ids of the records whose value differs from the chosen one."""
     values = {r.id: value(r) for r in records}
     voters = [r for r in records if r.imported is None] or records
     counts = Counter(values[r.id] for r in voters)
@@ -111,7 +113,7 @@ def _outvoted(
 
 
 def _once(records: Sequence[Kept], found: Selection[Kept]) -> list[Kept]:
-    """Each job's record once: of folders given together, two may hold it; a completed one goes first."""
+    """Return one record per job, since several folders can hold the same job; completed records are preferred."""
     by_id: dict[str, Kept] = {}
     for record in records:
         other = by_id.setdefault(record.id, record)

@@ -1,4 +1,4 @@
-"""What may be said about the solvers of a leaderboard: rankings, tests and effect sizes of any of its columns."""
+"""Statistical comparison of the solvers of a leaderboard: rankings, tests and effect sizes for any column."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Solvers ranked by one quantity, over blocks that all of them ran.
+    """A ranking of solvers by one quantity, over blocks that all of them completed.
 
-    dataset: the data set whose seeds are the blocks; "" where the data sets are, each the mean of its seeds.
+    dataset: the dataset whose seeds are the blocks; "" if each dataset is a block, represented by its mean over seeds.
     column:  the quantity.
-    ranking: what came out.
-    absent:  rows that have no part in it, each with the reason.
+    ranking: the result.
+    absent:  the rows that are not ranked, each with the reason.
     """
 
     dataset: str
@@ -39,13 +39,14 @@ class Comparison:
 def compare(
     board: Leaderboard, column: str = "hypervolume", higher_is_better: bool = True, alpha: float = 0.05
 ) -> list[Comparison]:
-    """One comparison per data set, over its seeds; after them, of two data sets and more, one over the data sets.
+    """Return one comparison per dataset over its seeds, then one over all datasets if there are two or more.
 
-    The first kind speaks of the data set alone, the second of solvers on data sets like these (see `rank`).
-    Only complete rows take part; imported ones share no seed with anything here. A row whose quantity is
-    undefined, as the controllability of a single point, is absent and named.
+    A comparison over seeds supports claims about its dataset only. The comparison over datasets supports claims
+    about solvers on similar datasets (see `rank`). Only complete rows are ranked. Imported rows are not, because
+    they share no seeds with the other rows. A row with an undefined quantity, such as the controllability of a
+    single point, is listed in `absent`.
 
-    Raises: OptionError for a column that is no quantity of the leaderboard.
+    Raises: OptionError for a column that is not a quantity of the leaderboard.
     """
     if board.measured is None:
         return []
@@ -63,17 +64,17 @@ def compare(
 
 
 def against_best(ranking: Ranking) -> list[tuple[str, str]]:
-    """The pairs of the best solver by average rank with every other one."""
+    """Return the pairs of the solver with the best average rank and each other solver."""
     return [(ranking.solvers[0], other) for other in ranking.solvers[1:]]
 
 
 def told_apart(ranking: Ranking) -> list[tuple[str, str]]:
-    """The pairs whose corrected p is at most alpha."""
+    """Return the pairs whose corrected p-value is at most alpha."""
     return [pair for pair, p in ranking.pairwise.items() if p <= ranking.alpha]
 
 
 def to_dict(comparison: Comparison) -> dict[str, Any]:
-    """A comparison as plain values, for JSON."""
+    """Return a comparison as plain values that JSON can represent."""
     r = comparison.ranking
     return {
         "dataset": comparison.dataset or None,
@@ -100,7 +101,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def _table(measured: pd.DataFrame, part: pd.DataFrame, column: str) -> tuple[pd.DataFrame, list[str]]:
-    """Seeds down, complete rows across, none undefined; and which rows that leaves out."""
+    """Return a table of complete rows (columns) by seed (lines), and the rows left out because values are missing."""
     complete = part[part["status"] == "complete"]
     absent = [f"{r.solver}: {r.status}" for r in part[part["status"] != "complete"].itertuples()]
     if complete.empty:
@@ -108,7 +109,7 @@ def _table(measured: pd.DataFrame, part: pd.DataFrame, column: str) -> tuple[pd.
 
         return pd.DataFrame(), absent
     table = scores(measured, complete, column)
-    # as plots name solvers, whose families they look up by these names
+    # use the same names as the plots, which look up the family of a solver by name
     several = part.loc[part["status"] != "imported", "model"].nunique() > 1
     table.columns = [f"{pair[1]} · {pair[0]}" if several else str(pair[1]) for pair in table.columns]
     undefined = [str(c) for c in table.columns if table[c].isna().any()]

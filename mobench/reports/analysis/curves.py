@@ -1,4 +1,4 @@
-"""Validation against steps and against seconds of training, from the looks that records hold."""
+"""Learning curves: the validation checks of records against training steps and seconds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ VALUES = {True: "validation loss", False: "validation hypervolume"}
 
 
 def curves(records: Sequence[Record], names: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """One row per look: dataset, solver, model, seed, step, seconds, gradient evaluations, and the value.
+    """Return one row per validation check: dataset, solver, model, seed, step, cost so far and value.
 
-    Where every look has its processor time, it is there too, as "core-seconds".
+    The cost columns are "seconds" and "gradient evaluations", and "core-seconds" if every check has its processor
+    time. "what" names the value. With several objectives the value is the hypervolume. With one objective it is the
+    loss, computed as the reference minus the hypervolume; a loss above the reference is shown as the reference.
 
-    With one objective the value is the loss, which is the reference less the hypervolume, unless
-    it was above the reference; with several it is the hypervolume.
-
-    names: record id -> what its solver is called; by default as in the leaderboard.
+    names: record id -> name of its solver; by default the names of the leaderboard.
     """
     import pandas as pd
 

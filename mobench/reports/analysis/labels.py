@@ -1,4 +1,4 @@
-"""What the rows and seeds of a table are called."""
+"""Labels of the rows and seeds of a table."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Kind = tuple[Any, ...]
 
 
 def labels_of(records: Sequence[Measured]) -> dict[str, str]:
-    """Record id -> what its row is called: the solver, and where one solver has several sets of
-    options or versions, those that differ. An option that its job does not state is not in the label.
-    A front from another program is marked as imported."""
-    # seeds share their options: what is asked of options is asked once for all of a kind
+    """Return record id -> label of its row: the solver, with the options or versions that distinguish its rows.
+
+    An option that a job does not state is not in its label. An imported front is marked as imported.
+    """
+    # records that differ only in seeds share their options, so the options are compared once per kind
     by_solver: dict[tuple[str, ...], dict[Kind, list[Measured]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         job = record.job
@@ -41,14 +42,14 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
 
 
 def seed_name(seeds: SeedSet) -> str:
-    """The seed, where all sources of variation have the same; else each of them."""
+    """Return the seed if all sources of variation share it, else the seed of each source."""
     if len(set(seed_order(seeds))) == 1:
         return str(seeds.solver)
     return ", ".join(f"{axis} {seed}" for axis, seed in seeds)
 
 
 def seed_order(seeds: SeedSet) -> tuple[int, ...]:
-    """What seeds are sorted by."""
+    """Return the sort key of a set of seeds."""
     return (seeds.solver, seeds.data, seeds.initialisation, seeds.preferences)
 
 
@@ -59,12 +60,12 @@ def _parts(job: Job) -> dict[str, Part]:
 
 
 def _kind(job: Job) -> Kind:
-    """What `_differing` depends on, as far as jobs of one solver go."""
+    """Return the values that `_differing` depends on, for jobs of one solver."""
     return (*((role, part.text) for role, part in _parts(job).items()), job.n_looks, job.interface)
 
 
 def _differing(job: Job) -> dict[str, Any]:
-    """All that may tell two rows of one solver apart."""
+    """Return all options that can distinguish two rows of one solver."""
     given = _parts(job)
     options = {f"{role}.{k}": v for role, part in given.items() for k, v in part.options.items()}
     versions = {f"{role} version": part.version for role, part in given.items()}

@@ -1,4 +1,4 @@
-"""Records to a leaderboard: one row per dataset, model and solver, estimates over seeds."""
+"""The leaderboard of a set of records: one row per dataset, model and solver, with estimates over seeds."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["Leaderboard", "is_missing", "labels_of", "leaderboard"]
 
 CONSTANT = frozenset({"steps", "nets", "stored parameters", "served parameters"})
-"""Quantities that no seed changes, and that therefore have no interval."""
+"""Quantities that do not depend on the seed and therefore have no interval."""
 
 
 @dataclass
 class Leaderboard:
-    """A comparison table, and what has to be said beside it.
+    """A comparison table with its notes.
 
-    table:    one row per dataset, model and solver; complete rows first, best hypervolume first. Each
-              quantity is a mean over seeds; the half width of its 95 % interval stands in "<name> ±".
-    left_out: records that are not in the table, each with the reason.
-    notes:    what a reader must know: rows that lack seeds or values, fronts beyond the reference point, identical
+    table:    one row per dataset, model and solver. Complete rows come first, sorted by hypervolume, best first.
+              Each quantity is a mean over seeds; column "<name> ±" holds the half width of its 95 % interval.
+    left_out: the records that are not in the table, each with the reason.
+    notes:    warnings for the reader: rows that lack seeds or values, fronts beyond the reference point, identical
               records, single seeds, pooled fronts, imported rows.
-    measured: what the table is made of, one row per record (see `measurements`).
+    measured: the measurements that the table summarises, one row per record (see `measurements`).
     """
 
     table: pd.DataFrame
@@ -45,14 +45,15 @@ class Leaderboard:
 
 
 def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
-    """The leaderboard of these records; those that cannot be compared are named in `left_out`.
+    """Return the leaderboard of the records; records that cannot be compared are listed in `left_out`.
 
-    Ranks are by hypervolume, as intervals (see `paired_rank_intervals`), among the rows that have a
-    completed record of every seed of their data set; the others stand apart below, with no rank. A row
-    that was imported has its rank in brackets: the place that its 95 % interval would have among the rest.
+    Rows are ranked by hypervolume. Ranks are intervals (see `paired_rank_intervals`) and are computed among the
+    complete rows, which have a completed record for every seed of their dataset. Incomplete rows follow below,
+    without a rank. An imported row has its rank in brackets: the place of its 95 % interval among the ranked rows.
 
-    protocols: versions to show, for data sets that have records under several (see `select`).
-    Raises: OptionError for a protocol version that no record was made under.
+    protocols: the protocol versions to show, for datasets with records under several versions (see `select`).
+
+    Raises: OptionError for a protocol version that no record has.
     """
     import pandas as pd
 
@@ -78,7 +79,7 @@ _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
 
 
 def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the table, without ranks: means over completed records, half widths, and status."""
+    """Return the rows of the table without ranks: means over completed records, half widths and status."""
     import pandas as pd
 
     good = measured.where(measured["status"] == "completed")
@@ -92,13 +93,13 @@ def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
         columns[name] = means[name]
         if name not in CONSTANT:
             columns[f"{name} ±"] = half_widths(deviations[name].to_numpy(), counts[name].to_numpy())
-    # one frame of all columns: added one by one, a hundred of them are a hundred blocks, of which pandas warns
+    # create all columns at once: pandas warns of a fragmented frame when a hundred columns are added one by one
     numbers = pd.DataFrame(columns, index=table.index)
     return pd.concat([table, numbers], axis=1).join(_statuses(measured)).reset_index()
 
 
 def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
-    """Of each row "complete", "imported", or what is missing or went wrong at which seeds."""
+    """Return the status of each row: "complete", "imported", or the seeds that failed or are missing."""
     import pandas as pd
 
     here = measured[~measured["imported"]]
@@ -120,7 +121,7 @@ def _natural(seed: str) -> tuple[int, str]:
 
 
 def _ranked(part: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one data set in order, with their ranks: complete and imported ones by hypervolume, then the rest."""
+    """Return one dataset's rows with ranks: complete and imported rows by hypervolume, then incomplete rows."""
     import pandas as pd
 
     whole = part["status"] == "complete"
@@ -141,7 +142,7 @@ def _ranked(part: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def scores(measured: pd.DataFrame, rows: pd.DataFrame, column: str = "hypervolume") -> pd.DataFrame:
-    """A quantity of some rows of one data set's table: seeds down, the rows across in their order."""
+    """Return one quantity of some rows of a dataset: one line per seed, one column per row, in the order of `rows`."""
     dataset = rows["dataset"].iloc[0]
     part = measured[(measured["dataset"] == dataset) & (measured["status"] == "completed")]
     wide = part.pivot(index="seed", columns=["model", "solver"], values=column)
@@ -175,10 +176,10 @@ def _origin(record: Measured) -> str:
 
 
 def _identical(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
-    """Rows of one data set that agree to the bit, which different methods never should.
+    """Return a note for each group of solvers on one dataset whose records are identical to the bit.
 
-    Digests are taken only of records that share a hypervolume, as they read the whole record. An imported
-    front has no trace: it is identical where its test losses are.
+    Different methods should never give identical records. A digest reads the whole record, so digests are computed
+    only for records with equal hypervolume. An imported front has no trace; it is compared by its test losses.
     """
     names = dict(zip(measured["id"].tolist(), measured["solver"].tolist(), strict=True))
     suspects: dict[tuple[str, float | None], list[Measured]] = defaultdict(list)
@@ -203,5 +204,5 @@ def _identical(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]
 
 
 def is_missing(value: Any) -> bool:
-    """True for a cell without a value."""
+    """Return whether a cell has no value (None or NaN)."""
     return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,4 +1,4 @@
-"""Records to measurements: one row per record, one column per quantity."""
+"""Measurements of records as a table: one row per record, one column per quantity."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 NAMES = ("dataset", "model", "solver", "seed", "status", "imported", "id")
-"""Columns of measurements that say whose they are."""
+"""Columns that identify the record of a row."""
 
 CORE_SECONDS = "training core-s"
-"""Only in tables with records that have it: older ones do not."""
+"""This column is present only when some record has the value; older records do not."""
 
 PLACES = ("first", "middle", "last")
 
 
 def measurements(records: Sequence[Measured]) -> pd.DataFrame:
-    """One row per record: `NAMES`, then every quantity of the leaderboard; NaN where it is unknown.
+    """Return one row per record: the columns of `NAMES`, then every quantity of the leaderboard (NaN if unknown).
 
-    Rows are sorted by data set, model, solver and seed, whatever the order of the records. IGD+ and ε are
-    against the known front where a record carries it, else against the pooled non-dominated test points of
-    what was measured here. R2 is over the rays of the front with most of them, for everybody, so that
-    fronts of 5 and of 25 points are held against the same weights.
+    Rows are sorted by dataset, model, solver and seed; the order of the records does not matter. IGD+ and ε are
+    computed against the known front if the record has these indicators, else against the pooled non-dominated test
+    points of the records that are not imported. R2 of all records uses the rays of the front with the most rays, so
+    that fronts of 5 and of 25 points are measured with the same weights.
     """
     import pandas as pd
 
@@ -45,14 +45,14 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
     )
     pools = {name: _Pool(group) for name, group in _by_dataset(ordered).items()}
     numbers = _quality(ordered, [pools[r.job.dataset.name] for r in ordered]) | _costs(ordered)
-    # text as plain objects: from the arrays in which pandas keeps it by itself it is slow to take out one by one
+    # store text as plain objects: reading single values from pandas' own string arrays is slow
     names = {name: pd.Series(values, dtype=object) for name, values in _whose(ordered, labels).items()}
     table = pd.DataFrame(names | {name: np.array(numbers[name], dtype=float) for name in quantities(ordered)})
     return table.astype({"imported": bool})
 
 
 def quantities(records: Sequence[Measured]) -> list[str]:
-    """Names of the quantities that these records have, in the order of the table."""
+    """Return the names of the quantities that the records have, in the order of the table."""
     measured = [name for name in _COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
     return [*_QUALITY, *_at_places(records), *measured]
 
@@ -63,7 +63,7 @@ def _at_places(records: Sequence[Measured]) -> list[str]:
 
 
 def metric_columns(record: Measured) -> list[str]:
-    """The columns that the metrics of a record stand in; none where its preferences are unknown."""
+    """Return the names of the columns for the metrics of a record; empty if its preferences are unknown."""
     return _at_places([record]) if "test" in record.fronts and record.fronts["test"].preferences else []
 
 
@@ -72,7 +72,7 @@ def _has_core_seconds(record: Measured) -> bool:
 
 
 class _Pool:
-    """What the records of one data set are held against together, and what that gives, by record id.
+    """Indicators of the records of one dataset that depend on all of them: IGD+ and ε to the pooled front, and R2.
 
     given: quantity -> record id -> value.
     """
@@ -89,7 +89,7 @@ class _Pool:
             front, unknown = points[indicators.non_dominated(points)], [losses[i] for i in ids]
             self.given["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(unknown, front), strict=True))
             self.given["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(unknown, front), strict=True))
-        # of equally many the greatest, so that the order of records does not matter
+        # ties are broken by the largest weights, so that the order of the records does not matter
         weights = max((r.fronts["test"].preferences for r in pooled), key=lambda p: (len(p), p))
         self.given["R2"] = _r2_of_each(judged, losses, weights)
 
@@ -102,7 +102,7 @@ def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
 
 
 def _whose(records: Sequence[Measured], labels: Mapping[str, str]) -> dict[str, list[Any]]:
-    """The columns of `NAMES`."""
+    """Return the columns of `NAMES`."""
     columns = (
         [r.job.dataset.name for r in records],
         [r.job.model.name for r in records],
@@ -116,7 +116,7 @@ def _whose(records: Sequence[Measured], labels: Mapping[str, str]) -> dict[str, 
 
 
 def _quality(records: Sequence[Measured], pools: Sequence[_Pool]) -> dict[str, list[float | None]]:
-    """Columns of what a front is worth, of which a record has values where it is completed."""
+    """Return the columns for the quality of the fronts; only completed records have values."""
     judged = [pool if r.status == "completed" else None for r, pool in zip(records, pools, strict=True)]
     columns = {
         name: [None if pool is None else read(r, pool) for r, pool in zip(records, judged, strict=True)]
@@ -127,7 +127,7 @@ def _quality(records: Sequence[Measured], pools: Sequence[_Pool]) -> dict[str, l
 
 
 def _costs(records: Sequence[Measured]) -> dict[str, list[float | None]]:
-    """Columns of what training and use cost; of imported records those that they state."""
+    """Return the columns for the cost of training and serving; imported records have only the costs they state."""
     columns = {name: [None if r.cost is None else read(r.cost) for r in records] for name, read in _COSTS.items()}
     for place, record in enumerate(records):
         if record.cost is None and record.imported is not None:
@@ -141,7 +141,7 @@ def _test(name: str) -> Callable[[Measured, _Pool], float | None]:
 
 
 def _of_preferences(name: str) -> Callable[[Measured, _Pool], float | None]:
-    """An indicator of the test split that says how a front answers to preferences; missing where it does not."""
+    """Return a reader of a preference-based test indicator; it gives None if the front does not take preferences."""
 
     def read(record: Measured, pool: _Pool) -> float | None:
         return record.indicators["test"].get(name) if takes_preferences(record.fronts["test"]) else None
@@ -150,7 +150,7 @@ def _of_preferences(name: str) -> Callable[[Measured, _Pool], float | None]:
 
 
 def _at_few(record: Measured, pool: _Pool) -> float | None:
-    """Hypervolume at equal K: that of the split named "test@K"."""
+    """Return the hypervolume at equal K, which a record has under the split "test@K"."""
     return next((v.get("hypervolume") for split, v in record.indicators.items() if split.startswith("test@")), None)
 
 
@@ -160,7 +160,7 @@ def _gap(record: Measured, pool: _Pool) -> float | None:
 
 
 def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
-    """What the pool gives; where it gives nothing, the record's own indicator."""
+    """Return a reader of a pooled indicator; it falls back to the record's own indicator `own`."""
 
     def read(record: Measured, pool: _Pool) -> float | None:
         given = pool.given[name]
@@ -172,7 +172,7 @@ def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
 def _r2_of_each(
     records: Sequence[Measured], losses: Mapping[str, Array], weights: list[list[float]]
 ) -> dict[str, float]:
-    """R2 by record id of the records that can be held against these weights."""
+    """Return record id -> R2 for the given weights; records without an ideal point are skipped."""
     by_ideal: dict[tuple[float, ...], list[Measured]] = defaultdict(list)
     for record in records if weights else ():
         if (ideal := record.protocol.get("ideal")) is not None:
@@ -187,7 +187,7 @@ def _r2_of_each(
 
 
 def _metrics(front: Points) -> dict[str, float | None]:
-    """Metrics at the first, the most balanced and the last ray; none where the rays are unknown."""
+    """Return the metrics at the first, the most balanced and the last ray; empty if the rays are unknown."""
     if not front.preferences or not front.metrics:
         return {}
     spreads = [max(r) - min(r) for r in front.preferences]

@@ -1,4 +1,4 @@
-"""Notes of a leaderboard on means that lack values, and on fronts beyond the reference point."""
+"""Notes of a leaderboard on means with missing values and on fronts beyond the reference point."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 ROW = ["dataset", "model", "solver"]
 FINE = frozenset({"complete", "imported"})
-"""Statuses of rows that lack no seed."""
+"""Statuses of rows without missing seeds."""
 
 
 def incomplete_rows(table: pd.DataFrame, measured: pd.DataFrame) -> list[str]:
-    """A note on each group of rows that lack the same seeds of their dataset.
+    """Return a note for each group of rows that lack the same seeds of their dataset.
 
     table: rows with "seeds", the number of completed records, and "status".
     """
@@ -36,7 +36,7 @@ def incomplete_rows(table: pd.DataFrame, measured: pd.DataFrame) -> list[str]:
 
 
 def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
-    """A note on each row with a quantity that some of its completed records lack, or a metric that all of them lack."""
+    """Return a note for each row with a quantity that some completed records lack, or a metric that all lack."""
     good = measured[measured["status"] == "completed"]
     values = [str(c) for c in measured.columns if c not in NAMES]
     metrics = _metrics_of_rows(records, good)
@@ -54,9 +54,10 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
 
 
 def beyond_reference(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
-    """A note on each group of rows with fronts that have no point below the reference point in all objectives.
+    """Return a note for each group of rows with fronts that have no point below the reference point.
 
-    Their hypervolume is 0 however good they are otherwise, so ranks by it do not tell them apart.
+    "Below" means smaller in all objectives. The hypervolume of such a front is 0 whatever its losses are, so the
+    rows cannot be ranked by it.
     """
     rows = measured.set_index("id")[[*ROW, "seed"]].to_dict("index")
     fronts: dict[tuple[str, str, str], list[tuple[str, Measured]]] = defaultdict(list)
@@ -85,14 +86,14 @@ def _is_beyond(record: Measured) -> bool:
 
 
 def _where(records: Sequence[Measured], objectives: Sequence[int]) -> str:
-    """How far the given objectives stay above the reference point; with none given, that no point is below in all."""
+    """Describe how far `objectives` stay above the reference; if empty, say that no point is below it in all."""
     names, best, reference = records[0].objectives, _best(records), _reference(records[0])
     beyond = [f"{names[i]} is {best[i]:.4g} at best, the reference is {reference[i]:.4g}" for i in objectives]
     return "; ".join(beyond) or f"each of {', '.join(names)} is below it at some point, but never all of them"
 
 
 def _best(records: Sequence[Measured]) -> Array:
-    """The smallest loss [m] of each objective over all points of the records."""
+    """Return the smallest loss [m] of each objective over all points of the records."""
     smallest: Array = np.min([_losses(record).min(axis=0) for record in records], axis=0)
     return smallest
 
@@ -106,7 +107,7 @@ def _reference(record: Measured) -> Array:
 
 
 def _metrics_of_rows(records: Sequence[Measured], measured: pd.DataFrame) -> dict[Any, set[str]]:
-    """The columns of metrics that the records of each row have."""
+    """Return the metric columns that the records of each row have."""
     keys = dict(zip(measured["id"], measured[ROW].itertuples(index=False, name=None), strict=True))
     found: dict[Any, set[str]] = defaultdict(set)
     for record in records:
@@ -116,6 +117,6 @@ def _metrics_of_rows(records: Sequence[Measured], measured: pd.DataFrame) -> dic
 
 
 def _called(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
-    """The name of a row within its dataset: the solver, and the model where the dataset has several."""
+    """Return the name of a row within its dataset: the solver, and the model if the dataset has several."""
     several = table.loc[table["dataset"] == row["dataset"], "model"].nunique() > 1
     return f"{row['solver']} on {row['model']}" if several else row["solver"]

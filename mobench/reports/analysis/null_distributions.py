@@ -1,7 +1,7 @@
-"""How likely ranks are where all solvers are alike: what Friedman's, Nemenyi's and Wilcoxon's tests go by.
+"""Null distributions of Friedman's, Nemenyi's and Wilcoxon's tests.
 
-`scipy.stats` has them too, and is what the tests hold these to; to import it takes longer than all else that a
-leaderboard does. Here is only what `scipy.special` leaves to do.
+`scipy.stats` has the same distributions, and the tests compare this module with it. Importing `scipy.stats` takes
+longer than everything else that a leaderboard needs, so this module builds on `scipy.special` only.
 
 Sources: Conover, Practical Nonparametric Statistics (1999), 5.7 and 5.8, for both statistics with ties; Demšar,
 JMLR 7 (2006), for the studentized range.
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MOST_EXACT = 50
-"""Up to so many differences Wilcoxon's distribution is counted out, above it is taken as normal."""
+"""Largest number of differences for the exact distribution of Wilcoxon's test; above it a normal one is used."""
 
 
 def ranks(values: Array) -> Array:
-    """Ranks [n] of values [n], 1 for the smallest; equal values share the mean of their places."""
+    """Return the ranks [n] of values [n], 1 for the smallest; equal values share the mean of their ranks."""
     _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
     shared: Array = np.cumsum(counts) - (counts - 1) / 2
     return shared[where]
 
 
 def friedman_p(values: Array) -> float:
-    """p of Friedman's test of k solvers on n blocks, values [n, k], by the chi-squared approximation.
+    """Return p of Friedman's test for values [n, k] of k solvers on n blocks, by the chi-squared approximation.
 
-    At least one block must tell solvers apart.
+    At least one block must contain different values.
     """
     n, k = values.shape
     each = np.array([ranks(row) for row in values])
@@ -40,18 +40,18 @@ def friedman_p(values: Array) -> float:
 
 
 def chi_squared_p(statistic: float, degrees: int) -> float:
-    """Probability of a chi-squared variable above the statistic."""
+    """Return the probability that a chi-squared variable exceeds the statistic."""
     from scipy.special import chdtrc
 
     return float(chdtrc(degrees, statistic))
 
 
 def range_quantile(probability: float, k: int) -> float:
-    """The quantile of the range of k independent standard normal variables: the studentized range's, with
-    infinitely many degrees of freedom.
+    """Return a quantile of the range of k independent standard normal variables.
 
-    P(range ≤ q) = k ∫ φ(z) [Φ(z) − Φ(z − q)]ᵏ⁻¹ dz, by the trapezoidal rule, whose error vanishes faster than any
-    power of the step for such an integrand.
+    This is the studentized range with infinitely many degrees of freedom. The integral
+    P(range ≤ q) = k ∫ φ(z) [Φ(z) − Φ(z − q)]ᵏ⁻¹ dz is computed by the trapezoidal rule, whose error vanishes faster
+    than any power of the step for such an integrand.
     """
     from scipy.special import ndtr
 
@@ -69,9 +69,9 @@ def range_quantile(probability: float, k: int) -> float:
 
 
 def wilcoxon_p(differences: Array) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test of paired differences [n]; those of zero have no part in it.
+    """Return the two-sided p of Wilcoxon's signed-rank test of paired differences [n]; zeros are dropped.
 
-    Up to `MOST_EXACT` differences the exact one, given the ties that there are; 1 without any difference.
+    p is exact, also with ties, for at most `MOST_EXACT` differences. It is 1 if all differences are zero.
     """
     apart = differences[differences != 0]
     if not len(apart):
@@ -83,13 +83,13 @@ def wilcoxon_p(differences: Array) -> float:
         return min(1.0, 2 * _below(each, smaller))
     from scipy.special import ndtr
 
-    # Σ r²/4 is the variance of the sum of ranks under random signs, ties or not
+    # Σ r²/4 is the variance of the sum of ranks under random signs, with or without ties
     return float(2 * ndtr((smaller - each.sum() / 2) / math.sqrt((each**2).sum() / 4)))
 
 
 def _below(each: Array, limit: float) -> float:
-    """The share of all 2ⁿ choices of signs with which the positive ranks sum to no more than the limit."""
-    doubled = np.rint(2 * each).astype(int)  # ranks of ties end in .5
+    """Return the share of all 2ⁿ choices of signs for which the positive ranks sum to at most `limit`."""
+    doubled = np.rint(2 * each).astype(int)  # tied ranks can end in .5
     share = np.zeros(doubled.sum() + 1)
     share[0] = 1.0
     for rank in doubled:

@@ -1,4 +1,4 @@
-"""Which solver is better, over blocks that all of them ran: average ranks, tests, effect sizes.
+"""Ranking of solvers over blocks that all of them completed: average ranks, tests and effect sizes.
 
 Sources: Demšar, JMLR 7 (2006), for the procedure; Holm 1979 for the correction; Kerby 2014 (the simple
 difference formula) for the matched-pairs rank-biserial correlation.
@@ -25,19 +25,20 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average ranks of solvers over blocks, and what tests say about them.
+    """Average ranks of solvers over blocks, with the results of statistical tests.
 
-    solvers:             best average rank first; of equal ones in order of name.
-    average_ranks:       1 is best; solvers that tie in a block share the mean of their places.
-    n_blocks:            blocks in which every solver has a score.
-    friedman_p:          of the hypothesis that all solvers are alike; None where no test is possible.
-    critical_difference: Nemenyi's, at level `alpha`: average ranks further apart differ; None likewise.
-    pairwise:            (better, worse by average rank) -> Holm-corrected p of Wilcoxon's paired test; empty
-                         where no pair could be told apart whatever the scores were.
-    effect_sizes:        the same pairs -> matched-pairs rank-biserial correlation: the share of rank sum in
-                         favour of the first less the share against it, in [-1, 1]; 0 where all blocks tie.
-    said:                which tests are missing and why, in one sentence; "" where there are all.
-    n_left_out:          blocks that lack a score of some solver.
+    solvers:             names, best average rank first; ties are sorted by name.
+    average_ranks:       1 is best; solvers that tie in a block share the mean of their ranks.
+    n_blocks:            number of blocks in which every solver has a score.
+    friedman_p:          p of Friedman's test that all solvers perform equally; None if no test is possible.
+    critical_difference: Nemenyi's critical difference at level `alpha`: average ranks that are further apart differ
+                         significantly; None if no test is possible.
+    pairwise:            (better, worse by average rank) -> Holm-corrected p of Wilcoxon's paired test; empty if no
+                         scores at all could make a pair significant.
+    effect_sizes:        the same pairs -> matched-pairs rank-biserial correlation in [-1, 1]: the share of the rank
+                         sum in favour of the first minus the share against it; 0 if all blocks tie.
+    said:                one sentence on the tests that are missing and why; "" if none is missing.
+    n_left_out:          number of blocks that lack the score of some solver.
     """
 
     solvers: list[str]
@@ -53,9 +54,9 @@ class Ranking:
 
     @property
     def alike(self) -> list[list[str]]:
-        """Longest runs of two or more solvers whose average ranks lie within the critical difference.
+        """Maximal runs of two or more solvers whose average ranks lie within the critical difference.
 
-        The bars of a critical-difference diagram; none where there is no critical difference.
+        These are the bars of a critical-difference diagram; empty if there is no critical difference.
         """
         if self.critical_difference is None:
             return []
@@ -68,20 +69,19 @@ class Ranking:
 
 
 def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = True) -> Ranking:
-    """Average ranks of the solvers, and tests of their differences that are paired by block.
+    """Return the average ranks of the solvers, and tests of their differences paired by block.
 
-    scores: rows are blocks, columns solvers. A block is what its scores have in common, so that within it
-        solvers can be compared: the data set and the seed. Blocks must be independent repetitions of what is
-        claimed. Seeds of one data set support a claim about that data set alone. For a claim about solvers on
-        data sets in general the block is the data set (average its seeds first, as Demšar does): seeds of one
-        data set repeat the same data, and counted as blocks of their own would feign a larger sample.
-        A block with a missing score is left out and counted.
-    alpha:  the level at which a test has to be able to reject for it to be made at all.
+    scores: one row per block, one column per solver. The scores of a block share the dataset and the seed, so that
+        solvers can be compared within it. Blocks must be independent repetitions of the claim. Seeds of one dataset
+        support a claim about that dataset only. For a claim about datasets in general, use one block per dataset
+        and average its seeds first, as Demšar does. Seeds of one dataset repeat the same data; counting them as
+        separate blocks would overstate the sample size. Blocks with a missing score are left out and counted.
+    alpha:  significance level. A test that could not reject at this level is not made.
 
-    A test is missing, and `said` says so, where even perfect agreement of all blocks could not reach `alpha`:
-    Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives its smallest p (the
-    chi-squared approximation, which is the conservative one for few blocks); Nemenyi's difference has to be
-    below k − 1; Wilcoxon's smallest two-sided p is 2/2ⁿ, and Holm multiplies it by the number of pairs.
+    A test is missing, with the reason in `said`, if even perfect agreement of all blocks could not reach `alpha`.
+    Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives the smallest possible p (by
+    the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
+    Wilcoxon's smallest two-sided p is 2/2ⁿ, which Holm multiplies by the number of pairs.
     """
     whole = scores.dropna(axis=0, how="any")
     values: Array = np.asarray(whole.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64)
@@ -111,9 +111,9 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
 
 
 def rank_biserial(differences: Array) -> float:
-    """Matched-pairs rank-biserial correlation of paired differences, in [-1, 1]; 1: all are positive.
+    """Return the matched-pairs rank-biserial correlation of paired differences, in [-1, 1]; 1 if all are positive.
 
-    Differences of zero have no part in it, as in Wilcoxon's test; without any other it is 0.
+    Differences of zero are dropped, as in Wilcoxon's test. The result is 0 if all differences are zero.
     """
     d = differences[differences != 0]
     if not len(d):
@@ -123,8 +123,10 @@ def rank_biserial(differences: Array) -> float:
 
 
 def holm(p_values: ArrayLike) -> Array:
-    """p-values corrected for their number after Holm: rejecting those up to alpha errs once in a family, with
-    probability alpha at most, whatever their dependence."""
+    """Return p-values corrected for multiple tests by Holm's method.
+
+    Rejecting at level alpha keeps the family-wise error rate at most alpha under any dependence of the tests.
+    """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
@@ -134,7 +136,7 @@ def holm(p_values: ArrayLike) -> Array:
 
 
 def blocks_needed(n_pairs: int, alpha: float) -> int:
-    """The fewest blocks with which one of `n_pairs` Wilcoxon tests can reach `alpha` after Holm."""
+    """Return the smallest number of blocks with which one of `n_pairs` Wilcoxon tests can reach `alpha` after Holm."""
     return max(1, math.ceil(math.log2(2 * n_pairs / alpha) - 1e-12))
 
 

@@ -1,4 +1,4 @@
-"""Estimates over seeds, and ranks with intervals."""
+"""Estimates over seeds, and rank intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over n seeds with the half width of its 95 % interval; NaN with a single seed."""
+    """A mean over n seeds with the half width of its 95 % interval, which is NaN for a single seed."""
 
     mean: float
     half_width: float
@@ -33,9 +33,9 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and Student t interval (95 %, two-sided) of values that are taken as independent.
+    """Return the mean and the Student t interval (95 %, two-sided) of values that are assumed to be independent.
 
-    No values give NaN, and so do values of which one is NaN; one value gives a mean with a half width of NaN.
+    Both are NaN if there are no values or if any value is NaN. With one value only the half width is NaN.
     """
     n = len(values)
     if n == 0 or any(map(math.isnan, values)):
@@ -46,11 +46,11 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def half_widths(deviations: ArrayLike, counts: ArrayLike) -> Array:
-    """Half widths of Student t intervals (95 %, two-sided) from standard deviations of n values each.
+    """Return half widths of Student t intervals (95 %, two-sided) from standard deviations and numbers of values.
 
-    NaN below two values.
+    The half width is NaN for fewer than two values.
     """
-    from scipy.special import stdtrit  # scipy.stats would take half a second to import
+    from scipy.special import stdtrit  # importing scipy.stats takes half a second
 
     s, n = np.asarray(deviations, dtype=float), np.asarray(counts, dtype=float)
     enough = n > 1
@@ -60,17 +60,17 @@ def half_widths(deviations: ArrayLike, counts: ArrayLike) -> Array:
 
 
 def paired_rank_intervals(scores: ArrayLike, alpha: float = 0.05) -> list[str]:
-    """Ranks by mean, larger is better, as intervals: "1", or "1–3" where solvers cannot be told apart.
+    """Return rank intervals by mean score, larger is better: "1", or "1–3" if solvers do not differ significantly.
 
-    scores: [n, k], a row per seed, a column per solver; the solvers of a row share its seed.
+    scores: [n, k], one row per seed, one column per solver; the scores of a row share the seed.
 
-    Two solvers are told apart where Student's paired t test of their differences is significant after Holm's
-    correction over all pairs. A solver's best rank is one more than the number of those that are better by
-    that, its worst leaves out those that are worse: with probability 1 − alpha at least, all intervals hold the
-    true ranks at once. A single seed tells nobody apart.
+    Two solvers differ significantly if Student's paired t test of their differences is significant after Holm's
+    correction over all pairs. The best rank of a solver is one plus the number of significantly better solvers; its
+    worst rank is k minus the number of significantly worse solvers. With probability at least 1 − alpha, all
+    intervals contain the true ranks simultaneously. With a single seed no solvers differ significantly.
 
-    Source: the step from tests of all pairs to intervals of ranks is that of Al Mohamad, Goeman & van Zwet,
-        Biometrics 78 (2022), who use Tukey's test; pairing by seed makes Holm's correction the one that holds.
+    Source: Al Mohamad, Goeman & van Zwet, Biometrics 78 (2022), for the step from tests of all pairs to rank
+        intervals. They use Tukey's test; since scores are paired by seed, Holm's correction is used here.
     """
     values = np.asarray(scores, dtype=float)
     n, k = values.shape
@@ -86,11 +86,11 @@ def paired_rank_intervals(scores: ArrayLike, alpha: float = 0.05) -> list[str]:
 
 
 def place_among(one: Estimate, others: Sequence[Estimate]) -> str:
-    """The rank that an estimate would have among others that it shares no seeds with, as an interval.
+    """Return the rank interval of an estimate among others with which it shares no seeds.
 
-    Its place is clear of those whose 95 % intervals its own does not touch; without an interval, of none.
+    Two estimates differ if their 95 % intervals do not overlap. An estimate without an interval differs from none.
     """
-    above = sum(other.low > one.high for other in others)  # False where either is NaN
+    above = sum(other.low > one.high for other in others)  # False if either is NaN
     below = sum(one.low > other.high for other in others)
     return _interval(1 + above, len(others) + 1 - below)
 
@@ -100,12 +100,12 @@ def _interval(best: int, worst: int) -> str:
 
 
 def _paired_p(values: Array) -> Array:
-    """Two-sided p [k, k] of paired t tests; 0 where a difference is the same in every row and not 0."""
+    """Return two-sided p-values [k, k] of paired t tests; p is 0 for a constant difference other than 0."""
     from scipy.special import stdtr
 
     n, k = values.shape
     p = np.ones((k, k))
-    for i in range(k):  # a row at a time: [n, k, k] at once would not fit for a thousand solvers
+    for i in range(k):  # one row at a time: an array [n, k, k] would not fit in memory for a thousand solvers
         d = values[:, i : i + 1] - values
         mean, error = d.mean(axis=0), d.std(axis=0, ddof=1) / math.sqrt(n)
         with np.errstate(divide="ignore", invalid="ignore"):

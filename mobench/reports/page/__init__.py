@@ -1,1 +1,1 @@
-"""One HTML file that shows a folder of records, with nothing to install and no network."""
+"""A single HTML file that shows a store of records; it needs no installation and no network access."""

@@ -1,4 +1,4 @@
-// The leaderboard: sorted by any column, filtered by words, rows that lead to their records.
+// The leaderboard: sortable by any column, filterable by text, with rows that open their records.
 
 const board = { sort: null, down: false, words: "", everywhere: false, groups: new Set(["quality"]) };
 const GROUPS = { quality: "quality", metric: "at single rays", cost: "cost" };
@@ -23,7 +23,7 @@ function boardRows() {
   return rows.filter((row) => words.every((word) => text(row).includes(word)));
 }
 
-// Ranks such as "2–4" sort by their first number, what is missing comes last whichever way.
+// Ranks such as "2–4" are sorted by their first number; missing values come last in both directions.
 function sorted(rows, name, down) {
   const key = (row) => {
     const value = row.cells[name]?.[0] ?? null;
@@ -74,7 +74,7 @@ function headCell(column) {
   const way = { higher: "higher is better", lower: "lower is better" }[column.better];
   const arrow = active ? (board.down ? " ↓" : " ↑") : "";
   const sort = () => {
-    // the best first, then the other way
+    // best first; a second click reverses the order
     board.down = active ? !board.down : column.better === "higher";
     board.sort = column.name;
     drawBoard();

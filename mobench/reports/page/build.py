@@ -1,4 +1,4 @@
-"""The page itself: template, style, scripts, data and networks in one file."""
+"""Assembly of the page: template, style, scripts, data and networks in one file."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SCRIPTS = ("dom", "state", "chart", "fronts", "preference", "network", "board", 
 def write(
     store: Store, out: Path, with_networks: bool = True, tell: Callable[[str], None] = lambda label: None
 ) -> dict[str, Any]:
-    """Write the page of a folder. Returns what the page says of its networks, and who has none.
+    """Write the page of a store. Returns the networks of the page, the solvers left out, and its size in bytes.
 
-    tell: hears of each part of the work as it begins.
+    tell: called with the name of each step before it starts.
 
-    Raises: StoreError where there are no records, or the page cannot be written.
+    Raises: StoreError if there are no records, or the page cannot be written.
     """
     tell("records")
     contents = store.contents()
@@ -48,9 +48,10 @@ def write(
 
 
 def render(title: str, data: dict[str, Any], networks: Live) -> str:
-    """The page as text. Names, errors and options in `data` may hold anything: no markup of theirs survives.
+    """Return the page as text.
 
-    Scripts are allowed by their hash alone and nothing may be fetched, so that whatever got in would not run.
+    Names, errors and options in `data` are untrusted: all markup in them is escaped. The content security policy
+    allows scripts only by their hash and forbids network requests, so that injected code could not run.
     """
     style, script = _asset("style.css"), "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
     runtime = _read(RUNTIME / "ort.wasm.min.js") if networks.models else ""
@@ -79,7 +80,7 @@ def render(title: str, data: dict[str, Any], networks: Live) -> str:
 
 
 def as_script_data(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot close the script element around it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -87,7 +88,7 @@ def as_script_data(value: Any) -> str:
 
 
 def _policy(style: str, script: str, runtime: str) -> str:
-    """The page's Content-Security-Policy: its own scripts and style, WebAssembly, nothing from elsewhere."""
+    """Return the page's Content-Security-Policy: its own scripts and style and WebAssembly, no other sources."""
     scripts = " ".join(_hash(text) for text in (script, runtime) if text)
     return (
         f"default-src 'none'; script-src {scripts} 'wasm-unsafe-eval' blob:; style-src {_hash(style)}; "

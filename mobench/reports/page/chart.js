@@ -1,15 +1,15 @@
-// A chart of points and lines: hover, touch and arrow keys reach every point.
+// A chart of points and lines whose points are accessible by hover, touch and arrow keys.
 
 const SHAPES = [
   "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0", "M-4.5,-4.5h9v9h-9z", "M0,-5.5L5.3,4.4H-5.3z",
   "M0,-6L5.4,0L0,6L-5.4,0z", "M-1.7,-5.5h3.4v3.8h3.8v3.4h-3.8v3.8h-3.4v-3.8h-3.8v-3.4h3.8z", "M0,5.5L5.3,-4.4H-5.3z",
 ];
-const MANY = 12; // points of one series; more are drawn smaller
+const MANY = 12; // series with more points are drawn with smaller marks
 const swatch = (name) =>
   svg("svg", { class: `swatch c${look(name).colour}`, viewBox: "-7 -7 14 14", "aria-hidden": "true" },
     svg("path", { d: SHAPES[look(name).shape] }));
 
-// Where ticks stand between two ends.
+// Positions of ticks between two ends.
 function ticks(low, high, log) {
   if (log) {
     const found = [];
@@ -36,8 +36,8 @@ function scale(values, from, to, log) {
   return Object.assign(place, { ticks: ticks(back(a), back(b), log), low: back(a), high: back(b) });
 }
 
-// options: x and y {label, log}; series [{name, title, points [{x, y, half, lines}], line, plain, tag, open}]; empty: what to say without points.
-// Returns {mark}: rings around points, given as [series name, index], and a ray from the origin.
+// options: x and y {label, log}; series [{name, title, points [{x, y, half, lines}], line, plain, tag, open}]; empty: text shown if there are no points.
+// Returns {mark}, which draws rings around points, given as [series name, index], and a ray from the origin.
 function chart(host, options) {
   const series = options.series.map((one) => ({
     ...one, points: one.points.map((p, index) => ({ ...p, index })).filter((p) => drawable(p, options)),
@@ -77,7 +77,7 @@ const drawable = (p, { x, y }) =>
   Number.isFinite(p.x) && Number.isFinite(p.y) && !(x.log && p.x <= 0) && !(y.log && p.y <= 0);
 
 function direction(ray, x, y) {
-  const far = Math.min(x.high / ray[0], y.high / ray[1]); // where it leaves the chart
+  const far = Math.min(x.high / ray[0], y.high / ray[1]); // the ray leaves the chart here
   return svg("line", { class: "ray", x1: x(0), y1: y(0), x2: x(ray[0] * far), y2: y(ray[1] * far) });
 }
 
@@ -107,18 +107,18 @@ function drawn(one, x, y) {
   return group;
 }
 
-// The series' name at its last point, for charts far from the legend.
+// Show the name of a series at its last point, for charts far from the legend.
 function named(one, x, y, middle) {
   const p = one.points.at(-1), left = x(p.x) > middle;
   return svg("text", { class: "name", x: x(p.x) + (left ? -9 : 9), y: y(p.y) + 4, "text-anchor": left ? "end" : "start" }, one.name);
 }
 
-// Intervals may be far longer than the chart is high: they end at its edge.
+// Intervals can exceed the chart and are cut off at its edge.
 const intervals = (one, x, y) => svg("g", { class: `c${look(one.name).colour}` }, one.points.filter((p) => p.half).map((p) =>
   svg("line", { class: "interval", x1: x(p.x), x2: x(p.x), y1: y(p.y - p.half), y2: y(p.y + p.half) })));
 
-// Hover and touch find the nearest point; arrow keys walk along a series (left, right) and between them (up, down).
-// A click, or Enter, opens the record that the point is from; a finger only asks what the point is.
+// Hover and touch select the nearest point; arrow keys move along a series (left, right) and between series (up, down).
+// A click or Enter opens the record of the point; touch only shows the description of the point.
 function pointing(host, tip, series, x, y, width) {
   const solid = series.filter((one) => !one.plain);
   let at = null;
@@ -147,7 +147,7 @@ function pointing(host, tip, series, x, y, width) {
   };
   host.firstChild.addEventListener("pointermove", look_for);
   host.firstChild.addEventListener("pointerdown", look_for);
-  // a finger leaves as soon as it is lifted: what it touched stays to be read
+  // a touch pointer leaves when the finger is lifted; keep the description visible
   host.firstChild.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hide(); });
   host.firstChild.addEventListener("click", (event) => {
     const found = event.pointerType === "mouse" && look_for(event);

@@ -1,4 +1,4 @@
-"""The leaderboard's columns as the page shows them: the catalogue's words, and a group to choose by."""
+"""Descriptions of the leaderboard's columns for the page, each with a group for the column picker."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ SHOWN = ("name", "label", "unit", "better", "decimals", "meaning")
 
 
 def columns(names: Iterable[str], datasets: Sequence[str], directions: Directions) -> list[dict[str, Any]]:
-    """One description per column, half widths left out: what `Column` says, and "group".
+    """Return one description per column without half widths: the fields in `SHOWN` of `Column`, and "group".
 
-    A metric's direction is that of the first of the datasets which declares one.
+    The direction of a metric is taken from the first dataset that declares one.
     """
     return [_described(name, datasets, directions) for name in names if not name.endswith(HALF)]
 

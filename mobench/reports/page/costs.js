@@ -1,4 +1,4 @@
-// Quality against what it took.
+// Quality against cost.
 
 const costs = { x: "training s", y: "hypervolume" };
 

@@ -1,4 +1,4 @@
-// How validation went during training, one line per run.
+// Validation during training, one line per run.
 
 const curves = { against: "seconds" };
 

@@ -1,4 +1,4 @@
-"""What the page shows, as plain values: leaderboard, fronts, curves, records, failures, notes."""
+"""Data of the page as plain values: leaderboard, fronts, curves, records, failures and notes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ TRUTH_POINTS = 200
 
 
 def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything but the networks; JSON can hold it, and a value that is not a number is None.
+    """Return all data of the page except the networks, as values that JSON can represent; NaN becomes None.
 
-    columns: of the leaderboard, with group, unit and which way is better.
-    rows:    of the leaderboard: cells as [estimate, half width of its interval], and their sources,
-             record id -> column -> value.
-    datasets: name -> objectives, metrics, reference point, and the known front where there is one.
-    records: id -> the whole record, and the name of its row.
+    columns:  the leaderboard's columns, with group, unit and direction.
+    rows:     the leaderboard's rows: cells as [estimate, half width of its interval], and their sources as
+              record id -> column -> value.
+    datasets: name -> objectives, metrics, reference point, and the known front if there is one.
+    records:  id -> the complete record, with the label of its row.
     """
     board = leaderboard(records)
     labels = labels_of(records)
@@ -76,7 +76,7 @@ def _rows(board: Leaderboard) -> list[dict[str, Any]]:
 
 
 def _sources(board: Leaderboard) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
-    """(dataset, model, solver) -> record id -> column -> what that record gave to it; NaN where nothing."""
+    """Return (dataset, model, solver) -> record id -> column -> value of that record; missing values are left out."""
     found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
     for row in [] if board.measured is None else board.measured.to_dict("records"):
         values = {str(k): v for k, v in row.items() if k not in NAMES and not is_missing(v)}
@@ -85,7 +85,7 @@ def _sources(board: Leaderboard) -> dict[tuple[str, str, str], dict[str, dict[st
 
 
 def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
-    """A dataset as the page needs it, and notes on what its plugin could not say."""
+    """Return the page's description of a dataset, and a note if its plugin failed."""
     name = record.job.dataset.name
     front = record.fronts["test"]
     found: dict[str, Any] = {
@@ -101,14 +101,14 @@ def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
         known = dataset.known_front(TRUTH_POINTS)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # anybody's plugin: what it says is told, and the page is written all the same
+    except BaseException as error:  # a plugin can raise anything: report the error and write the page
         return found, [f"{name}: its plugin could not be asked for directions and a known front ({described(error)})"]
     found["truth"] = None if known is None else known.tolist()
     return found, []
 
 
 def _curves(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """One line per run: validation against steps and seconds."""
+    """Return one curve per run: validation against steps and seconds."""
     table = curves([r for r in records if r.trace])
     if table.empty:
         return []
@@ -118,7 +118,7 @@ def _curves(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _finite(value: Any) -> Any:
-    """The same with None for NaN and infinities, and plain numbers for NumPy's."""
+    """Return a copy with None for NaN and infinities, and Python numbers for NumPy numbers."""
     if isinstance(value, dict):
         return {str(k): _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

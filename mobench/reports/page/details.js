@@ -1,4 +1,4 @@
-// Where the numbers of a row come from: each record, with what made it.
+// Details of a row: each record behind its numbers, with the job that made it.
 
 const pairs = (entries) => el("dl", {}, entries.filter(([, value]) => value !== null && value !== undefined && value !== "")
   .map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
@@ -18,7 +18,7 @@ function showDetails(row, id = null) {
   dialog.scrollTop = 0;
 }
 
-// Every number of the row, and what each record gave to it.
+// Each number of the row, with the value from each record.
 function numbers(row, records) {
   const columns = DATA.columns.filter((c) => c.group !== "name" && row.cells[c.name]?.[0] !== null && row.cells[c.name]);
   if (!columns.length) return el("p", {}, "No record of this row has a result.");
@@ -60,7 +60,7 @@ function recordView(record, open) {
     wholeRecord(record));
 }
 
-// The whole record as it was read; made only when it is asked for.
+// The complete record; built only when it is opened.
 function wholeRecord({ label, ...record }) {
   const box = el("details", {}, el("summary", {}, "The whole record, as JSON"));
   box.addEventListener("toggle", () => {

@@ -1,5 +1,5 @@
 "use strict";
-// Elements from plain values. Text is only ever set as text: no name can become markup.
+// Create elements from plain values. Text is always set as text, so names cannot become markup.
 
 const $ = (id) => document.getElementById(id);
 
@@ -18,7 +18,7 @@ const el = (tag, attributes = {}, ...children) => fill(document.createElement(ta
 const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
-// A number as people read it; the exact one is in the record.
+// Format a number for display; the exact value is in the record.
 function shown(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);
@@ -28,10 +28,10 @@ function shown(value, digits = 4) {
   return size < 0.001 ? value.toExponential(2) : value.toPrecision(digits);
 }
 
-// A name that may be broken over lines behind its slashes.
+// Allow line breaks after the slashes of a name.
 const breakable = (name) => name.replaceAll("/", "/\u200b");
 
-// The same with as many digits as its column has in every table.
+// Format a number with the digits of its column, as in all tables.
 function asColumn(value, { decimals }) {
   if (typeof value !== "number" || Number.isInteger(value)) return shown(value);
   const small = Math.abs(value) < 10 ** (1 - decimals);
@@ -39,14 +39,14 @@ function asColumn(value, { decimals }) {
     minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
-// What stands between backticks is what somebody types.
+// Text between backticks is shown as code.
 const withCode = (text) => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
 
 const heading = ({ label, unit }) => (unit ? `${label} [${unit}]` : label);
 
 const preferenceText = (preference) => preference.map((r) => r.toFixed(2)).join(" / ");
 
-// A labelled choice; `choices` are [value, text].
+// A labelled select box; `choices` are [value, text].
 function choice(id, label, choices, value, onchange) {
   const select = el("select", { id, onchange: () => onchange(select.value) });
   for (const [key, text] of choices) select.append(el("option", { value: key, selected: key === value }, text));

@@ -1,8 +1,8 @@
-// The fronts of a dataset: measured points alone.
+// The fronts of a dataset; only measured points are drawn.
 
 let frontChart = { mark() {} };
 
-// What can stand on an axis: the objectives' losses, then what is read of them.
+// Choices for an axis: the losses of the objectives, then the metrics.
 const axisChoices = () => [
   ...about().objectives.map((name) => [name, `${name} loss`]),
   ...Object.keys(about().metrics).map((name) => [name, name]),
@@ -61,7 +61,7 @@ function markFronts() {
     return found && found.moves ? [[row.name, nearestRay(found.front, state.preference)]] : [];
   });
   const asked = [state.x, state.y].map((key) => state.preference[objectives.indexOf(key)]);
-  // r_i L_i is the same for all objectives on the ray that a preference asks for
+  // on the ray of a preference, r_i L_i is equal for all objectives
   frontChart.mark(marks, asked.every((r) => r > 0) && objectives.length > 1 ? asked.map((r) => 1 / r) : null);
 }
 

@@ -1,4 +1,4 @@
-"""Trained networks for the page: as ONNX in halves, with pictures to try them on."""
+"""Trained networks for the page, as half-precision ONNX models with sample images."""
 
 from __future__ import annotations
 
@@ -23,17 +23,23 @@ from mobench.reports import onnx
 from mobench.reports.analysis.leaderboard import labels_of
 
 MAX_BYTES = 24 * 2**20
-"""Of all networks of a page together, compressed."""
+"""Maximum total size of the compressed networks of a page."""
 FIRST, CHANGING, LOOKED_AT = 4, 8, 500
-"""Pictures shown: the first of the test split, and of the first 500 those whose answers change most."""
+"""Images shown: the first of the test split, then those of the first 500 whose predictions change most."""
 NO_WEIGHTS = "no weights were kept beside the records: `mobench run … --keep-weights` keeps them"
 AGREEMENT = 1e-3
-"""Relative: losses of the loaded network against those of the record."""
+"""Largest allowed relative difference between the losses of the loaded network and of the record."""
 
 
 @dataclass
 class Live:
-    """networks: what the page says of each; models: record id -> gzipped ONNX; samples: dataset -> pictures."""
+    """Networks of a page.
+
+    networks: a description of each network.
+    models:   record id -> gzipped ONNX model.
+    samples:  dataset -> sample images with their targets.
+    left_out: the networks that are not in the page, each with the reason.
+    """
 
     networks: list[dict[str, Any]] = field(default_factory=list)
     models: dict[str, bytes] = field(default_factory=dict)
@@ -47,9 +53,12 @@ def live(
     max_bytes: int = MAX_BYTES,
     tell: Callable[[str], None] = lambda label: None,
 ) -> Live:
-    """The networks of a folder that fit, one for each dataset and solver: its smallest seed with weights.
+    """Return the networks of a store for the page: for each row, the run of the smallest seed with weights.
 
-    What has no place is in `left_out` with its reason. tell: hears of each network before it is turned to.
+    Networks that cannot be shown are listed in `left_out` with the reason.
+
+    max_bytes: maximum total size of the compressed networks.
+    tell:      called with the name of each network before it is loaded.
     """
     found, labels = Live(), labels_of(records)
     pictures: dict[str, Samples] = {}
@@ -91,7 +100,7 @@ def live(
 
 
 def _one_each(store: Store, records: Sequence[Record], labels: dict[str, str]) -> list[Record]:
-    """Completed records, of each dataset, model and row the first seed; those with kept weights before others."""
+    """Return one completed record per dataset, model and row: the smallest seed, if possible with saved weights."""
     chosen: dict[tuple[str, str, str], Record] = {}
     for record in sorted(records, key=lambda r: (not is_readable_file(store.weights(r.job)), r.job.seeds.solver)):
         if record.status == "completed":
@@ -100,7 +109,7 @@ def _one_each(store: Store, records: Sequence[Record], labels: dict[str, str]) -
 
 
 def _classes(trained: Trained) -> dict[str, int]:
-    """Head -> number of classes. Raises: IncompatibleError where a head is not for classes."""
+    """Return head -> number of classes. Raises: IncompatibleError if a head is not a classifier."""
     dataset = trained.problem.dataset
     targets = dataset.load("test").targets
     for head in dataset.heads:
@@ -111,7 +120,7 @@ def _classes(trained: Trained) -> dict[str, int]:
 
 
 def _check_weights(trained: Trained) -> None:
-    """Raise MobenchError unless the network has the losses of the record at the record's middle ray."""
+    """Raise MobenchError unless the network reproduces the losses of the record at its middle ray."""
     front = trained.record.fronts["test"]
     middle = len(front.preferences) // 2
     test = trained.problem.dataset.load("test")
@@ -125,7 +134,7 @@ def _check_weights(trained: Trained) -> None:
 
 
 def _choose(trained: Trained) -> Samples:
-    """Prepared pictures: the first ones, then those whose answers differ most between the ends of the front."""
+    """Return prepared images: the first ones, then those whose predictions differ most between the front's ends."""
     test = trained.problem.dataset.load("test")
     batch = trained.problem.prepare(test.take(slice(0, LOOKED_AT)))
     ends = torch.tensor(trained.record.fronts["test"].preferences)[[0, -1]]
@@ -142,7 +151,7 @@ def _probabilities(trained: Trained, images: Tensor, preference: Tensor) -> dict
 
 
 def _difference(half: bytes, trained: Trained, images: Tensor) -> float:
-    """The largest difference of a probability between the network in halves and torch's."""
+    """Return the largest difference in a probability between the half-precision network and torch."""
     run, worst = onnx.session(half), 0.0
     for preference in torch.tensor(trained.record.fronts["test"].preferences):
         given = run(images, preference)

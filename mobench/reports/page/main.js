@@ -1,4 +1,4 @@
-// Everything drawn, and what is drawn again when a choice changes.
+// Draw the page, and redraw its parts when a choice changes.
 
 function drawTop() {
   const names = [...new Set(DATA.rows.map((row) => row.dataset))];

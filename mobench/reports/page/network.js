@@ -1,8 +1,8 @@
-// Trained networks run here, in the page, at exactly the preference that is asked for.
+// Run trained networks in the page at exactly the selected preference.
 
 const live = { session: null, id: null, busy: false, wanted: null, runtime: null, cards: [] };
 
-// A plain loop: Uint8Array.from with a function takes a second for what this does in hundredths.
+// Use a plain loop: Uint8Array.from with a function is about a hundred times slower.
 function decoded(base64) {
   const text = atob(base64), bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
@@ -36,7 +36,7 @@ function drawLive() {
     el("p", { id: "live-sum", class: "figures" }),
     el("div", { class: "cards" }, live.cards.map((card) => card.node)),
     el("p", { id: "live-about", class: "quiet" }));
-  // after the page has been painted
+  // start after the page has been painted
   setTimeout(() => openNetwork(networks[0].id), 30);
 }
 
@@ -59,7 +59,7 @@ async function openNetwork(id) {
     live.runtime ??= startRuntime();
     await live.runtime;
     const session = await ort.InferenceSession.create(await unpacked(`model-${id}`));
-    if (live.id !== id) return; // another one was chosen meanwhile
+    if (live.id !== id) return; // another network was chosen in the meantime
     live.session = session;
     runLive();
   } catch (error) {
@@ -68,7 +68,7 @@ async function openNetwork(id) {
   }
 }
 
-// One run at a time; of the preferences that arrive meanwhile only the last one counts.
+// Run one preference at a time; of the preferences that arrive during a run, only the last is used.
 async function runLive() {
   live.wanted = state.preference;
   if (live.busy || !live.session) return;
@@ -128,7 +128,7 @@ function drawCards(samples) {
   });
 }
 
-// One task of one picture: what it is, what the network says, and a bar for each class.
+// One task of one image: its label, the network's prediction, and a bar for each class.
 function headView(head, n, target) {
   const said = el("span", { class: "answer" });
   const bars = Array.from({ length: n }, (_, k) =>

@@ -1,8 +1,8 @@
-// The preference, and where it leads on each front.
+// The selected preference, and its nearest point on each front.
 
 const LOWEST = 0.01;
 
-// The ends of what was measured, so that nobody asks for what no front has.
+// The range of measured preferences, so that no preference outside all fronts can be selected.
 function measuredEnds() {
   const rays = rowsOf(state.dataset).flatMap(completed).flatMap((record) => record.fronts.test.preferences);
   const first = rays.filter((ray) => ray.length > 1).map((ray) => ray[0]);
@@ -27,7 +27,7 @@ function oneSlider([first, second]) {
   return el("div", { class: "slide" }, el("span", { class: "end" }, `← ${second}`), input, el("span", { class: "end" }, `${first} →`));
 }
 
-// With three objectives and more: one slider each, shares of their sum.
+// With three or more objectives: one slider per objective, normalised by their sum.
 function shareSlider(name, i) {
   const input = slider(`weight of ${name}`, i, LOWEST, 1, state.preference[i], () => {
     const weights = [...$("preference").querySelectorAll("input")].map((one) => Number(one.value));
@@ -44,7 +44,7 @@ function slider(label, index, min, max, value, oninput) {
   });
   input.value = value;
   input.addEventListener("keydown", (event) => {
-    // one key, one hundredth
+    // one key press changes the value by one hundredth
     const step = { ArrowRight: 0.01, ArrowUp: 0.01, ArrowLeft: -0.01, ArrowDown: -0.01, PageUp: 0.1, PageDown: -0.1 }[event.key];
     if (!step) return;
     event.preventDefault();

@@ -1,8 +1,8 @@
-// What is chosen in the page, and who wants to hear of it.
+// The current choices in the page, and the listeners that are notified of changes.
 
 const DATA = JSON.parse($("data").textContent);
 const RECORDS = DATA.records;
-const AT_FIRST = 6; // fronts drawn before anybody chooses
+const AT_FIRST = 6; // number of fronts drawn initially
 
 const state = { dataset: null, split: "test", seed: null, x: null, y: null, names: new Set(), preference: [] };
 const listeners = [];
@@ -24,11 +24,11 @@ const recordsOf = (row) => Object.keys(row.sources).map((id) => RECORDS[id]);
 const completed = (row) => recordsOf(row).filter((record) => record.status === "completed");
 const seedOf = (record) => record.job.seeds.solver;
 
-// Colour and shape of a solver are the same everywhere in the page.
+// A solver has the same colour and shape everywhere in the page.
 const NAMES = [...new Set(DATA.rows.map((row) => row.name))].sort();
 const look = (name) => ({ colour: NAMES.indexOf(name) % 7, shape: NAMES.indexOf(name) % 6 });
 
-// The front of a row at the chosen seed and split, and the record that it is from.
+// The front of a row at the chosen seed and split, and its record.
 function frontOf(row) {
   const record = completed(row).find((one) => seedOf(one) === state.seed);
   const front = record && record.fronts[state.split];

@@ -1,1 +1,1 @@
-"""Plots from records alone: one module per kind, all in one style."""
+"""Plots of records: one module per kind, all in the same style."""

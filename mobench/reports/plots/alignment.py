@@ -1,4 +1,4 @@
-"""Ray alignment: does a larger preference for an objective give a smaller loss of it?"""
+"""Plot of ray alignment: whether a larger preference for an objective gives a smaller loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARE = "rays with no more than that [%]"
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per ray and seed of those who take a preference: preferences, losses, non-uniformity."""
+    """Return one row per ray and seed of solvers that take a preference: preferences, losses, non-uniformity."""
     rows = []
     for contender in _steered(group):
         for record in contender.records:
@@ -32,7 +32,7 @@ def table(group: Group) -> pd.DataFrame:
                         "ray": i + 1,
                         **{f"preference {o}": r for o, r in zip(group.objectives, preference, strict=True)},
                         **{f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)},
-                        # near nought only rounding is left
+                        # values near zero are only rounding error
                         "non-uniformity": round(float(uneven[i]), 9),
                     }
                 )
@@ -44,9 +44,9 @@ def _steered(group: Group) -> list[Contender]:
 
 
 def draw(group: Group) -> Figure:
-    """A panel per objective and one of non-uniformity, a row for each family that takes a preference.
+    """Draw a panel per objective and one of non-uniformity, with a row per family that takes a preference.
 
-    Raises: NothingToDrawError where nobody does.
+    Raises: NothingToDrawError if no solver takes a preference.
     """
     rays = table(group)
     m = len(group.objectives)
@@ -60,7 +60,7 @@ def draw(group: Group) -> Figure:
             axes.set_ylabel(label)
         if m == 2:
             _panel(axes_row[-1], members, rays, f"preference {group.objectives[0]}", "non-uniformity")
-        else:  # such rays lie on no line
+        else:  # rays of three or more objectives do not lie on a line
             _panel(axes_row[-1], members, ordered(rays), SHARE, "non-uniformity")
         axes_row[-1].set_ylabel("non-uniformity [nats]")
     for axes, objective in zip(grid[-1], group.objectives, strict=False):
@@ -72,20 +72,20 @@ def draw(group: Group) -> Figure:
 
 
 def ordered(rays: pd.DataFrame) -> pd.DataFrame:
-    """The rays of each solver and seed by non-uniformity, with the share of rays that have no more."""
+    """Return the rays of each solver and seed sorted by non-uniformity, with the cumulative share of rays."""
     found = rays.sort_values(["solver", "seed", "non-uniformity"], kind="stable").reset_index(drop=True)
     of_seed = found.groupby(["solver", "seed"])["ray"]
     return found.assign(**{SHARE: 100 * (of_seed.cumcount() + 1) / of_seed.transform("size")})
 
 
 def course(rays: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
-    """`across`, mean, low and high of a value: over rays with one preference first, then over seeds."""
+    """Return `across`, mean, low and high of a value: averaged over rays of equal preference, then over seeds."""
     of_seed = rays.groupby(["seed", across], sort=True)[value].mean().reset_index()
     return of_seed.groupby(across, sort=True)[value].agg(mean="mean", low="min", high="max").reset_index()
 
 
 def _panel(axes: Axes, members: list[Contender], rays: pd.DataFrame, across: str, value: str) -> None:
-    for member in reversed(members):  # the best lies on top
+    for member in reversed(members):  # draw the best last, on top
         own = rays[rays["solver"] == member.name].round({across: 6})
         found = course(own, across, value)
         if found["mean"].isna().all():

@@ -1,4 +1,4 @@
-"""Anytime quality: what validation says if training is stopped after so many seconds, steps or gradients."""
+"""Plot of anytime quality: validation value if training stops after a number of seconds, steps or gradients."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ AGAINST: Mapping[str, str] = {
 }
 UNITS = {"seconds": "s", "core-seconds": "s"}
 WIDE = 5.0
-"""Ends of training that lie this far apart are shown on a logarithmic scale."""
+"""Training lengths that differ by more than this factor are shown on a logarithmic scale."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean, smallest and largest value over seeds, each [P], that were last seen at `at`, [P]."""
+    """Mean, smallest and largest value over seeds, each [P], at the costs `at` [P]."""
 
     at: Array
     mean: Array
@@ -44,7 +44,7 @@ class Curve:
 
 
 def table(group: Group) -> pd.DataFrame:
-    """The looks of the group's records, as in `curves`, with every axis of a seed that differs named."""
+    """Return the validation checks of the group's records as in `curves`, with seeds named as in the leaderboard."""
     parts = []
     for contender in group.contenders:
         for record in contender.records:
@@ -54,12 +54,12 @@ def table(group: Group) -> pd.DataFrame:
 
 
 def draw(group: Group) -> Figure:
-    """A column for each cost, a row for each family. Raises: NothingToDrawError where no record has a look."""
+    """Draw a column per cost and a row per family. Raises: NothingToDrawError if there are no validation checks."""
     looks = table(group)
     if looks.empty:
         raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
     what, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
-    # time is processor time where it is known: what else the machine did meanwhile is not in it
+    # prefer processor time, which does not depend on other work on the machine
     timed = "core-seconds" in looks and bool(looks["core-seconds"].notna().all())
     left_out = "seconds" if timed else "core-seconds"
     labels = {against: label for against, label in AGAINST.items() if against != left_out}
@@ -80,10 +80,10 @@ def draw(group: Group) -> Figure:
 
 
 def curve(runs: list[tuple[Array, Array]]) -> Curve:
-    """The course of several seeds together, from where every one has a look.
+    """Return the joint curve of several seeds, from the first cost at which every seed has a validation check.
 
-    runs: of each seed, costs and values [L]. At any cost a seed has the value of its last look
-    before; once it has ended, it keeps it.
+    runs: costs [L] and values [L] of each seed. At each cost, a seed has the value of its last check so far; after
+        its end, a seed keeps its last value.
     """
     start = max(at[0] for at, _ in runs)
     at = np.unique(np.concatenate([at for at, _ in runs]))
@@ -93,7 +93,7 @@ def curve(runs: list[tuple[Array, Array]]) -> Curve:
 
 
 def _panel(axes: Axes, members: list[Contender], looks: pd.DataFrame, against: str) -> None:
-    for member in reversed(members):  # the best lies on top
+    for member in reversed(members):  # draw the best last, on top
         own = looks[looks["solver"] == member.name].sort_values(["seed", "step"], kind="stable")
         found = curve([(g[against].to_numpy(float), g["value"].to_numpy(float)) for _, g in own.groupby("seed")])
         every = max(1, len(found.at) // 6)
@@ -106,7 +106,7 @@ def _panel(axes: Axes, members: list[Contender], looks: pd.DataFrame, against: s
 
 
 def _share_costs(panels: list[Axes], ends: pd.Series[float], first: float, unit: str) -> None:
-    """One scale of costs down a column, logarithmic where some end long before others."""
+    """Use one scale of costs for a column, logarithmic if training lengths differ by more than WIDE."""
     far = ends.max() > WIDE * ends.min() and first > 0
     for axes in panels:
         if far:

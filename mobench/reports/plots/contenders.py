@@ -1,4 +1,4 @@
-"""Whom a plot compares: the solvers of each data set, best first, in families."""
+"""The solvers that a plot compares: per dataset, best first, grouped into families."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FAMILIES = ("one network for all preferences", "a net per preference", "one poin
 
 @dataclass(frozen=True)
 class Contender:
-    """A solver on a data set: its completed records by seed, and how it is drawn.
+    """A solver on a dataset: its completed records sorted by seed, and its style.
 
-    short:      the name as plots show it.
-    n_expected: seeds that anybody on this data set has; of an imported front its own.
+    short:      the name shown in plots.
+    n_expected: number of seeds that occur on this dataset; for an imported front, its own number of records.
     """
 
     name: str
@@ -35,23 +35,23 @@ class Contender:
 
     @property
     def label(self) -> str:
-        """What the legend says: also that seeds are missing."""
+        """Text of the legend, with the number of seeds if some are missing."""
         n = len(self.records)
         return self.short if n == self.n_expected else f"{self.short} ({n} of {self.n_expected} seeds)"
 
     @property
     def quality(self) -> float:
-        """Mean hypervolume of the test split."""
+        """Mean hypervolume on the test split."""
         return quality(self.records)
 
 
 @dataclass(frozen=True)
 class Group:
-    """The contenders of one data set, best first.
+    """The contenders of one dataset, best first.
 
-    units:     of each loss; "" where unknown.
-    reference: what bounds hypervolume.
-    explained: what values in brackets behind the names are, as the end of a heading.
+    units:     unit of each loss; "" if unknown.
+    reference: reference point of the hypervolume.
+    explained: end of a heading that explains the values in brackets after the names.
     """
 
     dataset: str
@@ -63,20 +63,20 @@ class Group:
 
     @property
     def rows(self) -> list[tuple[str, list[Contender]]]:
-        """Who shares a panel: all where every one can have a colour, else each family by itself."""
+        """Contenders that share a panel: all of them if there are enough colours, else one panel per family."""
         if len(self.contenders) <= len(COLOURS):
             return [("", list(self.contenders))]
         by_family = [(f, [c for c in self.contenders if c.family == f]) for f in FAMILIES]
         return [(family, members) for family, members in by_family if members]
 
     def rows_of(self, names: Container[str]) -> list[tuple[str, list[Contender]]]:
-        """The rows with these contenders alone; without those in which nobody is left."""
+        """Return the rows with only the named contenders; empty rows are left out."""
         rows = ((family, [c for c in members if c.name in names]) for family, members in self.rows)
         return [(family, members) for family, members in rows if members]
 
     @property
     def measure(self) -> str:
-        """Hypervolume with its unit and what it is measured against, as an axis says it."""
+        """Axis label of hypervolume, with its unit and reference point."""
         return f"{with_unit('hypervolume', volume_unit(self.units))}, reference {self.bounds}"
 
     @property
@@ -85,7 +85,7 @@ class Group:
 
     @property
     def losses(self) -> list[str]:
-        """What axes call the loss of each objective."""
+        """Axis label of the loss of each objective."""
         return [with_unit(f"{shown(o)} loss", unit) for o, unit in zip(self.objectives, self.units, strict=True)]
 
     @property
@@ -95,7 +95,7 @@ class Group:
 
 
 def family_of(record: Record) -> str:
-    """By what the record says was trained: one net or several, one point or a front; or elsewhere."""
+    """Return the family of a record: one network or several, a single point, or imported."""
     if record.imported is not None:
         return FAMILIES[3]
     if len(record.fronts["test"].preferences) == 1:
@@ -104,12 +104,12 @@ def family_of(record: Record) -> str:
 
 
 def quality(records: Sequence[Record]) -> float:
-    """Mean hypervolume of the test split."""
+    """Return the mean hypervolume on the test split."""
     return fmean(r.indicators["test"]["hypervolume"] or 0.0 for r in records)
 
 
 def groups_of(records: Sequence[Record]) -> list[Group]:
-    """The groups of these records by data set, those that the leaderboard leaves out left out as well."""
+    """Return one group per dataset, with the records that the leaderboard also keeps."""
     kept = select(records).kept
     by_dataset: dict[str, list[Record]] = defaultdict(list)
     for record in kept:
@@ -120,7 +120,7 @@ def groups_of(records: Sequence[Record]) -> list[Group]:
 
 
 def _names(records: Sequence[Record]) -> dict[str, str]:
-    """Record id -> name; the model is part of it where a data set has several. An imported front is of none."""
+    """Return record id -> name, with the model if the dataset has several; imported fronts have no model."""
     labels = labels_of(records)
     models: dict[str, set[str]] = defaultdict(set)
     for record in records:

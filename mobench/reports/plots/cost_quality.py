@@ -1,4 +1,4 @@
-"""Cost against quality: a front of its own, of the solvers that nobody beats in both."""
+"""Plot of cost against quality, with the front of the solvers that no other beats in both."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 TIMES = (CORE_SECONDS, "training s")
-"""The time of training: of the processor where it is known of all, for other work does not lengthen it."""
+"""Training time: processor time if all records have it, because other work on the machine does not affect it."""
 OTHER_COSTS = ("stored parameters", "peak MB", "switch ms")
-"""Columns of the leaderboard, each a panel beside the time of training."""
+"""Further cost columns of the leaderboard, one panel each."""
 LOSS, VOLUME = "loss", "hypervolume"
 CROWD = 8
-"""More solvers than that need more room for their names."""
+"""With more solvers than this, panels are larger to fit the names."""
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per solver: family, test quality and costs, and whether it is on the front of each cost.
+    """Return one row per solver: family, test quality and costs, and whether it is on the front of each cost.
 
-    Of each number the mean, the smallest and the largest of the seeds. Quality is hypervolume; with one
-    objective it is the loss. A cost that nobody knows is NaN, and so is switching among preferences where a
-    solver takes none.
+    Each number is given as mean, smallest and largest value over seeds. Quality is the hypervolume or, with one
+    objective, the loss. Unknown costs are NaN, and so is the switch time of a solver that takes no preference.
     """
     quality, costs = quality_of(group), costs_of(group)
     found = pd.DataFrame([_row(contender, group, quality, costs) for contender in group.contenders])
@@ -51,12 +50,12 @@ def table(group: Group) -> pd.DataFrame:
 
 
 def quality_of(group: Group) -> str:
-    """The column of quality."""
+    """Return the name of the quality column."""
     return LOSS if len(group.objectives) == 1 else VOLUME
 
 
 def costs_of(group: Group) -> list[str]:
-    """The columns of cost."""
+    """Return the names of the cost columns."""
     records = [record for contender in group.contenders for record in contender.records]
     known = all(r.cost is not None and r.cost.training_core_seconds is not None for r in records)
     return [TIMES[0 if known else 1], *OTHER_COSTS]
@@ -78,9 +77,9 @@ def _row(contender: Contender, group: Group, quality: str, costs: list[str]) -> 
 
 
 def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
-    """[P]: True where nobody is both cheaper and better, or one of the two and equal in the other.
+    """Return a mask [P] of the non-dominated solvers: no other is at least as cheap and as good, and better in one.
 
-    Who has no such cost (NaN) has no part in it.
+    Solvers with unknown cost (NaN) are ignored and give False.
     """
     known = np.isfinite(cost)
     found = np.zeros(len(cost), bool)
@@ -90,7 +89,7 @@ def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
 
 
 def draw(group: Group) -> Figure:
-    """A panel per cost that is known. Raises: NothingToDrawError where it is known of less than two solvers."""
+    """Draw a panel per known cost. Raises: NothingToDrawError if fewer than two solvers have a known cost."""
     found, quality = table(group), quality_of(group)
     if len(found) < 2:
         one = "1 solver" if len(found) == 1 else "no solver"
@@ -105,7 +104,7 @@ def draw(group: Group) -> Figure:
     _key(figure, found)
     heading(figure, group, f"quality against cost, {'down' if quality == LOSS else 'up'} and left is better "
             f"({_explained(found, group)})")  # fmt: skip
-    figure.draw_without_rendering()  # the layout must be done before names find their places
+    figure.draw_without_rendering()  # names are placed after the layout is final
     called = {c.name: c.label for c in group.contenders}
     for axes, name in zip(panels, costs, strict=True):
         known = found.dropna(subset=[name])
@@ -149,7 +148,7 @@ def _panel(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
 
 
 def _spread(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
-    """A cross over each solver, as wide and as high as its seeds lie apart."""
+    """Draw a cross over each solver that spans the range of its seeds."""
     look: dict[str, Any] = {"color": "#b5b5b5", "linewidth": 0.8, "zorder": 2}
     axes.hlines(found[quality], found[f"{name} low"], found[f"{name} high"], label="costs", **look)
     axes.vlines(found[name], found[f"{quality} low"], found[f"{quality} high"], label="qualities", **look)

@@ -1,4 +1,4 @@
-"""Critical-difference diagram: average ranks, and bars over those that no test tells apart.
+"""Critical-difference diagram: average ranks, with bars over solvers that do not differ significantly.
 
 Source: Demšar, JMLR 7 (2006), section 3.2.3.
 """
@@ -25,25 +25,25 @@ from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 
 MOST_ABSENT = 4
 BAR_STEP, NAME_STEP = 0.32, 0.5
-"""Heights between bars, and between names, in units of the vertical axis."""
+"""Vertical distance between bars, and between names, in axis units."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A comparison, and of each solver its family, which sets its colour and marker."""
+    """A comparison, with the family of each solver, which determines its colour and marker."""
 
     comparison: Comparison
     family: Mapping[str, str]
 
 
 def subjects(records: Sequence[Record]) -> list[tuple[str, Ranked]]:
-    """Of each data set, and of all together where there are several: its name ("" for all) and comparison."""
+    """Return (name, comparison) for each dataset, and ("", comparison) for all together if there are several."""
     family = {c.name: c.family for group in groups_of(records) for c in group.contenders}
     return [(c.dataset, Ranked(c, family)) for c in compare(leaderboard(records))]
 
 
 def table(ranked: Ranked) -> pd.DataFrame:
-    """One row per solver, best first: average rank, blocks, critical difference, the bars it is under."""
+    """Return one row per solver, best first: average rank, blocks, critical difference and its bars."""
     found = ranked.comparison.ranking
     return pd.DataFrame(
         {
@@ -51,7 +51,7 @@ def table(ranked: Ranked) -> pd.DataFrame:
             "solver": found.solvers,
             "average rank": found.average_ranks,
             "blocks": found.n_blocks,
-            # as many digits as every release of scipy agrees in
+            # four digits, in which all releases of scipy agree
             "critical difference": _digits(found.critical_difference),
             "Friedman p": _digits(found.friedman_p),
             "bars": [
@@ -66,7 +66,7 @@ def _digits(value: float | None) -> float | None:
 
 
 def draw(ranked: Ranked) -> Figure:
-    """The diagram of a comparison. Raises: NothingToDrawError where no block has a score of two solvers."""
+    """Draw a comparison. Raises: NothingToDrawError if no block has scores of two solvers."""
     comparison = ranked.comparison
     found = comparison.ranking
     if found.n_blocks == 0 or len(found.solvers) < 2:
@@ -78,9 +78,9 @@ def draw(ranked: Ranked) -> Figure:
 
 
 def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
-    """The diagram of a ranking; below it who is absent.
+    """Return the diagram of a ranking, with the absent solvers listed below.
 
-    Where there is no critical difference no bar is drawn, and the picture says why.
+    If there is no critical difference, no bars are drawn and the figure states the reason.
     """
     k = len(found.solvers)
     bars = [(_at(found, run[0]), _at(found, run[-1])) for run in found.alike]
@@ -111,7 +111,7 @@ def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequ
 
 
 def _said(found: Ranking, absent: Sequence[str], options: str) -> str:
-    """Why there are no bars, who is not there, and what names hold in brackets."""
+    """Return the text below the diagram: why there are no bars, options in brackets, and absent solvers."""
     lines = [] if found.critical_difference is not None else [f"No bars: {found.said}."]
     if options:
         lines.append(f"In brackets: {options}.")
@@ -127,7 +127,7 @@ def _at(found: Ranking, name: str) -> float:
 
 
 def _stack(bars: Sequence[tuple[float, float]]) -> list[int]:
-    """A level for each bar, so that none touches another of its level; bars come from left to right."""
+    """Return a level for each bar so that bars of a level do not touch; bars are given from left to right."""
     ends: list[float] = []
     levels = []
     for low, high in bars:
@@ -138,7 +138,7 @@ def _stack(bars: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def _scale(axes: Axes, k: int, depth: float) -> None:
-    """Ranks from 1 on the left to k on the right, on top."""
+    """Draw the scale of ranks at the top, from 1 on the left to k on the right."""
     axes.set_xlim(1 - 0.32 * k, k + 0.32 * k)
     axes.set_ylim(depth, -1.5)
     axes.grid(visible=False)
@@ -154,14 +154,14 @@ def _scale(axes: Axes, k: int, depth: float) -> None:
 
 
 def _ruler(axes: Axes, difference: float) -> None:
-    """How long the critical difference is, above the left end of the scale."""
+    """Draw the length of the critical difference above the left end of the scale."""
     left = axes.get_xlim()[0] + 0.02 * (axes.get_xlim()[1] - axes.get_xlim()[0])
     axes.plot([left, left + difference], [-0.85, -0.85], color="black", linewidth=1.4, marker="|", label="CD")
     axes.text(left, -0.65, f"critical difference {difference:.2f}", ha="left", va="top", fontsize=7.5)
 
 
 def _name(axes: Axes, name: str, average: float, i: int, k: int, top: float, style: int) -> None:
-    """A name at the side, better half left, with a line to its rank."""
+    """Draw a name at the side with a line to its rank; the better half is on the left."""
     left = i < (k + 1) // 2
     y = top + NAME_STEP * (i if left else k - 1 - i)
     edge = 1 - 0.06 * k if left else k + 0.06 * k

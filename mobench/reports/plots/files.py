@@ -1,4 +1,4 @@
-"""Figures as files, the same to the byte for the same figure."""
+"""Figures as files; equal figures give the same bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     import pandas as pd
 
-# when and by which release a file was made would differ between two that show the same
+# omit dates and versions, which differ between files of the same figure
 METADATA: Mapping[str, Mapping[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -25,25 +25,25 @@ DPI = 150
 
 
 def render(figure: Figure, format_: str, data: bytes) -> bytes:
-    """The figure as SVG, PDF or PNG; call it inside `style.theme()`.
+    """Return the figure as SVG, PDF or PNG; call it inside `style.theme()`.
 
-    data: what is drawn, as CSV. The file says its SHA-256, so that a figure can be told from one of other
-        records, although fonts and releases make pictures of the same numbers differ.
+    data: the plotted numbers as CSV. Their SHA-256 is stored in the metadata of the file. It identifies the numbers
+        of a figure even if fonts or library versions change the image.
     """
     buffer = io.BytesIO()
     said = {SAYS[format_]: f"mobench plot of the numbers with SHA-256 {hashlib.sha256(data).hexdigest()}"}
     with warnings.catch_warnings():
-        # a name in a script that the font lacks is boxes in PNG and PDF; an SVG holds the name itself
+        # characters that the font lacks are drawn as boxes in PNG and PDF; an SVG contains the text itself
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format=format_, metadata={**METADATA[format_], **said}, dpi=DPI)
     return buffer.getvalue()
 
 
 def as_csv(table: pd.DataFrame) -> bytes:
-    """Numbers to ten digits: more differ with the processor that took the means."""
+    """Return a table as CSV with ten digits; further digits of means depend on the processor."""
     return table.to_csv(index=False, lineterminator="\n", float_format="%.10g").encode()
 
 
 def harmless(name: str) -> str:
-    """A name as part of a file's name."""
+    """Return a name in a form that is safe in a file name."""
     return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"

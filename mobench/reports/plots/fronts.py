@@ -1,4 +1,4 @@
-"""Fronts of the test split: with two objectives the attainment surfaces over seeds."""
+"""Plot of test fronts, with attainment surfaces over seeds for two objectives."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, ne
 Array: TypeAlias = NDArray[np.float64]
 OTHERS = "#c9c9c9"
 OVERLAID = 4
-"""So many bands can lie on each other and be told apart; more solvers get a panel each."""
+"""Maximum number of bands in one panel; more solvers get a panel each."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What of the objective space is drawn: [2] each. Nothing beyond the reference counts, so little of it is."""
+    """Drawn part of the objective space, low and high [2]; it extends little beyond the reference point."""
 
     low: Array
     high: Array
@@ -41,10 +41,10 @@ class Window:
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per point that is drawn: solver, family, what, seed, ray, preferences and losses.
+    """Return one row per drawn point: solver, family, what, seed, ray, preferences and losses.
 
-    what: "test point", and with two objectives "attained by <k> of <n>": a corner of the surface that k of
-        n seeds attain.
+    what: "test point" or, with two objectives, "attained by <k> of <n>" for a corner of the surface that k of n
+        seeds attain.
     """
     rows = [row for contender in group.contenders for row in (*_points(contender, group), *_corners(contender, group))]
     return pd.DataFrame(rows)
@@ -54,7 +54,7 @@ def _points(contender: Contender, group: Group) -> Iterator[dict[str, Any]]:
     for record in contender.records:
         front = record.fronts["test"]
         unknown = [[math.nan] * len(group.objectives)] * len(front.losses)
-        preferences = front.preferences or unknown  # an imported front may state none
+        preferences = front.preferences or unknown  # an imported front may have no preferences
         for i, (preference, losses) in enumerate(zip(preferences, front.losses, strict=True), start=1):
             yield {
                 **_row(contender, group, "test point", losses),
@@ -79,7 +79,7 @@ def _row(contender: Contender, group: Group, what: str, losses: Sequence[float])
 
 
 def draw(group: Group) -> Figure:
-    """The fronts of a data set. Raises: NothingToDrawError with one objective."""
+    """Draw the fronts of a dataset. Raises: NothingToDrawError with one objective."""
     m = len(group.objectives)
     if m < 2:
         raise NothingToDrawError(f"{group.dataset} has one objective, and so no front")
@@ -89,12 +89,12 @@ def draw(group: Group) -> Figure:
 
 
 def points_of(contender: Contender) -> Array:
-    """Test points of all seeds, [P, m]."""
+    """Return the test points [P, m] of all seeds."""
     return np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
 
 
 def surfaces_of(contender: Contender) -> dict[int, Array]:
-    """How many seeds attain it -> the surface: one seed, half of them, all; each once. Two objectives."""
+    """Return number of seeds -> surface that they attain, for one seed, half of them and all; two objectives only."""
     fronts = [record.fronts["test"].losses for record in contender.records]
     wanted = sorted({1, _half(len(fronts)), len(fronts)})
     found = attainment_surfaces(fronts, [100 * k / len(fronts) for k in wanted])
@@ -106,7 +106,7 @@ def _half(n: int) -> int:
 
 
 def window(group: Group) -> Window:
-    """From the smallest loss to the largest, at most a little beyond the reference point."""
+    """Return the range from the smallest to the largest loss, capped slightly beyond the reference point."""
     points = np.concatenate([points_of(c) for c in group.contenders])
     low, high = points.min(axis=0), points.max(axis=0)
     bound = np.asarray(group.reference)
@@ -116,14 +116,14 @@ def window(group: Group) -> Window:
 
 
 def _stairs(axes: Axes, corners: Array, seen: Window, **look: object) -> None:
-    """A surface as stairs, on to the edges of the window."""
+    """Draw a surface as a step line that extends to the edges of the window."""
     x = np.concatenate([corners[:1, 0], corners[:, 0], [max(seen.high[0], corners[-1, 0])]])
     y = np.concatenate([[max(seen.high[1], corners[0, 1])], corners[:, 1], corners[-1:, 1]])
     axes.plot(x, y, drawstyle="steps-post", **look)  # type: ignore[arg-type]
 
 
 def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> None:
-    """Between what one seed attains and what all do."""
+    """Fill the band between the surface of the best seed and that of all seeds."""
     x = np.union1d(np.concatenate([best[:, 0], worst[:, 0]]), [max(seen.high[0], best[-1, 0], worst[-1, 0])])
     top = max(seen.high[1], best[0, 1], worst[0, 1])
     axes.fill_between(
@@ -132,14 +132,14 @@ def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> N
 
 
 def _height(corners: Array, x: Array, top: float) -> Array:
-    """The second objective of a surface at each x; `top` where it attains nothing yet."""
+    """Return the second objective of a surface at each x; `top` to the left of its first corner."""
     at = np.searchsorted(corners[:, 0], x, side="right") - 1
     found: Array = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
     return found
 
 
 def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
-    """Band, median surface and points of one solver."""
+    """Draw the band, median surface and points of one solver."""
     n, surfaces = len(contender.records), surfaces_of(contender)
     if n > 1:
         _band(axes, surfaces[1], surfaces[n], seen, colour)
@@ -176,7 +176,7 @@ def _multiples(group: Group) -> Figure:
     pooled = pooled[np.argsort(pooled[:, 0], kind="stable")]
     for axes, contender in zip(panels, group.contenders, strict=True):
         style = FAMILIES.index(contender.family)
-        # the same in every panel: as a picture within the picture it takes a tenth of the bytes
+        # these points repeat in every panel; rasterized, they take a tenth of the bytes
         axes.plot(*everybody.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
                   rasterized=True)  # fmt: skip
         _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
@@ -197,7 +197,7 @@ def _multiples(group: Group) -> Figure:
 
 
 def _count_outside(axes: Axes, points: Array, seen: Window) -> None:
-    """How many points lie beyond the panel, where any do."""
+    """Note the number of points outside the panel, if any."""
     n = seen.outside(points)
     if n:
         axes.text(

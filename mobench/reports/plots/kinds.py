@@ -1,4 +1,4 @@
-"""The kinds of plots, and records to files of them."""
+"""Kinds of plots, and drawing records to files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ FORMATS = ("svg", "pdf", "png", "csv")
 
 @dataclass(frozen=True)
 class Kind:
-    """A plot: what it shows, and the module whose `draw` and `table` make it.
+    """A kind of plot.
 
-    ranked: of comparisons that its module makes of all records, else of the solvers of each data set.
+    module:  name of the module whose `draw` and `table` make it.
+    summary: what it shows.
+    ranked:  True if it draws comparisons that its module makes from all records; False if it draws the solvers of
+             each dataset.
     """
 
     module: str
@@ -45,7 +48,7 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass
 class Drawn:
-    """Files that were written, and one sentence for each plot of which records hold nothing."""
+    """The files that were written, and one sentence for each plot that the records have no data for."""
 
     paths: list[Path] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
@@ -58,14 +61,14 @@ def draw(
     formats: Sequence[str] = (),
     tell: Callable[[str], None] = lambda label: None,
 ) -> Drawn:
-    """Write the plots of these records into a folder: `<kind>-<data set>.<format>`, each file whole or not at all.
+    """Write the plots of the records into a folder as `<kind>-<dataset>.<format>`; each file is written atomically.
 
-    kinds:   names in KINDS; none: all.
-    formats: of FORMATS; none: svg. csv is what is drawn as numbers.
-    tell:    hears of each picture as it is begun.
+    kinds:   names in KINDS; by default all.
+    formats: names in FORMATS; by default svg. csv contains the plotted numbers.
+    tell:    called with the name of each plot before it is drawn.
 
-    Raises: OptionError for an unknown kind or format; StoreError where nothing can be written;
-        NothingToDrawError where no plot could be drawn at all.
+    Raises: OptionError for an unknown kind or format; StoreError if files cannot be written; NothingToDrawError if
+        no plot could be drawn.
     """
     chosen = _chosen("plot", kinds, list(KINDS)) or list(KINDS)
     wanted = _chosen("format of plots", formats, FORMATS) or ["svg"]
@@ -88,7 +91,7 @@ def draw(
 
 
 def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
-    """The end of each picture's file name, and what the module draws for it."""
+    """Yield the suffix of each plot's file name, and the subject that the module draws."""
     from mobench.reports.plots.files import harmless
 
     found = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
@@ -102,7 +105,7 @@ def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) ->
 
 
 def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes]:
-    """Format -> the content of one picture's file."""
+    """Return format -> file content of one plot."""
     from mobench.reports.plots.files import as_csv, render
     from mobench.reports.plots.style import theme
 

@@ -1,4 +1,4 @@
-"""Names beside points, where they cover neither each other nor other points."""
+"""Placement of names beside points, without covering other names or points."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from matplotlib.transforms import Bbox
 
 ANGLES = (20, 340, 160, 200, 60, 300, 120, 240, 90, 270, 0, 180)
 DISTANCES = (7.0, 11.0, 16.0, 23.0, 32.0, 44.0, 58.0, 76.0)
-"""Points (1/72 inch) from a mark to the nearest edge of its name."""
+"""Candidate distances, in points (1/72 inch), from a mark to the nearest edge of its name."""
 
 
 def label_points(
     axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], important: Sequence[bool]
 ) -> list[Annotation]:
-    """Names beside points; a thin line leads to those that had to go further away.
+    """Add names beside points, with a thin line to names that are further away, and return the annotations.
 
-    Call it when the scales are final and the layout is done: places are measured on the canvas.
-    Important names are placed first, and bold. A name for which there is no room at all lies over
-    others rather than being left out.
+    Call it after the scales and the layout are final, because positions are measured on the canvas. Important names
+    are bold and placed first. A name without free space overlaps others; no name is left out.
     """
     renderer: Any = FigureCanvasAgg(axes.figure).get_renderer()  # type: ignore[arg-type, no-untyped-call]
     marks = [(float(x), float(y)) for x, y in (axes.transData.transform(p) for p in points)]
@@ -55,7 +54,7 @@ def label_points(
 def _free(
     mark: tuple[float, float], width: float, height: float, size: float, taken: Sequence[Bbox], room: Bbox
 ) -> tuple[float, float]:
-    """The nearest free place of a name's centre, in points from its mark; the one least covered if none is free."""
+    """Return the offset in points from a mark to the nearest free position of its name, or to the least covered one."""
     best, least = (0.0, 0.0), math.inf
     for distance, angle in product(DISTANCES, ANGLES):
         across, up = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -74,7 +73,7 @@ def _free(
 
 
 def _shared(a: Bbox, b: Bbox) -> float:
-    """The area that two boxes share."""
+    """Return the area of the intersection of two boxes."""
     across = min(a.x1, b.x1) - max(a.x0, b.x0)
     up = min(a.y1, b.y1) - max(a.y0, b.y0)
     return max(0.0, float(across)) * max(0.0, float(up))

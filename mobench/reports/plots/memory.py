@@ -1,4 +1,4 @@
-"""Memory of one network for all preferences against a net for each: who stores less, from how many on."""
+"""Plot of stored parameters: one network for all preferences against one network per preference."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from mobench.reports.plots.panels import heading
 from mobench.reports.plots.style import COLOURS, DASHES, MARKERS, logarithmic, new_figure
 
 BYTES_PER_PARAMETER = 4
-"""Weights are float32; a record counts parameters."""
+"""Weights are float32; records contain numbers of parameters."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """What serving K preferences stores: the same for any K, or so much for each.
+    """Storage needed to serve K preferences: constant, or proportional to K.
 
-    names: whom it holds for. per_net: parameters of one net; None: `stored` whatever K is.
-    n_recorded: the K at which the records say `stored`.
+    names:      the solvers with this storage.
+    stored:     stored parameters in the records.
+    per_net:    parameters of one network per preference; None if `stored` does not depend on K.
+    n_recorded: the K at which the records have `stored`.
     """
 
     names: tuple[str, ...]
@@ -39,7 +41,7 @@ class Storage:
 
 
 def storages(group: Group) -> list[Storage]:
-    """Of everybody who serves several preferences, those that store the same together; nets first."""
+    """Return the storages of solvers that serve several preferences, grouped by size; sets of networks first."""
     nets: dict[tuple[int, int], list[str]] = {}
     single: dict[int, list[str]] = {}
     for contender in group.contenders:
@@ -52,24 +54,24 @@ def storages(group: Group) -> list[Storage]:
             single.setdefault(cost.stored_parameters, []).append(contender.name)
     found = [Storage(tuple(names), stored, stored // n, n) for (stored, n), names in sorted(nets.items())]
     if not found and single:
-        found = [_one_net_each(group)]  # nobody trained nets
+        found = [_one_net_each(group)]  # no solver trained one network per preference
     return found + [Storage(tuple(names), stored, None, 1) for stored, names in sorted(single.items(), reverse=True)]
 
 
 def _one_net_each(group: Group) -> Storage:
-    """Where no record has a net per preference: the network that was served, once for each."""
+    """Return a storage with one copy of the smallest served network per preference, if no solver trained such a set."""
     served = min(c.records[0].cost.served_parameters for c in group.contenders if c.records[0].cost is not None)
     return Storage(("a copy of the served net",), served, served, 1)
 
 
 def break_even(single: Storage, nets: Storage) -> float:
-    """How many preferences nets would have to serve to store as much as one network does."""
+    """Return the number of preferences at which a set of networks stores as much as the single network."""
     assert nets.per_net is not None
     return single.stored / nets.per_net
 
 
 def table(group: Group) -> pd.DataFrame:
-    """One row per storage: solvers, parameters stored and bytes, for each preference, and the break-even K."""
+    """Return one row per storage: solvers, stored parameters and bytes, parameters per preference, break-even K."""
     found = storages(group)
     nets = [s for s in found if s.per_net is not None]
     return pd.DataFrame(
@@ -89,9 +91,9 @@ def table(group: Group) -> pd.DataFrame:
 
 
 def draw(group: Group) -> Figure:
-    """Parameters and bytes against the number of preferences served.
+    """Draw stored parameters and bytes against the number of preferences served.
 
-    Raises: NothingToDrawError where no one network serves several preferences.
+    Raises: NothingToDrawError if no single network serves several preferences.
     """
     found = storages(group)
     single = [s for s in found if s.per_net is None]

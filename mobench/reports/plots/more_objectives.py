@@ -1,4 +1,4 @@
-"""Fronts of three and more objectives: three along the diagonal, more as parallel coordinates."""
+"""Plot of fronts with three objectives (seen along the diagonal) or more (as parallel coordinates)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mobench.reports.plots.style import COLOURS, MARKERS, SEQUENTIAL, linear, sh
 
 Array: TypeAlias = NDArray[np.float64]
 DIRECTIONS = np.array([[-np.sqrt(3) / 2, -0.5], [np.sqrt(3) / 2, -0.5], [0.0, 1.0]])
-"""Where the unit vectors of three objectives point to, seen along (1, 1, 1)."""
+"""Projections of the unit vectors of three objectives, seen along (1, 1, 1)."""
 
 
 def draw(group: Group) -> Figure:
-    """A panel per solver, best first, of the losses divided by the reference point."""
+    """Draw a panel per solver, best first, of the losses scaled to the ideal and reference points."""
     return _diagonal(group) if len(group.objectives) == 3 else _parallel(group)
 
 
 def scaled(contender: Contender, group: Group) -> Array:
-    """Test points of all seeds [P, m]: 0 at the ideal point, 1 at the reference point."""
+    """Return the test points [P, m] of all seeds, scaled to 0 at the ideal point and 1 at the reference point."""
     ideal = np.asarray(contender.records[0].protocol.get("ideal", [0.0] * len(group.objectives)), float)
     points = np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
     found: Array = (points - ideal) / (np.asarray(group.reference) - ideal)
@@ -34,7 +34,7 @@ def scaled(contender: Contender, group: Group) -> Array:
 
 
 def _diagonal(group: Group) -> Figure:
-    """Seen along the line on which all losses are equal: place is the balance of losses, colour their mean."""
+    """Draw fronts seen along the line of equal losses: position shows the balance of losses, colour their mean."""
     figure, panels, _ = small_multiples(len(group.contenders), 2.0)
     clouds = [scaled(contender, group) for contender in group.contenders]
     means = np.concatenate([cloud[(cloud <= 1).all(axis=1)].mean(axis=1) for cloud in clouds])

@@ -1,4 +1,4 @@
-"""What plots call solvers, where there is little room, and how axes name losses and volumes."""
+"""Short names of solvers for plots, and units of losses and volumes for axes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _POWERS = {1: "", 2: "²", 3: "³", 4: "⁴", 5: "⁵"}
 
 @dataclass(frozen=True)
 class Names:
-    """Full name -> a line of at most LONGEST characters, or a few more where only a number tells two apart.
+    """Short names of the solvers of a plot.
 
-    options: which options the names give the values of, where there was no room for "option=value"; else "".
+    short:   full name -> a line of at most LONGEST characters, plus a number if two names would be equal.
+    options: the options whose values the names contain, if there was no room for "option=value"; else "".
     """
 
     short: dict[str, str]
@@ -26,15 +27,15 @@ class Names:
 
     @property
     def explained(self) -> str:
-        """A sentence's end for headings: what the values in brackets are."""
+        """End of a heading that explains the values in brackets; "" if there are none."""
         return f"; in brackets: {self.options}" if self.options else ""
 
 
 def short_names(names: Sequence[str]) -> Names:
-    """Names for one plot, no two alike; the same way for all, so that they can be compared.
+    """Return distinct short names for one plot; all names are shortened in the same way, so they stay comparable.
 
-    Where some are too long, options lose their role ("lr=0.1" for "solver.lr=0.1"), then their own name as
-    well; what is still too long loses its middle.
+    If some names are too long, options lose their role ("lr=0.1" for "solver.lr=0.1"), then their own name. Names
+    that are still too long lose their middle.
     """
     for shorten in (_whole, _without_roles):
         if found := _fitting(names, shorten):
@@ -46,18 +47,18 @@ def short_names(names: Sequence[str]) -> Names:
 
 
 def units_of(dataset: Part, objectives: Sequence[str]) -> tuple[str, ...]:
-    """The unit of each loss as the data set's plugin declares it; "" where that plugin is not installed."""
+    """Return the unit of each loss as declared by the dataset's plugin; "" if the plugin is not installed."""
     from mobench.jobs.resolve import make_dataset
 
     try:
         declared = {o.name: o.unit for o in make_dataset(dataset).objectives}
-    except MobenchError:  # a stranger's data set: its records can be drawn all the same
+    except MobenchError:  # the plugin is not installed; its records can still be drawn
         declared = {}
     return tuple(declared.get(name, "") for name in objectives)
 
 
 def volume_unit(units: Sequence[str]) -> str:
-    """The unit of a volume in losses of these units; "" where one of them has none."""
+    """Return the unit of a volume in losses with the given units; "" if a loss has no unit."""
     if not all(units):
         return ""
     if len(set(units)) == 1:
@@ -66,7 +67,7 @@ def volume_unit(units: Sequence[str]) -> str:
 
 
 def with_unit(label: str, unit: str) -> str:
-    """What an axis says: "loss [nats]", or the label alone."""
+    """Return an axis label: "loss [nats]", or the label without a unit."""
     return f"{label} [{unit}]" if unit else label
 
 
@@ -83,14 +84,14 @@ def _values(name: str) -> str:
 
 
 def _fitting(names: Sequence[str], shorten: Callable[[str], str]) -> dict[str, str]:
-    """The names shortened; none where one is too long, or two are alike."""
+    """Return the shortened names; empty if a name is too long or two names are equal."""
     found = {name: shorten(flat(name)) for name in names}
     fits = all(len(text) <= LONGEST for text in found.values()) and len(set(found.values())) == len(found)
     return found if fits else {}
 
 
 def _apart(found: dict[str, str]) -> dict[str, str]:
-    """A number after those that are alike."""
+    """Return the names with a number appended to duplicates."""
     taken: set[str] = set()
     for name, text in found.items():
         unique, n = text, 1

@@ -1,4 +1,4 @@
-"""Panels of a figure: rows of families with a legend beside each, and grids of small multiples."""
+"""Panels of a figure: one row with a legend per family, and grids of small multiples."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 
 ROW_INCHES, COLUMN_INCHES, LEGEND_INCHES = 2.55, 2.9, 2.2
 TITLE_CHARACTERS = 28
-"""As many as stand above the narrowest panel."""
+"""Number of characters that fit above the narrowest panel."""
 
 
 def family_grid(rows: Sequence[tuple[str, Sequence[Contender]]], n_columns: int) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with a row of panels for each family, and beside each row the legend of its members."""
+    """Return a figure with one row of panels per family and the legend of its members beside it, and its axes."""
     figure = new_figure(
         COLUMN_INCHES * n_columns + LEGEND_INCHES,
         sum(max(ROW_INCHES, 0.6 + 0.17 * len(members)) for _, members in rows) + 0.3,
@@ -31,9 +31,9 @@ def family_grid(rows: Sequence[tuple[str, Sequence[Contender]]], n_columns: int)
 
 
 def legend(axes: Axes, members: Sequence[Contender], title: str = "", lines: bool = True) -> None:
-    """The members of a panel to the right of it, in the order that they are given in."""
+    """Add a legend of the members to the right of a panel, in the given order."""
     handles = [Line2D([], [], **{**m.look.line(), **({} if lines else {"linestyle": "none"})}) for m in members]
-    # names go in afterwards: a legend leaves out what begins with an underscore
+    # set the names afterwards, because a legend skips labels that begin with an underscore
     made = axes.legend(
         handles, ["x"] * len(members), loc="upper left", bbox_to_anchor=(1.02, 1.02), borderaxespad=0, title=title,
         alignment="left", handlelength=3.2, labelspacing=0.35,
@@ -43,7 +43,7 @@ def legend(axes: Axes, members: Sequence[Contender], title: str = "", lines: boo
 
 
 def small_multiples(n: int, inches: float = 1.9) -> tuple[Figure, list[Axes], list[Axes]]:
-    """A figure of n equal panels with shared scales; the panels, and those that end a column."""
+    """Return a figure of n equal panels with shared scales, the panels, and the lowest panel of each column."""
     columns = min(n, 6 if n > 8 else 4)
     rows = -(-n // columns)
     figure = new_figure(max(inches * columns + 0.4, 4.0), inches * rows + 0.75)
@@ -58,24 +58,24 @@ def small_multiples(n: int, inches: float = 1.9) -> tuple[Figure, list[Axes], li
 
 
 def share_values(panels: Sequence[Axes]) -> None:
-    """One vertical scale in all panels, for they are compared."""
+    """Use the same vertical scale in all panels, so that they can be compared."""
     bounds = [axes.get_ylim() for axes in panels]
     for axes in panels:
         axes.set_ylim(min(low for low, _ in bounds), max(high for _, high in bounds))
 
 
 def heading(figure: Figure, group: Group, text: str) -> None:
-    """What the figure shows, of which data set, over how many seeds."""
+    """Set the heading of a figure: the dataset, then the text."""
     figure.suptitle(f"{shown(group.dataset)}: {text}{group.explained}", x=0.01, ha="left", fontsize=9.5)
 
 
 def title(axes: Axes, contender: Contender) -> None:
-    """Whom a panel shows, in as many lines as its width asks for."""
+    """Set the title of a panel to the name of its solver, wrapped to the panel's width."""
     axes.set_title(textwrap.fill(contender.label, TITLE_CHARACTERS), loc="left", fontsize=8, pad=3)
 
 
 def family_key(figure: Figure, group: Group, more: Mapping[str, Line2D] | None = None, **look: Any) -> None:
-    """Below a figure the colour and marker of each family in it, unless `look` says another, and what else there is."""
+    """Add a key below a figure: colour and marker of each family, overridden by `look`, then the handles `more`."""
     there = {c.family for c in group.contenders}
     handles = {
         family: Line2D([], [], **{"color": colour, "marker": marker, **look})

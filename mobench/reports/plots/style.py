@@ -1,4 +1,4 @@
-"""How every plot looks: colours, markers and line styles that differ from each other also in grey."""
+"""Style of all plots: colours, markers and line styles that can be distinguished in greyscale too."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-# Found by a search over sRGB for six colours of rising lightness in grey, readable on white, that stay apart for
-# people without one kind of cones; what was asked of them is measured in the tests.
+# Six colours from a search over sRGB: of increasing lightness in greyscale, readable on white, and distinguishable
+# with each type of dichromatic colour blindness. The tests check these requirements.
 COLOURS = ("#0000d8", "#cf4a11", "#e94cff", "#02022b", "#833b8e", "#560000")
 REST = "#8a8a8a"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", "*", ">", "h")
@@ -24,12 +24,12 @@ SEQUENTIAL = LinearSegmentedColormap.from_list("nearer-is-darker", ["#111133", "
 BAND = 0.16
 LONGEST = 34
 NEAR = 5.0
-"""A log scale over less than this factor has hardly a tick."""
+"""A range smaller than this factor is drawn on a linear scale, because a log scale would have almost no ticks."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one solver is drawn. No two of a panel agree in both marker and filling."""
+    """Style of one solver. No two solvers of a panel share both marker and filling."""
 
     colour: str
     marker: str
@@ -38,14 +38,14 @@ class Look:
     prominent: bool
 
     def line(self) -> Mapping[str, Any]:
-        """Keywords of a line with markers."""
+        """Return keyword arguments of `Axes.plot` for a line with markers."""
         return {
             "color": self.colour, "linestyle": self.dashes, "linewidth": 1.4 if self.prominent else 0.8,
             "zorder": 3 if self.prominent else 2, **self.points(),
         }  # fmt: skip
 
     def points(self) -> Mapping[str, Any]:
-        """Keywords of markers alone, for `Axes.plot`."""
+        """Return keyword arguments of `Axes.plot` for markers only."""
         return {
             "marker": self.marker, "markersize": 4.5, "markeredgewidth": 0.9, "markeredgecolor": self.colour,
             "markerfacecolor": self.colour if self.filled else "white",
@@ -53,7 +53,7 @@ class Look:
 
 
 def look(position: int) -> Look:
-    """The look of the solver at a position of its panel: the first are in colour, the rest in grey."""
+    """Return the style of the solver at a position in its panel: the first are coloured, the rest grey."""
     n = len(COLOURS)
     prominent = position < n
     return Look(
@@ -66,7 +66,7 @@ def look(position: int) -> Look:
 
 
 def theme() -> Any:
-    """A context in which figures are made and saved, whatever the reader's own settings are; it leaves none behind."""
+    """Return a context for making and saving figures, independent of the user's matplotlib settings."""
     ours = {
         **{k: v for k, v in mpl.rcParamsDefault.items() if "backend" not in k and k != "toolbar"},
         **sns.axes_style("ticks"),
@@ -75,7 +75,7 @@ def theme() -> Any:
         "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "grid.color": "#e6e6e6", "grid.linewidth": 0.6, "axes.linewidth": 0.8,
         "xtick.major.width": 0.8, "ytick.major.width": 0.8, "xtick.major.size": 3, "ytick.major.size": 3,
-        # a name is never a formula; exponents are avoided by formatters of our own
+        # do not parse names as formulae; our own formatters avoid exponents
         "text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False,
         "axes.formatter.useoffset": False,
         "svg.hashsalt": "mobench", "svg.fonttype": "none", "pdf.fonttype": 42,
@@ -84,18 +84,18 @@ def theme() -> Any:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure in inches that keeps its parts from each other, and that pyplot knows nothing of."""
+    """Return a figure of a size in inches, with constrained layout and not registered with pyplot."""
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.02, hspace=0.03)
     return Figure(figsize=(width, height), layout=layout)
 
 
 def flat(name: str) -> str:
-    """A name in one line, without what no font can show."""
+    """Return a name in one line, without unprintable characters."""
     return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", name).split())
 
 
 def shown(name: str) -> str:
-    """A name in one line of at most LONGEST characters, its end kept: that is where options differ."""
+    """Return a name in one line of at most LONGEST characters; the end, where options differ, is kept."""
     line = flat(name)
     if len(line) <= LONGEST:
         return line
@@ -104,10 +104,11 @@ def shown(name: str) -> str:
 
 
 def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
-    """A log scale with ticks as people write them: 10 ms, 2 k, 5 M. Call it when the limits are set.
+    """Set a log scale with ticks such as 10 ms, 2 k or 5 M. Call it after the limits are set.
 
-    plain: 0.01 and 5000 instead, where the label has a unit with a prefix of its own.
-    Where the limits are too near for that, the scale is linear.
+    The scale is linear if the limits are within a factor of NEAR.
+
+    plain: use ticks such as 0.01 and 5000 instead, for labels whose unit already has a prefix.
     """
     low, high = axis.get_view_interval()
     if high / low < NEAR:
@@ -120,6 +121,6 @@ def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
 
 
 def linear(axis: Any, most: int = 5, whole: bool = False) -> None:
-    """A linear scale with few ticks."""
+    """Set a linear scale with few ticks."""
     axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(EngFormatter() if whole else ScalarFormatter(useOffset=False))

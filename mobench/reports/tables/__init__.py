@@ -1,1 +1,1 @@
-"""From a leaderboard to tables: columns, presets, file formats."""
+"""Tables of a leaderboard: columns, presets and file formats."""

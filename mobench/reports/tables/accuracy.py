@@ -1,4 +1,4 @@
-"""Accuracy at each preference, in training, validation and testing: preferences across, solvers down."""
+"""Table of accuracy at each preference on every split: one row per solver, one column per preference."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ Preference = tuple[float, ...]
 
 
 def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-    """A row per dataset, split, solver and model, a column per preference: mean accuracy of the objectives in %.
+    """Return the table: one row per dataset, split, solver and model, one column per preference.
 
-    Solvers are compared within each split. Notes name the preference that validation chooses, in which
-    the test split has no part.
+    Cells are the mean accuracy of the objectives in %. Solvers are compared within each split. Notes give the
+    preference with the best validation accuracy; the test split is not used to choose it.
 
-    Raises: OptionError where nothing has accuracies, or a column or row is not there.
+    Raises: OptionError if no record has accuracies, or a column or row does not exist.
     """
     long = seeds(board, records)
     if not len(long):
@@ -62,9 +62,9 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Co
 
 
 def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
-    """Dataset, model, solver, split, preference, seed, value: one row for every accuracy that a record gives, in %.
+    """Return one row per accuracy of a record, in %: dataset, model, solver, split, preference, seed, value.
 
-    Only of records that the leaderboard has a place for. Preferences come in their order.
+    Only records in the leaderboard are used. Rows are sorted by preference first.
     """
     import pandas as pd
 
@@ -87,7 +87,7 @@ def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
 
 
 def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]:
-    """What each preference is called: with three digits, or as many as it takes to tell them apart."""
+    """Return preference -> name, with three digits or as many as are needed to make the names distinct."""
     distinct = sorted(set(preferences))
     for digits in range(3, 18):
         names = {p: ", ".join(f"{r:.{digits}g}" for r in p) for p in distinct}
@@ -97,7 +97,7 @@ def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]
 
 
 def _values(front: Front | None) -> list[tuple[Preference, float]]:
-    """Each preference with the mean accuracy of the objectives, in %; NaN where one has none."""
+    """Return each preference with the mean accuracy of the objectives in %; NaN if an objective has none."""
     if front is None:
         return []
     each = [values for name, values in front.metrics.items() if name.endswith(f"/{METRIC}")]
@@ -108,7 +108,7 @@ def _values(front: Front | None) -> list[tuple[Preference, float]]:
 
 
 def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
-    """NAMES, each preference with its half width beside it, and status; complete rows first in each split."""
+    """Return a frame of NAMES, each preference with its half width, and status; complete rows first in each split."""
     import pandas as pd
 
     statuses = {tuple(row[k] for k in tidy.KEYS): row["status"] for row in board.table.to_dict("records")}
@@ -133,7 +133,7 @@ def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
 
 
 def _chosen(frame: pd.DataFrame, preferences: Sequence[str]) -> list[str]:
-    """For each solver the preference whose accuracy on validation is highest."""
+    """Return a note for each row with the preference whose validation accuracy is highest."""
     of_validation = frame[frame["split"] == SPLITS["val"]]
     return [
         f"{row['dataset']}, {row['solver']} on {row['model']}: validation chooses ({_best(row, preferences)})"
@@ -150,7 +150,7 @@ def _column(preference: str) -> Column:
 
 
 def _estimates(long: pd.DataFrame) -> pd.DataFrame:
-    """Dataset, model, solver, split, preference, estimate, lower, upper, n."""
+    """Return a frame with columns dataset, model, solver, split, preference, estimate, lower, upper, n."""
     import pandas as pd
 
     keys = [*tidy.KEYS, "split", "preference"]

@@ -1,4 +1,4 @@
-"""Quality within a budget: what validation said of each solver after so much training."""
+"""Table of quality within a budget: the validation value of each solver after a given amount of training."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ END = "at the end"
 
 
 def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-    """A row per dataset, solver and model, a column per budget of training: the last look at validation within it.
+    """Return the table: one row per dataset, solver and model, one column per training budget.
 
-    Budgets are processor time where every look has it, else the time that passed. Nothing stands where
-    some seed had no look yet.
+    Cells show the last validation check within the budget. Budgets are processor time if every check has it, else
+    wall-clock time. A cell is empty if some seed has no check within the budget.
 
-    Raises: OptionError where no record holds looks at validation, or a column or row is not there.
+    Raises: OptionError if no record has validation checks, or a column or row does not exist.
     """
     looks = _looks(board, records)
     if not len(looks):
@@ -72,14 +72,14 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Co
 
 
 def _looks(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame:
-    """The looks of the records that the leaderboard has a place for, by its names."""
+    """Return the validation checks of the records in the leaderboard, with the leaderboard's names."""
     measured = {} if board.measured is None else {row["id"]: row["solver"] for row in board.measured.to_dict("records")}
     judged = [r for r in records if r.id in measured and r.status == "completed" and r.imported is None]
     return curves(judged, measured)
 
 
 def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.DataFrame:
-    """tidy.KEYS, budget, seed, value: each run's last look within each budget, where every seed has one."""
+    """Return tidy.KEYS, budget, seed, value: each run's last check within a budget, if every seed has one."""
     import pandas as pd
 
     rows: list[list[Any]] = []
@@ -96,7 +96,7 @@ def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.Da
 
 
 def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.DataFrame:
-    """tidy.KEYS, each budget with its half width beside it, and status, in the leaderboard's order."""
+    """Return a frame of tidy.KEYS, each budget with its half width, and status, in the leaderboard's order."""
     import pandas as pd
 
     found = {tuple(key): own for key, own in long.groupby(tidy.KEYS, sort=False)}
@@ -118,7 +118,7 @@ def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.
 
 
 def _estimates(long: pd.DataFrame) -> pd.DataFrame:
-    """tidy.KEYS, budget, estimate, lower, upper, n."""
+    """Return a frame of tidy.KEYS, budget, estimate, lower, upper, n."""
     import pandas as pd
 
     rows = []
@@ -129,7 +129,7 @@ def _estimates(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def _round_numbers(first: float, last: float) -> list[float]:
-    """1, 2, 5, 10, 20, … from the first look to the end of the longest training."""
+    """Return 1, 2, 5, 10, 20, … between the first validation check and the end of the longest training."""
     powers = range(int(np.floor(np.log10(max(first, 1e-6)))), int(np.ceil(np.log10(max(last, 1e-6)))) + 1)
     every = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
     return [number for number in every if first <= number <= last]

@@ -1,7 +1,7 @@
-"""What the columns of the tables are: label, unit, direction, digits and meaning, in one place.
+"""Catalogue of table columns: label, unit, direction, digits and meaning.
 
-Tables, plots and pages look a column up here by its name in the leaderboard, so that units, order
-and what is best are the same everywhere.
+Tables, plots and pages look up a column here by its name in the leaderboard, so that units, order and direction
+are the same everywhere.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Directions = Mapping[tuple[str, str], Better]
 """(dataset, "objective/metric") -> which values are better."""
 
 HALF = " ±"
-"""What the name of a column of half widths ends with."""
+"""Suffix of the names of columns of half widths."""
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
 
-    name:     in the leaderboard's table, as "training s".
-    label:    for people, without the unit: "training".
-    meaning:  one sentence.
-    better:   "higher", "lower", or "" where neither is meant, as for names and counts.
-    unit:     "" for pure numbers.
-    decimals: digits behind the point, where nobody asks for others.
-    interval: whether half widths stand beside it in a leaderboard, in the column `name + HALF`.
-    latex, html: the label with symbols set properly, in LaTeX short; "" where the plain label will do.
-    text:     True where it holds words.
+    name:     name in the leaderboard's table, such as "training s".
+    label:    label for readers, without the unit: "training".
+    meaning:  description in one sentence.
+    better:   "higher", "lower", or "" if neither is better, as for names and counts.
+    unit:     unit of the values; "" for pure numbers.
+    decimals: default number of digits after the decimal point.
+    interval: whether the leaderboard has half widths for it, in the column `name + HALF`.
+    latex, html: the label with typeset symbols, abbreviated in LaTeX; "" if the plain label is sufficient.
+    text:     whether the values are text.
     """
 
     name: str
@@ -52,16 +52,17 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """Label and unit, as plain text."""
+        """The label with its unit, as plain text."""
         return f"{self.label} [{self.unit}]" if self.unit else self.label
 
 
 def column(name: str, dataset: str = "", directions: Directions | None = None) -> Column:
-    """What a column of the leaderboard is, by its name.
+    """Return the description of a column of the leaderboard by its name.
 
-    dataset, directions: of a metric, what `directions_of` found for it; without them its direction is "".
+    dataset, directions: the dataset and the result of `directions_of`, which give the direction of a metric;
+        without them it is "".
 
-    A name that is not in the catalogue gives a column without unit and direction, labelled by itself.
+    A name that is not in the catalogue gives a column without unit and direction, with the name as its label.
     """
     if name in _fixed():
         return _fixed()[name]
@@ -82,10 +83,10 @@ def catalogue() -> list[Column]:
 
 
 def directions_of(records: Iterable[Measured]) -> Directions:
-    """Which values of each dataset's metrics are better, as its plugin declares them.
+    """Return the direction of each dataset's metrics, as its plugin declares them.
 
-    A metric that several objectives share is there by its own name as well. Datasets whose plugin is
-    not installed are left out, so nothing of theirs is called best.
+    Each metric is listed as "objective/metric" and as "metric". Datasets whose plugin is not installed are skipped,
+    so no value of their metrics is marked as best.
     """
     parts: dict[str, Part] = {}
     for record in records:
@@ -102,7 +103,7 @@ def _declared(part: Part) -> list[tuple[str, bool]]:
 
     try:
         objectives = make_dataset(part).objectives
-    except MobenchError:  # a stranger's dataset: its records can be read all the same
+    except MobenchError:  # the plugin is not installed; its records can still be read
         return []
     pairs = [(o.name, m) for o in objectives for m in o.metrics]
     return [(name, m.higher_is_better) for o, m in pairs for name in (f"{o}/{m.name}", m.name)]
@@ -182,7 +183,7 @@ def _costs() -> list[Column]:
 
 @cache
 def _families() -> list[tuple[str, Column]]:
-    """Patterns of names, more special ones first; words in <> are what the pattern finds."""
+    """Return patterns of names, the most specific first; words in <> refer to groups of the pattern."""
     return [
         (r"hypervolume \((?P<which>.+)\)",
          Column("", "hypervolume (<which>)", "hypervolume, <which>", "higher", interval=True)),

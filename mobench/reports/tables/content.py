@@ -1,4 +1,4 @@
-"""What of a leaderboard is to be written: rows, columns, digits and caption, before any format."""
+"""Content of a table, independent of its format: rows, columns, digits and caption."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ MAIN = (
     "dataset", "solver", "rank", "hypervolume", "hypervolume at equal K", "non-uniformity", "training s",
     "stored parameters",
 )  # fmt: skip
-"""What fits across a page."""
+"""Default columns of LaTeX tables, which fit the width of a page."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What of a leaderboard is to be written, and how.
+    """Options of a table: which parts of a leaderboard are written, and how.
 
-    columns:  in their order; empty: every column, in LaTeX those of MAIN that have a value.
-    datasets, solvers: rows to keep; empty: all. A solver's name stands for all its sets of options.
-    caption, label: of the table. standalone: LaTeX as a document of its own.
+    columns:  columns in their order; if empty, every column (in LaTeX, the columns of MAIN that have a value).
+    datasets, solvers: rows to keep; if empty, all. The name of a solver selects all its sets of options.
+    digits:   how numbers are printed.
+    caption, label: caption and label of the table.
+    standalone: whether LaTeX is written as a complete document.
     """
 
     columns: Sequence[str] = ()
@@ -45,10 +47,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Content:
-    """What the writers of all formats take: values as a frame, and the same as people read them.
+    """Input of the writers of all formats.
 
-    narrow: what fits across a page.
-    seeds, estimates: the long forms, made when a format asks for them; None where there are none.
+    frame:  the values.
+    sheet:  the same values as printed cells.
+    narrow: the columns of `sheet` that fit the width of a page.
+    wanted: the options of the table.
+    seeds, estimates: functions that make the long forms on demand; None if the table has none.
     """
 
     frame: pd.DataFrame
@@ -60,11 +65,11 @@ class Content:
 
 
 def content(board: Leaderboard, records: Sequence[Record] = (), wanted: Wanted | None = None) -> Content:
-    """The chosen rows and columns of a leaderboard.
+    """Return the content of a leaderboard table with the chosen rows and columns.
 
-    records: those that it was made from; without them metrics have no direction, and none of theirs is best.
+    records: the records of the leaderboard; without them metrics have no direction and no best value is marked.
 
-    Raises: OptionError for a column, dataset or solver that is not there.
+    Raises: OptionError for a column, dataset or solver that does not exist.
     """
     wanted = wanted or Wanted()
     frame = chosen_rows(board.table, wanted)
@@ -83,12 +88,12 @@ def content(board: Leaderboard, records: Sequence[Record] = (), wanted: Wanted |
 
 
 def notes_of(board: Leaderboard) -> list[str]:
-    """What has to be said beside a table of this leaderboard."""
+    """Return the notes of a table: the notes of the leaderboard, then the records left out."""
     return [*board.notes, *(f"left out: {line}" for line in board.left_out)]
 
 
 def chosen_rows(table: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
-    """The rows of the wanted datasets and solvers. Raises: OptionError for one that is not there."""
+    """Return the rows of the wanted datasets and solvers. Raises: OptionError for one that does not exist."""
     solvers = [str(s) for s in table["solver"]]
     names = [s.partition(" (")[0] for s in solvers]
     check_known("dataset", wanted.datasets, [str(d) for d in table["dataset"]])
@@ -102,13 +107,13 @@ def chosen_rows(table: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
 
 
 def chosen_columns(names: Sequence[str], wanted: Wanted) -> list[str]:
-    """The wanted columns of a table, all of them where none is named. Raises: OptionError for one that it lacks."""
+    """Return the wanted columns of a table, by default all. Raises: OptionError for one that does not exist."""
     check_known("column", wanted.columns, names, "table")
     return list(wanted.columns or names)
 
 
 def check_known(what: str, given: Sequence[str], known: Sequence[str], where: str = "leaderboard") -> None:
-    """Raise OptionError for a name that is not there, with the nearest that is."""
+    """Raise OptionError for an unknown name, with the nearest known one."""
     for name in given:
         if name not in known:
             accepted = list(dict.fromkeys(known))
@@ -117,21 +122,21 @@ def check_known(what: str, given: Sequence[str], known: Sequence[str], where: st
 
 
 def kept_rows(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a long form whose dataset, model and solver a frame has."""
+    """Return the rows of a long form whose dataset, model and solver are in a frame."""
     shown = set(map(tuple, frame[tidy.KEYS].to_numpy().tolist()))
     return long[[key in shown for key in map(tuple, long[tidy.KEYS].to_numpy().tolist())]]
 
 
 def _main(frame: pd.DataFrame) -> list[str]:
-    """The columns of MAIN that say something here."""
+    """Return the columns of MAIN that carry information in a frame."""
     there = [c for c in MAIN if c in frame.columns and not all(map(is_missing, frame[c]))]
     return [c for c in there if c != "dataset" or frame[c].nunique() > 1]
 
 
 def with_halves(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The chosen columns, each with its intervals beside it; all of them where none is chosen.
+    """Return the chosen columns with their half widths, by default all columns.
 
-    "status" is there as well where a row lacks seeds: a frame has no notes to say so.
+    "status" is added if a row lacks seeds, because a frame has no notes.
     """
     if not columns:
         return frame

@@ -1,6 +1,6 @@
-"""Texts of strangers made harmless in each format; what is escaped reads back as what it was.
+"""Escaping of untrusted text for each format, without loss of content.
 
-Names come from plugins and records. A control character is shown as its code, ⟨U+000A⟩, everywhere.
+Names come from plugins and records. Control characters are shown as their code, such as ⟨U+000A⟩, in all formats.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ NO_BREAK = "\u00a0"
 
 
 def printable(text: str) -> str:
-    """The text with every character that shows nothing, or moves what is beside it, as its code."""
+    """Return the text with every invisible or layout-changing character replaced by its code."""
     return "".join(_code(c) if _hidden(c) else c for c in text)
 
 
 def markdown(text: str) -> str:
-    """The text in a cell of a Markdown table: it begins no markup, and ends neither cell nor row."""
+    """Return the text for a cell of a Markdown table: it cannot start markup or end the cell or row."""
     shown = re.sub(r"[\\`*\[\]|~!#$&^]", r"\\\g<0>", printable(text)).replace("<", "&lt;")
     shown = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", shown)
     shown = re.sub(r"(?i)(https?|ftp|mailto|xmpp):|(www)\.|@", lambda m: m[0][:-1] + "\\" + m[0][-1], shown)
-    return _spaces(shown).replace(NO_BREAK, "&nbsp;")  # as a character a parser would strip it
+    return _spaces(shown).replace(NO_BREAK, "&nbsp;")  # parsers strip the character itself
 
 
 def html(text: str) -> str:
-    """The text between HTML tags or in an attribute in quotes."""
+    """Return the text for use between HTML tags or in a quoted attribute."""
     from html import escape
 
     return escape(_spaces(printable(text)))
 
 
 def csv(text: str) -> str:
-    """The text in a CSV field. One that a spreadsheet would run as a formula gets an apostrophe in front.
+    """Return the text for a CSV field; text that a spreadsheet would run as a formula gets a leading apostrophe.
 
-    Texts that already are apostrophes before such a sign get one more, so that taking one away gives
-    the text back.
+    Text that already has apostrophes before such a sign gets one more, so that removing one apostrophe restores
+    the text.
     """
     shown = printable(text)
     return f"'{shown}" if re.match(r"'*[=+\-@]", shown) else shown
 
 
 def latex(text: str) -> str:
-    """The text in LaTeX of any engine and encoding, without a package.
+    """Return the text as LaTeX for any engine and encoding, without extra packages.
 
-    Letters with accents and what is common in formulae are set; other characters beyond ASCII, which
-    pdfLaTeX knows no glyph for, are shown as their codes.
+    Accented letters and common mathematical symbols are typeset. Other non-ASCII characters, for which pdfLaTeX has
+    no glyph, are shown as their codes.
     """
     shown = with_glyphs(text)
     pieces = [
@@ -58,7 +58,7 @@ def latex(text: str) -> str:
 
 
 def with_glyphs(text: str) -> str:
-    """The text as a reader of LaTeX sees it: every character that has no glyph there as its code."""
+    """Return the text as printed by LaTeX: every character without a glyph is replaced by its code."""
     return "".join(
         c if c.isascii() or c in _LATEX or _accented(c) or c in _greek() else _code(c) for c in printable(text)
     )
@@ -73,7 +73,7 @@ def _code(c: str) -> str:
 
 
 def _spaces(text: str) -> str:
-    """Spaces that a reader of the format would swallow, as no-break spaces."""
+    """Replace spaces that the format would collapse by no-break spaces."""
     return re.sub(r"^ +| +$|  +", lambda m: NO_BREAK * len(m[0]), text)
 
 
@@ -86,7 +86,7 @@ def _latex_character(c: str) -> str:
 
 
 def _accented(c: str) -> str:
-    """A letter with one accent; "" where it is none."""
+    """Return LaTeX for a letter with one accent; "" for any other character."""
     parts = unicodedata.normalize("NFD", c)
     if len(parts) != 2 or not (parts[0].isascii() and parts[0].isalpha()) or parts[1] not in _ACCENTS:
         return ""
@@ -96,7 +96,7 @@ def _accented(c: str) -> str:
 
 @cache
 def _greek() -> dict[str, str]:
-    """The Greek letters that look like no Latin one, in mathematics."""
+    """Return LaTeX for the Greek letters that differ from Latin ones, and for mathematical symbols."""
     small = (
         "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi "
     )
@@ -112,7 +112,7 @@ def _greek() -> dict[str, str]:
 
 
 _JOINING = tuple("-'`\"–—‘’“”?!,")
-"""Signs of which fonts join two into one."""
+"""Characters that fonts join into ligatures."""
 
 _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0304": "=", "\u0307": ".",

@@ -1,4 +1,4 @@
-"""Tables as files, the same to the byte for the same records."""
+"""Tables as files; the same records give the same bytes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SHORT = (
 
 
 def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
-    """A Markdown table with notes below; a column with an interval is one cell, "mean ± half width"."""
+    """Return a Markdown table followed by notes; a mean and its interval share a cell, "mean ± half width"."""
     return _markdown(content(board, wanted=Wanted(columns, digits=Digits(decimals))))
 
 
 def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
-    """The table as CSV, intervals in columns of their own, every digit unless `decimals` is given."""
+    """Return the table as CSV with half widths in separate columns and all digits unless `decimals` is given."""
     return _csv(content(board, wanted=Wanted(columns, digits=Digits(decimals))))
 
 
@@ -67,8 +67,10 @@ FORMATS: Mapping[str, Callable[[Content], str | bytes]] = {
     "md": _markdown, "csv": _csv, "tidy.csv": _tidy_csv, "seeds.csv": _seeds_csv, "tex": _latex, "html": _html,
     "parquet": _parquet,
 }  # fmt: skip
-"""Ending of a file's name -> its writer. CSV and Parquet have every digit; tidy.csv has one row per solver,
-dataset and quantity, seeds.csv one per seed as well; LaTeX and HTML mark the best and explain their marks."""
+"""File extension -> writer.
+
+CSV and Parquet have all digits. tidy.csv has one row per solver, dataset and quantity; seeds.csv has one row per seed
+of these. LaTeX and HTML mark the best values and explain the marks."""
 
 
 def export(
@@ -78,7 +80,7 @@ def export(
     records: Sequence[Record] = (),
     wanted: Wanted | None = None,
 ) -> list[Path]:
-    """Write leaderboard.<format> into a folder, each file whole or not at all.
+    """Write leaderboard.<format> into a folder; each file is written atomically.
 
     Raises: OptionError for an unknown format, column, dataset or solver; StoreError.
     """
@@ -87,7 +89,7 @@ def export(
 
 
 def check_formats(formats: Sequence[str], others: Iterable[str] = ()) -> None:
-    """Raise OptionError for a format that is neither a table's nor one of the others."""
+    """Raise OptionError for a format that is neither in FORMATS nor in `others`."""
     accepted = [*FORMATS, *others]
     for name in formats:
         if name not in accepted:
@@ -95,12 +97,12 @@ def check_formats(formats: Sequence[str], others: Iterable[str] = ()) -> None:
 
 
 def texts(made: Content, stem: str, formats: Sequence[str]) -> dict[str, str | bytes]:
-    """<stem>.<format> -> what is in it. Raises: OptionError where the table has no such form."""
+    """Return <stem>.<format> -> content. Raises: OptionError if the table has no such format."""
     return {f"{stem}.{name}": FORMATS[name](made) for name in formats}
 
 
 def write_texts(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
-    """Write files into a folder, name -> content, each whole or not at all. Raises: StoreError."""
+    """Write files, given as name -> content, into a folder; each is written atomically. Raises: StoreError."""
     paths = {folder / name: text for name, text in contents.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,17 +114,17 @@ def write_texts(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]
 
 
 def markdown(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     return markdown_writer.table(names, rows)
 
 
 def cells_of(board: Leaderboard, columns: Sequence[str], digits: Digits | None = None) -> list[list[str]]:
-    """The cells of each row, as people read them."""
+    """Return the printed cells of each row."""
     return [[cell.plain for cell in row] for row in sheet(board.table, columns, digits=digits).rows]
 
 
 def number(value: Any, decimals: int = 3) -> str:
-    """A value as people read it, where no column says how: whole numbers with thousands set apart."""
+    """Return a printed value that belongs to no column; whole numbers get thousands separators and no decimals."""
     if isinstance(value, str):
         return value
     return printed_as(float(value), 0 if float(value).is_integer() else decimals)

@@ -1,4 +1,4 @@
-"""Tables by name: the leaderboard, and the shapes that reports and papers of the field have."""
+"""Named tables: the leaderboard, and tables in the layout of reports and papers of the field."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ Make = Callable[[Leaderboard, Sequence[Record], Wanted], Content]
 
 @dataclass(frozen=True)
 class Preset:
-    """A table that has a name.
+    """A named table.
 
-    summary: what it shows. source: whose table has this shape, or "". make: its content, from records alone.
+    summary: what the table shows.
+    make:    function that makes its content from records.
+    source:  the publication whose layout it follows, or "".
     """
 
     summary: str
@@ -28,7 +30,7 @@ class Preset:
 
 
 def _of_columns(caption: str, *columns: str) -> Make:
-    """A leaderboard of those columns that it has."""
+    """Return a function that makes a leaderboard of the given columns, as far as they exist."""
 
     def make(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
         there = chosen_columns([c for c in columns if c in board.table.columns], wanted)
@@ -92,11 +94,11 @@ PRESETS: Mapping[str, Preset] = {
         "arXiv 1609.09106, the tables of images",
     ),
 }  # fmt: skip
-"""Name -> table. Of papers they have the shape; every number is of our own records."""
+"""Name -> table. Only the layout is taken from papers; all numbers come from our own records."""
 
 
 def preset(name: str) -> Preset:
-    """The preset of this name. Raises: OptionError where there is none."""
+    """Return a preset by name. Raises: OptionError for an unknown name."""
     if name not in PRESETS:
         hint = nearest(name, list(PRESETS)) or f"; accepted: {', '.join(PRESETS)}"
         raise OptionError(f"no table is called {name!r}{hint}")

@@ -1,4 +1,4 @@
-"""One row per preference: how each split is served there, and which preference validation would choose."""
+"""Table with one row per preference: its losses and metrics on every split, and the choice of validation."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 def per_ray(records: Sequence[Record]) -> pd.DataFrame:
-    """Dataset, solver, model, preference, and for every split its losses and metrics, means over seeds.
+    """Return dataset, solver, model, preference, and the losses and metrics of every split as means over seeds.
 
-    A metric that several objectives have comes first as their mean. "chosen" says "yes" at the
-    preference whose mean over everything of validation's first such metric is best (of losses the
-    smallest, where there is no metric); the test columns have no part in it.
+    A metric that several objectives share comes first as their mean. "chosen" is "yes" at the preference with the
+    best validation value: the first metric with values, averaged over the objectives, or the smallest mean loss if
+    there is no metric. The test split is not used to choose it.
 
-    Raises: OptionError where a row's records have not the same preferences, splits and metrics.
+    Raises: OptionError if the records of a row differ in preferences, splits or metrics.
     """
     import pandas as pd
 
@@ -63,10 +63,11 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def content(records: Sequence[Record], wanted: Wanted, board: Leaderboard) -> Content:
-    """The table of preferences for the writers, with the status of rows that lack seeds.
+    """Return the table of preferences for the writers, with the status of rows that lack seeds.
 
     board: the leaderboard of the records.
-    Raises: OptionError for a column or row that is not there.
+
+    Raises: OptionError for a column or row that does not exist.
     """
     frame = chosen_rows(_with_status(per_ray(records), board), wanted)
     columns = chosen_columns([str(c) for c in frame.columns], wanted)
@@ -79,7 +80,7 @@ def content(records: Sequence[Record], wanted: Wanted, board: Leaderboard) -> Co
 
 
 def _with_status(table: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
-    """The table with a column "status" where a row of the leaderboard lacks seeds."""
+    """Return the table, with a column "status" if a row of the leaderboard lacks seeds."""
     keys = ["dataset", "solver", "model"]
     if table.empty or board.table["status"].isin(FINE).all():
         return table
@@ -87,7 +88,7 @@ def _with_status(table: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
 
 
 def _check_alike(solver: str, group: Sequence[Record]) -> None:
-    """Raise OptionError where there is no mean over seeds, as the records differ in more than numbers."""
+    """Raise OptionError if records cannot be averaged because their splits, preferences or metrics differ."""
 
     def shape(record: Record) -> list[Any]:
         fronts = [record.fronts[split] for split in SPLITS if split in record.fronts]
@@ -104,9 +105,9 @@ def _check_alike(solver: str, group: Sequence[Record]) -> None:
 
 
 def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
-    """Name -> values [R] over seeds: shared metrics' means first, then each objective's, then losses."""
+    """Return name -> means [R] over seeds: means of shared metrics, then each objective's metrics, then losses."""
     fronts = [record.fronts[split] for record in group]
-    # None becomes NaN, so a mean that lacks a seed is missing itself
+    # None becomes NaN, so the mean is missing if a seed is missing
     each = {
         name: np.mean(np.array([f.metrics[name] for f in fronts], dtype=float), axis=0) for name in fronts[0].metrics
     }

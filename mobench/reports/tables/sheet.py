@@ -1,4 +1,4 @@
-"""A table as people read it: headings, cells with their digits, and what is best; no format yet."""
+"""Printed form of a table before formatting: headings, rounded cells, and marks for the best values."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place.
+    """One cell of a table.
 
-    text: the value as it is printed. half: the half width of its interval likewise, or "".
+    text: the printed value.
+    half: the printed half width of its interval, or "".
+    mark: whether the value is the best or the second best of its column.
     """
 
     text: str
@@ -35,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that belong together; `heading` stands above them."""
+    """A group of rows with an optional heading above them."""
 
     rows: tuple[tuple[Cell, ...], ...]
     heading: str = ""
@@ -43,7 +45,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table before it has a format. Every row has one cell for each column."""
+    """A table that is independent of its format. Every row has one cell per column."""
 
     columns: tuple[Column, ...]
     blocks: tuple[Block, ...]
@@ -58,13 +60,13 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Digits:
-    """How numbers are printed: digits behind the point, or significant ones, or as the column has it."""
+    """How numbers are printed: with `decimals`, with `significant` digits, or by default as the column says."""
 
     decimals: int | None = None
     significant: int | None = None
 
     def cell(self, value: Any, half: Any, col: Column) -> Cell:
-        """The cell of a value; `half` is its half width, or missing."""
+        """Return the cell of a value; `half` is its half width, or missing."""
         if is_missing(value):
             return Cell(MISSING)
         if isinstance(value, str):
@@ -84,9 +86,9 @@ class Digits:
 
 
 def printed_as(value: float, decimals: int) -> str:
-    """A number with so many digits behind the point; what would be printed as zero, in powers of ten.
+    """Return a number printed with `decimals` digits; small numbers are printed in scientific notation.
 
-    Negative decimals round before the point. Thousands are set apart.
+    Negative decimals round to the left of the decimal point. Thousands are separated by commas.
     """
     if not math.isfinite(value):
         return "–" if math.isnan(value) else ("∞" if value > 0 else "-∞")
@@ -98,7 +100,7 @@ def printed_as(value: float, decimals: int) -> str:
 
 
 def _half(value: float, decimals: int) -> str:
-    """A half width with the digits of its value, unless they would make it nothing."""
+    """Return a half width with the digits of its value, or in scientific notation if it would be printed as zero."""
     text = f"{value:,.{max(0, decimals)}f}"
     return text if value == 0 or printed(Cell(text)) else f"{value:.1e}"
 
@@ -115,13 +117,13 @@ def sheet(
     label: str = "",
     notes: Sequence[str] = (),
 ) -> Sheet:
-    """The columns of a frame as cells; rows that agree in `group` are a block, compared with each other.
+    """Return the columns of a frame as a sheet; rows that agree in `group` form a block.
 
-    columns: by name, as the catalogue describes them, or descriptions of one's own.
-    marks: whether the best of each block is marked.
+    columns: names of columns in the catalogue, or `Column` objects.
+    marks:   whether the best and second-best values of each block are marked.
 
-    A column `name + HALF` of the frame gives the intervals. Rows whose "status" is there and not
-    complete take no part in what is best.
+    Half widths are taken from the column `name + HALF` of the frame. Rows with a "status" other than "complete" are
+    never marked.
     """
     digits = digits or Digits()
     blocks = []
@@ -135,10 +137,10 @@ def sheet(
 
 
 def marked(cells: Sequence[Sequence[Cell]], columns: Sequence[Column], complete: Sequence[bool]) -> list[list[Cell]]:
-    """The cells with the best and the second of each column marked.
+    """Return the cells with the best and second-best values of each column marked.
 
-    What is printed decides: equal prints are equally good, and all of them are marked. A column in
-    which every complete row is equal has no best.
+    Printed values are compared: cells with equal text are equally good and are all marked. A column in which all
+    complete rows are equal has no best value.
     """
     out = [list(row) for row in cells]
     for j, col in enumerate(columns):
@@ -156,7 +158,7 @@ def marked(cells: Sequence[Sequence[Cell]], columns: Sequence[Column], complete:
 
 
 def printed(cell: Cell) -> float | None:
-    """The number that a cell shows; None where it shows none."""
+    """Return the number that a cell shows; None if it shows none."""
     text = cell.text.replace(",", "").replace("∞", "inf")
     try:
         return float(text)
@@ -165,7 +167,7 @@ def printed(cell: Cell) -> float | None:
 
 
 def explained(table: Sheet) -> list[str]:
-    """What marks and intervals mean, for the notes of a table that has them."""
+    """Return notes that explain the marks and intervals of a table, if it has them."""
     cells = [cell for row in table.rows for cell in row]
     said = []
     if any(cell.half for cell in cells):
@@ -189,7 +191,7 @@ def _of_marks(table: Sheet) -> str:
 
 
 def _clear(block: Block, j: int) -> bool | None:
-    """Whether the best value's interval overlaps with nobody's; None without a best or intervals."""
+    """Return whether the best value's interval overlaps no other; None without a best value or interval."""
     found = [_interval(row[j]) for row in block.rows]
     best = [span for row, span in zip(block.rows, found, strict=True) if row[j].mark == "best"]
     if not best or any(span is None for span in best):
@@ -216,7 +218,7 @@ def _described(name: str | Column, dataset: str, directions: Directions | None) 
 
 
 def _heading(name: str | Column, frame: pd.DataFrame, directions: Directions | None) -> Column:
-    """The column for its heading: its direction only where all datasets agree."""
+    """Return the column for its heading; it has a direction only if all datasets agree on it."""
     datasets = [str(d) for d in dict.fromkeys(frame["dataset"])] if "dataset" in frame else []
     found = [_described(name, d, directions) for d in datasets or [""]]
     return found[0] if len({c.better for c in found}) == 1 else replace(found[0], better="")

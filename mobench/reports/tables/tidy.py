@@ -1,4 +1,4 @@
-"""A leaderboard in long form: one row per quantity, for analysis."""
+"""Long (tidy) form of a leaderboard for further analysis: one row per quantity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ESTIMATES = [*KEYS, "status", "quantity", "estimate", "lower", "upper", "n", "un
 
 
 def seeds(board: Leaderboard) -> pd.DataFrame:
-    """Dataset, model, solver, quantity, seed, value, unit: one row for every value of a completed record."""
+    """Return one row per value of a completed record: dataset, model, solver, quantity, seed, value, unit."""
     import pandas as pd
 
     if board.measured is None:
@@ -35,10 +35,10 @@ def seeds(board: Leaderboard) -> pd.DataFrame:
 
 
 def estimates(board: Leaderboard, directions: Directions) -> pd.DataFrame:
-    """Dataset, model, solver, status, quantity, estimate, lower, upper, n, unit, better: a row per quantity.
+    """Return one row per quantity of each row of the leaderboard, with the columns of ESTIMATES.
 
-    lower, upper: the 95 % interval, the leaderboard's where it has one, else Student's of the n values
-        of single seeds; missing with a single one.
+    lower, upper: the 95 % interval of the leaderboard if it has one, else a Student t interval of the values of the
+        n seeds; missing for a single seed.
     """
     import pandas as pd
 

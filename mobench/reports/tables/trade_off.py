@@ -1,4 +1,4 @@
-"""A front among solvers: what one costs against what it gives, as of error against memory."""
+"""Pareto front among solvers in columns of a leaderboard, such as error against memory."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class TradeOffBoard:
-    """Rows of a leaderboard as points, all coordinates to be small.
+    """Rows of a leaderboard as points whose coordinates are all minimised.
 
-    table: dataset, solver, model, the coordinates, "on the front" and "share": the hypervolume
-           that would be lost without the row.
-    hypervolume: dataset -> of all its rows, each coordinate divided by its reference; 1 is everything.
+    table: dataset, solver, model, seeds, the coordinates, "on the front" and "share": the hypervolume that would be
+        lost without the row.
+    hypervolume: dataset -> hypervolume of all its rows, as a share of the box up to the reference.
     """
 
     table: pd.DataFrame
@@ -32,9 +32,9 @@ class TradeOffBoard:
 
 
 def trade_off(board: Leaderboard, columns: Sequence[str], reference: Sequence[float]) -> TradeOffBoard:
-    """The front that the complete rows of a leaderboard form in `columns`.
+    """Return the trade-off of the complete rows of a leaderboard in `columns`, per dataset.
 
-    Raises: OptionError for a column that the leaderboard lacks.
+    Raises: OptionError for a column that the leaderboard does not have.
     """
     import pandas as pd
 
@@ -67,7 +67,7 @@ def trade_off(board: Leaderboard, columns: Sequence[str], reference: Sequence[fl
 
 
 def to_markdown(board: TradeOffBoard, columns: Sequence[str], reference: Sequence[float]) -> str:
-    """A table of the points, and the hypervolume of each dataset below it."""
+    """Return a Markdown table of the points, followed by the hypervolume of each dataset."""
     names = [str(c) for c in board.table.columns]
     rows = [[number(row[n], 4) for n in names] for row in board.table.to_dict("records")]
     corner = ", ".join(f"{c} {number(r, 3)}" for c, r in zip(columns, reference, strict=True))

@@ -1,4 +1,4 @@
-"""Solvers down, datasets across: the shape of tables in papers."""
+"""Wide tables as in papers: one row per solver, one column per dataset and quantity."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ Rows = Mapping[tuple[str, str], Mapping[str, Mapping[Any, Any]]]
 
 @dataclass(frozen=True)
 class Shape:
-    """Which quantities of a leaderboard stand across.
+    """Layout of a wide table.
 
-    quantities: patterns of the names of columns; each that is found stands there once per dataset.
-    once:       of those, what stands there a single time where it is the same on every dataset.
-    decimals:   of those whose column has others: a pattern and its digits behind the point.
+    quantities: patterns of column names; each matching column appears once per dataset.
+    once:       the quantities that appear only once if they are equal on all datasets.
+    caption:    default caption.
+    decimals:   pattern -> digits after the decimal point, for quantities that differ from the catalogue.
     """
 
     quantities: Sequence[str]
@@ -45,19 +46,20 @@ class Shape:
     decimals: Mapping[str, int] = field(default_factory=dict)
 
     def described(self, quantity: str, dataset: str, directions: Directions) -> Column:
-        """The column of a quantity, with this table's digits."""
+        """Return the column of a quantity with the digits of this table."""
         made = column(quantity, dataset, directions)
         own = [digits for pattern, digits in self.decimals.items() if re.fullmatch(pattern, quantity)]
         return replace(made, decimals=own[0]) if own else made
 
 
 def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted, shape: Shape) -> Content:
-    """A row per solver and model, a column per dataset and quantity, named "dataset: quantity".
+    """Return a table with one row per solver and model, and one column per dataset and quantity.
 
-    A dataset that a solver has no row for is a missing value, never an imputed one. A row that is not
-    complete on one of its datasets stands below the others, says so, and takes no part in what is best.
+    Columns are named "dataset: quantity". If a solver has no row on a dataset, its value is missing; values are
+    never imputed. A row that is incomplete on one of its datasets is placed below the others with its status, and
+    is never marked as best.
 
-    Raises: OptionError where the leaderboard has none of the quantities, or lacks a column or row.
+    Raises: OptionError if the leaderboard has none of the quantities, or a column or row does not exist.
     """
     table = chosen_rows(board.table, wanted)
     found = [str(c) for q in shape.quantities for c in table.columns if re.fullmatch(q, str(c))]
@@ -86,7 +88,7 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted, shape
 def _columns(
     table: pd.DataFrame, found: Sequence[str], shape: Shape, directions: Directions
 ) -> list[tuple[str, str, Column]]:
-    """(dataset, quantity, its column), datasets together; the dataset is "" for what stands there once."""
+    """Return (dataset, quantity, column) grouped by dataset; the dataset is "" for quantities that appear once."""
     single = [q for q in found if q in shape.once and table.groupby(["solver", "model"])[q].nunique().le(1).all()]
     datasets = sorted({str(d) for d in table["dataset"]})
     made = [
@@ -106,7 +108,7 @@ def _of_dataset(col: Column, dataset: str) -> Column:
 
 
 def _frame(table: pd.DataFrame, columns: Sequence[tuple[str, str, Column]]) -> pd.DataFrame:
-    """Solver, model, each column with its half width beside it, status; complete rows first."""
+    """Return a frame of solver, model, each column with its half width, and status; complete rows first."""
     import pandas as pd
 
     by_solver: dict[tuple[str, str], dict[str, Mapping[Any, Any]]] = {}
@@ -132,7 +134,7 @@ def _row(
 
 
 def _says_something(frame: pd.DataFrame, name: str) -> bool:
-    """Models where there are several, and status where a row is not complete."""
+    """Return whether a column is informative: models if there are several, status if a row is incomplete."""
     if name == "status":
         return bool((frame[name] != "complete").any())
     return name != "model" or frame[name].nunique() > 1

@@ -1,1 +1,1 @@
-"""One module per format of a table."""
+"""Writers of tables, one module per format."""

@@ -1,4 +1,4 @@
-"""Tables for programs: CSV and Parquet, with every digit, intervals in columns of their own."""
+"""Writers of machine-readable tables, CSV and Parquet, with all digits and separate columns for half widths."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def csv(frame: pd.DataFrame, decimals: int | None = None) -> str:
-    """The frame as CSV, in UTF-8. Missing values are empty.
+    """Return the frame as CSV. Missing values are empty.
 
-    Texts that a spreadsheet would run as a formula begin with an apostrophe.
+    Text that a spreadsheet would run as a formula gets a leading apostrophe.
     """
     shown = frame.rename(columns=lambda name: escaped(str(name)))
     shown = shown.map(lambda value: escaped(value) if isinstance(value, str) else value)
@@ -25,10 +25,10 @@ def csv(frame: pd.DataFrame, decimals: int | None = None) -> str:
 
 
 def parquet(frame: pd.DataFrame, caption: str = "") -> bytes:
-    """The frame as a Parquet file, names and texts as they are.
+    """Return the frame as a Parquet file; names and text are not escaped.
 
-    Neither times nor pandas' own notes are in it, so equal frames give equal bytes; the file does say
-    which version of Arrow wrote it, and another version may lay the same values out differently.
+    The file has no timestamps and no pandas metadata, so equal frames give equal bytes. It contains the version of
+    Arrow that wrote it, and other versions can encode the same values differently.
     """
     import pyarrow as pa
     from pyarrow import parquet as pq

@@ -1,4 +1,4 @@
-"""Tables as LaTeX: booktabs rules, the best in bold, the second underlined."""
+"""Writer of LaTeX tables with booktabs rules; best values are bold, second-best underlined."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MARKS = {"best": "textbf", "second": "underline"}
 
 
 def write(sheet: Sheet, standalone: bool = False) -> str:
-    r"""A table environment that needs \usepackage{booktabs}; with `standalone` a document that compiles by itself.
+    r"""Return a table environment that needs \usepackage{booktabs}; with `standalone`, a complete document.
 
-    The page of a document is as large as its table needs.
+    The page of a standalone document is sized to fit the table.
     """
     lines = [r"\begin{table}", r"\centering"]
     if sheet.caption:
@@ -35,7 +35,7 @@ def write(sheet: Sheet, standalone: bool = False) -> str:
 
 
 def tabular(sheet: Sheet) -> list[str]:
-    """The lines of the tabular environment."""
+    """Return the lines of the tabular environment."""
     kinds = "".join("l" if c.text else "r" for c in sheet.columns)
     lines = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", _row([heading(c) for c in sheet.columns])]
     for block in sheet.blocks:
@@ -44,13 +44,13 @@ def tabular(sheet: Sheet) -> list[str]:
 
 
 def heading(col: Column) -> str:
-    """Label, unit, and an arrow to what is better."""
+    """Return the heading of a column: label, unit, and an arrow for the better direction."""
     unit = f" [{escaped(col.unit)}]" if col.unit else ""
     return f"{col.latex or escaped(col.label)}{unit}{_ARROWS[col.better]}"
 
 
 def label(text: str) -> str:
-    r"""A name for \ref, of signs that every package leaves alone."""
+    r"""Return a name for \ref with only characters that are safe with every package."""
     return re.sub(r"[^A-Za-z0-9:.+/-]+", "-", text)
 
 
@@ -67,7 +67,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _number(text: str) -> str:
-    """A printed number with a true minus and power of ten; other texts escaped."""
+    """Return LaTeX for a printed number, with minus sign and power of ten typeset; other text is escaped."""
     if power := re.fullmatch(r"(-?[\d.]+)e([+-])0*(\d+)", text):
         sign = "-" if power[2] == "-" else ""
         return rf"\ensuremath{{{power[1]}\times 10^{{{sign}{power[3]}}}}}"
@@ -97,12 +97,12 @@ def _document(sheet: Sheet, body: str) -> str:
 
 
 def _points(text: str) -> int:
-    """No less than the width of a text in the ten points of the article class."""
+    """Return an upper bound of the width of a text in points, at the article class's font size of 10 pt."""
     return sum(11 if c in _WIDE or c.isupper() or not c.isascii() else 6 for c in with_glyphs(text)) + 3
 
 
 def _size(sheet: Sheet) -> tuple[int, int]:
-    """Points that the table surely fits into, by the number of signs; at least 15 by 10 cm, at most what TeX can."""
+    """Return a page size in points that fits the table: at least 15 by 10 cm, at most the largest size of TeX."""
     heads = [f"{c.heading}  ↑" for c in sheet.columns]
     widths = [max([_points(h), *(_points(row[j].plain) for row in sheet.rows)]) for j, h in enumerate(heads)]
     blocks = [_points(block.heading) for block in sheet.blocks]

@@ -1,4 +1,4 @@
-"""Tables as Markdown (the tables of GitHub's dialect)."""
+"""Writer of GitHub-flavoured Markdown tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mobench.reports.tables.sheet import Block, Sheet
 
 
 def write(sheet: Sheet) -> str:
-    """The caption, the table and the notes; headings of blocks are rows of their own."""
+    """Return the caption, the table and the notes; the heading of a block is a separate row."""
     rows = [row for block in sheet.blocks for row in _rows(block, len(sheet.columns))]
     lines = [f"{escaped(sheet.caption)}\n"] if sheet.caption else []
     lines.append(table([c.name for c in sheet.columns], rows))
@@ -19,7 +19,7 @@ def write(sheet: Sheet) -> str:
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts, which are escaped here."""
+    """Return a Markdown table of texts; the texts are escaped."""
     shown = [_line(map(escaped, names)), _line(["---"] * len(names)), *(_line(map(escaped, row)) for row in rows)]
     return "\n".join(shown) + "\n"
 

@@ -1,4 +1,4 @@
-"""Tables as a page of HTML that needs nothing else, for eyes and for screen readers."""
+"""Writer of self-contained HTML tables that are accessible to screen readers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
 
 
 def write(sheet: Sheet) -> str:
-    """One page: the table with its caption, headings that explain themselves, and the notes below.
+    """Return an HTML page with the table, its caption, headings with descriptions, and notes.
 
-    The best value is strong, the second underlined; the solver's name is the heading of its row.
+    Best values are bold, second-best underlined. The solver's name is the heading of its row.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
