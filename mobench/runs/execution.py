@@ -224,7 +224,7 @@ def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, flo
             os.fsync(file.fileno())
         temporary.replace(path)
     except Exception as error:
-        # the Rust writer and a plugin's module may raise any error; weights of an earlier run must not stay in its place
+        # the Rust writer and a plugin's module may raise any error; weights of an earlier run must not remain
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return weights_not_kept(getattr(error, "strerror", None) or described(error))
