@@ -1,1 +1,1 @@
-"""The command line: one thin file per command. Nothing heavy is imported before a command runs."""
+"""The command line, with one small module per command. Heavy modules are imported only when a command runs."""

@@ -1,4 +1,4 @@
-"""`mobench check`: the conformance checks on registered plugins."""
+"""`mobench check`: run the conformance checks on registered plugins."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check(
 
 
 def _results(entry: Entry, details: bool, step: Steps) -> list[Result]:
-    """The results of every check of an entry, each told as soon as it is there."""
+    """Run every check of an entry, print each result at once, and return the results."""
     from mobench.testing.conformance import CHECKS, cases_of
     from mobench.testing.outcomes import unknown_declines
 

@@ -1,4 +1,4 @@
-"""Tables and warnings on a terminal, plain lines elsewhere."""
+"""Printing of tables, and of warnings about plugins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mobench.text import printable
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table that wraps on a terminal and never loses a column elsewhere; with `--json` one event."""
+    """Print a table. It wraps on a terminal and keeps all columns elsewhere. With `--json`, it is one event."""
     if (stream := events()) is not None:
         stream.emit("table", {"title": title, "columns": columns, "rows": rows})
         return
@@ -26,13 +26,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     for column in columns:
         table.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a name in brackets is no markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # Text, because a name in brackets is not markup
     on_terminal = sys.stdout.isatty()
     Console(file=raw(sys.stdout), width=None if on_terminal else 240, highlight=False).print(table)
 
 
 def warn_of_broken(registry: Registry) -> None:
-    """One line on standard error for each plugin that could not be used, and each disputed name."""
+    """Warn about each broken plugin, each side effect of an import, and each name that several plugins register."""
     for plugin in registry.broken():
         warn(f"plugin {plugin.origin} is broken: {plugin.error}")
     for plugin in registry.plugins:

@@ -1,4 +1,4 @@
-"""`mobench data`: the files that datasets read."""
+"""`mobench data`: list, fetch and verify the files that datasets read."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def verify(names: Names = None) -> None:
 
 
 def _tell(line: str, collection: str, path: str, state: str, place: Path | None, message: str = "") -> None:
-    """The state of a data file."""
+    """Print the state of a data file."""
     at = None if place is None else str(place)
     say(line, "file", collection=collection, path=path, state=state, place=at, message=message)

@@ -1,4 +1,4 @@
-"""What a run or a search would do: its jobs, and where each of their options comes from."""
+"""Output of `--dry-run`: the jobs of a run or a search, and the source of each of their options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(plan: Plan, folder: Path) -> None:
-    """Print the jobs of a plan, and the settings of its combinations. Nothing is written."""
+    """Print the jobs of a plan and the settings of its combinations. No file is written."""
     from mobench.records.store import Store
 
     store = Store(folder)
@@ -36,7 +36,7 @@ def show_plan(plan: Plan, folder: Path) -> None:
 
 
 def show_search(plans: Sequence[tuple[Suite, Plan]]) -> None:
-    """Print what each combination searches, and the settings of its trials, with the first values of its space."""
+    """Print the search space of each combination, and the settings of its trials with the first values of the space."""
     rows = []
     for suite, plan in plans:
         (job, *_), search = plan.jobs, suite.search
@@ -49,7 +49,7 @@ def show_search(plans: Sequence[tuple[Suite, Plan]]) -> None:
 
 
 def show_settings(combinations: Sequence[Combination]) -> None:
-    """Print each option that a place other than its class sets: the value that holds, its place, what it overrides."""
+    """Print each option that is not at the default of its class: its value, its source, and what it overrides."""
     rows = [
         [combination.jobs[0].dataset.name, combination.jobs[0].model.name, combination.jobs[0].solver.name,
          setting.name, _shown(setting.value), setting.source, _overridden(setting)]

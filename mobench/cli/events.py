@@ -1,8 +1,8 @@
-"""What `--json` writes: one object per line on standard output, each with its kind in `event`.
+"""Schema of the events that `--json` writes: one object per line on standard output, with its kind in `event`.
 
-The last line is always `end`, with the exit code. An error is an `error` line before it (and a line on
-standard error, as without `--json`). Numbers that are not finite are null. A later version may add kinds
-and fields; those that are here stay.
+The last line is always `end`, with the exit code. After an error, an `error` line precedes it (and a line on
+standard error, as without `--json`). Numbers that are not finite are null. Later versions may add kinds and
+fields, but do not remove any.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _Event(BaseModel):
 
 
 class Progress(_Event):
-    """How far a command is: `done` of `total` steps (null where unknown) are through, and `label` is under way."""
+    """Progress of a command: `done` of `total` steps (null if unknown) are done, and step `label` is running."""
 
     event: Literal["progress"]
     what: str
@@ -29,10 +29,10 @@ class Progress(_Event):
 
 
 class JobProgress(_Event):
-    """What happens to one job of a run.
+    """Progress of one job of a run.
 
-    fraction: of training. losses: a running mean. hypervolume: on validation. eta_seconds: until this job is
-    through; null while unknown. status and message: at phase "end" and "present", how the job ended.
+    fraction: of training. losses: a running mean. hypervolume: on the validation split. eta_seconds: until the end
+    of this job; null if unknown. status and message: how the job ended, in the phases "end" and "present".
     """
 
     event: Literal["job"]
@@ -52,7 +52,7 @@ class JobProgress(_Event):
 
 
 class Best(_Event):
-    """The best validation hypervolume of a data set so far. final: its job has ended."""
+    """The best validation hypervolume on a dataset so far. final: whether its job has ended."""
 
     dataset: str
     hypervolume: float
@@ -62,8 +62,11 @@ class Best(_Event):
 
 
 class RunProgress(_Event):
-    """A run as a whole, after each job that ends. eta_seconds: null while unknown; `guessed` of the jobs are taken
-    to be as long as others on the same data set and model."""
+    """Progress of a whole run, after each job that starts or ends.
+
+    eta_seconds: null if unknown. guessed: number of jobs whose length is estimated from jobs on the same dataset and
+    model.
+    """
 
     event: Literal["run"]
     jobs: int
@@ -78,7 +81,7 @@ class RunProgress(_Event):
 
 
 class Summary(_Event):
-    """What a run came to, in numbers of jobs. declined: when they began; they have no record."""
+    """Numbers of jobs at the end of a run. declined: jobs that were declined when they started and have no record."""
 
     event: Literal["summary"]
     completed: int
@@ -90,7 +93,7 @@ class Summary(_Event):
 
 
 class TrialEnd(_Event):
-    """A trial of `mobench tune` that ended. value: on validation; null where it has none."""
+    """A finished trial of `mobench tune`. value: on the validation split; null if the trial has none."""
 
     event: Literal["trial"]
     solver: str
@@ -103,7 +106,7 @@ class TrialEnd(_Event):
 class CheckEnd(_Event):
     """One check of `mobench check`.
 
-    says: what holds where it passed. message: why it failed, and what to do, or why it was declined.
+    says: the property that the check tests. message: why it failed and what to do, or why it was declined.
     """
 
     event: Literal["check"]
@@ -119,7 +122,7 @@ class CheckEnd(_Event):
 
 
 class ChecksEnd(_Event):
-    """How many checks of `mobench check` ended how."""
+    """Numbers of checks of `mobench check` by state."""
 
     event: Literal["checks"]
     passed: int
@@ -128,10 +131,10 @@ class ChecksEnd(_Event):
 
 
 class RegisteredName(_Event):
-    """A name of `mobench list` or `mobench show`.
+    """A registered name of `mobench list` or `mobench show`.
 
-    generator, balancer: of a pair. text: of `mobench show` alone, the suite's TOML or the class's docstring; the
-    options follow as tables, of a pair one for each part, whose title is the part.
+    generator, balancer: the parts of a pair. text: the TOML of a suite or the docstring of a class, only in
+    `mobench show`. There the options follow as `table` events; a pair has one table per part, titled with the part.
     """
 
     event: Literal["entry"]
@@ -148,7 +151,7 @@ class RegisteredName(_Event):
 
 
 class PluginState(_Event):
-    """A plugin of `mobench plugins`. details: the traceback of a broken one, with `--details`."""
+    """A plugin of `mobench plugins`. details: the traceback of a broken plugin, with `--details`."""
 
     event: Literal["plugin"]
     name: str
@@ -160,7 +163,7 @@ class PluginState(_Event):
 
 
 class DataFileState(_Event):
-    """A file of `mobench data list` (here or missing) or `mobench data verify` (ok or bad, with the reason)."""
+    """A file of `mobench data list` (here or missing) or `mobench data verify` (ok, or bad with the reason)."""
 
     event: Literal["file"]
     collection: str
@@ -171,7 +174,7 @@ class DataFileState(_Event):
 
 
 class PlotKind(_Event):
-    """A kind of plot that `mobench plot` draws, and the formats that there are."""
+    """A kind of plot that `mobench plot` draws, and the available formats."""
 
     event: Literal["plot"]
     name: str
@@ -180,7 +183,7 @@ class PlotKind(_Event):
 
 
 class TradeOffTable(_Event):
-    """The front of `mobench trade-off`. table: one object per row; hypervolume: of each dataset."""
+    """The front of `mobench trade-off`. table: one object per row. hypervolume: dataset -> hypervolume."""
 
     event: Literal["trade_off"]
     columns: list[str]
@@ -190,7 +193,7 @@ class TradeOffTable(_Event):
 
 
 class ImportedFront(_Event):
-    """What `mobench import` added, one record per seed. points: of the test split of each."""
+    """Records that `mobench import` added, one per seed. points: number of points of each on the test split."""
 
     event: Literal["imported"]
     solver: str
@@ -203,7 +206,7 @@ class ImportedFront(_Event):
 
 
 class LiveNetwork(_Event):
-    """A network that `mobench report` put into the page."""
+    """A network that `mobench report` embedded in the page."""
 
     event: Literal["live"]
     dataset: str
@@ -212,7 +215,7 @@ class LiveNetwork(_Event):
 
 
 class Verdict(_Event):
-    """What `mobench verify` found. identical: to the bit. differing: the names of comparisons that do not agree."""
+    """Result of `mobench verify`. identical: to the bit. differing: the names of comparisons that do not agree."""
 
     event: Literal["verdict"]
     id: str
@@ -222,7 +225,7 @@ class Verdict(_Event):
 
 
 class Comparison(_Event):
-    """One quantity of `mobench verify`. difference: relative to the larger of both."""
+    """One quantity of `mobench verify`. difference: relative to the larger of the two values."""
 
     event: Literal["comparison"]
     name: str
@@ -233,7 +236,7 @@ class Comparison(_Event):
 
 
 class Table(_Event):
-    """A table as it is shown: its cells are texts."""
+    """A table as it is displayed: its cells are strings."""
 
     event: Literal["table"]
     title: str
@@ -242,7 +245,7 @@ class Table(_Event):
 
 
 class Board(_Event):
-    """A whole leaderboard. table: one object per row; comparisons: what the tests say, per dataset."""
+    """A leaderboard. table: one object per row. comparisons: results of the statistical tests, per dataset."""
 
     event: Literal["leaderboard"]
     table: list[dict[str, Any]]
@@ -259,28 +262,28 @@ class Wrote(_Event):
 
 
 class Line(_Event):
-    """A line of text that has no kind of its own."""
+    """A line of text without an event kind of its own."""
 
     event: Literal["line"]
     text: str
 
 
 class Warned(_Event):
-    """Something that may be wrong, and did not end the command."""
+    """A warning, which does not end the command."""
 
     event: Literal["warning"]
     message: str
 
 
 class Error(_Event):
-    """Why the command ended without success."""
+    """The reason why the command failed."""
 
     event: Literal["error"]
     message: str
 
 
 class End(_Event):
-    """The last line. code: the exit code."""
+    """The last event. code: the exit code."""
 
     event: Literal["end"]
     code: int

@@ -1,4 +1,4 @@
-"""`mobench export`: tables and networks as files, from records alone."""
+"""`mobench export`: write the tables and networks of records as files."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def export(
             label,
             standalone,
         )
-        # all of them before any is written, so that a wrong option leaves nothing behind
+        # make all tables before the first file is written, so that a wrong option writes nothing
         texts: dict[str, str | bytes] = {}
         for name, one in chosen.items():
             made = one.make(board, records, wanted)
@@ -82,7 +82,7 @@ def export(
 
 
 def _networks(folder: Path, out: Path) -> None:
-    """Write the networks of a folder as ONNX, and say which were declined and why."""
+    """Write the networks of a folder as ONNX, and warn about those that were declined, with the reason."""
     from mobench.records.store import Store
     from mobench.reports import onnx
 
@@ -97,4 +97,4 @@ def _networks(folder: Path, out: Path) -> None:
 
 
 OTHERS: Mapping[str, Callable[[Path, Path], None]] = {"onnx": _networks}
-"""Formats that are no tables: what writes them from one folder into another."""
+"""Formats other than tables -> function that writes them from the records of one folder into another folder."""

@@ -1,4 +1,4 @@
-"""Numbers and times as the command line prints them."""
+"""Formatting of numbers and times for the command line."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 
 
 def numbers(values: Sequence[float]) -> str:
-    """Four significant digits of each."""
+    """Format values with four significant digits, separated by spaces."""
     return " ".join(f"{value:.4g}" for value in values)
 
 
 def duration(left: Left) -> str:
-    """A time that is left, in words: "1:05", "about 2:03:00", "unknown"."""
+    """Format a remaining time: "1:05", "about 2:03:00" or "unknown"."""
     if left.seconds is None:
         return "unknown"
     return f"about {clock(left.seconds)}" if left.guessed else clock(left.seconds)
 
 
 def clock(seconds: float) -> str:
-    """m:ss, h:mm:ss, or days and hours."""
+    """Format seconds as m:ss, h:mm:ss, or days and hours."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:

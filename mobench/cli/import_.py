@@ -1,4 +1,4 @@
-"""`mobench import`: a front that another program made joins a leaderboard, marked as imported."""
+"""`mobench import`: add a front of another program to a folder of records, marked as imported."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def import_(
 
 
 def content_of(file: Path) -> bytes:
-    """The bytes of a CSV file. Raises: DataError for what is no file, or too large."""
+    """Return the bytes of a CSV file. Raises: DataError if it is not a file, or too large."""
     from mobench import files
     from mobench.records.record import MAX_BYTES
 
@@ -74,7 +74,12 @@ def content_of(file: Path) -> bytes:
 
 
 def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
-    """What an imported record of this folder is like: its data set's options are those of the records there."""
+    """Return the template job of imported records, with the dataset options of the records in the folder.
+
+    Options in `settings` replace them.
+
+    Raises: StoreError if no dataset is named and the folder does not have records of exactly one.
+    """
     from mobench.jobs import arguments
     from mobench.jobs.resolve import dataset_part
     from mobench.records import imports as foreign

@@ -1,4 +1,4 @@
-"""`mobench leaderboard`: the comparison tables of folders of records, and what tests say about them."""
+"""`mobench leaderboard`: print the leaderboard of folders of records, with statistical tests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def leaderboard(
 
     with uncollected():
         records = _of_datasets(read_outlines(folders), dataset)
-        gc.freeze()  # nor at the end of the process
+        gc.freeze()  # no garbage collection at the end of the process either
         board = board_of(records, protocol or ())
         comparisons = compare(board, by, _higher_is_better(records, by))
         if (stream := events()) is not None:
@@ -56,43 +56,43 @@ def leaderboard(
 
 
 def read_board(folder: Path) -> Leaderboard:
-    """The leaderboard of a folder; unreadable records are told on standard error.
+    """Return the leaderboard of a folder, and warn about unreadable records.
 
-    Raises: StoreError where there is no record at all.
+    Raises: StoreError if there is no record.
     """
     return board_of(read_outlines([folder]))
 
 
 def board_of(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
-    """The leaderboard of records."""
+    """Return the leaderboard of records, restricted to some protocol versions if any are given."""
     from mobench.reports.analysis.leaderboard import leaderboard as made
 
     return made(records, protocols)
 
 
 def read_records(folders: Sequence[Path]) -> list[Record]:
-    """The records of all folders; unreadable ones are told on standard error. Raises: StoreError."""
+    """Return the records of all folders, and warn about unreadable ones. Raises: StoreError."""
     from mobench.records import reading
 
     return reading.read_records(folders, warn)
 
 
 def read_outlines(folders: Sequence[Path]) -> list[Outline]:
-    """The same as far as tables need it, which of many records is much faster."""
+    """Return the outlines of the records of all folders: the parts that tables need. Much faster for many records."""
     from mobench.records import reading
 
     return reading.read_outlines(folders, warn)
 
 
 def folder_of(named: Path) -> Path:
-    """The folder itself, or where there is none of this name, that of the suite below results/."""
+    """Return the folder itself, or if it does not exist, the folder of the suite of that name below results/."""
     from mobench.records import reading
 
     return reading.folder_of(named)
 
 
 def print_board(board: Leaderboard) -> None:
-    """The main columns of a leaderboard, its notes, and what is not in it."""
+    """Print the main columns of a leaderboard, its notes, and the records that are left out."""
     from mobench.reports.tables.files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
@@ -108,7 +108,7 @@ def print_board(board: Leaderboard) -> None:
 
 
 def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
-    """Average ranks, each solver against the best (or every pair), and the verdict of the tests."""
+    """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
     from mobench.reports.analysis.comparison import against_best, told_apart
     from mobench.reports.tables.files import number
 
@@ -155,14 +155,14 @@ def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
 
 
 def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
-    """The direction of a column; raises OptionError for one that has none."""
+    """Return whether larger values of a column are better. Raises: OptionError if its direction is unknown."""
     datasets = list(dict.fromkeys(r.job.dataset.name for r in records))
     from mobench.reports.tables.columns import column as described
     from mobench.reports.tables.columns import directions_of
 
     found = {described(column, name).better for name in datasets} - {""}
     if not found:
-        # a metric: its data set knows, whose plugin takes its time to load
+        # the column is a metric: ask its dataset, whose plugin is slow to load
         directions = directions_of(records)
         found = {described(column, name, directions).better for name in datasets} - {""}
     if len(found) != 1:

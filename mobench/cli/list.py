@@ -1,4 +1,4 @@
-"""`mobench list`: every registered name."""
+"""`mobench list`: list all registered names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def list_(
 
 
 def fields_of(entry: Entry) -> dict[str, Any]:
-    """What `--json` says of a registered name."""
+    """Return the fields of the `entry` event of a registered name."""
     spec = entry.spec
     return {
         "kind": entry.kind,

@@ -1,4 +1,4 @@
-"""A run while it lasts, in the way that the command line asks for: a live view, plain lines, nothing, or events."""
+"""Progress of a run in the mode of the command line: a live view, plain lines, nothing, or events."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ PHASES = ("present", "start", "data", "strategy", "train", "evaluate", "end")
 
 @contextmanager
 def watch(tally: Tally, what: str, ends: bool = True) -> Iterator[Listen]:
-    """A listener for the runner, which shows its events until the end of the block.
+    """Return a context manager that gives a listener for the runner, which shows the events of the run.
 
-    tally: of the jobs that are to come. what: the heading of the live view.
-    ends:  whether there are lines for jobs that begin and end; False where somebody else tells of them.
+    tally: the tally of the jobs.
+    what:  heading of the live view.
+    ends:  whether to print lines when jobs start and end. False if the caller reports them.
 
-    Events may come from any thread; one is shown at a time.
+    Events may arrive from any thread; they are shown one at a time.
     """
     guard = threading.RLock()
     with _view(tally, guard, what, ends) as show:
@@ -38,7 +39,7 @@ def watch(tally: Tally, what: str, ends: bool = True) -> Iterator[Listen]:
             if event["phase"] == "waiting":
                 with guard:
                     warn(f"{job.title} is {event['message']}", "waiting")
-            # a worker's last words are for the runner alone, which then tells the end
+            # the last event of a worker is only for the runner, which then sends "end"
             if event["phase"] in PHASES:
                 with guard:
                     show(tally, tally.hear(job, event))
@@ -62,7 +63,10 @@ def _view(tally: Tally, guard: threading.RLock, what: str, ends: bool) -> Iterat
 
 
 class Lines:
-    """A plain line when a job begins and ends, and in between at tenths of its training, ten seconds apart or more."""
+    """Prints plain lines: when a job starts and ends, and at tenths of its training.
+
+    Lines about the training of a job are at least ten seconds apart.
+    """
 
     def __init__(self, ends: bool = True) -> None:
         self._ends = ends
@@ -102,7 +106,7 @@ def _and_left(tally: Tally) -> str:
 
 
 def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
-    """A job's event, and after a beginning or an end the run's."""
+    """Emit the `job` event, and after a start or an end of a job also the `run` event."""
     job = one.job
     training = one.phase == "train"
     stream.emit(
@@ -128,7 +132,7 @@ def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
 
 
 def whole(tally: Tally) -> dict[str, Any]:
-    """The fields of a `run` event."""
+    """Return the fields of a `run` event."""
     left = tally.left()
     return {
         "jobs": tally.n_jobs,

@@ -1,4 +1,4 @@
-"""`mobench`: the commands, and how errors reach people."""
+"""The `mobench` command: its subcommands, error messages and exit codes."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; an error is one line and an exit code that is not 0.
+    """Run the command line and exit. An error prints one line and gives an exit code other than 0.
 
-    With `--json` all of standard output is JSON lines, whatever happens; the last one has the exit code.
+    With `--json`, standard output consists of JSON lines only, also after errors. The last line has the exit code.
     """
     guard_streams()
-    # pictures go into files; the backend of a notebook that started this process may not even be installed here
+    # plots are written to files; the backend of a notebook that started this process may not be installed here
     os.environ["MPLBACKEND"] = "agg"
-    # an error in reading the command line is to be JSON already
+    # errors of the command-line parser must be JSON too
     if "--json" not in sys.argv[1:]:
         code = _run()
         _leave(_judged(code, lost_output()))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _judged(code: int, lost: OSError | None) -> int:
-    """The exit code; of a command that succeeded, whose results did not reach standard output, NOT_WRITTEN."""
+    """Return the exit code, or NOT_WRITTEN if a successful command could not write to standard output."""
     if lost is None or code != 0:
         return code
     complain(f"standard output could not be written: {lost.strerror or lost}; what the command did is done")
@@ -106,7 +106,7 @@ def _judged(code: int, lost: OSError | None) -> int:
 
 
 def _run() -> int:
-    """The exit code of the command that was asked for; errors are told."""
+    """Run the requested command, print errors, and return its exit code."""
     try:
         _check_words(sys.argv[1:])
         return int(app(standalone_mode=False) or 0)
@@ -121,7 +121,7 @@ def _run() -> int:
         notes = [f"({note})" for note in getattr(error, "__notes__", [])]
         return _failed(" ".join([message_of(error), *notes]), USAGE, error)
     except BaseException as error:
-        # of typer's usage errors, which have no public base class; help that was asked for by no words is shown whole
+        # usage errors of typer have no public base class; a command without arguments shows its whole help
         usage: Any = error
         if hasattr(usage, "format_message"):
             if type(usage).__name__ == "NoArgsIsHelpError":
@@ -132,7 +132,7 @@ def _run() -> int:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Raise OptionError for words that are no text, which no record of the command could hold."""
+    """Raise OptionError for arguments that are not valid UTF-8, because records store the command line."""
     for word in words:
         if any("\ud800" <= character <= "\udfff" for character in word):
             raise OptionError(f"{word!r} is not UTF-8: rename the file or folder")
@@ -148,6 +148,6 @@ def _failed(message: str, code: int, error: BaseException | None = None) -> int:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exit; one more Ctrl-C is too late to change how."""
+    """Exit with a code, and ignore Ctrl-C from now on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""`mobench new`: a package for a method of one's own."""
+"""`mobench new`: create a plugin package for a new method."""
 
 from __future__ import annotations
 

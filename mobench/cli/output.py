@@ -1,8 +1,8 @@
-"""Where a command's words go: text for people, or with `--json` one object per line; less with `--quiet`.
+"""Output of commands: text, or one JSON object per line with `--json`; no progress with `--quiet`.
 
-Commands print with `say`, `wrote`, `warn` and `complain`, and show how far they are with `steps` from
-`mobench.cli.progress`; each of them does what the mode asks. A plain `print` is safe too: with `--json` its
-lines become `{"event": "line", "text": …}`. `App` gives every command `--quiet` and `--json`.
+Commands print with `say`, `wrote`, `warn` and `complain`, and show progress with `steps` from
+`mobench.cli.progress`. These functions follow the output mode. A plain `print` is safe too: with `--json` its
+lines become `{"event": "line", "text": …}`. `App` adds `--quiet` and `--json` to every command.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _EVENTS: ContextVar[JsonLines | None] = ContextVar("events", default=None)
 
 
 class JsonLines(io.TextIOBase):
-    """A stream of JSON objects, one per line; text that is written to it becomes objects as well."""
+    """A stream of JSON objects, one per line. Text that is written to it becomes "line" objects."""
 
     def __init__(self, stream: TextIO) -> None:
-        # where nobody reads the lines the work goes on: its records are what counts
+        # if the reader has ended the command continues, because its main result is its records
         self._stream = Lasting(stream)
         self._unfinished = ""
         self._guard = threading.Lock()
 
     def emit(self, event: str, fields: Mapping[str, Any]) -> None:
-        """Write one object at once. Numbers that JSON cannot hold become null."""
+        """Write one object immediately. Numbers that are not finite become null."""
         line = json.dumps({"event": event, **_finite(fields)}, allow_nan=False)
         with self._guard:
             self._stream.write(line + "\n")
@@ -51,7 +51,7 @@ class JsonLines(io.TextIOBase):
 
     @property
     def lost(self) -> OSError | None:
-        """Why lines could not be written; None where they could, or nobody reads them any more."""
+        """The error of the first line that could not be written; None if there is none or the reader has ended."""
         return self._stream.lost
 
     def write(self, text: str) -> int:
@@ -65,16 +65,16 @@ class JsonLines(io.TextIOBase):
         return True
 
     def finish(self) -> None:
-        """Write what has no line end yet."""
+        """Write the last line if it has no line end yet."""
         if self._unfinished:
             self.write("\n")
 
 
 @contextmanager
 def json_lines() -> Iterator[JsonLines]:
-    """Until the end of the block, standard output holds JSON objects and nothing else.
+    """Write only JSON objects to standard output until the end of the block.
 
-    What other code writes to the file descriptor itself goes to standard error.
+    Output of other code to file descriptor 1 goes to standard error.
     """
     with _own_stdout() as stream:
         events = JsonLines(stream)
@@ -104,23 +104,23 @@ def _own_stdout() -> Iterator[TextIO]:
 
 
 def _is(stream: TextIO, original: TextIO) -> bool:
-    """Whether a stream, guarded or not, is the one that the process was started with."""
+    """Return whether a stream, guarded or not, is the one that the process was started with."""
     guarded: Any = stream
     return stream is original or (isinstance(guarded, Lasting) and guarded.guards(original))
 
 
 def events() -> JsonLines | None:
-    """The stream of events with `--json`, else None."""
+    """Return the stream of events with `--json`, else None."""
     return _EVENTS.get()
 
 
 def is_quiet() -> bool:
-    """Whether progress is not wanted."""
+    """Return whether `--quiet` was given."""
     return _QUIET.get()
 
 
 def say(text: str, event: str = "line", /, **fields: Any) -> None:
-    """A result: `text` on standard output, or with `--json` the event with its fields, as in `mobench.cli.events`."""
+    """Print a result: `text`, or with `--json` an event with its fields (see `mobench.cli.events`)."""
     stream = events()
     if stream is None:
         print(text)
@@ -129,19 +129,19 @@ def say(text: str, event: str = "line", /, **fields: Any) -> None:
 
 
 def wrote(path: Path) -> None:
-    """Say that a file was written."""
+    """Report that a file was written."""
     say(f"wrote {path}", "wrote", path=str(path))
 
 
 def warn(message: str, sign: str = "warning") -> None:
-    """A warning on standard error, also when quiet, and with `--json` an event as well."""
+    """Print a warning to standard error, also with `--quiet`. With `--json`, emit an event as well."""
     print(f"{sign}: {message}", file=sys.stderr)
     if (stream := events()) is not None:
         stream.emit("warning", {"message": message})
 
 
 def complain(message: str) -> None:
-    """An error in one line on standard error, and with `--json` an event as well."""
+    """Print an error in one line to standard error. With `--json`, emit an event as well."""
     message = one_line(message, 4000)
     print(f"error: {message}", file=sys.stderr)
     if (stream := events()) is not None:
@@ -149,7 +149,7 @@ def complain(message: str) -> None:
 
 
 class App(typer.Typer):
-    """A group of commands that all take `--quiet` and `--json`."""
+    """A group of commands that all accept `--quiet` and `--json`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"cls": PlainGroup, **settings})
@@ -165,7 +165,7 @@ class App(typer.Typer):
 
 
 def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with two more options, of which the function itself knows nothing."""
+    """Add the options `--quiet` and `--json` to a command, and handle them outside its function."""
     own = inspect.signature(function, eval_str=True)
     asked: dict[str, Any] = {
         "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")],
@@ -195,7 +195,7 @@ def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _finite(value: Any) -> Any:
-    """The value as JSON can hold it."""
+    """Replace numbers that are not finite by None, recursively, and tuples by lists."""
     if isinstance(value, Mapping):
         return {str(key): _finite(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

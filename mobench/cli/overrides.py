@@ -1,4 +1,4 @@
-"""Options of commands that choose parts of a suite and override its settings, and the suite that they mean."""
+"""Command-line options that select parts of a suite and override its settings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def overridden(
     steps: int | None,
     seconds: float | None,
 ) -> Suite:
-    """The suite of this name with what the options override. Raises: SuiteError, UnknownNameError, OptionError."""
+    """Load a suite and apply the overriding options. Raises: SuiteError, UnknownNameError, OptionError."""
     from mobench.jobs import arguments
     from mobench.jobs import suite as suites
 

@@ -1,7 +1,7 @@
-"""Commands that read flags and text as they are.
+"""Typer commands that read flags and text without pydantic.
 
-Typer has pydantic read every value but a bool, `--help` with no default and text among them; to import it takes as
-long as all the rest of `mobench list`.
+Typer passes every value except a bool to pydantic, including text and a `--help` flag without a default. The import
+of pydantic takes as long as the rest of `mobench list`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class _Help:
-    """A command whose help is a flag that is off, no value that is missing."""
+    """A command whose `--help` flag has the default False instead of a missing value."""
 
     def get_help_option(self, context: Any) -> Any:
         option = super().get_help_option(context)  # type: ignore[misc]
@@ -23,11 +23,11 @@ class _Help:
 
 
 class PlainGroup(_Help, TyperGroup):
-    """Commands under one name."""
+    """A group of commands."""
 
 
 class PlainCommand(_Help, TyperCommand):
-    """A command that takes text as it is."""
+    """A command that uses text values unchanged."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -39,7 +39,7 @@ class PlainCommand(_Help, TyperCommand):
 
 
 def _as_it_is(parameter: Any) -> Callable[[Any, Any], Any]:
-    """The parameter's own reading, for a value that is wanted and missing; else the value."""
+    """Return a function that returns a value unchanged, or processes a missing required value as the parameter does."""
     read = parameter.process_value
 
     def value_of(context: Any, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`mobench plot`: pictures as files, from records alone."""
+"""`mobench plot`: draw plots of records as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mobench plugins`: what is installed, and what is broken and why."""
+"""`mobench plugins`: list installed plugins, with the errors of broken ones."""
 
 from __future__ import annotations
 

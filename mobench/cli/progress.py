@@ -1,4 +1,4 @@
-"""How far a command is: a bar on a terminal, plain lines elsewhere, nothing when quiet, events with `--json`."""
+"""Progress of a command: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`, events with `--json`."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from mobench.cli.streams import raw
 
 Tell = Callable[[str, float, float | None], None]
 WITHIN = 0.02
-"""The least share of a step that is worth telling."""
+"""Smallest share of a step that is reported."""
 
 
 class Steps:
-    """Counts steps as they begin."""
+    """Counts steps and reports them when they start."""
 
     def __init__(self, total: int | None, tell: Tell, tell_within: Tell) -> None:
         self._total, self._tell, self._tell_within = total, tell, tell_within
         self._begun, self._label, self._share = 0, "", 0.0
 
     def __call__(self, label: str = "") -> None:
-        """`label` begins, and what was begun before is done."""
+        """Report that step `label` starts and that the previous step is done."""
         self._tell(label, self._begun, self._total)
         self._begun, self._label, self._share = self._begun + 1, label, 0.0
 
     def within(self, share: float) -> None:
-        """How much of the step that is under way is done, from 0 to 1."""
+        """Report the share of the current step that is done, from 0 to 1."""
         if share - self._share >= WITHIN:
             self._share = share
             self._tell_within(self._label, self._begun - 1 + min(1.0, share), self._total)
 
     def end(self) -> None:
-        """The last step is done."""
+        """Report that the last step is done."""
         self._tell_within("", self._begun, self._total)
 
 
 @contextmanager
 def steps(what: str, total: int | None = None, lines: bool = True) -> Iterator[Steps]:
-    """Shows how far some work is, in the way that the command line asks for.
+    """Show the progress of a command in its output mode.
 
-    what:  of the whole work, in a word or two: "fetch", "draw plots".
-    total: how many steps; None where nobody knows.
-    lines: whether there are plain lines for steps; False where the work prints its own.
+    what:  name of the whole work in one or two words: "fetch", "draw plots".
+    total: number of steps. None if unknown.
+    lines: whether to print plain lines for steps. False if the work prints its own lines.
 
-    One call for each step, as it begins:
+    Call the returned object once for each step, when the step starts:
 
         with steps("export", total=len(formats)) as step:
             for format in formats:
                 step(format)
                 ...
 
-    On a terminal this is a bar on standard error, which is gone at the end; elsewhere one line for each step,
-    `[1/3] export: md`; with `--quiet` nothing; with `--json` a `progress` event on standard output for each
-    step and one at the end. The mode is the command's own, nothing needs to be passed. What is printed inside
-    the block appears above the bar.
+    On a terminal this shows a bar on standard error, which is removed at the end. Elsewhere it prints one line for
+    each step, `[1/3] export: md`. With `--quiet` it prints nothing. With `--json` it emits a `progress` event on
+    standard output for each step and one at the end. The mode is taken from the options of the command. Text that is
+    printed inside the block appears above the bar.
     """
     if (stream := events()) is not None:
 
@@ -74,7 +74,7 @@ def steps(what: str, total: int | None = None, lines: bool = True) -> Iterator[S
 
 
 def on_terminal() -> bool:
-    """Whether standard error can be drawn on."""
+    """Return whether standard error is a terminal that can show a bar."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -85,7 +85,7 @@ def _counted(total: int | None, tell: Tell, tell_within: Tell) -> Iterator[Steps
 
 
 def _nothing(label: str, done: float, total: float | None) -> None:
-    """Where no progress is wanted."""
+    """Do nothing: progress is switched off."""
 
 
 def _line(what: str, label: str, done: float, total: float | None) -> None:
@@ -104,7 +104,7 @@ def _bar(what: str, total: float | None) -> Iterator[Tell]:
         *columns,
         console=Console(file=raw(sys.stderr)),
         transient=True,
-        # where results go to a file they are not to end up on the terminal
+        # if standard output is a file, results must not appear on the terminal
         redirect_stdout=sys.stdout.isatty(),
     ) as bars:
         task = bars.add_task(escape(what), total=total, count="")

@@ -1,4 +1,4 @@
-"""`mobench report`: a folder of records as one page."""
+"""`mobench report`: write a folder of records as one HTML page."""
 
 from __future__ import annotations
 

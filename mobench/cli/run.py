@@ -1,4 +1,4 @@
-"""`mobench run`: a suite from its jobs to its leaderboard."""
+"""`mobench run`: run the jobs of a suite, print its leaderboard and write its tables."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _run(
             plan,
             Store(folder),
             where,
-            # what devices other machines have is theirs to say
+            # devices of other machines cannot be checked here
             device=check_device(device) if executor == "local" else device,
             retry=retry,
             keep_weights=keep_weights or suite.keep_weights,
@@ -121,7 +121,7 @@ def _run(
 
 
 def _planned(suite: Suite) -> Plan:
-    """The plan of a suite; combinations that a part declines are warned of."""
+    """Return the plan of a suite, and warn about declined combinations."""
     from mobench.jobs.plan import plan
 
     made = plan(suite)
@@ -131,9 +131,9 @@ def _planned(suite: Suite) -> Plan:
 
 
 def _tell_of_trouble(summary: Summary, suite: str) -> None:
-    """Warn of jobs that were declined when they began, and of weights that are missing.
+    """Warn about jobs that were declined when they started, and about missing weights.
 
-    Raises: SuiteError where no job is left.
+    Raises: SuiteError if no job is left.
     """
     for line in summary.declined[summary.n_declined_by_plan :]:
         warn(line, "declined")
@@ -146,7 +146,7 @@ def _tell_of_trouble(summary: Summary, suite: str) -> None:
 
 
 def _tell(summary: Summary, folder: Path) -> None:
-    """The end of a run: the table, and where everything is."""
+    """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
     from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
     from mobench.reports.tables.files import export
@@ -176,7 +176,7 @@ def _tell(summary: Summary, folder: Path) -> None:
 
 
 def _failed_before(folder: Path, summary: Summary) -> list[str]:
-    """Ids of jobs that were not run now and whose record has no result."""
+    """Return the ids of jobs that were not run now and whose records have no result."""
     from mobench.records.store import Store
 
     store = Store(folder)
@@ -185,14 +185,14 @@ def _failed_before(folder: Path, summary: Summary) -> list[str]:
 
 
 def check_device(device: str) -> str:
-    """The device itself. Raises: OptionError where torch has no such device here."""
+    """Return the device. Raises: OptionError if torch has no such device here."""
     from mobench.jobs import arguments
 
     return arguments.check_device(device, "--device")
 
 
 def check_strategy(text: str) -> str:
-    """The text itself. Raises: OptionError where it is no strategy."""
+    """Return the text of a strategy. Raises: OptionError if it is not a valid strategy."""
     if text:
         from mobench.interfaces import Strategy
 

@@ -1,4 +1,4 @@
-"""The live view of a run on a terminal: what is done, what is running, what was best so far."""
+"""Live view of a run on a terminal: finished jobs, running jobs, and the best results so far."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ MAX_BEST = 8
 
 @contextmanager
 def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -> Iterator[Show]:
-    """Draws on standard error until the end of the block, and then leaves only the lines of jobs that ended."""
+    """Draw the live view on standard error until the end of the block.
+
+    After that only the lines of jobs that ended remain.
+    """
     console = Console(file=raw(sys.stderr), highlight=False)
 
     def draw() -> RenderableType:
@@ -38,7 +41,7 @@ def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -
         get_renderable=draw,
         refresh_per_second=4,
         transient=True,
-        # where results go to a file they are not to end up on the terminal
+        # if standard output is a file, results must not appear on the terminal
         redirect_stdout=sys.stdout.isatty(),
         vertical_overflow="crop",
     ):
@@ -51,7 +54,7 @@ def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -
 
 
 def picture(tally: Tally, what: str, width: int, height: int) -> Group:
-    """The view as it is now, no wider than `width` and no higher than `height`."""
+    """Return the current view, at most `width` wide and `height` high."""
     running, best = tally.of("running"), tally.best()
     room = max(1, height - OTHER_LINES - min(len(best), MAX_BEST))
     parts: list[RenderableType] = [_heading(tally, what), _bar(tally, width), _jobs(tally, running[:room], width)]
@@ -83,7 +86,7 @@ def _bar(tally: Tally, width: int) -> Table:
 
 
 def _jobs(tally: Tally, running: list[Watched], width: int) -> Table:
-    """A row per running job; on a narrow terminal without losses."""
+    """Return a table with one row per running job; on a narrow terminal without losses."""
     grid = Table.grid(padding=(0, 2))
     wide = width >= NARROW
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1 if not wide else None)

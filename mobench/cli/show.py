@@ -1,4 +1,4 @@
-"""`mobench show`: one name with its options, defaults and source."""
+"""`mobench show`: print a registered name with its source, options and defaults."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def show(
 
 
 def _text(spec: SuiteFile) -> str:
-    """The suite's TOML. Raises: SuiteError where it cannot be read."""
+    """Return the TOML of a suite. Raises: SuiteError if it cannot be read."""
     try:
         return files.read(spec.path, MAX_SUITE_BYTES).decode()
     except (OSError, ValueError) as error:
@@ -89,7 +89,11 @@ def _show_pair(pair: Pair) -> None:
 
 
 def _options(cls: type[Any], own: Mapping[str, Any], prefix: str, sources: Mapping[str, str] | None = None) -> None:
-    """Print a class's options. own: the defaults that a name sets instead; sources: which name each is of."""
+    """Print the options of a class.
+
+    own:     defaults that a registered name sets instead of the class's.
+    sources: option -> the name that sets its default.
+    """
     from mobench.options import describe
 
     sources = sources or {}
@@ -105,5 +109,5 @@ def _options(cls: type[Any], own: Mapping[str, Any], prefix: str, sources: Mappi
 
 
 def _instead(option: Option, sources: Mapping[str, str]) -> str:
-    """Whose default it is, and that of the class that it overrides."""
+    """Describe the name that sets a default and the default of the class; "" if the class sets it."""
     return f" (of {sources[option.name]}; class: {option.default})" if option.name in sources else ""

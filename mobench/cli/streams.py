@@ -1,4 +1,4 @@
-"""Standard output and error: they pass on only what is fit for a terminal, and no error of theirs ends a command."""
+"""Guards of standard output and error: they escape unprintable text, and failed writes do not end a command."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ READER_GONE = (errno.EPIPE, errno.ECONNRESET)
 
 
 class Lasting:
-    """A stream whose writes never raise: after the first that fails, what follows is dropped.
+    """A stream whose writes never raise. After the first failed write, all further text is dropped.
 
-    lost: why the first write failed; None while all is well, and where the reader has ended, who wants no more.
+    lost: the error of the first failed write. None if no write failed, or if the reader has ended.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -26,7 +26,7 @@ class Lasting:
         self.lost: OSError | None = None
 
     def guards(self, stream: TextIO) -> bool:
-        """Whether this is the stream below."""
+        """Return whether `stream` is the underlying stream."""
         return self._stream is stream
 
     def write(self, text: str) -> int:
@@ -45,7 +45,7 @@ class Lasting:
                 self._give_up(error)
 
     def _give_up(self, error: OSError | ValueError) -> None:
-        """Let what is still buffered go where it cannot fail, now and at the end of the process."""
+        """Redirect the stream to the null device, so that buffered text cannot fail, also not at exit."""
         self._is_open = False
         if isinstance(error, OSError) and error.errno not in READER_GONE:
             self.lost = error
@@ -60,9 +60,9 @@ class Lasting:
 
 
 class Printable:
-    """A stream that passes on only what is fit for a terminal: names and messages are of many makers.
+    """A stream that escapes text that is not printable, because names and messages may come from plugins.
 
-    raw: the stream itself, for what draws tables and bars from text that is already fit.
+    raw: the underlying stream, for tables and bars whose text is already printable.
     """
 
     def __init__(self, raw: TextIO) -> None:
@@ -77,12 +77,15 @@ class Printable:
 
 
 def guard_streams() -> None:
-    """From now on everything printed is fit for a terminal, what the terminal cannot show is escaped, and a stream
-    that is closed, full, or has lost its reader ends nothing."""
+    """Guard standard output and standard error for the rest of the process.
+
+    Text is made printable, characters that the encoding of the stream does not have are escaped, and writes to a
+    stream that is closed, full or without a reader do not raise.
+    """
     _open_standard_descriptors()
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
-        if stream is None:  # closed by who started this process
+        if stream is None:  # the parent process closed it
             stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the process's life
             setattr(sys, f"__{name}__", stream)
         if isinstance(stream, io.TextIOWrapper):
@@ -92,8 +95,10 @@ def guard_streams() -> None:
 
 
 def _open_standard_descriptors() -> None:
-    """Point closed ones of the descriptors 0, 1 and 2 at nothing, or the next file that is opened would take their
-    place and receive what is printed."""
+    """Open the null device on each of the descriptors 0, 1 and 2 that is closed.
+
+    Otherwise the next file that is opened would get the descriptor and receive printed text.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -106,12 +111,12 @@ def _open_standard_descriptors() -> None:
 
 
 def raw(stream: TextIO) -> TextIO:
-    """The stream below the guard."""
+    """Return the stream below the guard."""
     return stream.raw if isinstance(stream, Printable) else stream
 
 
 def lost_output() -> OSError | None:
-    """Why standard output could not be written to its end; None where it could, or nobody wanted it."""
+    """Return the error that left standard output incomplete; None if there is none or the reader has ended."""
     stream: Any = raw(sys.stdout)
     if isinstance(stream, Lasting):
         stream.flush()

@@ -1,6 +1,6 @@
-"""What is known of a run while it lasts: the state of each job, how long the rest may take, the best so far.
+"""State of a run in progress: the state of each job, the estimated remaining time, and the best results so far.
 
-Numbers alone: nothing here draws, prints or looks at a clock of its own.
+This module only computes; it does not draw or print.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
 SURE_AFTER_SECONDS = 1.0
-"""Training that was watched for less says nothing about its speed."""
+"""Minimum time of observed training from which its speed is estimated."""
 
 
 @dataclass
 class Watched:
-    """One job and what was last heard of it. Times are seconds of the tally's clock."""
+    """A job and its latest known state. Times are seconds of the tally's clock."""
 
     job: Job
     state: State = "waiting"
@@ -42,29 +42,29 @@ class Watched:
 
     @cached_property
     def likeness(self) -> str:
-        """The same for jobs that share data set, model and budget: each one's length is a guess for the others'."""
+        """Key of jobs with the same dataset, model and budget. The length of one is an estimate for the others."""
         job = self.job
         return "\n".join(part.model_dump_json() for part in (job.dataset, job.model, job.budget))
 
     @cached_property
     def kind(self) -> str:
-        """The same for jobs that differ in their seeds alone, and so are equally long."""
+        """Key of jobs that differ only in their seeds, and therefore take equally long."""
         return f"{self.likeness}\n{self.job.solver.model_dump_json()}"
 
     @property
     def training(self) -> float | None:
-        """Seconds of the whole training at the speed seen so far; None while it was not seen for long enough."""
+        """Estimated seconds of the whole training at the observed speed; None if it was not observed long enough."""
         if self.first is None or self.last is None:
             return None
         (then, from_), (now, to) = self.first, self.last
-        # a job that goes on from a checkpoint begins in the middle
+        # a job that resumes from a checkpoint does not start at fraction 0
         return (now - then) / (to - from_) if now - then >= SURE_AFTER_SECONDS and to > from_ else None
 
     @property
     def length(self) -> float | None:
-        """Seconds from beginning to end, of a job that got to its end or whose end is in sight."""
+        """Seconds of a completed job, or of a running job until the estimated end of its training; else None."""
         if self.state == "completed":
-            # the record of a job that was taken up again counts what came before as well
+            # the record of a resumed job includes the time before the interruption
             ran = 0.0 if self.present or self.ended is None else self.ended - self.began
             return max(ran, self.recorded_seconds or 0.0)
         if self.training is None or self.first is None:
@@ -73,14 +73,18 @@ class Watched:
 
     @property
     def judging(self) -> float | None:
-        """Seconds from the end of training to the end, of a job that was watched."""
+        """Seconds of a completed job from the end of its training to its end; None if it was not observed."""
         watched = self.state == "completed" and self.last is not None and self.ended is not None
         return self.ended - self.last[0] if watched else None  # type: ignore[operator, index]
 
 
 @dataclass(frozen=True)
 class Left:
-    """How long the rest takes. seconds: None while nothing is known of some job. guessed: jobs of unknown length."""
+    """Estimated remaining time.
+
+    seconds: None if the length of some job cannot be estimated.
+    guessed: number of jobs whose length is a guess from other jobs.
+    """
 
     seconds: float | None
     guessed: int = 0
@@ -90,7 +94,11 @@ Expected = Callable[[Watched], Left]
 
 
 class Tally:
-    """Hears the runner's events. `clock` gives seconds; `slots` jobs run at once."""
+    """Keeps the state of a run from the runner's events.
+
+    slots: number of jobs at once.
+    clock: function that returns the time in seconds.
+    """
 
     def __init__(self, jobs: Sequence[Job], slots: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self.jobs = {job.id: Watched(job) for job in jobs}
@@ -99,12 +107,12 @@ class Tally:
         self._expected_jobs = len(self.jobs)
 
     def expect(self, n_jobs: int) -> None:
-        """Take note that there will be so many jobs, which are not all known yet."""
+        """Set the expected number of jobs, if not all of them are known yet."""
         self._expected_jobs = n_jobs
 
     @property
     def n_jobs(self) -> int:
-        """The jobs that are known, and those that are expected."""
+        """Number of jobs, including expected ones that are not known yet."""
         return max(self._expected_jobs, len(self.jobs))
 
     @property
@@ -112,7 +120,7 @@ class Tally:
         return self.n_jobs - self.n_done - len(self.of("running"))
 
     def hear(self, job: Job, event: dict[str, Any]) -> Watched:
-        """Take note of an event; the job that it is about."""
+        """Update the state by an event of a job, and return the state of that job."""
         one = self.jobs.setdefault(job.id, Watched(job))
         one.phase, one.split = event["phase"], event.get("split", "")
         now = self.clock()
@@ -130,7 +138,7 @@ class Tally:
         return one
 
     def of(self, *states: State) -> list[Watched]:
-        """The jobs in one of these states, in their order."""
+        """Return the jobs that are in one of the states, in their order."""
         return [one for one in self.jobs.values() if one.state in states]
 
     @property
@@ -139,19 +147,19 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the start of the run."""
         return self.clock() - self.began
 
     def left_of(self, one: Watched) -> Left:
-        """How long a running job still takes."""
+        """Return the estimated remaining time of a running job."""
         return self._left_of(one, self._expected("length"), self._expected("judging"))
 
     def left(self) -> Left:
-        """How long the rest takes with `slots` jobs at once, each as long as what is known of it says.
+        """Return the estimated remaining time of the run, with `slots` jobs at once.
 
-        A waiting job is as long as one of its kind, which differs in the seed alone; where there is none, it is
-        guessed to be as long as the others of its data set, model and budget are on average. One of which nothing
-        is known yet is guessed to be as long as the average of all.
+        A waiting job is assumed to take as long as the jobs that differ from it only in the seed. If there are none,
+        its length is guessed as the mean over jobs with the same dataset, model and budget. The length of a job that
+        is not known yet is guessed as the mean over all jobs.
         """
         length, judging = self._expected("length"), self._expected("judging")
         running = [self._left_of(one, length, judging) for one in self.of("running")]
@@ -165,7 +173,7 @@ class Tally:
         return Left(makespan(known[:n], known[n:], self.slots), guessed)
 
     def best(self) -> dict[str, Watched]:
-        """Data set -> the job with the largest validation hypervolume so far."""
+        """Return dataset -> the job with the largest validation hypervolume so far."""
         found: dict[str, Watched] = {}
         for one in self.jobs.values():
             if one.hypervolume is None or one.state in ("diverged", "failed", "pruned"):
@@ -190,7 +198,10 @@ class Tally:
         return Left(None if whole.seconds is None else max(0.0, whole.seconds - (now - one.began)), whole.guessed)
 
     def _expected(self, what: Literal["length", "judging"]) -> Expected:
-        """What to expect of a job: the mean over its kind; guessed, the mean over those that are like it."""
+        """Return a function that estimates `length` or `judging` of a job.
+
+        The estimate is the mean over jobs of its kind, or as a guess, the mean over jobs with the same likeness.
+        """
         values = defaultdict[str, list[float]](list)
         for one in self.of("running", "completed"):
             if (value := getattr(one, what)) is not None:
@@ -201,9 +212,9 @@ class Tally:
 
 
 def makespan(running: Sequence[float], waiting: Sequence[float], slots: int) -> float:
-    """Seconds until all is through, when each waiting job begins as soon as one of `slots` is free.
+    """Return the seconds until all jobs end, if each waiting job starts as soon as one of `slots` is free.
 
-    running, waiting: seconds that are left of each.
+    running, waiting: remaining seconds of each job.
     """
     free = [*running, *[0.0] * max(0, slots - len(running))]
     heapq.heapify(free)
@@ -213,4 +224,4 @@ def makespan(running: Sequence[float], waiting: Sequence[float], slots: int) -> 
 
 
 Show = Callable[[Tally, Watched], None]
-"""Shows one event of a run, given the tally and the job that the event is about."""
+"""Function that shows an event of a run, given the tally and the job of the event."""

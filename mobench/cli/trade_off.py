@@ -1,4 +1,4 @@
-"""`mobench trade-off`: the front that a suite's solvers form among themselves."""
+"""`mobench trade-off`: the front of a suite's solvers in two or more columns of the leaderboard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def trade_off(
 
 
 def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
-    """Print and write the trade-off of the records in a folder."""
+    """Print the trade-off of the records in a folder, and write it to files there."""
     from mobench.cli.leaderboard import read_board
     from mobench.reports.tables import trade_off as report
 

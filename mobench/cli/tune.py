@@ -1,4 +1,4 @@
-"""`mobench tune`: a search for options, chosen on validation."""
+"""`mobench tune`: search for the best options of solvers on the validation split."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def tune(
                 listen=listen,
                 tell=_tell,
                 expect=tally.expect,
-                # told from another thread, which does not know of the streams of this command
+                # called from another thread, which does not have the output mode of this command
                 note=(lambda line: None) if is_quiet() else partial(print, file=sys.stderr, flush=True),
             )
     except KeyboardInterrupt:
@@ -92,7 +92,7 @@ def tune(
 
 
 def _tell(solver: str, trial: Trial) -> None:
-    """A trial's end: on standard error, or as an event."""
+    """Report the end of a trial, on standard error or as an event."""
     if (stream := events()) is not None:
         fields = {name: getattr(trial, name) for name in ("number", "state", "value", "settings")}
         stream.emit("trial", {"solver": solver, **fields})

@@ -1,4 +1,4 @@
-"""`mobench verify`: a record's job once more, and what agrees."""
+"""`mobench verify`: rerun the job of a record and compare the results."""
 
 from __future__ import annotations
 

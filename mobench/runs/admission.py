@@ -1,4 +1,4 @@
-"""Checks of a problem before training: what would make its numbers wrong is refused with the reason."""
+"""Checks of a problem before training, which reject models and losses that would give wrong results."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mobench.interfaces import Outputs, Problem, Samples, Split, seeded
 from mobench.interfaces.objective import Measure
 
 N_STATE = 8
-"""Samples in the passes that look for state."""
+"""Number of samples in the check for state."""
 N_HALF = 16
-"""Samples in each half of a split's sample; an even number, as data sets may alternate two kinds of samples."""
+"""Number of samples in each half of the check for means. Even, because datasets may alternate two kinds of samples."""
 RELATIVE = 1e-5
-"""Largest difference that is rounding; losses are computed in double precision."""
+"""Largest relative difference that counts as rounding error; losses are computed in double precision."""
 
 
 def check_before_training(problem: Problem, splits: Mapping[Split, Samples]) -> None:
-    """Raise IncompatibleError where the model has state that belongs to nobody, or a loss is no mean over samples.
+    """Raise IncompatibleError if the model keeps unregistered state, or if a loss is not a mean over samples.
 
-    torch's random state and the target network are left as they were.
+    The random state of torch and the target network are not changed.
     """
     check_state(problem, splits["train"])
     for split, samples in splits.items():
@@ -31,10 +31,10 @@ def check_before_training(problem: Problem, splits: Mapping[Split, Samples]) -> 
 
 
 def check_state(problem: Problem, samples: Samples) -> None:
-    """Raise IncompatibleError unless a prediction depends on weights, constants and running statistics alone.
+    """Raise IncompatibleError unless predictions depend only on weights, constants and running statistics.
 
-    The target predicts, makes one pass as in training, gets its constants and statistics back, and predicts again:
-    no constant may change in training, and the predictions have to agree.
+    The target network predicts, makes one forward pass in training mode, is reset to its constants and statistics,
+    and predicts again. The pass must not change a constant, and both predictions must agree.
     """
     state = problem.state
     inputs = problem.prepare(samples.take(slice(0, N_STATE))).inputs
@@ -68,9 +68,9 @@ def check_state(problem: Problem, samples: Samples) -> None:
 def check_means(problem: Problem, samples: Samples, split: str) -> None:
     """Raise IncompatibleError unless losses and metrics that are not pooled are means over samples.
 
-    Evaluation averages them over batches. On two equal parts of a split, its first and its last samples, the mean
-    of the parts has to be the value of both together. Outputs are those of the target network as it is, without and
-    with noise.
+    Evaluation averages them over batches. The check takes two equal parts of a split, its first and its last samples:
+    the mean of the values of the parts must equal the value of both parts together. The outputs come from the target
+    network with its current weights, without and with noise.
     """
     n = min(N_HALF, len(samples) // 2)
     if n == 0:
@@ -83,11 +83,11 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
     with torch.random.fork_rng(), torch.no_grad():
         outputs = _predicted(problem, whole.inputs)
         sizes = {name: output.shape[:1] for name, output in _predicted(problem, parts[0].inputs).items()}
-    # an output of another length than the batch is the same for all batches: a point of an analytic problem
+    # an output whose length is not the batch size is the same for all batches, as a point of an analytic problem is
     by_sample = {name for name, size in sizes.items() if size == (n,) and outputs[name].shape[:1] == (2 * n,)}
     draw = seeded(0)
     noise = {name: torch.randn(outputs[name].shape, generator=draw, dtype=torch.float64) for name in sorted(by_sample)}
-    for scale in (0.0, 1.0):  # outputs of a fresh network hardly differ from sample to sample, those with noise do
+    for scale in (0.0, 1.0):  # outputs of an untrained network hardly vary between samples
         varied = {name: o + scale * noise[name].to(o) if name in noise else o for name, o in outputs.items()}
         _check_parts(problem, varied, by_sample, parts, whole, split)
 
@@ -95,7 +95,7 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
 def _check_parts(
     problem: Problem, outputs: Outputs, by_sample: set[str], parts: Sequence[Samples], whole: Samples, split: str
 ) -> None:
-    """Compare each loss and metric on the whole with the mean over its two equal parts."""
+    """Raise IncompatibleError if a loss or metric of `whole` differs from its mean over the two parts."""
     n = len(whole) // 2
     halves = [
         {name: output[at] if name in by_sample else output for name, output in outputs.items()}
@@ -126,7 +126,7 @@ def _measures(problem: Problem) -> Iterable[tuple[str, str, Measure]]:
 
 
 def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
-    """Outputs of the target network in evaluation mode, in double precision, under a fixed random state."""
+    """Return outputs of the target network in evaluation mode and double precision, for a fixed random state."""
     training = problem.target.training
     problem.train(False)
     torch.manual_seed(0)
@@ -138,7 +138,7 @@ def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
 def _value(measure: Measure, outputs: Outputs, batch: Samples) -> float:
     with torch.no_grad():
         value = measure(outputs, Samples(_double(batch.inputs), {n: _double(t) for n, t in batch.targets.items()}))
-    return float(value) if value.ndim == 0 else math.nan  # other shapes are refused where losses are taken
+    return float(value) if value.ndim == 0 else math.nan  # other shapes are rejected when losses are computed
 
 
 def _double(tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A runner's side of a worker's pipes: the request goes in, events come out."""
+"""Communication with a worker over its pipes: send the request and receive events."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from mobench.runs.worker_events import MAX_CHARACTERS, parse_event
 
 Tell = Callable[[dict[str, Any]], None]
 LAST_PHASES = ("done", "error", "declined")
-"""Phases of a worker's last event: the record is then complete, or cannot be written, or the job is declined."""
+"""Phases of a worker's last event: the record is written, it cannot be written, or the job is declined."""
 LOOK_SECONDS = 0.25
-"""Interval between looks at whether the process has ended while another one holds its pipe open."""
+"""Interval of the checks whether the process has ended while another process holds its pipe open."""
 DRAIN_SECONDS = 1.0
-"""Time that events which were written before the end of the process may take to be read after it."""
+"""Time after the end of the process to read the events that it wrote before its end."""
 
 
 def converse(process: subprocess.Popen[str], request: str, tell: Tell) -> dict[str, Any]:
-    """Send the request, and pass events on until the worker's last one or the end of its process; the last event.
+    """Send the request and pass events to `tell` until the worker's last event or the end of its process.
 
-    Other processes that hold the pipe open, such as children in sessions of their own, are not waited for.
+    Returns the last event, or {} if there was none. Other processes that hold the pipe open, such as children in
+    their own sessions, are not waited for.
     """
     assert process.stdin is not None
-    # dead before it has read everything: its exit code tells why
+    # the process ended before it had read the request: its exit code gives the reason
     with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(request)
     last: dict[str, Any] = {}
@@ -42,7 +43,10 @@ def converse(process: subprocess.Popen[str], request: str, tell: Tell) -> dict[s
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
-    """Whole lines, as they come, until the pipe is closed or the process has ended. Longer ones are left out."""
+    """Yield complete lines as they arrive, until the pipe is closed or the process has ended.
+
+    Lines longer than `MAX_CHARACTERS` are skipped.
+    """
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     os.set_blocking(descriptor, False)
@@ -51,7 +55,7 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
     rest, is_cut = b"", False
     deadline: float | None = None
     while deadline is None or time.monotonic() < deadline:
-        # asked before reading: what was written before the end is then read
+        # poll before reading, so that everything that was written before the end is read
         has_ended = process.poll() is not None
         if has_ended and deadline is None:
             deadline = time.monotonic() + DRAIN_SECONDS

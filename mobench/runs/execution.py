@@ -1,4 +1,4 @@
-"""One job from start to record: load, train, judge, count the cost."""
+"""Execution of one job in this process: load the data, train, evaluate, and return the record."""
 
 from __future__ import annotations
 
@@ -49,18 +49,21 @@ def execute(
     command: Sequence[str] = (),
     strategy: Strategy | None = Strategy(),  # noqa: B008 - frozen
 ) -> Record:
-    """Run a job here and now, and return its record; whatever goes wrong is in the record.
+    """Run a job in this process and return its record. Errors of the job are in the record.
 
-    threads:    of torch; None leaves them as they are.
-    checkpoint: where training state is kept. It stays for whoever holds the record in safety to remove, and goes
-                at once where the job failed: a checkpoint may be why.
-    checkpoint_seconds: how often.
-    strategy:   how to lay the arithmetic out; None: what was measured to be fastest here.
-    weights:    where to write the trained network as safetensors; None: nowhere. Where it cannot be written, the
-                record says why in its note "weights".
+    device:     torch device to train on.
+    threads:    number of threads of torch. None leaves it unchanged.
+    checkpoint: path of the training state. The caller removes the file after it has stored the record. If the job
+                fails, the file is removed at once, because it may be the cause.
+    checkpoint_seconds: seconds between checkpoints.
+    weights:    path to write the trained network to, as safetensors. None: it is not written. If it cannot be
+                written, the note "weights" of the record gives the reason.
+    on_progress: called with each progress event.
+    command:    command line to store in the record.
+    strategy:   strategy of the computation. None: the one that was measured to be fastest on this machine.
 
-    Raises: KeyboardInterrupt; the checkpoint then stays, and a later call goes on from it. MobenchError for
-        a job that was imported.
+    Raises: KeyboardInterrupt, in which case the checkpoint is kept and a later call resumes from it; MobenchError
+        for an imported job.
     """
     if job.budget.elsewhere:
         raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
@@ -92,7 +95,7 @@ def execute(
 def failure_record(
     job: Job, kind: str, message: str, details: str, made: Any, status: Literal["failed", "diverged"] = "failed"
 ) -> Record:
-    """The record of a job that gave no result."""
+    """Return the record of a job that failed or diverged without a result."""
     return Record(
         id=job.id,
         status=status,
@@ -105,7 +108,7 @@ def failure_record(
 
 
 class _Run:
-    """The stages of one job."""
+    """State and stages of one job."""
 
     def __init__(
         self,
@@ -130,7 +133,7 @@ class _Run:
     def record(self, provenance_now: Callable[[], Any], weights: Path | None) -> Record:
         job = self.job
         self.tell({"phase": "data"})
-        # the data come first: a missing file is told before anything is built
+        # load the data first, so that a missing file is reported before anything is built
         splits: dict[Split, Samples] = {split: self.dataset.load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
         torch.manual_seed(seeds.initialisation)
@@ -176,7 +179,7 @@ class _Run:
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
-        """Give the problem its strategy: the pinned one, else what is fastest here."""
+        """Set the strategy of the problem: the given one, else the one that is fastest on this machine."""
         batches = Batches(samples, self.job.budget.batch_size, 0)
         budget, n_sets = self.job.budget, solver.n_weight_sets(n_rays)
         steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
@@ -193,16 +196,16 @@ class _Run:
 
 
 def _side_effects() -> dict[str, str]:
-    """A note on plugins whose import changed global state, which was restored; {} where none did."""
+    """Return a note about plugins whose import changed global state, which was restored; {} if there are none."""
     found = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
     return {"global_state": "restored after an import; " + "; ".join(found)} if found else {}
 
 
 def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:
-    """The trained network's tensors as safetensors, which hold numbers and nothing to execute.
+    """Write the tensors of the trained network as safetensors, a format that contains no executable code.
 
-    Returns notes for the record: that the weights cannot be kept, on a full disk for example, is no reason to lose
-    what was trained.
+    Returns notes for the record. If the weights cannot be written, for example on a full disk, the notes say so and
+    the record is kept.
     """
     from safetensors.torch import save_file
 
@@ -212,7 +215,7 @@ def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, flo
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         state = tensors_to_keep(solver.pareto_set, problem)
-        # safetensors writes files that their owner alone may read: the umask decides instead, as for other files
+        # safetensors creates files that only their owner may read; use the permissions of the umask, as for other files
         temporary.touch()
         mode = temporary.stat().st_mode
         save_file(state, temporary)
@@ -221,7 +224,7 @@ def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, flo
             os.fsync(file.fileno())
         temporary.replace(path)
     except Exception as error:
-        # a writer in Rust and a plugin's module raise what they like; weights of an earlier run are not this record's
+        # the Rust writer and a plugin's module may raise any error; weights of an earlier run must not remain
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return weights_not_kept(getattr(error, "strerror", None) or described(error))

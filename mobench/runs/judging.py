@@ -1,4 +1,4 @@
-"""What a trained Pareto set is worth, and what it cost: the numbers of a record."""
+"""Evaluation of a trained Pareto set: the fronts, indicators and cost of a record."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def judge(
     training: Training,
     tell: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """Fronts, indicators and cost of a record, from the trained set alone.
+    """Evaluate a trained Pareto set. Returns the fields "fronts", "indicators", "cost" and "notes" of its record.
 
-    finite: [R, m], the rays of finite sets, at which continuous ones are judged besides.
-    tell:   is told which split is looked at.
+    finite: [R, m], the rays of finite Pareto sets. Continuous sets are also evaluated at them.
+    tell:   called with an event for each split.
 
-    A metric without a finite value is missing there; "notes" says which metrics that concerns.
+    Metric values that are not finite are None in the fronts; "notes" lists these metrics.
 
-    Raises: NonFiniteError where a loss is not finite, saying which.
+    Raises: NonFiniteError if a loss is not finite, with the split, the objective and the preference.
     """
     protocol = problem.dataset.protocol
     began = time.perf_counter()
     rays = job_rays(job, problem.n_objectives).dense if pareto_set.rays is None else pareto_set.rays.cpu()
     every = rays if pareto_set.rays is not None else _union(rays, finite)
-    # the training split is read on as many samples as validation has: its front shows the
-    # fit, at a cost that does not outgrow the judging itself
+    # evaluate the training split on as many samples as the validation split has: its front shows
+    # the fit, and should not cost more than the rest of the evaluation
     splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
     known = problem.dataset.known_front(KNOWN_FRONT_POINTS)
     front_of_truth = None if known is None else known.double().numpy()
@@ -93,7 +93,7 @@ def _cost(
 
 
 def _union(rays: Tensor, others: Tensor) -> Tensor:
-    """`rays`, and after them those of `others` that are not among them."""
+    """Concatenate `rays` and those of `others` that are not among `rays`."""
     distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
     return torch.cat([rays, others[distances > 1e-6]])
 
@@ -108,7 +108,7 @@ def _front(front: FrontValues, n_samples: int) -> Front:
 
 
 def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
-    """Raise NonFiniteError, saying what and where, unless every loss of a front is finite."""
+    """Raise NonFiniteError, with the objective and the preference, unless every loss of a front is finite."""
     for name, values in zip(names, front.losses.T, strict=True):
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
@@ -121,12 +121,12 @@ def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
 
 
 def _is_number(value: float) -> bool:
-    """Whether a record can hold a value of a metric."""
+    """Return whether a record can store a value of a metric."""
     return bool(abs(value) <= LARGEST)
 
 
 def _missing_metrics(fronts: Mapping[str, FrontValues]) -> dict[str, str]:
-    """A note on the metrics that have no finite value somewhere: which, on which split, at how many preferences."""
+    """Return a note on metrics with non-finite values: their names, splits and numbers of preferences; {} if none."""
     missing = [
         f"{name} on {split} at {n} of {len(values)} preferences"
         for split, front in fronts.items()

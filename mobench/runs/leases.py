@@ -1,4 +1,4 @@
-"""Leases: files in a store that belong to a runner which is alive, and those of dead runners, which are removed."""
+"""Leases: they mark files in a store as those of a running runner, so that files of dead runners can be removed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LEASE = re.compile(rf"{PREFIX}([0-9a-f]{{32}}){re.escape(SUFFIX)}")
 
 
 class Lease:
-    """The name under which a runner puts files into a store; it is held as long as this object, and the process, live.
+    """A lock in a store that shows that a runner is alive. It is held until the process ends.
 
-    key: part of the name of each of its files.
+    key: unique key of the runner, which is part of the names of its files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,12 +27,12 @@ class Lease:
         self._held.enter_context(held(locks / f"{PREFIX}{self.key}{SUFFIX}"))
 
     def new_mark(self) -> str:
-        """A name for a new file among the locks of the store."""
+        """Return a unique name for a new mark in the locks folder of the store."""
         return f"mark-{self.key}-{uuid4().hex}"
 
 
 def remove_files_of_dead_runners(folder: Path) -> None:
-    """Remove marks, events and what was handed to SLURM, of runners whose lease nobody holds any more."""
+    """Remove the marks, event files and SLURM pickles of runners whose lease is no longer held."""
     locks = folder / "locks"
     with suppress(OSError):
         names = [match for entry in sorted(locks.iterdir()) if (match := _LEASE.fullmatch(entry.name))]
@@ -48,7 +48,7 @@ def remove_files_of_dead_runners(folder: Path) -> None:
 
 
 def _remove_pickles(folder: Path) -> None:
-    """Remove what was handed to SLURM. The output of tasks stays, for whoever looks for the reason of a failure."""
+    """Remove the pickles in a SLURM folder. The output of tasks is kept, because it may explain a failure."""
     with suppress(OSError):
         for path in folder.glob("*.pkl"):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Process trees: find and end everything that a process started. Imports nothing heavy."""
+"""Process trees: find and kill all descendants of a process. Imports no heavy modules."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from collections import defaultdict
 from contextlib import suppress
 
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
-"""Options of prctl, as linux/prctl.h numbers them."""
+"""Options of prctl, with the values of linux/prctl.h."""
 KILL_SECONDS = 5.0
-"""Time within which killed processes must have ended; a process in an uninterruptible system call takes longer."""
+"""Time to wait for killed processes to end. A process in an uninterruptible system call may take longer."""
 PAUSE_SECONDS = 0.01
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, also of those in sessions of their own (Linux)."""
+    """Become the parent of every descendant whose parent ends, also of those in other sessions (Linux only)."""
     _prctl(SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_parent() -> None:
-    """Have the system kill this process when its parent ends, whatever this process does then (Linux)."""
+    """Have the kernel kill this process when its parent ends (Linux only)."""
     _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:
-    """Ids of the processes that a process started, and of those that they started; itself not among them."""
+    """Return the ids of all descendants of a process, without the process itself."""
     if not os.path.isdir("/proc/self"):
         return _descendants_elsewhere(pid)
     children: dict[int, list[int]] = defaultdict(list)
@@ -43,7 +43,7 @@ def descendants(pid: int) -> list[int]:
 
 def kill_all(pid: int) -> None:
     """Kill a process, its process group and all its descendants."""
-    # stopped, it starts nothing more, and still adopts its descendants: none can escape to another parent
+    # a stopped process starts no more children, but still adopts its descendants, so that none can escape
     _send(pid, signal.SIGSTOP)
     end = time.monotonic() + KILL_SECONDS
     while (found := [each for each in descendants(pid) if _is_alive(each)]) and time.monotonic() < end:
@@ -80,7 +80,7 @@ def _parent(pid: str) -> int | None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether a process runs or can run again: a zombie cannot."""
+    """Return whether a process is running or stopped. A zombie is not alive."""
     if not os.path.isdir("/proc/self"):
         return True
     fields = _stat(str(pid))
@@ -88,7 +88,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _stat(pid: str) -> list[str]:
-    """State, parent and so on, as proc(5) lists them after the name; [] where there is no such process."""
+    """Return the fields of /proc/<pid>/stat after the name (state, parent, ...; see proc(5)), or [] for no process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()

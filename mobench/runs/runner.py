@@ -1,4 +1,4 @@
-"""A plan against a store: run what is missing, leave what is there."""
+"""Run the jobs of a plan that have no record in the store yet."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ from mobench.runs.worker import CHECKPOINT_SECONDS, Request
 Listen = Callable[[Job, dict[str, Any]], None]
 POLL_SECONDS = 0.5
 NAME_SECONDS = 5.0
-"""Time without a job to run after which it is said which runners have the jobs."""
+"""Time without a job to run after which the "waiting" event names the runner that has the job."""
 
 
 class Stopped(Exception):
-    """Somebody else told the executor to stop. Jobs that were under way are left as they are."""
+    """Raised when the executor was stopped from elsewhere. Running jobs keep their state."""
 
 
 @dataclass
 class Summary:
-    """What a run came to. Each job is in exactly one of the lists completed, present, diverged, failed, declined_jobs.
+    """Result of a run. Each job is in exactly one of the lists completed, present, diverged, failed, declined_jobs.
 
-    declined: why combinations were declined: `n_declined_by_plan` of them by the plan, the others, which are those of
-        `declined_jobs`, when their jobs began.
-    declined_jobs: have no record, and are no failures.
-    without_weights: why weights that were to be kept are missing -> the jobs.
+    present: jobs whose record existed before, or that another runner ran.
+    declined: the reasons why combinations were declined. The first `n_declined_by_plan` were declined by the plan,
+        the others, which belong to `declined_jobs`, when their jobs started.
+    declined_jobs: jobs that were declined when they started. They have no record and are not failures.
+    without_weights: reason -> jobs whose weights should have been kept but are missing.
     """
 
     completed: list[Job] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Summary:
     n_declined_by_plan: int = 0
 
     def check_any(self, suite: str) -> None:
-        """Raise SuiteError where every job was declined, as a plan does."""
+        """Raise SuiteError if every job was declined, as planning does."""
         if self.declined_jobs and not (self.completed or self.present or self.diverged or self.failed):
             raise SuiteError(f"suite {suite!r} has no job left: {'; '.join(self.declined)}")
 
@@ -71,23 +72,23 @@ def run(
     command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
 ) -> Summary:
-    """Run the jobs of a plan that have no record yet; each leaves one, unless one of its parts declines it.
+    """Run the jobs of a plan that have no record yet. Each job leaves a record, unless one of its parts declines it.
 
-    strategy: a fixed one, as `Strategy.parse` reads it, instead of the measured one.
-    checkpoint_seconds: of training between checkpoints.
-    retry: run jobs again whose record says "failed"; a record that cannot be read is an error.
+    strategy: a fixed strategy, in the format of `Strategy.parse`, instead of the measured one.
+    checkpoint_seconds: seconds of training between checkpoints.
+    retry: rerun jobs whose record has the status "failed". A record that cannot be read is an error.
     listen: called with a job and an event, whose "phase" is "present", "start", "data", "strategy", "train",
-        "evaluate", "waiting" or "end"; "present" and "end" have the record's status, message, hypervolume on
-        validation, and seconds (None where it has none), and of a declined job the status is "declined"; "waiting"
-        has the message that names whom it waits for.
+        "evaluate", "waiting" or "end". Events "present" and "end" have the record's status, message, validation
+        hypervolume and seconds (None if it has none). The "end" of a declined job has the status "declined".
+        Event "waiting" has a message that names the runner that has claimed the job.
 
-    Several runners may share a store: a job is run by whoever claims it first, and the others
-    wait for its record. On KeyboardInterrupt workers are stopped, checkpoints stay, and the
-    interrupt goes on.
+    Several runners may share a store: the first runner that claims a job runs it, and the others wait for its
+    record. On KeyboardInterrupt the workers are stopped, their checkpoints are kept, and the interrupt is raised
+    again.
 
-    Raises: StoreError when records cannot be written, RecordError for one in the way that is unreadable or was made
-        when the dataset stated something else under the same protocol version, Stopped when the executor is told to
-        stop from elsewhere.
+    Raises: StoreError if records cannot be written; RecordError for an existing record that is unreadable, or that
+        was made when the dataset had other contents under the same protocol version; Stopped if the executor is
+        stopped from elsewhere.
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined), n_declined_by_plan=len(plan.declined))
@@ -100,7 +101,7 @@ def run(
             todo.append(job)
         else:
             if record.status != "failed":
-                # of a worker that was killed between its record and the end of its work
+                # left by a worker that was killed after it had written its record
                 store.forget_training(job)
             listen(job, {"phase": "present", **_told(record)})
             summary.present.append(job)
@@ -118,10 +119,11 @@ def run(
 
 @dataclass(frozen=True)
 class _Result:
-    """What came of one job.
+    """Result of one job.
 
-    record:  None where the job was declined, for `reason`.
-    is_ours: whether this run made it.
+    record:  the job's record, or None if the job was declined.
+    is_ours: whether this runner ran the job.
+    reason:  why the job was declined.
     """
 
     record: Record | None
@@ -131,23 +133,23 @@ class _Result:
 
 @dataclass
 class _Present:
-    """The records that make running a job unnecessary."""
+    """Existing records, for which a job need not be run."""
 
     store: Store
     retry: bool
     _stated: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def usable(self, job: Job, retry: bool) -> Record | None:
-        """The record of a job; None where it is to be run, as with `retry` a failed one is.
+        """Return the record of a job, or None if the job must be run. With `retry`, failed jobs must be run.
 
-        Raises: RecordError for one that is not comparable.
+        Raises: RecordError for a record that is not comparable.
         """
         record = self.store.read(job)
         if record is not None and record.job != job:
             raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
         if record is None or (retry and record.status == "failed"):
             return None
-        # a failed job's record states nothing but the version
+        # the record of a failed job contains only the version of the protocol
         if contents(record.protocol) and not same_contents(record.protocol, stated := self._now_stated(job)):
             raise RecordError(
                 f"the record of {job.title} ({job.id}) was made under protocol {job.protocol!r} with "
@@ -157,7 +159,7 @@ class _Present:
         return record
 
     def _now_stated(self, job: Job) -> dict[str, Any]:
-        """What the dataset of a job states now; asked of each dataset once."""
+        """Return the current protocol of the job's dataset, cached for each dataset."""
         key = f"{job.dataset.name} {job.dataset.text}"
         if key not in self._stated:
             self._stated[key] = stated_by(make_dataset(job.dataset))
@@ -178,11 +180,11 @@ class _Crew:
     failed_before: dict[str, Any]
 
     def do(self, job: Job) -> _Result | None:
-        """Run one job; None while another runner has it."""
+        """Run one job. Returns its result, or None while another runner has the job."""
         with self.store.claim(job) as ours:
             if not ours:
                 return None
-            # another runner may have finished it since we looked; what failed there is not run again here
+            # another runner may have finished the job since the last check; a job that failed there is not retried here
             is_new = self.store.state_of(job) != self.failed_before.get(job.id)
             record = self.present.usable(job, self.present.retry and not is_new)
             if record is not None:
@@ -213,7 +215,7 @@ class _Crew:
             self.listen(job, {"phase": "end", "status": "declined", "message": ended.message})
             return _Result(None, is_ours=True, reason=ended.message)
         record = self.store.read(job)
-        # a worker that died after it had written its record has left a result like any other
+        # the record of a worker that died after it had written the record is valid
         if record is None or (record == former and ended.status is None):
             record = self.store.write_failure(_died(job, ended, started, self.device))
         if ended.status is None and record.status != "failed":
@@ -223,7 +225,7 @@ class _Crew:
 
 
 def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
-    """Keep every slot busy until all jobs are through."""
+    """Run all jobs, keeping every slot of the executor busy."""
     pool = ThreadPoolExecutor(crew.executor.slots)
     waiting, running = list(todo), dict[Future[_Result | None], Job]()
     named, idle_since = set[str](), time.monotonic()
@@ -232,7 +234,7 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
             while waiting and len(running) < crew.executor.slots:
                 job = waiting.pop(0)
                 running[pool.submit(crew.do, job)] = job
-            # a short wait, so that Ctrl-C is heard
+            # a short timeout, so that Ctrl-C is handled
             done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
                 job, result = running.pop(future), future.result()
@@ -269,7 +271,7 @@ def _count(summary: Summary, job: Job, result: _Result, keep_weights: bool) -> N
 
 
 def _told(record: Record) -> dict[str, Any]:
-    """What a listener is told of a record; of its numbers only what validation says."""
+    """Return the event fields of a record. Of its results they contain only the validation hypervolume."""
     return {
         "status": record.status,
         "message": record.failure.message if record.failure else "",
@@ -279,7 +281,7 @@ def _told(record: Record) -> dict[str, Any]:
 
 
 def _died(job: Job, ended: Exit, started: datetime, device: str) -> Record:
-    """The record of a job whose process could not write one."""
+    """Return the failure record of a job whose process did not write a record."""
     message = ended.message
     if ended.status is not None:
         message = f"the job's process said that the job {ended.status}, and left no record"

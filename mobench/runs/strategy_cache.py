@@ -1,4 +1,4 @@
-"""Strategies measured before, kept in the user's cache: the same work is measured once per machine."""
+"""Cache of measured strategies in the user's cache folder: each workload is measured once per machine."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MAX_BYTES = 2**16
 
 
 def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice]) -> Choice:
-    """What was measured here for this work before; else `measure()`, kept for the next time.
+    """Return the cached choice for this workload, or call `measure()` and cache its result.
 
-    A cache that cannot be read or written, or that others can write to, costs a measurement and nothing else.
+    If the cache cannot be read or written, or if other users can write to it, the choice is measured.
     """
     cache_dir = folder()
     if cache_dir is None:
@@ -41,7 +41,7 @@ def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callab
 
 
 def folder() -> Path | None:
-    """Where choices are kept; deleting it has them measured anew. None where no home folder is known."""
+    """Return the folder of cached choices, which may be deleted at any time; None if no home folder is known."""
     return user_cache_dir("strategies")
 
 

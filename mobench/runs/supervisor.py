@@ -1,7 +1,8 @@
-"""The process that an executor starts for a job: it runs the worker as its child, and ends what the worker leaves.
+"""Supervisor process of a job: it runs the worker as its child and kills processes that the worker leaves behind.
 
-It does nothing but wait, so it still acts when the worker is stopped, hangs in C, or was killed. When the worker has
-ended, it kills every process that the worker started, and then ends the way the worker did. Imports nothing heavy.
+An executor starts one supervisor per job. The supervisor only waits, so it can still act when the worker is stopped,
+hangs in C code, or was killed. When the worker has ended, the supervisor kills all processes that the worker started,
+and then ends with the worker's exit code or signal. Imports no heavy modules.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Any
 from mobench.runs.processes import adopt_orphans, end_children, end_with_parent
 
 LAST_SECONDS = 6.0
-"""Time that a worker whose runner is gone has to end by itself: a second more than it allows itself."""
+"""Time that a worker has to end after its runner has ended: one second more than the worker's own limit."""
 
 
 def main() -> int:
-    """Run a worker to its end. Returns its exit code; a signal that killed it kills this process too."""
+    """Run a worker and return its exit code. If a signal killed the worker, end this process by the same signal."""
     if not hasattr(os, "fork"):
         return _work()
     supervisor = os.getpid()
@@ -28,7 +29,7 @@ def main() -> int:
     worker = os.fork()
     if worker == 0:
         end_with_parent()
-        # it may have ended before the system was told
+        # the supervisor may have ended before end_with_parent took effect
         return _work() if os.getppid() == supervisor else 130
     status = _wait(worker)
     end_children()
@@ -45,8 +46,8 @@ def _work() -> int:
 
 
 def _wait(worker: int) -> int:
-    """Wait for the worker, and return its wait status. Stop requests are passed on."""
-    # the request is the worker's alone
+    """Wait for the worker and return its wait status. SIGTERM and SIGINT are passed on to it as SIGTERM."""
+    # only the worker reads the request from standard input
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
@@ -57,7 +58,7 @@ def _wait(worker: int) -> int:
         signal.signal(number, lambda number, frame: os.kill(worker, signal.SIGTERM))
     poll = select.poll()
     poll.register(woken, select.POLLIN)
-    # a pipe whose reader is gone is an error to its writer, which is always reported
+    # poll always reports an error for a pipe whose reader has closed it
     poll.register(1, 0)
     deadline: float | None = None
     while (status := _reaped(worker)) is None:
@@ -73,7 +74,7 @@ def _wait(worker: int) -> int:
 
 
 def _reaped(worker: int) -> int | None:
-    """The worker's wait status once it has ended; adopted processes that ended are reaped on the way."""
+    """Return the wait status of the worker, or None while it runs. Also reap adopted processes that have ended."""
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == worker:
@@ -83,7 +84,7 @@ def _reaped(worker: int) -> int | None:
 
 
 def _end_by(number: int) -> None:
-    """End this process by a signal, without a memory dump of its own."""
+    """End this process by a signal, without a core dump."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""A record made again from what it says, and compared with itself."""
+"""Verification of a record: rerun its job and compare the results with the record."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from mobench.runs.executors.local import available_cores
 
 TOLERANCE = 1e-3
 STEPWISE = 20
-"""How much more a quantity may differ that moves in steps: an accuracy by whole samples, a correlation of ranks by
-whole ranks, so that losses that agree to four digits can move it in the third."""
+"""Factor on the tolerance of quantities that change in steps.
+
+An accuracy changes by whole samples and a rank correlation by whole ranks, so losses that agree to four digits can
+change it in the third digit.
+"""
 
 MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "non_uniformity_worst")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One kind of number of a record and of the run that repeats it.
+    """Comparison of one kind of number between a record and the rerun of its job.
 
-    recorded, again: those of its numbers that are furthest apart.
-    difference: theirs, relative to the larger of both; of numbers below a thousandth of their scale (the largest
-                of their kind; of distances between fronts the largest loss), relative to that thousandth.
-                Infinite where one is there and the other is not.
-    tolerance:  the largest difference that counts as agreement.
+    recorded, again: the pair of numbers, in the record and in the rerun, with the largest difference.
+    difference: relative difference of that pair, relative to the larger of the two. For numbers below a thousandth
+                of their scale it is relative to that thousandth; the scale is the largest number of the kind, and
+                for distances between fronts the largest loss. Infinite if one of the two is missing.
+    tolerance:  largest difference that counts as agreement.
     """
 
     name: str
@@ -46,12 +49,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a repetition came to.
+    """Result of a verification.
 
-    identical:   every computed number agrees to the bit.
-    comparisons: the largest difference of each kind of number.
-    caveats:     why numbers may differ although nothing is wrong: another processor, other versions.
-    costs:       what it cost then and now; no two runs cost the same, so nothing is judged by it.
+    identical:   whether every computed number agrees to the bit.
+    comparisons: the comparison of each kind of number.
+    caveats:     reasons why numbers may differ although nothing is wrong, such as another processor or version.
+    costs:       the cost of the recorded run and of the rerun. Costs always differ, so they are not compared.
     """
 
     identical: bool
@@ -65,7 +68,7 @@ class Verdict:
 
 
 def check_verifiable(record: Record) -> None:
-    """Raise RecordError for a record that nobody can repeat: imported, without a result, or trained for seconds."""
+    """Raise RecordError for a record that cannot be rerun: imported, without a result, or with a budget in seconds."""
     if record.imported is not None:
         raise RecordError(
             f"record {record.id} was imported from {record.imported.file}: what made its points is not known here, so "
@@ -82,12 +85,12 @@ def check_verifiable(record: Record) -> None:
 def verify(
     record: Record, tolerance: float = TOLERANCE, on_progress: Callable[[dict[str, Any]], None] | None = None
 ) -> Verdict:
-    """Train a record's job again, on its device, threads and strategy, and compare every number.
+    """Rerun a record's job with its device, threads and strategy, and compare every number.
 
-    Of threads there are at most as many as cores here; a caveat tells of any difference.
+    The number of threads is limited to the number of cores of this machine; a caveat reports any difference.
 
-    Raises: RecordError for a record that cannot be repeated (see `check_verifiable`); whatever went wrong
-        in the repetition.
+    Raises: RecordError for a record that cannot be rerun (see `check_verifiable`), and if the rerun does not
+        complete.
     """
     check_verifiable(record)
     made = record.provenance
@@ -116,10 +119,10 @@ def _bounded(strategy: Strategy) -> Strategy:
 
 
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:
-    """The largest difference of each kind of number in two completed records of one job.
+    """Compare two completed records of one job. Returns the largest difference of each kind of number.
 
-    Losses and indicators agree within `tolerance`, what moves in steps within `STEPWISE` times as much, and
-    what the job itself determines (steps, parameters, preferences, the protocol) exactly.
+    Losses and indicators must agree within `tolerance`, quantities that change in steps within `STEPWISE` times
+    `tolerance`, and values that the job determines (steps, parameters, preferences, the protocol) exactly.
     """
     exact = [_exactly(name, *pair) for name, pair in _determined(record, again).items()]
     then, now = _measured(record), _measured(again)
@@ -132,7 +135,7 @@ def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verd
 
 
 def _determined(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
-    """What the job fixes, then and now."""
+    """Return name -> (recorded, rerun) for the values that the job determines."""
 
     def of(r: Record) -> dict[str, Any]:
         cost = (
@@ -155,14 +158,14 @@ def _rounded(rows: Iterable[Iterable[float]]) -> list[list[float]]:
 
 
 def _exactly(name: str, then: Any, now: Any) -> Comparison:
-    """Equal or infinitely apart; numbers are shown as they are, other things are not."""
+    """Compare two values exactly: the difference is 0 or infinite. Only integers are shown in the comparison."""
     number = isinstance(then, int) and isinstance(now, int)
     shown = (float(then), float(now)) if number else (math.nan, math.nan)
     return Comparison(name, *shown, 0.0 if then == now else math.inf, 0.0)
 
 
 def _measured(record: Record) -> dict[str, list[float | None]]:
-    """Kind of number -> all of them, in a fixed order."""
+    """Return kind -> all numbers of that kind in a record, in a fixed order."""
     kinds: dict[str, list[float | None]] = {}
     for split, front in record.fronts.items():
         kinds[f"losses, {split}"] = [value for row in front.losses for value in row]
@@ -193,7 +196,10 @@ def _compared(
 
 
 def _scale(name: str, largest_loss: float) -> float:
-    """What a quantity is measured in, where its own size says little: a distance of 1e-9 among losses of 1 is none."""
+    """Return the scale of a quantity, or 0 if its own size is the scale.
+
+    A distance of 1e-9 between fronts with losses of about 1, for example, counts as zero.
+    """
     if name in {"igd", "igd_plus", "gd", "gd_plus", "epsilon", "r2", "spacing"}:
         return largest_loss
     return 1.0 if name.startswith(("non_uniformity", "controllability")) else 0.0
@@ -236,13 +242,13 @@ def _caveats(record: Record, again: Record) -> list[str]:
 
 
 def _sources(then: Provenance, now: Provenance) -> list[tuple[str, str, str]]:
-    """Of mobench and each part of the job the hash of its code then and now, where both are known."""
+    """Return (label, recorded hash, current hash) for the code of mobench and of each part, if both are known."""
     both = [role for role in then.sources if role in now.sources]
     return [(f"code of {role}", then.sources[role].sha256[:12], now.sources[role].sha256[:12]) for role in both]
 
 
 def _versions(record: Record) -> list[tuple[str, str, str]]:
-    """Of each part of the job its version then and that of what is installed."""
+    """Return (label, recorded version, installed version) for each part of the job."""
     from mobench.plugins import registry
 
     job = record.job

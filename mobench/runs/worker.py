@@ -1,4 +1,4 @@
-"""A process for one job: a request on standard input, progress as JSON lines on standard output."""
+"""Worker process of one job: it reads a request from standard input and writes events as JSON lines."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from mobench.runs.allocator import keep_freed_memory
 Tell = Callable[[dict[str, Any]], None]
 CHECKPOINT_SECONDS = 30.0
 LAST_SECONDS = 5.0
-"""What a worker whose runner is gone has to end by itself."""
+"""Time that a worker has to end after its runner has ended."""
 
 
 class Request(Strict):
-    """What a worker is asked to do.
+    """Request to a worker.
 
-    strategy: as `Strategy.parse` reads it; empty: measured or remembered.
-    checkpoint_seconds: between checkpoints; 0: after every step.
-    plugins: keys of those that the job's parts come from, which alone are loaded; empty: all.
+    strategy: in the format of `Strategy.parse`. Empty: the strategy is measured or read from the cache.
+    checkpoint_seconds: seconds between checkpoints. 0: a checkpoint after every step.
+    plugins: keys of the plugins of the job's parts; only these are loaded. Empty: all plugins are loaded.
     """
 
     job: Job
@@ -48,12 +48,12 @@ class Request(Strict):
 
 
 def main() -> int:
-    """Run the job and write its record. Returns an exit code: 0 whenever a record was written, or the job declined."""
-    # told to stop, it stops like Ctrl-C: no record, and the checkpoint stays. SystemExit would be
-    # taken for a plugin's own sys.exit, which is a failure and is recorded
+    """Run the job and write its record. Returns an exit code: 0 if a record was written or the job was declined."""
+    # SIGTERM acts like Ctrl-C: no record is written and the checkpoint is kept. SystemExit is not used, because
+    # it would look like a plugin's own sys.exit, which is recorded as a failure
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     request = Request.model_validate_json(sys.stdin.buffer.read())
-    # what a plugin prints belongs on standard error: standard output carries the events
+    # output of plugins goes to standard error, because standard output carries the events
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     threading.Thread(target=_end_with_runner, args=(events.fileno(),), daemon=True).start()
@@ -74,17 +74,19 @@ def main() -> int:
 
 
 def _record(request: Request, store: Store, tell: Tell) -> Record:
-    """The job's record, which is in the store unless the job was declined. Raises: MobenchError where it cannot be
-    written or read."""
+    """Run the job and return its record, which is in the store unless the job was declined.
+
+    Raises: MobenchError if the record cannot be written or read.
+    """
     from mobench.interfaces import Strategy
     from mobench.plugins import load_only
     from mobench.runs.execution import execute
 
-    # after torch, whose state is then compared before and after each import
+    # after the import of torch, whose state is compared before and after each import of a plugin
     if request.plugins:
         load_only(request.plugins)
 
-    # the worker of a runner that was killed may have come to its end while this one waited
+    # the worker of a runner that was killed may have finished the job while this worker waited
     kept = store.read(request.job)
     if kept is None or kept.status == "failed":
         kept = execute(
@@ -102,20 +104,20 @@ def _record(request: Request, store: Store, tell: Tell) -> Record:
             store.write(kept)
             # another process may have written a result, which a failure does not replace
             kept = store.read(request.job) or kept
-    # only now: until the record is safe, the checkpoint is all there is
+    # not before the record is stored: until then, only the checkpoint holds the result
     store.forget_training(request.job)
     return kept
 
 
 def _teller(events: IO[str]) -> Tell:
-    """Writes events down the pipe to the runner."""
+    """Return a function that writes an event to the pipe to the runner."""
 
     def tell(event: dict[str, Any]) -> None:
         try:
             events.write(json.dumps(event) + "\n")
             events.flush()
         except BrokenPipeError:
-            # the runner is gone, which is no failure of the job: stop as if told to
+            # the runner has ended, which is not a failure of the job: stop as for SIGTERM
             os.dup2(os.open(os.devnull, os.O_WRONLY), events.fileno())
             raise KeyboardInterrupt from None
 
@@ -123,12 +125,12 @@ def _teller(events: IO[str]) -> Tell:
 
 
 def _end_with_runner(events: int) -> None:
-    """Wait until nobody reads the events any more, then end this process, in whatever it is doing."""
+    """Wait until the reader of the events has ended, then end this process."""
     if not hasattr(select, "poll"):
         return
     poll = select.poll()
     poll.register(events, 0)
-    # a pipe whose reader is gone is an error to its writer, which is always reported
+    # poll always reports an error for a pipe whose reader has closed it
     poll.poll()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_SECONDS)
@@ -136,7 +138,7 @@ def _end_with_runner(events: int) -> None:
 
 
 def run() -> int:
-    """The exit code of `main`; 130 where it was told to stop."""
+    """Run `main` and return its exit code, or 130 if the worker was interrupted."""
     try:
         return main()
     except KeyboardInterrupt:

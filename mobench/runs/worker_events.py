@@ -1,4 +1,4 @@
-"""Events of a worker, read from the lines of its pipe without trust: a job's plugins can write to it too."""
+"""Parsing of worker events. The lines are validated, because plugins can write to the worker's pipe too."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, get_args
 from mobench.records.record import Status
 
 MAX_CHARACTERS = 1 << 16
-"""Of one line; what is longer is no event."""
+"""Maximum length of a line; a longer line is not an event."""
 OF_RUNNERS = ("present", "start", "end")
-"""Phases that a runner alone tells."""
+"""Phases of events that only a runner sends."""
 
 
 def parse_event(line: str | bytes) -> dict[str, Any] | None:
-    """The event in a line; None where the line is no event: cut short, no table, or with a value of another type.
+    """Return the event in a line, or None if the line is truncated, is no JSON object, or has a value of a wrong type.
 
-    An event has a "phase". Fields that are not known here are passed on as they are.
+    Every event has a "phase". Unknown fields are not validated.
     """
     try:
         event = json.loads(line) if len(line) <= MAX_CHARACTERS else None

@@ -1,8 +1,9 @@
-"""What plugin authors test with: the conformance suite that every plugin passes, and input families.
+"""Test tools for plugin authors: the conformance checks that every plugin must pass.
 
-`cases("my-distribution")` gives the checks of all that a distribution registers; each has `run()`, whose
-result has a state ("passed", "failed", "declined") and a message. Assertions about balancers are in
-`mobench.testing.properties`, inputs in `mobench.testing.families`, small objects in `mobench.testing.small`.
+`cases("my-distribution")` returns the checks of every name that a distribution registers. Each case has a method
+`run()`, whose result has a state ("passed", "failed" or "declined") and a message. Assertions on balancers are in
+`mobench.testing.properties`, input families in `mobench.testing.families` and small plugin objects in
+`mobench.testing.small`.
 """
 
 from mobench.testing.conformance import CHECKS, cases

@@ -1,6 +1,6 @@
-"""What every plugin must do: the checks of each kind, and the cases of names.
+"""Conformance checks of each plugin kind, and functions that collect them for registered names.
 
-A package runs them over its own names in its own tests; `mobench new` writes this:
+A package runs the checks on its own names in its own tests. `mobench new` writes this test:
 
     @pytest.mark.parametrize("case", cases("my-distribution"), ids=str)
     def test_conformance(case):
@@ -81,15 +81,15 @@ CHECKS: dict[Kind, list[Check]] = {
 
 
 def cases_of(entry: Entry) -> list[Case]:
-    """Every check of one registered name."""
+    """Return a case for every check of one registered name."""
     return [Case(entry, check) for check in CHECKS[entry.kind]]
 
 
 def entries(names: Sequence[str], kind: str | None = None, known: Registry | None = None) -> list[Entry]:
-    """What is meant by names: registered names (of every kind), plugins or distributions, each entry once.
+    """Return the registry entries for registered names (of any kind), plugins or distributions, without duplicates.
 
-    Raises: PluginError for a broken plugin, and for a name that two plugins offer; UnknownNameError,
-        with the nearest names.
+    Raises: PluginError for a broken plugin and for a name that two plugins register; UnknownNameError for an
+        unknown name, with the nearest names.
     """
     known = known or registry()
     kinds = [each for each in KINDS if kind in (None, each)]
@@ -98,5 +98,5 @@ def entries(names: Sequence[str], kind: str | None = None, known: Registry | Non
 
 
 def cases(*names: str, kind: str | None = None) -> list[Case]:
-    """Every check of every name; raises what `entries` raises."""
+    """Return a case for every check of every name. Raises the same errors as `entries`."""
     return [case for entry in entries(names, kind) for case in cases_of(entry)]

@@ -1,4 +1,4 @@
-"""Named families of gradients and losses, the degenerate ones among them, for tests of balancers."""
+"""Families of gradients, losses and preferences for tests of balancers, including degenerate inputs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mobench.interfaces import seeded
 
 
 def gradient_families(n_objectives: int, n_cases: int = 20, seed: int = 0, n_weights: int = 12) -> dict[str, Tensor]:
-    """Family name -> gradients [n_cases, m, n_weights] in float64, one row per objective.
+    """Return a dict from family name to gradients [n_cases, m, n_weights] in float64, one row per objective.
 
-    random, conflicting (pairwise inner products mostly negative), zero (one gradient vanishes),
+    The families are random, conflicting (pairwise inner products mostly negative), zero (one gradient is zero),
     all_zero, parallel, opposite, equal, one_huge (1e6 times the others), rank_one, tiny and large
-    (all scaled by 1e-8 and 1e8), few_weights (fewer weights than objectives, where m > 2).
+    (all scaled by 1e-8 and 1e8), and few_weights (fewer weights than objectives if m > 2).
     """
     draw = seeded(seed)
 
@@ -45,14 +45,17 @@ def gradient_families(n_objectives: int, n_cases: int = 20, seed: int = 0, n_wei
 
 
 def preferences(n_objectives: int, n_cases: int = 20, seed: int = 0) -> Tensor:
-    """Preferences [n_cases, m] in float64, uniform on the simplex, no entry below 0.01."""
+    """Return preferences [n_cases, m] in float64, uniform on the simplex, with no entry below 0.01."""
     draw = -torch.rand(n_cases, n_objectives, generator=seeded(seed), dtype=torch.float64).clamp_min(1e-12).log()
     r = draw / draw.sum(1, keepdim=True)
     return 0.01 + (1 - 0.01 * n_objectives) * r
 
 
 def loss_families(n_objectives: int, n_cases: int = 20, seed: int = 0) -> dict[str, Tensor]:
-    """Family name -> losses [n_cases, m] in float64: random, equal, one_huge, one_tiny."""
+    """Return a dict from family name to losses [n_cases, m] in float64.
+
+    The families are random, equal, one_huge and one_tiny.
+    """
     draw = seeded(seed)
 
     def uniform() -> Tensor:

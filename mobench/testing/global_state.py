@@ -1,4 +1,4 @@
-"""What checks need to see that a plugin leaves global state as it is."""
+"""Snapshots and restoration of global state, for the check that a plugin does not change it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TORCH_RANDOM", "changes", "imported_afresh", "put_back", "snapshot",
 
 
 def stir() -> None:
-    """Draw a number from every random state, so that none is as somebody's seed has left it."""
+    """Draw a number from every random state, so that setting the same seed again counts as a change."""
     torch.rand(1)
     np.random.rand()
     random.random()
@@ -25,14 +25,17 @@ def stir() -> None:
 
 @contextmanager
 def put_back() -> Iterator[None]:
-    """Whatever happens inside, global state is afterwards what it was."""
+    """Restore global state at the end of the block, also after an exception."""
     with restored():
         yield
 
 
 @contextmanager
 def imported_afresh(package: str) -> Iterator[None]:
-    """Inside, the modules of a package are imported anew, so that what an import does can be seen again."""
+    """Import the modules of a package again inside the block, so that side effects of the import can be observed.
+
+    At the end of the block the original modules are restored.
+    """
 
     def own() -> dict[str, Any]:
         return {n: module for n, module in sys.modules.items() if n == package or n.startswith(f"{package}.")}

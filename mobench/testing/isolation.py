@@ -1,4 +1,4 @@
-"""Views of a plugin from outside: what it loads, what it saves, what it makes without a value in hand."""
+"""Tools that observe a plugin: the splits it loads, the state it saves, and its behaviour on another device."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NO_VALUES = (
     "data-independent",
     "no fake impl",
 )
-"""What torch says where something looks at the value of a tensor that has none."""
+"""Parts of the error messages that torch raises when code reads a value of a tensor on the meta device."""
 
 
 def watched(dataset: Dataset) -> tuple[Dataset, list[Split]]:
-    """The same dataset, and a list to which every split that is loaded through it will be added."""
+    """Return a copy of the dataset, and a list to which the copy appends every split that it loads."""
     loaded: list[Split] = []
     kind: Any = type(dataset)
 
@@ -33,7 +33,7 @@ def watched(dataset: Dataset) -> tuple[Dataset, list[Split]]:
         samples: Samples = kind.load(self, split)
         return samples
 
-    # a class deriving from the dataset's own: models ask with isinstance whether they can serve it
+    # a subclass of the dataset's class, because models check with isinstance whether they accept a dataset
     own = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
     copy: Dataset = object.__new__(own)
     copy.__dict__.update(vars(dataset))
@@ -41,9 +41,9 @@ def watched(dataset: Dataset) -> tuple[Dataset, list[Split]]:
 
 
 def saved_and_read(state: Any) -> Any:
-    """The state as a checkpoint gives it back.
+    """Save the state and read it back, as a checkpoint does.
 
-    Raises: AssertionError for what cannot be read back without executing it.
+    Raises: AssertionError for a state that cannot be read back without unpickling arbitrary objects.
     """
     buffer = BytesIO()
     advice = "keep tensors, numbers, text, and lists and dicts of them in it: nothing on disk is ever unpickled"
@@ -57,16 +57,16 @@ def saved_and_read(state: Any) -> Any:
 
 
 def device() -> torch.device:
-    """A CUDA device where there is one, else torch's device of tensors without values."""
+    """Return a CUDA device if there is one, else torch's meta device, whose tensors have no values."""
     return torch.device("cuda" if torch.cuda.is_available() else "meta")
 
 
 @contextmanager
 def elsewhere() -> Iterator[None]:
-    """Failures on `device()` as messages.
+    """Convert errors of code that runs on `device()` into check results.
 
-    Raises: Declined where there is no CUDA device and something looks at values; AssertionError where
-        tensors of two devices meet.
+    Raises: Declined if there is no CUDA device and the code reads values; AssertionError if the code combines
+        tensors of two devices.
     """
     try:
         yield

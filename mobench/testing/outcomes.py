@@ -1,4 +1,4 @@
-"""A check of one registered name, and what came of it."""
+"""Cases, which are a check of one registered name, and their results."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ State = Literal["passed", "failed", "declined"]
 
 
 class Declined(Exception):
-    """A check that cannot be made here, with the reason."""
+    """Raised when a check does not apply or cannot run here; the message is the reason."""
 
 
 def demand(fulfilled: object, message: str) -> None:
-    """Raise AssertionError with the message, which says what to do, unless the condition holds.
+    """Raise AssertionError with the message unless the condition holds. The message says what to do.
 
-    A statement of Python's own would check nothing under `python -O`.
+    An `assert` statement is not used, because `python -O` removes it.
     """
     if not fulfilled:
         raise AssertionError(message)
@@ -31,11 +31,11 @@ def demand(fulfilled: object, message: str) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a check.
+    """Result of a check.
 
-    says:    what holds where it passed.
-    message: of a failure what is wrong and what to do, else the reason for declining.
-    details: the traceback of a failure.
+    says:    the property that the check tests; it holds if the check passed.
+    message: what is wrong and what to do if the check failed, or the reason if it was declined.
+    details: the traceback if the check failed.
     """
 
     check: str
@@ -47,7 +47,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Case:
-    """One check of one name."""
+    """One check of one registered name."""
 
     entry: Entry
     check: Check
@@ -56,7 +56,7 @@ class Case:
         return f"{self.entry.kind} {self.entry.name}: {self.check.__name__}"
 
     def run(self) -> Result:
-        """The result; whatever the plugin raises is a failure. Global state is put back afterwards."""
+        """Run the check and return its result. Any exception of the plugin is a failure. Global state is restored."""
         from mobench.testing.global_state import put_back
 
         name, says = self.check.__name__, (self.check.__doc__ or "").splitlines()[0]
@@ -78,7 +78,7 @@ class Case:
 
 
 def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
-    """A failure for each check that a spec declines and that does not exist."""
+    """Return a failed result for each unknown check name in the `declines` of a spec."""
     if isinstance(entry.spec, SuiteFile):
         return []
     known = [check.__name__ for check in checks]
@@ -97,7 +97,7 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
 
 
 def _raised(error: BaseException) -> str:
-    """What was raised, and the line to look at."""
+    """Describe an exception: its type, file, line and message."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     message = message_of(error)

@@ -1,6 +1,7 @@
-"""Assertions on balancers: what a method's paper claims, checked on the input families.
+"""Assertions on balancers: properties that papers claim, checked on the input families.
 
-Each takes a balancer that `started` has prepared. They raise AssertionError and say which family.
+Each assertion takes a balancer, which it prepares with `started`. It raises AssertionError with the name of the
+family for which the property does not hold.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from mobench.testing.outcomes import demand
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs of one call of a balancer; all in float64."""
+    """Inputs of one call of a balancer, all in float64."""
 
     name: str
     losses: Tensor
@@ -32,16 +33,19 @@ class Case:
     def weights(
         self, balancer: Balancer, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Weights for losses and preferences in a precision; the Gram matrix is in float64 always."""
+        """Return the balancer's weights [K, m] for losses and preferences in `dtype`.
+
+        The Gram matrix is always in float64.
+        """
         gram = self.gram.to(device) if balancer.needs_gram else None
         return balancer(self.losses.to(device, dtype), self.preferences.to(device, dtype), gram)
 
     def rows(self, some: slice) -> Case:
-        """The same inputs for some of the preferences."""
+        """Return the case restricted to the rows in a slice."""
         return Case(self.name, self.losses[some], self.preferences[some], self.gradients[some])
 
     def with_preferences(self, preferences: Tensor) -> Case:
-        """The same losses and gradients under other preferences."""
+        """Return the case with the same losses and gradients and other preferences."""
         return Case(self.name, self.losses, preferences, self.gradients)
 
     def permuted(self, order: Tensor) -> Case:
@@ -49,7 +53,7 @@ class Case:
 
 
 def cases(n_objectives: int, n_cases: int = 20, seed: int = 0) -> Iterator[Case]:
-    """Every family of gradients with random losses, and every family of losses with random gradients."""
+    """Yield each gradient family with random losses, then each loss family with random gradients."""
     r = preferences(n_objectives, n_cases, seed)
     losses = loss_families(n_objectives, n_cases, seed)
     gradients = gradient_families(n_objectives, n_cases, seed)
@@ -67,14 +71,14 @@ def started(
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Balancer:
-    """The balancer, told of a problem whose ideal point is 0 and whose reference point is 2."""
+    """Start the balancer on a problem with ideal point 0 and reference point 2, and return it."""
     reference = torch.full((n_objectives,), 2.0, dtype=dtype, device=device)
     balancer.start(BalancerContext(n_cases, n_objectives, reference, torch.zeros_like(reference), seed))
     return balancer
 
 
 def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
-    """Finite weights of the right shape and dtype from every family; inputs are not changed."""
+    """Assert that weights are finite, of the right shape and dtype on every family, and that inputs do not change."""
     for case in cases(n_objectives):
         before = (case.losses.clone(), case.preferences.clone(), case.gradients.clone())
         alpha = case.weights(started(balancer, n_objectives))
@@ -95,11 +99,14 @@ def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
 
 
 def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolerance: float = 1e-6) -> None:
-    """Objectives in another order give the same direction (weights need not be unique; directions are)."""
+    """Assert that permuting the objectives gives the same direction.
+
+    Directions are compared because weights need not be unique.
+    """
     order = torch.randperm(n_objectives, generator=seeded(n_objectives))
     for case in cases(n_objectives):
         if "one_huge" in case.name or "large" in case.name or "tiny" in case.name:
-            continue  # directions that differ in digits below those of the longest gradient
+            continue  # the directions differ by less than the rounding error of the longest gradient
         one = direction(case, case.weights(started(balancer, n_objectives)))
         other = case.permuted(order)
         two = direction(other, other.weights(started(balancer, n_objectives)))
@@ -109,7 +116,7 @@ def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolera
 
 
 def assert_indifferent_to_scale(balancer: Balancer, n_objectives: int, tolerance: float = 1e-6) -> None:
-    """All gradients times one factor give the same weights."""
+    """Assert that scaling all gradients by one factor gives the same weights."""
     for case in cases(n_objectives):
         if "random gradients" not in case.name:
             continue
@@ -121,11 +128,11 @@ def assert_indifferent_to_scale(balancer: Balancer, n_objectives: int, tolerance
 
 
 def assert_descends(balancer: Balancer, n_objectives: int, tolerance: float = 1e-7) -> None:
-    """A step along −Σ α_i ∇L_i raises no loss, to first order, whatever the gradients."""
+    """Assert that a step along −Σ α_i ∇L_i raises no loss, to first order, for any gradients."""
     for case in cases(n_objectives):
         d = direction(case, case.weights(started(balancer, n_objectives)))
         length = case.gradients.norm(dim=2)
-        # relative to what a direction of the size of the gradients could do
+        # the slope is relative to the largest one that a direction of the size of the gradients can have
         scale = length * torch.minimum(length.amin(1), d.norm(dim=1))[:, None] + length * length.amin(1, keepdim=True)
         slope = torch.einsum("kmn,kn->km", case.gradients, d) / scale.clamp_min(1e-300)
         worst = float(torch.where(length > 0, slope, 0.0).min())
@@ -133,5 +140,5 @@ def assert_descends(balancer: Balancer, n_objectives: int, tolerance: float = 1e
 
 
 def direction(case: Case, alpha: Tensor) -> Tensor:
-    """Σ α_i ∇L_i for each case, [K, n]."""
+    """Return the direction Σ α_i ∇L_i of each row, [K, n]."""
     return torch.einsum("km,kmn->kn", alpha.double(), case.gradients)

@@ -1,4 +1,4 @@
-"""Plugins in configurations small enough to be tested in seconds, built and trained."""
+"""Plugins in their small configurations, built and trained in seconds for tests."""
 
 from __future__ import annotations
 
@@ -28,14 +28,17 @@ N_STEPS = 4
 
 
 def small(entry: Entry) -> Any:
-    """An object of an entry's class in its small configuration."""
+    """Build an object of an entry's class in its small configuration.
+
+    Raises: Declined for an entry without a class of its own.
+    """
     if not isinstance(entry.spec, Spec):
         raise Declined(f"{entry.kind} {entry.name!r} names no class of its own")
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
 def _registered(kind: Kind) -> Iterator[Any]:
-    """Small objects of every registered name, those that come with mobench first; what is broken serves nobody."""
+    """Yield a small object of every registered name, those of mobench first. Broken plugins are skipped."""
     entries = registry().entries[kind].values()
     for entry in sorted(entries, key=lambda entry: entry.plugin.distribution != "mobench"):
         try:
@@ -45,9 +48,12 @@ def _registered(kind: Kind) -> Iterator[Any]:
 
 
 def small_datasets() -> Iterator[Dataset]:
-    """Every registered dataset in its small configuration whose files are here, several objectives first."""
+    """Yield every registered dataset in its small configuration, those with several objectives first.
+
+    Datasets whose files are missing are skipped.
+    """
     datasets: list[Dataset] = list(_registered("dataset"))
-    # a preference says something only where there are several
+    # a preference has an effect only if there are several objectives
     for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
         try:
             dataset.load("train")
@@ -57,7 +63,7 @@ def small_datasets() -> Iterator[Dataset]:
 
 
 def load(dataset: Dataset, split: Any) -> Any:
-    """A split. Raises: Declined where its files are not here."""
+    """Load a split. Raises: Declined if its files are missing."""
     try:
         return dataset.load(split)
     except DataError as error:
@@ -65,7 +71,7 @@ def load(dataset: Dataset, split: Any) -> Any:
 
 
 def accepts(part: Model | Generator, dataset: Dataset) -> bool:
-    """True where `part.check` has no objection."""
+    """Return whether `part.check` accepts the dataset."""
     try:
         part.check(dataset)
     except IncompatibleError:
@@ -74,7 +80,7 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
 
 
 def served(part: Model | Generator) -> Dataset:
-    """The first small dataset that a model or generator serves. Raises: Declined where there is none."""
+    """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
     found = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
     if found is None:
         raise Declined("it serves none of the registered datasets whose files are here")
@@ -82,7 +88,10 @@ def served(part: Model | Generator) -> Dataset:
 
 
 def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
-    """The dataset with the first registered model that serves it."""
+    """Build a problem from the dataset and the first registered model that accepts it.
+
+    Raises: Declined if there is no such model.
+    """
     model = next((model for model in _registered("model") if accepts(model, dataset)), None)
     if model is None:
         raise Declined(f"no registered model serves {type(dataset).__name__}")
@@ -92,7 +101,10 @@ def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: tor
 def built(
     entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> tuple[Problem, ParetoNetwork, Tensor]:
-    """A generator's network on the first small dataset that it serves, and preferences for it."""
+    """Build a generator's network on the first small dataset that it accepts.
+
+    Returns the problem, the network and preferences [K, m] to call it with.
+    """
     generator: Generator = small(entry)
     dataset = served(generator)
     torch.manual_seed(seed)
@@ -103,7 +115,7 @@ def built(
 
 
 def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
-    """A solver in its small configuration; of a pair the generator as well."""
+    """Build a solver in its small configuration. Returns the solver, and for a pair also its generator."""
     if not isinstance(entry.spec, Pair):
         return small(entry), None
     known = registry()
@@ -124,7 +136,7 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
 
 
 def solver_for(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Solver, Problem]:
-    """A solver in its small configuration, and the first problem that it serves."""
+    """Return a solver in its small configuration and the first problem that it accepts."""
     solver, problem, _ = watched_solver(entry, seed, dtype)
     return solver, problem
 
@@ -132,7 +144,10 @@ def solver_for(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) 
 def watched_solver(
     entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> tuple[Solver, Problem, list[Any]]:
-    """A solver, the first problem that it serves, and the splits that will be loaded through it."""
+    """Return a solver, the first problem that it accepts, and a list that records which splits it loads.
+
+    Raises: Declined if the solver accepts no registered dataset with any model.
+    """
     reason = "none is registered whose files are here"
     for dataset in small_datasets():
         seen, loaded = watched(dataset)
@@ -153,19 +168,19 @@ def watched_solver(
 
 
 def start(solver: Solver, problem: Problem, seed: int = 0) -> None:
-    """Tell the solver what is ahead, as the loop does."""
+    """Call `solver.start` in the same way as the training loop."""
     torch.manual_seed(seed)
     seeds = Seeds(seed, seed, seed, seed)
     solver.start(problem, Setting(finite_rays(problem.n_objectives), seeds, N_STEPS, N_STEPS))
 
 
 def batch_of(problem: Problem, step: int) -> Any:
-    """The batch of a step, as the loop would take it."""
+    """Return the batch of a step, as the training loop does."""
     return problem.prepare(Batches(load(problem.dataset, "train"), 16, 0).at(step))
 
 
 def trained(solver: Solver, problem: Problem, n_steps: int, seed: int = 0) -> None:
-    """Train through the core's own loop."""
+    """Train a solver with the training loop of mobench."""
     training = train(
         solver,
         problem,
@@ -182,7 +197,7 @@ def trained(solver: Solver, problem: Problem, n_steps: int, seed: int = 0) -> No
 
 
 def trained_losses(entry: Entry, n_steps: int, seed: int) -> Tensor:
-    """Losses of the next step after a short training."""
+    """Train for `n_steps` steps and return the losses of the next step."""
     solver, problem = solver_for(entry, seed)
     trained(solver, problem, n_steps, seed)
     return solver.step(batch_of(problem, n_steps))

@@ -1,4 +1,4 @@
-"""Executors by name. Every module of this package except `SHARED` is one, with a function `make(limits)`."""
+"""Executors by name. Every module of this package except `SHARED` is an executor with a function `make(limits)`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from mobench.runs.executors.base import Executor, Limits
 __all__ = ["Executor", "Limits", "make", "names"]
 
 SHARED = {"base", "limits", "remote"}
-"""Modules that executors share."""
+"""Modules that are not executors; executors share them."""
 MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-"""A module inside a package."""
+"""Dotted name of a module inside a package."""
 
 
 def names() -> list[str]:
-    """The executors that come with mobench, sorted."""
+    """Return the names of the executors that come with mobench, sorted."""
     return sorted({module.name for module in pkgutil.iter_modules(__path__)} - SHARED)
 
 
 def make(name: str, limits: Limits) -> Executor:
-    """The executor of that name, or of a module of anybody's: "package.module", with a function `make(limits)`.
+    """Create an executor by name.
 
-    Raises: UnknownNameError; OptionError where it has no use for a limit, or where a package that it
-        needs is not installed.
+    name: of an executor of mobench, or of any module ("package.module") that has a function `make(limits)`.
+
+    Raises: UnknownNameError for an unknown name; OptionError if the executor does not support a limit, or if a
+        package that it needs is not installed.
     """
     known = name in names()
     if not known and not MODULE.fullmatch(name):

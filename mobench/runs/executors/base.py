@@ -1,4 +1,4 @@
-"""What every executor provides: the protocol, the limits of a job, and how a worker ended."""
+"""Interface of executors: the protocol, the limits of a job, and the exit of a worker."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ MAX_BYTES = 2**63 - 1
 class Exit:
     """How a worker ended.
 
-    status: of the record, which is then in the request's store; None: there is none.
-    kind, message, details: then why, and its last words. "Stopped" is no failure: the job is left as it
-        is. "Declined" is none either: a part of the job refuses the others, with the reason as message.
-        "StoreError" ends the whole run. Anything else fails the job.
+    status:  status of the record, which is then in the request's store. None if there is no record.
+    kind:    why there is no record. "Stopped" is not a failure: the job keeps its state. "Declined" is not a
+        failure either: a part of the job rejects another part. "StoreError" ends the whole run. Any other kind
+        fails the job.
+    message: the reason, in one sentence.
+    details: the last lines that the worker wrote to standard error.
     """
 
     status: str | None
@@ -31,9 +33,9 @@ class Exit:
 
 
 class Executor(Protocol):
-    """Runs one request and waits for it; `slots` requests may be under way at once.
+    """Runs requests, up to `slots` of them at once.
 
-    threads: of each job.
+    threads: number of threads of each job.
     """
 
     slots: int
@@ -42,29 +44,30 @@ class Executor(Protocol):
     def threads(self) -> int: ...
 
     def run(self, request: Request, tell: Tell) -> Exit:
-        """Run a job elsewhere, and leave its record in the request's store. Progress goes to `tell`.
+        """Run a job in another process, wait for it, and leave its record in the request's store.
 
-        Called from several threads at once. It raises nothing that a job is to blame for.
+        Progress events are passed to `tell`. The method is called from several threads at once. It does not raise
+        errors that the job causes; they are in the returned `Exit`.
         """
 
     def stop(self) -> None:
-        """End everything that is under way; returns when it has ended.
+        """Stop all running jobs, and return when they have ended.
 
-        On another KeyboardInterrupt meanwhile it ends everything the hard way, and the interrupt goes on.
+        A second KeyboardInterrupt during the call kills the jobs and is raised again.
         """
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What people say of where jobs run; None: left to the executor.
+    """User-supplied limits of an executor and its jobs. None leaves the value to the executor.
 
-    jobs:    at once.
-    cpus:    of each job; its number of threads.
-    gpus:    of each job; a fraction shares one.
-    memory:  bytes of each job.
+    jobs:    number of jobs at once.
+    cpus:    CPUs of each job, which is also its number of threads.
+    gpus:    GPUs of each job; jobs with a fraction share a GPU.
+    memory:  bytes of memory of each job.
     timeout: seconds of each job.
-    retries: how often a job is begun again whose machine was lost.
-    address: of a cluster, as the executor understands it.
+    retries: how often a job is restarted after its machine was lost.
+    address: address of a cluster, in the executor's own format.
     """
 
     jobs: int | None = None
@@ -76,7 +79,7 @@ class Limits:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise OptionError for a limit that no executor could hold."""
+        """Raise OptionError for a limit that is out of range for every executor."""
         for name in ("jobs", "cpus", "memory"):
             if (value := getattr(self, name)) is not None:
                 arguments.count(value, f"--{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
@@ -86,7 +89,7 @@ class Limits:
 
 
 def refuse(name: str, limits: Limits, *unused: str) -> None:
-    """Raise OptionError where a limit was given that the executor has no use for."""
+    """Raise OptionError if one of the limits named in `unused` is set, because the executor does not support it."""
     for limit in unused:
         if getattr(limits, limit) is not None:
             raise OptionError(f"--{limit} means nothing to --executor {name}: leave it out")

@@ -1,4 +1,4 @@
-"""A process and its limits: ended when it takes too long or too much memory."""
+"""Time and memory limits of a process: the process is killed when it exceeds one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Excess:
-    """The limit that a process went beyond: `kind` as failures are called, and a sentence's end."""
+    """The limit that a process exceeded.
+
+    kind: kind of the failure.
+    said: end of the failure message, whose subject is the process.
+    """
 
     kind: str
     said: str
 
 
 class Watch:
-    """Kills a process, and all that it started, at the first limit it goes beyond; `excess` says which.
+    """Kills a process and all its descendants when the process exceeds a limit; `excess` is that limit.
 
-    timeout: seconds by a clock that is never set; None: no limit.
-    memory:  bytes in memory of the process and its children, looked at ten times a second; None: no limit.
-        The system's own limits are of no use here: torch reserves many times the addresses that it uses, and
-        what is counted as data or address space has little to do with what is taken from others.
+    timeout: seconds on a monotonic clock. None: no limit.
+    memory:  resident bytes of the process and its children, measured ten times a second. None: no limit.
+        The limits of the operating system (setrlimit) cannot be used: torch reserves many times the address space
+        that it uses, so the size of the data segment or of the address space says little about memory use.
     """
 
     def __init__(self, process: subprocess.Popen[str], timeout: float | None, memory: int | None) -> None:
@@ -73,7 +77,7 @@ class Watch:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory in use by a process and its children; 0 once it has ended."""
+    """Return the resident memory of a process and its children in bytes, or 0 if the process has ended."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]

@@ -1,4 +1,4 @@
-"""Jobs on this machine: a process per job."""
+"""Local executor: runs each job in a process of its own on this machine."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from mobench.runs.processes import kill_all
 from mobench.runs.worker import Request
 
 WORKER = ("-P", "-m", "mobench.runs.supervisor")
-"""Python's arguments for a job's process. -P: nothing is imported from the working folder."""
+"""Arguments of Python for a job's process. -P prevents imports from the working folder."""
 TAIL_BYTES = 1 << 16
 GRACE_SECONDS = 5.0
 LEAVE_SECONDS = 2.0
-"""Time that a worker has to end after its last event: a thread or an exit handler of a plugin may take for ever."""
+"""Time that a worker has to end after its last event. A thread or an exit handler of a plugin may never end."""
 
 
 @dataclass
 class LocalExecutor:
-    """A process per job on this machine: one that crashes takes only its job along.
+    """Runs each job in a process of its own on this machine, so that a crash affects only one job.
 
-    slots: jobs at once; the processor's cores are divided among them.
-    timeout: seconds after which a job is ended and recorded as failed; None: never.
-    memory:  bytes that a job may have in memory, before the same happens to it; None: no limit.
-    cores:   threads of each job; None: its share of the cores, or fewer where OMP_NUM_THREADS says so.
+    slots:   number of jobs at once; the cores of the processor are divided among them.
+    timeout: seconds after which a job is killed and recorded as failed. None: no limit.
+    memory:  bytes of memory above which a job is killed and recorded as failed. None: no limit.
+    cores:   threads of each job. None: its share of the cores, or the value of OMP_NUM_THREADS if that is smaller.
     """
 
     slots: int = 1
@@ -47,7 +47,7 @@ class LocalExecutor:
 
     @property
     def threads(self) -> int:
-        """Threads of each job."""
+        """Number of threads of each job."""
         return self.cores or _at_most_asked(max(1, available_cores() // self.slots))
 
     def run(self, request: Request, tell: Tell) -> Exit:
@@ -55,7 +55,7 @@ class LocalExecutor:
             process = self._start(errors)
             if process is None:
                 return Exit(None, "stopped before it started", kind="Stopped")
-            # a worker's own children keep its pipes open: they end with it
+            # children of the worker would keep its pipes open, so they are killed when it ends
             threading.Thread(target=_reap, args=(process,), daemon=True).start()
             with Watch(process, self.timeout, self.memory) as watch:
                 try:
@@ -109,7 +109,7 @@ class LocalExecutor:
                 encoding="utf-8",
                 errors="replace",
                 env=environment,
-                # a Ctrl-C on the terminal reaches the runner alone, which then stops its workers
+                # Ctrl-C on the terminal reaches only the runner, which then stops its workers
                 start_new_session=True,
             )
             self._running.add(process)
@@ -117,30 +117,36 @@ class LocalExecutor:
 
 
 def _python_path() -> dict[str, str]:
-    """The user's PYTHONPATH without empty parts, which Python takes for the working folder; {} where it has none."""
+    """Return PYTHONPATH without its empty parts, as environment variables; {} if it is not set.
+
+    Python reads an empty part as the working folder.
+    """
     given = os.environ.get("PYTHONPATH")
     return {} if given is None else {"PYTHONPATH": os.pathsep.join(filter(None, given.split(os.pathsep)))}
 
 
 def make(limits: Limits) -> LocalExecutor:
-    """A process per job; one at a time unless told otherwise."""
+    """Create a local executor, with one job at a time unless `limits.jobs` is set."""
     refuse("local", limits, "address", "gpus")
     return LocalExecutor(limits.jobs or 1, limits.timeout, limits.memory, limits.cpus)
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _at_most_asked(threads: int) -> int:
-    """The number, or that of OMP_NUM_THREADS where it is smaller; its first, of a list for nested regions."""
+    """Return the smaller of `threads` and OMP_NUM_THREADS.
+
+    If OMP_NUM_THREADS is a list for nested regions, its first number counts.
+    """
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return min(threads, int(asked)) if asked.isdecimal() and int(asked) > 0 else threads
 
 
 def _leave(process: subprocess.Popen[str], seconds: float) -> None:
-    """Wait for a worker that has said its last; kill it, and what it started, when it does not end."""
+    """Wait for a worker after its last event. Kill it and its descendants if it does not end in time."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -148,13 +154,13 @@ def _leave(process: subprocess.Popen[str], seconds: float) -> None:
 
 
 def _close(process: subprocess.Popen[str]) -> None:
-    """Close the pipe of events. A worker that has not ended takes that as the end of its runner, and stops."""
+    """Close the pipe of events. A worker that still runs then stops, as if its runner had ended."""
     assert process.stdout is not None
     process.stdout.close()
 
 
 def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) -> None:
-    """Until all have ended, or so many seconds have passed."""
+    """Wait until all processes have ended, or until `seconds` have passed."""
     end = None if seconds is None else time.monotonic() + seconds
     with suppress(subprocess.TimeoutExpired):
         for process in processes:
@@ -162,14 +168,14 @@ def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) 
 
 
 def _reap(process: subprocess.Popen[str]) -> None:
-    """End what is left of a worker's session once the worker has ended."""
+    """Wait for a worker to end, and kill the processes that are left in its session."""
     process.wait()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _how(code: int) -> str:
-    """An exit code in words."""
+    """Describe an exit code; the text continues a sentence about the process."""
     if code >= 0:
         return f"ended with exit code {code} and left no record"
     try:
@@ -181,6 +187,6 @@ def _how(code: int) -> str:
 
 
 def _tail(errors: IO[bytes], n_lines: int = 20) -> str:
-    """The last lines, of a file that may be as large as the disk."""
+    """Return the last lines of a file, without reading all of it."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL_BYTES))
     return "".join(errors.read().decode(errors="replace").splitlines(keepends=True)[-n_lines:])

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: a task per job holds its CPUs and GPUs, and sends events and the record back."""
+"""Ray executor: each job is a Ray task, which reserves CPUs and GPUs and returns events and the record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-# Ray would set it on its own, with a warning that it will no longer do so
+# without this, Ray sets the variable itself and warns that it will no longer do so
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
@@ -25,10 +25,12 @@ from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring
 
 @dataclass
 class RayExecutor(RemoteExecutor):
-    """A Ray task per job, which runs the job in a process of its own on the node that Ray chose.
+    """Runs each job as a Ray task, in a process of its own on the node that Ray chooses.
 
-    A job that dies on its node is told as it would be here. A node that is lost takes its jobs along:
-    each is begun again elsewhere, from its checkpoint where the store is on a file system that nodes share.
+    A job that crashes on its node is reported in the same way as a local job. Jobs of a lost node are restarted on
+    another node; they resume from their checkpoints if the store is on a shared file system.
+
+    gpus: GPUs of each job; jobs with a fraction share a GPU.
     """
 
     gpus: float = 0.0
@@ -42,7 +44,7 @@ class RayExecutor(RemoteExecutor):
             ray.cancel(stream, force=True)
 
     def attempt(self, asked: Errand, tell: Tell) -> Exit:
-        # Ray counts its bytes of memory when it places tasks, and does not hold anybody to them: our own watch does
+        # Ray uses the memory only to place tasks and does not enforce it; our own Watch does
         options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory, "max_retries": 0}
         with self._guard:
             if self._stopped:
@@ -55,7 +57,7 @@ class RayExecutor(RemoteExecutor):
         except TaskCancelledError:
             return Exit(None, "stopped", kind="Stopped")
         except RayTaskError as error:
-            # raised there by our own code, not by the job
+            # our own code on the node raised the error, not the job
             return Exit(None, f"the task of the job failed: {error.cause or error}", str(error))
         except RayError as error:
             lost = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
@@ -74,9 +76,10 @@ class RayExecutor(RemoteExecutor):
 
 
 def _task_without(added: list[str], own: list[str]) -> Callable[[bytes], Iterator[dict[str, Any] | Outcome]]:
-    """The task of a job, which imports nothing from the folders that Ray added; the driver's own ones come last.
+    """Return the function of a task that imports nothing from the folders that Ray added to the search path.
 
-    A function made here goes to the node by value, so that nothing of mobench is imported before it begins.
+    Of the folders in `added`, those that are also in `own`, the search path of the driver, move to the end. The
+    function is nested so that Ray sends it by value: the node then imports nothing of mobench before it starts.
     """
 
     def task(asked: bytes) -> Iterator[dict[str, Any] | Outcome]:
@@ -95,14 +98,16 @@ def _task_without(added: list[str], own: list[str]) -> Callable[[bytes], Iterato
 
 
 def _added_by_ray() -> list[str]:
-    """What Ray puts in front of a node's search path: the working folder of the driver, and that of its script."""
+    """Return the folders that Ray prepends to a node's search path: the driver's working and script folders."""
     return [os.path.abspath(os.curdir), os.path.dirname(os.path.realpath(sys.argv[0]))]
 
 
 def make(limits: Limits) -> RayExecutor:
-    """An executor on the cluster at the address; without one on that of RAY_ADDRESS, else on one started here.
+    """Create an executor on a Ray cluster.
 
-    Raises: OptionError where no cluster answers, or none of its nodes could ever run a job.
+    The cluster is the one at `limits.address`, else the one at RAY_ADDRESS, else a new one on this machine.
+
+    Raises: OptionError if no cluster answers, or if none of its nodes can run a job.
     """
     _connect(limits.address)
     cpus, gpus = limits.cpus or 1, limits.gpus or 0.0
@@ -120,7 +125,7 @@ def _connect(address: str | None) -> None:
         return
     try:
         with warnings.catch_warnings():
-            # of Ray's own future defaults, about which nobody here can do anything
+            # the warning is about future defaults of Ray, and users cannot act on it
             warnings.simplefilter("ignore", FutureWarning)
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -131,6 +136,6 @@ def _connect(address: str | None) -> None:
 
 
 def _fits(resources: dict[str, float], cpus: int, gpus: float) -> int:
-    """Jobs that a node can hold at once."""
+    """Return the number of jobs that a node can run at once."""
     by_cpu = int(resources.get("CPU", 0) // cpus)
     return by_cpu if not gpus else min(by_cpu, int(resources.get("GPU", 0) / gpus))

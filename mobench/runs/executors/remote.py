@@ -1,4 +1,4 @@
-"""A job on another machine: run there by a local executor, its files brought back where they are not shared."""
+"""Base of executors on clusters: a local executor runs the job there, and its files are sent back if needed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ from mobench.text import described
 
 @dataclass(frozen=True)
 class Errand:
-    """What another machine is asked to do.
+    """A request for another machine.
 
-    mark: a file in the store. A machine that sees it shares the store, and keeps checkpoints there.
+    mark: path of a file in the store. A machine on which the file exists shares the store, and writes records and
+        checkpoints there.
+    version: version of mobench, which must be the same on both machines.
     """
 
     request: Request
@@ -40,7 +42,11 @@ class Errand:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended, and the files [path below the store -> content] that the store does not have yet."""
+    """The result of an errand.
+
+    exit:  how the worker ended.
+    files: path below the store -> content, for the files that the store does not have yet.
+    """
 
     exit: Exit
     files: dict[str, bytes]
@@ -48,11 +54,13 @@ class Outcome:
 
 @dataclass
 class RemoteExecutor(ABC):
-    """What executors on clusters have in common: a job whose node is lost is begun again elsewhere.
+    """Base class of executors on clusters. A job whose node is lost is restarted on another node.
 
-    slots: jobs handed to the cluster at once; more than fit wait there.
-    cpus:  of each job; its number of threads.
-    retries: how often a job is begun again whose node was lost.
+    slots:   number of jobs submitted to the cluster at once; the cluster queues those that do not fit.
+    cpus:    CPUs of each job, which is also its number of threads.
+    timeout: seconds after which a job is killed. None: no limit.
+    memory:  bytes of memory above which a job is killed. None: no limit.
+    retries: how often a job is restarted after its node was lost.
     """
 
     slots: int
@@ -66,11 +74,11 @@ class RemoteExecutor(ABC):
 
     @property
     def threads(self) -> int:
-        """Threads of each job."""
+        """Number of threads of each job."""
         return self.cpus
 
     def run(self, request: Request, tell: Tell) -> Exit:
-        """Run a job there, again where its node is lost (see `Executor`)."""
+        """Run a job on the cluster, and retry it when its node is lost (see `Executor`)."""
         asked = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
         try:
             for number in range(1, 2 + self.retries):
@@ -83,7 +91,7 @@ class RemoteExecutor(ABC):
             Path(asked.mark).unlink(missing_ok=True)
 
     def lease(self, folder: Path) -> Lease:
-        """The name of this runner's files in a store, held until the process ends."""
+        """Return this runner's lease on a store, which is held until the process ends."""
         with self._guard:
             folder = folder.resolve()
             if folder not in self._leases:
@@ -93,11 +101,14 @@ class RemoteExecutor(ABC):
 
     @abstractmethod
     def attempt(self, asked: Errand, tell: Tell) -> Exit:
-        """Run an errand once; of kind "NodeLost" where it may be begun again."""
+        """Run an errand once. Return an exit of kind "NodeLost" if the errand may be retried."""
 
 
 def errand(request: Request, timeout: float | None, memory: int | None, lease: Lease | None = None) -> Errand:
-    """The errand of a request, whose store is marked in the lease's name. Raises: StoreError."""
+    """Create the errand of a request, and its mark in the store.
+
+    Raises: StoreError if the mark cannot be written.
+    """
     store = Store(Path(request.store).resolve())
     mark = store.folder / "locks" / (lease.new_mark() if lease is not None else f"mark-{uuid4().hex}")
     with writing(store.folder):
@@ -107,7 +118,7 @@ def errand(request: Request, timeout: float | None, memory: int | None, lease: L
 
 
 def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
-    """Events as they come, and the outcome last. To be called on the other machine."""
+    """Run an errand on the machine that calls this. Yield its events as they arrive, and the outcome last."""
     if errand.version != (here := version_of("mobench")):
         said = f"mobench {here} is installed there, {errand.version} here: install the same everywhere"
         yield Outcome(Exit(None, said, kind="VersionMismatch"), {})
@@ -120,9 +131,10 @@ def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
 
 
 def bring_home(outcome: Outcome, request: Request) -> Exit:
-    """Write what came along into the store, the record last. A store that cannot be written is in the exit.
+    """Write the files of an outcome into the store, the record last, and return the exit.
 
-    Weights that do not fit are no reason to lose the record, which then says that they are missing.
+    If the store cannot be written, the exit says so. If only the weights cannot be written, the record is still
+    written, with a note that the weights are missing.
     """
     store = Store(request.store)
     record_path, weights_path = store.path(request.job), store.weights(request.job)
@@ -151,7 +163,7 @@ def bring_home(outcome: Outcome, request: Request) -> Exit:
 
 
 def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]:
-    """Run the job in a process of its own beside this one, so that its death is told like any other's."""
+    """Run the job in a separate process, so that a crash is reported in the same way as on a local machine."""
     executor = LocalExecutor(1, errand.timeout, errand.memory, request.threads)
     events: queue.SimpleQueue[dict[str, Any] | Exit] = queue.SimpleQueue()
     thread = threading.Thread(target=lambda: events.put(executor.run(request, events.put)), daemon=True)
@@ -162,12 +174,12 @@ def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]
     finally:
         executor.stop()
     shared = request.store == errand.request.store
-    # a job's process that died at its very end may have left a record
+    # a job's process that died just before its end may have left a record
     yield Outcome(said, {} if shared else _files(request))
 
 
 def _files(request: Request) -> dict[str, bytes]:
-    """The record and the weights, by their path below the store."""
+    """Return the contents of the record and the weights, by their path below the store."""
     store = Store(request.store)
     paths = (store.path(request.job), store.weights(request.job))
     return {str(path.relative_to(store.folder)): path.read_bytes() for path in paths if path.is_file()}

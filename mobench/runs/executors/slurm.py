@@ -1,4 +1,4 @@
-"""Jobs on a SLURM cluster: a task of a job array each, by way of submitit. Nodes have to see the store."""
+"""SLURM executor: each job is a task of a job array, submitted with submitit. Nodes must share the store."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring
 from mobench.runs.worker_events import parse_event
 
 FOLDER = "slurm"
-"""Below the store: a folder for each runner with what submitit hands to nodes, and their output."""
+"""Folder below the store. Each runner has a subfolder there, with the pickles and the output of its tasks."""
 GATHER_SECONDS = 1.0
-"""Jobs that are there within this time go into one array."""
+"""Jobs that arrive within this time go into one job array."""
 POLL_SECONDS = 0.5
 START_MINUTES = 5
-"""Of a task, beside the job's own timeout: to import, to load data, to write the record."""
+"""Time limit of a task beyond the job's timeout, for imports, loading of data and writing of the record."""
 DAY = 24 * 60
 PYTHON = f"{shlex.quote(sys.executable)} -P"
-"""How nodes start Python: -P, so that nothing is imported from the working folder."""
+"""Command that starts Python on nodes. -P prevents imports from the working folder."""
 LOST = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED")
 
 
 @dataclass
 class SlurmExecutor(RemoteExecutor):
-    """A SLURM task per job, which runs the job in a process of its own on its node.
+    """Runs each job as a SLURM task, in a process of its own on its node.
 
-    A task whose node is lost is submitted again, and one that reaches its time limit or is preempted is put back into
-    the queue; both go on from the job's checkpoint.
+    A task whose node is lost is submitted again. A task that reaches its time limit or is preempted is requeued.
+    Both resume from the job's checkpoint.
 
-    parameters: of submitit.
+    parameters: parameters of submitit.
     """
 
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class SlurmExecutor(RemoteExecutor):
             outcome: Outcome = task.result()
             return bring_home(outcome, asked.request)
         except FailedJobError as error:
-            # raised there by our own code, not by the job
+            # our own code on the node raised the error, not the job
             return Exit(None, "the task of the job failed there", str(error))
         except UncompletedJobError:
             state = str(task.state).split()[0]
@@ -85,11 +85,14 @@ class SlurmExecutor(RemoteExecutor):
                 path.unlink(missing_ok=True)
 
     def _is_done(self, task: Any) -> bool:
-        with self._guard:  # tasks share what SLURM was last asked
+        with self._guard:  # tasks share the cached answer of SLURM
             return bool(task.done())
 
     def _submitted(self, asked: Errand, events: Path) -> Any:
-        """The errand's task; None where the executor is stopped. The first submits for all who come soon after."""
+        """Return the errand's task, or None if the executor is stopped.
+
+        The first caller waits `GATHER_SECONDS` and then submits the errands of all callers.
+        """
         place: Future[Any] = Future()
         with self._guard:
             self._waiting.append((asked, str(events), place))
@@ -116,7 +119,7 @@ class SlurmExecutor(RemoteExecutor):
                     tasks = [executor.submit(again, asked, events) for asked, events, _ in waiting]
                 self._under_way += tasks
         except Exception as error:
-            # whatever it is, all who wait have to hear of it
+            # every waiting caller must receive the error
             said = str(error).strip().splitlines()
             refused = OptionError(f"SLURM did not take the jobs: {said[-1] if said else type(error).__name__}")
             for *_, place in waiting:
@@ -127,7 +130,7 @@ class SlurmExecutor(RemoteExecutor):
 
 
 class _Task(Checkpointable):
-    """What a node does. Put back into the queue, it is called again as it was."""
+    """The function that a node calls. When the task is requeued, it is called again with the same arguments."""
 
     def __call__(self, asked: Errand, events: str) -> Outcome:
         with open(events, "a", encoding="utf-8") as file:
@@ -140,7 +143,7 @@ class _Task(Checkpointable):
 
 
 def _pass_on(events: Path, heard: int, tell: Tell) -> int:
-    """Tell the events after the first `heard` bytes of a file; how many bytes were heard then."""
+    """Pass the events after the first `heard` bytes of a file to `tell`, and return how many bytes are read by now."""
     if not events.is_file():
         return heard
     with events.open("rb") as file:
@@ -153,9 +156,9 @@ def _pass_on(events: Path, heard: int, tell: Tell) -> int:
 
 
 def make(limits: Limits) -> SlurmExecutor:
-    """An executor on the cluster that this machine may submit to; `--address` is a partition of it.
+    """Create an executor on the SLURM cluster of this machine. `limits.address` is a partition of the cluster.
 
-    Raises: OptionError where there is no SLURM here, and for a fraction of a GPU.
+    Raises: OptionError if SLURM is not installed here, and for a fraction of a GPU.
     """
     if not (shutil.which("sbatch") and shutil.which("srun")):
         raise OptionError("--executor slurm finds no sbatch and srun here: run it on a login node of the cluster")

@@ -1,1 +1,1 @@
-"""The checks, one module per kind; each is a function of a registry entry."""
+"""Conformance checks, one module per plugin kind. Each check is a function that takes a registry entry."""

@@ -1,4 +1,4 @@
-"""Checks of balancers."""
+"""Conformance checks of balancers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def follows_the_preference(entry: Entry) -> None:
     for i in range(2):
         low, high = (losses[preferences[:, i].argmin(), i], losses[preferences[:, i].argmax(), i])
         demand(
-            float(high) <= float(low) + 1e-9,  # equal ones are for heeds_the_preference
+            float(high) <= float(low) + 1e-9,  # equal losses are checked by heeds_the_preference
             f"the loss of objective {i} ends at {float(high):.3g} under preference {float(preferences[:, i].max()):g} "
             f"for it, and at {float(low):.3g} under {float(preferences[:, i].min()):g}: weigh an objective more the "
             "larger its preference is (a method whose rays point to the losses themselves takes 1 / preferences)",

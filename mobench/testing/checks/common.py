@@ -1,4 +1,4 @@
-"""Checks of every kind of plugin."""
+"""Conformance checks of every kind of plugin, and functions that checks share."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def described(entry: Entry) -> None:
         f"{cls.__name__} is no {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
     )
     own = cls.__dict__.get("__doc__") or ""
-    # where there is none, dataclass writes the signature
+    # if there is no docstring, dataclass writes the signature instead
     demand(
         own and not own.startswith(f"{cls.__name__}("),
         f"{cls.__name__} has no docstring: say in its first line what comes out",

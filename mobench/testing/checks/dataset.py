@@ -1,4 +1,4 @@
-"""Checks of datasets."""
+"""Conformance checks of datasets."""
 
 from __future__ import annotations
 

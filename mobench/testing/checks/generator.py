@@ -1,4 +1,4 @@
-"""Checks of generators."""
+"""Conformance checks of generators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of models."""
+"""Conformance checks of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check that a plugin leaves the process as it found it."""
+"""Conformance check that a plugin does not change global state."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mobench.testing.global_state import TORCH_RANDOM, changes, imported_afresh,
 from mobench.testing.outcomes import demand
 from mobench.testing.small import built, load, small, solver_for, trained
 
-# the interfaces say that these are initialised from torch's global random state, and checkpoints keep it
+# the interfaces state that these draw from torch's global random state, which checkpoints save
 MAY_DRAW: tuple[Kind, ...] = ("generator", "model", "solver")
 
 
 def leaves_global_state_alone(entry: Entry) -> None:
     """Importing and using it leaves random states, defaults, threads, warnings, folder and environment as they were"""
     use = _USES[entry.kind]
-    # once before: what libraries do when they are first imported is not the plugin's doing
+    # a first use, because side effects of the first import of other libraries are not the plugin's
     with put_back():
         use(entry)
     allowed = (TORCH_RANDOM,) if entry.kind in MAY_DRAW else ()
     with put_back(), imported_afresh(_package(entry)):
-        stir()  # a seed set again is a change too
+        stir()  # setting the same seed again is a change too
         before = snapshot()
         use(entry)
         found = changes(before, snapshot(), allowed)

@@ -1,4 +1,4 @@
-"""Checks of solvers, pairs among them."""
+"""Conformance checks of solvers, including pairs of a generator and a balancer."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def resumes_from_its_state(entry: Entry) -> None:
         torch.manual_seed(9)
         went_on += [solver.step(batch_of(problem, step)) for step in (2, 3)]
     if any(isinstance(m, nn.Dropout) for m in problem.target.modules()):
-        return  # the two share a target network and would each need a random state of its own
+        return  # the two solvers share a target network, and each would need its own random state
     demand(
         torch.equal(went_on[0], went_on[2]) and torch.equal(went_on[1], went_on[3]),
         "after load_state_dict it goes on otherwise: put everything that start made and steps changed into state_dict, "

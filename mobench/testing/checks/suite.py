@@ -1,4 +1,4 @@
-"""Checks of suites."""
+"""Conformance checks of suites."""
 
 from __future__ import annotations
 
