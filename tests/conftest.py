@@ -1,4 +1,4 @@
-"""What tests of runs and of the command line share."""
+"""Fixtures shared by tests of runs and of the command line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from readmes.preloaded import Preloaded
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # a shell that starts the tests in its background has them ignore Ctrl-C, and every program that they start
+    # tests started in the background of a shell ignore Ctrl-C, and so do the programs that they start
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# jobs of two threads beside another test's would wait for one another
+# jobs with two threads would wait for the jobs of tests that run in parallel
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TINY = """
@@ -37,7 +37,7 @@ solvers = ["ls", "phn-ls"]
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """A suite of two jobs that take a fraction of a second each."""
+    """Return the file of a suite of two jobs that take a fraction of a second each."""
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
@@ -45,20 +45,20 @@ def tiny(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Of a process that sees no data of this machine's user."""
+    """Return the environment of a process that does not see the data of this machine's user."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
     return {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture
 def command() -> list[str]:
-    """The installed command, as a process's first words."""
+    """Return the installed command as the first arguments of a process."""
     return [str(Path(sys.executable).parent / "mobench")]
 
 
 @pytest.fixture
 def cli(command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
-    """Runs the installed command in an empty folder; more environment by `env`."""
+    """Return a function that runs the installed command in an empty folder; `env` adds environment variables."""
 
     def run(*words: Any, env: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -77,7 +77,7 @@ def cli(command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of the tiny suite, for tests that need records to be there: copy it."""
+    """Return the output folder of a run of the tiny suite, for tests that need records: copy it."""
     from mobench.jobs import plan as plans
     from mobench.jobs import suite as suites
     from mobench.records.store import Store
@@ -92,14 +92,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def preloaded() -> Iterator[Preloaded]:
-    """Runs the installed command in copies of one process: for tests of many short commands."""
+    """Yield a runner of the installed command in forks of one process, for tests of many short commands."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
     with Preloaded({**kept, "OMP_NUM_THREADS": "1"}) as process:
         yield process
 
 
 def _program(name: str, package: str) -> str:
-    """Where a program is; without it the test fails where CI is set, and is skipped, with the reason, elsewhere."""
+    """Return the path of a program. If it is missing, fail the test where CI is set, else skip it with the reason."""
     found = shutil.which(name)
     if found is None:
         said = f"{name} is not installed, so whether LaTeX tables compile is NOT TESTED: install {package}"
@@ -109,7 +109,7 @@ def _program(name: str, package: str) -> str:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Compiles a document and returns the text of its PDF; an overfull line is an error."""
+    """Return a function that compiles a LaTeX document and returns the text of its PDF; overfull lines are errors."""
     latex = _program("pdflatex", "texlive-latex-base and texlive-latex-recommended")
     reader = _program("pdftotext", "poppler-utils")
     folder = tmp_path_factory.mktemp("latex")
@@ -130,7 +130,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """Several processes test at once, and sums in a fixed order are the same on every machine with as many threads."""
+    """Limit torch to one thread: tests run in parallel, and the number of threads changes the order of sums."""
     import torch
 
     torch.set_num_threads(1)

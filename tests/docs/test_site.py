@@ -1,4 +1,4 @@
-"""The documentation site builds without a warning, its pages are complete, and its snippets run."""
+"""The documentation site builds without warnings, its pages are complete, and its code blocks run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if "_generated" not in path.p
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as HTML, built with warnings as errors."""
+    """Build the site as HTML with warnings as errors; return its folder."""
     out = tmp_path_factory.mktemp("site")
     words = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", str(out / "doctrees")]
     build = subprocess.run([*words, str(DOCS), str(out / "html")], capture_output=True, text=True, check=False)
@@ -51,9 +51,9 @@ def test_the_site_has_every_registered_name_command_and_column(site: Path) -> No
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks of a page share one module, as they do for a reader."""
+    """All code blocks of a page run in one module, as a reader would run them."""
     module = ModuleType("page_of_the_documentation")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look their module up
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look up their module by name
     for language, text in blocks(page.read_text()):
         if language == "python":
             exec(compile(text, page.name, "exec"), vars(module))

@@ -1,7 +1,7 @@
-"""The public names of mobench with their signatures, a line each; run as a program, writes the list of a release.
+"""The public names of mobench with their signatures, one per line. As a program, it writes the list of a release.
 
-`mobench/interface.txt` holds those of the last release. What differs from it since is to be named in backquotes
-under "Unreleased" in CHANGELOG.md; the list is written anew when a release is made.
+`mobench/interface.txt` is the list of the last release. CHANGELOG.md must name every later difference in backquotes
+under "Unreleased". A new list is written at each release.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODULES = (
 
 
 def public_names() -> dict[str, str]:
-    """Dotted name -> its signature or kind, of everything that is public now."""
+    """Return the current public names: dotted name -> signature or kind."""
     found: dict[str, str] = {}
     for module in map(importlib.import_module, MODULES):
         for name in names_of(module):
@@ -37,7 +37,7 @@ def public_names() -> dict[str, str]:
 
 
 def names_of(module: ModuleType) -> list[str]:
-    """What `__all__` says; without one, what was made in the module and begins with no underscore."""
+    """Return `__all__`, or without it the names defined in the module that do not begin with an underscore."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
     return [
@@ -51,12 +51,12 @@ def names_of(module: ModuleType) -> list[str]:
 
 
 def described(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The name itself, and of a class the public members that it declares."""
+    """Yield the name with its signature or kind; for a class also the public members that it declares."""
     if not inspect.isclass(value):
         yield name, signature(value) if callable(value) else type(value).__name__
         return
     yield name, f"class({', '.join(base.__name__ for base in value.__bases__)})"
-    # the constructor of an exception or an enumeration is Python's own
+    # exceptions and enumerations inherit their constructors from Python
     if not issubclass(value, BaseException | enum.Enum):
         yield f"{name}.__init__", signature(value)
     for member, held in vars(value).items():
@@ -69,7 +69,7 @@ def described(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def signature(value: Callable[..., Any]) -> str:
-    """As written in the source; an address in a default is left out, and where there is no signature, the kind."""
+    """Return the signature as in the source, without addresses in defaults; the type's name if there is none."""
     try:
         return re.sub(r" at 0x[0-9a-f]+", "", str(inspect.signature(value)))
     except (TypeError, ValueError):
@@ -77,7 +77,7 @@ def signature(value: Callable[..., Any]) -> str:
 
 
 def listed(text: str) -> tuple[str, dict[str, str]]:
-    """The version and the names of a list."""
+    """Parse a list: return its version and its names."""
     heading, *lines = text.splitlines()
     return heading.removeprefix("# mobench "), dict(line.split(" ", 1) for line in lines)
 
@@ -87,7 +87,7 @@ def as_text(version: str, names: Mapping[str, str]) -> str:
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """Name -> "added", "removed" or "changed", where two lists differ."""
+    """Return the differences of two lists: name -> "added", "removed" or "changed"."""
     what = dict.fromkeys(now.keys() - before.keys(), "added")
     what |= dict.fromkeys(before.keys() - now.keys(), "removed")
     what |= {name: "changed" for name in before.keys() & now.keys() if before[name] != now[name]}
@@ -95,10 +95,10 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
 
 
 def untold(changed: Mapping[str, str], changelog: str) -> dict[str, str]:
-    """Of the changes, those whose name is not in backquotes under "Unreleased".
+    """Return the changes whose name is not in backquotes under "Unreleased".
 
-    The last part of the dotted name is enough, `Class.member` for a member; a class that is added or removed
-    is told once for all that is in it, and so is a module that becomes public, by its whole dotted name.
+    The last part of the dotted name is enough; for a member this is `Class.member`. A class that is added or removed
+    is named once for all its members. A module that becomes public is named once too, by its full dotted name.
     """
     section = re.split(r"^## ", changelog, flags=re.MULTILINE)
     unreleased = next((text for text in section if text.startswith("[Unreleased]")), "")
@@ -117,7 +117,7 @@ def untold(changed: Mapping[str, str], changelog: str) -> dict[str, str]:
 
 
 def _depth(parts: list[str]) -> int:
-    """1 for a member of a class, which needs the class's name before it; else 0."""
+    """Return 1 for a member of a class, which must be named together with its class; else 0."""
     return int(len(parts) > 1 and parts[-2][:1].isupper())
 
 
@@ -132,7 +132,7 @@ def message(missing: Mapping[str, str]) -> str:
 
 
 def main() -> None:
-    """Write the list, once the changelog has all that differs."""
+    """Write the list, unless the changelog lacks a difference."""
     import tomllib
 
     now = public_names()

@@ -1,4 +1,4 @@
-"""A public name changes only together with the changelog."""
+"""Every change of a public name is listed in the changelog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Built-in plugins and scaffold templates import public modules alone; the import contract lists every module."""
+"""Built-in plugins and scaffold templates import public modules only; the import contract lists every module."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 
 
 def private_imports(source: str, allowed: tuple[str, ...]) -> list[str]:
-    """Modules of mobench that a source imports from, and that are not among the allowed ones."""
+    """Return the modules of mobench that a source file imports and that are not in `allowed`."""
     modules = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -40,7 +40,7 @@ PRIVATE = {
 
 
 def source_of(template: Path) -> str:
-    """A template with its placeholders replaced, so that it parses."""
+    """Return the text of a template with its placeholders replaced, so that it parses."""
     return template.read_text().replace("$$", "").replace("$", "placeholder_")
 
 

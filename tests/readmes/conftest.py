@@ -1,4 +1,4 @@
-"""What READMEs take for granted: the installed command, and what a reader has written."""
+"""Fixture for the tests of READMEs: the package that a reader of README.md writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from readmes.pages import ROOT, blocks
 
 @pytest.fixture(scope="session")
 def authors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which pip installed the package that README.md shows, to be searched for packages."""
+    """Install the package that README.md shows with pip; return the folder to put on `sys.path`."""
     parts = [text for language, text in blocks((ROOT / "README.md").read_text()) if language != "sh"]
     (method,) = [text for text in parts if "class Worst" in text]
     (hooks,) = [text for text in parts if "def mobench_solvers" in text]

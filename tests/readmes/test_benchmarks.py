@@ -1,4 +1,4 @@
-"""The benchmarks that CONTRIBUTING.md shows, with nothing timed: that takes minutes."""
+"""The benchmark commands of CONTRIBUTING.md run; timing is replaced, because it takes minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that a page shows, run in their order by the installed command line, but for those run elsewhere."""
+"""The commands of each page run in their order, except those that another test covers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from readmes.pages import ROOT, blocks, commands, name, pages
 from readmes.preloaded import Preloaded
 
 STANDS_FOR = {"mobench show NAME": "mobench show phn-ls", "/data/enwik8": "enwik8"}
-"""What is the reader's to choose."""
+"""Placeholders that a reader replaces, and the values used here."""
 RECORDS = {
     "README.md": ["compression"],
     "results/README.md": ["methods", "analytic", "standard", "sequence"],
     "plugins/mobench_suites/README.md": ["report"],
 }
-"""Committed results that the commands of a page read, where no earlier one makes them."""
+"""Page -> committed results that its commands read and that no earlier command of the page writes."""
 N_RECORDS = 6
-"""So many of them: drawing 169 takes a minute."""
+"""Number of records to copy per folder: plotting all 169 takes a minute."""
 FILES = {
     "fronts.csv": "left,right,preference left,preference right,seed\n0.1,0.9,0.9,0.1,0\n0.8,0.2,0.1,0.9,0\n",
     "my-suite.toml": '[budget]\nsteps = 20\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n',
     "my-search.toml": blocks((ROOT / "mobench" / "docs" / "howto" / "search.md").read_text())[0][1],
     "enwik8": "Hypernetworks make the weights of other networks. " * 200,
 }
-"""What a reader brings along."""
+"""Files that a reader is expected to have: name -> content."""
 PAGES = [page for page in pages() if page.suffix == ".md" and any(elsewhere(c) is None for c in commands(page))]
 
 
@@ -53,7 +53,7 @@ def test_the_commands_of_a_page_run_in_their_order(
 
 
 def few(results: Path, to: Path) -> None:
-    """Some of the records of a folder."""
+    """Copy the first `N_RECORDS` records of a results folder."""
     (to / "records").mkdir(parents=True)
     for record in sorted((results / "records").glob("*.json"))[:N_RECORDS]:
         shutil.copy(record, to / "records")

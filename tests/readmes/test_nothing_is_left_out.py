@@ -1,4 +1,4 @@
-"""Every page is looked at, and every snippet in it is run: by a test of this folder, or by one that is named."""
+"""Every page is checked, and a test of this folder or a named test elsewhere runs every code block in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN_BY = {
         ("python", "diff", "toml", "text"), "tests/scaffold/test_tutorial.py"
     ),
 }
-"""Page -> language -> the test that runs all blocks of it."""
+"""Page -> language -> the test that runs all blocks of this language."""
 RUN_BY |= {
     name(page): dict.fromkeys(("python", "toml", "{toctree}"), "tests/docs/test_site.py")
     for page in pages()
@@ -25,7 +25,7 @@ COMMANDS = [command for page in pages() for command in commands(page)]
 
 
 def test_the_pages_are_all_that_there_are() -> None:
-    """But for the changelog, and the tables beside records."""
+    """The changelog and the tables beside records are excluded."""
     names = {name(page) for page in pages()}
     assert {"README.md", "CONTRIBUTING.md", "mobench/INTERFACE.md", "results/README.md"} <= names
     assert {f"plugins/{path.name}/README.md" for path in (ROOT / "plugins").glob("mobench_*")} <= names
@@ -41,7 +41,7 @@ def test_every_block_is_of_a_kind_that_some_test_runs(page: Path) -> None:
     assert len(re.findall(r"```|~~~", whole)) == 2 * len(blocks(whole)), "a fence is at the start of a line, of ```"
     for language, text in blocks(whole):
         if language == "sh":
-            continue  # commands, which tests/readmes/test_commands.py runs, or refuses to pass over
+            continue  # tests/readmes/test_commands.py runs these commands, and fails for one that no test runs
         test = RUN_BY.get(name(page), {}).get(language)
         assert test is not None, f"{name(page)} has a block of {language or 'no language'} that no test runs: {text}"
         assert (ROOT / test).is_file()

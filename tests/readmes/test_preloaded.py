@@ -1,4 +1,4 @@
-"""What commands do in copies of one process is what they do in a process of their own."""
+"""Commands behave the same in forks of one process as in separate processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python of README.md: a snippet by itself, a package of three, and two calls."""
+"""The Python code of README.md runs: one standalone block, a package of three blocks, and two calls."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_package_passes_its_checks_and_its_pairs_run(
 
 
 def test_the_calls_give_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """On the suite made short as for commands, whose jobs run in this process."""
+    """The suites are shortened as for commands, and their jobs run in this process."""
     import pandas as pd
 
     import mobench

@@ -1,7 +1,7 @@
-"""Wheels, and fresh virtual environments in which mobench is not yet installed but all that it needs is.
+"""Wheels, and fresh virtual environments that contain the dependencies of mobench but not mobench itself.
 
-The heavy packages (torch and the rest) are those of the running interpreter: each is linked into a folder that a .pth
-file names, and mobench is left out. So a fresh environment takes seconds, and what is installed into it is what is run.
+The dependencies (torch and others) are those of the running interpreter: each is linked into a folder that a .pth
+file names. A fresh environment therefore takes seconds, and it runs the mobench that a test installs into it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ SCRIPTS = ("mypy", "pip", "pytest")
 
 
 def environment(venv: Path, home: Path) -> dict[str, str]:
-    """Of a shell in which pip asks no network, and nothing of the tested checkout is in sight.
+    """Return the environment of a shell in which pip uses no network and the tested checkout is not visible.
 
-    Raises: RuntimeError where `python` or `pip` would be anybody else's, whose packages a test would then change.
+    Raises: RuntimeError if `python` or `pip` is not that of `venv`, because a test would change other packages.
     """
     hidden = ("MOBENCH", "XDG_", "PYTHON", "PIP_", "VIRTUAL_ENV", "COVERAGE")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
@@ -44,14 +44,14 @@ def environment(venv: Path, home: Path) -> dict[str, str]:
 
 
 def fresh(venv: Path, lent: Path) -> Path:
-    """A virtual environment without mobench, with the packages of this interpreter; gives its python.
+    """Create a virtual environment with the packages of this interpreter except mobench; return its python.
 
-    lent: the folder to make for links to those packages, outside the environment.
+    lent: the folder to create for links to those packages, outside the environment.
     """
     done = subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     python = venv / "bin" / "python"
-    # beside it, not inside: pip uninstalls nothing that is outside its environment, so no link is ever followed
+    # outside the environment, where pip uninstalls nothing: it never follows a link
     lent.mkdir()
     for name in ("purelib", "platlib"):
         for item in Path(sysconfig.get_path(name)).iterdir():
@@ -71,7 +71,7 @@ def fresh(venv: Path, lent: Path) -> Path:
 
 
 def wheel(project: Path, target: Path) -> Path:
-    """The wheel of a project, built as for an index."""
+    """Build the wheel of a project as for a package index; return its path."""
     words = ["-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", str(target)]
     done = subprocess.run([sys.executable, *words, str(project)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def wheel(project: Path, target: Path) -> Path:
 
 
 def project_name(project: Path) -> str:
-    """The distribution's name as file names have it."""
+    """Return the name of the distribution as it is written in file names."""
     import tomllib
 
     data = tomllib.loads((project / "pyproject.toml").read_text())

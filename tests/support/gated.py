@@ -1,4 +1,4 @@
-"""Jobs that wait in mid-training until a test lets them go on, however fast or slow the machine is."""
+"""Jobs that pause halfway through training until a test lets them continue, at any speed of the machine."""
 
 from __future__ import annotations
 
@@ -43,10 +43,9 @@ class Gated(Balancer):
 
 @dataclass(frozen=True)
 class Gate:
-    """The balancer `gated`, which weights losses by the preference and takes no step after the half before the
-    gate is open.
+    """The balancer `gated`: weights by the preference; waits halfway through training until the gate is open.
 
-    folder: of a distribution as pip leaves it, which PYTHONPATH has to name wherever jobs run.
+    folder: of an installed distribution; PYTHONPATH must contain it where jobs run.
     """
 
     folder: Path
@@ -59,11 +58,11 @@ class Gate:
         (meta / "entry_points.txt").write_text("[mobench]\ngated = guest_gated\n")
 
     def open(self) -> None:
-        """Let every job go on, now and later."""
+        """Let every current and later job continue."""
         (self.folder / "open").touch()
 
     def job(self, job: Job) -> Job:
-        """The same job, but that it takes STEPS steps, and the latter half of them behind the gate."""
+        """Return the same job with STEPS steps; the second half of them waits for the gate."""
         content = job.model_dump()
         content["solver"]["balancer"] = {"name": "gated", "version": "1"}
         return Job.model_validate({**content, "budget": {"steps": STEPS, "batch_size": 256}})

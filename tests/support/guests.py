@@ -1,4 +1,4 @@
-"""Distributions made for a test, as pip leaves them in a folder that PYTHONPATH names."""
+"""Distributions for tests, written as pip installs them into a folder on PYTHONPATH."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def install(folder: Path, name: str, source: str) -> Path:
-    """Put a distribution of one module into a folder: `guest-NAME`, entry point NAME, module `guest_NAME`; its file."""
+    """Write the distribution `guest-NAME` with entry point NAME and module `guest_NAME`; return the module's file."""
     meta = folder / f"guest_{name}-1.0.dist-info"
     meta.mkdir(parents=True)
     (meta / "METADATA").write_text(f"Metadata-Version: 2.1\nName: guest-{name}\nVersion: 1.0\n")
@@ -38,5 +38,5 @@ class Own(Balancer):
 
 
 def balancer(name: str, step: str = "pass", before: str = "") -> str:
-    """The source of a balancer that weighs by the preference, and does something at each step and on import."""
+    """Return the source of a balancer that weights by the preference; `before` runs on import, `step` at each step."""
     return BALANCER.format(name=name, step=step, before=before)

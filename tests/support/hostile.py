@@ -1,4 +1,4 @@
-"""Values that somebody chose to do harm, put into parsed JSON; for tests of all that reads records."""
+"""Malicious values inserted into parsed JSON, for tests of the code that reads records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ values = st.one_of(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value of parsed JSON."""
+    """Yield the path to every value of parsed JSON."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in inner:
         yield (*path, key)
@@ -37,7 +37,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def spoil(content: Any, data: st.DataObject) -> Any:
-    """A copy with a value or two replaced, left out, or put beside the others."""
+    """Return a copy in which one or two values are replaced or added."""
     made = deepcopy(content)
     for _ in range(data.draw(st.integers(1, 2))):
         ways = sorted(places(made), key=str)
@@ -53,7 +53,7 @@ def spoil(content: Any, data: st.DataObject) -> Any:
 
 
 def own_id(content: Any) -> Any:
-    """The same with the id that its job has: an attacker can work that out too."""
+    """Return the content with the id of its job, which an attacker can compute too."""
     try:
         content["id"] = Job.model_validate(content["job"]).id
     except (ValueError, KeyError, TypeError):
@@ -70,8 +70,8 @@ WORDS = tuple(text[:190] for text in HOSTILE if text)
 
 
 def tampered(content: Any, data: st.DataObject) -> Any:
-    """A copy in some of whose parts some values are others of their kind: most are still records."""
-    # a number for each value would be more than hypothesis draws
+    """Return a copy with some values replaced by others of the same type; most copies are still valid records."""
+    # hypothesis cannot draw one number for each value
     chance = random.Random(data.draw(st.integers(0, 2**32)))
     share = data.draw(st.sampled_from((0.02, 0.2, 1.0)))
 

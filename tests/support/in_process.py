@@ -1,4 +1,4 @@
-"""An executor that runs each job in this process: for tests of what decides which jobs are run."""
+"""An executor that runs each job in this process, for tests of the choice of jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mobench.runs.worker import Request
 
 
 class InProcess:
-    """Runs one job at a time, whatever `slots` says: torch's random state is the process's."""
+    """Runs one job at a time regardless of `slots`, because torch's random state belongs to the process."""
 
     threads = 1
     _turn = threading.Lock()
@@ -26,4 +26,4 @@ class InProcess:
         return Exit(record.status)
 
     def stop(self) -> None:
-        """Nothing is under way that outlives a call."""
+        """Do nothing: no job outlives a call of `run`."""

@@ -1,7 +1,7 @@
-"""The programs of gradient balancers in exact rational arithmetic: oracles without any rounding.
+"""The programs of gradient balancers in exact rational arithmetic: oracles without rounding.
 
-Every float is a rational number, so gradients given in floats are exact here as well. All programs are solved by
-enumeration of the sets of constraints that can be active.
+Every float is a rational number, so gradients given as floats are represented exactly. All programs are solved by
+enumerating the possible sets of active constraints.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def dot(one: Sequence[Fraction], two: Sequence[Fraction]) -> Fraction:
 
 
 def combination(weights: Sequence[float | Fraction], rows: Rows) -> Vector:
-    """Σ w_i row_i."""
+    """Return Σ w_i row_i."""
     columns = zip(*exact(rows), strict=True)
     return [dot([Fraction(w) for w in weights], column) for column in columns]
 
@@ -35,13 +35,13 @@ def cosine(one: Sequence[Fraction], two: Sequence[Fraction]) -> float:
 
 
 def relative_distance(one: Sequence[Fraction], two: Sequence[Fraction]) -> float:
-    """‖one − two‖ / ‖two‖."""
+    """Return ‖one − two‖ / ‖two‖."""
     difference = [a - b for a, b in zip(one, two, strict=True)]
     return math.sqrt(dot(difference, difference) / dot(two, two))
 
 
 def solve(matrix: Sequence[Vector], target: Vector) -> Vector | None:
-    """The solution of a square system by Gaussian elimination; None if the matrix is singular."""
+    """Solve a square system by Gaussian elimination; return None if the matrix is singular."""
     n = len(matrix)
     rows = [[*row, value] for row, value in zip(matrix, target, strict=True)]
     for i in range(n):
@@ -57,7 +57,7 @@ def solve(matrix: Sequence[Vector], target: Vector) -> Vector | None:
 
 
 def shortest_combination(gradients: Rows) -> Vector:
-    """The weights of the min-norm point of the convex hull."""
+    """Return the weights of the min-norm point of the convex hull."""
     g = exact(gradients)
 
     def candidates() -> Iterator[Vector]:
@@ -71,7 +71,7 @@ def shortest_combination(gradients: Rows) -> Vector:
 
 
 def mean_of_projections(gradients: Rows) -> Vector:
-    """The mean of the gradients' projections onto the cone that conflicts with no gradient."""
+    """Return the mean of the gradients' projections onto the cone of directions that conflict with no gradient."""
     g = exact(gradients)
 
     def projection(i: int) -> Vector:
@@ -86,7 +86,7 @@ def mean_of_projections(gradients: Rows) -> Vector:
 
 
 def best_on_simplex(objective: Sequence[float | Fraction], rows: Rows, bounds: Sequence[float | Fraction]) -> Vector:
-    """A vertex of {α ≥ 0, Σα = 1, rows · α ≥ bounds} with the largest objective · α; infinite bounds do not bind."""
+    """Return a vertex of {α ≥ 0, Σα = 1, rows · α ≥ bounds} that maximises objective · α; −∞ bounds are ignored."""
     (c,), n = exact([objective]), len(objective)
     binding = [i for i, bound in enumerate(bounds) if bound != -math.inf]
     walls = [[*_spread([Fraction(1)], [i], n), Fraction(0)] for i in range(n)]
@@ -102,7 +102,7 @@ def best_on_simplex(objective: Sequence[float | Fraction], rows: Rows, bounds: S
 
 
 def equal_projections(gradients: Rows, lengths: Sequence[int]) -> Vector:
-    """The weights with Σα = 1 whose combination has equal projections on the unit gradients, where they are unique."""
+    """Return the unique α with Σα = 1 whose combination has equal projections on all unit gradients."""
     g = exact(gradients)
     units = [[value / length for value in row] for row, length in zip(g, lengths, strict=True)]
     differences = [[a - b for a, b in zip(units[0], unit, strict=True)] for unit in units[1:]]

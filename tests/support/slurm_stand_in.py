@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A SLURM of one machine: sbatch, srun, sacct, scancel and scontrol, by the name that this file is called by.
+"""A stand-in for SLURM on one machine: acts as sbatch, srun, sacct, scancel or scontrol, by the name of this file.
 
-It keeps its tasks in $SLURM_STAND_IN: a script's task runs as a process group of its own, with the variables that
-SLURM sets. A file `fail-<task>` there has sacct say NODE_FAIL of that task.
+It keeps its tasks in $SLURM_STAND_IN. Each task of a script runs in its own process group, with the variables that
+SLURM sets. If a file `fail-<task>` exists there, sacct reports NODE_FAIL for that task.
 """
 
 import os
@@ -64,7 +64,7 @@ def state(name, pid):
 def scancel(words):
     (name,) = words
     (HOME / f"cancelled-{name}").touch()
-    with suppress(ProcessLookupError):  # it has ended
+    with suppress(ProcessLookupError):  # the process has ended
         os.killpg(int((HOME / f"task-{name}").read_text()), signal.SIGKILL)
 
 

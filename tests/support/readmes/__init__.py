@@ -1,1 +1,1 @@
-"""What READMEs show, run as a reader would: found in the pages, made short, and run by the installed command."""
+"""Run the code of READMEs as a reader would: find it in the pages, shorten it, run it with the installed command."""

@@ -1,4 +1,4 @@
-"""Commands of READMEs that no test runs as they stand: why, and the test that does instead what they do."""
+"""Commands of READMEs that are not run as written: the reason, and the test that covers each of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CI = "tests/test_ci.py::test_with_everything_there_nothing_is_installed"
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """command and page are regular expressions for all of a command, and of the name of its page."""
+    """A covered command; `command` and `page` are regular expressions that match a whole command and page name."""
 
     command: str
     reason: str
@@ -92,5 +92,5 @@ ELSEWHERE = (
 
 
 def elsewhere(command: Command) -> Elsewhere | None:
-    """Where a command is run instead; None: it is to be run as it stands."""
+    """Return the entry that covers a command, or None if the command must be run as written."""
     return next((entry for entry in ELSEWHERE if entry.holds(command)), None)

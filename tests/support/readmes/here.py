@@ -1,4 +1,4 @@
-"""`--executor readmes.here`: jobs run in the process of the command, which has imported torch already."""
+"""`--executor readmes.here`: an executor that runs jobs in the process of the command, where torch is imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mobench.runs.worker import Request
 
 @dataclass
 class Here:
-    """One job after the other. Nobody is watched, so limits of time and memory mean nothing."""
+    """Runs one job after the other. Limits of time and memory have no effect, because no process is supervised."""
 
     slots: int = 1
     threads: int = 1
@@ -37,7 +37,7 @@ class Here:
         return Exit(record.status)
 
     def stop(self) -> None:
-        """A job here ends by itself."""
+        """Do nothing: jobs end without being stopped."""
 
 
 def make(limits: Limits) -> Here:

@@ -1,4 +1,4 @@
-"""The pages that people read, and what they show: blocks in fences, and commands in the text."""
+"""The Markdown pages of the repository, and their code blocks and inline commands."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("mobench", "plugins", "results", "tests")
 PROGRAMS = ("mobench", "python", "python3", "pip", "bash", "ray", "…")
-"""A piece of code in the text that begins with one of these is a command, or the name of one."""
+"""Inline code that begins with one of these is a command, or the name of one."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command of a page, without what is said of it after a #."""
+    """One command of a page, without its comment."""
 
     page: str
     text: str
@@ -24,7 +24,7 @@ class Command:
 
 
 def pages() -> list[Path]:
-    """Every page but the changelog, which tells and shows nothing, and tables that commands write beside records."""
+    """Return every page except the changelog, the tables that commands write beside records, and generated pages."""
     found = [*ROOT.glob("*.md")]
     for folder in FOLDERS:
         found += [*(ROOT / folder).rglob("*.md"), *(ROOT / folder).rglob("*.md.tmpl")]
@@ -38,17 +38,17 @@ def name(page: Path) -> str:
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """Language and text of every block, in order."""
+    """Return the language and the text of every code block, in order."""
     return re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.S | re.M)
 
 
 def commands(page: Path) -> list[Command]:
-    """Every command once, in order: lines of shell blocks, taken apart at &&, and those in the text."""
+    """Return every command of a page once, in order: lines of shell blocks, split at &&, and inline commands."""
     return commands_in(page.read_text(encoding="utf-8"), name(page))
 
 
 def commands_in(text: str, page: str) -> list[Command]:
-    """Those of a page with this text and name."""
+    """Return the commands of a page with this text and name."""
     lines: list[str] = []
     for found in re.finditer(r"^```([^\n]*)\n(.*?)^```|`([^`]+)`", text, re.S | re.M):
         language, block, inline = found.groups()
@@ -61,13 +61,13 @@ def commands_in(text: str, page: str) -> list[Command]:
 
 
 def calls(page: Path) -> list[str]:
-    """Calls of mobench's functions in the text."""
+    """Return the inline calls of mobench's functions."""
     prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
     return [found for found in re.findall(r"`([^`]+)`", prose) if re.match(r"mobench\.\w+\(.*\)$", found)]
 
 
 def _is_command(code: str) -> bool:
-    """`mobench tune` and `pip install` alone are names of what is talked about."""
+    """Return whether inline code is a command; `mobench tune` and `pip install` alone are only names."""
     words = code.split()
     return len(words) > 1 and words[0].removeprefix(".venv/bin/") in PROGRAMS and not _is_a_name(words)
 

@@ -1,7 +1,7 @@
-"""The installed command, run by copies of a process that has imported what commands import.
+"""The installed command, run in forks of a process that has already imported its modules.
 
-Of a short command nine tenths are imports: 1 to 4 s for torch, pandas and the rest, at each of some fifty commands.
-Here they are paid once. Everything else is as on a command line: words, folder, environment, streams, exit code.
+Imports take nine tenths of a short command: 1 to 4 s for torch, pandas and others, for each of some fifty commands.
+Here they are done once. All else is as on a command line: arguments, folder, environment, streams, exit code.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any, NoReturn
 
 SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
-    # torch's compiler comes with the first optimiser
+    # the first optimiser imports torch's compiler
     "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
     "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.files",
 )  # fmt: skip
 
 
 class Preloaded:
-    """A context: the process lives as long."""
+    """Context manager: the process lives as long as the context."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         words = [
@@ -49,7 +49,7 @@ class Preloaded:
     def run(
         self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """What `mobench WORDS` does in a folder; `path` is searched for packages first."""
+        """Run `mobench WORDS` in the folder `cwd`; the folders of `path` come first on `sys.path`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with TemporaryDirectory() as folder:
@@ -68,10 +68,10 @@ class Preloaded:
 
 
 def serve() -> None:
-    """Run what is asked on standard input, one after the other, each in a copy of this process."""
+    """Run the requests from standard input one after the other, each in a fork of this process."""
     for module in IMPORTED:
         importlib.import_module(module)
-    # what is imported stays as it is: a copy that counts and clears it would have to copy all of its memory first
+    # keep imported objects out of garbage collection, which would make each fork copy their memory
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
@@ -82,7 +82,7 @@ def serve() -> None:
 
 
 def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: list[str]) -> int:
-    """As the script does that pip makes of the entry point; its exit code."""
+    """Run the entry point as the script that pip installs does; return the exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, file in enumerate(to, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream)
@@ -99,7 +99,7 @@ def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: l
 
 
 def _end(code: int) -> NoReturn:
-    """End this copy as the interpreter would, but for taking apart what was imported, which takes a second."""
+    """End this fork as the interpreter would, but skip the cleanup of modules, which takes a second."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,12 +1,12 @@
-"""How the commands of READMEs are made short enough for a test. This is all that is changed of them.
+"""Shortening of the commands of READMEs for tests. Nothing else of a command is changed.
 
-- `mobench run` and `mobench tune` take, instead of a suite, a copy of its file with two steps of training, one
-  seed, five rays, one look at validation, and each dataset's small configuration. A suite of more than `MANY` jobs from
-  which the command chooses nothing has the first dataset and first two solvers of its first entry alone.
+- `mobench run` and `mobench tune` get a copy of the suite's file with two training steps, one seed, five rays, one
+  validation check, and each dataset's small configuration. If a suite has more than `MANY` jobs and the command
+  selects none of them, the copy has only the first dataset and the first two solvers of its first entry.
 - Jobs run in the process of the command (`readmes.here`), and strategies are not measured.
-- `mobench tune` tries one of its trials.
+- `mobench tune` runs one of its trials.
 
-Everything that a command says itself is left as it is, and stands before what is added.
+The command's own arguments stay as they are, before the added ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHOOSING = {"--dataset", "--model", "--solver"}
 
 
 def words(command: str, folder: Path) -> list[str]:
-    """The words after `mobench`; a suite's copy is written into `folder`, where the command will run."""
+    """Return the arguments after `mobench`; write the copy of a suite into `folder`, where the command will run."""
     _, *given = shlex.split(command)
     if given[0] not in ("run", "tune") or len(given) < 2:
         return given
@@ -37,7 +37,7 @@ def words(command: str, folder: Path) -> list[str]:
 
 
 def copy(suite: str, folder: Path, datasets: Sequence[str] = (), is_chosen_from: bool = False) -> str:
-    """The name of a short copy in the folder of a suite, by its name or by its file there."""
+    """Write a short copy of a suite, given by name or by its file in `folder`; return the copy's file name."""
     found = suites.load(str(folder / suite) if suite.endswith(".toml") else suite)
     path = folder / f"{found.name}.toml"
     path.write_text(as_toml(shorter(found, datasets, is_chosen_from)), encoding="utf-8")
@@ -45,7 +45,7 @@ def copy(suite: str, folder: Path, datasets: Sequence[str] = (), is_chosen_from:
 
 
 def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suite:
-    """The suite as the rule has it, for a command that chooses these datasets."""
+    """Return the shortened suite for a command that selects these datasets."""
     entries = [_small(entry, datasets) for entry in suite.entries]
     n_jobs = sum(len(e.datasets) * len(e.models) * len(e.solvers) for e in entries)
     if n_jobs > MANY and not is_chosen_from:
@@ -62,13 +62,13 @@ def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suit
 
 
 def as_toml(suite: Suite) -> str:
-    """The file of a suite. Its name is the file's."""
+    """Return the TOML of a suite. Its name is that of the file, so it is omitted."""
     fields = suite.model_dump(exclude_none=True, exclude={"name"})
     return "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
 
 
 def _small(entry: Entry, datasets: Sequence[str]) -> Entry:
-    """Options of datasets that the command does not take would be refused."""
+    """Return an entry with small options of the selected datasets; options of others would be rejected."""
     small: dict[str, Any] = {}
     known = registry().entries["dataset"]
     for name in known.keys() & {*entry.datasets} & {*(datasets or entry.datasets)}:
@@ -79,7 +79,7 @@ def _small(entry: Entry, datasets: Sequence[str]) -> Entry:
 
 
 def _toml(value: Any) -> str:
-    """Numbers, text and truth are written as in JSON; a table in one line."""
+    """Return a value as TOML: numbers, strings and booleans as in JSON, tables in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
