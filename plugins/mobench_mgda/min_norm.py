@@ -45,7 +45,7 @@ class MinNorm(Balancer):
     )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Return weights [K, m] in float64, scaled to sum to 1; see the base class."""
+        """Return non-negative weights [K, m] in float64 that sum to 1; see the base class."""
         assert gram is not None
         size = self._size(losses, gram)
         alpha = min_norm(gram / size[:, :, None] / size[:, None, :])

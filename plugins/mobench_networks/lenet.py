@@ -71,5 +71,5 @@ def _pooled(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 
 def _after(size: int, kernel: int) -> int:
-    """Return the number of positions along one side after both convolutions and pools."""
+    """Return the number of positions along one side after both convolutions (the first with `kernel`) and pools."""
     return ((size - kernel + 1) // 2 - 4) // 2

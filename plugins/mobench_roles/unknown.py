@@ -21,7 +21,7 @@ N_BINS = 15
 class MnistAndGarments(Mnist):
     """MNIST for training; the validation and test splits have one garment after every digit.
 
-    The loss, the accuracy and the calibration error use only the digits. The garments measure
+    The loss, the error and the calibration error use only the digits. The garments measure
     whether the network is uncertain about inputs of unknown classes.
     """
 
