@@ -1,4 +1,4 @@
-"""Analytic problems with known fronts, and the model `point` that solves for x itself."""
+"""Analytic problems with known fronts, and the model `point`, whose weights are the decision vector x."""
 
 from mobench.plugins import Spec, hookimpl
 

@@ -1,4 +1,4 @@
-"""The model whose weights are the decision vector."""
+"""Model `point`: its weights are the decision vector."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mobench_analytic.problems import Analytic, Bounds
 
 @dataclass(frozen=True)
 class Point(Model):
-    """x itself, whatever the input.
+    """The decision vector x itself; the input is ignored.
 
-    Where the problem has bounds, x = lower + (upper − lower) |u − 2 round(u/2)| with u trained: x
-    is reflected at its bounds. The map reaches both, never leaves them, and has slope 1 or −1
-    everywhere. A clamp has no slope outside, a sigmoid only ever approaches the bounds, and a
-    sin² is flat at them: a network that has once brought x there would never get it away.
+    If the problem has bounds, x = lower + (upper − lower) |u − 2 round(u/2)| with u trained: x is
+    reflected at its bounds. The map reaches both bounds, never leaves them, and has slope 1 or −1
+    everywhere. A clamp has slope 0 outside the bounds, a sigmoid only approaches them, and a sin² is
+    flat at them: a network whose x has reached a bound could not move it away again.
     """
 
     def check(self, dataset: Dataset) -> None:
@@ -41,7 +41,7 @@ class _Point(nn.Module):
         super().__init__()
         self.bounds = bounds
         u = torch.rand(n_variables)
-        # free variables start around 0 at the scale of the problems' centres, bounded ones well inside
+        # free variables start around 0 at the scale of the problems' centres, bounded variables well inside the bounds
         self.u = nn.Parameter((2 * u - 1) / math.sqrt(n_variables) if bounds is None else 0.2 + 0.6 * u)
 
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Analytic problems: no data, m functions of a decision vector x, and a front that is known."""
+"""Analytic problems VLMOP2, ZDT1 to ZDT3 and DTLZ2: m functions of a decision vector x, with a known front."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mobench.options import option
 
 Bounds = tuple[float, float]
 ROOT_FLOOR = 1e-12
-"""Square roots have an infinite slope at 0: their argument is held above this."""
+"""Lower bound of the arguments of square roots, whose slope at 0 is infinite."""
 
 
 class Analytic(Dataset):
@@ -27,12 +27,12 @@ class Analytic(Dataset):
 
     @property
     def bounds(self) -> Bounds | None:
-        """Lower and upper bound of every variable; None where x is free."""
+        """Lower and upper bound of every variable; None if x is free."""
         return (0.0, 1.0)
 
     @abstractmethod
     def values(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The m functions of x [..., n], each [...]."""
+        """Return the m function values of x [..., n], each [...]."""
 
     @property
     def n_objectives(self) -> int:
@@ -59,7 +59,10 @@ class Analytic(Dataset):
         return Samples(torch.zeros(1, 0))
 
     def value(self, i: int, x: Tensor) -> Tensor:
-        """Function i of x [..., n], [...]; of problems whose functions share nothing, computed alone."""
+        """Return function i of x [..., n], [...].
+
+        Problems whose functions share no computation override this to compute one function only.
+        """
         return self.values(x)[i]
 
     def _function(self, i: int) -> Callable[[Outputs, Samples], Tensor]:
@@ -68,7 +71,7 @@ class Analytic(Dataset):
 
 @dataclass(frozen=True)
 class VLMOP2(Analytic):
-    """f = 1 − exp(−‖x ∓ 1/√n‖²), x free; the Pareto set is the segment between the two centres."""
+    """VLMOP2: f = 1 − exp(−‖x ∓ 1/√n‖²), x free; the Pareto set is the segment between the two centres."""
 
     n_variables: Annotated[int, Ge(1)] = option(20, "length n of x")
 
@@ -85,7 +88,7 @@ class VLMOP2(Analytic):
 
     def value(self, i: int, x: Tensor) -> Tensor:
         centre = (1 - 2 * i) / math.sqrt(self.n_variables)
-        # expm1 keeps the digits of losses near 0
+        # expm1 is accurate for losses near 0
         return -torch.expm1(-(x - centre).square().sum(-1))
 
     def known_front(self, n_points: int) -> Tensor:
@@ -96,13 +99,13 @@ class VLMOP2(Analytic):
 
 @dataclass(frozen=True)
 class ZDT(Analytic):
-    """f1 = x1, f2 = g h(f1, g), g = 1 + 9 mean(x2 … xn); the front is where g = 1."""
+    """ZDT problems: f1 = x1, f2 = g h(f1, g), g = 1 + 9 mean(x2 … xn); the front is where g = 1."""
 
     n_variables: Annotated[int, Ge(2)] = option(30, "length n of x")
 
     @abstractmethod
     def shape(self, f1: Tensor, g: Tensor) -> Tensor:
-        """h, the shape of the front."""
+        """Return h, the shape of the front."""
 
     def values(self, x: Tensor) -> tuple[Tensor, ...]:
         f1 = x[..., 0]
@@ -116,7 +119,7 @@ class ZDT(Analytic):
 
 @dataclass(frozen=True)
 class ZDT1(ZDT):
-    """h = 1 − √(f1/g): convex."""
+    """ZDT1: h = 1 − √(f1/g), a convex front."""
 
     def shape(self, f1: Tensor, g: Tensor) -> Tensor:
         return 1 - (f1 / g).clamp_min(ROOT_FLOOR).sqrt()
@@ -124,7 +127,7 @@ class ZDT1(ZDT):
 
 @dataclass(frozen=True)
 class ZDT2(ZDT):
-    """h = 1 − (f1/g)²: concave."""
+    """ZDT2: h = 1 − (f1/g)², a concave front."""
 
     def shape(self, f1: Tensor, g: Tensor) -> Tensor:
         return 1 - (f1 / g).square()
@@ -132,7 +135,7 @@ class ZDT2(ZDT):
 
 @dataclass(frozen=True)
 class ZDT3(ZDT):
-    """h = 1 − √(f1/g) − (f1/g) sin(10π f1): five pieces, the second objective below 0 on some."""
+    """ZDT3: h = 1 − √(f1/g) − (f1/g) sin(10π f1), a front of five pieces, with a negative second objective on some."""
 
     @property
     def protocol(self) -> Protocol:
@@ -142,7 +145,7 @@ class ZDT3(ZDT):
         return 1 - (f1 / g).clamp_min(ROOT_FLOOR).sqrt() - f1 / g * torch.sin(10 * math.pi * f1)
 
     def known_front(self, n_points: int) -> Tensor:
-        """Those points of the curve that none to their left undercuts."""
+        """Return the points of the curve that lie below all points to their left."""
         curve = super().known_front(4 * n_points)
         lowest_before = torch.cat([curve.new_full((1,), math.inf), curve[:, 1].cummin(0).values[:-1]])
         return curve[curve[:, 1] < lowest_before]
@@ -150,7 +153,7 @@ class ZDT3(ZDT):
 
 @dataclass(frozen=True)
 class DTLZ2(Analytic):
-    """f = (1 + g) × a point of the unit sphere in the positive orthant, g = Σ (x_j − ½)²."""
+    """DTLZ2: f = (1 + g) × a point of the unit sphere in the positive orthant, g = Σ (x_j − ½)²."""
 
     n_variables: Annotated[int, Ge(3)] = option(12, "length n of x")
 

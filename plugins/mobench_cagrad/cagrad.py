@@ -17,7 +17,7 @@ TINY = torch.finfo(torch.float64).tiny
 ROUNDS = 60
 CLOSE = 1e-12
 BRACKET = 1e-5
-"""Ratio of the ends of the first bracket of the length of g_w, and the factor by which it moves down."""
+"""Ratio of the ends of the first bracket of the length of g_w, and the factor by which the bracket moves down."""
 RESOLVED = 1e-7
 """The shortest g_w, relative to its terms w_i ‖g_i‖, whose square is above float64's rounding of the terms' squares."""
 
@@ -26,12 +26,12 @@ RESOLVED = 1e-7
 class CAGrad(Balancer):
     """Conflict-averse gradient descent (arXiv 2110.14048, algorithm 1).
 
-    max over d of min_i ∇L_i · d with ‖d − g₀‖ ≤ c ‖g₀‖, g₀ the mean gradient; its dual is
-    min over the simplex of g_w · g₀ + c ‖g₀‖ ‖g_w‖, and d = g₀ + c ‖g₀‖ g_w / ‖g_w‖.
+    The primal problem is max over d of min_i ∇L_i · d with ‖d − g₀‖ ≤ c ‖g₀‖, where g₀ is the mean gradient.
+    Its dual is min over the simplex of g_w · g₀ + c ‖g₀‖ ‖g_w‖, and d = g₀ + c ‖g₀‖ g_w / ‖g_w‖.
 
     Conditioning: ‖d − g₀‖ = c ‖g₀‖ holds at any ratio of the longest gradient to the shortest. It holds to 1e-6
     where g_w is longer than 1e-5 of its terms w_i ‖g_i‖, and to a hundredth at 1e-7 of them. A shorter g_w counts as
-    zero (a Pareto stationary point): the correction then is shorter than c ‖g₀‖.
+    zero (a Pareto stationary point). The correction is then shorter than c ‖g₀‖.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -40,13 +40,13 @@ class CAGrad(Balancer):
     c: Annotated[float, Interval(ge=0, lt=1)] = option(0.4, "radius around the mean gradient, relative to its length")
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] in float64, non-negative; they sum to 1 plus the length of the correction."""
+        """Return non-negative weights [K, m] in float64; they sum to 1 plus the length of the correction."""
         assert gram is not None
         return cagrad_weights(gram, self.c)
 
 
 def cagrad_weights(gram: Tensor, radius: float) -> Tensor:
-    """Weights [K, m] in float64 for Gram matrices [K, m, m]."""
+    """Return weights [K, m] in float64 for Gram matrices [K, m, m]."""
     c = gram.double()
     c = c / c.diagonal(dim1=1, dim2=2).amax(1).clamp_min(TINY)[:, None, None]
     reach = radius * c.mean((1, 2)).clamp_min(0).sqrt()
@@ -55,15 +55,16 @@ def cagrad_weights(gram: Tensor, radius: float) -> Tensor:
 
 
 def dual_weights(c: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
-    """argmin over the simplex of wᵀC1/m + reach √(wᵀCw), and its length √(wᵀCw), for K problems at once.
+    """Return argmin over the simplex of wᵀC1/m + reach √(wᵀCw), and its length √(wᵀCw), for K problems.
 
     For a given length t, reach ‖g_w‖ ≤ reach (‖g_w‖²/t + t)/2 with equality at ‖g_w‖ = t, and the
-    bound is least at the min-norm point of the vectors reach g_i + t g₀. What is left is the number
-    t at which that point's g_w has the length t: bisection, sped up by the secant (Illinois).
+    bound is minimal at the min-norm point of the vectors reach g_i + t g₀. It remains to find the t
+    for which g_w of that point has length t. The Illinois method (bisection accelerated by the
+    secant) finds it.
 
-    Where the best g_w vanishes (at Pareto stationary points, or where a gradient does) t stops at RESOLVED of
-    its terms, and g_w/t is a subgradient of the length there, so that the direction still is one
-    that hurts the worst loss least.
+    Where the optimal g_w vanishes (at Pareto stationary points, or where a gradient vanishes), t stops at
+    RESOLVED of its terms, and g_w/t is a subgradient of the length there. The direction is therefore
+    still one that raises the worst loss least.
     """
     norms = c.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
     shortest = torch.where(norms > 0, norms, torch.inf).amin(1).nan_to_num(posinf=1.0)
@@ -91,7 +92,7 @@ def dual_weights(c: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
         t = (low * at_high - high * at_low) / (at_high - at_low).clamp(max=-TINY)
         tried, value = point(t)
         above = value > 0
-        # Illinois: an end that stays twice loses half its weight
+        # Illinois method: halve the value at an end that was kept twice in a row
         at_high = torch.where(above & (side > 0), at_high / 2, at_high)
         at_low = torch.where(~above & (side < 0), at_low / 2, at_low)
         low, at_low = torch.where(above, t, low), torch.where(above, value, at_low)

@@ -1,4 +1,4 @@
-"""The chunked Pareto hypernetwork."""
+"""Generator `chunked-phn`: the chunked Pareto hypernetwork."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork,
 from mobench.options import option
 
 SIZES = {"11M": (105, 11), "5M": (230, 5), "2M": (577, 2), "1M": (1150, 1)}
-"""Name -> chunks and matrices."""
+"""Size name -> number of chunks and number of matrices."""
 CONSTANT_SPREAD = 0.02
-"""Of weights that the target itself begins as a constant, such as those of normalisation layers."""
+"""Spread of weights that the target initialises as a constant, such as those of normalisation layers."""
 
 
 @dataclass(frozen=True)
 class ChunkedPHN(Generator):
-    """r → embedding (32) ⊕ chunk embedding (64) → MLP (100, 100, 100) → matrices of 10,000 × 100.
+    """Preference embedding (32) ⊕ chunk embedding (64) → MLP (100, 100, 100) → matrices of 10,000 × 100.
 
-    Each of n chunks gives one stretch of 10,000 weights for each of M matrices, so n × M × 10,000
-    weights at most (arXiv 2010.04104, appendix). For ResNet-18 the sizes "11M", "5M", "2M", "1M"
-    have 11,036,684, 5,044,684, 2,066,892 and 1,103,564 parameters. "fit" has one matrix and as many
-    chunks as the target needs.
+    Each of n chunks generates 10,000 weights with each of M matrices, so n × M × 10,000 weights at
+    most (arXiv 2010.04104, appendix). For ResNet-18 the sizes "11M", "5M", "2M", "1M" have
+    11,036,684, 5,044,684, 2,066,892 and 1,103,564 parameters. "fit" has one matrix and as many chunks
+    as the target needs.
 
     Parameters: 32 m + 64 n + 97·100 + 2·101·100 + 10⁶ M, with the default widths.
     """
@@ -53,12 +53,12 @@ class ChunkedPHN(Generator):
 
 
 class ChunkedParetoHypernetwork(WeightNetwork):
-    """Embeddings, trunk and matrices.
+    """Embeddings, trunk and matrices of the chunked hypernetwork.
 
-    Generated weights are multiplied by a fixed number for each tensor of the target, so that they
-    begin with the spread of the target's own initialisation, and added to its constant where it
-    begins as one. The paper says nothing of the scale; without this, ResNet-18 begins with
-    normalisation weights around 0 and learns nothing.
+    Generated weights are multiplied by a fixed factor for each tensor of the target, so that they
+    start with the spread of the target's own initialisation. For a tensor that the target
+    initialises as a constant, this constant is added. The paper does not specify the scale. Without
+    this, ResNet-18 starts with normalisation weights around 0 and does not learn.
     """
 
     offsets: Tensor
@@ -82,7 +82,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         self._scale()
 
     def features(self, preferences: Tensor) -> Tensor:
-        """h [K, n, width] of every chunk for K preferences."""
+        """Return h [K, n, width] of every chunk for K preferences."""
         k, n = len(preferences), len(self.chunk_embeddings)
         embedded = (preferences @ self.preference_embedding)[:, None].expand(k, n, -1)
         joined = torch.cat([embedded, self.chunk_embeddings.expand(k, n, -1)], dim=2)
@@ -94,8 +94,11 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         return self._split(self._stretches(self.features(preferences)))
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Exact, without m × |φ| numbers: the gradients of the matrices, Σ_j g_ij ⊗ h_j, have the products
-        Σ_jl (g_ij · g_i'l)(h_j · h_l)."""
+        """Return the exact Gram matrices without storing m × |φ| numbers.
+
+        The gradients with respect to the matrices, Σ_j g_ij ⊗ h_j, have the inner products
+        Σ_jl (g_ij · g_i'l)(h_j · h_l).
+        """
         h = self.features(preferences)
         at_stretches = self._at_stretches(cotangents)  # [K, m, n, M, chunk]
         k, m, n = at_stretches.shape[:3]
@@ -114,7 +117,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         return torch.stack(grams)
 
     def _stretches(self, h: Tensor) -> Tensor:
-        """[K, n × M × chunk] from features [K, n, width]."""
+        """Return the flat generated weights [K, n × M × chunk] for features [K, n, width]."""
         return torch.einsum("knh,Mch->knMc", h, self.matrices).flatten(1)
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
@@ -125,7 +128,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         }
 
     def _at_stretches(self, cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Gradients in the stretches, [K, m, n, M, chunk], from those in the weights."""
+        """Return the gradients with respect to the chunks' outputs, [K, m, n, M, chunk], from those of the weights."""
         flat = torch.cat([cotangents[name].flatten(2) * self.spreads[i] for i, name in enumerate(self._shapes)], dim=2)
         n, (n_matrices, chunk, _) = len(self.chunk_embeddings), self.matrices.shape
         padded = torch.nn.functional.pad(flat, (0, n * n_matrices * chunk - flat.shape[2]))
@@ -135,7 +138,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         m = self.problem.n_objectives
         with torch.no_grad():
             size = self.features(torch.full((1, m), 1 / m)).square().sum(2).mean().sqrt()
-            self.matrices.div_(size)  # stretches then have a spread of 1
+            self.matrices.div_(size)  # the generated values then have a spread of 1
         fresh = [p.float().cpu() for p in self.problem.new_weights().values()]
         constant = [bool((p == p.flatten()[0]).all()) for p in fresh]
         offsets = [float(p.flatten()[0]) if c else 0.0 for p, c in zip(fresh, constant, strict=True)]

@@ -1,4 +1,4 @@
-"""COSMOS: a network that reads the preference beside its input."""
+"""COSMOS: a network with the preference as additional input, and its loss with a cosine term."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

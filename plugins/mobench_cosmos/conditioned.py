@@ -1,4 +1,4 @@
-"""A target network that reads the preference beside its input."""
+"""Generator `input`: a target network with the preference as additional input."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ from mobench.options import option
 
 @dataclass(frozen=True)
 class Input(Generator):
-    """The preference joined to the input (arXiv 2103.13336, section 4).
+    """The preference is concatenated to the input (arXiv 2103.13392, section 4).
 
-    Flat inputs get m features, images m channels, and the target is built for the wider input. What the channels
-    hold is `channels`:
+    Flat inputs get m more features, images m more channels, and the target is built for the wider input.
+    `channels` selects the content of the additional channels:
 
-    "learnt":   patterns that two transposed convolutions make of the preference, as in the paper's code, trained
-                with the target. They differ from place to place, so that a preference can favour one side of
-                the image.
-    "constant": the preference itself everywhere, from which a first convolution takes no more than a bias.
+    "learnt":   patterns that two transposed convolutions compute from the preference, as in the paper's code,
+                trained with the target. They differ between positions, so that a preference can favour one side
+                of the image.
+    "constant": the preference itself at every position, from which a first convolution can compute no more than a
+                bias.
     """
 
     keeps_statistics: ClassVar[bool] = True
@@ -59,7 +60,7 @@ class Input(Generator):
 
 @dataclass(frozen=True)
 class Wider(Dataset):
-    """A dataset whose inputs have m channels, or features, more."""
+    """A dataset whose inputs have m more channels or features."""
 
     inner: Dataset
 
@@ -91,7 +92,7 @@ class Wider(Dataset):
 
 
 class ConditionedNetwork(ParetoNetwork):
-    """The target, built for the wider input; K preferences go through it as one batch of K × B."""
+    """The target, built for the wider input; it processes K preferences as one batch of K × B samples."""
 
     def __init__(self, problem: Problem, *, learnt: bool) -> None:
         super().__init__()
@@ -120,9 +121,9 @@ class ConditionedNetwork(ParetoNetwork):
 
 
 class Patterns(nn.Module):
-    """Preferences [K, m] -> m channels [K, m, height, width], of 52 m² weights.
+    """Map preferences [K, m] to m channels [K, m, height, width], with 52 m² weights.
 
-    Transposed convolutions to 4 × 4 and 10 × 10, a ReLU after each, and the nearest of these for every pixel.
+    Two transposed convolutions, to 4 × 4 and 10 × 10, each with a ReLU, then nearest-neighbour interpolation.
     """
 
     def __init__(self, m: int) -> None:

@@ -1,4 +1,4 @@
-"""The chunked hypernetwork of controllable Pareto multi-task learning."""
+"""Generator `cpmtl`: the chunked hypernetwork of controllable Pareto multi-task learning."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ Variant = Literal["embedding", "report"]
 
 @dataclass(frozen=True)
 class Chunked(Generator):
-    """preference ⊕ chunk embedding c_j → small MLP → a_j ∈ R^d; chunk_j = W_j a_j (arXiv 2010.06313, section 4).
+    """Preference ⊕ chunk embedding c_j → small MLP → a_j ∈ R^d; chunk_j = W_j a_j (arXiv 2010.06313, section 4).
 
-    W_j ∈ R^{rows × cols × d} for each chunk, so the parameters are about d times the target's. A
-    chunk is one filter of a convolution, or one matrix: the bank of all filters, a dense layer's
-    weights, a bias. `variant="report"` is the student report's: the chunk's number j/J in place
-    of a learned embedding, and a linear layer (with a bias) for each chunk in place of W_j.
+    Each chunk has a tensor W_j ∈ R^{rows × cols × d}, so there are about d times as many parameters as
+    in the target. A chunk is one filter of a convolution, or one matrix: all filters of a
+    convolution, the weights of a dense layer, or a bias. `variant="report"` is the student report's
+    variant: the chunk's number j/J instead of a learned embedding, and a linear layer (with a bias)
+    for each chunk instead of W_j.
     """
 
     rank: Annotated[int, Gt(0)] = option(4, "d, the length of a; the parameters are about d times the target's")
@@ -39,7 +40,7 @@ class Chunked(Generator):
 
 
 class ChunkedHypernetwork(WeightNetwork):
-    """One tensor [chunks, rows × cols, d] for each tensor of the target, and one small network for all."""
+    """Hypernetwork with a tensor [chunks, rows × cols, d] per target tensor and one small network for all chunks."""
 
     numbers: Tensor
 
@@ -64,11 +65,11 @@ class ChunkedHypernetwork(WeightNetwork):
 
     @property
     def parameter_ratio(self) -> float:
-        """Parameters of the hypernetwork for each one of the target."""
+        """Number of parameters of the hypernetwork per parameter of the target."""
         return self.n_stored_parameters / self.problem.n_target_parameters
 
     def coefficients(self, preferences: Tensor) -> Tensor:
-        """a [K, J, d] of every chunk for K preferences."""
+        """Return the coefficients a [K, J, d] of every chunk for K preferences."""
         names = self.embeddings if self._learned else self.numbers.to(preferences.dtype)
         k, j = len(preferences), len(names)
         joined = torch.cat([preferences[:, None].expand(k, j, -1), names.expand(k, j, -1)], dim=2)
@@ -87,11 +88,11 @@ class ChunkedHypernetwork(WeightNetwork):
         return made
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Exact, without m × |φ| numbers.
+        """Return the exact Gram matrices without storing m × |φ| numbers.
 
-        With g_ij the gradient of loss i in chunk j: ∂L_i/∂W_j = g_ij ⊗ a_j, so the tensors contribute
-        Σ_j (g_ij · g_i'j)(a_j · a_j), and 1 more for a bias; the small network and the embeddings
-        are taken by pulling W_jᵀ g_ij back.
+        With g_ij the gradient of loss i with respect to chunk j, ∂L_i/∂W_j = g_ij ⊗ a_j. The tensors
+        therefore contribute Σ_j (g_ij · g_i'j)(a_j · a_j); with biases the last factor is a_j · a_j + 1.
+        The contribution of the small network and the embeddings is computed by backpropagating W_jᵀ g_ij.
         """
         coefficients = self.coefficients(preferences)
         pieces = torch.split(coefficients.detach(), self._counts, dim=1)
@@ -124,7 +125,7 @@ class ChunkedHypernetwork(WeightNetwork):
             last.bias.div_(size)
 
     def _make_chunks(self, rank: int) -> None:
-        """Normal tensors, so that generated weights begin with the spread that the target's own would have."""
+        """Draw normal tensors, so that generated weights start with the spread of the target's initialisation."""
         fresh = self.problem.new_weights()
         self.chunks, self.biases = nn.ParameterList(), nn.ParameterList()
         for (name, shape), count in zip(self._shapes.items(), self._counts, strict=True):
@@ -137,5 +138,5 @@ class ChunkedHypernetwork(WeightNetwork):
 
 
 def _chunks_of(shape: torch.Size, chunk: str) -> int:
-    """Into how many chunks a tensor of the target falls: filters are a convolution's first axis."""
+    """Return the number of chunks of a target tensor; the filters of a convolution are its first axis."""
     return shape[0] if len(shape) > 2 and chunk == "filter" else 1

@@ -1,4 +1,4 @@
-"""Dynamic weight average: losses that fall slowly get more weight."""
+"""Dynamic weight average: losses that decrease slowly get more weight."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

@@ -14,14 +14,14 @@ from mobench.options import option
 
 SMALLEST_LOSS = 1e-12
 FASTEST = 1e12
-"""Rates are held within ± this: e to it, relative to any other rate, is 0 or infinite already."""
+"""Bound on the absolute value of rates; the softmax of larger rates would not differ."""
 
 
 @dataclass(eq=False)
 class DWA(Balancer):
-    """α_i = m softmax_i(w/T), w_i = L_i(t − 1)/L_i(t − 2), mean losses of epochs (arXiv 1803.10704, equation 7).
+    """Weights α_i = m softmax_i(w/T), w_i = L_i(t − 1)/L_i(t − 2), mean losses of epochs (arXiv 1803.10704, eq. 7).
 
-    In the first two epochs all weights are 1. A loss that was not positive has no rate: 1 stands for it.
+    In the first two epochs all weights are 1. A loss that was not positive has no rate; 1 is used instead.
     """
 
     needs_preference: ClassVar[bool] = False
@@ -35,7 +35,7 @@ class DWA(Balancer):
         self.sums, self.last, self.before = (torch.zeros(shape, dtype=torch.float64) for _ in range(3))
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], positive; rows sum to m."""
+        """Return positive weights [K, m]; rows sum to m."""
         epoch, position = divmod(self.n_steps, self.steps_per_epoch)
         if position == 0 and epoch > 0:
             self.before, self.last, self.sums = self.last, self.sums / self.steps_per_epoch, torch.zeros_like(self.sums)

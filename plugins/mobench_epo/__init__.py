@@ -1,4 +1,4 @@
-"""Exact Pareto optimal search: descent towards the point of the front on the preference's own ray."""
+"""Exact Pareto optimal search: descent towards the point of the front on the ray of the preference."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

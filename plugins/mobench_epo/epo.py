@@ -16,20 +16,21 @@ from mobench.options import option
 
 SMALLEST_LOSS = 1e-12
 ROUNDING = 1e-13
-"""Of a sum of products of gradients, relative to the terms of the sum."""
+"""Rounding error of a sum of products of gradients, relative to the terms of the sum."""
 
 
 @dataclass(eq=False)
 class EPO(Balancer):
     """Weights of exact Pareto optimal search (Mahapatra & Rajan 2020, algorithm 1).
 
-    While r∘L is uneven (its KL divergence from uniform, the non-uniformity, is above `epsilon`), a
-    step *balances*: it lowers the non-uniformity without raising the largest r_i L_i. Once it is
-    even, a step *descends* all losses. Losses are taken as positive; a loss of 0 or below is
-    raised to 1e-12, since the ray through it is not defined.
+    The non-uniformity is the KL divergence of the normalised r∘L from uniform. While it is above
+    `epsilon`, a step *balances*: it lowers the non-uniformity without raising the largest r_i L_i.
+    Otherwise a step *descends* all losses. Losses are assumed to be positive. A loss of 0 or below is
+    raised to 1e-12, because the ray through it is not defined.
 
-    Conditioning: up to four losses, any ratio of the longest gradient to the shortest. Beyond, HiGHS meets each
-    constraint to 1e-7 of the longest gradient, which leaves a gradient of 1e-6 of its length without a say.
+    Conditioning: with up to four losses, any ratio of the longest gradient to the shortest. With more losses,
+    HiGHS satisfies each constraint to 1e-7 of the longest gradient, so a gradient of 1e-6 of that length has no
+    effect.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -41,7 +42,7 @@ class EPO(Balancer):
         self.n_infeasible = 0
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], non-negative; rows sum to m (or to 1). See the base class."""
+        """Return non-negative weights [K, m]; rows sum to m (or to 1). See the base class."""
         assert gram is not None
         alpha, feasible = epo_weights(losses, preferences, gram, self.epsilon)
         self.n_infeasible += len(feasible) - int(np.count_nonzero(feasible))
@@ -59,20 +60,20 @@ class EPO(Balancer):
 
 
 def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: float) -> tuple[Tensor, Array]:
-    """Weights [K, m] on the simplex in float64, and whether the linear program had a solution [K].
+    """Return weights [K, m] on the simplex in float64, and whether the linear program had a solution [K].
 
-    Where it had none the weights are r∘L normalised.
+    Where it had no solution, the weights are r∘L normalised.
     """
     l, r, c = (t.detach().double().cpu().numpy() for t in (losses, preferences, gram))  # noqa: E741 - the paper's L
     weighted = r * np.maximum(l, SMALLEST_LOSS)
-    # only ratios of gradients matter to the programs
+    # the programs depend only on ratios of gradients
     c = c / np.maximum(np.einsum("kii->ki", c).max(1), TINY)[:, None, None]
     share = weighted / weighted.sum(1, keepdims=True)
     logs = np.log(l.shape[1] * share)
     non_uniformity = (share * logs).sum(1, keepdims=True)
     adjustment = r * (logs - non_uniformity)
     towards = (c @ adjustment[:, :, None])[:, :, 0]
-    # on the ray itself this is rounding, and rounding must not become a constraint
+    # on the ray itself these values are rounding errors, which must not become constraints
     terms = np.abs(c) @ (r * np.maximum(np.abs(logs - non_uniformity), 1))[:, :, None]
     towards = np.where(np.abs(towards) > ROUNDING * terms[:, :, 0], towards, 0.0)
     balancing = non_uniformity > epsilon
@@ -90,10 +91,10 @@ def epo_weights(losses: Tensor, preferences: Tensor, gram: Tensor, epsilon: floa
 
 
 def _balance_bounds(towards: Array, weighted: Array) -> Array:
-    """Lower bounds [K, m] of C α while balancing.
+    """Return the lower bounds [K, m] of C α while balancing.
 
-    Where some objective j has (C a)_j > 0: no bound for those, (C a)_j for the rest, and 0 for the
-    largest r_i L_i, which must not rise. Else 0 for all.
+    If some objective j has (C a)_j > 0: no bound for these objectives, (C a)_j for the others, and 0
+    for the largest r_i L_i, which must not rise. Otherwise 0 for all.
     """
     helps = towards > 0
     largest = weighted >= weighted.max(1, keepdims=True)

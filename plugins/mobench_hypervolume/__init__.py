@@ -1,4 +1,4 @@
-"""The hypervolume gradient of several preferences' losses, and the multi-sample hypernetwork."""
+"""The hypervolume gradient over several preferences, and the multi-sample hypernetwork PHN-HVI."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

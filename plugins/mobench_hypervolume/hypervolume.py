@@ -23,14 +23,14 @@ SHORTEST = 1e-12
 
 @dataclass(eq=False)
 class Hypervolume(Balancer):
-    """α = −∂HV/∂L − λ ∂cos(L, p)/∂L over K preferences at once (arXiv 2212.01130, equation 9).
+    """Weights α = −∂HV/∂L − λ ∂cos(L, p)/∂L over K preferences jointly (arXiv 2212.01130, equation 9).
 
-    HV is the hypervolume of the K loss vectors (arXiv 2102.04523). Points that others dominate add
-    nothing to it and would never move, so each non-dominated layer has a hypervolume of its own.
-    A point that is not below the reference takes its preference as weights, until it is.
+    HV is the hypervolume of the K loss vectors (arXiv 2102.04523). Dominated points do not contribute
+    to it and would never move, so each non-dominated layer has its own hypervolume. A point takes
+    its preference as weights as long as it is not below the reference point.
 
-    The cosine keeps each loss vector near its preference's direction p, the unit vector along 1/r.
-    Weights may be negative.
+    The cosine keeps each loss vector near the direction p of its preference, the unit vector along
+    1/r. Weights may be negative.
     """
 
     couples_preferences: ClassVar[bool] = True
@@ -42,7 +42,7 @@ class Hypervolume(Balancer):
         self.reference = context.reference.double().cpu().numpy()
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m]; see the base class."""
+        """Return weights [K, m]; see the base class."""
         points, r = losses.double().cpu(), preferences.double().cpu()
         weights = torch.from_numpy(layered_gradient(points.numpy(), self.reference))
         outside = (points.numpy() >= self.reference).any(1)
@@ -53,7 +53,7 @@ class Hypervolume(Balancer):
 
 
 def layered_gradient(points: Array, reference: Array) -> Array:
-    """−∂HV/∂points [K, m], each non-dominated layer of the points by itself."""
+    """Return −∂HV/∂points [K, m], computed separately for each non-dominated layer of the points."""
     gradient = np.zeros_like(points)
     for layer in layers(points):
         gradient[layer] = hypervolume_gradient(points[layer], reference)
@@ -61,7 +61,7 @@ def layered_gradient(points: Array, reference: Array) -> Array:
 
 
 def layers(points: Array) -> Iterator[NDArray[np.intp]]:
-    """Positions of the points that none dominates, then of those that none of the rest does, and so on."""
+    """Yield the indices of the non-dominated points, then of those non-dominated among the rest, and so on."""
     rest = np.arange(len(points))
     while len(rest):
         first = non_dominated(points[rest])
@@ -70,14 +70,15 @@ def layers(points: Array) -> Iterator[NDArray[np.intp]]:
 
 
 def hypervolume_gradient(points: Array, reference: Array) -> Array:
-    """−∂HV/∂points [K, m] of points of which none dominates another.
+    """Return −∂HV/∂points [K, m] of mutually non-dominated points.
 
-    Lowering point k in objective i adds the part of its face that no other point covers: a
-    hypervolume of one objective less, of the points that are lower in i, with and without point k.
-    Where other points are as high as k in i the hypervolume has a kink, and this is the derivative that
-    lowering k gives. Zero for points not below the reference.
+    Lowering point k in objective i adds the part of its face that no other point covers. Its size is
+    the difference of two hypervolumes in the other objectives: of the points that are lower in i,
+    with and without point k. Where other points equal k in objective i, the hypervolume has a kink,
+    and the result is the one-sided derivative for lowering k. The gradient is zero for points that
+    are not below the reference.
 
-    A face is a difference of two hypervolumes, exact to 1e-16 of the larger of the two.
+    The difference is exact to 1e-16 of the larger of the two hypervolumes.
     """
     gradient = np.zeros_like(points)
     if points.shape[1] == 1:  # the face of an interval is a point
@@ -95,7 +96,7 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
 
 
 def cosine_gradient(losses: Tensor, preferences: Tensor) -> Tensor:
-    """∂cos(L, p)/∂L [K, m] with p the unit vector along 1/r; 0 where all losses are 0."""
+    """Return ∂cos(L, p)/∂L [K, m] with p the unit vector along 1/r; 0 where all losses are 0."""
     inverse = 1 / preferences.clamp_min(1e-12)
     p = inverse / inverse.norm(dim=1, keepdim=True)
     length = losses.norm(dim=1, keepdim=True).clamp_min(SHORTEST)

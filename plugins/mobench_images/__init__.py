@@ -1,4 +1,4 @@
-"""One picture, one label: MNIST, Fashion-MNIST and CIFAR-10 as problems with a single objective."""
+"""Image classification with a single objective: MNIST, Fashion-MNIST and CIFAR-10."""
 
 from mobench.plugins import Spec, hookimpl
 

@@ -1,4 +1,4 @@
-"""CIFAR-10's files as arrays."""
+"""Reader for the files of CIFAR-10."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mobench.errors import DataError
 
 FOLDER = "cifar-10-batches-py"
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-"""Of the training pictures' channels, in [0, 1]."""
+"""Mean and standard deviation of the training images' channels, in [0, 1]."""
 
 reader = CIFAR10
-"""Checks every file by its MD5 before it unpickles one."""
+"""The reader class; it checks every file by its MD5 before it unpickles any."""
 
 
 def read(root: Path, part: Literal["train", "test"]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images [N, 3, 32, 32] and labels [N].
+    """Return images [N, 3, 32, 32] and labels [N].
 
-    Raises: DataError where a file is missing, or is another one than the authors'.
+    Raises: DataError if a file is missing or differs from the authors' file.
     """
     try:
         found = reader(str(root), train=part == "train", download=False)

@@ -1,4 +1,4 @@
-"""The small convolutional network whose second layer the static hypernetwork generates."""
+"""Model `mnist-cnn`: a small CNN whose second kernel the static hypernetwork generates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mobench.options import option
 
 @dataclass(frozen=True)
 class MnistCnn(Model):
-    """conv 7×7, ReLU, pool, conv 7×7, ReLU, pool, one dense layer per head; convolutions keep the size.
+    """Conv 7×7, ReLU, pool, conv 7×7, ReLU, pool, one dense layer per head; convolutions keep the size.
 
     With 16 channels the second convolution's kernel has 12,544 weights (arXiv 1609.09106, section 4.1).
     """
@@ -41,7 +41,7 @@ class _MnistCnn(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
         n_features = channels * (height // 4) * (width // 4)
         self.heads = nn.ModuleDict({name: nn.Linear(n_features, n) for name, n in dataset.heads.items()})
-        # pooling first leaves a quarter of the values to rectify
+        # pool before the ReLU, which then has a quarter of the values to process
         self.pool = nn.Sequential(nn.MaxPool2d(2), nn.ReLU())
 
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Pictures with one label each, as a problem with one objective."""
+"""Datasets `mnist`, `fashion-mnist` and `cifar10`: images with one label and one objective."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from mobench_multimnist import pictures
 N_CLASSES = 10
 HEAD = "class"
 SPLIT_SEED = 0
-"""Of the permutation that sets validation pictures apart; the same for all jobs."""
+"""Seed of the permutation that selects the validation images; the same for all jobs."""
 
 
 @dataclass(frozen=True)
 class OneLabel(Dataset):
-    """Pictures of ten classes; the one objective is the cross-entropy of the label.
+    """Images of ten classes; the only objective is the cross-entropy of the label.
 
-    The last `validation` pictures of a fixed permutation of the training set are for validation.
+    The last `validation` images of a fixed permutation of the training set form the validation split.
     """
 
     validation: Annotated[int, Gt(0)] = option(5000, "training pictures set apart for validation")
@@ -80,12 +80,12 @@ class OneLabel(Dataset):
         return Samples(torch.from_numpy(np.array(images)), {HEAD: torch.from_numpy(np.array(labels)).long()})
 
     def augment(self, batch: Samples, random: torch.Generator) -> Samples:
-        """Each picture moved by −shift…shift pixels both ways; what comes in from outside is 0."""
+        """Return the batch with each image shifted by −shift…shift pixels along both axes, padded with 0."""
         return Samples(_moved(batch.inputs, self.shift, random), batch.targets)
 
     @abstractmethod
     def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Images [N, C, H, W] and labels [N] of a part, in the order of the files."""
+        """Return images [N, C, H, W] and labels [N] of a part, in the order of the files."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ class Mnist(OneLabel):
     def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         found = pictures.full("mnist", part) if self.source == "full" else pictures.embedded(part)
         order = np.arange(len(found.labels))
-        if self.source == "embedded":  # they lie sorted by class
+        if self.source == "embedded":  # the embedded digits are sorted by class
             order = np.random.default_rng(SPLIT_SEED).permutation(order)
         return found.images[order][:, None], found.labels[order]
 
 
 @dataclass(frozen=True)
 class FashionMnist(OneLabel):
-    """Garments, in the same numbers and format."""
+    """Garments, in the same format and with the same split sizes as `mnist`."""
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
@@ -117,10 +117,10 @@ class FashionMnist(OneLabel):
 
 @dataclass(frozen=True)
 class Cifar10(OneLabel):
-    """Coloured pictures: 45,000 for training, 5,000 for validation, 10,000 for testing.
+    """Colour images: 45,000 for training, 5,000 for validation, 10,000 for testing.
 
-    They are read from `cifar-10-batches-py`, as unpacked from the authors' archive, in $MOBENCH_DATA or
-    the cache; torchvision checks the files before anything in them is unpickled.
+    They are read from the folder `cifar-10-batches-py` of the authors' archive, in $MOBENCH_DATA or the
+    cache. torchvision checks the files before it unpickles them.
     """
 
     shift: Annotated[int, Ge(0)] = option(
@@ -139,7 +139,7 @@ class Cifar10(OneLabel):
         return Samples(images, moved.targets)
 
     def prepare(self, batch: Samples) -> Samples:
-        """Channels with mean 0 and standard deviation 1 over the training set."""
+        """Return the batch with channels normalised to mean 0 and standard deviation 1 over the training set."""
         mean, deviation = (
             torch.tensor(values, device=batch.inputs.device)[:, None, None] for values in (cifar.MEAN, cifar.DEVIATION)
         )
@@ -156,7 +156,7 @@ class Cifar10(OneLabel):
 
 
 def _moved(images: Tensor, shift: int, random: torch.Generator) -> Tensor:
-    """[N, C, H, W] with each picture padded by `shift` zeros all round and cropped at random."""
+    """Return images [N, C, H, W], each padded by `shift` zeros on all sides and cropped at random."""
     if shift == 0:
         return images
     n, channels, height, width = images.shape

@@ -1,4 +1,4 @@
-"""Linear scalarisation over a stack of independent nets: the baseline of the field."""
+"""Linear scalarisation over a stack of independent networks: the standard baseline."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

@@ -11,7 +11,7 @@ from mobench.interfaces import Balancer
 
 @dataclass(eq=False)
 class Linear(Balancer):
-    """α = r: the gradient of the weighted sum Σ r_i L_i."""
+    """Weights α = r, which give the gradient of the weighted sum Σ r_i L_i."""
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         return preferences

@@ -1,4 +1,4 @@
-"""K independent target networks as one Pareto set."""
+"""Generator `stack`: K independent target networks as one Pareto set."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Stack(Generator):
 
 
 class StackedNets(WeightNetwork):
-    """The weights of K nets, kept as one tensor [K, *shape] per name, and their running statistics.
+    """The weights of K networks, stored as one tensor [K, *shape] per name, and their running statistics.
 
-    Nets share only what the model freezes, so the Gram matrix of one net's gradients needs nobody else's, and one
-    optimiser serves all of them: Adam and SGD work element by element.
+    The networks share only frozen parameters, so the Gram matrix of one network depends only on its own gradients.
+    One optimiser trains all of them, because Adam and SGD work element by element.
     """
 
     def __init__(self, problem: Problem, rays: Tensor) -> None:
         super().__init__(problem)
         self._rays = rays
         nets = [problem.new_target() for _ in range(len(rays))]
-        # parameter names hold dots, which ParameterDict does not take
+        # parameter names contain dots, which ParameterDict does not accept
         self._names = list(problem.shapes)
         parameters = [dict(net.named_parameters()) for net in nets]
         self.stacked = nn.ParameterList(
@@ -51,9 +51,11 @@ class StackedNets(WeightNetwork):
         return self._rays
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
-        """The nets trained for these preferences; all rays at once give the tensors themselves, others copies.
+        """Return the weights of the networks that were trained for these preferences.
 
-        Raises: PreferenceError for a preference that no net was trained for.
+        For all rays in their order, the result is the stored tensors themselves; otherwise it is copies.
+
+        Raises: PreferenceError for a preference that no network was trained for.
         """
         check_preferences(preferences, self.problem.n_objectives)
         if preferences.shape == self._rays.shape and torch.equal(preferences, self._rays):

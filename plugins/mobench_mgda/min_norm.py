@@ -17,21 +17,21 @@ TINY = 1e-30
 
 @dataclass(eq=False)
 class MinNorm(Balancer):
-    """argmin over the simplex of ‖Σ α_i ∇L_i‖² (arXiv 1810.04650, equation 3).
+    """Weights α = argmin over the simplex of ‖Σ α_i ∇L_i‖² (arXiv 1810.04650, equation 3).
 
-    The direction descends every loss, or is zero: x is then Pareto stationary. No preference is
-    read, so the method gives one point of the front.
+    The direction descends every loss, or it is zero and the weights are Pareto stationary. The method
+    does not use preferences, so it yields one point of the front.
 
-    With `normalise` the program is that of ∇L_i / s_i, where s_i is the size that the option names. The
-    paper has no normalisation, its code has. `weighted` says what the program's weights α multiply:
+    With `normalise`, the program uses ∇L_i / s_i, where s_i is the size that the option names. The paper
+    does not normalise gradients; its code does. `weighted` selects what the program's weights α multiply:
 
-    "normalised": the gradients as normalised, so the direction is Σ α_i ∇L_i / s_i, which descends every
-                  loss; as weights of the losses, α_i / s_i, scaled to sum to 1.
-    "raw":        the losses as they are, Σ α_i ∇L_i, as in the paper's code. The direction may raise a loss, and
-                  where the program has several solutions it depends on which of them is found.
+    "normalised": the normalised gradients. The direction is Σ α_i ∇L_i / s_i, which descends every loss. The
+                  weights of the losses are α_i / s_i, scaled to sum to 1.
+    "raw":        the original losses, Σ α_i ∇L_i, as in the paper's code. The direction may raise a loss. If
+                  the program has several solutions, the direction depends on which of them is found.
 
-    Gradients are those of all trained weights, those of single tasks included. The paper's code takes those
-    that tasks share, or (MGDA-UB) the shared representation.
+    The gradients are those of all trained weights, including task-specific parameters. The paper's code uses
+    the gradients of the shared parameters, or (MGDA-UB) of the shared representation.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -45,17 +45,17 @@ class MinNorm(Balancer):
     )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] in float64, on the simplex of the gradients as normalised; see the base class."""
+        """Return non-negative weights [K, m] in float64 that sum to 1; see the base class."""
         assert gram is not None
         size = self._size(losses, gram)
         alpha = min_norm(gram / size[:, :, None] / size[:, None, :])
         if self.weighted == "normalised":
-            # the same direction, as weights of the gradients themselves
+            # the same direction, expressed as weights of the original gradients
             alpha = alpha / size
         return alpha / alpha.sum(1, keepdim=True)
 
     def _size(self, losses: Tensor, gram: Tensor) -> Tensor:
-        """What each gradient is divided by, [K, m]; 1 where that would be 0."""
+        """Return the divisor of each gradient, [K, m]; 1 where it would be 0."""
         if self.normalise == "none":
             return torch.ones_like(gram[:, 0])
         size = losses.abs().to(gram) if self.normalise == "loss" else gram.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()

@@ -1,4 +1,4 @@
-"""MultiMNIST and its fashion cousins: two overlapping pictures, two labels."""
+"""MultiMNIST and its Fashion-MNIST variants: two overlapping images, two labels."""
 
 from mobench.plugins import DataFile, Spec, hookimpl
 
@@ -54,7 +54,7 @@ _N_BYTES = {
     "t10k-images-idx3-ubyte": 7_840_016,
     "t10k-labels-idx1-ubyte": 10_008,
 }
-"""A header, and a byte for each pixel or label."""
+"""File sizes: a header, and one byte for each pixel or label."""
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Two pictures into one: which digits meet, and where on the canvas."""
+"""Composition of image pairs: which two images form a pair, and where they are placed on the canvas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Classes = Literal["different", "any"]
 
 @dataclass(frozen=True)
 class Pictures:
-    """images [N, 28, 28] and labels [N]."""
+    """Single images [N, 28, 28] and their labels [N]."""
 
     images: Bytes
     labels: Bytes
@@ -29,7 +29,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Pairs:
-    """images [P, 1, 36, 36]; left and right labels [P]."""
+    """Composed images [P, 1, 36, 36] and their left and right labels [P]."""
 
     images: Bytes
     left: Bytes
@@ -45,11 +45,12 @@ def compose(
     seed: int,
     classes: Classes = "different",
 ) -> Pairs:
-    """`n_pairs` pairs of pictures: one towards the top left, one towards the bottom right.
+    """Return `n_pairs` pairs of images: one towards the top left, one towards the bottom right.
 
-    classes: pairs with labels that differ, or any pairs. Labels that differ depend on each other.
-    jitter: the left box starts at a row and a column drawn from 0..3, the right one from 5..8.
-    corners: exactly (0, 0) and (8, 8). max: the brighter of two pixels; add: their sum, at most 255.
+    placement: "jitter": the left box starts at a row and a column drawn from 0..3, the right one from 5..8;
+               "corners": exactly (0, 0) and (8, 8).
+    combine:   "max": the brighter of two pixels; "add": their sum, at most 255.
+    classes:   "different": pairs with different labels, which makes the labels dependent; "any": any pairs.
     """
     draw = np.random.default_rng(seed)
     first, second = _draw_pairs(left.labels, right.labels, n_pairs, classes, draw)
@@ -58,7 +59,7 @@ def compose(
     else:
         corner_a, corner_b = np.zeros((n_pairs, 2), np.int64), np.full((n_pairs, 2), CANVAS - SIDE)
     a, b = _place(left.images[first], corner_a), _place(right.images[second], corner_b)
-    # 255 − b is the room left above b: the sum saturates instead of wrapping round
+    # cap a at 255 − b, so that the sum saturates instead of wrapping around
     images = np.maximum(a, b) if combine == "max" else np.minimum(a, 255 - b) + b
     return Pairs(images[:, None], left.labels[first], right.labels[second])
 
@@ -66,7 +67,7 @@ def compose(
 def _draw_pairs(
     left: Bytes, right: Bytes, n_pairs: int, classes: Classes, draw: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of both members of each pair; where classes are to differ, a pair of one class is drawn again."""
+    """Return the indices of both members of each pair; redraw the second where classes must differ but are equal."""
     first = draw.integers(0, len(left), n_pairs)
     second = draw.integers(0, len(right), n_pairs)
     while classes == "different" and (same := left[first] == right[second]).any():
@@ -76,7 +77,7 @@ def _draw_pairs(
 
 def _place(pictures: Bytes, corners: NDArray[np.int64]) -> Bytes:
     canvas = np.zeros((len(pictures), CANVAS, CANVAS), np.uint8)
-    # as few copies as there are different corners: at most 16
+    # one assignment per distinct corner: at most 16
     for row, column in np.unique(corners, axis=0):
         here = (corners == (row, column)).all(axis=1)
         canvas[here, row : row + SIDE, column : column + SIDE] = pictures[here]

@@ -1,4 +1,4 @@
-"""The three two-picture datasets."""
+"""Datasets `multimnist`, `multifashion` and `multifashion-mnist`: two overlapping images, two labels."""
 
 from __future__ import annotations
 
@@ -26,18 +26,16 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class TwoPictures(Dataset):
-    """Pairs of pictures on a 36×36 canvas; one label each.
+    """Pairs of images on a 36×36 canvas, with one label per image.
 
-    Pictures for training, validation and testing are different ones: pairs of the validation
-    split are drawn from pictures that no training pair shows. A paper's pickle is an exception: it holds
-    pairs and does not say of which pictures, so its training pairs can only be split by pairs, and most pictures
-    of the validation split occur in training pairs too. Its validation losses are too good, and options that are
-    chosen by them may overfit. Its test pairs are of other pictures.
+    The training, validation and test splits use disjoint sets of images. A paper's pickle is an exception: it
+    contains composed pairs and does not state their images, so its training data can only be split by pairs. Most
+    images of the validation split then also occur in training pairs. Validation losses are too low, and options
+    selected by them may overfit. The test pairs use other images.
 
-    By default the labels of a pair differ, as in the student report. They then depend on each other: whoever knows
-    one label can rule out one of ten values of the other (mutual information ln 10/9 = 0.105 nats). For a garment
-    and a digit this ties two labels that have nothing to do with each other. `classes="any"` draws both
-    members independently; new protocols should use it.
+    By default the labels of a pair differ, as in the student report. The labels are then dependent: one label rules
+    out one of ten values of the other (mutual information ln 10/9 = 0.105 nats). For a garment and a digit this
+    couples two unrelated labels. `classes="any"` draws both members independently; new protocols should use it.
     """
 
     pairs: Annotated[int, Gt(0)] = option(60_000, "pairs for training and validation together")
@@ -90,7 +88,7 @@ class TwoPictures(Dataset):
         left, right = (self._pictures(name, split) for name in self.collections)
         n_validation = max(1, round(self.validation * self.pairs))
         n_pairs = {"train": max(1, self.pairs - n_validation), "val": n_validation, "test": self.test_pairs}[split]
-        # one stream of random numbers per split: another number of training pairs leaves the test pairs alone
+        # one random stream per split, so that the number of training pairs does not change the test pairs
         stream = 3 * self.composition_seed + ("train", "val", "test").index(split)
         return compose(left, right, n_pairs, self.placement, self.combine, stream, self.classes)
 
@@ -109,9 +107,10 @@ class TwoPictures(Dataset):
         return found.take(order[:cut] if split == "train" else order[cut:])
 
     def _from_pickle(self, split: Split) -> Pairs:
-        """The papers' files have no validation part: it is the last share of their training pairs.
+        """Return the pairs of a split from a paper's pickle.
 
-        Their pairs are made already: `pairs`, `test_pairs`, `placement`, `combine` and `classes` have no influence.
+        These files have no validation split, so the last share of their training pairs is used. Their pairs are
+        already composed: `pairs`, `test_pairs`, `placement`, `combine` and `classes` have no influence.
         """
         pairs = pictures.papers_pickle(Path(self.source), "test" if split == "test" else "train")
         if split == "test":

@@ -1,4 +1,4 @@
-"""Pictures and labels from idx files, from the embedded digits, and from the papers' pickles."""
+"""Readers of images and labels: idx files, the embedded digits, and the papers' pickles."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Part = Literal["train", "test"]
 FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
 MOST_AXES = 3
 N_EMBEDDED_TEST = 100
-"""Embedded digits of each class that are kept for testing."""
+"""Number of embedded digits per class that are reserved for testing."""
 
 
 def full(name: str, part: Part) -> Pictures:
-    """All pictures of MNIST or Fashion-MNIST: 60,000 for training, 10,000 for testing."""
+    """Return all images of MNIST or Fashion-MNIST: 60,000 for training, 10,000 for testing."""
     files = require(name)
     stem = f"{FOLDERS[name]}/{'train' if part == 'train' else 't10k'}"
     return Pictures(read_idx(files[f"{stem}-images-idx3-ubyte"]), read_idx(files[f"{stem}-labels-idx1-ubyte"]))
 
 
 def embedded(part: Part) -> Pictures:
-    """The digits that come with the package: 4,000 for training, 1,000 others for testing."""
+    """Return the digits that come with the package: 4,000 for training, the other 1,000 for testing."""
     with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
         archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
         images, labels = archive["images"], archive["labels"]
@@ -42,7 +42,7 @@ def embedded(part: Part) -> Pictures:
 
 
 def embed(csv: Path, target: Path) -> None:
-    """Write the embedded digits from a gzip CSV: 784 pixels, then the label, a line each."""
+    """Write the embedded digits from a gzip CSV file whose lines have 784 pixels, then the label."""
     with gzip.open(csv, "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.float64).astype(np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
@@ -50,9 +50,9 @@ def embed(csv: Path, target: Path) -> None:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array of bytes in an idx file (the format is described on MNIST's page).
+    """Return the array of bytes in an idx file (the format is described on MNIST's page).
 
-    Raises: DataError for anything else, and for a file shorter or longer than it says.
+    Raises: DataError for other formats, and for a file whose length differs from its header.
     """
     data = path.read_bytes()
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
@@ -68,21 +68,21 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def papers_pickle(path: Path, part: Part) -> Pairs:
-    """Pairs from a pickle in the format of the Pareto MTL repository: (trainX, trainLabel, testX, testLabel).
+    """Return pairs from a pickle in the format of the Pareto MTL repository: (trainX, trainLabel, testX, testLabel).
 
-    Nothing but arrays is ever built from the file.
+    Only arrays are ever constructed from the file.
 
-    Raises: DataError for a file that is missing, that holds anything else, or other shapes.
+    Raises: DataError if the file is missing, or contains other objects or other shapes.
     """
     try:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
         images, labels = (np.asarray(a) for a in (content[0:2] if part == "train" else content[2:4]))
-    except Exception as error:  # a damaged pickle raises nearly anything
+    except Exception as error:  # a damaged pickle can raise almost any exception
         raise DataError(f"{path.name} is not a pickle of four arrays ({' '.join(str(error).split())[:120]})") from error
     if images.ndim < 2 or np.prod(images.shape[1:]) != 36 * 36 or labels.shape != (len(images), 2):
         raise DataError(f"{path.name} has images {images.shape} and labels {labels.shape}: 36×36 and two are expected")
-    if images.dtype != np.uint8:  # some copies hold floats in [0, 1]
+    if images.dtype != np.uint8:  # some copies contain floats in [0, 1]
         images = np.round(images * (255 if images.max(initial=0) <= 1 else 1)).astype(np.uint8)
     labels = labels.astype(np.uint8)
     return Pairs(images.reshape(-1, 1, 36, 36), labels[:, 0], labels[:, 1])
@@ -103,7 +103,7 @@ _ARRAY_NAMES = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Builds numpy arrays and refuses every other name."""
+    """Unpickler that constructs numpy arrays and rejects every other name."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ARRAY_NAMES:

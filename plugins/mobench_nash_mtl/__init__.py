@@ -1,4 +1,4 @@
-"""Nash-MTL: gradients bargain, and the Nash solution is the direction."""
+"""Nash-MTL: the direction is the Nash bargaining solution among the gradients."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

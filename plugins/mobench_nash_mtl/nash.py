@@ -12,7 +12,7 @@ from mobench.interfaces import Balancer, BalancerContext
 
 TINY = torch.finfo(torch.float64).tiny
 RIDGE = 1e-8
-"""Added to the cosines, so that the bargaining problem has a solution at Pareto stationary points as well."""
+"""Ridge added to the cosines, so that the bargaining problem also has a solution at Pareto stationary points."""
 ROUNDS = 100
 CLOSE = 1e-10
 
@@ -21,15 +21,15 @@ CLOSE = 1e-10
 class NashMTL(Balancer):
     """The Nash bargaining solution: C α = 1/α with α > 0 (arXiv 2202.01017, claim 3.1).
 
-    It is the minimiser of ½ αᵀCα − Σ log α_i, which is convex and self-concordant: damped Newton
-    steps reach it from anywhere. Every ∇L_i · d is then 1/α_i > 0, up to the ridge.
+    It is the minimiser of ½ αᵀCα − Σ log α_i, which is convex and self-concordant, so damped Newton
+    steps converge from any starting point. Every ∇L_i · d is then 1/α_i > 0, up to the ridge.
 
-    The paper's direction has length √m whatever the gradients; here it is multiplied by their root
-    mean square length, so that orthonormal gradients have α = 1 and steps shrink as gradients do.
+    The paper's direction has length √m for any gradients. Here it is multiplied by their root mean
+    square length, so that orthonormal gradients have α = 1 and steps shrink with the gradients.
     A vanishing gradient gets weight 0.
 
-    Conditioning: any ratio of lengths. The ridge is felt where the cosine matrix has an eigenvalue near 1e-8: at an
-    angle below about 1e-4 to a linear dependence of the gradients a loss may rise, by up to √(m · ridge) of a
+    Conditioning: any ratio of lengths. The ridge has an effect where the cosine matrix has an eigenvalue near 1e-8.
+    At an angle below about 1e-4 to a linear dependence of the gradients, a loss may rise by up to √(m · ridge) of a
     unit step.
     """
 
@@ -40,7 +40,7 @@ class NashMTL(Balancer):
         self.worst_residual = 0.0
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] in float64, positive where gradients do not vanish."""
+        """Return weights [K, m] in float64, positive where gradients do not vanish."""
         assert gram is not None
         alpha, residual = nash_weights(gram)
         self.worst_residual = max(self.worst_residual, float(residual.max()))
@@ -54,7 +54,7 @@ class NashMTL(Balancer):
 
 
 def nash_weights(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights [K, m] in float64 and the largest |α_i (Cα)_i − 1| of each problem [K].
+    """Return weights [K, m] in float64 and the largest |α_i (Cα)_i − 1| of each problem [K].
 
     Scaling gradient i by s divides α_i by s, so the problem is solved on cosines.
     """
@@ -64,7 +64,7 @@ def nash_weights(gram: Tensor) -> tuple[Tensor, Tensor]:
     inverse = torch.where(there, 1 / norms.clamp_min(TINY), 0.0)
     identity = torch.eye(c.shape[1], dtype=c.dtype, device=c.device)
     cosines = c * inverse[:, :, None] * inverse[:, None, :]
-    # the row of a vanishing gradient is a problem of its own, and leaves the others alone
+    # make the row of a vanishing gradient a separate problem that does not affect the others
     cosines = cosines + identity * (RIDGE + (~there).double()[:, None, :])
     alpha = torch.full_like(norms, c.shape[1] ** -0.5)
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Target networks: ordinary modules with one output layer per head of the dataset."""
+"""Target networks for images: standard torch modules with one output layer per head of the dataset."""
 
 from mobench.plugins import Spec, hookimpl
 

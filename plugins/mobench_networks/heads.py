@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Heads(nn.Module):
-    """Features [B, d] to a dict: head name -> [B, width]."""
+    """Map features [B, d] to a dict: head name -> [B, width]."""
 
     def __init__(self, n_features: int, widths: Mapping[str, int]) -> None:
         super().__init__()

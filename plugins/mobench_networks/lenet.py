@@ -1,4 +1,4 @@
-"""The LeNets of the Pareto front papers."""
+"""Models `lenet` and `lenet-cosmos`: the LeNets of the papers on Pareto front learning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mobench_networks.heads import Heads
 
 @dataclass(frozen=True)
 class LeNet(Model):
-    """conv 9×9×10, ReLU, pool, conv 5×5×20, ReLU, pool, dense 50, one dense layer per head.
+    """Conv 9×9×10, ReLU, pool, conv 5×5×20, ReLU, pool, dense 50, one dense layer per head.
 
     As in the Pareto hypernetwork paper there is no ReLU after the hidden dense layer (`lenet-cosmos` has one).
     31,910 parameters for 36×36 grey images and two heads of ten.
@@ -29,9 +29,9 @@ class LeNet(Model):
 
 @dataclass(frozen=True)
 class CosmosLeNet(Model):
-    """conv 5×5×10, pool, ReLU, conv 5×5×20, pool, ReLU, dense 50, ReLU, one dense layer per head.
+    """Conv 5×5×10, pool, ReLU, conv 5×5×20, pool, ReLU, dense 50, ReLU, one dense layer per head.
 
-    The network of COSMOS's code (arXiv 2103.13336). Its first convolution is smaller than that of `lenet`, and
+    The network of COSMOS's code (arXiv 2103.13392). Its first convolution is smaller than that of `lenet`, and
     its dense layer has a ReLU. 42,350 parameters for 36×36 grey images and two heads of ten, 43,058 with the
     preference input of generator `input`.
     """
@@ -44,7 +44,7 @@ class CosmosLeNet(Model):
 
 
 class _LeNet(nn.Module):
-    """kernel: side of the first convolution's. rectified: whether a ReLU follows the dense layer."""
+    """LeNet; kernel: side of the first kernel, rectified: whether a ReLU follows the dense layer."""
 
     def __init__(self, channels: int, kernel: int, dataset: Dataset, *, rectified: bool) -> None:
         super().__init__()
@@ -65,11 +65,11 @@ class _LeNet(nn.Module):
 
 
 def _pooled(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Convolution and pool, to be rectified: bias and ReLU commute with the maximum, and cost a quarter after it."""
+    """Return convolution and pool, without ReLU: bias and ReLU commute with the maximum and cost a quarter after it."""
     assert conv.bias is not None
     return functional.max_pool2d(functional.conv2d(x, conv.weight), 2) + conv.bias[:, None, None]
 
 
 def _after(size: int, kernel: int) -> int:
-    """Positions left along one side after both convolutions, the first with this kernel, and pools."""
+    """Return the number of positions along one side after both convolutions (the first with `kernel`) and pools."""
     return ((size - kernel + 1) // 2 - 4) // 2

@@ -1,4 +1,4 @@
-"""The multi-task CNN of the student report that the project began from."""
+"""Model `mtl-cnn`: the multi-task CNN of the student report from which the project started."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ Filters = Annotated[int, Gt(0)]
 class MtlCnn(Model):
     """Three 3×3 convolutions, two pools, a shared dense layer, dropout, one dense layer per head.
 
-    The report does not say where its two pools stand: here they follow the first and the second
-    convolution, a fifth of the work of a pool later on. It also leaves the dense layer's width open.
+    The report does not specify the positions of its two pools. Here they follow the first and the
+    second convolution, which costs a fifth of pooling later. The report also does not specify the width
+    of the dense layer.
     """
 
     filters: tuple[Filters, Filters, Filters] = option((32, 64, 96), "filters of the three convolutions")

@@ -1,4 +1,4 @@
-"""Pareto manifold learning: the weights of every preference lie between those of m endpoints."""
+"""Pareto manifold learning: the weights of a preference are a convex combination of m endpoint networks."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

@@ -1,4 +1,4 @@
-"""A Pareto set whose weights are linear in the preference."""
+"""Generator `endpoints`: a Pareto set whose weights are linear in the preference."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork,
 
 @dataclass(frozen=True)
 class Endpoints(Generator):
-    """θ(r) = Σ r_i θ_i over m endpoint networks (arXiv 2210.09759, section 4). m × |θ| numbers are stored."""
+    """Weights θ(r) = Σ r_i θ_i of m endpoint networks (arXiv 2210.09759, section 4); stores m × |θ| numbers."""
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         return EndpointNetwork(problem)
 
 
 class EndpointNetwork(WeightNetwork):
-    """The m endpoints, one tensor [m, *shape] per name, each freshly initialised."""
+    """m freshly initialised endpoints, stored as one tensor [m, *shape] per parameter name."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -38,5 +38,5 @@ class EndpointNetwork(WeightNetwork):
         }
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """∂L/∂θ_i = r_i ∂L/∂θ: the Gram matrix in θ times Σ r_i²."""
+        """Return the Gram matrix with respect to θ times Σ r_i², since ∂L/∂θ_i = r_i ∂L/∂θ."""
         return own_gram(cotangents) * preferences.square().sum(1)[:, None, None]

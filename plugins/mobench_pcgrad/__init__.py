@@ -1,4 +1,4 @@
-"""PCGrad: each gradient gives up what conflicts with another."""
+"""PCGrad: remove from each gradient the components that conflict with other gradients."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

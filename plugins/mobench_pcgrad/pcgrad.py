@@ -15,13 +15,14 @@ TINY = torch.finfo(torch.float64).tiny
 
 @dataclass(eq=False)
 class PCGrad(Balancer):
-    """Projecting conflicting gradients (arXiv 2001.06782, algorithm 1).
+    """Projection of conflicting gradients (arXiv 2001.06782, algorithm 1).
 
-    Each gradient in turn loses its component along every other gradient that it conflicts with, in
-    random order; the direction is the sum of what remains. For two objectives it conflicts with neither.
+    The component of each gradient along every other gradient that it conflicts with is removed, in
+    random order. The direction is the sum of the projected gradients. For two objectives it conflicts
+    with neither gradient.
 
-    Conditioning: any ratio of lengths. What remains of a gradient nearly opposite to another is exact to 1e-16
-    of its length.
+    Conditioning: any ratio of lengths. The projection of a gradient nearly opposite to another is exact to 1e-16
+    of the gradient's length.
     """
 
     needs_gram: ClassVar[bool] = True
@@ -31,7 +32,7 @@ class PCGrad(Balancer):
         self._generator = seeded(context.seed)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] in float64 of the summed gradients; without conflict all are 1."""
+        """Return the weights [K, m] of the summed gradients in float64; without conflict all are 1."""
         assert gram is not None
         k, m = losses.shape
         order = torch.rand(k, m, m, generator=self._generator).argsort(2).to(gram.device)
@@ -45,17 +46,17 @@ class PCGrad(Balancer):
 
 
 def pcgrad_weights(gram: Tensor, order: Tensor) -> Tensor:
-    """Weights [K, m] in float64 for Gram matrices [K, m, m].
+    """Return weights [K, m] in float64 for Gram matrices [K, m, m].
 
-    order: [K, m, m], row i the order in which gradient i meets the gradients; it skips itself.
+    order: [K, m, m]; row i is the order in which gradient i is compared with the gradients, skipping itself.
 
-    The projected gradients are kept as coefficients of the original ones, W [K, m, m].
+    The projected gradients are represented by coefficients of the original ones, W [K, m, m].
     """
     c = gram.double()
     squares = c.diagonal(dim1=1, dim2=2)
     w = torch.eye(c.shape[1], dtype=c.dtype, device=c.device).expand_as(c).clone()
     itself = torch.arange(c.shape[1], device=c.device)
-    for met in order.unbind(2):  # [K, m]: whom each gradient meets now
+    for met in order.unbind(2):  # [K, m]: the gradient with which each gradient is compared now
         products = (w @ c).gather(2, met[..., None])[..., 0]
         conflict = (products < 0) & (met != itself)
         share = torch.where(conflict, products / squares.gather(1, met).clamp_min(TINY), 0.0)

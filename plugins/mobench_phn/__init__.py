@@ -1,4 +1,4 @@
-"""Pareto hypernetworks: one network that makes the weights for every preference."""
+"""Pareto hypernetworks: one network that generates the target weights for every preference."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

@@ -1,4 +1,4 @@
-"""The Pareto hypernetwork: a small trunk, and a linear head for each tensor of the target."""
+"""Generator `phn`: the Pareto hypernetwork, a small trunk with a linear head for each tensor of the target."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mobench.options import option
 
 @dataclass(frozen=True)
 class PHN(Generator):
-    """preference → MLP → h → one linear map per target tensor (arXiv 2010.04104, section 3).
+    """Preference → MLP → h → one linear map per target tensor (arXiv 2010.04104, section 3).
 
-    With the LeNet of 31,910 parameters: 3,243,410 parameters.
+    With the LeNet of 31,910 parameters, it has 3,243,410 parameters.
     """
 
     hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100, 100), "widths of the hidden layers")
@@ -31,9 +31,9 @@ class PHN(Generator):
 
 
 class ParetoHypernetwork(WeightNetwork):
-    """θ_t = W_t h(r) + b_t for every target tensor t, reshaped.
+    """Hypernetwork θ_t = W_t h(r) + b_t for every target tensor t, reshaped.
 
-    The heads are kept as one matrix, so that one product makes all weights: [K, d] × [d, n].
+    The heads are stored as one matrix, so that one product computes all weights: [K, d] × [d, n].
     Their initial values are those of separate linear layers.
     """
 
@@ -43,7 +43,7 @@ class ParetoHypernetwork(WeightNetwork):
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), nn.ReLU()]
-        # as published, nothing bends h before the heads
+        # as published, there is no activation between h and the heads
         self.trunk = nn.Sequential(*layers, nn.Linear(widths[-1], features))
         self.heads = nn.Linear(features, problem.n_target_parameters)
         self._shapes = problem.shapes
@@ -54,11 +54,11 @@ class ParetoHypernetwork(WeightNetwork):
         return self._split(self.heads(self.trunk(preferences)))
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Gram matrices in the hypernetwork's own parameters, without m × |φ| numbers.
+        """Return the Gram matrices with respect to the hypernetwork's parameters, without m × |φ| numbers.
 
-        With h the trunk's output and g_i the gradient of loss i in the generated weights, the
-        heads W h + b contribute (g_i · g_j)(h · h + 1), since ∂/∂W = g hᵀ and ∂/∂b = g; the
-        trunk, a few thousand parameters, is taken by pulling Wᵀ g_i back.
+        With h the trunk's output and g_i the gradient of loss i with respect to the generated weights,
+        the heads W h + b contribute (g_i · g_j)(h · h + 1), since ∂/∂W = g hᵀ and ∂/∂b = g. The
+        contribution of the trunk, a few thousand parameters, is computed by backpropagating Wᵀ g_i.
         """
         flat = torch.cat([cotangents[name].flatten(2) for name in self._shapes], dim=2)
         features = self.trunk(preferences)
@@ -70,12 +70,12 @@ class ParetoHypernetwork(WeightNetwork):
 
     def _trunk_gram(self, features: Tensor, cotangents: Tensor) -> Tensor:
         parameters = list(self.trunk.parameters())
-        # one after the other: half the time of a batched call at two or three objectives
+        # a loop takes half the time of a batched call at two or three objectives
         rows = [torch.autograd.grad(features, parameters, cotangent, retain_graph=True) for cotangent in cotangents]
         return inner_products(torch.stack([torch.cat([g.flatten() for g in row]) for row in rows]))
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
-        """[K, n] cut into named tensors [K, *shape]; views, not copies."""
+        """Split [K, n] into named tensors [K, *shape]; these are views, not copies."""
         pieces = torch.split(flat, self._sizes, dim=1)
         return {
             name: piece.reshape(len(flat), *shape)

@@ -1,4 +1,4 @@
-"""Pareto multi-task learning: the preference picks a cell of the objective space, and descent stays inside."""
+"""Pareto multi-task learning: the preference selects a cell of the objective space, and descent stays inside it."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

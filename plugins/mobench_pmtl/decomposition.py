@@ -22,23 +22,23 @@ from mobench.options import option
 class Decomposition(Balancer):
     """Constrained min-norm weights (arXiv 1912.12854, equations 7 to 12; arXiv 2010.06313, section 3.3).
 
-    Unit vectors u^1 … u^K split the objective space into cells; p, the unit vector along 1/r,
-    is where the losses should point. The cell of p is G_j = (u^j − p)ᵀ L ≤ 0 for all j.
+    Unit vectors u^1 … u^K split the objective space into cells. p, the unit vector along 1/r, is the
+    direction in which the loss vector should point. The cell of p is G_j = (u^j − p)ᵀ L ≤ 0 for all j.
 
-    Inside the cell the direction is the shortest convex combination of all ∇L_i and of ∇G_j for the
-    constraints that are nearly violated (the joint program). Outside, `outside` says what is descended:
+    Inside the cell, the direction is the shortest convex combination of all ∇L_i and of ∇G_j for the
+    constraints that are nearly violated (the joint program). `outside` selects the direction outside the cell:
 
-    "constraints": the violated constraints alone, at every step. A departure from the paper, with better
-                   fronts (see the README); losses may rise on the way into the cell.
-    "start-phase": the paper's form. The violated constraints alone in a start phase, which ends for a
-                   preference at its first step inside the cell, and for all after `start_epochs`.
-                   Afterwards the joint program, with the violated constraints among the nearly violated.
-                   A preference that is drawn anew has a start phase of its own within these epochs.
+    "constraints": the violated constraints alone, at every step. This departs from the paper and gives
+                   better fronts (see the README). Losses may rise on the way into the cell.
+    "start-phase": the paper's variant. The violated constraints alone in a start phase, which ends for a
+                   preference at its first step inside the cell, and for all preferences after
+                   `start_epochs`. Afterwards the joint program, in which violated constraints count as
+                   nearly violated. A newly drawn preference has its own start phase within these epochs.
 
     Both programs are min-norm points of B C Bᵀ, since ∇G_j = Σ_i (u^j_i − p_i) ∇L_i.
 
-    `directions` says what u^1 … u^K are: "even", `n_directions` that do not depend on the preferences (a
-    departure), or "rays", the directions of all preferences of the step, p among them, as in the paper.
+    `directions` selects u^1 … u^K: "even", `n_directions` directions that do not depend on the preferences
+    (a departure), or "rays", the directions of all preferences of the step, including p, as in the paper.
 
     Weights of losses may be negative. The paper's code scales the weights after the start phase so that
     Σ_i |α_i| = m, and trains the start phase in addition to its epochs. Here the weights are those of the
@@ -72,12 +72,12 @@ class Decomposition(Balancer):
         self._even = reference_directions(context.n_objectives, self.n_directions).to(context.reference.device)
         self._n_start_steps = math.ceil(self.start_epochs * context.steps_per_epoch)
         self._n_steps = 0
-        # preferences of the last step, and which of them have been inside their cell
+        # preferences of the previous step, and which of them have been inside their cell
         self._preferences = torch.full((context.n_preferences, context.n_objectives), math.nan, dtype=torch.float64)
         self._was_inside = np.zeros(context.n_preferences, bool)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m]; see the base class."""
+        """Return weights [K, m]; see the base class."""
         assert gram is not None
         directions = self._even if self.directions == "even" else loss_direction(preferences)
         away, values = constraints(losses, preferences, directions)
@@ -87,7 +87,7 @@ class Decomposition(Balancer):
         return program_weights(away, values, gram, alone, self.epsilon).to(losses.dtype)
 
     def _in_start_phase(self, preferences: Tensor, is_inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the K preferences are still on their way to the first step inside their cell; counts the step."""
+        """Count the step; return which of the K preferences [K] have not yet been inside their cell."""
         r = preferences.detach().double().cpu()
         is_new = (r != self._preferences).any(1).numpy()
         self._was_inside = (self._was_inside & ~is_new) | is_inside
@@ -115,27 +115,27 @@ class Decomposition(Balancer):
 def decomposition_weights(
     losses: Tensor, preferences: Tensor, gram: Tensor, directions: Tensor, epsilon: float
 ) -> Tensor:
-    """Weights [K, m] in float64 for losses [K, m], preferences [K, m], Gram matrices [K, m, m].
+    """Return weights [K, m] in float64 for losses [K, m], preferences [K, m] and Gram matrices [K, m, m].
 
-    Outside the cell the violated constraints alone are descended. directions: [J, m], unit vectors.
+    Outside the cell, only the violated constraints are descended. directions: [J, m], unit vectors.
     """
     away, values = constraints(losses, preferences, directions)
     return program_weights(away, values, gram, is_outside(values), epsilon)
 
 
 def constraints(losses: Tensor, preferences: Tensor, directions: Tensor) -> tuple[Array, Array]:
-    """u^j − p [K, J, m], and the constraints' values G_j / ‖L‖ [K, J], −inf where u^j is p itself."""
+    """Return u^j − p [K, J, m] and the constraint values G_j / ‖L‖ [K, J], −inf where u^j equals p."""
     l, r = (t.detach().double().cpu().numpy() for t in (losses, preferences))  # noqa: E741 - the paper's L
     away = directions.cpu().numpy() - _loss_direction(r)[:, None]
     unit = l / np.maximum(np.linalg.norm(l, axis=1, keepdims=True), 1e-30)
     values = (away @ unit[:, :, None])[:, :, 0]
-    # a reference direction equal to p makes a constraint that is always 0 and asks nothing
+    # a reference direction equal to p gives a constraint that is always 0 and has no effect
     values[np.abs(away).max(2) <= 1e-9] = -np.inf
     return away, values
 
 
 def is_outside(values: Array) -> NDArray[np.bool_]:
-    """Which preferences [K] have a violated constraint, of the values that `constraints` returns."""
+    """Return which preferences [K] have a violated constraint; values: as returned by `constraints`."""
     outside: NDArray[np.bool_] = values.max(1) > 0
     return outside
 
@@ -143,10 +143,10 @@ def is_outside(values: Array) -> NDArray[np.bool_]:
 def program_weights(
     away: Array, values: Array, gram: Tensor, constraints_alone: NDArray[np.bool_], epsilon: float
 ) -> Tensor:
-    """Weights [K, m] in float64 from the min-norm program over losses and constraints.
+    """Return weights [K, m] in float64 from the min-norm program over losses and constraints.
 
-    away, values:      what `constraints` returns.
-    constraints_alone: [K], preferences of which the violated constraints alone are descended.
+    away, values:      as returned by `constraints`.
+    constraints_alone: [K], preferences for which only the violated constraints are descended.
     """
     k, _, m = away.shape
     alone = constraints_alone[:, None]
@@ -158,7 +158,7 @@ def program_weights(
 
 
 def loss_direction(preferences: Tensor) -> Tensor:
-    """The unit vector [K, m] along 1/r: where losses point when r₁L₁ = … = r_mL_m."""
+    """Return the unit vectors [K, m] along 1/r, the direction of losses with r₁L₁ = … = r_mL_m."""
     return torch.from_numpy(_loss_direction(preferences.double().cpu().numpy())).to(preferences.device)
 
 
@@ -169,8 +169,11 @@ def _loss_direction(r: Array) -> Array:
 
 
 def reference_directions(n_objectives: int, n_directions: int) -> Tensor:
-    """Unit vectors [J, m] in the positive orthant: evenly spaced angles from axis to axis for m = 2,
-    else Das-Dennis directions of the fewest partitions that give as many as asked for."""
+    """Return reference directions, unit vectors [J, m] in the positive orthant.
+
+    For m = 2 their angles are evenly spaced from axis to axis. For m > 2 they are Das-Dennis directions, with the
+    smallest number of partitions that gives at least `n_directions`.
+    """
     if n_objectives == 1:
         return torch.ones(1, 1, dtype=torch.float64)
     if n_objectives == 2:

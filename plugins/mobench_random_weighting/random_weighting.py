@@ -13,7 +13,7 @@ from mobench.interfaces import Balancer, BalancerContext, seeded
 
 @dataclass(eq=False)
 class RandomWeighting(Balancer):
-    """α = softmax of m standard normal numbers, drawn anew at every step (arXiv 2111.10603, section 3)."""
+    """Weights α = softmax of m standard normal numbers, drawn again at every step (arXiv 2111.10603, section 3)."""
 
     needs_preference: ClassVar[bool] = False
 
@@ -21,7 +21,7 @@ class RandomWeighting(Balancer):
         self._generator = seeded(context.seed)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] on the simplex."""
+        """Return weights [K, m] on the simplex."""
         drawn = torch.randn(losses.shape, generator=self._generator, dtype=torch.float64)
         return torch.softmax(drawn, dim=1).to(losses)
 

@@ -1,4 +1,4 @@
-"""Recurrent networks over bytes: an LSTM with layer normalisation, and one whose weights a smaller LSTM scales."""
+"""Recurrent networks over bytes: a layer-normalised LSTM, and one whose weights are scaled by a smaller LSTM."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The HyperLSTM: at every step a small LSTM scales the rows of a large one's weights."""
+"""Model `hyper-lstm`: at every step a small LSTM scales the rows of the weights of a larger LSTM."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from mobench.options import option
 from mobench_recurrent.lstm import N_GATES, Gates, by_gate, check_sequence, orthogonal, uniform
 
 N_SCALED = 3
-"""What the small cell makes for each gate: scales of W_h and of W_x, and the bias."""
+"""Number of outputs of the small cell for each gate: the scales of W_h and W_x, and the bias."""
 FIRST_SCALE = 0.1
 
 
 @dataclass(frozen=True)
 class HyperLstm(Model):
-    """y = LN(d_h(z_h) ⊙ W_h h + d_x(z_x) ⊙ W_x x + b(z_b)) for each gate (arXiv 1609.09106, equations 10–13).
+    """LSTM with gates y = LN(d_h(z_h) ⊙ W_h h + d_x(z_x) ⊙ W_x x + b(z_b)) (arXiv 1609.09106, equations 10–13).
 
-    z_h, z_x and z_b are linear in the state of a small LSTM that reads [h; x]; d is linear in z, and
-    b(z) = W z + b_0 with b_0 trained. Weights thus differ from step to step, and depend on what was read.
+    z_h, z_x and z_b are linear in the state of a small LSTM that reads [h; x]. d is linear in z, and
+    b(z) = W z + b_0 with b_0 trained. The weights therefore change at every step and depend on the
+    previous inputs.
     """
 
     hidden: Annotated[int, Gt(0)] = option(192, "units of the layer")
@@ -47,13 +48,13 @@ class _HyperLstm(nn.Module):
         self.input = nn.Parameter(uniform(n_bytes, N_GATES * hidden, fan_in=hidden))
         self.recurrent = nn.Parameter(orthogonal(hidden))
         self.gates = Gates(hidden)
-        # the small cell reads the byte, the large cell's state, and its own
+        # the small cell reads the byte, the large cell's state and its own state
         self.hyper_input = nn.Parameter(uniform(n_bytes, N_GATES * hyper, fan_in=hyper))
         self.hyper_from_state = nn.Parameter(uniform(hidden, N_GATES * hyper, fan_in=hidden))
         self.hyper_recurrent = nn.Parameter(orthogonal(hyper))
         self.hyper_gates = Gates(hyper)
-        # z_h and z_x begin as ones whatever the small cell says, so that every scale begins as FIRST_SCALE;
-        # z_b has no bias of its own
+        # z_h and z_x start as ones for every output of the small cell, so that every scale starts as FIRST_SCALE;
+        # z_b has no bias
         self.to_z = nn.Parameter(torch.zeros(hyper, N_SCALED * N_GATES * nz))
         with torch.no_grad():
             self.to_z[:, 2 * N_GATES * nz :].normal_(0, 0.01)

@@ -1,4 +1,4 @@
-"""The LSTM with layer normalisation."""
+"""Model `char-lstm`: an LSTM with layer normalisation, and helpers shared with `hyper-lstm`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORGET_BIAS = 1.0
 
 @dataclass(frozen=True)
 class CharLstm(Model):
-    """Bytes → one LSTM layer, each gate layer-normalised → scores of the next byte (arXiv 1607.06450, eq. 20–22)."""
+    """Bytes → one LSTM layer, each gate layer-normalised → logits of the next byte (arXiv 1607.06450, eq. 20–22)."""
 
     hidden: Annotated[int, Gt(0)] = option(256, "units of the layer")
 
@@ -43,7 +43,7 @@ def check_sequence(dataset: Dataset, model: str) -> None:
 
 
 class Gates(nn.Module):
-    """The four gates' normalisation, each with its own gain and bias, and what they make of the cell."""
+    """Layer normalisation of the four gates, each with its own gain and bias, and the update of the cell."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Gates(nn.Module):
         self.cell_bias = nn.Parameter(torch.zeros(hidden))
 
     def forward(self, sums: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums [B, 4, H] of the gates i, f, g, o and the cell [B, H]: the next state and cell."""
+        """Return the next state and cell [B, H] for the gates' sums [B, 4, H] in the order i, f, g, o."""
         hidden = cell.shape[1:]
         gates = layer_norm(sums, hidden) * self.gain + self.bias
         i, f, o = gates[:, 0].sigmoid(), gates[:, 1].sigmoid(), gates[:, 3].sigmoid()
@@ -67,7 +67,7 @@ class _CharLstm(nn.Module):
     def __init__(self, hidden: int, dataset: Dataset) -> None:
         super().__init__()
         (n_bytes,) = dataset.heads.values()
-        # a byte picks a column of the input weights
+        # a byte selects a row of the input weights
         self.input = nn.Parameter(uniform(n_bytes, N_GATES * hidden, fan_in=hidden))
         self.recurrent = nn.Parameter(orthogonal(hidden))
         self.gates = Gates(hidden)
@@ -84,16 +84,16 @@ class _CharLstm(nn.Module):
 
 
 def by_gate(sums: Tensor) -> Tensor:
-    """[..., 4 H] as [..., 4, H]."""
+    """Return sums [..., 4 H] reshaped to [..., 4, H]."""
     return sums.reshape(*sums.shape[:-1], N_GATES, -1)
 
 
 def uniform(*shape: int, fan_in: int) -> Tensor:
-    """Values between ±1/√fan_in, as torch draws the weights of recurrent layers."""
+    """Return values drawn uniformly from ±1/√fan_in, torch's initialisation of recurrent layers."""
     bound = 1 / math.sqrt(fan_in)
     return torch.empty(shape).uniform_(-bound, bound)
 
 
 def orthogonal(hidden: int) -> Tensor:
-    """Recurrent weights [H, 4 H], an orthogonal matrix for each gate."""
+    """Return recurrent weights [H, 4 H] with an orthogonal matrix for each gate."""
     return torch.cat([nn.init.orthogonal_(torch.empty(hidden, hidden)) for _ in range(N_GATES)], dim=1)

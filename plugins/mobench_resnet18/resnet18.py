@@ -1,4 +1,4 @@
-"""ResNet-18 whose normalisation needs no running statistics."""
+"""Model `resnet18`: ResNet-18 without running statistics."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from mobench.options import option
 N_FEATURES = 512
 N_GROUPS = 32
 PADDING = (0, 2, 0, 2)
-"""Columns at the left and right, rows above and below."""
+"""Padding of the variant "phn": columns at the left and right, rows above and below."""
 
 
 @dataclass(frozen=True)
 class ResNet18(Model):
-    """torchvision's ResNet-18 (arXiv 1512.03385), first convolution as wide as the images, one head per task.
+    """The ResNet-18 of torchvision (arXiv 1512.03385), with input channels of the images and one head per task.
 
-    Running means and variances belong to one set of weights, and a hypernetwork makes many: they
-    would mix the statistics of all preferences. So batch normalisation takes the statistics of the
-    batch, in training and in evaluation (as in arXiv 2010.04104), which makes a prediction depend a
-    little on its batch; or groups are normalised in each image by itself. Either way the module
-    has no buffers, and running it with generated weights changes nothing in it.
+    Running means and variances belong to one set of weights. A hypernetwork generates many sets, and
+    running statistics would mix those of all preferences. Batch normalisation therefore uses the
+    statistics of the batch, in training and in evaluation (as in arXiv 2010.04104), so a prediction
+    depends slightly on its batch. The alternative is GroupNorm, which normalises each image
+    separately. In both cases the module has no buffers, and running it with generated weights does
+    not modify it.
 
     `variant`: "torchvision" has the heads on the 512 features (11,180,500 parameters for grey images and two
     heads of ten). "phn" is the target of the Pareto hypernetwork's code: images are padded by two rows below and
-    two columns at the right with zeros (36×36 become 38×38), and a dense layer of 512×512 with a ReLU stands before
+    two columns at the right with zeros (36×36 become 38×38), and a dense layer of 512×512 with a ReLU precedes
     the heads (262,656 parameters more, 11,443,156).
     """
 

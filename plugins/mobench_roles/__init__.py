@@ -1,4 +1,4 @@
-"""What a hypernetwork can be conditioned on besides a preference: a task, noise, its own dropout, the data."""
+"""Hypernetworks conditioned on a task, noise, dropout or the data, in addition to the preference."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Weights from the input: every picture is convolved with a kernel of its own."""
+"""Model `data-cnn`: a CNN whose second kernel is computed from each image."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mobench.options import option
 
 @dataclass(frozen=True)
 class DataConditionedCnn(Model):
-    """conv, pool, conv with K(x) = Σ_j a_j(x) K_j, pool, dense: the second kernel is made from the picture.
+    """Conv, pool, conv with K(x) = Σ_j a_j(x) K_j, pool, dense: the second kernel is computed from the image.
 
-    a(x) is the sigmoid of a dense layer that reads the first layer's mean activations
-    (arXiv 1904.04971, equation 1). With `kernels` 1 and a = 1 it is mnist-cnn.
+    a(x) is the sigmoid of a dense layer whose inputs are the mean activations of the first layer
+    (arXiv 1904.04971, equation 1). With `kernels` 1 and a = 1 the network is mnist-cnn.
     """
 
     channels: Annotated[int, Gt(0)] = option(16, "channels of both convolutions")
@@ -51,14 +51,14 @@ class _DataConditionedCnn(nn.Module):
         self.pool = nn.Sequential(nn.MaxPool2d(2), nn.ReLU())
 
     def shares(self, features: Tensor) -> Tensor:
-        """a(x) [B, J] for the first layer's activations [B, C, H, W]."""
+        """Return the mixture coefficients a(x) [B, J] for the first layer's activations [B, C, H, W]."""
         return torch.sigmoid(self.mixture(features.mean((2, 3))))
 
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:
         features = self.pool(self.conv1(inputs))
         b, c, height, width = features.shape
         own = torch.einsum("bj,joikl->boikl", self.shares(features), self.kernels)
-        # one group for each picture
+        # a grouped convolution with one group per image
         mixed = conv2d(
             features.reshape(1, b * c, height, width), own.flatten(0, 1), padding=own.shape[-1] // 2, groups=b
         )

@@ -1,4 +1,4 @@
-"""The network that makes weights, whatever it is given."""
+"""MLP hypernetwork that maps any conditioning vector to target weights."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from mobench.interfaces import Problem
 
 
 class WeightMaker(nn.Module):
-    """Inputs [K, n] → h [K, features] → target weights, name -> [K, *shape].
+    """Map inputs [K, n] to h [K, features] and then to target weights, name -> [K, *shape].
 
-    The heads' bias starts as a fresh target's weights and their matrix small, so that what is made
-    begins near an ordinary initialisation and its conditions as small deviations from it.
+    The biases of the heads start as the weights of a newly initialised target, and their matrices
+    start small. The generated weights therefore start near an ordinary initialisation, and the
+    inputs cause small deviations from it.
     """
 
     def __init__(self, problem: Problem, n_inputs: int, hidden: Sequence[int], features: int) -> None:
@@ -34,12 +35,12 @@ class WeightMaker(nn.Module):
         return self.from_features(self.trunk(given))
 
     def from_features(self, h: Tensor) -> dict[str, Tensor]:
-        """Weights from what the trunk gave, [K, features]."""
+        """Return the weights for the trunk's output h [K, features]."""
         made = zip(self._shapes.items(), self.heads, strict=True)
         return {name: head(h).reshape(len(h), *shape) for (name, shape), head in made}
 
 
 def _spread(tensor: Tensor) -> float:
-    """A tensor's standard deviation; of a single number or zeros, a tenth."""
+    """Return the standard deviation of a tensor, or 0.1 where it is 0."""
     deviation = float(tensor.detach().float().std(correction=0))
     return deviation if deviation > 0 else 0.1

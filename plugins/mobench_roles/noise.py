@@ -1,4 +1,4 @@
-"""Predictive uncertainty: weights that vary, and predictions averaged over them."""
+"""Generators `noise` and `dropout`: random weights, and predictions averaged over several draws."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from mobench_roles.maker import WeightMaker
 
 @dataclass(frozen=True)
 class NoiseConditioned(Generator):
-    """[noise; preference] → weights; or a preference alone, through a hypernetwork with dropout.
+    """Map [noise; preference] to weights, or the preference alone by a hypernetwork with dropout.
 
-    In training every step draws one network. In prediction the class probabilities of `samples`
-    networks, always the same ones, are averaged (arXiv 1710.04759; dropout as in arXiv 1506.02142,
-    but in the network that makes the weights).
+    In training, every step draws one network. In prediction, the class probabilities of `samples`
+    fixed networks are averaged (arXiv 1710.04759; dropout as in arXiv 1506.02142, but inside the
+    hypernetwork).
     """
 
     kind: Literal["noise", "dropout"] = option("noise", "what varies: a vector of noise, or which features are dropped")
@@ -65,7 +65,7 @@ class NoiseConditionedNetwork(ParetoNetwork):
         self.problem, self.options = problem, options
         n_noise = options.noise if options.kind == "noise" else 0
         self.maker = WeightMaker(problem, n_noise + problem.n_objectives, options.hidden, options.features)
-        # chance of its own, counted, so that a resumed run draws what the uninterrupted one would have
+        # draws depend only on this seed and a counter, so a resumed run draws the same as an uninterrupted one
         self.register_buffer("seed", torch.randint(0, 2**31, ()))
         self.register_buffer("n_drawn", torch.zeros((), dtype=torch.long))
         self.register_buffer("fixed", self._draw(options.samples, int(self.seed)))
@@ -75,7 +75,7 @@ class NoiseConditionedNetwork(ParetoNetwork):
         return super().n_stored_parameters + self.problem.state.n_constants
 
     def weights(self, preference: Tensor, drawn: Tensor) -> dict[str, Tensor]:
-        """Weights under one preference [m] for each of S draws: name -> [S, *shape]."""
+        """Return the weights for one preference [m] and each of S draws: name -> [S, *shape]."""
         given = preference.expand(len(drawn), -1)
         if self.options.kind == "noise":
             made: dict[str, Tensor] = self.maker(torch.cat([drawn.to(preference), given], dim=1))
@@ -98,7 +98,7 @@ class NoiseConditionedNetwork(ParetoNetwork):
         return lambda inputs: self._average(made, inputs)
 
     def _average(self, made: dict[str, Tensor], inputs: Tensor) -> Outputs:
-        """The logarithm of mean probabilities, which a cross-entropy reads like any scores."""
+        """Return the logarithm of the mean probabilities, which cross-entropy accepts as logits."""
         n = len(self.fixed)
         each = [self.problem.outputs({name: w[s] for name, w in made.items()}, inputs) for s in range(n)]
         return {
@@ -107,7 +107,7 @@ class NoiseConditionedNetwork(ParetoNetwork):
         }
 
     def _draw(self, n: int, seed: int) -> Tensor:
-        """[n, noise] standard normal, or [n, features] of 0 and 1 / (1 − rate)."""
+        """Return standard normal noise [n, noise], or dropout masks [n, features] of 0 and 1 / (1 − rate)."""
         random = seeded(seed)
         if self.options.kind == "noise":
             return torch.randn(n, self.options.noise, generator=random)

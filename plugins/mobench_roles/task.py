@@ -1,4 +1,4 @@
-"""Soft sharing: every task has weights of its own, and what they share is the network that makes them."""
+"""Generator `task`: soft sharing, where one hypernetwork generates separate weights for every task."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mobench_roles.maker import WeightMaker
 
 @dataclass(frozen=True)
 class TaskConditioned(Generator):
-    """[task embedding; preference] → weights of a whole target network, of which that task's head is read.
+    """Map [task embedding; preference] to the weights of a complete target network, of which one head is used.
 
-    Tasks are the dataset's heads. Hard sharing has one body for all of them; here each has its own,
-    and gradients of all meet in the hypernetwork (arXiv 2306.06955, section 3).
+    The tasks are the dataset's heads. With hard sharing all tasks have one body. Here each task has
+    its own body, and all tasks train the shared hypernetwork (arXiv 2306.06955, section 3).
     """
 
     embedding: Annotated[int, Gt(0)] = option(8, "length of a task's embedding")
@@ -46,7 +46,7 @@ class TaskConditionedNetwork(ParetoNetwork):
         return super().n_stored_parameters + self.problem.state.n_constants
 
     def weights(self, preference: Tensor) -> dict[str, Tensor]:
-        """Weights for every task under one preference [m]: name -> [tasks, *shape]."""
+        """Return the weights of every task for one preference [m]: name -> [tasks, *shape]."""
         given = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)
         made: dict[str, Tensor] = self.maker(given)
         return made

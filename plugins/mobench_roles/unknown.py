@@ -1,4 +1,4 @@
-"""Digits to be told, and garments among them that no network was shown."""
+"""Dataset `mnist-unknown`: MNIST digits, with garments in the validation and test splits, and its metrics."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mobench.interfaces import Metric, Objective, Outputs, Protocol, Samples, Sp
 from mobench_images.dataset import HEAD, FashionMnist, Mnist
 
 UNKNOWN = -1
-"""The label of what is no digit."""
+"""Label of images that are not digits."""
 N_BINS = 15
 
 
 @dataclass(frozen=True)
 class MnistAndGarments(Mnist):
-    """MNIST for training; in validation and testing every digit is followed by a garment.
+    """MNIST for training; the validation and test splits have one garment after every digit.
 
-    The loss, the accuracy and the calibration error are of the digits alone. The garments ask
-    whether a network knows what it does not know.
+    The loss, the error and the calibration error use only the digits. The garments measure
+    whether the network is uncertain about inputs of unknown classes.
     """
 
     @property
@@ -51,20 +51,20 @@ class MnistAndGarments(Mnist):
             return digits
         garments = FashionMnist(validation=self.validation, limit=len(digits)).load(split)
         n = min(len(digits), len(garments))
-        # alternating, so that batches hold as many of the one as of the other
+        # alternate, so that batches contain as many digits as garments
         images = torch.stack([digits.inputs[:n], garments.inputs[:n]], dim=1).flatten(0, 1)
         labels = torch.stack([digits.targets[HEAD][:n], torch.full((n,), UNKNOWN)], dim=1).flatten()
         return Samples(images, {HEAD: labels})
 
 
 def error(outputs: Outputs, samples: Samples) -> Tensor:
-    """Share of the digits that are told wrongly."""
+    """Return the share of misclassified digits."""
     scores, labels = _digits(outputs, samples)
     return (scores.argmax(1) != labels).float().mean()
 
 
 def calibration_error(outputs: Outputs, samples: Samples) -> Tensor:
-    """Expected calibration error over 15 bins of equal width (arXiv 1706.04599, equation 3), of the digits."""
+    """Return the expected calibration error of the digits, 15 bins of equal width (arXiv 1706.04599, equation 3)."""
     scores, labels = _digits(outputs, samples)
     confidence, told = scores.softmax(1).max(1)
     right = (told == labels).double()
@@ -74,15 +74,15 @@ def calibration_error(outputs: Outputs, samples: Samples) -> Tensor:
 
 
 def separation(outputs: Outputs, samples: Samples) -> Tensor:
-    """Area under the ROC curve of the entropy, garments against digits: 0.5 is chance, 1 perfect."""
+    """Return the area under the ROC curve of the entropy, garments against digits: 0.5 is chance, 1 is perfect."""
     logs = outputs[HEAD].double().log_softmax(1)
-    # what differs by rounding alone is a tie
+    # values that differ only by rounding are ties
     entropy = (-(logs.exp() * logs).sum(1)).numpy().round(12)
     unknown = (samples.targets[HEAD] == UNKNOWN).numpy()
     n, rest = int(unknown.sum()), int((~unknown).sum())
     if n == 0 or rest == 0:
         return torch.tensor(0.5)
-    ranks = rankdata(entropy)  # Mann and Whitney: ties count a half
+    ranks = rankdata(entropy)  # Mann-Whitney statistic: ties count one half
     return torch.tensor((ranks[unknown].sum() - n * (n + 1) / 2) / (n * rest), dtype=torch.float64)
 
 

@@ -17,9 +17,9 @@ from mobench.options import option
 class SmoothTchebycheff(Balancer):
     """The gradient of μ log Σ exp(r_i (L_i − z_i)/μ) (arXiv 2402.19078, equation 9), normalised.
 
-    α_i ∝ r_i softmax_i(r (L − z)/μ), divided by its sum: weights then lie on the simplex and the
-    learning rate means the same for every preference. The minimiser of each ray is unchanged, as
-    all weights of a ray are divided by one positive number.
+    α_i ∝ r_i softmax_i(r (L − z)/μ), divided by the sum over i. The weights then lie on the simplex,
+    and the learning rate has the same meaning for every preference. The minimiser of each ray does
+    not change, because all weights of a ray are divided by the same positive number.
     """
 
     mu: Annotated[float, Gt(0)] = option(0.1, "smoothness μ: towards 0 Tchebycheff, towards infinity the weighted sum")
@@ -28,7 +28,7 @@ class SmoothTchebycheff(Balancer):
         self.ideal = context.ideal
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] on the simplex; see the base class."""
+        """Return weights [K, m] on the simplex; see the base class."""
         soft = torch.softmax((preferences * (losses - self.ideal)).double() / self.mu, dim=1)
         alpha = preferences.double() * soft
         return (alpha / alpha.sum(1, keepdim=True)).to(losses.dtype)

@@ -1,4 +1,4 @@
-"""Static hypernetworks: convolution kernels made from a small embedding of each layer."""
+"""Static hypernetworks: convolution kernels generated from a small embedding of each layer."""
 
 from pathlib import Path
 

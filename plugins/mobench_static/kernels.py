@@ -1,4 +1,4 @@
-"""The static hypernetwork of convolution kernels."""
+"""Generator `static`: a hypernetwork that generates convolution kernels from layer embeddings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mobench.options import option
 class StaticKernels(Generator):
     """Layer embedding z → a_i = W_i z + b_i → kernel slice W_out a_i + b_out (arXiv 1609.09106, equation 2).
 
-    Every convolution kernel of kernel × kernel whose channels are whole multiples of the basic
-    ones is tiled from basic kernels, each made from an embedding of its own; all share one
-    network. Everything else of the target is trained as it is. The method knows no preference, so
-    it serves problems with one objective.
+    Every convolution kernel of kernel × kernel whose channels are whole multiples of the basic ones
+    is tiled from basic kernels. Each basic kernel is generated from its own embedding, and one
+    network generates all of them. All other parameters of the target are trained directly. The
+    method does not use preferences, so it supports only problems with one objective.
     """
 
     finite: ClassVar[bool] = True
@@ -47,9 +47,9 @@ class StaticKernels(Generator):
 
 
 class StaticKernelNetwork(WeightNetwork):
-    """One hypernetwork for the kernels of all layers, and the target's other tensors as they are.
+    """One hypernetwork for the kernels of all layers; the target's other tensors are ordinary parameters.
 
-    Its own parameters, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1).
+    Parameters of the hypernetwork, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1).
     """
 
     def __init__(self, problem: Problem, rays: Tensor, options: StaticKernels) -> None:
@@ -64,7 +64,7 @@ class StaticKernelNetwork(WeightNetwork):
                 f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
                 f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
             )
-        # every product below keeps the variance that He et al. give a kernel of its fan-in
+        # the scales below give generated kernels the variance of He et al. for their fan-in
         self.into = nn.Parameter(torch.randn(n_in, d, nz) / math.sqrt(nz))
         self.into_bias = nn.Parameter(torch.zeros(n_in, d))
         scale = math.sqrt(2 / (n_in * self._kernel**2 * d))
@@ -87,11 +87,11 @@ class StaticKernelNetwork(WeightNetwork):
 
     @property
     def n_hypernetwork_parameters(self) -> int:
-        """Of the network that makes kernels, without the layers' embeddings."""
+        """Number of parameters of the network that generates kernels, without the layer embeddings."""
         return sum(p.numel() for p in (self.into, self.into_bias, self.out, self.out_bias))
 
     def basic_kernels(self) -> Tensor:
-        """One kernel [n, N_out, N_in, f, f] for each of n embeddings."""
+        """Return one kernel for each of n embeddings, [n, N_out, N_in, f, f]."""
         n_in, n_out = self._basic
         f = self._kernel
         a = torch.einsum("idz,nz->nid", self.into, self.embeddings) + self.into_bias
@@ -110,7 +110,7 @@ class StaticKernelNetwork(WeightNetwork):
         return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}
 
     def _tiling(self, shape: torch.Size) -> tuple[int, int] | None:
-        """How many basic kernels a tensor is across (out, in); None for one that is not generated."""
+        """Return the number of basic kernels along the axes (out, in), or None if the tensor is not generated."""
         n_in, n_out = self._basic
         if len(shape) != 4 or tuple(shape[2:]) != (self._kernel, self._kernel) or shape[0] % n_out or shape[1] % n_in:
             return None

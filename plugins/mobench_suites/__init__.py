@@ -1,4 +1,4 @@
-"""The suites that come with mobench: a file of this folder is a suite, and says itself what it is for."""
+"""The built-in suites; each TOML file in this folder is a suite and contains its own summary."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tchebycheff scalarisation: the worst weighted loss alone."""
+"""Tchebycheff scalarisation: minimise the worst weighted loss."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

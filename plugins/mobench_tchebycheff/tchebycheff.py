@@ -11,17 +11,17 @@ from mobench.interfaces import Balancer, BalancerContext
 
 @dataclass(eq=False)
 class Tchebycheff(Balancer):
-    """A subgradient of max_i r_i (L_i − z_i), z the ideal point of the dataset's protocol.
+    """A subgradient of max_i r_i (L_i − z_i), where z is the ideal point of the dataset's protocol.
 
-    α_i = r_i at the worst objective and 0 elsewhere; objectives that are equally bad share alike,
-    so that the order of the objectives does not matter.
+    α_i = r_i at the worst objective and 0 elsewhere. Objectives that tie for the worst share the weight
+    equally, so that the order of the objectives does not matter.
     """
 
     def start(self, context: BalancerContext) -> None:
         self.ideal = context.ideal
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], non-negative; see the base class."""
+        """Return non-negative weights [K, m]; see the base class."""
         weighted = preferences * (losses - self.ideal)
         worst = (weighted >= weighted.amax(1, keepdim=True)).to(losses.dtype)
         return preferences * worst / worst.sum(1, keepdim=True)

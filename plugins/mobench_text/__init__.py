@@ -1,4 +1,4 @@
-"""A stream of bytes: predict the next one."""
+"""Next-byte prediction on a stream of bytes."""
 
 from mobench.plugins import DataFile, Spec, hookimpl
 

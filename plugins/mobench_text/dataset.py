@@ -1,4 +1,4 @@
-"""Bytes in windows; the objective is the mean cost of the next byte."""
+"""Dataset `text`: windows of bytes; the objective is the mean cross-entropy of the next byte."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ N_BYTES = 256
 
 @dataclass(frozen=True)
 class Text(Dataset):
-    """A file read from its beginning: the first part trains, the next validates, the last tests.
+    """The bytes of a file: the first part is the training split, the next the validation and the last the test split.
 
-    A sample is a window of `length` bytes, its targets the bytes one further on. Windows do not
-    overlap, and a network begins each with an empty state, so that the first bytes of a window are
-    dearer than in papers that carry the state on; for two networks on equal terms that is the same.
+    A sample is a window of `length` bytes. Its targets are the same bytes shifted by one. Windows do
+    not overlap, and a network starts each window with an empty state. The first bytes of a window
+    therefore cost more than in papers that carry the state over, but equally so for all networks.
     """
 
     source: str = option("wiki", "wiki (6 MB of Wikipedia), embedded (a page, for tests), or a file such as enwik8")
@@ -73,7 +73,7 @@ class Text(Dataset):
         return Samples(inputs, {HEAD: targets})
 
     def prepare(self, batch: Samples) -> Samples:
-        """Bytes as whole numbers, which index embeddings."""
+        """Return the bytes as integers, which index embeddings."""
         return Samples(batch.inputs.long(), {HEAD: batch.targets[HEAD].long()})
 
     def _read(self) -> bytes:
@@ -91,5 +91,5 @@ class Text(Dataset):
 
 
 def bits_per_character(outputs: Outputs, batch: Samples) -> Tensor:
-    """Mean cross-entropy of the next byte, in bits; outputs [B, T, 256], targets [B, T]."""
+    """Return the mean cross-entropy of the next byte, in bits; outputs [B, T, 256], targets [B, T]."""
     return cross_entropy(outputs[HEAD].flatten(0, 1), batch.targets[HEAD].flatten()) / math.log(2)

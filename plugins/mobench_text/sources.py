@@ -1,4 +1,4 @@
-"""Where the Wikipedia text comes from: a file among the tests of a published package."""
+"""Download source of the Wikipedia text: a test file of a published package."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MEMBER = "gensim/test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000
 
 
 def wiki_from_packages(folder: Path) -> None:
-    """206 pages of the English Wikipedia as XML, 6,089,746 bytes, from the Python package gensim 4.4.0."""
-    # the wheel of one platform is named, so that every machine gets the same file
+    """Extract 206 pages of the English Wikipedia as XML, 6,089,746 bytes, from the Python package gensim 4.4.0."""
+    # request the wheel of a fixed platform, so that every machine gets the same file
     wanted = ["--implementation", "cp", "--python-version", "3.11", "--abi", "cp311"]
     wanted += ["--platform", "manylinux_2_24_x86_64"]
     pip = [sys.executable, "-P", "-m", "pip"]

@@ -1,4 +1,4 @@
-"""Uncertainty weighting: learned variances weigh the losses."""
+"""Uncertainty weighting: learned variances determine the weights of the losses."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

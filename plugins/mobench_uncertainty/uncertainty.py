@@ -14,20 +14,20 @@ from mobench.interfaces import Balancer, BalancerContext, Likelihood
 from mobench.options import option
 
 WIDEST = 20.0
-"""Log-variances stay within ± this: a loss of 0, or below, would send its weight to infinity."""
+"""Bound on the absolute log-variances; without it, the weight of a loss of 0 or below would diverge."""
 
 FACTORS: dict[Likelihood | None, float] = {"categorical": 1.0, "gaussian": 0.5, None: 1.0}
-"""Of a loss in the negative log-likelihood, beside exp(−s)."""
+"""Factor c of a loss in the negative log-likelihood, by which exp(−s) is multiplied."""
 
 
 @dataclass(eq=False)
 class Uncertainty(Balancer):
-    """α_i = c_i exp(−s_i), with s_i = log σ_i² learned on Σ_i c_i exp(−s_i) L_i + s_i/2 (arXiv 1705.07115).
+    """Weights α_i = c_i exp(−s_i), s_i = log σ_i² learned on Σ_i c_i exp(−s_i) L_i + s_i/2 (arXiv 1705.07115).
 
     c_i is 1 for a cross-entropy (equation 10) and ½ for a squared error, whose Gaussian likelihood has
-    L_i / 2σ_i² (equation 7). A dataset states which an objective is by `Objective.likelihood`; a loss of
-    which nothing is stated is taken for a cross-entropy. The log-variances start at 0 and take a step of
-    Adam each time, after the weights are given.
+    the term L_i / 2σ_i² (equation 7). `Objective.likelihood` states which of the two an objective is. A loss
+    without a stated likelihood is treated like a cross-entropy. The log-variances start at 0. At each call they
+    take one Adam step after the weights are computed.
     """
 
     needs_preference: ClassVar[bool] = False
@@ -41,7 +41,7 @@ class Uncertainty(Balancer):
         self.factors = torch.tensor([FACTORS[likelihood] for likelihood in likelihoods], dtype=torch.float64)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m], positive."""
+        """Return positive weights [K, m]."""
         alpha = self.factors * torch.exp(-self.log_variances.detach())
         self.log_variances.grad = 0.5 - alpha * losses.detach().double().cpu()
         self.optimiser.step()
@@ -55,5 +55,5 @@ class Uncertainty(Balancer):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         with torch.no_grad():
             self.log_variances.copy_(state["log_variances"])
-        # a copy: torch keeps the step counters that it is given
+        # pass a copy, because torch keeps references to the step counters
         self.optimiser.load_state_dict(deepcopy(state["optimiser"]))

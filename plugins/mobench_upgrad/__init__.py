@@ -1,4 +1,4 @@
-"""UPGrad: the mean of the gradients' projections onto the cone that conflicts with none."""
+"""UPGrad: the mean of the gradients' projections onto the cone of non-conflicting directions."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 

@@ -16,12 +16,12 @@ from mobench.numerics import nnls
 class UPGrad(Balancer):
     """The mean of the gradients' projections onto their dual cone (arXiv 2406.16232, definition 2).
 
-    The dual cone holds the directions that conflict with no gradient; projections onto it stay in
-    it, and so does their mean: no loss rises, to first order. Where nothing conflicts the
-    direction is the mean gradient.
+    The dual cone contains the directions that conflict with no gradient. The projections and their
+    mean are in the cone, so no loss rises, to first order. Without conflict, the direction is the
+    mean gradient.
 
     Conditioning: any ratio of lengths. At an angle ε to a linear dependence of the gradients, all cosines between
-    direction and gradients are 0 or more up to about 1e-13/ε: 1e-7 at ε = 1e-6. Weights of nearly dependent
+    direction and gradients are non-negative up to about 1e-13/ε: 1e-7 at ε = 1e-6. Weights of nearly dependent
     gradients are large and cancel, so they stay in float64.
     """
 
@@ -29,21 +29,21 @@ class UPGrad(Balancer):
     needs_preference: ClassVar[bool] = False
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Weights [K, m] in float64, each at least 1/m."""
+        """Return weights [K, m] in float64, each at least 1/m."""
         assert gram is not None
         return upgrad_weights(gram)
 
 
 def upgrad_weights(gram: Tensor) -> Tensor:
-    """Weights [K, m] in float64 for Gram matrices [K, m, m]."""
+    """Return weights [K, m] in float64 for Gram matrices [K, m, m]."""
     return projections(gram).mean(1)
 
 
 def projections(gram: Tensor) -> Tensor:
-    """Row i of [K, m, m]: the weights of gradient i's projection onto the dual cone, in float64.
+    """Return [K, m, m] in float64, where row i has the weights of gradient i's projection onto the dual cone.
 
-    The projection is g_i + Σ x_j g_j with x ≥ 0 and the smallest length: a non-negative least
-    squares problem for each of K × m gradients, all in one batch.
+    The projection is g_i + Σ x_j g_j with x ≥ 0 and minimal length. This is one non-negative least
+    squares problem for each of the K × m gradients, all solved in one batch.
     """
     c = gram.double()
     k, m, _ = c.shape

@@ -1,4 +1,4 @@
-"""The wide residual network, pre-activation."""
+"""Model `wrn-40-2`: a pre-activation wide residual network."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mobench.options import option
 class WideResNet(Model):
     """Three groups of blocks of two 3×3 convolutions with 16·k, 32·k and 64·k channels (arXiv 1605.07146, table 1).
 
-    Shortcuts have no weights. 2,235,498 parameters for CIFAR-10 with biases, 2,232,794 without; the
-    hypernetworks paper says 2.236 M and leaves open what they are.
-    Batch normalisation takes the statistics of the batch, in training and in evaluation: running
-    ones belong to one set of weights, and a hypernetwork makes many.
+    Shortcuts have no weights. The network has 2,235,498 parameters for CIFAR-10 with biases and
+    2,232,794 without. The hypernetworks paper gives 2.236 M and does not list them.
+    Batch normalisation uses the statistics of the batch, in training and in evaluation, because
+    running statistics belong to one set of weights, and a hypernetwork generates many.
     """
 
     depth: Annotated[int, Gt(9)] = option(40, "layers; 6 n + 4")
@@ -62,7 +62,7 @@ class _WideResNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """x + conv(relu(norm(conv(relu(norm(x)))))); where the size changes, x is thinned out and padded with zeros."""
+    """Return x + conv(relu(norm(conv(relu(norm(x)))))); where the size changes, subsample x and pad it with zeros."""
 
     def __init__(self, n_in: int, n_out: int, stride: int, bias: bool) -> None:
         super().__init__()
