@@ -2,7 +2,7 @@
 
 from mobench.plugins import Pair, Spec, hookimpl
 
-_SOURCE = "arXiv 2103.13336"
+_SOURCE = "arXiv 2103.13392"
 
 
 @hookimpl

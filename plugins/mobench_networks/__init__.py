@@ -17,7 +17,7 @@ def mobench_models() -> list[Spec]:
             "lenet-cosmos",
             "mobench_networks.lenet:CosmosLeNet",
             summary="the LeNet of COSMOS: 5×5 convolutions, ReLU after the dense layer; 42,350 parameters at 36×36",
-            source="arXiv 2103.13336, its code",
+            source="arXiv 2103.13392, its code",
             version="1",
         ),
         Spec(
