@@ -105,7 +105,7 @@ def assert_reached(module: nn.Module) -> None:
 
 
 def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    """Whether two state dicts hold the same tensors, and equal values besides."""
+    """Whether two state dicts hold the same tensors, and equal other values."""
 
     def equal(a: Any, b: Any) -> bool:
         return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)

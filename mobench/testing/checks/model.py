@@ -43,7 +43,7 @@ def serves_a_dataset(entry: Entry) -> None:
 
 
 def is_a_function_of_its_weights(entry: Entry) -> None:
-    """Under weights that somebody else made, the network gives that network's outputs, and inputs stay as they are"""
+    """Under given weights, the network gives that network's outputs, and inputs stay as they are"""
     model: Model = small(entry)
     problem = Problem(served(model), model)
     torch.manual_seed(1)

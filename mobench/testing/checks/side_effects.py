@@ -33,7 +33,7 @@ def leaves_global_state_alone(entry: Entry) -> None:
 
 
 def _package(entry: Entry) -> str:
-    """The plugin's own top-level package; "" where the class is somebody else's, who shall not be imported twice."""
+    """The plugin's own top-level package; "" for a class of another package, which must not be imported twice."""
     target = entry.spec.target.partition(":")[0] if isinstance(entry.spec, Spec) else ""
     top = target.partition(".")[0]
     return top if top == entry.plugin.module.partition(".")[0] else ""

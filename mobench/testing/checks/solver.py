@@ -90,7 +90,7 @@ def heeds_the_seed(entry: Entry) -> None:
 
 
 def resumes_from_its_state(entry: Entry) -> None:
-    """A state dict, saved and read back, goes on as if never interrupted"""
+    """A state dict, saved and read back, continues as if never interrupted"""
     first, problem = solver_for(entry, seed=1)
     second, _ = solver_for(entry, seed=1)
     problem.train(True)
