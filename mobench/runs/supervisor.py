@@ -1,6 +1,7 @@
 """The process that an executor starts for a job: it runs the worker as its child, and ends what the worker leaves.
 
-It does nothing but wait, so it still acts when the worker is stopped, hangs in C, or was killed. When the worker has
+It does nothing but wait, so it still acts when the worker is stopped, hangs in C, or was killed. Meanwhile it passes on
+what the worker prints to its own standard error, where a file of the executor keeps the end alone. When the worker has
 ended, it kills every process that the worker started, and then ends the way the worker did. Imports nothing heavy.
 """
 
@@ -13,6 +14,7 @@ import sys
 import time
 from typing import Any
 
+from mobench.runs.output_tail import OutputTail
 from mobench.runs.processes import adopt_orphans, end_children, end_with_parent
 
 LAST_SECONDS = 6.0
@@ -25,13 +27,20 @@ def main() -> int:
         return _work()
     supervisor = os.getpid()
     adopt_orphans()
+    output, worker_output = os.pipe()
     worker = os.fork()
     if worker == 0:
+        os.close(output)
+        os.dup2(worker_output, 2)
+        os.close(worker_output)
         end_with_parent()
         # it may have ended before the system was told
         return _work() if os.getppid() == supervisor else 130
-    status = _wait(worker)
+    os.close(worker_output)
+    tail = OutputTail(output, 2)
+    status = _wait(worker, tail)
     end_children()
+    tail.drain()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         _end_by(-code)
@@ -44,8 +53,8 @@ def _work() -> int:
     return worker.run()
 
 
-def _wait(worker: int) -> int:
-    """Wait for the worker, and return its wait status. Stop requests are passed on."""
+def _wait(worker: int, tail: OutputTail) -> int:
+    """Wait for the worker, and return its wait status. Stop requests and output are passed on."""
     # the request is the worker's alone
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     woken, wake = os.pipe()
@@ -59,6 +68,7 @@ def _wait(worker: int) -> int:
     poll.register(woken, select.POLLIN)
     # a pipe whose reader is gone is an error to its writer, which is always reported
     poll.register(1, 0)
+    poll.register(tail.source, select.POLLIN)
     deadline: float | None = None
     while (status := _reaped(worker)) is None:
         if deadline is not None and time.monotonic() > deadline:
@@ -66,6 +76,10 @@ def _wait(worker: int) -> int:
         for descriptor, _ in poll.poll(None if deadline is None else 100):
             if descriptor == woken:
                 os.read(woken, 4096)
+            elif descriptor == tail.source:
+                # at the end of the output alone there is nothing to read
+                if not tail.copy():
+                    poll.unregister(tail.source)
             else:
                 poll.unregister(1)
                 deadline = time.monotonic() + LAST_SECONDS
