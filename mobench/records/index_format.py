@@ -6,6 +6,7 @@ To check 20,000 of them takes 0.12 s so, and 0.31 s as one JSON object for each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Annotated, Any, Literal, TypeVar
@@ -136,16 +137,36 @@ def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
     return sha256(body).hexdigest().encode() + b"\n" + body
 
 
-def unpack(data: bytes, max_text_bytes: int) -> dict[str, tuple[State, Outline]]:
+@dataclass(frozen=True)
+class Bounds:
+    """Of the JSON in an index, which takes up to 200 times its size in memory once it is parsed.
+
+    n_bytes:  of the text. n_values: of commas in it. n_tables: of tables and lists.
+    """
+
+    n_bytes: int
+    n_values: int
+    n_tables: int
+
+    def hold(self, text: bytes) -> bool:
+        """Whether a text is within the bounds."""
+        return (
+            len(text) <= self.n_bytes
+            and text.count(b",") <= self.n_values
+            and text.count(b"{") + text.count(b"[") <= self.n_tables
+        )
+
+
+def unpack(data: bytes, bounds: Bounds) -> dict[str, tuple[State, Outline]]:
     """File name -> its state and the outline then; nothing where this is no sound index of this version.
 
-    max_text_bytes: of the JSON in it, which takes many times its size in memory once it is parsed.
+    bounds: an index whose text is beyond them is not parsed.
     """
     hash_, _, body = data.partition(b"\n")
     if hash_ != sha256(body).hexdigest().encode():
         return {}
     text, _, packed = body.partition(b"\n")
-    if len(text) > max_text_bytes:
+    if not bounds.hold(text):
         return {}
     try:
         content = _Content.model_validate_json(text)
