@@ -101,12 +101,13 @@ def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
         )
     if again is not None and again.status == "completed":
         return again
+    how = "failed"
     if again is not None:
         how, reason = again.status, again.failure.message if again.failure else "no reason given"
     elif ended.kind == "Declined":
         how, reason = "was declined", ended.message
     else:
-        how, reason = "failed", ended.message or "it left no record"
+        reason = ended.message or "it left no record"
         if words := ended.details.strip():
             reason += f"; its last words: {one_line(words.splitlines()[-1], 200)}"
     raise RecordError(f"record {record.id} completed, its repetition {how}: {reason}")
