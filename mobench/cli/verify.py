@@ -22,22 +22,34 @@ def verify(
             min=0, help="Largest relative difference that counts as agreement; of what moves in steps, 20 times it."
         ),
     ] = 1e-3,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which training is ended; default: no limit.")
+    ] = None,
+    memory: Annotated[
+        str, typer.Option(help="Memory at which training is ended: 500MB, 2GiB; default: no limit.")
+    ] = "",
 ) -> None:
-    """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree."""
+    """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree.
+
+    Training runs in a process of its own. A record from somebody else decides how long it trains and how much memory
+    it takes: limit them by --timeout and --memory.
+    """
     from mobench.cli.live import watch
     from mobench.cli.tally import Tally
     from mobench.jobs import arguments
     from mobench.records.store import read_record
-    from mobench.runs.verification import check_verifiable
+    from mobench.runs.executors import Limits
+    from mobench.runs.repetition import check_repeatable
     from mobench.runs.verification import verify as again
 
     arguments.quantity(tolerance, "--tolerance")
+    limits = Limits(timeout=timeout, memory=arguments.parse_bytes(memory))
     kept = read_record(record)
-    check_verifiable(kept)
+    check_repeatable(kept)
     say(f"{kept.id}: {kept.job.title}")
     with watch(Tally([kept.job]), "verify") as listen:
         listen(kept.job, {"phase": "start"})
-        verdict = again(kept, tolerance, lambda event: listen(kept.job, event))
+        verdict = again(kept, tolerance, lambda event: listen(kept.job, event), limits.timeout, limits.memory)
         listen(kept.job, {"phase": "end", "status": "completed"})
     for one in verdict.comparisons:
         say(

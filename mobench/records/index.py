@@ -10,22 +10,24 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mobench import files
 from mobench.errors import RecordError
-from mobench.records.index_format import State, pack, unpack
+from mobench.records.index_format import Bounds, State, pack, unpack
 from mobench.records.outline import Outline, outline
 from mobench.records.store import Contents, Store, read_record, write_whole
 
 NAME = "records.index"
-MAX_BYTES = 2**30
-MOST_BYTES_EACH = 4096
-"""Maximum bytes of index text per record. The committed results have about 1,000 per record."""
-MOST_BYTES_SHARED = 2**23
-"""Maximum bytes of index text that the records share."""
+EACH = Bounds(n_bytes=4096, n_values=256, n_tables=64)
+"""Of the text that an index has for a record: about three times what the committed results need or more."""
+SHARED = Bounds(n_bytes=2**23, n_values=2**20, n_tables=2**17)
+"""Of the text that records share."""
+MOST_TIMES_RECORDS = 2
+"""How much larger than its records an index may be, beside what they share. Those of the committed results have less
+than a third of the size of their records."""
 WORTH = 500
 """Minimum number of records for which an index is used. Fewer records are read equally fast without one."""
 STALE = 0.02
@@ -41,12 +43,12 @@ def outlines(store: Store) -> Contents[Outline]:
     """
     found, kept = Contents[Outline](), dict[str, tuple[State, Outline]]()
     listed = store.listed()
+    states = [_state(entry) for entry in listed]
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        known = _read(index, len(listed)) if large else {}
+        known = _read(index, states) if large else {}
     n_new, now = 0, time.time_ns()
-    for entry in listed:
-        state = _state(entry)
+    for entry, state in zip(listed, states, strict=True):
         before = known.get(entry.name)
         if before is not None and before[0] == state:
             kept[entry.name] = before
@@ -89,8 +91,20 @@ def _state(entry: os.DirEntry[str]) -> State | None:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _read(path: Path, n_records: int) -> dict[str, tuple[State, Outline]]:
+def _read(path: Path, states: Sequence[State | None]) -> dict[str, tuple[State, Outline]]:
+    """What an index says of records in these states; nothing of one that is larger than theirs can be."""
+    n_bytes = sum(state[0] for state in states if state is not None)
     try:
-        return unpack(files.read(path, MAX_BYTES), MOST_BYTES_SHARED + n_records * MOST_BYTES_EACH)
+        data = files.read(path, SHARED.n_bytes + MOST_TIMES_RECORDS * n_bytes)
     except OSError:
         return {}
+    return unpack(data, bounds_for(len(states)))
+
+
+def bounds_for(n_records: int) -> Bounds:
+    """Bounds of the text of an index of so many records."""
+    return Bounds(
+        SHARED.n_bytes + n_records * EACH.n_bytes,
+        SHARED.n_values + n_records * EACH.n_values,
+        SHARED.n_tables + n_records * EACH.n_tables,
+    )

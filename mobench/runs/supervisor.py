@@ -1,8 +1,9 @@
 """Supervisor process of a job: it runs the worker as its child and kills processes that the worker leaves behind.
 
 An executor starts one supervisor per job. The supervisor only waits, so it can still act when the worker is stopped,
-hangs in C code, or was killed. When the worker has ended, the supervisor kills all processes that the worker started,
-and then ends with the worker's exit code or signal. Imports no heavy modules.
+hangs in C code, or was killed. It copies the output of the worker to its own standard error, where a file of the
+executor keeps only the end. When the worker has ended, the supervisor kills all processes that the worker started, and
+then ends with the worker's exit code or signal. Imports no heavy modules.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from typing import Any
 
+from mobench.runs.output_tail import OutputTail
 from mobench.runs.processes import adopt_orphans, end_children, end_with_parent
 
 LAST_SECONDS = 6.0
@@ -26,13 +28,20 @@ def main() -> int:
         return _work()
     supervisor = os.getpid()
     adopt_orphans()
+    output, worker_output = os.pipe()
     worker = os.fork()
     if worker == 0:
+        os.close(output)
+        os.dup2(worker_output, 2)
+        os.close(worker_output)
         end_with_parent()
         # the supervisor may have ended before end_with_parent took effect
         return _work() if os.getppid() == supervisor else 130
-    status = _wait(worker)
+    os.close(worker_output)
+    tail = OutputTail(output, 2)
+    status = _wait(worker, tail)
     end_children()
+    tail.drain()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         _end_by(-code)
@@ -45,8 +54,8 @@ def _work() -> int:
     return worker.run()
 
 
-def _wait(worker: int) -> int:
-    """Wait for the worker and return its wait status. SIGTERM and SIGINT are passed on to it as SIGTERM."""
+def _wait(worker: int, tail: OutputTail) -> int:
+    """Wait for the worker and return its wait status. Signals to stop and output are passed on."""
     # only the worker reads the request from standard input
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     woken, wake = os.pipe()
@@ -60,6 +69,7 @@ def _wait(worker: int) -> int:
     poll.register(woken, select.POLLIN)
     # poll always reports an error for a pipe whose reader has closed it
     poll.register(1, 0)
+    poll.register(tail.source, select.POLLIN)
     deadline: float | None = None
     while (status := _reaped(worker)) is None:
         if deadline is not None and time.monotonic() > deadline:
@@ -67,6 +77,10 @@ def _wait(worker: int) -> int:
         for descriptor, _ in poll.poll(None if deadline is None else 100):
             if descriptor == woken:
                 os.read(woken, 4096)
+            elif descriptor == tail.source:
+                # at the end of the output alone there is nothing to read
+                if not tail.copy():
+                    poll.unregister(tail.source)
             else:
                 poll.unregister(1)
                 deadline = time.monotonic() + LAST_SECONDS

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from mobench.errors import MobenchError, RecordError
-from mobench.interfaces import Strategy
+from mobench.errors import MobenchError
 from mobench.jobs.job import Part
 from mobench.records.record import Front, Provenance, Record
-from mobench.runs.execution import execute
-from mobench.runs.executors.local import available_cores
+from mobench.runs.repetition import check_repeatable, repeat
 
 TOLERANCE = 1e-3
 STEPWISE = 20
@@ -67,55 +65,26 @@ class Verdict:
         return all(c.agrees for c in self.comparisons)
 
 
-def check_verifiable(record: Record) -> None:
-    """Raise RecordError for a record that cannot be rerun: imported, without a result, or with a budget in seconds."""
-    if record.imported is not None:
-        raise RecordError(
-            f"record {record.id} was imported from {record.imported.file}: what made its points is not known here, so "
-            "nothing can be trained again; ask those who made them"
-        )
-    if record.status != "completed":
-        raise RecordError(f"record {record.id} says {record.status}: there is no result to compare with")
-    if record.job.budget.seconds is not None:
-        raise RecordError(
-            f"record {record.id} trained for seconds, not steps: no two runs take as many steps in a second"
-        )
-
-
 def verify(
-    record: Record, tolerance: float = TOLERANCE, on_progress: Callable[[dict[str, Any]], None] | None = None
+    record: Record,
+    tolerance: float = TOLERANCE,
+    on_progress: Callable[[dict[str, Any]], None] = lambda event: None,
+    timeout: float | None = None,
+    memory: int | None = None,
 ) -> Verdict:
-    """Rerun a record's job with its device, threads and strategy, and compare every number.
+    """Train a record's job again, on its device and strategy, and compare every number.
 
-    The number of threads is limited to the number of cores of this machine; a caveat reports any difference.
+    It is trained in a process of its own, with at most as many threads as there are cores here; a caveat tells of any
+    difference.
 
-    Raises: RecordError for a record that cannot be rerun (see `check_verifiable`), and if the rerun does not
-        complete.
+    timeout: seconds after which the repetition is ended; None: never.
+    memory:  bytes that it may have in memory; None: no limit.
+
+    Raises: RecordError for a record that cannot be repeated (see `check_repeatable`), or whose repetition does not
+        complete; StoreError where no temporary file can be written.
     """
-    check_verifiable(record)
-    made = record.provenance
-    kept = {name: value for name, value in (made.strategy or {}).items() if name != "remark"}
-    again = execute(
-        record.job,
-        device=made.device,
-        threads=_at_most_cores(made.threads) or None,
-        strategy=_bounded(Strategy.from_dict(kept)),
-        on_progress=on_progress,
-    )
-    if again.status != "completed":
-        reason = again.failure.message if again.failure else "no reason given"
-        raise RecordError(f"record {record.id} completed, its repetition {again.status}: {reason}")
-    return compare(record, again, tolerance)
-
-
-def _at_most_cores(threads: int) -> int:
-    return max(0, min(threads, available_cores()))
-
-
-def _bounded(strategy: Strategy) -> Strategy:
-    if strategy.threads is None:
-        return strategy
-    return replace(strategy, threads=max(1, _at_most_cores(strategy.threads)))
+    check_repeatable(record)
+    return compare(record, repeat(record, on_progress, timeout, memory), tolerance)
 
 
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:

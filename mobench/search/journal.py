@@ -21,6 +21,7 @@ JOURNAL = "study.journal"
 FIRST_BYTES = b'{"op_code":'
 """Prefix of every line of a journal."""
 MAX_BYTES = 2**30
+"""Of a journal, which Optuna reads whole."""
 
 
 def is_there(store: Store) -> bool:
@@ -38,6 +39,8 @@ def reading(store: Store) -> Iterator[None]:
             raise ValueError("it is a symbolic link")
         if files.exists(path) and not files.is_file(path):
             raise ValueError("it is no file")
+        if files.exists(path) and path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has over {MAX_BYTES} bytes")
         yield
     except MobenchError:
         raise
@@ -77,8 +80,6 @@ def mend(store: Store) -> None:
     if not files.exists(path):
         return
     with StudyLock(store.folder, JOURNAL), os.fdopen(files.open_in_place(path), "rb+") as file:
-        if os.fstat(file.fileno()).st_size > MAX_BYTES:
-            raise ValueError(f"it has over {MAX_BYTES} bytes")
         content = file.read()
         end = content.rfind(b"\n") + 1
         if end == len(content):

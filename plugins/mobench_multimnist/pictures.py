@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mobench import files
 from mobench.datafiles import require
 from mobench.errors import DataError
 from mobench_multimnist.compose import Pairs, Pictures
@@ -19,15 +20,17 @@ from mobench_multimnist.compose import Pairs, Pictures
 Part = Literal["train", "test"]
 FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
 MOST_AXES = 3
+MAX_BYTES = 2**28
+"""Of an idx file: five times the largest of MNIST."""
 N_EMBEDDED_TEST = 100
 """Number of embedded digits per class that are reserved for testing."""
 
 
 def full(name: str, part: Part) -> Pictures:
     """Return all images of MNIST or Fashion-MNIST: 60,000 for training, 10,000 for testing."""
-    files = require(name)
+    paths = require(name)
     stem = f"{FOLDERS[name]}/{'train' if part == 'train' else 't10k'}"
-    return Pictures(read_idx(files[f"{stem}-images-idx3-ubyte"]), read_idx(files[f"{stem}-labels-idx1-ubyte"]))
+    return Pictures(read_idx(paths[f"{stem}-images-idx3-ubyte"]), read_idx(paths[f"{stem}-labels-idx1-ubyte"]))
 
 
 def embedded(part: Part) -> Pictures:
@@ -54,7 +57,10 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
     Raises: DataError for other formats, and for a file whose length differs from its header.
     """
-    data = path.read_bytes()
+    try:
+        data = files.read(path, MAX_BYTES)
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read ({error.strerror}): fetch it again") from error
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
         raise DataError(f"{path.name} is not an idx file of bytes: fetch it again with `mobench data fetch`")
     n_axes = data[3]
@@ -75,6 +81,9 @@ def papers_pickle(path: Path, part: Part) -> Pairs:
     Raises: DataError if the file is missing, or contains other objects or other shapes.
     """
     try:
+        # a pipe or a device may never end
+        if not files.is_file(path):
+            raise ValueError("it is not there, or not a regular file")
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
         images, labels = (np.asarray(a) for a in (content[0:2] if part == "train" else content[2:4]))

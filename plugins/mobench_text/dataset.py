@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +14,7 @@ from annotated_types import Gt, Interval
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from mobench import files
 from mobench.datafiles import require
 from mobench.errors import DataError
 from mobench.interfaces import Dataset, Objective, Outputs, Protocol, Samples, Split
@@ -22,6 +22,8 @@ from mobench.options import option
 
 HEAD = "byte"
 N_BYTES = 256
+MAX_BYTES = 2**31
+"""Of a file: twice the size of enwik9."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,11 @@ class Text(Dataset):
         if self.source == "embedded":
             return resources.files("mobench_text").joinpath("README.md").read_bytes()
         try:
-            return Path(self.source).read_bytes()
-        except OSError as error:
+            return files.read(self.source, MAX_BYTES)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise DataError(
-                f"source {self.source!r} cannot be read ({error.strerror}): wiki, embedded, or the path of a file"
+                f"source {self.source!r} cannot be read ({reason}): wiki, embedded, or the path of a file"
             ) from error
 
 

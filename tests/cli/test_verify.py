@@ -33,6 +33,21 @@ def test_a_record_is_verified_and_a_changed_one_is_not(cli: Cli, finished: Path,
     assert done.stdout.splitlines()[-1] == "does not agree: hypervolume, test"
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--timeout", "0.01"], "timed out after 0.01 seconds (--timeout)"),
+        (["--memory", "1MB"], "1 MB are allowed (--memory)"),
+        (["--memory", "1,5GB"], "pass a number and a unit"),
+    ],
+)
+def test_a_repetition_has_limits_of_time_and_memory(cli: Cli, finished: Path, words: list[str], message: str) -> None:
+    done = cli("verify", str(records(finished)[0]), "--quiet", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), ("{}", "is not a record")])
 def test_no_record_is_one_line(cli: Cli, tmp_path: Path, content: str | None, message: str) -> None:
     path = tmp_path / "record.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import pickle
 import struct
 from importlib import resources
@@ -288,6 +289,22 @@ def test_another_pickle_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_pickle_is_named() -> None:
     with pytest.raises(DataError, match=r"nowhere\.pickle"):
         MultiMnist(source="nowhere.pickle").load("train")
+
+
+def test_a_pipe_or_device_in_the_place_of_a_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(DataError, match="not a regular file"):
+            MultiMnist(source=str(path)).load("train")
+        with pytest.raises(DataError, match="cannot be read"):
+            pictures.read_idx(path)
+
+
+def test_an_idx_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(pictures.MAX_BYTES + 1)
+    with pytest.raises(DataError, match="at most"):
+        pictures.read_idx(tmp_path / "large")
 
 
 @pytest.mark.parametrize("bad", [{"pairs": 0}, {"placement": "middle"}, {"combine": "mean"}, {"validation": 1.0}])

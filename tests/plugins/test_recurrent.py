@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from mobench_linear.stack import Stack
 from mobench_multimnist.dataset import MultiMnist
 from mobench_recurrent.hyper_lstm import HyperLstm
 from mobench_recurrent.lstm import CharLstm
-from mobench_text.dataset import Text, bits_per_character
+from mobench_text.dataset import MAX_BYTES, Text, bits_per_character
 
 TEXT = Text(source="embedded", length=8)
 GATES = "ifgo"
@@ -157,6 +158,20 @@ def test_windows_follow_each_other_and_targets_are_one_further_on(tmp_path: Path
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read \(No such file"):
         Text(source=str(tmp_path / "none")).load("train")
+    os.mkfifo(tmp_path / "pipe")
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    no_file = "not a regular file|Is a directory"
+    reasons = {
+        "/dev/zero": no_file,
+        tmp_path / "pipe": no_file,
+        tmp_path: no_file,
+        tmp_path / "large": "at most",
+        "a\0b": "null",
+    }
+    for source, reason in reasons.items():
+        with pytest.raises(DataError, match=f"cannot be read .*{reason}"):
+            Text(source=str(source)).load("train")
     (tmp_path / "short").write_bytes(b"abc")
     with pytest.raises(DataError, match="too few for a train window of 100"):
         Text(source=str(tmp_path / "short")).load("train")

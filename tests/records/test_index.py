@@ -352,7 +352,7 @@ def test_an_index_with_more_text_than_its_records_need_is_not_parsed(
 ) -> None:
     n = parsed(store, monkeypatch)
     path = store.folder / NAME
-    text = b'{"jobs": [' + b"0," * (index.MOST_BYTES_SHARED + len(store.listed()) * index.MOST_BYTES_EACH) + b"0]}"
+    text = b'{"jobs": [' + b"0" * index.bounds_for(len(store.listed())).n_bytes + b"]}"
     path.write_bytes(sealed(text))
     monkeypatch.setattr(packing._Content, "model_validate_json", lambda text: pytest.fail("it was parsed"))
     assert parsed(store, monkeypatch) == n

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mobench.records.index import bounds_for
 from mobench.records.index_format import pack, unpack
 from mobench.records.outline import outline, takes_preferences
 from mobench.records.record import Front, Record, parse
@@ -137,7 +138,7 @@ def test_a_metric_that_is_missing_is_an_empty_cell_with_a_note(handmade: Made) -
 def test_a_record_with_a_missing_metric_is_read_and_indexed(handmade: Made) -> None:
     record = with_metric(handmade(), [None, 0.5, 0.7])
     assert parse(record.to_json(), "x") == record
-    (packed,) = unpack(pack({"f": ((1, 2, 3, 4), outline(record))}), 2**20).values()
+    (packed,) = unpack(pack({"f": ((1, 2, 3, 4), outline(record))}), bounds_for(1)).values()
     np.testing.assert_array_equal(packed[1].fronts["test"].metrics["a/m"], [np.nan, 0.5, 0.7])
     assert packed[1].objectives == ["a", "b"]
 

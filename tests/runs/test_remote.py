@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executors.base import Exit
-from mobench.runs.executors.remote import Outcome, bring_home, do, errand
+from mobench.runs.executors.base import Exit, Tell
+from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Outcome, bring_home, do, errand
 from mobench.runs.worker import Request
 
 JOB = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=5))
@@ -47,3 +51,35 @@ def test_a_store_without_room_for_what_comes_home_ends_the_run(tmp_path: Path) -
     (tmp_path / "out").write_text("a file where the folder should be")
     came = Outcome(Exit("completed"), {"records/x.json": b"{}"})
     assert bring_home(came, request(Store(tmp_path / "out"))).kind == "StoreError"
+
+
+@pytest.mark.parametrize("how", ["pipe", "too large", "missing"])
+def test_weights_that_cannot_be_brought_cost_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    there, here = Store(tmp_path / "there"), Store(tmp_path / "here")
+    record = execute(JOB, threads=1)
+
+    def run(self: LocalExecutor, request: Request, tell: Tell) -> Exit:
+        store = Store(request.store)
+        store.write(record)
+        weights = store.weights(JOB)
+        weights.parent.mkdir()
+        if how == "pipe":
+            os.mkfifo(weights)
+        elif how == "too large":
+            with open(weights, "wb") as file:
+                file.truncate(MAX_WEIGHTS_BYTES + 1)
+        return Exit("completed")
+
+    monkeypatch.setattr(LocalExecutor, "run", run)
+    asked = errand(request(there), None, None)
+    Path(asked.mark).unlink()
+    *_, outcome = do(asked)
+    assert isinstance(outcome, Outcome)
+    assert bring_home(outcome, request(here)) == Exit("completed")
+    kept = here.read(JOB)
+    assert kept is not None
+    assert kept.digest == record.digest
+    assert str(kept.notes["weights"]).startswith("not kept: they are missing on the other machine, or too large")
+    assert not here.weights(JOB).exists()

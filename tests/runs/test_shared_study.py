@@ -23,7 +23,7 @@ from mobench.runs.worker import Request
 from mobench.search import lock as study_lock
 from mobench.search import study
 from mobench.search import trial as trials
-from mobench.search.journal import JOURNAL, mend, reading
+from mobench.search.journal import JOURNAL, MAX_BYTES, mend, reading
 from mobench.search.lock import StudyLock, is_alive, remove_left_over
 
 GRID: dict[str, Any] = {"space": {"lr": [0.1, 0.02, 0.003, 0.0004], "momentum": [0.0, 0.5]}}
@@ -205,6 +205,16 @@ def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, how: str) -> None:
         with pytest.raises(StoreError, match="is not the journal of a search, or it is damaged"):
             attempt(Store(tmp_path))
         assert (tmp_path / JOURNAL).read_bytes() == NO_JOURNALS[how]
+
+
+def test_a_journal_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """Without any room on the disk: it is all hole."""
+    with open(tmp_path / JOURNAL, "wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    for attempt in (lambda store: study.search(suite(**GRID), store), _mend):
+        with pytest.raises(StoreError, match=f"it has over {MAX_BYTES} bytes"):
+            attempt(Store(tmp_path))
+    assert (tmp_path / JOURNAL).stat().st_size == MAX_BYTES + 1
 
 
 @pytest.mark.parametrize("rest", [b"{", LINE[:9], LINE[:30], LINE[:-1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
-from mobench.runs.executors import Limits, make
+from mobench.runs.executors import Limits, make, slurm
 
 STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
 
@@ -121,3 +122,35 @@ def test_what_slurm_cannot_do_is_said(cluster: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(OptionError, match="run it on a login node"):
         make("slurm", Limits())
+
+
+def test_events_are_passed_on_in_parts_and_a_line_that_is_too_long_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "PART_BYTES", 100)
+    path, heard = tmp_path / "events", list[dict[str, Any]]()
+    assert slurm._pass_on(path, 0, heard.append) == 0, "there is no file yet"
+    sent = [{"phase": "train", "step": step} for step in range(50)]
+    lines = [json.dumps(event) + "\n" for event in sent]
+    long = json.dumps({"phase": "train", "message": "x" * 1000}) + "\n"
+    path.write_text("".join(lines[:25]) + long + "".join(lines[25:]) + lines[0][:9])
+    end = slurm._pass_on(path, 0, heard.append)
+    assert heard == sent
+    assert end == path.stat().st_size - 9, "half a line is left for the next time"
+    with open(path, "a") as file:
+        file.write(lines[0][9:])
+    slurm._pass_on(path, end, heard.append)
+    assert heard == [*sent, sent[0]]
+
+
+@pytest.mark.parametrize("how", ["pipe", "link"])
+def test_events_are_read_from_a_regular_file_alone(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "events"
+    if how == "pipe":
+        os.mkfifo(path)
+    else:
+        (tmp_path / "other").write_text('{"phase": "train"}\n')
+        path.symlink_to(tmp_path / "other")
+    heard: list[dict[str, Any]] = []
+    assert slurm._pass_on(path, 0, heard.append) == 0
+    assert heard == []

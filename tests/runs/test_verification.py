@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from guests import balancer, install
 
-from mobench.errors import RecordError
+from mobench.errors import RecordError, StoreError
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
+from mobench.jobs.resolve import providers
 from mobench.jobs.suite import Suite, load, overridden
 from mobench.records.record import Record, parse
-from mobench.runs import verification
+from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executors.local import available_cores
+from mobench.runs.executors.base import Exit
+from mobench.runs.executors.local import LocalExecutor, available_cores
 from mobench.runs.verification import compare, verify
+from mobench.runs.worker import Request
 
 
 def job(**budget: float) -> Job:
@@ -142,15 +149,107 @@ def test_seconds_and_failures_cannot_be_verified(record: Record) -> None:
         verify(Record.model_validate(data))
 
 
-def test_a_records_threads_are_bounded_by_the_cores_here(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("budget", "most"), [({"steps": 2**62}, "1e+09"), ({"epochs": 1e12}, "1e+06")])
+def test_a_budget_of_years_is_refused(record: Record, budget: dict[str, float], most: str) -> None:
+    data = record.model_dump(by_alias=True)
+    data["job"]["budget"] = budget
+    data["id"] = Job.model_validate(data["job"]).id
+    with pytest.raises(RecordError, match=re.escape(f"at most {most} are repeated")):
+        verify(Record.model_validate(data))
+
+
+@pytest.fixture
+def requests(record: Record, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """What executors are asked for, which is not run: they leave the record itself."""
+    asked: list[Request] = []
+
+    def run(self: LocalExecutor, request: Request, tell: Any) -> Exit:
+        asked.append(request)
+        Store(request.store).write(record)
+        return Exit("completed")
+
+    monkeypatch.setattr(LocalExecutor, "run", run)
+    return asked
+
+
+def test_a_records_threads_are_bounded_by_the_cores_here(record: Record, requests: list[Request]) -> None:
     data = record.model_dump(by_alias=True)
     data["provenance"]["threads"] = data["provenance"]["strategy"]["threads"] = 5000
-    asked: list[tuple[int | None, int | None]] = []
-
-    def watched(job: Job, *, strategy: Any, threads: int | None, **more: Any) -> Record:
-        asked.append((threads, strategy.threads))
-        return record
-
-    monkeypatch.setattr(verification, "execute", watched)
     verify(Record.model_validate(data))
-    assert asked == [(available_cores(), available_cores())]
+    (request,) = requests
+    assert request.threads == available_cores()
+    assert Strategy.parse(request.strategy).threads == available_cores()
+
+
+@pytest.mark.parametrize("strategy", [None, Strategy(), Strategy("contiguous", "grouped", "split", 1)])
+def test_the_second_run_has_the_strategy_of_the_first(
+    record: Record, requests: list[Request], strategy: Strategy | None
+) -> None:
+    data = record.model_dump(by_alias=True)
+    data["provenance"]["strategy"] = None if strategy is None else {**strategy.to_dict(), "remark": "why, and how"}
+    verify(Record.model_validate(data))
+    assert Strategy.parse(requests[0].strategy) == (strategy or Strategy())
+
+
+def test_the_second_run_loads_the_plugins_of_its_job_alone_and_leaves_nothing(
+    record: Record, requests: list[Request]
+) -> None:
+    verify(record)
+    assert requests[0].plugins == providers(record.job)
+    assert "mobench/multimnist" not in " ".join(requests[0].plugins)
+    assert not Path(requests[0].store).exists()
+
+
+def guest_record(folder: Path, monkeypatch: pytest.MonkeyPatch, record: Record, step: str) -> Record:
+    """The record of a job whose balancer does something at each step, as if it had completed."""
+    install(folder, "odd", balancer("odd", step))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    data = record.model_dump(by_alias=True)
+    data["job"]["solver"] = {**data["job"]["solver"], "balancer": {"name": "odd", "version": "1"}}
+    data["id"] = Job.model_validate(data["job"]).id
+    return Record.model_validate(data)
+
+
+WAYS = {
+    "hangs": ("import time; time.sleep(300)", {"timeout": 8.0}, "timed out after 8 seconds .--timeout"),
+    "allocates": (
+        "import time; self.held = b'x' * 2**30; time.sleep(300)", {"memory": 2**30}, "MB are allowed .--memory",
+    ),
+    "dies": (
+        "import os, signal, sys; print('bye', flush=True); os.kill(os.getpid(), signal.SIGSEGV)", {},
+        "SIGSEGV; its last words: bye",
+    ),
+    "raises": ("raise RuntimeError('no more')", {}, "repetition failed: no more"),
+    "declines": (
+        "from mobench.errors import IncompatibleError; raise IncompatibleError('not this')", {},
+        "repetition was declined: not this",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_becomes_of_the_second_run_is_one_error(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    step, limits, message = WAYS[way]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(tmp_path.iterdir()) | {tmp_path / "site"}
+    with pytest.raises(RecordError, match=message) as caught:
+        verify(guest_record(tmp_path / "site", monkeypatch, record, step), **limits)
+    assert len(str(caught.value).splitlines()) == 1
+    assert set(tmp_path.iterdir()) == before, "nothing is left behind"
+
+
+def test_progress_of_the_second_run_is_told(record: Record) -> None:
+    events: list[dict[str, Any]] = []
+    verify(record, on_progress=events.append)
+    assert {event["phase"] for event in events} == {"data", "train", "evaluate"}
+
+
+def test_without_a_temporary_folder_there_is_an_error(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StoreError, match="set TMPDIR"):
+        verify(record)

@@ -16,12 +16,12 @@ from typing import IO, Any
 from mobench.runs.conversation import LAST_PHASES, converse
 from mobench.runs.executors.base import Exit, Limits, Tell, refuse
 from mobench.runs.executors.limits import Watch
+from mobench.runs.output_tail import TAIL_BYTES
 from mobench.runs.processes import kill_all
 from mobench.runs.worker import Request
 
 WORKER = ("-P", "-m", "mobench.runs.supervisor")
-"""Arguments of Python for a job's process. -P prevents imports from the working folder."""
-TAIL_BYTES = 1 << 16
+"""Python's arguments for a job's process. -P: nothing is imported from the working folder."""
 GRACE_SECONDS = 5.0
 LEAVE_SECONDS = 2.0
 """Time that a worker has to end after its last event. A thread or an exit handler of a plugin may never end."""

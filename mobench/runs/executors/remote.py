@@ -7,21 +7,26 @@ import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.records.failure import weights_not_kept
-from mobench.records.record import parse
+from mobench.records.record import MAX_BYTES, parse
 from mobench.records.store import Store, unwritable, write_whole, writing
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.leases import Lease
 from mobench.runs.worker import Request
 from mobench.text import described
+
+MAX_WEIGHTS_BYTES = 2**33
+"""Of weights that are brought from another machine: they are in memory on the way."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,9 @@ def bring_home(outcome: Outcome, request: Request) -> Exit:
                 notes = weights_not_kept(error.strerror or described(error))
         if record_content is not None:
             record = parse(record_content, record_path.name)
+            has_weights = weights_path in contents or "weights" in record.notes
+            if request.keep_weights and record.status == "completed" and not has_weights:
+                notes = weights_not_kept("they are missing on the other machine, or too large to be brought here")
             record = record.model_copy(update={"notes": {**record.notes, **notes}})
             (store.write if record.status == "completed" else store.write_failure)(record)
     except StoreError as error:
@@ -179,7 +187,9 @@ def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]
 
 
 def _files(request: Request) -> dict[str, bytes]:
-    """Return the contents of the record and the weights, by their path below the store."""
-    store = Store(request.store)
-    paths = (store.path(request.job), store.weights(request.job))
-    return {str(path.relative_to(store.folder)): path.read_bytes() for path in paths if path.is_file()}
+    """The record and the weights, by their path below the store; without what is missing, too large or no file."""
+    store, contents = Store(request.store), dict[str, bytes]()
+    for path, at_most in ((store.path(request.job), MAX_BYTES), (store.weights(request.job), MAX_WEIGHTS_BYTES)):
+        with suppress(OSError):
+            contents[str(path.relative_to(store.folder))] = files.read(path, at_most)
+    return contents

@@ -17,6 +17,7 @@ import submitit
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import Checkpointable
 
+from mobench import files
 from mobench.errors import OptionError
 from mobench.runs.executors import Limits
 from mobench.runs.executors.base import Exit, Tell
@@ -28,6 +29,8 @@ FOLDER = "slurm"
 GATHER_SECONDS = 1.0
 """Jobs that arrive within this time go into one job array."""
 POLL_SECONDS = 0.5
+PART_BYTES = 1 << 20
+"""Of a file of events, read at once."""
 START_MINUTES = 5
 """Time limit of a task beyond the job's timeout, for imports, loading of data and writing of the record."""
 DAY = 24 * 60
@@ -143,16 +146,26 @@ class _Task(Checkpointable):
 
 
 def _pass_on(events: Path, heard: int, tell: Tell) -> int:
-    """Pass the events after the first `heard` bytes of a file to `tell`, and return how many bytes are read by now."""
-    if not events.is_file():
-        return heard
-    with events.open("rb") as file:
-        file.seek(heard)
-        whole, end, _ = file.read().rpartition(b"\n")
-    for line in whole.splitlines():
-        if (event := parse_event(line)) is not None:
-            tell(event)
-    return heard + len(whole) + len(end)
+    """Tell the events after the first `heard` bytes of a file; how many bytes were heard then.
+
+    A line that is longer than a part is no event: it is passed over.
+    """
+    while True:
+        try:
+            with files.open_for_reading(events) as file:
+                file.seek(heard)
+                part = file.read(PART_BYTES)
+        except OSError:
+            return heard
+        whole, end, rest = part.rpartition(b"\n")
+        for line in whole.splitlines():
+            if (event := parse_event(line)) is not None:
+                tell(event)
+        heard += len(whole) + len(end)
+        if len(part) < PART_BYTES:
+            return heard
+        if not end:
+            heard += len(rest)
 
 
 def make(limits: Limits) -> SlurmExecutor:

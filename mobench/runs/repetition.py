@@ -1,0 +1,137 @@
+"""The job of a record once more, in a process of its own: foreign records say what is computed, and for how long."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mobench.errors import RecordError, StoreError
+from mobench.interfaces import Strategy
+from mobench.jobs.arguments import MAX_SECONDS
+from mobench.jobs.resolve import providers
+from mobench.records.record import Record
+from mobench.records.store import Store
+from mobench.runs.conversation import LAST_PHASES
+from mobench.runs.executors.base import Exit
+from mobench.runs.executors.local import LocalExecutor, available_cores
+from mobench.runs.worker import Request
+from mobench.text import one_line
+
+MAX_STEPS = 10**9
+MAX_EPOCHS = 10**6
+"""Of a job that is repeated; the largest of the committed records are below a thousandth of either."""
+
+
+def check_repeatable(record: Record) -> None:
+    """Raise RecordError for a record that nobody can repeat: imported, without a result, or trained for seconds.
+
+    Also for a budget that would take years: a record may claim any number.
+    """
+    if record.imported is not None:
+        raise RecordError(
+            f"record {record.id} was imported from {record.imported.file}: what made its points is not known here, so "
+            "nothing can be trained again; ask those who made them"
+        )
+    if record.status != "completed":
+        raise RecordError(f"record {record.id} says {record.status}: there is no result to compare with")
+    budget = record.job.budget
+    if budget.seconds is not None:
+        raise RecordError(
+            f"record {record.id} trained for seconds, not steps: no two runs take as many steps in a second"
+        )
+    for name, largest in (("steps", MAX_STEPS), ("epochs", MAX_EPOCHS)):
+        if (length := getattr(budget, name)) is not None and length > largest:
+            raise RecordError(
+                f"record {record.id} says that it trained for {length:g} {name}, at most {largest:g} are repeated: "
+                "verify a shorter job"
+            )
+
+
+def repeat(
+    record: Record,
+    on_progress: Callable[[dict[str, Any]], None],
+    timeout: float | None = None,
+    memory: int | None = None,
+) -> Record:
+    """The record of a second run of a record's job, with the device and the strategy of the first.
+
+    It runs in a process of its own, which loads the plugins of the job alone and leaves nothing behind. It has at most
+    as many threads as there are cores here.
+
+    timeout: seconds after which the process is ended; None: never.
+    memory:  bytes that it may have in memory; None: no limit.
+
+    Raises: RecordError where the second run does not complete; StoreError where no temporary file can be written.
+    """
+    made = record.provenance
+    executor = LocalExecutor(1, timeout, memory, _at_most_cores(made.threads) or None)
+    kept = {name: value for name, value in (made.strategy or {}).items() if name != "remark"}
+    with _temporary_folder() as folder:
+        request = Request(
+            job=record.job,
+            store=folder,
+            device=made.device,
+            threads=executor.threads,
+            strategy=_text(_bounded(Strategy.from_dict(kept))),
+            # nobody takes a repetition up again
+            checkpoint_seconds=MAX_SECONDS,
+            plugins=providers(record.job),
+        )
+
+        def pass_on(event: dict[str, Any]) -> None:
+            if event["phase"] not in LAST_PHASES:
+                on_progress(event)
+
+        try:
+            ended = executor.run(request, pass_on)
+        finally:
+            executor.stop()
+        again = Store(folder).read(record.job)
+    return _completed(record, ended, again)
+
+
+def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
+    """The second record. Raises: RecordError, StoreError."""
+    if ended.kind == "StoreError":
+        raise StoreError(
+            f"record {record.id} cannot be repeated, as a temporary folder cannot be used: {ended.message} (or set "
+            "TMPDIR to a folder that has room)"
+        )
+    if again is not None and again.status == "completed":
+        return again
+    how = "failed"
+    if again is not None:
+        how, reason = again.status, again.failure.message if again.failure else "no reason given"
+    elif ended.kind == "Declined":
+        how, reason = "was declined", ended.message
+    else:
+        reason = ended.message or "it left no record"
+        if words := ended.details.strip():
+            reason += f"; its last words: {one_line(words.splitlines()[-1], 200)}"
+    raise RecordError(f"record {record.id} completed, its repetition {how}: {reason}")
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="mobench-verify-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StoreError(
+            f"no temporary folder can be made: {error.strerror or error}; set TMPDIR to a folder that you may write to"
+        ) from error
+
+
+def _at_most_cores(threads: int) -> int:
+    return max(0, min(threads, available_cores()))
+
+
+def _bounded(strategy: Strategy) -> Strategy:
+    if strategy.threads is None:
+        return strategy
+    return replace(strategy, threads=max(1, _at_most_cores(strategy.threads)))
+
+
+def _text(strategy: Strategy) -> str:
+    """The strategy as `Strategy.parse` reads it."""
+    return ",".join(f"{name}={value}" for name, value in strategy.to_dict().items() if value is not None)
