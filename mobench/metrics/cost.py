@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from mobench.interfaces import ParetoSet, Problem, Samples
+from mobench.metrics.evaluation import evaluating
 
 
 def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeats: int = 11) -> float:
     """Return the median seconds from a new preference to its predictor."""
     at = rays.to(problem.device, problem.dtype)
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(problem, pareto_set):
         return statistics.median(
             _timed(partial(pareto_set.serve, at[k % len(at)]), problem.device) for k in range(repeats)
         )
@@ -28,7 +29,7 @@ def inference_seconds_per_sample(
 ) -> float:
     """Return the median seconds per sample of one batch; the switch of the preference is not included."""
     batch = problem.prepare(samples)
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(problem, pareto_set):
         predict = pareto_set.serve(rays.to(problem.device, problem.dtype)[len(rays) // 2])
         seconds = statistics.median(_timed(lambda: predict(batch.inputs), problem.device) for _ in range(repeats))
     return seconds / len(batch)

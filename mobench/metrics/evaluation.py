@@ -48,7 +48,7 @@ def evaluate(
     fast as batches of 1,000. Networks are in evaluation mode during the call.
     """
     rows = []
-    with torch.no_grad(), _evaluating(problem, pareto_set):
+    with torch.no_grad(), evaluating(problem, pareto_set):
         for some in torch.split(rays.to(problem.device, problem.dtype), RAYS_AT_ONCE):
             rows += _several_rays(pareto_set, problem, samples, some, batch_size)
             if progress is not None:
@@ -158,7 +158,8 @@ def joined(batches: Sequence[Samples]) -> Samples:
 
 
 @contextmanager
-def _evaluating(problem: Problem, pareto_set: ParetoSet) -> Iterator[None]:
+def evaluating(problem: Problem, pareto_set: ParetoSet) -> Iterator[None]:
+    """Put the networks in evaluation mode while the block runs: no prediction changes their running statistics."""
     modules = [problem.target, *([pareto_set] if isinstance(pareto_set, nn.Module) else [])]
     modes = [module.training for module in modules]
     for module in modules:

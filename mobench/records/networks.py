@@ -39,9 +39,18 @@ class Trained:
 
 
 def tensors_to_keep(network: nn.Module, problem: Problem) -> dict[str, torch.Tensor]:
-    """Return all tensors that determine a prediction: network state, frozen parameters and buffers of the target."""
+    """Return all tensors that determine a prediction: network state, frozen parameters and buffers of the target.
+
+    They include buffers of the network that its state dict omits.
+    """
     target = {f"{TARGET}{name}": tensor for name, tensor in problem.state.copy().items()}
-    return {name: tensor.contiguous().cpu() for name, tensor in {**network.state_dict(), **target}.items()}
+    own = {**_unsaved_buffers(network), **network.state_dict(), **target}
+    return {name: tensor.detach().contiguous().cpu() for name, tensor in own.items()}
+
+
+def _unsaved_buffers(network: nn.Module) -> dict[str, torch.Tensor]:
+    saved = network.state_dict(keep_vars=True)
+    return {name: buffer for name, buffer in network.named_buffers() if name not in saved}
 
 
 def load(record: Record, weights: Path) -> Trained:
@@ -59,13 +68,14 @@ def load(record: Record, weights: Path) -> Trained:
     if not is_readable_file(weights):
         raise StoreError(f"no weights of {job.title} are kept: run the suite with --keep-weights into another folder")
     n_kept = _n_numbers(weights, job.title)
-    with _at_most(MOST_TARGET_NUMBERS, f"the target network of {job.title}"):
+    with _at_most(MOST_TARGET_NUMBERS, f"the target network of {job.title}") as target:
         problem = Problem(make_dataset(job.dataset), make_model(job.model))
     solver = make_solver(job.solver)
     rays = job_rays(job, problem.n_objectives).finite
-    # a solver may register a tensor twice during construction
+    # a solver may register a tensor twice during construction, and a stack builds whole networks with frozen parameters
+    whole_nets = min(len(rays) * target.n_numbers, MOST_TARGET_NUMBERS)
     what = f"{one_line(weights.name)} does not hold the weights of {job.title}: it has {n_kept} numbers, the network"
-    building = _at_most(2 * n_kept, what)
+    building = _at_most(2 * n_kept + whole_nets, what)
     with torch.random.fork_rng(devices=[]), building:
         solver.start(problem, Setting(rays, Seeds(**job.seeds.model_dump()), 1, None))
     network = solver.pareto_set
@@ -74,7 +84,12 @@ def load(record: Record, weights: Path) -> Trained:
     try:
         tensors = load_file(weights)
         problem.state.load({n.removeprefix(TARGET): t for n, t in tensors.items() if n.startswith(TARGET)})
-        network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(TARGET)})
+        own = {name: t for name, t in tensors.items() if not name.startswith(TARGET)}
+        with torch.no_grad():
+            for name, buffer in _unsaved_buffers(network).items():
+                if name in own:  # files of earlier versions do not hold them
+                    buffer.copy_(own.pop(name))
+        network.load_state_dict(own)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         reason = one_line(str(error))
         raise StoreError(f"{one_line(weights.name)} does not hold the weights of {job.title}: {reason}") from error
@@ -96,24 +111,31 @@ def _n_numbers(weights: Path, title: str) -> int:
         ) from error
 
 
+@dataclass
+class _Count:
+    """Numbers of the parameters that modules have registered."""
+
+    n_numbers: int = 0
+
+
 @contextmanager
-def _at_most(n_numbers: int, what: str) -> Iterator[None]:
-    """Limit the total size of the parameters that modules register in the block.
+def _at_most(n_numbers: int, what: str) -> Iterator[_Count]:
+    """Limit the total size of the parameters that modules register in the block; yield their count.
 
     Raises: StoreError when a parameter exceeds the limit, before its module initialises it.
     """
-    total = 0
+    total = _Count()
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        nonlocal total
-        total += 0 if parameter is None or isinstance(parameter, UninitializedParameter) else parameter.numel()
-        if total > n_numbers:
+        has_shape = parameter is not None and not isinstance(parameter, UninitializedParameter)
+        total.n_numbers += parameter.numel() if parameter is not None and has_shape else 0
+        if total.n_numbers > n_numbers:
             raise StoreError(
                 f"{what} would have more than {n_numbers} numbers: give the record and the weights of one job"
             )
 
     handle = register_module_parameter_registration_hook(count)
     try:
-        yield
+        yield total
     finally:
         handle.remove()

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Outputs, Problem, Samples, Split, seeded
@@ -14,6 +15,8 @@ from mobench.interfaces.objective import Measure
 
 N_STATE = 8
 """Number of samples in the check for state."""
+OTHER_SEED = 1
+"""Seed of the second network, whose predictions must equal those of the first under the state of the first."""
 N_HALF = 16
 """Number of samples in each half of the check for means. Even, because datasets may alternate two kinds of samples."""
 RELATIVE = 1e-5
@@ -34,8 +37,15 @@ def check_state(problem: Problem, samples: Samples) -> None:
     """Raise IncompatibleError unless predictions depend only on weights, constants and running statistics.
 
     The target network predicts, makes one forward pass in training mode, is reset to its constants and statistics,
-    and predicts again. The pass must not change a constant, and both predictions must agree.
+    and predicts again. The pass must not change a constant, and both predictions must agree. A second target network,
+    built from another random state, receives all parameters and buffers of the first and must predict the same.
     """
+    lazy = [name for name, p in problem.target.named_parameters() if isinstance(p, UninitializedParameter)]
+    if lazy:
+        raise IncompatibleError(
+            f"parameter {lazy[0]!r} of the target network has no shape before the first pass: give its layer the "
+            "sizes of its inputs, from dataset.input_shape, instead of a lazy layer"
+        )
     state = problem.state
     inputs = problem.prepare(samples.take(slice(0, N_STATE))).inputs
     before = state.copy()
@@ -44,25 +54,59 @@ def check_state(problem: Problem, samples: Samples) -> None:
         try:
             first = _predicted(problem, inputs)
             problem.train(True)
-            problem.outputs_of_network(problem.target, inputs)
+            with torch.enable_grad():  # some layers change only where gradients are taken
+                problem.outputs_of_network(problem.target, inputs)
             now = dict([*problem.target.named_parameters(), *problem.target.named_buffers()])
             changed = [n for n in state.constants if not torch.equal(now[n], before[n])]
             state.load(before)
             second = _predicted(problem, inputs)
+            torch.manual_seed(OTHER_SEED)
+            rebuilt = _predicted_by(problem, _with_state_of(problem.target, problem.new_target()), inputs)
         finally:
             problem.train(training)
-    if changed:
-        raise IncompatibleError(
-            f"training changes {changed[0]!r} of the target network, of which each set of weights would need its own: "
-            "running statistics of torch's normalisation layers and tensors that stay constant are accepted; "
-            "compute it from the inputs, or make it a trained parameter"
-        )
-    moved = [name for name in first if not torch.allclose(first[name], second[name], 1e-4, 1e-6, equal_nan=True)]
-    if moved:
+    _decline_changed(changed)
+    if moved := _moved(first, second):
         raise IncompatibleError(
             f"output {moved[0]!r} of the target network depends on the passes before it, but on no parameter or buffer "
             "that changed: keep no state in attributes of the module, or register it as a buffer"
         )
+    if drawn := _moved(first, rebuilt):
+        raise IncompatibleError(
+            f"output {drawn[0]!r} of the target network depends on random numbers that its constructor draws and that "
+            "are no parameter or buffer, so kept weights would not hold them: register what is drawn as a buffer"
+        )
+
+
+def check_constants(problem: Problem, before: Mapping[str, Tensor]) -> None:
+    """Raise IncompatibleError where training has changed frozen parameters or constant buffers of the target network.
+
+    before: what `TargetState.copy` gave before training.
+    """
+    constants = problem.state.constants
+    now = dict([*problem.target.named_parameters(), *problem.target.named_buffers()])
+    _decline_changed([name for name in constants if not torch.equal(now[name], before[name])])
+
+
+def _decline_changed(names: Sequence[str]) -> None:
+    if names:
+        raise IncompatibleError(
+            f"training changes {names[0]!r} of the target network, of which each set of weights would need its own: "
+            "running statistics of torch's normalisation layers and tensors that stay constant are accepted; "
+            "compute it from the inputs, or make it a trained parameter"
+        )
+
+
+def _moved(outputs: Outputs, others: Outputs) -> list[str]:
+    """The names of outputs that differ."""
+    return [name for name in outputs if not torch.allclose(outputs[name], others[name], 1e-4, 1e-6, equal_nan=True)]
+
+
+def _with_state_of(network: nn.Module, other: nn.Module) -> nn.Module:
+    """`other` with the parameters and buffers of `network`, buffers that no state dict holds among them."""
+    own = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+        own[name].copy_(tensor)
+    return other
 
 
 def check_means(problem: Problem, samples: Samples, split: str) -> None:
@@ -127,11 +171,15 @@ def _measures(problem: Problem) -> Iterable[tuple[str, str, Measure]]:
 
 def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
     """Return outputs of the target network in evaluation mode and double precision, for a fixed random state."""
-    training = problem.target.training
-    problem.train(False)
+    return _predicted_by(problem, problem.target, inputs)
+
+
+def _predicted_by(problem: Problem, network: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+    training = network.training
+    network.eval()
     torch.manual_seed(0)
-    outputs = problem.outputs_of_network(problem.target, inputs)
-    problem.train(training)
+    outputs = problem.outputs_of_network(network, inputs)
+    network.train(training)
     return {name: _double(output.detach()) for name, output in outputs.items()}
 
 

@@ -29,7 +29,7 @@ from mobench.records.failure import DECLINED, failure, sound_notes, weights_not_
 from mobench.records.networks import tensors_to_keep
 from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
-from mobench.runs.admission import check_before_training
+from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
 from mobench.runs.strategy_cache import remembered
 from mobench.text import described, message_of
@@ -142,6 +142,7 @@ class _Run:
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)
         self._lay_out(problem, solver, splits["train"], len(rays))
+        before = problem.state.copy()
         training = train(
             solver,
             problem,
@@ -156,6 +157,7 @@ class _Run:
             n_looks=job.n_looks,
             on_progress=self.tell,
         )
+        check_constants(problem, before)
         common: dict[str, Any] = {
             "id": job.id,
             "job": job,

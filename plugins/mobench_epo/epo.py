@@ -42,11 +42,11 @@ class EPO(Balancer):
         self.n_infeasible = 0
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        """Return non-negative weights [K, m]; rows sum to m (or to 1). See the base class."""
+        """Return non-negative weights [K, m] in float64; rows sum to m (or to 1). See the base class."""
         assert gram is not None
         alpha, feasible = epo_weights(losses, preferences, gram, self.epsilon)
         self.n_infeasible += len(feasible) - int(np.count_nonzero(feasible))
-        return (alpha * (losses.shape[1] if self.scale_by_m else 1)).to(losses.dtype)
+        return alpha * (losses.shape[1] if self.scale_by_m else 1)
 
     @property
     def notes(self) -> dict[str, float | int | str]:

@@ -84,7 +84,7 @@ class Decomposition(Balancer):
         alone = is_outside(values)
         if self.outside == "start-phase":
             alone = alone & self._in_start_phase(preferences, ~alone)
-        return program_weights(away, values, gram, alone, self.epsilon).to(losses.dtype)
+        return program_weights(away, values, gram, alone, self.epsilon)
 
     def _in_start_phase(self, preferences: Tensor, is_inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Count the step; return which of the K preferences [K] have not yet been inside their cell."""

@@ -89,6 +89,13 @@ class Net(nn.Module):
             self.register_buffer("variance", torch.ones(6))
         if kind == "attribute":
             self.last: Tensor | float = 0.0
+        if kind == "drawn attribute":
+            self.drawn = torch.randn(6, 6)
+        if kind in ("with gradients", "rarely"):
+            self.register_buffer("mean", torch.zeros(6))
+            self.n_training_passes = 0
+        if kind == "lazy":
+            self.trunk = nn.LazyLinear(6)
         norms = {"norm": nn.BatchNorm1d(6), "cumulative": nn.BatchNorm1d(6, momentum=None), "quiet": Quiet(6)}
         self.norm = norms.get(kind, nn.Identity())
         self.heads = nn.ModuleDict({head: nn.Linear(6, 1) for head in ("left", "right")})
@@ -106,6 +113,13 @@ class Net(nn.Module):
             if self.training:
                 self.last = h.detach().mean()
             h = h + self.last
+        if self.kind == "drawn attribute":
+            h = h @ self.drawn
+        if self.kind == "with gradients" and self.training and torch.is_grad_enabled():
+            self.mean += 0.1 * h.detach().mean(0)
+        if self.kind == "rarely" and self.training:
+            self.n_training_passes += 1
+            self.mean += float(self.n_training_passes % 10 == 0)
         h = functional.relu(h)
         return {head: layer(h) for head, layer in self.heads.items()}
 
@@ -271,6 +285,9 @@ def test_normalisation_that_stays_in_evaluation_mode_has_constants() -> None:
         ("counter", "training changes 'n_passes' of the target network"),
         ("by hand", "training changes 'mean' of the target network"),
         ("attribute", "output 'left' of the target network depends on the passes before it"),
+        ("drawn attribute", "output 'left' of the target network depends on random numbers that its constructor draws"),
+        ("with gradients", "training changes 'mean' of the target network"),
+        ("lazy", "parameter 'trunk.weight' of the target network has no shape"),
     ],
 )
 def test_state_that_training_changes_otherwise_is_declined_before_training(kind: str, reason: str) -> None:
@@ -325,11 +342,19 @@ def test_a_model_with_running_statistics_is_declined_when_jobs_are_planned(known
     assert job_of("norm", "ls").solver.name == "ls"
 
 
+def test_a_buffer_that_training_changes_at_some_steps_alone_fails_the_job(known: Registry) -> None:
+    record = execute(job_of("rarely", "ls"), threads=1)
+    assert record.status == "failed"
+    assert record.failure is not None
+    assert "training changes 'mean' of the target network" in record.failure.message
+
+
+@pytest.mark.parametrize("solver", ["ls", "input+linear"])
 @pytest.mark.parametrize("kind", ["norm", "frozen", "buffer", "unsaved buffer"])
-def test_kept_weights_give_the_losses_of_the_record(known: Registry, kind: str, tmp_path: Path) -> None:
+def test_kept_weights_give_the_losses_of_the_record(known: Registry, kind: str, solver: str, tmp_path: Path) -> None:
     """Constants are drawn at random when a network is built, so a file without them would give others."""
     path = tmp_path / "w.safetensors"
-    record = execute(job_of(kind, "ls"), threads=1, weights=path)
+    record = execute(job_of(kind, solver), threads=1, weights=path)
     assert record.status == "completed", record.failure
     torch.manual_seed(1234)
     trained = load(record, path)

@@ -30,6 +30,7 @@ from mobench_linear.stack import Stack
 from mobench_mgda.min_norm import MinNorm
 from mobench_nash_mtl.nash import NashMTL
 from mobench_pcgrad.pcgrad import PCGrad
+from mobench_pmtl.decomposition import Decomposition
 from mobench_upgrad.upgrad import UPGrad, upgrad_weights
 
 RATIOS = [1.0, 1e3, 3e6, 1e10, 1e15, 1e16]
@@ -170,19 +171,25 @@ NEARLY_DEPENDENT = [
 ]
 
 
-@pytest.mark.parametrize("balancer", [UPGrad(), MinNorm()])
-def test_directions_in_single_precision_do_not_conflict(balancer: Balancer) -> None:
-    """The combined direction in float32: weights rounded to float32 alone would conflict."""
+@pytest.mark.parametrize(
+    ("balancer", "tolerance"), [(UPGrad(), 2e-7), (MinNorm(), 2e-7), (Decomposition(), 2e-7), (EPO(), 2e-4)]
+)
+def test_directions_in_single_precision_do_not_conflict(balancer: Balancer, tolerance: float) -> None:
+    """The combined direction in float32: weights rounded to float32 alone would conflict.
+
+    Linear programs meet their constraints to 1e-9 of the terms, which is 1e-4 of a direction of 1e-5 of its terms.
+    """
     n_conflicts_if_rounded = 0
     for rows in NEARLY_DEPENDENT:
         m = len(rows)
-        alpha = balancer(torch.ones(1, m), torch.full((1, m), 1 / m), gram(rows))
+        started = properties.started(balancer, m, 1)
+        alpha = started(torch.ones(1, m), torch.full((1, m), 1 / m), gram(rows))
         gradients = {"x": torch.tensor([rows])}
         assert gradients["x"].dtype == torch.float32
         direction = combine(gradients, rounded_weights(alpha, gram(rows), torch.float32))["x"]
         assert direction.dtype == torch.float32
         cosines = [rational.cosine(rational.exact(direction.tolist())[0], row) for row in rational.exact(rows)]
-        assert min(cosines) > -2e-7
+        assert min(cosines) > -tolerance
         n_conflicts_if_rounded += least_cosine(alpha.float(), rows) < -1e-4
     assert n_conflicts_if_rounded > 3
 
