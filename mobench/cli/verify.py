@@ -31,7 +31,7 @@ def verify(
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree.
 
-    Training runs in a process of its own. A record from somebody else decides how long it trains and how much memory
+    Training runs in a process of its own. A record of unknown origin decides how long it trains and how much memory
     it takes: limit them by --timeout and --memory.
     """
     from mobench.cli.live import watch

@@ -15,6 +15,8 @@ from mobench.interfaces.objective import Measure
 
 N_STATE = 8
 """Number of samples in the check for state."""
+N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**22, 3
+"""Samples in the check for means with random outputs, numbers that they may have in all, and how often it is made."""
 OTHER_SEED = 1
 """Seed of the second network, whose predictions must equal those of the first under the state of the first."""
 N_HALF = 16
@@ -114,16 +116,14 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
 
     Evaluation averages them over batches. The check takes two equal parts of a split, its first and its last samples:
     the mean of the values of the parts must equal the value of both parts together. The outputs come from the target
-    network with its current weights, without and with noise.
+    network with its current weights, without and with noise. A group of samples may be too rare to be in these parts,
+    so the check is repeated with random outputs for larger blocks of neighbouring samples.
     """
     n = min(N_HALF, len(samples) // 2)
     if n == 0:
         return
     parts = [problem.prepare(samples.take(part)) for part in (slice(0, n), slice(len(samples) - n, None))]
-    whole = Samples(
-        torch.cat([part.inputs for part in parts]),
-        {name: torch.cat([part.targets[name] for part in parts]) for name in parts[0].targets},
-    )
+    whole = _joined(parts)
     with torch.random.fork_rng(), torch.no_grad():
         outputs = _predicted(problem, whole.inputs)
         sizes = {name: output.shape[:1] for name, output in _predicted(problem, parts[0].inputs).items()}
@@ -134,25 +134,61 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
     for scale in (0.0, 1.0):  # outputs of an untrained network hardly vary between samples
         varied = {name: o + scale * noise[name].to(o) if name in noise else o for name, o in outputs.items()}
         _check_parts(problem, varied, by_sample, parts, whole, split)
+    shapes = {name: output.shape[1:] for name, output in outputs.items() if name in by_sample}
+    for seed in range(N_DRAWS):
+        _check_drawn(problem, outputs, shapes, samples, split, seed)
+
+
+def _check_drawn(
+    problem: Problem, outputs: Outputs, shapes: Mapping[str, Sequence[int]], samples: Samples, split: str, seed: int
+) -> None:
+    """Check a block of neighbouring samples, cut in two at a random place, with normal random outputs.
+
+    shapes: of an output for one sample, by name.
+    """
+    draw = seeded(seed)
+    per_sample = samples.take(slice(0, 1)).inputs.numel() + sum(math.prod(shape) for shape in shapes.values())
+    # even numbers, because datasets may alternate two kinds of samples, and blocks, because evaluation takes blocks
+    n_pairs = min(N_WIDE, len(samples), MOST_NUMBERS // max(1, per_sample)) // 2
+    if n_pairs < 2:
+        return
+    start = 2 * int(torch.randint(len(samples) // 2 - n_pairs + 1, (), generator=draw))
+    cut = start + 2 * int(torch.randint(1, n_pairs, (), generator=draw))
+    end = start + 2 * n_pairs
+    parts = [problem.prepare(samples.take(block)) for block in (slice(start, cut), slice(cut, end))]
+    noise = {
+        name: torch.randn(end - start, *shape, generator=draw, dtype=torch.float64).to(outputs[name])
+        for name, shape in shapes.items()
+    }
+    _check_parts(problem, {**outputs, **noise}, set(shapes), parts, _joined(parts), split)
+
+
+def _joined(parts: Sequence[Samples]) -> Samples:
+    """Return the samples of all parts, one part after the other."""
+    return Samples(
+        torch.cat([part.inputs for part in parts]),
+        {name: torch.cat([part.targets[name] for part in parts]) for name in parts[0].targets},
+    )
 
 
 def _check_parts(
     problem: Problem, outputs: Outputs, by_sample: set[str], parts: Sequence[Samples], whole: Samples, split: str
 ) -> None:
     """Raise IncompatibleError if a loss or metric of `whole` differs from its mean over the two parts."""
-    n = len(whole) // 2
-    halves = [
+    n, n_first = len(whole), len(parts[0])
+    outputs_of_parts = [
         {name: output[at] if name in by_sample else output for name, output in outputs.items()}
-        for at in (slice(0, n), slice(n, None))
+        for at in (slice(0, n_first), slice(n_first, None))
     ]
     for what, remedy, measure in _measures(problem):
         together = _value(measure, outputs, whole)
-        apart = [_value(measure, half, part) for half, part in zip(halves, parts, strict=True)]
+        apart = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
+        mean = (n_first * apart[0] + (n - n_first) * apart[1]) / n
         size = max(abs(together), *map(abs, apart))
-        if math.isfinite(together) and not abs(sum(apart) / 2 - together) <= RELATIVE * size:
+        if math.isfinite(together) and not abs(mean - together) <= RELATIVE * size:
             raise IncompatibleError(
-                f"{what} is no mean over samples: on {2 * n} samples of split {split!r} it is {together:.6g}, on the "
-                f"two halves of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "
+                f"{what} is no mean over samples: on {n} samples of split {split!r} it is {together:.6g}, on two "
+                f"parts of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "
                 f"record another value than that of the split: {remedy}"
             )
 

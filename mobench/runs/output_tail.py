@@ -19,8 +19,8 @@ class OutputTail:
     """Copies the output of a process from a pipe to a file, of which it keeps the end alone.
 
     source: the end of the pipe that is read.
-    target: a descriptor. A regular file without a name, which is nobody else's, keeps at most MAX_BYTES; anything
-        else, such as a terminal or a log file, gets all of the output.
+    target: a descriptor. A regular file without a name keeps at most MAX_BYTES; any other file, such as a terminal or
+        a log file, receives all of the output.
     """
 
     def __init__(self, source: int, target: int) -> None:

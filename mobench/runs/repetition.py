@@ -25,7 +25,7 @@ MAX_EPOCHS = 10**6
 
 
 def check_repeatable(record: Record) -> None:
-    """Raise RecordError for a record that nobody can repeat: imported, without a result, or trained for seconds.
+    """Raise RecordError for a record that cannot be repeated: imported, without a result, or trained for seconds.
 
     Also for a budget that would take years: a record may claim any number.
     """

@@ -55,6 +55,12 @@ def masked(outputs: Outputs, batch: Samples) -> Tensor:
     return ((outputs["y"][:, 0] - batch.targets["y"]).square() * inside).sum() / inside.sum()
 
 
+def rare(outputs: Outputs, batch: Samples) -> Tensor:
+    """The mean over a group that neither the first nor the last samples of a split belong to; 0 without any of it."""
+    inside = batch.targets["rare"].to(outputs["y"])
+    return ((outputs["y"][:, 0] - batch.targets["y"]).square() * inside).sum() / inside.sum().clamp_min(1)
+
+
 def weighted(outputs: Outputs, batch: Samples) -> Tensor:
     """Weights that are stored with the samples: a mean over samples."""
     return ((outputs["y"][:, 0] - batch.targets["y"]).square() * batch.targets["group"]).mean()
@@ -71,6 +77,7 @@ KINDS: dict[str, tuple[Measure, tuple[Metric, ...]]] = {
     "parity": (parity, ()),
     "root": (root, ()),
     "masked": (masked, ()),
+    "rare": (rare, ()),
     "root as metric": (squared, (Metric("root", root),)),
     "known": (squared, (Metric("error", known_mean_error, False, pooled=True),)),
 }
@@ -95,7 +102,8 @@ class Rows(Dataset):
         draw = seeded(len(split))
         rows, group = torch.randn(600, 3, generator=draw), torch.rand(600, generator=draw) < 0.4
         gaps = rows.sum(1).masked_fill(torch.rand(600, generator=draw) < 0.3, MISSING)
-        return Samples(rows, {"y": rows.sum(1), "group": group.long(), "gaps": gaps})
+        rare = (torch.arange(600) % 31 == 5) & (torch.arange(600) > 100) & (torch.arange(600) < 500)
+        return Samples(rows, {"y": rows.sum(1), "group": group.long(), "gaps": gaps, "rare": rare.long()})
 
     def prepare(self, batch: Samples) -> Samples:
         gaps = batch.targets["gaps"]
@@ -144,6 +152,12 @@ def test_means_over_samples_are_accepted(kind: str) -> None:
 def test_a_loss_that_is_no_mean_is_named_with_what_it_is_on_the_parts(kind: str) -> None:
     problem = Problem(Rows(kind), Straight())
     with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 32 samples of"):
+        check_means(problem, problem.dataset.load("val"), "val")
+
+
+def test_a_loss_over_a_rare_group_is_no_mean() -> None:
+    problem = Problem(Rows("rare"), Straight())
+    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 600 samples of"):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
