@@ -12,6 +12,7 @@ from typing import IO
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 BINARY = getattr(os, "O_BINARY", 0)
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 MAX_SUITE_BYTES = 2**20
 """Size limit of a suite file."""
@@ -48,7 +49,7 @@ def check_ours(path: Path) -> None:
         return
     if status.st_uid != os.geteuid():
         raise NotOurs(errno.EPERM, f"it belongs to user {status.st_uid}")
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_mode & OTHERS_WRITE:
         raise NotOurs(errno.EPERM, f"others may write to it (mode {stat.S_IMODE(status.st_mode):o})")
 
 
@@ -65,10 +66,14 @@ def read_ours(path: Path, at_most: int) -> bytes:
 def write_ours(path: Path, data: bytes) -> None:
     """Write a cached file atomically, accessible to this user only; create its folder with mode 700.
 
+    Others lose the right to write to an existing folder. A folder that this user has made read-only stays as it is.
+
     Raises: OSError; NotOurs if the folder belongs to another user.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.chmod(path.parent, 0o700)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mode = stat.S_IMODE(os.stat(path.parent).st_mode)
+    if mode & OTHERS_WRITE:
+        os.chmod(path.parent, mode & ~OTHERS_WRITE)
     check_ours(path.parent)
     temporary = temporary_for(path)
     try:
