@@ -106,7 +106,10 @@ def _editable(distribution: metadata.Distribution) -> Path | None:
 
 
 def _hash(package: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of a folder's files except compiled Python files."""
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files.
+
+    Compiled Python files and the folder `docs`, which wheels leave out and whose build writes pages, are not included.
+    """
     if package.is_file():
         return hashlib.sha256(package.read_bytes()).hexdigest()
     files = sorted(_files(package), key=lambda path: path.relative_to(package).as_posix())
@@ -122,5 +125,6 @@ def _hash(package: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        if path.suffix != ".pyc" and "__pycache__" not in path.parts and path.is_file():
+        is_code = path.suffix != ".pyc" and "__pycache__" not in path.parts and path.is_file()
+        if is_code and path.relative_to(folder).parts[0] != "docs":
             yield path
