@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
@@ -58,6 +60,8 @@ app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 
 USAGE, INTERNAL, NOT_WRITTEN, INTERRUPTED = 2, 70, 74, 130
+LEAVE_SECONDS = 10.0
+"""Time that threads and exit handlers of plugins have to end; that of a cluster's client takes a few seconds."""
 
 
 def _version(wanted: bool) -> None:
@@ -148,6 +152,14 @@ def _failed(message: str, code: int, error: BaseException | None = None) -> int:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exit; one more Ctrl-C is too late to change how."""
+    """Exit; one more Ctrl-C is too late to change how, and no plugin's thread or exit handler keeps us for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    threading.Thread(target=_end_after, args=(LEAVE_SECONDS, code), daemon=True).start()
     sys.exit(code)
+
+
+def _end_after(seconds: float, code: int) -> None:
+    time.sleep(seconds)
+    os._exit(code)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import guests
 import pytest
 
 Cli = Any
@@ -283,3 +284,17 @@ def test_the_core_knows_no_plugin_by_name() -> None:
             assert not re.search(rf"(import|from) {module}\b|[\"']{module}[.:\"']", code), (
                 f"{path.name} imports a plugin"
             )
+
+
+LASTING = {
+    "thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n",
+    "exit handler": "import atexit, time\natexit.register(time.sleep, 600)\n",
+}
+
+
+@pytest.mark.parametrize("what", LASTING)
+def test_what_a_plugin_leaves_in_the_process_keeps_no_command_for_ever(cli: Cli, tmp_path: Path, what: str) -> None:
+    guests.install(tmp_path / "guests", "lasting", LASTING[what])
+    done = cli("list", env=seen(tmp_path / "guests"))
+    assert done.returncode == 0, done.stderr
+    assert "stack+linear" in done.stdout
