@@ -240,8 +240,11 @@ def read_record(path: Path) -> Record:
 def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
     """Write a file so that its name only ever stands for all of `data`.
 
+    A device or a pipe stays what it is, also behind a symbolic link such as /dev/stdout: it is no place for a file.
+
     Raises: OSError; FileExistsError with `replace=False` where the name is taken, in the same step as the write.
     """
+    files.check_replaceable(path)
     temporary = files.temporary_for(path)
     try:
         with files.create(temporary) as file:
