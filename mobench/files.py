@@ -123,6 +123,19 @@ def is_readable_dir(path: Path) -> bool:
         return False
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise OSError where a device, a pipe or a socket has this name, or a symbolic link to one.
+
+    Renaming a file to it would take its place; of folders the system itself says no.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:  # there is none, or a link to nothing
+        return
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
 def temporary_for(path: Path) -> Path:
     """Return a new, unpredictable path in the folder of `path`, ".<name>.<pid>-<random>.tmp"."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")

@@ -360,12 +360,15 @@ def _check_spec(kind: Kind, spec: Any) -> None:
 
 
 def _check_fields(owner: str, spec: Any) -> None:
-    """Raise PluginError if a field does not have its declared type."""
+    """Raise PluginError if a field does not have its declared type.
+
+    Strings and numbers must be Python's own: a subclass that raises when it is printed would end every command.
+    """
     for each in fields(spec):
         value, accepted = getattr(spec, each.name), _ACCEPTED[str(each.type).partition("[")[0]]
-        whole = isinstance(value, accepted) and not (accepted is int and isinstance(value, bool))
+        whole = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
         if whole and accepted is tuple:
-            whole = all(isinstance(item, str) for item in value)
+            whole = all(type(item) is str for item in value)
         if not whole:
             raise PluginError(f"{owner} has {each.name}={_shown(value)}: a value of type {each.type} is accepted")
 

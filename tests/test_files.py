@@ -63,3 +63,16 @@ def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
     assert not files.is_file(tmp_path)
     with pytest.raises(OSError, match="too long"):
         files.exists(tmp_path / ("x" * 300))
+
+
+def test_a_pipe_stays_what_it_is_also_behind_a_link(tmp_path: Path) -> None:
+    """So does a device: a test that failed would replace one of this machine."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="it is not a regular file"):
+            write_whole(path, b"new")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [link, pipe]

@@ -72,6 +72,13 @@ class Unspeakable(Exception):
     __repr__ = __str__
 
 
+class Unprintable(str):
+    """A text that raises when it is printed."""
+
+    def __format__(self, how: str) -> str:
+        raise PanicException("no words")
+
+
 def raising(error: BaseException) -> Callable[[], list[Spec]]:
     def hook() -> list[Spec]:
         raise error
@@ -100,6 +107,11 @@ BROKEN = {
     "half a target": (module(mobench_balancers=spec(target="fractions")), "write package.module:name"),
     "target of nothing": (module(mobench_balancers=spec(target=":Fraction")), "write package.module:name"),
     "no summary": (module(mobench_balancers=spec(summary=None)), "summary=None: a value of type str"),
+    "a summary of another class": (module(mobench_balancers=spec(summary=Unprintable("a"))), "a value of type str"),
+    "data from texts of another class": (
+        module(mobench_data_files=data_file(urls=(Unprintable("a"),))),
+        "a value of type tuple",
+    ),
     "version as a number": (module(mobench_balancers=spec(version=3)), "version=3: a value of type str"),
     "defaults as a list": (module(mobench_balancers=spec(defaults=["lr"])), "defaults=['lr']: a value of type Mapping"),
     "a pair of nothing": (module(mobench_solvers=lambda: [Pair("a", None, "b")]), "generator=None"),  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mobench.errors import OptionError
@@ -26,12 +26,13 @@ UNITS = {
 } | {"b": 1}
 
 
-def names(given: str | Sequence[str], argument: str) -> list[str]:
+def names(given: str | Iterable[str], argument: str) -> list[str]:
     """Return a list of names from one name or several. Raises: OptionError for values that are not strings."""
-    listed = [given] if isinstance(given, str) else given
-    if not isinstance(listed, Iterable) or not all(isinstance(name, str) for name in listed):
+    # listed first: an iterator can be read only once
+    listed: list[Any] = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(name, str) for name in listed):
         raise OptionError(f"{argument} was given {shown(given)}: pass a name or a list of names")
-    return list(listed)
+    return listed
 
 
 def parse_names(text: str, argument: str) -> list[str]:
@@ -47,10 +48,10 @@ def parse_names(text: str, argument: str) -> list[str]:
 def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
     """Return seeds as a list of `int`, from any sequence or array of whole numbers."""
     listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
-    # booleans have __index__ too
-    if not all(hasattr(seed, "__index__") and not isinstance(seed, bool) for seed in listed):
+    found = [_whole(seed) for seed in listed]
+    if None in found:
         raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
-    return [operator.index(seed) for seed in listed]
+    return [seed for seed in found if seed is not None]
 
 
 def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
@@ -135,9 +136,10 @@ def parse_bytes(text: str, argument: str = "--memory") -> int | None:
 
 def count(value: Any, argument: str, largest: int = MAX_COUNT) -> int:
     """Return `value` as `int`. Raises: OptionError unless it is a whole number from 1 to `largest`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= operator.index(value) <= largest:
+    found = _whole(value)
+    if found is None or not 1 <= found <= largest:
         raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from 1 to {largest}")
-    return operator.index(value)
+    return found
 
 
 def quantity(value: Any, argument: str, smallest: float = 0.0, largest: float = MAX_SECONDS) -> float:
@@ -174,6 +176,14 @@ def plain(value: Any) -> Any:
 def shown(value: Any) -> str:
     """Return the `repr` of a value for messages, shortened to one line."""
     return one_line(repr(value), 100)
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number as Python's own; None for anything else. True and False, which are whole numbers too, are not."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:  # an array or tensor of several numbers, or of a fraction, has the method and raises
+        return None
 
 
 def _is_finite_number(value: Any) -> bool:

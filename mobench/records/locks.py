@@ -133,8 +133,9 @@ def _note_owner(path: Path) -> None:
     # a lock without an owner file is still valid
     with suppress(OSError):
         target = _owner_path(path)
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}))
+        temporary = files.temporary_for(target)
+        with files.create(temporary) as file:
+            file.write(json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}).encode())
         temporary.replace(target)
 
 

@@ -240,8 +240,11 @@ def read_record(path: Path) -> Record:
 def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
     """Write a file atomically: at any time, the file at `path` is either the previous one or has all of `data`.
 
+    A device or a pipe at `path` is not replaced, also behind a symbolic link such as /dev/stdout.
+
     Raises: OSError; FileExistsError with `replace=False` if the file exists. This check is atomic with the write.
     """
+    files.check_replaceable(path)
     temporary = files.temporary_for(path)
     try:
         with files.create(temporary) as file:

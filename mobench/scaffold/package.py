@@ -53,8 +53,12 @@ def write(names: Names, parent: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("x", encoding="utf-8") as file:
                 file.write(text)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise NewNameError(
+                f"{folder} cannot be written ({error.strerror}): make room, or choose another folder with --out"
+            ) from error
         raise
     return folder
 

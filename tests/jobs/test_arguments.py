@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +47,18 @@ def test_seeds_are_read_as_a_whole_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "value", [torch.tensor(1.5), torch.tensor([1, 2]), np.array([1, 2]), True, "1", None], ids=repr
+)
+def test_what_is_no_whole_number_is_refused_whatever_methods_it_has(value: Any) -> None:
+    with pytest.raises(OptionError, match=r"jobs was given .*pass a whole number from 1"):
+        arguments.count(value, "jobs")
+    with pytest.raises(OptionError, match=r"seeds was given .*pass a list of whole numbers"):
+        arguments.seeds([value])
+    assert arguments.count(np.int64(2), "jobs") == 2
+    assert arguments.seeds(torch.tensor([0, 2])) == arguments.seeds(np.array([0, 2])) == [0, 2]
+
+
+@pytest.mark.parametrize(
     "text", ["[]", "{}", '""', "3", "[[]]", "[0.5, 0.5]", '[["0.5","0.5"],["1","0"]]', "[[true,false],[false,true]]",
              "[[NaN,1],[1,0]]", "[[1e999,1],[1,0]]", "[[0.5,0.5]", "[" * 5000, "0.5,0.5", "[[null,1],[1,0]]"],
 )  # fmt: skip
@@ -59,6 +73,12 @@ def test_names_are_read_as_a_whole_or_refused(text: str) -> None:
     with pytest.raises(OptionError, match="--solver was given"):
         arguments.parse_names(text, "--solver")
     assert arguments.parse_names(" ls , phn+linear,ls", "--solver") == ["ls", "phn+linear"]
+
+
+def test_names_may_come_from_what_is_read_only_once() -> None:
+    assert arguments.names((name for name in ("ls", "epo")), "solver") == ["ls", "epo"]
+    with pytest.raises(OptionError, match=r"solver was given .*pass a name or a list of names"):
+        arguments.names((name for name in ("ls", 3)), "solver")  # type: ignore[arg-type]
 
 
 def test_a_setting_is_there_once() -> None:

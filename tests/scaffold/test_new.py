@@ -126,6 +126,19 @@ def test_what_cannot_be_made_is_refused_with_what_to_do(cli: Cli, tmp_path: Path
     assert not list(tmp_path.glob("mobench-*"))
 
 
+def test_a_disk_that_is_full_leaves_nothing_and_is_told(tmp_path: Path) -> None:
+    mobench = Path(sys.executable).with_name("mobench")
+    # no file may hold a byte, as on a full disk; standard output and error are pipes
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$0" new solver mine', mobench],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "mobench-mine cannot be written (File too large): make room, or choose another folder" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_name_is_written_as_names_are(cli: Cli, tmp_path: Path) -> None:
     done = cli("new", "balancer", "My_Method")
     assert done.returncode == 0, done.stderr
