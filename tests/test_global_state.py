@@ -21,9 +21,9 @@ from mobench.global_state import changes, restored, snapshot
 from mobench.plugins import Registry, load_all, load_only, registry
 
 CHANGES: dict[str, str] = {
-    "torch's random state": "import torch; torch.manual_seed(0)",
-    "NumPy's random state": "import numpy; numpy.random.seed(0)",
-    "Python's random state": "import random; random.seed(0)",
+    "torch's random state": "import torch; torch.manual_seed(918_273)",
+    "NumPy's random state": "import numpy; numpy.random.seed(918_273)",
+    "Python's random state": "import random; random.seed(918_273)",
     "torch's default dtype": "import torch; torch.set_default_dtype(torch.float64)",
     "torch's default device": "import torch; torch.set_default_device('meta')",
     "torch's number of threads": "import torch; torch.set_num_threads(torch.get_num_threads() + 1)",

@@ -185,7 +185,8 @@ def _check_parts(
         apart = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
         mean = (n_first * apart[0] + (n - n_first) * apart[1]) / n
         size = max(abs(together), *map(abs, apart))
-        if math.isfinite(together) and not abs(mean - together) <= RELATIVE * size:
+        # values that are not finite are reported by training, which knows their step and their cause
+        if math.isfinite(together + mean) and not abs(mean - together) <= RELATIVE * size:
             raise IncompatibleError(
                 f"{what} is no mean over samples: on {n} samples of split {split!r} it is {together:.6g}, on two "
                 f"parts of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "

@@ -29,8 +29,8 @@ class Comparison:
 
     recorded, again: the pair of numbers, in the record and in the rerun, with the largest difference.
     difference: relative difference of that pair, relative to the larger of the two. For numbers below a thousandth
-                of their scale it is relative to that thousandth; the scale is the largest number of the kind, and
-                for distances between fronts the largest loss. Infinite if one of the two is missing.
+                of the largest number of the kind it is relative to that thousandth, and for distances between
+                fronts below a hundredth of the largest loss, to that hundredth. Infinite if one of the two is missing.
     tolerance:  largest difference that counts as agreement.
     """
 
@@ -158,20 +158,21 @@ def _compared(
     if len(then) != len(now):
         return Comparison(name, math.nan, math.nan, math.inf, allowed)
     own = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
-    scale = max(own, _scale(name.partition(", ")[0], largest_loss))
-    pairs = [(_difference(a, b, scale / 1000), a, b) for a, b in zip(then, now, strict=True)]
+    least = max(own / 1000, _least(name.partition(", ")[0], largest_loss))
+    pairs = [(_difference(a, b, least), a, b) for a, b in zip(then, now, strict=True)]
     difference, a, b = max(pairs, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
     return Comparison(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
 
 
-def _scale(name: str, largest_loss: float) -> float:
-    """Return the scale of a quantity, or 0 if its own size is the scale.
+def _least(name: str, largest_loss: float) -> float:
+    """Return the size below which differences of a quantity are absolute; 0 if only the quantity's own size counts.
 
-    A distance of 1e-9 between fronts with losses of about 1, for example, counts as zero.
+    The distance of a converged front is a small difference of large losses: with losses of about 1 that agree to six
+    digits on another processor, a distance of 1e-3 agrees to three.
     """
     if name in {"igd", "igd_plus", "gd", "gd_plus", "epsilon", "r2", "spacing"}:
-        return largest_loss
-    return 1.0 if name.startswith(("non_uniformity", "controllability")) else 0.0
+        return largest_loss / 100
+    return 1e-3 if name.startswith(("non_uniformity", "controllability")) else 0.0
 
 
 def _difference(a: float | None, b: float | None, least: float) -> float:

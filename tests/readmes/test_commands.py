@@ -15,6 +15,7 @@ STANDS_FOR = {"mobench show NAME": "mobench show phn-ls", "/data/enwik8": "enwik
 """Placeholders that a reader replaces, and the values used here."""
 RECORDS = {
     "README.md": ["compression"],
+    "mobench/docs/concepts/comparison.md": ["standard"],
     "results/README.md": ["methods", "analytic", "standard", "sequence"],
     "plugins/mobench_suites/README.md": ["report"],
 }

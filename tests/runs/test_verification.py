@@ -110,8 +110,10 @@ def test_what_moves_in_steps_may_move_further(record: Record) -> None:
 def test_a_distance_is_measured_by_the_losses(record: Record) -> None:
     """1e-9 and 2e-9 are the same distance among losses of about one."""
     first, second = (record.model_dump(by_alias=True) for _ in range(2))
-    first["indicators"]["test"]["gd"], second["indicators"]["test"]["gd"] = 1e-9, 2e-9
-    assert compare(Record.model_validate(first), Record.model_validate(second)).agrees
+    first["fronts"]["test"]["losses"][0][0] = second["fronts"]["test"]["losses"][0][0] = 1.0
+    for one, two, agrees in ((1e-9, 2e-9, True), (1.1701e-3, 1.1675e-3, True), (1.18e-3, 1.16e-3, False)):
+        first["indicators"]["test"]["gd"], second["indicators"]["test"]["gd"] = one, two
+        assert compare(Record.model_validate(first), Record.model_validate(second)).agrees is agrees, (one, two)
 
 
 def test_another_version_of_a_part_is_said(record: Record) -> None:

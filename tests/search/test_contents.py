@@ -109,7 +109,7 @@ def test_a_study_of_the_same_contents_is_found_whatever_the_suite_is_called(
     done: Path, tmp_path: Path, former: bool
 ) -> None:
     store = copied(done, tmp_path, former)
-    same = suite({"set": {"momentum": 0.0}}, {"trials": 7}, summary="other words", keep_weights=True, name="b")
+    same = suite({"set": {"momentum": 0.0}}, summary="other words", keep_weights=True, name="b")
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "records").iterdir()}
     (outcome,) = study.search(same, store)
     assert [trial.state for trial in outcome.trials] == ["complete"] * 2

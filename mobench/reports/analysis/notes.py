@@ -67,7 +67,8 @@ def beyond_reference(records: Sequence[Measured], measured: pd.DataFrame) -> lis
             fronts[row["dataset"], row["model"], row["solver"]].append((row["seed"], record))
     counts = measured[measured["status"] == "completed"].groupby(ROW).size()
     groups: dict[tuple[str, tuple[int, ...]], dict[str, list[Measured]]] = defaultdict(dict)
-    for key, found in fronts.items():
+    for key, found in sorted(fronts.items()):  # the order of the records must not show
+        found.sort(key=lambda pair: pair[0])
         called = _called(dict(zip(ROW, key, strict=True)), measured)
         some = "" if len(found) == counts[key] else f" at seed {', '.join(seed for seed, _ in found)}"
         own = [record for _, record in found]
