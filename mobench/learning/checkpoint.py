@@ -25,7 +25,6 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
 
     Raises: OSError if it cannot be written, for example on a full disk; the previous checkpoint is then kept.
     """
-    temporary = files.temporary_for(path)
     state = {
         "solver": solver.state_dict(),
         "target": problem.state.copy(),
@@ -35,16 +34,11 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.create(temporary) as file:
+        with files.replacing(path) as temporary, files.create(temporary) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except RuntimeError as error:
         # torch's writer raises RuntimeError on a full disk
         raise OSError(str(error).splitlines()[0]) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:

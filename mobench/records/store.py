@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import tempfile
@@ -101,7 +100,7 @@ class Store:
         if former is None or RANKS[former.status] <= RANKS[record.status]:
             with writing(self.folder):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, record.to_json().encode())
+                files.write_whole(path, record.to_json().encode())
         return path
 
     def write_failure(self, record: Record) -> Record:
@@ -119,7 +118,7 @@ class Store:
                 path = self.path(record.job)
                 with writing(self.folder), suppress(FileExistsError):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, record.to_json().encode(), replace=False)
+                    files.write_whole(path, record.to_json().encode(), overwrite=False)
         return self.read(record.job) or record
 
     def forget_failure(self, job: Job) -> None:
@@ -235,42 +234,6 @@ def read_record(path: Path) -> Record:
             f"{one_line(path.name)} cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from error
     return parse(data, path.name)
-
-
-def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
-    """Write a file atomically: at any time, the file at `path` is either the previous one or has all of `data`.
-
-    A device or a pipe at `path` is not replaced, also behind a symbolic link such as /dev/stdout.
-
-    Raises: OSError; FileExistsError with `replace=False` if the file exists. This check is atomic with the write.
-    """
-    files.check_replaceable(path)
-    temporary = files.temporary_for(path)
-    try:
-        with files.create(temporary) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            temporary.replace(path)
-        else:
-            path.hardlink_to(temporary)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(path: Path) -> None:
-    """Flush a folder, so that a new file name is on disk too. File systems that do not support it are ignored."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(folder)
 
 
 @contextmanager

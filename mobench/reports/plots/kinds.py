@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import NothingToDrawError, OptionError, StoreError, nearest
-from mobench.records.store import write_whole
+from mobench.files import write_whole
 
 if TYPE_CHECKING:
     from mobench.records.record import Record
