@@ -11,8 +11,8 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
-from mobench.errors import OptionError, nearest
-from mobench.text import one_line
+from mobench.errors import OptionError
+from mobench.text import name_hint, one_line
 
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
@@ -149,8 +149,7 @@ def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     known = sorted({r.job.dataset.name for r in records})
     for name in wanted:
         if name not in known:
-            hint = nearest(name, known) or f"; there are: {', '.join(known)}"
-            raise OptionError(f"no record is of data set {name!r}{hint}")
+            raise OptionError(f"no record is of data set {name!r}{name_hint(name, known, 'there are:')}")
     return [r for r in records if not wanted or r.job.dataset.name in wanted]
 
 

@@ -15,6 +15,7 @@ import torch
 from mobench import files
 from mobench.errors import MobenchError
 from mobench.interfaces import Problem, Solver, Strategy
+from mobench.text import first_line
 
 MOST_STEPS = 2**53
 """Upper bound of an accepted step count; many JSON readers lose precision above it."""
@@ -38,7 +39,7 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
             torch.save(state, file)
     except RuntimeError as error:
         # torch's writer raises RuntimeError on a full disk
-        raise OSError(str(error).splitlines()[0]) from error
+        raise OSError(first_line(error)) from error
 
 
 def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:

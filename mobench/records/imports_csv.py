@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mobench.errors import DataError, nearest
+from mobench.errors import DataError
 from mobench.jobs.bounds import MAX_SEED
 from mobench.records.record import MAX_BYTES
+from mobench.text import name_hint
 
 MAX_POINTS = 2000
 LARGEST = 1e30
@@ -99,7 +100,7 @@ def _columns(header: Sequence[str], file: str, objectives: Sequence[str], metric
     names = []
     for given in header:
         if _plain(given) not in meant:
-            hint = nearest(given, accepted) or f"; accepted: {', '.join(accepted)}"
+            hint = name_hint(given, accepted)
             raise DataError(f"{file} has a column {given[:60]!r} that means nothing here{hint}")
         names.append(meant[_plain(given)])
     for name in names:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from mobench.errors import MobenchError, RecordError, StoreError
 from mobench.jobs.job import Job
 from mobench.records.locks import described, held
 from mobench.records.record import MAX_BYTES, Record, parse
-from mobench.text import one_line
+from mobench.text import file_name_part, one_line
 
 PROBE_BYTES = 1 << 16
 """Free space that is required for a record before any job starts."""
@@ -54,7 +53,7 @@ class Store:
 
     def path(self, job: Job) -> Path:
         """Return the path of a job's record. Names of the job are sanitized before they become part of the path."""
-        words = "-".join(_harmless(n) for n in (job.dataset.name, job.solver.name))
+        words = "-".join(file_name_part(n) for n in (job.dataset.name, job.solver.name))
         return self.records_folder / f"{words}-s{job.seeds.solver}-{job.id}.json"
 
     def checkpoint(self, job: Job) -> Path:
@@ -267,7 +266,3 @@ def looking_into(folder: Path) -> Iterator[None]:
         raise StoreError(
             f"{one_line(str(folder))} cannot be used: {reason}; name a folder that you may enter and read"
         ) from error
-
-
-def _harmless(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mobench.errors import nearest
 from mobench.plugins import Entry, Spec, SuiteFile
-from mobench.text import message_of
+from mobench.text import message_of, name_hint
 
 Check = Callable[[Entry], None]
 State = Literal["passed", "failed", "declined"]
@@ -88,8 +87,7 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
             name,
             "What is declined exists",
             "failed",
-            f"the {what} declines {name!r}, which is no check of a {entry.kind}"
-            f"{nearest(name, known) or '; there are ' + ', '.join(known)}",
+            f"the {what} declines {name!r}, which is no check of a {entry.kind}{name_hint(name, known, 'there are')}",
         )
         for name in entry.spec.declines
         if name not in known

@@ -8,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobench.errors import NothingToDrawError, OptionError, StoreError, nearest
+from mobench.errors import NothingToDrawError, OptionError, StoreError
 from mobench.files import write_whole
+from mobench.text import file_name_part, name_hint
 
 if TYPE_CHECKING:
     from mobench.records.record import Record
@@ -92,12 +93,10 @@ def draw(
 
 def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
     """Yield the suffix of each plot's file name, and the subject that the module draws."""
-    from mobench.reports.plots.files import harmless
-
     found = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
     taken: set[str] = set()
     for dataset, subject in found:
-        plain = name = f"-{harmless(dataset)}" if dataset else ""
+        plain = name = f"-{file_name_part(dataset)}" if dataset else ""
         while name in taken:
             name = f"{plain}-{len(taken)}"
         taken.add(name)
@@ -118,7 +117,7 @@ def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes
 def _chosen(what: str, given: Sequence[str], known: Sequence[str]) -> list[str]:
     for name in given:
         if name not in known:
-            hint = nearest(name, known) or f"; accepted: {', '.join(known)}"
+            hint = name_hint(name, known)
             raise OptionError(f"no {what} is called {name!r}{hint} (`mobench plot` lists what there is)")
     return list(dict.fromkeys(given))
 
