@@ -37,7 +37,7 @@ def warn_of_broken(registry: Registry) -> None:
         warn(f"plugin {plugin.origin} is broken: {plugin.error}")
     for plugin in registry.plugins:
         for change in plugin.side_effects:
-            warn(f"plugin {plugin.origin}, when it is imported: {change} (it was restored)")
+            warn(f"plugin {plugin.origin}, during its import: {change} (it was restored)")
     for kind, names in registry.conflicts.items():
         for name, origins in names.items():
             said = " and ".join(origin.origin for origin in origins)

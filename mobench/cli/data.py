@@ -12,7 +12,7 @@ from mobench.cli.progress import steps
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(help="Collections; by default all.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
 
 
 @app.command("list")

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A CSV file, one row per point; its columns are described below.")],
-    solver: Annotated[str, typer.Option(help="What made the points.")],
-    out: Annotated[Path, typer.Option(help="The folder of records to join; made where there is none.")],
-    dataset: Annotated[str, typer.Option(help="The data set; by default the only one of the folder.")] = "",
+    solver: Annotated[str, typer.Option(help="Name of the solver that produced the points.")],
+    out: Annotated[Path, typer.Option(help="Folder of the records to add to; created if it does not exist.")],
+    dataset: Annotated[str, typer.Option(help="The dataset; default: the only one of the folder.")] = "",
     model: Annotated[str, typer.Option(help="The target network.")] = "elsewhere",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of the data set, key=value; may be repeated.")
+        list[str] | None, typer.Option("--set", help="An option of the dataset, key=value; may be repeated.")
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="The protocol version that the points were made for: refused if it is another.")
+        str, typer.Option(help="Protocol version of the points; refused if the dataset has another one.")
     ] = "",
-    source: Annotated[str, typer.Option(help="Where they are from: a paper's table, a program.")] = "",
-    replace: Annotated[bool, typer.Option("--replace", help="Replace what was imported under that name.")] = False,
+    source: Annotated[str, typer.Option(help="Source of the points: a paper's table, a program.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace points imported under the same name.")] = False,
 ) -> None:
     """Add points that another program made to a folder of records, marked as imported.
 
@@ -91,7 +91,7 @@ def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
             jobs[record.job.dataset.name] = record.job
     if not name and len(jobs) != 1:
         said = f"has records of {', '.join(sorted(jobs))}" if jobs else "has no records"
-        raise StoreError(f"{out} {said}: name the data set of the points by --dataset")
+        raise StoreError(f"{out} {said}: name the dataset of the points with --dataset")
     known = jobs.get(name or next(iter(jobs)))
     if known is not None and not settings:
         return foreign.like(known.dataset, known)
@@ -113,5 +113,5 @@ def _tell(found: list[Record], out: Path) -> None:
     )  # fmt: skip
     options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
     if options:
-        say(f"data set options: {options}")
+        say(f"dataset options: {options}")
     say(f"`mobench leaderboard {out}` shows it, marked as imported")

@@ -24,16 +24,14 @@ MOST_LINES = 20
 
 
 def leaderboard(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Folders that `mobench run` wrote, or suites whose results are below results/.")
-    ],
-    dataset: Annotated[str, typer.Option(help="Only these data sets, with commas between.")] = "",
-    by: Annotated[str, typer.Option(help="The column that tests compare.")] = "hypervolume",
+    folders: Annotated[list[Path], typer.Argument(help="Folders written by `mobench run`, or suites in results/.")],
+    dataset: Annotated[str, typer.Option(help="Comma-separated datasets to show; default: all.")] = "",
+    by: Annotated[str, typer.Option(help="The column that the statistical tests compare.")] = "hypervolume",
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="A protocol version to show, where records were made under several; may be repeated."),
+        typer.Option(help="A protocol version to show, if the records have several; may be repeated."),
     ] = None,
-    pairs: Annotated[bool, typer.Option("--pairs", help="Every pair, not only those with the best.")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Show every pair, not only pairs with the best.")] = False,
 ) -> None:
     """Print the leaderboard of records, ranks, tests and effect sizes, and what cannot be tested and why.
 
@@ -113,7 +111,7 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
     from mobench.reports.tables.files import number
 
     ranking = comparison.ranking
-    where = comparison.dataset or "all data sets"
+    where = comparison.dataset or "all datasets"
     say(f"\n{where}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
     if len(ranking.solvers) > 1 and ranking.n_blocks:
         chosen = list(ranking.effect_sizes) if every_pair else against_best(ranking)
@@ -123,17 +121,17 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
         rows = [[a, f"{ranks[a]:.2f}", b, f"{ranks[b]:.2f}", effect, p] for a, b, effect, p in rows]
         print_table([title, "rank", "against", "rank", "effect size", "p (Holm)"], rows)
     if ranking.friedman_p is not None:
-        say(f"Friedman's test that all are alike: p = {_p(ranking.friedman_p)}")
+        say(f"Friedman's test of equal ranks: p = {_p(ranking.friedman_p)}")
     if ranking.critical_difference is not None:
         say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
         for run in ranking.alike:
-            say(f"not told apart by it: {', '.join(run)}")
+            say(f"no significant difference between: {', '.join(run)}")
     if ranking.pairwise:
-        say(f"pairs told apart: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
+        say(f"pairs with a significant difference: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
     if ranking.said:
         say(f"not tested: {ranking.said}")
     if ranking.n_left_out:
-        say(f"blocks left out, as a score is missing: {ranking.n_left_out}")
+        say(f"blocks left out because a score is missing: {ranking.n_left_out}")
     for line in comparison.absent:
         say(f"absent: {line}")
 
@@ -150,7 +148,7 @@ def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     for name in wanted:
         if name not in known:
             hint = nearest(name, known) or f"; there are: {', '.join(known)}"
-            raise OptionError(f"no record is of data set {name!r}{hint}")
+            raise OptionError(f"no record is of dataset {name!r}{hint}")
     return [r for r in records if not wanted or r.job.dataset.name in wanted]
 
 
@@ -166,7 +164,7 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
         directions = directions_of(records)
         found = {described(column, name, directions).better for name in datasets} - {""}
     if len(found) != 1:
-        raise OptionError(f"it is not known whether more or less {column!r} is better: name another column by --by")
+        raise OptionError(f"column {column!r} has no direction (larger or smaller is better): name another one by --by")
     return found == {"higher"}
 
 

@@ -101,7 +101,7 @@ def _judged(code: int, lost: OSError | None) -> int:
     """Return the exit code, or NOT_WRITTEN if a successful command could not write to standard output."""
     if lost is None or code != 0:
         return code
-    complain(f"standard output could not be written: {lost.strerror or lost}; what the command did is done")
+    complain(f"standard output could not be written: {lost.strerror or lost}; the command itself is complete")
     return NOT_WRITTEN
 
 

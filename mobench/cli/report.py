@@ -14,9 +14,9 @@ NAMED = 4
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
-    out: Annotated[Path | None, typer.Option(help="The HTML file; by default report.html in the same folder.")] = None,
-    live: Annotated[bool, typer.Option("--live/--no-live", help="Put trained networks into the page.")] = True,
+    folder: Annotated[Path, typer.Argument(help="A folder written by `mobench run`.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file; default: report.html in the same folder.")] = None,
+    live: Annotated[bool, typer.Option("--live/--no-live", help="Embed the trained networks in the page.")] = True,
 ) -> None:
     """Write one HTML file that needs no network: leaderboard, fronts to move along, and networks that answer in it."""
     from mobench.records.store import Store

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def show(
     name: Annotated[str, typer.Argument(help="A registered name, or generator+balancer.")],
-    kind: Annotated[str | None, typer.Option(help="Where a name is of several kinds.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
     """Show what a name is: its source, and its options with their defaults."""
     known = registry()

@@ -19,14 +19,14 @@ def verify(
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0, help="Largest relative difference that counts as agreement; of what moves in steps, 20 times it."
+            min=0, help="Largest relative difference that counts as agreement; 20 times as much for stepwise values."
         ),
     ] = 1e-3,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds after which training is ended; default: no limit.")
+        float | None, typer.Option(min=0, help="Seconds after which training is stopped; default: no limit.")
     ] = None,
     memory: Annotated[
-        str, typer.Option(help="Memory at which training is ended: 500MB, 2GiB; default: no limit.")
+        str, typer.Option(help="Memory at which training is stopped: 500MB, 2GiB; default: no limit.")
     ] = "",
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree.

@@ -41,7 +41,7 @@ def parse_names(text: str, argument: str) -> list[str]:
         return []
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise OptionError(f"{argument} was given {shown(text)}: pass names with one comma between them")
+        raise OptionError(f"{argument} was given {shown(text)}: pass comma-separated names")
     return list(dict.fromkeys(parts))
 
 
@@ -50,7 +50,7 @@ def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
     listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
     found = [_whole(seed) for seed in listed]
     if None in found:
-        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
+        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, such as [0, 1, 2]")
     return [seed for seed in found if seed is not None]
 
 
@@ -59,7 +59,7 @@ def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
     words = [word.strip() for word in text.split(",")] if text.strip() else []
     if not all(re.fullmatch(f"[0-9]{{1,{MAX_DIGITS}}}", word) for word in words):
         raise OptionError(
-            f"{argument} was given {shown(text)}: pass whole numbers of 0 or more with commas between, as 0,1,2"
+            f"{argument} was given {shown(text)}: pass comma-separated whole numbers of 0 or more, such as 0,1,2"
         )
     return [int(word) for word in words]
 
@@ -71,7 +71,7 @@ def rays(given: Any, argument: str = "rays") -> list[list[float]]:
         isinstance(row, list) and row and all(_is_finite_number(value) for value in row) for row in rows
     ):
         raise OptionError(
-            f"{argument} was given {shown(given)}: pass a list of lists of finite numbers, as [[0.4,0.6],[0.6,0.4]]"
+            f"{argument} was given {shown(given)}: pass lists of finite numbers, such as [[0.4,0.6],[0.6,0.4]]"
         )
     return [[float(value) for value in row] for row in rows]
 
@@ -86,10 +86,10 @@ def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
         raise
     except (ValueError, RecursionError) as error:
         raise OptionError(
-            f"{argument} was given {shown(text)}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'"
+            f"{argument} was given {shown(text)}: pass a list of lists, such as '[[0.4,0.6],[0.6,0.4]]'"
         ) from error
     if not found:
-        raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, as '[[0.4,0.6],[0.6,0.4]]'")
+        raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, such as '[[0.4,0.6],[0.6,0.4]]'")
     return found
 
 
@@ -98,7 +98,7 @@ def settings(given: Mapping[str, Any] | None, argument: str = "settings") -> dic
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise OptionError(f"{argument} was given {shown(given)}: pass a dictionary, as {{'lr': 0.001}}")
+        raise OptionError(f"{argument} was given {shown(given)}: pass a dictionary, such as {{'lr': 0.001}}")
     return {key: plain(value) for key, value in given.items()}
 
 
@@ -130,7 +130,7 @@ def parse_bytes(text: str, argument: str = "--memory") -> int | None:
     factor = UNITS.get(match[2].casefold()) if match else None
     n_bytes = int(float(match[1]) * factor) if match and factor else 0
     if not 0 < n_bytes < 2**63:
-        raise OptionError(f"{argument} was given {shown(text)}: pass a number and a unit, as 500MB, 1.5GB or 2GiB")
+        raise OptionError(f"{argument} was given {shown(text)}: pass a number and a unit, such as 500MB, 1.5GB or 2GiB")
     return n_bytes
 
 
@@ -156,7 +156,7 @@ def check_device(device: Any, argument: str = "device") -> str:
     name = str(device) if isinstance(device, str | torch.device) else None
     try:
         if name is None:
-            raise RuntimeError("it is no name of a device")
+            raise RuntimeError("it is not the name of a device")
         torch.zeros(1, device=name).tolist()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         why = one_line(str(error).splitlines()[0])

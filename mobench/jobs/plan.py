@@ -129,7 +129,7 @@ def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: 
     searched, _ = _searched(suite, search, dataset, model, solver)
     if not searched:
         raise OptionError(
-            f"the {COMMAND_LINE} sets all that [search.space] has for {solver}: leave one of its options to the search"
+            f"the {COMMAND_LINE} sets all options of [search.space] for {solver}: leave some to the search"
         )
     return search.model_copy(update={"space": {s.key: s.value for s in searched}, "solvers": {}})
 

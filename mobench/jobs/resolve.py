@@ -312,5 +312,5 @@ def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
         raise OptionError(f"no part of {whose} has an option {key!r}{hint}")
     if len(takers) > 1:
         exact = " or ".join(f"{r}.{key}" for r in takers)
-        raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
+        raise OptionError(f"option {key!r} belongs to {' and '.join(takers)}: write {exact}")
     return f"{takers[0]}.{key}"

@@ -63,7 +63,7 @@ class Range(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Range:
         if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("a range goes from low to a larger high, and with log from above 0")
+            raise ValueError("a range needs a low below its high, and with log a low above 0")
         return self
 
 
@@ -217,7 +217,7 @@ def overridden(
     if not kept:
         asked = " × ".join(", ".join(names) for names in given.values() if names)
         raise OptionError(
-            f"suite {suite.name!r} compares no {asked}: `mobench show {suite.name}` lists what it has; for another "
+            f"suite {suite.name!r} has no {asked}: `mobench show {suite.name}` lists what it has; for another "
             "combination write a suite file of your own"
         )
     update: dict[str, Any] = {}

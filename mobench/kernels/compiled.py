@@ -100,7 +100,7 @@ def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
         for path in (kept, _checksum(kept)):
             with suppress(OSError):
                 path.unlink()
-    raise NotCompiledError(f"what {name} made of {source.name} cannot be loaded")
+    raise NotCompiledError(f"the library that {name} built from {source.name} cannot be loaded")
 
 
 def _keep(made: Path, kept: Path) -> None:

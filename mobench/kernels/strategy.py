@@ -45,7 +45,7 @@ class Strategy:
         for word in text.split(","):
             name, _, value = word.partition("=")
             if name in given:
-                raise OptionError(f"strategy: {name!r} is there twice: give it once")
+                raise OptionError(f"strategy: {name!r} is given twice: give it once")
             given[name] = value
         return cls.from_dict(given)
 
@@ -68,7 +68,7 @@ class Strategy:
                 values[name] = None if value is None else int(value)
             elif name not in accepted:
                 raise OptionError(
-                    f"strategy: {name!r} is no part of one: give {', '.join(f.name for f in fields(cls))}"
+                    f"strategy: {name!r} is not a part of a strategy: give {', '.join(f.name for f in fields(cls))}"
                 )
             elif value not in accepted[name]:
                 raise OptionError(f"strategy: {name} is {value!r}: give {' or '.join(accepted[name])}")

@@ -179,7 +179,7 @@ def _points(points: ArrayLike) -> Array:
         raise ShapeError(f"a front has shape {array.shape}: pass [P, m], one row per point")
     if not np.isfinite(array).all():
         row = int((~np.isfinite(array)).any(axis=1).argmax())
-        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out what is not finite")
+        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out points that are not finite")
     return array
 
 

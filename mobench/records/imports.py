@@ -74,7 +74,7 @@ def records(
     for what, name in (("solver", solver), ("model", model)):
         _check_name(what, name)
     if len(source) > 1000:
-        raise DataError(f"the source has {len(source)} characters: say it in 1000 or fewer")
+        raise DataError(f"the source has {len(source)} characters: use 1000 or fewer")
     dataset = make_dataset(template.dataset)
     objectives = [o.name for o in dataset.objectives]
     metrics = [f"{o.name}/{metric.name}" for o in dataset.objectives for metric in o.metrics]

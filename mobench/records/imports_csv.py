@@ -100,7 +100,7 @@ def _columns(header: Sequence[str], file: str, objectives: Sequence[str], metric
     for given in header:
         if _plain(given) not in meant:
             hint = nearest(given, accepted) or f"; accepted: {', '.join(accepted)}"
-            raise DataError(f"{file} has a column {given[:60]!r} that means nothing here{hint}")
+            raise DataError(f"{file} has a column {given[:60]!r} that is unknown{hint}")
         names.append(meant[_plain(given)])
     for name in names:
         if names.count(name) > 1:
@@ -133,9 +133,9 @@ def _finite(cell: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"{where}: {cell[:40]!r} is no finite number: leave the point out or mend it")
+        raise DataError(f"{where}: {cell[:40]!r} is not a finite number: leave the point out or correct it")
     if abs(value) > LARGEST:
-        raise DataError(f"{where}: {cell[:40]} is beyond {LARGEST:g}: no loss or metric is")
+        raise DataError(f"{where}: {cell[:40]} is larger than {LARGEST:g}, the limit of losses and metrics")
     return value
 
 
@@ -148,7 +148,7 @@ def _not_negative(cell: str, where: str) -> float:
 
 def _whole(cell: str, where: str) -> int:
     if not (cell.isascii() and cell.isdigit() and len(cell) <= 18):
-        raise DataError(f"{where}: {cell[:40]!r} is no whole number from 0 to 10^18")
+        raise DataError(f"{where}: {cell[:40]!r} is not a whole number from 0 to 10^18")
     return int(cell)
 
 
@@ -162,7 +162,7 @@ def _seed(cell: str, where: str) -> int:
 def _split(cell: str, where: str) -> str:
     split = {"validation": "val"}.get(cell, cell)
     if split not in SPLITS:
-        raise DataError(f"{where}: {cell[:40]!r} is no split: write {', '.join(SPLITS)}")
+        raise DataError(f"{where}: {cell[:40]!r} is not a split: write {', '.join(SPLITS)}")
     return split
 
 

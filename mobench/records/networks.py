@@ -80,7 +80,9 @@ def load(record: Record, weights: Path) -> Trained:
         solver.start(problem, Setting(rays, Seeds(**job.seeds.model_dump()), 1, None))
     network = solver.pareto_set
     if not isinstance(network, nn.Module) or not isinstance(network, ParetoNetwork):
-        raise MobenchError(f"{job.solver.name} keeps no ParetoNetwork: its trained network cannot be taken up again")
+        raise MobenchError(
+            f"{job.solver.name} does not train a ParetoNetwork: its weights cannot be loaded into a network"
+        )
     try:
         tensors = load_file(weights)
         problem.state.load({n.removeprefix(TARGET): t for n, t in tensors.items() if n.startswith(TARGET)})

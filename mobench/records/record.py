@@ -192,10 +192,10 @@ class Record(Strict):
         if self.status == "completed" and not (
             "test" in self.fronts and "hypervolume" in self.indicators.get("test", {})
         ):
-            raise ValueError("it says completed, but has no front or no hypervolume of the test split")
+            raise ValueError("its status is completed, but it has no front or no hypervolume of the test split")
         foreign = self.imported is not None
         if foreign != bool(self.job.budget.elsewhere):
-            raise ValueError("it says imported, or trained elsewhere, but not both")
+            raise ValueError("imported points and a budget of elsewhere belong together, and it has one of them")
         if not foreign and any(not f.preferences or f.n_samples is None for f in self.fronts.values()):
             raise ValueError("a front has no preferences or no number of samples, and is not imported")
         if any(len(front.losses[0]) != len(self.objectives) for front in self.fronts.values()):
@@ -252,6 +252,6 @@ def parse(text: str | bytes, origin: str) -> Record:
         raise RecordError(f"{origin} is not a record: {one_line(str(error))} (move it away to go on)") from error
     if record.id != given:
         raise RecordError(
-            f"{origin} says id {one_line(record.id, 40)}, its job has id {given}: it was edited or is not ours"
+            f"{origin} has id {one_line(record.id, 40)}, its job has id {given}: it was edited, or is not of mobench"
         )
     return record

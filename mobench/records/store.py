@@ -288,7 +288,7 @@ def unwritable(folder: Path, error: OSError) -> StoreError:
     """Return the StoreError for a store that cannot be written to."""
     return StoreError(
         f"nothing can be written to {one_line(str(folder))}: {error.strerror or error}; make room or name another "
-        "folder with --out (earlier records are as they were)"
+        "folder with --out (existing records are unchanged)"
     )
 
 

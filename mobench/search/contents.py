@@ -79,7 +79,7 @@ def _of_trial(trial: Trial, alone: Suite, asked: Mapping[str, Any], store: Store
     for id_, job in zip(trial.jobs, jobs, strict=False):
         if id_ != job.id:
             return _of_job(id_, job, store) or [
-                f"trial {trial.number} ran job {id_}, and its options stand for {job.id}"
+                f"trial {trial.number} ran job {id_}, but its options give job {job.id}"
             ]
         record = store.read(job)
         if record is not None and not same_contents(record.protocol, asked["protocol"]):

@@ -96,7 +96,7 @@ class Objective:
                 self.bench.run(Plan(self.suite.name, [job]), listen)
             except Pruned:
                 self.bench.store.forget_training(job)
-                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "behind the other trials"})
+                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "worse than the other trials"})
                 raise
             values.append(self._value(job))
         return sum(values) / len(values)

@@ -88,8 +88,8 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
             name,
             "What is declined exists",
             "failed",
-            f"the {what} declines {name!r}, which is no check of a {entry.kind}"
-            f"{nearest(name, known) or '; there are ' + ', '.join(known)}",
+            f"the {what} declines {name!r}, which is not a check of a {entry.kind}"
+            f"{nearest(name, known) or '; accepted: ' + ', '.join(known)}",
         )
         for name in entry.spec.declines
         if name not in known
@@ -101,4 +101,4 @@ def _raised(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     message = message_of(error)
-    return f"raised {type(error).__name__}{where}: {message} (make it pass; the traceback shows the way there)"
+    return f"raised {type(error).__name__}{where}: {message} (fix the error; the traceback shows where it was raised)"

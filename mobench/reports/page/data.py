@@ -102,7 +102,7 @@ def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin can raise anything: report the error and write the page
-        return found, [f"{name}: its plugin could not be asked for directions and a known front ({described(error)})"]
+        return found, [f"{name}: its plugin failed to give directions and a known front ({described(error)})"]
     found["truth"] = None if known is None else known.tolist()
     return found, []
 

@@ -39,7 +39,9 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "fronts": Kind("fronts", "test fronts, with attainment bands over seeds"),
     "anytime": Kind("anytime", "validation against seconds, steps and gradient evaluations"),
-    "critical-difference": Kind("critical_difference", "average ranks, and who cannot be told apart", ranked=True),
+    "critical-difference": Kind(
+        "critical_difference", "average ranks, and which solvers do not differ significantly", ranked=True
+    ),
     "cost-quality": Kind("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
     "memory": Kind("memory", "what one network stores against a net for each preference"),
     "ray-alignment": Kind("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),

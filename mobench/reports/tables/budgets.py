@@ -42,7 +42,9 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Co
     """
     looks = _looks(board, records)
     if not len(looks):
-        raise OptionError("no completed record holds looks at validation: there is nothing to tell of a budget")
+        raise OptionError(
+            "no completed record has validation checks, which this table shows: name a folder that has some"
+        )
     unit = "core-seconds" if "core-seconds" in looks and looks["core-seconds"].notna().all() else "seconds"
     budgets = {
         f"{number:g} {UNITS[unit]}": number

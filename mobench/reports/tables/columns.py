@@ -74,7 +74,7 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
                 key = dataset, f"{words['objective']}/{words['metric']}" if "objective" in words else words["metric"]
                 made = replace(made, better=(directions or {}).get(key, ""))
             return made
-    return Column(name, name, f"{name}, which the catalogue of columns does not know")
+    return Column(name, name, f"{name}, which is missing in the catalogue of columns")
 
 
 def catalogue() -> list[Column]:
@@ -129,12 +129,12 @@ def _names() -> list[Column]:
         words("dataset", "the dataset, whose rows are compared with each other and with no others"),
         words("solver", "the method, with the options that tell its rows apart"),
         words("model", "the target network"),
-        words("rank", "place by hypervolume, as an interval where the solvers cannot be told apart"),
+        words("rank", "place by hypervolume, as an interval where solvers do not differ significantly"),
         words("status", "complete, or which jobs are missing and why; only complete rows are ranked"),
         words("preference", "weights of the objectives, which sum to one; a larger one asks for a smaller loss"),
-        words("split", "the part of the data that was judged"),
+        words("split", "the part of the data that was evaluated"),
         words("chosen", "yes at the preference that validation chooses; the test split has no part in it"),
-        Column("seeds", "seeds", "completed jobs that a row is the mean of", decimals=0, interval=False),
+        Column("seeds", "seeds", "number of completed jobs that the row averages", decimals=0, interval=False),
     ]
 
 
@@ -171,13 +171,13 @@ def _costs() -> list[Column]:
                "machine does not lengthen it as it does the seconds that pass", "lower", "core-s", 1),
         Column("steps", "steps", "optimiser steps", decimals=0, interval=False),
         Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0, interval=False),
-        Column("stored parameters", "parameters stored", "numbers that have to be kept to serve every preference",
+        Column("stored parameters", "parameters stored", "numbers that are stored to serve every preference",
                "lower", decimals=0, interval=False),
         Column("served parameters", "parameters served", "numbers of the target network at one preference", "lower",
                decimals=0, interval=False),
         Column("peak MB", "peak memory", "largest memory of the job's process", "lower", "MB", 1),
         Column("switch ms", "switch", "time from a preference to a network that serves it", "lower", "ms", 3),
-        Column("ms per sample", "per sample", "time to answer one sample, the network being there", "lower", "ms", 3),
+        Column("ms per sample", "per sample", "time to answer one sample with a network that exists", "lower", "ms", 3),
     ]  # fmt: skip
 
 

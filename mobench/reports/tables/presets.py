@@ -66,7 +66,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
     ),
     "budgets": Preset(
-        "what validation says after 1, 2, 5, 10, 20, … seconds of training: who is ahead when", budgets.content,
+        "validation results after 1, 2, 5, 10, 20, … seconds of training", budgets.content,
     ),
     "fronts": Preset(
         "datasets across: hypervolume, at equal K as well, non-uniformity and training time",

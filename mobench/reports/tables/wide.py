@@ -65,7 +65,7 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted, shape
     found = [str(c) for q in shape.quantities for c in table.columns if re.fullmatch(q, str(c))]
     found = [c for c in found if not all(map(is_missing, table[c]))]
     if not found:
-        raise OptionError(f"the leaderboard has no column that this table is of: {', '.join(shape.quantities)}")
+        raise OptionError(f"the leaderboard has none of this table's columns: {', '.join(shape.quantities)}")
     columns = _columns(table, found, shape, directions_of(records))
     frame = _frame(table, columns)
     shown = [c for c in frame.columns if not c.endswith(HALF) and _says_something(frame, c)]
