@@ -58,7 +58,7 @@ def export(
     if of_tables:
         records = read_records([place])
         board = board_of(records)
-        wanted = Wanted(
+        selection = Wanted(
             arguments.parse_names(columns, "--columns"),
             arguments.parse_names(dataset, "--dataset"),
             arguments.parse_names(solver, "--solver"),
@@ -69,11 +69,11 @@ def export(
         )
         # make all tables before the first file is written, so that a wrong option writes nothing
         texts: dict[str, str | bytes] = {}
-        for name, one in chosen.items():
-            made = one.make(board, records, wanted)
-            if label and not made.sheet.caption:
+        for name, chosen_preset in chosen.items():
+            table = chosen_preset.make(board, records, selection)
+            if label and not table.sheet.caption:
                 raise OptionError("--label was given without --caption, which carries it: pass both")
-            texts |= tables.texts(made, name, of_tables)
+            texts |= tables.texts(table, name, of_tables)
         for path in tables.write_texts(out or place, texts):
             wrote(path)
     for name in formats:

@@ -111,8 +111,8 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
     from mobench.reports.tables.files import number
 
     ranking = comparison.ranking
-    where = comparison.dataset or "all datasets"
-    say(f"\n{where}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
+    scope = comparison.dataset or "all datasets"
+    say(f"\n{scope}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
     if len(ranking.solvers) > 1 and ranking.n_blocks:
         chosen = list(ranking.effect_sizes) if every_pair else against_best(ranking)
         title = "better, by average rank" if every_pair else "the best, by average rank"
@@ -143,13 +143,13 @@ def _p(p: float | None) -> str:
 def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     from mobench.jobs.arguments import parse_names
 
-    wanted = parse_names(names, "--dataset")
-    known = sorted({r.job.dataset.name for r in records})
-    for name in wanted:
-        if name not in known:
-            hint = nearest(name, known) or f"; there are: {', '.join(known)}"
+    chosen = parse_names(names, "--dataset")
+    dataset_names = sorted({r.job.dataset.name for r in records})
+    for name in chosen:
+        if name not in dataset_names:
+            hint = nearest(name, dataset_names) or f"; there are: {', '.join(dataset_names)}"
             raise OptionError(f"no record is of dataset {name!r}{hint}")
-    return [r for r in records if not wanted or r.job.dataset.name in wanted]
+    return [r for r in records if not chosen or r.job.dataset.name in chosen]
 
 
 def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
@@ -158,14 +158,14 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     from mobench.reports.tables.columns import column as described
     from mobench.reports.tables.columns import directions_of
 
-    found = {described(column, name).better for name in datasets} - {""}
-    if not found:
+    better = {described(column, name).better for name in datasets} - {""}
+    if not better:
         # the column is a metric: ask its dataset, whose plugin is slow to load
         directions = directions_of(records)
-        found = {described(column, name, directions).better for name in datasets} - {""}
-    if len(found) != 1:
+        better = {described(column, name, directions).better for name in datasets} - {""}
+    if len(better) != 1:
         raise OptionError(f"column {column!r} has no direction (larger or smaller is better): name another one by --by")
-    return found == {"higher"}
+    return better == {"higher"}
 
 
 def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:

@@ -60,8 +60,8 @@ app.add_typer(data.app, name="data")
 USAGE, INTERNAL, NOT_WRITTEN, INTERRUPTED = 2, 70, 74, 130
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
         import mobench
 
         print(f"mobench {mobench.__version__}")

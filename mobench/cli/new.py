@@ -21,10 +21,10 @@ def new(
     """Write a small installable package with a method, its test and its README; nothing is ever overwritten."""
     from mobench.scaffold.package import write
 
-    wanted = next((each for each in NEW_KINDS if each == kind), None)
-    if wanted is None:
+    new_kind = next((known_kind for known_kind in NEW_KINDS if known_kind == kind), None)
+    if new_kind is None:
         raise unknown_name("kind that can be made", kind, NEW_KINDS)
-    names = Names(wanted, normalised(name))
+    names = Names(new_kind, normalised(name))
     if names.name != name:
         say(f"note: {name!r} is written {names.name}")
     check_is_free(names, registry())

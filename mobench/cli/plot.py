@@ -44,7 +44,7 @@ def plot(
     formats = parse_names(format, "--format")
     with steps("plot") as step:
         drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats, step)
-    for said in drawn.empty:
-        warn(said, "not drawn")
+    for reason in drawn.empty:
+        warn(reason, "not drawn")
     for path in drawn.paths:
         wrote(path)

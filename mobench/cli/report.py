@@ -25,9 +25,9 @@ def report(
     path = out if out is not None else folder / "report.html"
     with steps("report") as step:
         written = build.write(Store(folder), path, live, step)
-    for reason in dict.fromkeys(one["reason"] for one in written["left_out"]):
-        who = [f"{one['dataset']} · {one['name']}" for one in written["left_out"] if one["reason"] == reason]
-        named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"
+    for reason in dict.fromkeys(row["reason"] for row in written["left_out"]):
+        rows = [f"{row['dataset']} · {row['name']}" for row in written["left_out"] if row["reason"] == reason]
+        named = ", ".join(rows) if len(rows) <= NAMED else f"{len(rows)} rows"
         warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
         fields = {name: network[name] for name in ("dataset", "name", "seed")}

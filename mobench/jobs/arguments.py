@@ -26,12 +26,12 @@ UNITS = {
 } | {"b": 1}
 
 
-def names(given: str | Iterable[str], argument: str) -> list[str]:
+def names(value: str | Iterable[str], argument: str) -> list[str]:
     """Return a list of names from one name or several. Raises: OptionError for values that are not strings."""
     # listed first: an iterator can be read only once
-    listed: list[Any] = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [None]
+    listed: list[Any] = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [None]
     if not all(isinstance(name, str) for name in listed):
-        raise OptionError(f"{argument} was given {shown(given)}: pass a name or a list of names")
+        raise OptionError(f"{argument} was given {shown(value)}: pass a name or a list of names")
     return listed
 
 
@@ -45,13 +45,13 @@ def parse_names(text: str, argument: str) -> list[str]:
     return list(dict.fromkeys(parts))
 
 
-def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
+def seeds(values: Iterable[Any], argument: str = "seeds") -> list[int]:
     """Return seeds as a list of `int`, from any sequence or array of whole numbers."""
-    listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
-    found = [_whole(seed) for seed in listed]
-    if None in found:
-        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, such as [0, 1, 2]")
-    return [seed for seed in found if seed is not None]
+    listed: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [None]
+    numbers = [_whole(seed) for seed in listed]
+    if None in numbers:
+        raise OptionError(f"{argument} was given {shown(values)}: pass a list of whole numbers, such as [0, 1, 2]")
+    return [seed for seed in numbers if seed is not None]
 
 
 def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
@@ -64,16 +64,16 @@ def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
     return [int(word) for word in words]
 
 
-def rays(given: Any, argument: str = "rays") -> list[list[float]]:
+def rays(value: Any, argument: str = "rays") -> list[list[float]]:
     """Return preferences as lists of `float`, from lists, tuples, arrays or tensors."""
-    rows = plain(given)
+    rows = plain(value)
     if not isinstance(rows, list) or not all(
-        isinstance(row, list) and row and all(_is_finite_number(value) for value in row) for row in rows
+        isinstance(row, list) and row and all(_is_finite_number(number) for number in row) for row in rows
     ):
         raise OptionError(
-            f"{argument} was given {shown(given)}: pass lists of finite numbers, such as [[0.4,0.6],[0.6,0.4]]"
+            f"{argument} was given {shown(value)}: pass lists of finite numbers, such as [[0.4,0.6],[0.6,0.4]]"
         )
-    return [[float(value) for value in row] for row in rows]
+    return [[float(number) for number in row] for row in rows]
 
 
 def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
@@ -81,25 +81,25 @@ def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
     if not text.strip():
         return []
     try:
-        found = rays(json.loads(text), argument)
+        rows = rays(json.loads(text), argument)
     except OptionError:
         raise
     except (ValueError, RecursionError) as error:
         raise OptionError(
             f"{argument} was given {shown(text)}: pass a list of lists, such as '[[0.4,0.6],[0.6,0.4]]'"
         ) from error
-    if not found:
+    if not rows:
         raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, such as '[[0.4,0.6],[0.6,0.4]]'")
-    return found
+    return rows
 
 
-def settings(given: Mapping[str, Any] | None, argument: str = "settings") -> dict[str, Any]:
+def settings(values: Mapping[str, Any] | None, argument: str = "settings") -> dict[str, Any]:
     """Return a dictionary of options with arrays, tensors and tuples converted by `plain`."""
-    if given is None:
+    if values is None:
         return {}
-    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise OptionError(f"{argument} was given {shown(given)}: pass a dictionary, such as {{'lr': 0.001}}")
-    return {key: plain(value) for key, value in given.items()}
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+        raise OptionError(f"{argument} was given {shown(values)}: pass a dictionary, such as {{'lr': 0.001}}")
+    return {key: plain(value) for key, value in values.items()}
 
 
 def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, Any]:
@@ -107,19 +107,19 @@ def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, A
 
     Raises: OptionError for a text without "=", and for a duplicate key.
     """
-    found: dict[str, Any] = {}
+    settings_by_name: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         key = key.strip()
         if not equals or not key:
             raise OptionError(f"{argument} was given {shown(text)}: pass key=value, for example {argument} lr=0.001")
-        if key in found:
+        if key in settings_by_name:
             raise OptionError(f"{argument} was given {shown(key)} twice: pass one value for it")
         try:
-            found[key] = json.loads(value)
+            settings_by_name[key] = json.loads(value)
         except (ValueError, RecursionError):
-            found[key] = value
-    return found
+            settings_by_name[key] = value
+    return settings_by_name
 
 
 def parse_bytes(text: str, argument: str = "--memory") -> int | None:
@@ -136,10 +136,10 @@ def parse_bytes(text: str, argument: str = "--memory") -> int | None:
 
 def count(value: Any, argument: str, largest: int = MAX_COUNT) -> int:
     """Return `value` as `int`. Raises: OptionError unless it is a whole number from 1 to `largest`."""
-    found = _whole(value)
-    if found is None or not 1 <= found <= largest:
+    number = _whole(value)
+    if number is None or not 1 <= number <= largest:
         raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from 1 to {largest}")
-    return found
+    return number
 
 
 def quantity(value: Any, argument: str, smallest: float = 0.0, largest: float = MAX_SECONDS) -> float:

@@ -41,16 +41,16 @@ class Strategy:
         """
         if text == "default":
             return cls()
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for word in text.split(","):
             name, _, value = word.partition("=")
-            if name in given:
+            if name in values:
                 raise OptionError(f"strategy: {name!r} is given twice: give it once")
-            given[name] = value
-        return cls.from_dict(given)
+            values[name] = value
+        return cls.from_dict(values)
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> Strategy:
+    def from_dict(cls, content: dict[str, Any]) -> Strategy:
         """Return a strategy from the result of `to_dict`, or from string values.
 
         Raises: OptionError for an unknown name or value.
@@ -61,7 +61,7 @@ class Strategy:
             "evaluation": get_args(Stacking),
         }
         values: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in content.items():
             if name == "threads":
                 if value is not None and not _is_count(str(value)):
                     raise OptionError(f"strategy: threads is {value!r}: give a whole number from 1 to {MAX_THREADS}")

@@ -241,17 +241,17 @@ def parse(text: str | bytes, origin: str) -> Record:
         if len(text) > USUAL_BYTES:
             few_keys(from_json(text))
         record = Record.model_validate_json(text)
-        given = record.job.id
+        job_id = record.job.id
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        location = ".".join(map(str, first["loc"])) or "the file"
         raise RecordError(
-            f"{origin} is not a record: {one_line(where, 200)}: {one_line(first['msg'])} (move it away to go on)"
+            f"{origin} is not a record: {one_line(location, 200)}: {one_line(first['msg'])} (move it away to go on)"
         ) from error
     except ValueError as error:
         raise RecordError(f"{origin} is not a record: {one_line(str(error))} (move it away to go on)") from error
-    if record.id != given:
+    if record.id != job_id:
         raise RecordError(
-            f"{origin} has id {one_line(record.id, 40)}, its job has id {given}: it was edited, or is not of mobench"
+            f"{origin} has id {one_line(record.id, 40)}, its job has id {job_id}: it was edited, or is not of mobench"
         )
     return record

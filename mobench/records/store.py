@@ -97,8 +97,8 @@ class Store:
         Raises: StoreError; RecordError where the previous record cannot be read and may have a higher rank.
         """
         path = self.path(record.job)
-        former = None if record.status == "completed" else self.read(record.job)
-        if former is None or RANKS[former.status] <= RANKS[record.status]:
+        previous = None if record.status == "completed" else self.read(record.job)
+        if previous is None or RANKS[previous.status] <= RANKS[record.status]:
             with writing(self.folder):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(path, record.to_json().encode())
@@ -137,13 +137,13 @@ class Store:
 
         Raises: StoreError where the folder cannot be read.
         """
-        found = Contents[Record]()
+        contents = Contents[Record]()
         for entry in self.listed():
             try:
-                found.records.append(self._read(Path(entry.path)))
+                contents.records.append(self._read(Path(entry.path)))
             except RecordError as error:
-                found.unreadable.append(error)
-        return found
+                contents.unreadable.append(error)
+        return contents
 
     def listed(self) -> list[os.DirEntry[str]]:
         """Return the JSON files of the records folder, sorted by name; [] if there is no folder.

@@ -76,7 +76,7 @@ def elsewhere() -> Iterator[None]:
             raise Declined("no CUDA device is here, and it looks at values, which the meta device has not") from error
         if "device" in said:
             raise AssertionError(
-                f"a tensor is on another device than the tensors it is combined with ({said.splitlines()[0][:120]}): make "
-                "tensors on the device of the inputs, and keep constants as buffers"
+                f"a tensor is on another device than the tensors it is combined with ({said.splitlines()[0][:120]}): "
+                "make tensors on the device of the inputs, and keep constants as buffers"
             ) from error
         raise

@@ -51,7 +51,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
         "put everything that start made and steps changed into state_dict",
     ),
     ("balancer", "Unreadable", "resumes_from_its_state", "keep tensors, numbers, text"),
-    ("balancer", "DoubleOnly", "weighs_in_both_precisions", "(make it pass"),
+    ("balancer", "DoubleOnly", "weighs_in_both_precisions", "(fix the error"),
     ("balancer", "StaysHere", "weighs_on_another_device", "make tensors on the device of the inputs"),
     ("generator", "OwnField", "options_round_trip", "leave options as they are given"),
     ("generator", "Warns", "leaves_global_state_alone", "use `with warnings.catch_warnings"),

@@ -66,14 +66,14 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
     """
     if name in _fixed():
         return _fixed()[name]
-    for pattern, found in _families():
+    for pattern, template in _families():
         if match := re.fullmatch(pattern, name):
             words = {k: v for k, v in match.groupdict().items() if v}
-            made = _filled(found, name, words)
+            result = _filled(template, name, words)
             if "metric" in words:
                 key = dataset, f"{words['objective']}/{words['metric']}" if "objective" in words else words["metric"]
-                made = replace(made, better=(directions or {}).get(key, ""))
-            return made
+                result = replace(result, better=(directions or {}).get(key, ""))
+            return result
     return Column(name, name, f"{name}, which is missing in the catalogue of columns")
 
 
@@ -91,11 +91,11 @@ def directions_of(records: Iterable[Measured]) -> Directions:
     parts: dict[str, Part] = {}
     for record in records:
         parts.setdefault(record.job.dataset.name, record.job.dataset)
-    found: dict[tuple[str, str], Better] = {}
+    directions: dict[tuple[str, str], Better] = {}
     for name, part in parts.items():
         for metric, higher in _declared(part):
-            found[name, metric] = "higher" if higher else "lower"
-    return found
+            directions[name, metric] = "higher" if higher else "lower"
+    return directions
 
 
 def _declared(part: Part) -> list[tuple[str, bool]]:
@@ -109,11 +109,11 @@ def _declared(part: Part) -> list[tuple[str, bool]]:
     return [(name, m.higher_is_better) for o, m in pairs for name in (f"{o}/{m.name}", m.name)]
 
 
-def _filled(found: Column, name: str, words: Mapping[str, str]) -> Column:
-    texts = {field: getattr(found, field) for field in ("label", "meaning")}
+def _filled(template: Column, name: str, words: Mapping[str, str]) -> Column:
+    texts = {field: getattr(template, field) for field in ("label", "meaning")}
     for word, value in words.items():
         texts = {field: text.replace(f"<{word}>", value) for field, text in texts.items()}
-    return replace(found, name=name, **texts)
+    return replace(template, name=name, **texts)
 
 
 @cache
