@@ -11,9 +11,9 @@ from mobench import files
 from mobench.cli.console import print_table
 from mobench.cli.list import fields_of
 from mobench.cli.output import events, say
-from mobench.errors import PluginError, SuiteError, unknown_name
+from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
-from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, registry
+from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ def show(
 ) -> None:
     """Show what a name is: its source, and its options with their defaults."""
     known = registry()
-    if "+" in name:
-        generator, _, balancer = name.partition("+")
-        _show_pair(Pair(name, generator, balancer))
+    if pair := pair_of(name):
+        _show_pair(pair)
         return
     for entry in _find(known, name, kind):
         spec = entry.spec
@@ -67,14 +66,9 @@ def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
     kinds = [k for k in KINDS if kind in (None, k)]
     if not kinds:
         raise unknown_name("kind", str(kind), KINDS)
-    found = [known.entries[k][name] for k in kinds if name in known.entries[k]]
-    if found:
-        return found
-    disputed = [k for k in kinds if name in known.conflicts[k]]
-    if disputed:
-        known.get(disputed[0], name)
-        raise PluginError(name)
-    raise unknown_name(kind or "plugin", name, [n for k in kinds for n in known.entries[k]])
+    if entries := entries_named(known, name, kinds):
+        return entries
+    raise unknown_in(known, kind or "plugin", name, [n for k in kinds for n in known.entries[k]])
 
 
 def _show_pair(pair: Pair) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from mobench.errors import IncompatibleError, OptionError, SuiteError
 from mobench.jobs.job import Job, SeedSet
 from mobench.jobs.precedence import COMMAND_LINE, SUITE_BUDGET, Layer, Setting, budget_layer, combine, is_same_option
-from mobench.jobs.suite import Entry, Search, Suite
+from mobench.jobs.suite import Search, Suite, SuiteEntry
 
 MAX_JOBS = 100_000
 
@@ -63,7 +63,7 @@ def plan(suite: Suite) -> Plan:
 
 
 def combination_of(
-    suite: Suite, entry: Entry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
+    suite: Suite, entry: SuiteEntry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
 ) -> Combination:
     """Return one combination of an entry. searched: options of a trial. Raises: as `plan`; IncompatibleError."""
     from mobench.jobs.resolve import resolve_layers
@@ -83,7 +83,7 @@ def combination_of(
     return Combination(tuple(jobs), resolved.settings)
 
 
-def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
+def layers_of(suite: Suite, entry: SuiteEntry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
     """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
     own = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [

@@ -20,7 +20,7 @@ from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import check_on_simplex
-from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, pair_of, plugin_key, registry
 from mobench.text import name_hint
 
 
@@ -221,10 +221,8 @@ def _piece(role: Kind, entry: Entry) -> _Piece:
 
 def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
     """Return the parts of a solver by role, and the options that the name of a pair sets."""
-    if "+" in name:
-        generator, _, balancer = name.partition("+")
-        pair, version = Pair(name, generator, balancer), "pair"
-    else:
+    pair, version = pair_of(name), "pair"
+    if pair is None:
         entry = known.get("solver", name)
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
