@@ -17,7 +17,7 @@ from mobench.text import name_hint, one_line
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
     from mobench.records.record import Record
-    from mobench.reports.analysis.comparison import Comparison
+    from mobench.reports.analysis.comparison import SolverComparison
     from mobench.reports.analysis.leaderboard import Leaderboard
 
 MOST_LINES = 20
@@ -107,7 +107,7 @@ def print_board(board: Leaderboard) -> None:
         say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
 
 
-def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
+def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
     """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
     from mobench.reports.analysis.comparison import against_best, told_apart
     from mobench.reports.tables.files import number
@@ -169,7 +169,7 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     return found == {"higher"}
 
 
-def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def _content(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> dict[str, Any]:
     from mobench.reports.analysis.comparison import to_dict
     from mobench.reports.analysis.leaderboard import is_missing
 

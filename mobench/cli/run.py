@@ -12,7 +12,18 @@ import typer
 from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.output import complain, say, warn, wrote
-from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
+from mobench.cli.overrides import (
+    Datasets,
+    Epochs,
+    Models,
+    Rays,
+    Seconds,
+    SeedList,
+    Settings,
+    Solvers,
+    Steps,
+    overridden,
+)
 from mobench.cli.trade_off import tell_trade_off
 
 if TYPE_CHECKING:
@@ -28,7 +39,7 @@ def run(
     model: Models = "",
     solver: Solvers = "",
     set_: Settings = None,
-    seeds: Seeds = "",
+    seeds: SeedList = "",
     rays: Rays = "",
     epochs: Epochs = None,
     steps: Steps = None,

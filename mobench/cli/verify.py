@@ -11,7 +11,7 @@ import typer
 from mobench.cli.output import say
 
 if TYPE_CHECKING:
-    from mobench.runs.verification import Comparison
+    from mobench.runs.verification import Difference
 
 
 def verify(
@@ -72,7 +72,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _line(one: Comparison) -> str:
+def _line(one: Difference) -> str:
     sign = "agrees" if one.agrees else "DIFFERS"
     within = f"within {one.tolerance:g}" if one.tolerance else "exactly"
     if math.isfinite(one.difference):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from mobench.jobs.bounds import Name, Seed, Table, plain
+from mobench.jobs.bounds import Name, OptionTable, Seed, plain
 from mobench.jobs.job import Budget, Strict
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
@@ -24,7 +24,7 @@ class SuiteEntry(Strict):
     datasets: SomeNames
     models: SomeNames
     solvers: SomeNames
-    set: Table = Field(default_factory=dict)
+    set: OptionTable = Field(default_factory=dict)
     budget: Budget | None = None
 
 
@@ -124,7 +124,7 @@ class Suite(Strict):
     keep_weights: bool = False
     budget: Budget
     entries: Annotated[list[SuiteEntry], Field(min_length=1)]
-    solvers: dict[str, Table] = Field(default_factory=dict)
+    solvers: dict[str, OptionTable] = Field(default_factory=dict)
     trade_off: TradeOff | None = None
     search: Search | None = None
     _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)

@@ -12,7 +12,7 @@ from mobench.plugins import Entry, Spec, SuiteFile
 from mobench.text import message_of, name_hint
 
 Check = Callable[[Entry], None]
-State = Literal["passed", "failed", "declined"]
+CheckState = Literal["passed", "failed", "declined"]
 
 
 class Declined(Exception):
@@ -39,7 +39,7 @@ class Result:
 
     check: str
     says: str
-    state: State
+    state: CheckState
     message: str = ""
     details: str = ""
 
