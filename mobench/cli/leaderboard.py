@@ -93,7 +93,7 @@ def folder_of(named: Path) -> Path:
 
 def print_board(board: Leaderboard) -> None:
     """Print the main columns of a leaderboard, its notes, and the records that are left out."""
-    from mobench.reports.tables.files import SHORT, cells_of
+    from mobench.reports.tables.table_files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
@@ -110,7 +110,7 @@ def print_board(board: Leaderboard) -> None:
 def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
     """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
     from mobench.reports.analysis.comparison import against_best, told_apart
-    from mobench.reports.tables.files import number
+    from mobench.reports.tables.table_files import number
 
     ranking = comparison.ranking
     where = comparison.dataset or "all data sets"

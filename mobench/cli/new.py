@@ -10,7 +10,7 @@ import typer
 from mobench.cli.output import say
 from mobench.errors import unknown_name
 from mobench.plugins import registry
-from mobench.scaffold.names import NEW_KINDS, PackageNames, check_is_free, normalised
+from mobench.scaffold.package_names import NEW_KINDS, PackageNames, check_is_free, normalised
 
 
 def new(

@@ -160,7 +160,7 @@ def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
     from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
-    from mobench.reports.tables.files import export
+    from mobench.reports.tables.table_files import export
 
     board = read_board(folder)
     print_board(board)

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from mobench.errors import NewNameError
-from mobench.scaffold.names import PackageNames
+from mobench.scaffold.package_names import PackageNames
 
 SUFFIX = ".tmpl"
 """Suffix of templates. It prevents tools from importing, linting or collecting them as Python files."""

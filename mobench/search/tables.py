@@ -13,7 +13,7 @@ from mobench.jobs.plan import apart, layers_of
 from mobench.jobs.precedence import BUDGET, SUITE_BUDGET, budget_of, combine
 from mobench.jobs.resolve import exact_names
 from mobench.jobs.suite import Suite
-from mobench.reports.tables.files import markdown, number, write_texts
+from mobench.reports.tables.table_files import markdown, number, write_texts
 from mobench.search.proposals import Trial
 from mobench.search.study import StudyResult
 

@@ -56,7 +56,7 @@ class Case:
 
     def run(self) -> Result:
         """Run the check and return its result. Any exception of the plugin is a failure. Global state is restored."""
-        from mobench.testing.global_state import put_back
+        from mobench.testing.state_changes import put_back
 
         name, says = self.check.__name__, (self.check.__doc__ or "").splitlines()[0]
         reason = "" if isinstance(self.entry.spec, SuiteFile) else self.entry.spec.declines.get(name, "")

@@ -12,7 +12,7 @@ from mobench.arrays import FloatArray
 from mobench.metrics import indicators
 from mobench.records.outline import Measured, Points, takes_preferences
 from mobench.reports.analysis.costs import CORE_SECONDS, COSTS, STORED_PARAMETERS, TRAINING_SECONDS
-from mobench.reports.analysis.labels import labels_of, seed_name, seed_order
+from mobench.reports.analysis.row_labels import labels_of, seed_name, seed_order
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ from matplotlib.ticker import EngFormatter
 from mobench.arrays import FloatArray
 from mobench.errors import NothingToDrawError
 from mobench.reports.analysis.curves import curves
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
-from mobench.reports.plots.names import volume_unit, with_unit
 from mobench.reports.plots.panels import family_grid, heading, share_values
+from mobench.reports.plots.short_names import volume_unit, with_unit
 from mobench.reports.plots.style import BAND, linear, logarithmic
 
 AGAINST: Mapping[str, str] = {

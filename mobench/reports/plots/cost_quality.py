@@ -18,9 +18,9 @@ from mobench.metrics import indicators
 from mobench.reports.analysis.costs import CORE_SECONDS, PEAK_MEMORY, STORED_PARAMETERS, SWITCH_TIME, TRAINING_SECONDS
 from mobench.reports.analysis.measurements import measurements
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
-from mobench.reports.plots.labels import label_points
-from mobench.reports.plots.names import with_unit
+from mobench.reports.plots.label_positions import label_points
 from mobench.reports.plots.panels import heading
+from mobench.reports.plots.short_names import with_unit
 from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure
 from mobench.reports.tables.columns import column
 

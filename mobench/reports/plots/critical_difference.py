@@ -20,7 +20,7 @@ from mobench.reports.analysis.comparison import SolverComparison, compare
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.ranking import Ranking
 from mobench.reports.plots.contenders import FAMILIES, groups_of
-from mobench.reports.plots.names import short_names
+from mobench.reports.plots.short_names import short_names
 from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 
 MOST_ABSENT = 4

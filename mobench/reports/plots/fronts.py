@@ -17,7 +17,7 @@ from mobench.arrays import FloatArray
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.analysis.attainment import attainment_surfaces
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots import more_objectives
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.panels import family_key, heading, legend, small_multiples, title

@@ -107,7 +107,7 @@ def _subjects(kind: PlotSource, records: Sequence[Record], groups: Sequence[Grou
 
 def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes]:
     """Return format -> file content of one plot."""
-    from mobench.reports.plots.files import as_csv, render
+    from mobench.reports.plots.figure_files import as_csv, render
     from mobench.reports.plots.style import theme
 
     with theme():
