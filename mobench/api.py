@@ -48,7 +48,7 @@ def run(
     from mobench.jobs import plan as plans
     from mobench.jobs import suite as suites
     from mobench.records.store import Store
-    from mobench.reports.tables.files import export
+    from mobench.reports.tables.table_files import export
     from mobench.runs import runner
     from mobench.runs.executors.local import LocalExecutor
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import complain, say
-from mobench.cli.progress import Steps, steps
+from mobench.cli.progress import StepCounter, steps
 from mobench.plugins import Entry
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _results(entry: Entry, details: bool, step: Steps) -> list[Result]:
+def _results(entry: Entry, details: bool, step: StepCounter) -> list[Result]:
     """Run every check of an entry, print each result at once, and return the results."""
     from mobench.testing.conformance import CHECKS, cases_of
     from mobench.testing.outcomes import unknown_declines

@@ -12,7 +12,7 @@ from mobench.cli.progress import steps
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
+Collections = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
 
 
 @app.command("list")
@@ -28,7 +28,7 @@ def list_() -> None:
 
 
 @app.command()
-def fetch(names: Names = None) -> None:
+def fetch(names: Collections = None) -> None:
     """Fetch what is missing, from one source after the other, and check it."""
     from mobench.datafiles import collection, collections, obtain
 
@@ -42,7 +42,7 @@ def fetch(names: Names = None) -> None:
 
 
 @app.command()
-def verify(names: Names = None) -> None:
+def verify(names: Collections = None) -> None:
     """Check the SHA-256 of every file; the exit code is not 0 if any is missing or wrong."""
     from mobench.datafiles import collection, collections, locate
     from mobench.datafiles import verify as check

@@ -80,7 +80,7 @@ class RunProgress(_Event):
     best: list[Best]
 
 
-class Summary(_Event):
+class JobCounts(_Event):
     """Numbers of jobs at the end of a run. declined: jobs that were declined when they started and have no record."""
 
     event: Literal["summary"]
@@ -293,7 +293,7 @@ Event = Annotated[
     Progress
     | JobProgress
     | RunProgress
-    | Summary
+    | JobCounts
     | TrialEnd
     | CheckEnd
     | ChecksEnd

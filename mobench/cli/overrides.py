@@ -19,7 +19,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="An option, key=value, which overrides the suite; may be repeated."),
 ]
-Seeds = Annotated[str, typer.Option("--seeds", help="Seeds instead of the suite's: 0,1,2.")]
+SeedList = Annotated[str, typer.Option("--seeds", help="Seeds instead of the suite's: 0,1,2.")]
 Rays = Annotated[str, typer.Option("--rays", help="Preferences instead of the suite's: '[[0.4,0.6],[0.6,0.4]]'.")]
 Epochs = Annotated[float | None, typer.Option("--epochs", help="Epochs of training for each job.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Steps of training for each job.")]

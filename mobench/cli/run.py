@@ -12,7 +12,18 @@ import typer
 from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.output import complain, say, warn, wrote
-from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
+from mobench.cli.overrides import (
+    Datasets,
+    Epochs,
+    Models,
+    Rays,
+    Seconds,
+    SeedList,
+    Settings,
+    Solvers,
+    Steps,
+    overridden,
+)
 from mobench.cli.trade_off import tell_trade_off
 
 if TYPE_CHECKING:
@@ -28,7 +39,7 @@ def run(
     model: Models = "",
     solver: Solvers = "",
     set_: Settings = None,
-    seeds: Seeds = "",
+    seeds: SeedList = "",
     rays: Rays = "",
     epochs: Epochs = None,
     steps: Steps = None,
@@ -149,7 +160,7 @@ def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
     from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
-    from mobench.reports.tables.files import export
+    from mobench.reports.tables.table_files import export
 
     board = read_board(folder)
     print_board(board)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
 
-State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
+JobState = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
 SURE_AFTER_SECONDS = 1.0
 """Minimum time of observed training from which its speed is estimated."""
 
@@ -26,7 +26,7 @@ class Watched:
     """A job and its latest known state. Times are seconds of the tally's clock."""
 
     job: Job
-    state: State = "waiting"
+    state: JobState = "waiting"
     present: bool = False
     phase: str = ""
     split: str = ""
@@ -137,7 +137,7 @@ class Tally:
             one.first = one.first or one.last
         return one
 
-    def of(self, *states: State) -> list[Watched]:
+    def of(self, *states: JobState) -> list[Watched]:
         """Return the jobs that are in one of the states, in their order."""
         return [one for one in self.jobs.values() if one.state in states]
 

@@ -14,7 +14,18 @@ from mobench.cli.console import print_table
 from mobench.cli.dry_run import show_search
 from mobench.cli.live import watch
 from mobench.cli.output import complain, events, is_quiet, warn, wrote
-from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
+from mobench.cli.overrides import (
+    Datasets,
+    Epochs,
+    Models,
+    Rays,
+    Seconds,
+    SeedList,
+    Settings,
+    Solvers,
+    Steps,
+    overridden,
+)
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
@@ -27,7 +38,7 @@ def tune(
     model: Models = "",
     solver: Solvers = "",
     set_: Settings = None,
-    seeds: Seeds = "",
+    seeds: SeedList = "",
     rays: Rays = "",
     epochs: Epochs = None,
     steps: Steps = None,

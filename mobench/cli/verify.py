@@ -11,7 +11,7 @@ import typer
 from mobench.cli.output import say
 
 if TYPE_CHECKING:
-    from mobench.runs.verification import Comparison
+    from mobench.runs.verification import Difference
 
 
 def verify(
@@ -73,7 +73,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _line(comparison: Comparison) -> str:
+def _line(comparison: Difference) -> str:
     sign = "agrees" if comparison.agrees else "DIFFERS"
     within = f"within {comparison.tolerance:g}" if comparison.tolerance else "exactly"
     if math.isfinite(comparison.difference):

@@ -6,13 +6,12 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from mobench.runs.worker_events import MAX_CHARACTERS, parse_event
+from mobench.runs.worker_events import MAX_CHARACTERS, Tell, parse_event
 
-Tell = Callable[[dict[str, Any]], None]
 LAST_PHASES = ("done", "error", "declined")
 """Phases of a worker's last event: the record is written, it cannot be written, or the job is declined."""
 LOOK_SECONDS = 0.25

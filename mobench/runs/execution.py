@@ -31,9 +31,8 @@ from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
 from mobench.runs.strategy_cache import remembered
+from mobench.runs.worker_events import Tell
 from mobench.text import described, message_of
-
-Tell = Callable[[dict[str, Any]], None]
 
 
 def execute(

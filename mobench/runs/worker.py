@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,8 +20,8 @@ from mobench.records.failure import DECLINED
 from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs.allocator import keep_freed_memory
+from mobench.runs.worker_events import Tell
 
-Tell = Callable[[dict[str, Any]], None]
 CHECKPOINT_SECONDS = 30.0
 LAST_SECONDS = 5.0
 """Time that a worker has to end after its runner has ended."""

@@ -11,6 +11,8 @@ from mobench.records.record import Status
 
 MAX_CHARACTERS = 1 << 16
 """Maximum length of a line; a longer line is not an event."""
+Tell = Callable[[dict[str, Any]], None]
+"""Function that receives the events of a job."""
 OF_RUNNERS = ("present", "start", "end")
 """Phases of events that only a runner sends."""
 

@@ -78,7 +78,7 @@ class Bench:
 
 
 @dataclass
-class Objective:
+class TrialObjective:
     """The Optuna objective: the value of a trial. suite: a suite with a single combination."""
 
     suite: Suite

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from mobench.errors import OptionError
 from mobench.jobs import arguments
 from mobench.runs.worker import Request
+from mobench.runs.worker_events import Tell as Tell
 
-Tell = Callable[[dict[str, Any]], None]
 MAX_BYTES = 2**63 - 1
 
 
