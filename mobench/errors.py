@@ -70,14 +70,14 @@ class NothingToDrawError(MobenchError, ValueError):
     """Records contain no data for a plot; the message gives the reason."""
 
 
-def nearest(given: str, accepted: Iterable[str]) -> str:
+def nearest(name: str, accepted: Iterable[str]) -> str:
     """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
-    close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+    close = get_close_matches(name, list(accepted), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(candidate) for candidate in close)}?" if close else ""
 
 
-def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: str, accepted: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that is not registered; the message suggests the nearest registered names."""
-    known = sorted(accepted)
-    hint = nearest(given, known) or f"; accepted: {', '.join(known) or 'none is registered'}"
-    return UnknownNameError(f"no {kind} is called {given!r}{hint} (`mobench list` shows all)")
+    names = sorted(accepted)
+    hint = nearest(name, names) or f"; accepted: {', '.join(names) or 'none is registered'}"
+    return UnknownNameError(f"no {kind} is called {name!r}{hint} (`mobench list` shows all)")

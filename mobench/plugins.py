@@ -100,7 +100,7 @@ class Entry:
             raise PluginError(f"{self.kind} {self.name!r} names no class of its own")
         module, _, attribute = self.spec.target.partition(":")
         try:
-            found = getattr(_imported(module, self.plugin), attribute)
+            cls = getattr(_imported(module, self.plugin), attribute)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -108,9 +108,9 @@ class Entry:
                 f"{self.kind} {self.name!r} of {self.plugin.origin} cannot be loaded from "
                 f"{self.spec.target!r}: {described(error)}"
             ) from error
-        if not isinstance(found, type):
+        if not isinstance(cls, type):
             raise PluginError(f"{self.spec.target!r} of {self.plugin.origin} is not a class")
-        return found
+        return cls
 
 
 @dataclass
@@ -126,10 +126,10 @@ class Registry:
     @classmethod
     def discover(cls) -> Registry:
         """Return a registry of all installed plugins. A broken plugin is reported and does not affect the others."""
-        found = cls()
-        found._pending = found._installed()
-        found._load()
-        return found
+        registry = cls()
+        registry._pending = registry._installed()
+        registry._load()
+        return registry
 
     def _load(self, is_wanted: Callable[[Plugin], bool] = lambda plugin: True) -> None:
         """Load the selected plugins that are not loaded yet; the others stay pending."""
@@ -160,7 +160,7 @@ class Registry:
         points = [(*_home(point.dist), point) for point in self._entry_points()]
         return [
             (Plugin(point.name, distribution, version, module=point.value.partition(":")[0]), point)
-            for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name))
+            for distribution, version, point in sorted(points, key=lambda item: (item[0], item[2].name))
         ]
 
     def _entry_points(self) -> list[metadata.EntryPoint]:
@@ -237,24 +237,24 @@ class Registry:
             UnknownNameError, with the nearest names, if nothing matches.
         """
         self._load()
-        found = [self.entries[kind][name] for kind in kinds if name in self.entries[kind]]
+        entries = [self.entries[kind][name] for kind in kinds if name in self.entries[kind]]
         disputed = [kind for kind in kinds if name in self.conflicts[kind]]
-        if not found and disputed:
+        if not entries and disputed:
             self.get(disputed[0], name)
-        if found:
-            return found
+        if entries:
+            return entries
         for plugin in self.broken():
             if name in (plugin.name, plugin.distribution):
                 raise PluginError(f"plugin {plugin.origin} is broken: {plugin.error} (`mobench plugins --details`)")
-        every = [entry for kind in kinds for entry in self.entries[kind].values()]
-        found = [entry for entry in every if name in (entry.plugin.distribution, entry.plugin.name)]
-        if not found:
-            known = {word for e in every for word in (e.name, e.plugin.name, e.plugin.distribution)}
-            error = unknown_name(kinds[0] if len(kinds) == 1 else "plugin", name, known)
+        all_entries = [entry for kind in kinds for entry in self.entries[kind].values()]
+        entries = [entry for entry in all_entries if name in (entry.plugin.distribution, entry.plugin.name)]
+        if not entries:
+            words = {word for e in all_entries for word in (e.name, e.plugin.name, e.plugin.distribution)}
+            error = unknown_name(kinds[0] if len(kinds) == 1 else "plugin", name, words)
             for plugin in self.broken():
                 error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
             raise error
-        return found
+        return entries
 
     def broken(self) -> Iterator[Plugin]:
         """Return the plugins that could not be loaded."""
@@ -287,10 +287,10 @@ def load_only(keys: Collection[str]) -> None:
 
     keys: as returned by `plugin_key`; keys of plugins that are not installed are ignored.
     """
-    made = Registry()
-    made._pending = made._installed()
-    made._load(lambda plugin: plugin_key(plugin) in keys)
-    _of_process[:] = [made]
+    registry = Registry()
+    registry._pending = registry._installed()
+    registry._load(lambda plugin: plugin_key(plugin) in keys)
+    _of_process[:] = [registry]
 
 
 def load_all() -> None:
@@ -342,8 +342,8 @@ def _check_spec(kind: Kind, spec: Any) -> None:
     by_kind: dict[Kind, tuple[type, ...]] = {"suite": (SuiteFile,), "solver": (Spec, Pair)}
     accepted = by_kind.get(kind, (Spec,))
     if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
-        wanted = " or ".join(t.__name__ for t in accepted)
-        raise PluginError(f"hook mobench_{kind}s returned {_shown(spec)}: return a list of {wanted}")
+        names = " or ".join(t.__name__ for t in accepted)
+        raise PluginError(f"hook mobench_{kind}s returned {_shown(spec)}: return a list of {names}")
     if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
         raise PluginError(
             f"hook mobench_{kind}s returned the name {str(spec.name)[:80]!r}: a name has 1 to 80 letters, digits "
@@ -364,13 +364,15 @@ def _check_fields(owner: str, spec: Any) -> None:
 
     Strings and numbers must be Python's own: a subclass that raises when it is printed would end every command.
     """
-    for each in fields(spec):
-        value, accepted = getattr(spec, each.name), _ACCEPTED[str(each.type).partition("[")[0]]
-        whole = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
-        if whole and accepted is tuple:
-            whole = all(type(item) is str for item in value)
-        if not whole:
-            raise PluginError(f"{owner} has {each.name}={_shown(value)}: a value of type {each.type} is accepted")
+    for declared in fields(spec):
+        value, accepted = getattr(spec, declared.name), _ACCEPTED[str(declared.type).partition("[")[0]]
+        is_accepted = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
+        if is_accepted and accepted is tuple:
+            is_accepted = all(type(item) is str for item in value)
+        if not is_accepted:
+            raise PluginError(
+                f"{owner} has {declared.name}={_shown(value)}: a value of type {declared.type} is accepted"
+            )
 
 
 _ACCEPTED: dict[str, type] = {"str": str, "int": int, "tuple": tuple, "Mapping": Mapping, "Path": Path}

@@ -34,8 +34,8 @@ def watched(dataset: Dataset) -> tuple[Dataset, list[Split]]:
         return samples
 
     # a subclass of the dataset's class, because models check with isinstance whether they accept a dataset
-    own = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
-    copy: Dataset = object.__new__(own)
+    subclass = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
+    copy: Dataset = object.__new__(subclass)
     copy.__dict__.update(vars(dataset))
     return copy, loaded
 
@@ -71,12 +71,13 @@ def elsewhere() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        said = str(error)
-        if any(words in said for words in NO_VALUES):
+        message = str(error)
+        if any(words in message for words in NO_VALUES):
             raise Declined("no CUDA device is here, and it looks at values, which the meta device has not") from error
-        if "device" in said:
+        if "device" in message:
+            reason = message.splitlines()[0][:120]
             raise AssertionError(
-                f"a tensor is on another device than the tensors it is combined with ({said.splitlines()[0][:120]}): "
-                "make tensors on the device of the inputs, and keep constants as buffers"
+                f"a tensor is on another device than the tensors it is combined with ({reason}): make "
+                "tensors on the device of the inputs, and keep constants as buffers"
             ) from error
         raise

@@ -126,10 +126,10 @@ def _once(records: Sequence[Kept], selection: Selection[Kept]) -> list[Kept]:
     """Return one record per job, since several folders can hold the same job; completed records are preferred."""
     by_id: dict[str, Kept] = {}
     for record in records:
-        former = by_id.setdefault(record.id, record)
-        if former is record:
+        previous = by_id.setdefault(record.id, record)
+        if previous is record:
             continue
-        first, second = sorted((former, record), key=lambda r: (r.status != "completed", r.finished))
+        first, second = sorted((previous, record), key=lambda r: (r.status != "completed", r.finished))
         by_id[record.id] = first
         if first.digest != second.digest:
             selection.notes.append(
