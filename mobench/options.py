@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mobench.errors import MobenchError, OptionError, PluginError, nearest
-from mobench.text import described, message_of
+from mobench.errors import MobenchError, OptionError, PluginError
+from mobench.text import described, message_of, name_hint
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
     fields = {f.name: f for f in _option_fields(cls)}
     for name in values:
         if name not in fields:
-            hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
+            hint = name_hint(name, fields, none="none, it has no options")
             raise OptionError(f"{owner} has no option {name!r}{hint}")
     for name, value in values.items():
         # pydantic would convert true to 1

@@ -11,8 +11,8 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
-from mobench.errors import OptionError, nearest
-from mobench.text import one_line
+from mobench.errors import OptionError
+from mobench.text import name_hint, one_line
 
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
@@ -147,8 +147,7 @@ def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     dataset_names = sorted({r.job.dataset.name for r in records})
     for name in chosen:
         if name not in dataset_names:
-            hint = nearest(name, dataset_names) or f"; there are: {', '.join(dataset_names)}"
-            raise OptionError(f"no record is of dataset {name!r}{hint}")
+            raise OptionError(f"no record is of dataset {name!r}{name_hint(name, dataset_names, 'there are:')}")
     return [r for r in records if not chosen or r.job.dataset.name in chosen]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mobench.errors import OptionError
 from mobench.jobs.bounds import LARGEST
-from mobench.text import one_line
+from mobench.text import first_line, one_line
 
 MAX_SECONDS = 1e9
 """About 30 years. Thread timeouts overflow beyond about 300 years."""
@@ -159,7 +159,7 @@ def check_device(device: Any, argument: str = "device") -> str:
             raise RuntimeError("it is not the name of a device")
         torch.zeros(1, device=name).tolist()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        why = one_line(str(error).splitlines()[0])
+        why = one_line(first_line(error))
         raise OptionError(f"{argument} {one_line(str(device), 100)} cannot be used: {why}; try cpu") from error
     return name
 

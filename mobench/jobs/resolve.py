@@ -11,15 +11,17 @@ import torch
 from pydantic import ValidationError
 
 from mobench import options
-from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError, nearest
+from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
 from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import check_on_simplex
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
+from mobench.text import name_hint
 
 
 @dataclass(frozen=True)
@@ -178,20 +180,10 @@ def make_solver(part: SolverPart) -> Solver:
 
 def every_option(job: Job) -> dict[str, Any]:
     """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
-    solver = job.solver
-    roles: dict[Kind, Part | None] = {
-        "dataset": job.dataset,
-        "model": job.model,
-        "solver": solver,
-        "generator": solver.generator,
-        "balancer": solver.balancer,
-    }
+    registered = job.registered_parts
     values: dict[str, Any] = {}
-    for role, part in roles.items():
-        if part is None:
-            continue
-        is_pair = part is solver and solver.generator is not None
-        cls = GradientOptions if is_pair else registry().get(role, part.name).load()
+    for role, part in job.parts.items():
+        cls = GradientOptions if role not in registered else registry().get(role, part.name).load()
         left_out = {o.name: o.default for o in options.describe(cls) if o.added}
         values |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
     return values
@@ -199,14 +191,8 @@ def every_option(job: Job) -> dict[str, Any]:
 
 def providers(job: Job) -> list[str]:
     """Return the keys of the plugins that provide a job's parts; [] if one of them is unknown in this process."""
-    parts: list[tuple[Kind, Part | None]] = [
-        ("dataset", job.dataset), ("model", job.model),
-        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
-    ]  # fmt: skip
-    if job.solver.generator is None:
-        parts.append(("solver", job.solver))
     try:
-        return sorted({plugin_key(registry().get(kind, part.name).plugin) for kind, part in parts if part is not None})
+        return sorted({plugin_key(registry().get(k, part.name).plugin) for k, part in job.registered_parts.items()})
     except MobenchError:
         return []
 
@@ -256,7 +242,9 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     make_model(parts["model"]).check(dataset)
     if "generator" not in parts:
         return
-    _check_pair(pieces["generator"], pieces["balancer"], parts["solver"].options["n_preferences"])
+    halves = pieces["generator"], pieces["balancer"]
+    n_preferences = parts["solver"].options["n_preferences"]
+    check_pair(halves[0].cls, halves[1].cls, n_preferences, "+".join(half.name for half in halves))
     generator: Generator = _make("generator", parts["generator"])
     generator.check(dataset)
     if not generator.keeps_statistics:
@@ -278,20 +266,6 @@ def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
     return tuple(running_statistics(target))
 
 
-def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None:
-    """Raise IncompatibleError for pairs that would not train what their name states."""
-    if balancer.cls.couples_preferences and not generator.cls.finite and n_preferences < 2:
-        raise IncompatibleError(
-            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} weighs preferences against each other, but "
-            f"n_preferences is {n_preferences}: set it to 2 or more"
-        )
-    if not balancer.cls.needs_preference and not generator.cls.finite:
-        raise IncompatibleError(
-            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} ignores the preference, so a network that "
-            "takes one would learn the same point for all of them: pair it with a finite generator such as a stack"
-        )
-
-
 def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
     """Return the options of one part."""
     return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
@@ -307,9 +281,8 @@ def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
     takers = [r for r, piece in pieces.items() if key in piece.accepted]
     if not takers:
         accepted = [name for piece in pieces.values() for name in piece.accepted]
-        hint = nearest(key, accepted) or f"; accepted: {', '.join(dict.fromkeys(accepted))}"
         names = " × ".join(piece.name for piece in pieces.values())
-        raise OptionError(f"no part of {names} has an option {key!r}{hint}")
+        raise OptionError(f"no part of {names} has an option {key!r}{name_hint(key, accepted)}")
     if len(takers) > 1:
         exact = " or ".join(f"{r}.{key}" for r in takers)
         raise OptionError(f"option {key!r} belongs to {' and '.join(takers)}: write {exact}")

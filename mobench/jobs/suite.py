@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from mobench import files
-from mobench.errors import OptionError, SuiteError, nearest
+from mobench.errors import OptionError, SuiteError
 from mobench.jobs import arguments
 from mobench.jobs.bounds import Name, Seed, Table, check_key_depth, few_keys, plain
 from mobench.jobs.job import Budget, Strict
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
 from mobench.plugins import SuiteFile, registry
-from mobench.text import one_line
+from mobench.text import name_hint, one_line
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
 Names = Annotated[list[Name], Field(min_length=1)]
@@ -180,7 +180,7 @@ def check_tables(suite: Suite) -> None:
     for table, solvers in tables.items():
         for name in solvers:
             if name not in suite.solver_names:
-                hint = nearest(name, suite.solver_names) or f"; its solvers are {', '.join(sorted(suite.solver_names))}"
+                hint = name_hint(name, sorted(suite.solver_names), "its solvers are")
                 raise SuiteError(
                     f"suite {suite.name!r} has a table [{table}.{one_line(name, 100)}], but no such solver{hint}"
                 )
@@ -304,8 +304,7 @@ def _explain(error: ValidationError) -> str:
     location = ".".join(map(str, keys)) or "the file"
     if first["type"] == "extra_forbidden":
         accepted = [name for name in _table(first["loc"]).model_fields if name != "elsewhere"]
-        hint = nearest(str(keys[-1]), accepted) or f"; accepted: {', '.join(accepted)}"
-        return f"there is no key {location!r}{hint}"
+        return f"there is no key {location!r}{name_hint(str(keys[-1]), accepted)}"
     if first["type"] == "model_type" and location.startswith("search."):
         return f"{location}: pass a list of values, or a range {{ low = …, high = … }}"
     return f"{location}: {first['msg']}"

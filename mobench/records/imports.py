@@ -174,7 +174,7 @@ def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_kno
 def _check_name(role: str, name: str) -> None:
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise DataError(
-            f"{name[:LONGEST_NAME]!r} is no name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
+            f"{name[:LONGEST_NAME]!r} is not a name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
         )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mobench.errors import DataError, nearest
+from mobench.errors import DataError
 from mobench.jobs.bounds import MAX_SEED
 from mobench.records.record import MAX_BYTES
+from mobench.text import name_hint
 
 MAX_POINTS = 2000
 LARGEST = 1e30
@@ -101,7 +102,7 @@ def _columns(header: Sequence[str], file: str, objectives: Sequence[str], metric
     names = []
     for cell in header:
         if _plain(cell) not in meant:
-            hint = nearest(cell, accepted) or f"; accepted: {', '.join(accepted)}"
+            hint = name_hint(cell, accepted)
             raise DataError(f"{file} has a column {cell[:60]!r} that is unknown{hint}")
         names.append(meant[_plain(cell)])
     for name in names:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from mobench import files
 from mobench.errors import RecordError
+from mobench.files import write_whole
 from mobench.records.index_format import Bounds, State, pack, unpack
 from mobench.records.outline import Outline, outline
-from mobench.records.store import Contents, Store, read_record, write_whole
+from mobench.records.store import Contents, Store, read_record
 
 NAME = "records.index"
 EACH = Bounds(n_bytes=4096, n_values=256, n_tables=64)

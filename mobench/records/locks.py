@@ -130,13 +130,10 @@ def _acquired(path: Path, timeout: float) -> Any:
 
 def _note_owner(path: Path) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
+    content = json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}).encode()
     # a lock without an owner file is still valid
     with suppress(OSError):
-        target = _owner_path(path)
-        temporary = files.temporary_for(target)
-        with files.create(temporary) as file:
-            file.write(json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}).encode())
-        temporary.replace(target)
+        files.write_whole(_owner_path(path), content, durable=False)
 
 
 def _owner_path(path: Path) -> Path:

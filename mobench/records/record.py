@@ -14,7 +14,6 @@ from mobench.jobs.bounds import Amount, Count, Name, Number, Numbers, Rows, Tabl
 from mobench.jobs.job import Job, Strict
 from mobench.text import one_line
 
-SCHEMA = 1
 MAX_BYTES = 16 * 2**20
 POINTS = ("reference", "ideal", "nadir")
 """Points of the objective space in a protocol."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mobench.errors import MobenchError
-from mobench.jobs.job import Job, Part
+from mobench.jobs.job import Job
 from mobench.plugins import Kind, Spec, registry
 from mobench.records.record import Role, Source
 
@@ -25,16 +25,9 @@ MAX_FILES, MAX_BYTES = 5000, 64 * 2**20
 
 def sources(job: Job) -> dict[Role, Source]:
     """Return the sources of mobench and of each part of a job. Parts whose code cannot be found are omitted."""
-    parts: list[tuple[Kind, Part | None]] = [
-        ("dataset", job.dataset), ("model", job.model),
-        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
-    ]  # fmt: skip
-    if job.solver.generator is None:
-        parts.append(("solver", job.solver))
     by_role: dict[Role, Source | None] = {"mobench": _source("mobench", "mobench")}
-    for kind, part in parts:
-        if part is not None and kind != "suite":
-            by_role[kind] = _of_part(kind, part.name)
+    for role, part in job.registered_parts.items():
+        by_role[role] = _of_part(role, part.name)
     return {role: source for role, source in by_role.items() if source is not None}
 
 

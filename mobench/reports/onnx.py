@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError, MobenchError
+from mobench.files import write_whole
 from mobench.interfaces import ParetoNetwork, Predictor, Split
 from mobench.metrics.evaluation import evaluate
 from mobench.records.networks import Trained, load
 from mobench.records.record import Record
-from mobench.records.store import Store, write_whole, writing
+from mobench.records.store import Store, writing
 
 TOLERANCE = 1e-4
 """Largest allowed difference between the outputs of the file and of torch; relative for outputs above 1."""

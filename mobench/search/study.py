@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mobench.errors import OptionError, StoreError, nearest
+from mobench.errors import OptionError, StoreError
 from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan, apart
 from mobench.jobs.suite import Search, Suite
@@ -27,6 +27,7 @@ from mobench.search.journal import JOURNAL, is_there, mend, reading, storage_of
 from mobench.search.lock import Presence, StudyLock, is_alive, owner, remove_left_over
 from mobench.search.proposals import Trial, as_trial, ask, opened, others, take, trials_of
 from mobench.search.trial import Bench, NoValue, Objective, Pruned, plan_of
+from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import optuna
@@ -265,7 +266,7 @@ def _each(suite: Suite) -> list[Suite]:
         raise OptionError(f"suite {suite.name!r} has {twice} twice: each combination is searched once")
     solvers = {entry.solvers[0] for alone in combinations for entry in alone.entries}
     if unknown := next((name for name in search.solvers if name not in solvers), None):
-        hint = nearest(unknown, solvers) or f"; its solvers are {', '.join(sorted(solvers))}"
+        hint = name_hint(unknown, sorted(solvers), "its solvers are")
         raise OptionError(f"suite {suite.name!r}: [search.solvers] has {unknown!r}, which is not searched{hint}")
     return combinations
 

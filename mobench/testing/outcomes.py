@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mobench.errors import nearest
 from mobench.plugins import Entry, Spec, SuiteFile
-from mobench.text import message_of
+from mobench.text import message_of, name_hint
 
 Check = Callable[[Entry], None]
 State = Literal["passed", "failed", "declined"]
@@ -88,8 +87,7 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
             name,
             "What is declined exists",
             "failed",
-            f"the {kind} declines {name!r}, which is not a check of a {entry.kind}"
-            f"{nearest(name, names) or '; accepted: ' + ', '.join(names)}",
+            f"the {kind} declines {name!r}, which is not a check of a {entry.kind}{name_hint(name, names)}",
         )
         for name in entry.spec.declines
         if name not in names

@@ -121,9 +121,9 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
     [
         (b"f1,f2\n-0.5,0.5\n", "x", DataError, "f1 is -0.5 at point 1 of split test, seed 0, below the ideal"),
         (b"f1,f2,preference f1,preference f2\n0.5,0.5,0.9,0.9\n", "x", PreferenceError, "f.csv: seed 0, split test"),
-        (b"f1,f2\n0.5,0.5\n", "", DataError, "is no name of a solver"),
-        (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is no name of a solver"),
-        (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is no name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "", DataError, "is not a name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is not a name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is not a name of a solver"),
         (b"f1,f2,f3\n1,1,1\n", "x", DataError, "column 'f3' that means nothing"),
     ],
 )

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.jobs.job import Job
 from mobench.records.outline import Measured
 from mobench.records.protocols import contents
 from mobench.reports.analysis.labels import seed_name
+from mobench.text import name_hint
 
 Kept = TypeVar("Kept", bound=Measured)
 
@@ -142,5 +143,5 @@ def _once(records: Sequence[Kept], selection: Selection[Kept]) -> list[Kept]:
 def _check(protocols: Sequence[str], versions: set[str]) -> None:
     for version in protocols:
         if version not in versions:
-            hint = nearest(version, versions) or f"; there are: {', '.join(sorted(versions)) or 'none'}"
+            hint = name_hint(version, sorted(versions), "there are:")
             raise OptionError(f"no record was made under protocol {version!r}{hint}")

@@ -56,9 +56,8 @@ def seed_order(seeds: SeedSet) -> tuple[int, ...]:
 
 
 def _parts(job: Job) -> dict[str, Part]:
-    solver = job.solver
-    parts = {"model": job.model, "solver": solver, "generator": solver.generator, "balancer": solver.balancer}
-    return {role: part for role, part in parts.items() if part}
+    """Return the parts whose options distinguish rows of one dataset."""
+    return {role: part for role, part in job.parts.items() if role != "dataset"}
 
 
 def _kind(job: Job) -> Kind:

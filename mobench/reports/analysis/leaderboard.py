@@ -12,6 +12,7 @@ import numpy as np
 
 from mobench.records.outline import Measured
 from mobench.reports.analysis.comparable import select
+from mobench.reports.analysis.costs import CONSTANT_COSTS
 from mobench.reports.analysis.labels import labels_of
 from mobench.reports.analysis.measurements import NAMES, measurements
 from mobench.reports.analysis.notes import ROW, beyond_reference, incomplete_rows, missing_values
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Leaderboard", "is_missing", "labels_of", "leaderboard"]
-
-CONSTANT = frozenset({"steps", "nets", "stored parameters", "served parameters"})
-"""Quantities that do not depend on the seed and therefore have no interval."""
 
 
 @dataclass
@@ -91,7 +89,7 @@ def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name in values:
         columns[name] = means[name]
-        if name not in CONSTANT:
+        if name not in CONSTANT_COSTS:
             columns[f"{name} ±"] = half_widths(deviations[name].to_numpy(), counts[name].to_numpy())
     # create all columns at once: pandas warns of a fragmented frame when a hundred columns are added one by one
     numbers = pd.DataFrame(columns, index=table.index)

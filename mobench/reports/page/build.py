@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mobench.errors import StoreError
-from mobench.records.store import Store, write_whole
+from mobench.files import write_whole
+from mobench.records.store import Store
 from mobench.reports.page.data import page_data
 from mobench.reports.page.live import Live, live
 

@@ -6,21 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mobench.reports.analysis.costs import COSTS
 from mobench.reports.tables.columns import HALF, Directions, column
 
-COSTS = frozenset(
-    {
-        "training s",
-        "training core-s",
-        "steps",
-        "nets",
-        "stored parameters",
-        "served parameters",
-        "peak MB",
-        "switch ms",
-        "ms per sample",
-    }
-)
 COUNTS = frozenset({"rank", "seeds"})
 SHOWN = ("name", "label", "unit", "better", "decimals", "meaning")
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
-from mobench.reports.analysis.measurements import CORE_SECONDS, measurements
+from mobench.reports.analysis.costs import CORE_SECONDS, PEAK_MEMORY, STORED_PARAMETERS, SWITCH_TIME, TRAINING_SECONDS
+from mobench.reports.analysis.measurements import measurements
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.labels import label_points
 from mobench.reports.plots.names import with_unit
@@ -25,9 +26,9 @@ from mobench.reports.tables.columns import column
 Array: TypeAlias = NDArray[np.float64]
 
 
-TIMES = (CORE_SECONDS, "training s")
+TIMES = (CORE_SECONDS, TRAINING_SECONDS)
 """Training time: processor time if all records have it, because other work on the machine does not affect it."""
-OTHER_COSTS = ("stored parameters", "peak MB", "switch ms")
+OTHER_COSTS = (STORED_PARAMETERS, PEAK_MEMORY, SWITCH_TIME)
 """Further cost columns of the leaderboard, one panel each."""
 LOSS, VOLUME = "loss", "hypervolume"
 CROWD = 8
@@ -64,7 +65,7 @@ def costs_of(group: Group) -> list[str]:
 def _row(contender: Contender, group: Group, quality: str, costs: list[str]) -> dict[str, Any]:
     measured = measurements(contender.records).assign(loss=[r.fronts["test"].losses[0][0] for r in contender.records])
     if contender.family == FAMILIES[2]:
-        measured["switch ms"] = math.nan
+        measured[SWITCH_TIME] = math.nan
     numbers = measured[[quality, *costs]].astype(float)
     spread = {"": numbers.mean(), " low": numbers.min(), " high": numbers.max()}
     return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,8 +41,3 @@ def render(figure: Figure, format_: str, data: bytes) -> bytes:
 def as_csv(table: pd.DataFrame) -> bytes:
     """Return a table as CSV with ten digits; further digits of means depend on the processor."""
     return table.to_csv(index=False, lineterminator="\n", float_format="%.10g").encode()
-
-
-def harmless(name: str) -> str:
-    """Return a name in a form that is safe in a file name."""
-    return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"

@@ -8,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobench.errors import NothingToDrawError, OptionError, StoreError, nearest
-from mobench.records.store import write_whole
+from mobench.errors import NothingToDrawError, OptionError, StoreError
+from mobench.files import write_whole
+from mobench.text import file_name_part, name_hint
 
 if TYPE_CHECKING:
     from mobench.records.record import Record
@@ -94,12 +95,10 @@ def draw(
 
 def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
     """Yield the suffix of each plot's file name, and the subject that the module draws."""
-    from mobench.reports.plots.files import harmless
-
     subjects = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
     used_names: set[str] = set()
     for dataset, subject in subjects:
-        plain = name = f"-{harmless(dataset)}" if dataset else ""
+        plain = name = f"-{file_name_part(dataset)}" if dataset else ""
         while name in used_names:
             name = f"{plain}-{len(used_names)}"
         used_names.add(name)
@@ -120,7 +119,7 @@ def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes
 def _chosen(category: str, names: Sequence[str], accepted: Sequence[str]) -> list[str]:
     for name in names:
         if name not in accepted:
-            hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
+            hint = name_hint(name, accepted)
             raise OptionError(f"no {category} is called {name!r}{hint} (`mobench plot` lists what there is)")
     return list(dict.fromkeys(names))
 

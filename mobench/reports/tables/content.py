@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
 from mobench.reports.analysis.notes import FINE
 from mobench.reports.tables import tidy
 from mobench.reports.tables.columns import HALF, directions_of
 from mobench.reports.tables.sheet import Digits, Sheet, sheet
+from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,9 +117,7 @@ def check_known(category: str, names: Sequence[str], accepted_names: Sequence[st
     """Raise OptionError for an unknown name, with the nearest known one."""
     for name in names:
         if name not in accepted_names:
-            accepted = list(dict.fromkeys(accepted_names))
-            hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
-            raise OptionError(f"the {place} has no {category} {name!r}{hint}")
+            raise OptionError(f"the {place} has no {category} {name!r}{name_hint(name, accepted_names)}")
 
 
 def kept_rows(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:

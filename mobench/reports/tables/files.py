@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError, StoreError
+from mobench.files import write_whole
 from mobench.records.record import Record
-from mobench.records.store import write_whole
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables.content import Content, Wanted, content
 from mobench.reports.tables.sheet import Digits, Sheet, explained, printed_as, sheet

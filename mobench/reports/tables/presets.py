@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables import accuracy, budgets, rays, wide
 from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
+from mobench.text import name_hint
 
 Make = Callable[[Leaderboard, Sequence[Record], Wanted], Content]
 
@@ -100,6 +101,5 @@ PRESETS: Mapping[str, Preset] = {
 def preset(name: str) -> Preset:
     """Return a preset by name. Raises: OptionError for an unknown name."""
     if name not in PRESETS:
-        hint = nearest(name, list(PRESETS)) or f"; accepted: {', '.join(PRESETS)}"
-        raise OptionError(f"no table is called {name!r}{hint}")
+        raise OptionError(f"no table is called {name!r}{name_hint(name, PRESETS)}")
     return PRESETS[name]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.metrics import indicators
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables.files import markdown, number, write_texts
+from mobench.text import near_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def trade_off(board: Leaderboard, columns: Sequence[str], reference: Sequence[fl
     known_columns = [str(c) for c in board.table.columns]
     for column in columns:
         if column not in known_columns:
-            raise OptionError(f"the leaderboard has no column {column!r}{nearest(column, known_columns)}")
+            raise OptionError(f"the leaderboard has no column {column!r}{near_names(column, known_columns)}")
     complete = board.table[board.table["status"] == "complete"]
     rows, volumes = [], {}
     for name, group in complete.groupby("dataset", sort=True):

@@ -11,7 +11,7 @@ from torch import nn
 from mobench import options
 from mobench.errors import OptionError
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
-from mobench.plugins import Entry, Kind, Pair, Spec, SuiteFile
+from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
 
@@ -111,8 +111,3 @@ def equal_states(first: dict[str, Any], second: dict[str, Any]) -> bool:
         return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
 
     return first.keys() == second.keys() and all(equal(first[name], second[name]) for name in first)
-
-
-def class_of(entry: Entry) -> str:
-    """What messages call the code of an entry."""
-    return entry.spec.target.partition(":")[2] if isinstance(entry.spec, Spec) else entry.name
