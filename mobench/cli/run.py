@@ -48,7 +48,7 @@ def run(
     strategy: Annotated[
         str,
         typer.Option(
-            help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
+            help="How to compute, instead of the fastest measured way: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
     dry_run: Annotated[
@@ -75,7 +75,7 @@ def run(
     try:
         summary = _run(chosen, folder, executor, limits, checkpoint, device, retry, keep_weights, strategy)
     except KeyboardInterrupt:
-        complain("interrupted; every record that was written is whole, and running again goes on from here")
+        complain("interrupted; all written records are complete: run the same command again to resume")
         raise typer.Exit(130) from None
     _tell_of_trouble(summary, chosen.name)
     _tell(summary, folder)

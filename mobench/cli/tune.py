@@ -78,7 +78,7 @@ def tune(
                 note=(lambda line: None) if is_quiet() else partial(print, file=sys.stderr, flush=True),
             )
     except KeyboardInterrupt:
-        complain("interrupted; running again goes on with the trial it was at")
+        complain("interrupted; run the same command again to resume at this trial")
         raise typer.Exit(130) from None
     title = f"{chosen.name}: validation {outcomes[0].metric}"
     print_table(report.columns(outcomes), report.cells(outcomes), title=title)

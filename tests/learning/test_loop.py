@@ -129,7 +129,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser:
 def test_a_checkpoint_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(MobenchError, match="delete it to train anew"):
+    with pytest.raises(MobenchError, match="delete it to restart training"):
         run(phn_ls(), vlmop2(), Limit(steps=2), checkpoint=path)
 
 

@@ -133,7 +133,7 @@ def test_a_pickle_posing_as_a_checkpoint_is_never_executed(tmp_path: Path, how: 
     record = execute(job, checkpoint=path)
     assert not mark.exists()
     assert record.failure is not None
-    assert "checkpoint c.pt cannot be taken up" in record.failure.message
+    assert "checkpoint c.pt cannot be loaded" in record.failure.message
     assert execute(job, checkpoint=path).status == "completed", "the next run trains anew"
 
 
