@@ -55,7 +55,7 @@ def run(
         bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
     ] = False,
 ) -> None:
-    """Run what a suite still lacks, then print its leaderboard and write its tables."""
+    """Run the missing jobs of a suite, then print its leaderboard and write its tables."""
     from mobench.jobs import arguments
     from mobench.plugins import registry
     from mobench.runs.executors import Limits

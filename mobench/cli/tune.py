@@ -42,7 +42,7 @@ def tune(
         bool, typer.Option("--dry-run", help="Show what is searched, and where other options come from; run nothing.")
     ] = False,
 ) -> None:
-    """Try options of each solver of a suite; say which are best on validation. Continues where it was stopped."""
+    """Search the options of each solver of a suite for the best on validation. A stopped search is resumed."""
     from mobench.cli.run import check_device
     from mobench.jobs import arguments
     from mobench.jobs.plan import not_searched
