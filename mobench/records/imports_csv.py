@@ -102,8 +102,7 @@ def _columns(header: Sequence[str], file: str, objectives: Sequence[str], metric
     names = []
     for cell in header:
         if _plain(cell) not in meant:
-            hint = name_hint(cell, accepted)
-            raise DataError(f"{file} has a column {cell[:60]!r} that is unknown{hint}")
+            raise DataError(f"{file} has a column {cell[:60]!r} that is unknown{name_hint(cell, accepted)}")
         names.append(meant[_plain(cell)])
     for name in names:
         if names.count(name) > 1:
