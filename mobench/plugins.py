@@ -97,7 +97,7 @@ class Entry:
         Raises: PluginError, with the cause, if it cannot be imported.
         """
         if not isinstance(self.spec, Spec):
-            raise PluginError(f"{self.kind} {self.name!r} names no class of its own")
+            raise PluginError(f"{self.kind} {self.name!r} has no class: it is a pair or a suite")
         module, _, attribute = self.spec.target.partition(":")
         try:
             cls = getattr(_imported(module, self.plugin), attribute)

@@ -184,7 +184,7 @@ def test_a_class_that_cannot_be_loaded_is_told_with_its_plugin(target: str, reas
 def test_a_pair_names_no_class() -> None:
     known = Registry()
     added(known, "guest", module(mobench_solvers=lambda: [Pair("p", "g", "b")]))
-    with pytest.raises(PluginError, match="no class of its own"):
+    with pytest.raises(PluginError, match="has no class: it is a pair"):
         known.get("solver", "p").load()
 
 

@@ -40,8 +40,8 @@ def like(dataset: Part, other: Job | None = None) -> Job:
     stated = make_dataset(dataset).protocol.version
     if other is not None and other.protocol != stated:
         raise MobenchError(
-            f"the records here were made under protocol {other.protocol!r}, data set {dataset.name!r} now states "
-            f"{stated!r}: points stated under one cannot join the other's leaderboard; name another folder"
+            f"the records here were made under protocol {other.protocol!r}, dataset {dataset.name!r} now has "
+            f"{stated!r}: points under different protocols are not comparable; name another folder"
         )
     rays: dict[str, Any] = (
         {} if other is None else {"n_rays": other.n_rays, "n_finite": other.n_finite, "rays": other.rays}

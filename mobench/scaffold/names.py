@@ -52,13 +52,13 @@ def normalised(text: str) -> str:
     Raises: NewNameError unless the result is a letter followed by letters and digits with single hyphens in between.
     """
     name = re.sub(r"[\s_.-]+", "-", text.strip()).lower() if "/" not in text and "\\" not in text else text
-    advice = "give a letter, then letters and digits with hyphens between, as my-method"
+    advice = "give a letter, then letters and digits with hyphens between, such as my-method"
     if not name.strip("-"):
         raise NewNameError(f"the name {text!r} is empty: {advice}")
     if name[0].isdigit():
-        raise NewNameError(f"the name {text!r} starts with a digit, which no class can: {advice}")
+        raise NewNameError(f"the name {text!r} starts with a digit, which a class name cannot: {advice}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise NewNameError(f"the name {text!r} cannot be that of a package: {advice}")
+        raise NewNameError(f"the name {text!r} is not valid for a package: {advice}")
     if len(name) > LONGEST:
         raise NewNameError(f"the name {text[:LONGEST]!r}… has {len(name)} characters: give at most {LONGEST}")
     return name

@@ -33,7 +33,7 @@ def small(entry: Entry) -> Any:
     Raises: Declined for an entry without a class of its own.
     """
     if not isinstance(entry.spec, Spec):
-        raise Declined(f"{entry.kind} {entry.name!r} names no class of its own")
+        raise Declined(f"{entry.kind} {entry.name!r} has no class: it is a pair or a suite")
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
@@ -122,7 +122,7 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
-        demand(role in parts, f"default {key!r} names no part: write solver., generator. or balancer. in front")
+        demand(role in parts, f"default {key!r} names no part: begin it with solver., generator. or balancer.")
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:

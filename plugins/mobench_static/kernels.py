@@ -37,7 +37,7 @@ class StaticKernels(Generator):
     def check(self, dataset: Dataset) -> None:
         if len(dataset.objectives) != 1:
             raise IncompatibleError(
-                f"static makes one set of weights, whatever the preference, and this dataset has "
+                f"static generates one set of weights for all preferences, and this dataset has "
                 f"{len(dataset.objectives)} objectives: use a dataset with one, or a generator that reads preferences"
             )
 
@@ -62,7 +62,7 @@ class StaticKernelNetwork(WeightNetwork):
         if not self._tiles:
             raise IncompatibleError(
                 f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
-                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
+                f"{n_in} and {n_out}: set generator.kernel and generator.basicto existing sizes"
             )
         # the scales below give generated kernels the variance of He et al. for their fan-in
         self.into = nn.Parameter(torch.randn(n_in, d, nz) / math.sqrt(nz))

@@ -135,4 +135,4 @@ def test_a_record_that_is_there_twice_counts_once(zdt1: list[Record]) -> None:
     found = select([later, *zdt1])
     assert {r.id for r in found.kept} == {r.id for r in zdt1}
     assert len(found.kept) == len(zdt1)
-    assert "is there twice and not with the same numbers" in found.notes[0]
+    assert "exists twice with different numbers" in found.notes[0]

@@ -141,7 +141,7 @@ def test_rays_of_records_that_differ_in_them_are_refused_by_name() -> None:
     job.__dict__.pop("id", None)
     fronts = {split: _halved(front.model_dump()) for split, front in record.fronts.items()}
     other = Record.model_validate({**record.model_dump(by_alias=True), "job": job, "id": job.id, "fronts": fronts})
-    with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have other preferences"):
+    with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have different preferences"):
         rays.per_ray([record, other])
     alone = {"test": record.fronts["test"]}
     lacking = Record.model_validate({**record.model_dump(by_alias=True), "fronts": alone})

@@ -47,7 +47,7 @@ def heeds_the_preference(entry: Entry) -> None:
     if balancer.needs_preference:
         demand(
             any(moved),
-            "the preference changes nothing: use it, or set needs_preference = False, so that it is offered one ray",
+            "the preference changes nothing: use it, or set needs_preference = False, which restricts it to one ray",
         )
     else:
         demand(not any(moved), "its weights change with the preference: set needs_preference = True")
