@@ -187,7 +187,7 @@ def _check_possible(file: str, stated: Stated, protocol: Protocol, objectives: S
             row, i = np.argwhere(beyond)[0]
             raise DataError(
                 f"{file}: {objectives[i]} is {losses[row, i]:g} at point {row + 1} of split {split}, seed "
-                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the data set, minimised"
+                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the dataset, minimised"
             )
         if front.preferences:
             try:

@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def blocks(self) -> str:
-        return "seeds" if self.dataset else "data sets"
+        return "seeds" if self.dataset else "datasets"
 
 
 def compare(
