@@ -89,7 +89,7 @@ def test_pages_are_plain(path: Path) -> None:
     assert avoided_words(path.read_text()) == []
 
 
-@pytest.mark.parametrize("folder", [*(f"mobench/{room}" for room in ROOMS), "plugins"])
+@pytest.mark.parametrize("folder", [*(f"mobench/{room}" for room in ROOMS), "plugins", "tests/support"])
 def test_names_say_what_they_hold(folder: str) -> None:
     paths = sorted((ROOT / folder).rglob("*.py"))
     assert paths
