@@ -1,4 +1,4 @@
-"""The registry, with plugins that are whole and plugins that are broken in every way."""
+"""The registry, with working plugins and plugins with every kind of defect."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class PanicException(BaseException):
 
 
 class Unspeakable(Exception):
-    """Raises when somebody asks what it says."""
+    """Raises when its message is read."""
 
     def __str__(self) -> str:
         raise PanicException("no words")

@@ -1,4 +1,4 @@
-"""The count of steps beside a checkpoint: right after a kill, and of no harm in whatever state it is."""
+"""The count of steps beside a checkpoint: correct after a kill, and harmless if it is damaged."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_budget_of_epochs_and_steps(limit: Limit, steps: int) -> None:
 
 
 def test_budget_of_seconds_counts_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that gives each step a quarter of a second, and looks at validation none at all."""
+    """A clock on which each step takes a quarter of a second, and validation checks take no time."""
     ticks = iter(range(10_000))
     monkeypatch.setattr(loop.time, "perf_counter", lambda: next(ticks) / 4)
     problem = vlmop2()
@@ -210,7 +210,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
 
 
 def test_looking_at_validation_changes_nothing() -> None:
-    """Dropout draws from the global random state: a look must leave it where it was."""
+    """Dropout draws from the global random state, which a validation check must not change."""
 
     def weights(with_look: bool) -> Tensor:
         torch.manual_seed(0)

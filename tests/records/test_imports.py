@@ -30,7 +30,7 @@ def measured(finished: Path, tmp_path: Path) -> list[Record]:
 
 
 def as_csv(record: Record, with_preferences: bool = True) -> bytes:
-    """A record's fronts as another program would state them."""
+    """A record's fronts as CSV, as another program would write them."""
     names = [f"preference {o}" for o in record.objectives] if with_preferences else []
     text = io.StringIO()
     writer = csv.writer(text)
@@ -70,7 +70,7 @@ def test_an_imported_record_comes_back_from_its_file(measured: list[Record], tmp
 
 
 def test_what_was_measured_says_nothing_of_imports(measured: list[Record]) -> None:
-    """Records of this version stay readable by versions that know of no imports."""
+    """Records of this version stay readable by versions without imports."""
     assert '"imported"' not in measured[0].to_json()
     assert '"elsewhere"' not in measured[0].to_json()
     assert '"elsewhere": true' in imported(measured[0]).to_json()

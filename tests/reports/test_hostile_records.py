@@ -1,4 +1,4 @@
-"""Records that somebody made to harm, beside a sound one, in everything that is written of records."""
+"""Malicious records beside a valid one, in all outputs that are written from records."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ TEXTS = [
 
 
 def both(data: st.DataObject) -> list[Record]:
-    """A sound record and one that was tampered with; none where that is refused, in one line."""
+    """A valid record and one that was tampered with; [] if that one is refused in one line."""
     text = data.draw(st.sampled_from(TEXTS))
     other = tried(lambda: parse(json.dumps(tampered(json.loads(text), data)), "x.json"))
     return [] if other is None else [parse(text, "good.json"), other]
 
 
 def tried(make: Callable[[], Any]) -> Any:
-    """What is made; None where that is refused in one line."""
+    """Return the result; None if it is refused in one line."""
     try:
         return make()
     except MobenchError as error:

@@ -1,4 +1,4 @@
-"""One job in this process: whatever a plugin does, there is a record, and it says what happened."""
+"""One job in this process: every behaviour of a plugin results in a record that describes it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class PanicException(BaseException):
 
 
 class Unspeakable(Exception):
-    """Raises when somebody asks what it says."""
+    """Raises when its message is read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -242,7 +242,7 @@ def test_a_device_that_is_not_there_fails_the_job() -> None:
 
 
 class Bomb:
-    """Leaves a mark where it is unpickled."""
+    """Leaves a mark if it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

@@ -1,4 +1,4 @@
-"""Searches: the grid is whole, the choice is validation's, interrupted ones go on, the slow are pruned."""
+"""Searches: complete grids, selection on validation, resumption, and pruning."""
 
 from __future__ import annotations
 

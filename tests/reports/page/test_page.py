@@ -1,4 +1,4 @@
-"""The page in a real browser: sorted, filtered, moved along, used by keyboard, read on a telephone."""
+"""The page in a real browser: sorting, filtering, preferences, keyboard, and narrow screens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anytime curves: what is drawn is what the looks of the records say."""
+"""Anytime curves show the validation checks of the records."""
 
 from __future__ import annotations
 
