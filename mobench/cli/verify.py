@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import say
+from mobench.events import JobEnded, JobStarted
 
 if TYPE_CHECKING:
     from mobench.runs.verification import Comparison
@@ -48,9 +49,9 @@ def verify(
     check_repeatable(kept)
     say(f"{kept.id}: {kept.job.title}")
     with watch(Tally([kept.job]), "verify") as listen:
-        listen(kept.job, {"phase": "start"})
+        listen(kept.job, JobStarted())
         verdict = again(kept, tolerance, lambda event: listen(kept.job, event), limits.timeout, limits.memory)
-        listen(kept.job, {"phase": "end", "status": "completed"})
+        listen(kept.job, JobEnded("completed"))
     for one in verdict.comparisons:
         say(
             _line(one), "comparison",

@@ -16,6 +16,7 @@ import torch
 
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
+from mobench.events import DataLoading, StrategyMeasuring
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
@@ -32,9 +33,8 @@ from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
 from mobench.runs.strategy_cache import remembered
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described, message_of
-
-Tell = Callable[[dict[str, Any]], None]
 
 
 def execute(
@@ -45,7 +45,7 @@ def execute(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 30.0,
     weights: Path | None = None,
-    on_progress: Tell | None = None,
+    on_progress: Callable[[WorkerProgress], None] = lambda event: None,
     command: Sequence[str] = (),
     strategy: Strategy | None = Strategy(),  # noqa: B008 - frozen
 ) -> Record:
@@ -77,7 +77,7 @@ def execute(
 
     run: _Run | None = None
     try:
-        run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
+        run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress, strategy)
         record = run.record(provenance_now, weights)
     except NonFiniteError as error:
         record = failure_record(job, "NonFiniteError", message_of(error), "", provenance_now(), "diverged")
@@ -116,7 +116,7 @@ class _Run:
         device: str,
         checkpoint: Path | None,
         checkpoint_seconds: float,
-        tell: Tell,
+        tell: Callable[[WorkerProgress], None],
         strategy: Strategy | None,
     ) -> None:
         self.pinned = strategy is not None
@@ -132,7 +132,7 @@ class _Run:
 
     def record(self, provenance_now: Callable[[], Any], weights: Path | None) -> Record:
         job = self.job
-        self.tell({"phase": "data"})
+        self.tell(DataLoading())
         # load the data first, so that a missing file is reported before anything is built
         splits: dict[Split, Samples] = {split: self.dataset.load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
@@ -186,7 +186,7 @@ class _Run:
         budget, n_sets = self.job.budget, solver.n_weight_sets(n_rays)
         steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
         if not self.pinned:
-            self.tell({"phase": "strategy"})
+            self.tell(StrategyMeasuring())
             threads = torch.get_num_threads()
             self.choice = remembered(
                 self.job, n_sets, self.device, threads,

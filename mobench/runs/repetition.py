@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from mobench.errors import RecordError, StoreError
 from mobench.interfaces import Strategy
@@ -13,10 +12,11 @@ from mobench.jobs.arguments import MAX_SECONDS
 from mobench.jobs.resolve import providers
 from mobench.records.record import Record
 from mobench.records.store import Store
-from mobench.runs.conversation import LAST_PHASES
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor, available_cores
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.worker import Request
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import one_line
 
 MAX_STEPS = 10**9
@@ -51,7 +51,7 @@ def check_repeatable(record: Record) -> None:
 
 def repeat(
     record: Record,
-    on_progress: Callable[[dict[str, Any]], None],
+    on_event: Callable[[WorkerProgress], None],
     timeout: float | None = None,
     memory: int | None = None,
 ) -> Record:
@@ -79,13 +79,8 @@ def repeat(
             checkpoint_seconds=MAX_SECONDS,
             plugins=providers(record.job),
         )
-
-        def pass_on(event: dict[str, Any]) -> None:
-            if event["phase"] not in LAST_PHASES:
-                on_progress(event)
-
         try:
-            ended = executor.run(request, pass_on)
+            ended = executor.run(request, on_event)
         finally:
             executor.stop()
         again = Store(folder).read(record.job)
@@ -94,7 +89,7 @@ def repeat(
 
 def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
     """The second record. Raises: RecordError, StoreError."""
-    if ended.kind == "StoreError":
+    if ended.kind == ExitKind.STORE_ERROR:
         raise StoreError(
             f"record {record.id} cannot be repeated, as a temporary folder cannot be used: {ended.message} (or set "
             "TMPDIR to a folder that has room)"
@@ -104,7 +99,7 @@ def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
     how = "failed"
     if again is not None:
         how, reason = again.status, again.failure.message if again.failure else "no reason given"
-    elif ended.kind == "Declined":
+    elif ended.kind == ExitKind.DECLINED:
         how, reason = "was declined", ended.message
     else:
         reason = ended.message or "it left no record"

@@ -11,6 +11,7 @@ from mobench.errors import MobenchError
 from mobench.jobs.job import Part
 from mobench.records.record import Front, Provenance, Record
 from mobench.runs.repetition import check_repeatable, repeat
+from mobench.runs.worker_events import WorkerProgress
 
 TOLERANCE = 1e-3
 STEPWISE = 20
@@ -68,7 +69,7 @@ class Verdict:
 def verify(
     record: Record,
     tolerance: float = TOLERANCE,
-    on_progress: Callable[[dict[str, Any]], None] = lambda event: None,
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
     timeout: float | None = None,
     memory: int | None = None,
 ) -> Verdict:
@@ -77,6 +78,7 @@ def verify(
     It is trained in a process of its own, with at most as many threads as there are cores here; a caveat tells of any
     difference.
 
+    on_event: called with each event of the rerun.
     timeout: seconds after which the repetition is ended; None: never.
     memory:  bytes that it may have in memory; None: no limit.
 
@@ -84,7 +86,7 @@ def verify(
         complete; StoreError where no temporary file can be written.
     """
     check_repeatable(record)
-    return compare(record, repeat(record, on_progress, timeout, memory), tolerance)
+    return compare(record, repeat(record, on_event, timeout, memory), tolerance)
 
 
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:

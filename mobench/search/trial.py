@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
+from mobench.events import JobEnded, JobEvent, TrainingProgress
 from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan, combination_of
 from mobench.jobs.suite import Search, Suite
@@ -96,7 +97,7 @@ class Objective:
                 self.bench.run(Plan(self.suite.name, [job]), listen)
             except Pruned:
                 self.bench.store.forget_training(job)
-                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "behind the other trials"})
+                self.bench.listen(job, JobEnded("pruned", "behind the other trials"))
                 raise
             values.append(self._value(job))
         return sum(values) / len(values)
@@ -112,15 +113,16 @@ class Objective:
         """Return a listener that forwards events, and reports the hypervolume of each validation check to Optuna."""
         seen: set[int] = set()
 
-        def hear(job: Job, event: dict[str, Any]) -> None:
+        def hear(job: Job, event: JobEvent) -> None:
             self.bench.listen(job, event)
-            value = event.get("hypervolume")
+            if not isinstance(event, TrainingProgress) or event.hypervolume is None:
+                return
             # validation checks at equal fractions of the budget are compared, for any length of the budget
-            share = math.floor(10 * event.get("fraction", 0.0) + 1e-9)
-            if event.get("phase") != "train" or value is None or share in seen or share == 0:
+            share = math.floor(10 * event.fraction + 1e-9)
+            if share in seen or share == 0:
                 return
             seen.add(share)
-            trial.report(value, share)
+            trial.report(event.hypervolume, share)
             if share < 10 and trial.should_prune():
                 raise Pruned
 

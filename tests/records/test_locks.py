@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from mobench import datafiles
+from mobench.events import JobEvent, JobWaiting
 from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.jobs.plan import Plan
 from mobench.records import locks
@@ -202,9 +203,9 @@ def test_a_runner_without_a_job_to_run_says_who_has_them(
     process = holder(tmp_path / "locks" / f"{job().id}.lock")
     told: list[str] = []
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "waiting":
-            told.append(event["message"])
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobWaiting):
+            told.append(event.message)
             process.kill()
 
     assert runner.run(Plan("p", [job()]), Store(tmp_path), Fails(), listen=listen).failed == [job()]

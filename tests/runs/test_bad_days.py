@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mobench import Dataset, Model, Objective, Protocol, Samples, Spec, hookimpl
 from mobench.errors import IncompatibleError, OptionError
+from mobench.events import TrainingProgress
 from mobench.interfaces import Outputs
 from mobench.jobs import resolve
 from mobench.jobs.job import Budget, Job
@@ -27,6 +28,7 @@ from mobench.records import provenance
 from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
+from mobench.runs.worker_events import WorkerProgress
 from mobench_analytic.problems import Analytic
 
 SOLVERS = registry().names("solver")
@@ -269,8 +271,8 @@ def test_the_same_bits_again_and_after_an_interruption(
     often = partial(train, progress_seconds=0.0)
     monkeypatch.setattr(execution, "train", often)
 
-    def stop(event: Mapping[str, Any]) -> None:
-        if event.get("step") == 7:
+    def stop(event: WorkerProgress) -> None:
+        if isinstance(event, TrainingProgress) and event.step == 7:
             raise KeyboardInterrupt
 
     for job in jobs(solver, {}):

@@ -287,7 +287,7 @@ def test_each_seed_that_a_job_uses_moves_its_numbers(seed: str) -> None:
 
 def test_a_listener_hears_the_stages_in_order() -> None:
     phases: list[str] = []
-    execute(job(), on_progress=lambda event: phases.append(event["phase"]))
+    execute(job(), on_progress=lambda event: phases.append(event.phase))
     stages = list(dict.fromkeys(phases))
     assert stages == ["data", "train", "evaluate"]
     assert phases.count("evaluate") == 3

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import StoreError
+from mobench.events import DataLoading, EvaluationProgress, Event
 from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.jobs.plan import Plan
 from mobench.records.store import Store
@@ -21,6 +22,7 @@ from mobench.runs import runner
 from mobench.runs.executors import local as executor
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.worker import Request
 
 Worker = Callable[..., None]
@@ -65,18 +67,23 @@ def in_time(act: Callable[[], Any]) -> Any:
     return found[0]
 
 
-def ignore(event: dict[str, Any]) -> None:
+def ignore(event: Event) -> None:
     """A listener that wants to know nothing."""
 
 
-DONE = """echo '{"phase": "train", "step": 1}'; echo '{"phase": "done", "status": "completed"}'"""
+DONE = """echo '{"phase": "data"}'; echo '{"phase": "done", "status": "completed"}'"""
+
+STAGES = """echo '{"phase": "data"}'; echo '{"phase": "evaluate", "split": "val", "fraction": 0.5}'"""
+LAST = """echo '{"phase": "done", "status": "completed"}'"""
 
 ENDS = {
     "done": (DONE, Exit("completed")),
     "diverged": ("""echo '{"phase": "done", "status": "diverged"}'""", Exit("diverged")),
-    "no room": ("""echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", kind="StoreError")),
+    "no room": (
+        """echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", kind=ExitKind.STORE_ERROR),
+    ),
     "declined": (
-        """echo '{"phase": "declined", "message": "too few"}'""", Exit(None, "too few", kind="Declined"),
+        """echo '{"phase": "declined", "message": "too few"}'""", Exit(None, "too few", kind=ExitKind.DECLINED),
     ),
     "rubbish": (
         """echo '[1,2]'; echo '{}'; printf '\\377\\n'; echo '{"phase": "done", "status": "completed"}'; echo '[]'""",
@@ -87,7 +94,7 @@ ENDS = {
     "killed": ("kill -KILL $$", Exit(None, "the job's process was killed by SIGKILL (out of memory?)")),
     "crash": ("kill -SEGV $$", Exit(None, "the job's process was killed by SIGSEGV")),
     "cut short": (
-        """echo '{"phase": "train"}'; printf '{"phase": "do'; kill -KILL $$""",
+        """echo '{"phase": "data"}'; printf '{"phase": "do'; kill -KILL $$""",
         Exit(None, "the job's process was killed by SIGKILL (out of memory?)"),
     ),
     "last words": ("echo one >&2; echo two >&2; exit 1", Exit(
@@ -103,10 +110,10 @@ def test_however_a_worker_ends_it_is_told(worker: Worker, how: str) -> None:
 
 
 def test_events_are_passed_on_in_order_and_half_ones_are_not(worker: Worker) -> None:
-    worker(f"""{DONE}; printf '{{"phase": "do'""")
-    events: list[dict[str, Any]] = []
-    LocalExecutor().run(request_(), events.append)
-    assert events == [{"phase": "train", "step": 1}, {"phase": "done", "status": "completed"}]
+    worker(f"""echo '{{"phase": "da'; {STAGES}; {LAST}; {STAGES}; printf '{{"phase": "da'""")
+    events: list[Event] = []
+    assert LocalExecutor().run(request_(), events.append).status == "completed"
+    assert events == [DataLoading(), EvaluationProgress("val", 0.5)]
 
 
 def test_the_worker_is_sent_the_request_and_told_its_threads(worker: Worker, tmp_path: Path) -> None:
@@ -150,7 +157,7 @@ def test_a_worker_that_dies_before_it_has_read_its_request_is_told_and_leaves_no
 def test_a_worker_that_takes_too_long_is_ended(worker: Worker) -> None:
     worker("exec sleep 300")
     ended = in_time(lambda: LocalExecutor(timeout=0.2).run(request_(), ignore))
-    assert ended == Exit(None, "the job's process timed out after 0.2 seconds (--timeout)", kind="TimedOut")
+    assert ended == Exit(None, "the job's process timed out after 0.2 seconds (--timeout)", kind=ExitKind.TIMED_OUT)
 
 
 def test_a_worker_in_time_is_not_ended_later(worker: Worker) -> None:
@@ -195,16 +202,16 @@ def test_nobody_who_holds_the_pipe_of_events_keeps_the_runner_waiting(
 def test_a_line_that_is_no_event_is_left_out(worker: Worker, tmp_path: Path, line: str) -> None:
     (tmp_path / "line").write_text(f"{line}\n")
     worker(f"cat '{tmp_path}/line'; {DONE}")
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
     assert LocalExecutor().run(request_(), events.append) == Exit("completed")
-    assert [event["phase"] for event in events] == ["train", "done"]
+    assert events == [DataLoading()]
 
 
 def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "GRACE_SECONDS", 0.2)
-    worker("""trap '' TERM; echo '{"phase": "train"}'; while :; do sleep 0.05; done""")
+    worker("""trap '' TERM; echo '{"phase": "data"}'; while :; do sleep 0.05; done""")
     local, started = LocalExecutor(2), threading.Event()
     ends: list[Exit] = []
     thread = threading.Thread(target=lambda: ends.append(local.run(request_(), lambda event: started.set())))
@@ -212,8 +219,8 @@ def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
     assert started.wait(PATIENCE)
     local.stop()
     thread.join(PATIENCE)
-    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)", kind="Stopped")]
-    assert local.run(request_(), ignore) == Exit(None, "stopped before it started", kind="Stopped")
+    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)", kind=ExitKind.STOPPED)]
+    assert local.run(request_(), ignore) == Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
 
 
 class Answers:
@@ -240,7 +247,7 @@ def raising(error: BaseException) -> Callable[[Request], Exit]:
 
 def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
     """The next job's record would find no room either."""
-    answers = Answers(lambda request: Exit(None, "no room", kind="StoreError"))
+    answers = Answers(lambda request: Exit(None, "no room", kind=ExitKind.STORE_ERROR))
     with pytest.raises(StoreError, match="no room"):
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)
     assert answers.stopped

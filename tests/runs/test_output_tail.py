@@ -15,6 +15,7 @@ from mobench.jobs.resolve import resolve
 from mobench.runs.executors import limits, local
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.output_tail import MAX_BYTES, TAIL_BYTES, OutputTail
 from mobench.runs.worker import Request
 
@@ -101,8 +102,8 @@ def loud(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> Job:
 
 ENDS = {
     "completes": ("", None),
-    "dies": ("os.kill(os.getpid(), signal.SIGKILL)", "ProcessDied"),
-    "is killed": ("time.sleep(0.5); open(__file__ + '.said', 'x').close(); time.sleep(300)", "OutOfMemory"),
+    "dies": ("os.kill(os.getpid(), signal.SIGKILL)", ExitKind.PROCESS_DIED),
+    "is killed": ("time.sleep(0.5); open(__file__ + '.said', 'x').close(); time.sleep(300)", ExitKind.OUT_OF_MEMORY),
 }
 
 
@@ -123,5 +124,5 @@ def test_a_job_that_prints_60_megabytes_leaves_its_last_words_and_a_small_file(
     if kind is None:
         assert ended == Exit("completed")
     else:
-        assert ended.kind == kind
+        assert ended.kind is kind
         assert ended.details.endswith("last words\n")

@@ -10,6 +10,7 @@ import pytest
 from gated import STEPS, Gate
 
 from mobench.errors import OptionError
+from mobench.events import JobEvent, NodeLost, TrainingProgress
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
@@ -51,13 +52,13 @@ def test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record(
     events: list[str] = []
     training: set[str] = set()
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        events.append(event["phase"])
-        if event["phase"] == "train" and job.id not in training:
+    def listen(job: Job, event: JobEvent) -> None:
+        events.append(event.phase)
+        if isinstance(event, TrainingProgress) and job.id not in training:
             training.add(job.id)
             if len(training) == 2:
                 cluster.remove_node(cluster.nodes_for_jobs.pop(), allow_graceful=False)
-        if event["phase"] == "lost":
+        if isinstance(event, NodeLost):
             # not before: a job outlives its node by a moment, in which it could come to its end
             gate.open()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mobench.events import DataLoading, EvaluationProgress, TrainingProgress
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
@@ -15,6 +16,7 @@ from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Outcome, bring_home, do, errand
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.worker import Request
 
 JOB = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=5))
@@ -29,7 +31,7 @@ def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_pa
     asked = errand(request(store), None, None)
     Path(asked.mark).unlink()
     *events, outcome = do(asked)
-    assert {"phase": "done", "status": "completed"} in events
+    assert {DataLoading, TrainingProgress, EvaluationProgress} <= {type(event) for event in events}
     assert isinstance(outcome, Outcome)
     assert store.read(JOB) is None, "nothing was written here yet"
     assert bring_home(outcome, asked.request) == Exit("completed")
@@ -43,14 +45,14 @@ def test_another_version_is_refused_before_anything_is_run(tmp_path: Path) -> No
     asked = replace(errand(request(Store(tmp_path)), None, None), version="0.0.0")
     [outcome] = do(asked)
     assert isinstance(outcome, Outcome)
-    assert outcome.exit.kind == "VersionMismatch"
+    assert outcome.exit.kind is ExitKind.VERSION_MISMATCH
     assert "install the same everywhere" in outcome.exit.message
 
 
 def test_a_store_without_room_for_what_comes_home_ends_the_run(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
     came = Outcome(Exit("completed"), {"records/x.json": b"{}"})
-    assert bring_home(came, request(Store(tmp_path / "out"))).kind == "StoreError"
+    assert bring_home(came, request(Store(tmp_path / "out"))).kind is ExitKind.STORE_ERROR
 
 
 @pytest.mark.parametrize("how", ["pipe", "too large", "missing"])

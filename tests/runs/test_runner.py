@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import RecordError, StoreError
+from mobench.events import JobEvent, JobStarted, TrainingProgress
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
@@ -24,6 +25,7 @@ from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.worker import Request
+from mobench.runs.worker_events import WorkerProgress
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def long(plan: Plan) -> Plan:
 
 def test_what_is_missing_is_run_and_what_is_there_is_not(plan: Plan, tmp_path: Path) -> None:
     store, events = Store(tmp_path / "out"), []
-    first = runner.run(plan, store, LocalExecutor(2), listen=lambda job, e: events.append(e["phase"]))
+    first = runner.run(plan, store, LocalExecutor(2), listen=lambda job, e: events.append(e.phase))
     assert (len(first.completed), len(first.present)) == (2, 0)
     assert {"start", "train", "evaluate", "end"} <= set(events)
     stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
@@ -102,8 +104,8 @@ class Kills(LocalExecutor):
     """Kills its worker as soon as that has begun to train."""
 
     def run(self, request: Request, tell: Any) -> Exit:
-        def listen(event: dict[str, Any]) -> None:
-            if event["phase"] == "train":
+        def listen(event: WorkerProgress) -> None:
+            if isinstance(event, TrainingProgress):
                 for process in self._running:
                     process.kill()
             tell(event)
@@ -170,8 +172,8 @@ def test_several_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Pa
     summaries: list[runner.Summary] = []
     begun: list[str] = []
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "start":
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobStarted):
             begun.append(job.id)
 
     def one() -> None:
@@ -197,7 +199,7 @@ def test_no_space_is_an_error_at_once_and_nothing_is_trained(
     monkeypatch.setattr(os, "fsync", full)
     started: list[str] = []
     with pytest.raises(StoreError, match="No space left"):
-        runner.run(plan, Store(tmp_path / "out"), LocalExecutor(), listen=lambda job, e: started.append(e["phase"]))
+        runner.run(plan, Store(tmp_path / "out"), LocalExecutor(), listen=lambda job, e: started.append(e.phase))
     assert "start" not in started
 
 

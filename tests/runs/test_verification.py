@@ -11,6 +11,7 @@ import pytest
 from guests import balancer, install
 
 from mobench.errors import RecordError, StoreError
+from mobench.events import DataLoading, EvaluationProgress, Event, TrainingProgress
 from mobench.interfaces import Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
@@ -244,9 +245,9 @@ def test_whatever_becomes_of_the_second_run_is_one_error(
 
 
 def test_progress_of_the_second_run_is_told(record: Record) -> None:
-    events: list[dict[str, Any]] = []
-    verify(record, on_progress=events.append)
-    assert {event["phase"] for event in events} == {"data", "train", "evaluate"}
+    events: list[Event] = []
+    verify(record, on_event=events.append)
+    assert {type(event) for event in events} == {DataLoading, TrainingProgress, EvaluationProgress}
 
 
 def test_without_a_temporary_folder_there_is_an_error(
