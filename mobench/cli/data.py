@@ -9,6 +9,7 @@ import typer
 
 from mobench.cli.output import App, say
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
@@ -65,7 +66,7 @@ def verify(names: Names = None) -> None:
         raise typer.Exit(1)
 
 
-def _tell(line: str, collection: str, path: str, state: str, place: Path | None, message: str = "") -> None:
+def _tell(line: str, collection: str, path: str, state: DataFileState, place: Path | None, message: str = "") -> None:
     """Print the state of a data file."""
     at = None if place is None else str(place)
-    say(line, "file", collection=collection, path=path, state=state, place=at, message=message)
+    say(line, DataFileLine(collection, path, state, at, message))

@@ -6,11 +6,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from mobench.cli.formats import duration, numbers
 from mobench.cli.output import JsonLines, events, is_quiet, warn
 from mobench.cli.progress import on_terminal
+from mobench.cli.result_lines import BestOfDataset, JobLine, RunLine
 from mobench.cli.tally import Show, Tally, Watched
 from mobench.events import (
     DataLoading,
@@ -139,47 +140,40 @@ def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
     job, event = one.job, one.event
     assert event is not None
     stream.emit(
-        "job",
-        {
-            "id": job.id,
-            "dataset": job.dataset.name,
-            "model": job.model.name,
-            "solver": job.solver.name,
-            "seed": job.seeds.solver,
-            "phase": event.phase,
-            "split": event.split if isinstance(event, EvaluationProgress) else None,
-            "fraction": event.fraction if isinstance(event, TrainingProgress) else None,
-            "losses": event.losses if isinstance(event, TrainingProgress) else None,
-            "hypervolume": one.hypervolume,
-            "eta_seconds": tally.left_of(one).seconds if one.state == "running" else None,
-            "status": one.state if isinstance(event, JobPresent | JobEnded) else None,
-            "message": getattr(event, "message", None) or None,
-        },
+        JobLine(
+            id=job.id,
+            dataset=job.dataset.name,
+            model=job.model.name,
+            solver=job.solver.name,
+            seed=job.seeds.solver,
+            phase=event.phase,
+            split=event.split if isinstance(event, EvaluationProgress) else None,
+            fraction=event.fraction if isinstance(event, TrainingProgress) else None,
+            losses=event.losses if isinstance(event, TrainingProgress) else None,
+            hypervolume=one.hypervolume,
+            eta_seconds=tally.left_of(one).seconds if one.state == "running" else None,
+            status=one.state if isinstance(event, JobPresent | JobEnded) else None,
+            message=getattr(event, "message", None) or None,
+        )
     )
     if isinstance(event, JobPresent | JobStarted | JobEnded):
-        stream.emit("run", whole(tally))
+        stream.emit(whole(tally))
 
 
-def whole(tally: Tally) -> dict[str, Any]:
-    """Return the fields of a `run` event."""
+def whole(tally: Tally) -> RunLine:
+    """Return the line about the whole run."""
     left = tally.left()
-    return {
-        "jobs": tally.n_jobs,
-        "done": tally.n_done,
-        "failed": len(tally.of("failed", "diverged")),
-        "running": len(tally.of("running")),
-        "waiting": tally.n_waiting,
-        "seconds": tally.seconds,
-        "eta_seconds": left.seconds,
-        "guessed": left.guessed,
-        "best": [
-            {
-                "dataset": dataset,
-                "hypervolume": one.hypervolume,
-                "solver": one.job.solver.name,
-                "seed": one.job.seeds.solver,
-                "final": one.state == "completed",
-            }
+    return RunLine(
+        jobs=tally.n_jobs,
+        done=tally.n_done,
+        failed=len(tally.of("failed", "diverged")),
+        running=len(tally.of("running")),
+        waiting=tally.n_waiting,
+        seconds=tally.seconds,
+        eta_seconds=left.seconds,
+        guessed=left.guessed,
+        best=[
+            BestOfDataset(dataset, one.hypervolume, one.job.solver.name, one.job.seeds.solver, one.state == "completed")
             for dataset, one in tally.best().items()
         ],
-    }
+    )

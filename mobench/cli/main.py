@@ -28,6 +28,7 @@ from mobench.cli import (
     verify,
 )
 from mobench.cli.output import App, complain, json_lines
+from mobench.cli.output_lines import EndLine
 from mobench.cli.streams import guard_streams, lost_output
 from mobench.errors import MobenchError, OptionError
 from mobench.text import described, message_of
@@ -93,7 +94,7 @@ def main() -> None:
     with json_lines() as stream:
         code = _run()
         stream.finish()
-        stream.emit("end", {"code": code})
+        stream.emit(EndLine(code))
     _leave(_judged(code, stream.lost))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import events, say
+from mobench.cli.result_lines import PluginLine
 from mobench.plugins import registry
 
 
@@ -19,9 +20,11 @@ def plugins(
     for plugin in known.plugins:
         line = f"{plugin.state:<8} {plugin.name:<16} {plugin.distribution} {plugin.version}"
         say(
-            f"{line}  {plugin.error}".rstrip(), "plugin",
-            name=plugin.name, distribution=plugin.distribution, version=plugin.version, state=plugin.state,
-            error=plugin.error, details=plugin.details if details else "",
+            f"{line}  {plugin.error}".rstrip(),
+            PluginLine(
+                name=plugin.name, distribution=plugin.distribution, version=plugin.version, state=plugin.state,
+                error=plugin.error, details=plugin.details if details else "",
+            ),
         )  # fmt: skip
         if details and plugin.details and events() is None:
             print(plugin.details)

@@ -13,6 +13,7 @@ from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.output import complain, say, warn, wrote
 from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
+from mobench.cli.result_lines import SummaryLine
 from mobench.cli.trade_off import tell_trade_off
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _tell(summary: Summary, folder: Path) -> None:
             f"{jobs['completed']} jobs run, {jobs['present']} were there, {jobs['diverged']} diverged, "
             f"{jobs['failed']} failed, {declined}in {clock(summary.seconds)}"
         )
-    say(text, "summary", **jobs, seconds=summary.seconds)
+    say(text, SummaryLine(**jobs, seconds=summary.seconds))
     for path in (folder / "records", *written):
         wrote(path)
     here = shlex.quote(str(folder))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import say, wrote
+from mobench.cli.result_lines import TradeOffLine
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
 
     board = report.trade_off(read_board(folder), wanted.columns, wanted.reference)
     say(
-        report.to_markdown(board, wanted.columns, wanted.reference), "trade_off",
-        columns=wanted.columns, reference=wanted.reference, table=board.table.to_dict("records"),
-        hypervolume=board.hypervolume,
-    )  # fmt: skip
+        report.to_markdown(board, wanted.columns, wanted.reference),
+        TradeOffLine(wanted.columns, wanted.reference, board.table.to_dict("records"), board.hypervolume),
+    )
     for path in report.export(board, wanted.columns, wanted.reference, folder):
         wrote(path)

@@ -15,6 +15,7 @@ from mobench.cli.dry_run import show_search
 from mobench.cli.live import watch
 from mobench.cli.output import complain, events, is_quiet, warn, wrote
 from mobench.cli.overrides import Datasets, Epochs, Models, Rays, Seconds, Seeds, Settings, Solvers, Steps, overridden
+from mobench.cli.result_lines import TrialLine
 from mobench.cli.tally import Tally
 
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ def tune(
 def _tell(solver: str, trial: Trial) -> None:
     """Report the end of a trial, on standard error or as an event."""
     if (stream := events()) is not None:
-        fields = {name: getattr(trial, name) for name in ("number", "state", "value", "settings")}
-        stream.emit("trial", {"solver": solver, **fields})
+        stream.emit(TrialLine(solver, trial.number, trial.state, trial.value, trial.settings))
     elif not is_quiet():
         print(_line(solver, trial), file=sys.stderr, flush=True)
 

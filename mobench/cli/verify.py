@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import say
+from mobench.cli.result_lines import ComparisonLine, VerdictLine
 from mobench.events import JobEnded, JobStarted
 
 if TYPE_CHECKING:
@@ -53,10 +54,7 @@ def verify(
         verdict = again(kept, tolerance, lambda event: listen(kept.job, event), limits.timeout, limits.memory)
         listen(kept.job, JobEnded("completed"))
     for one in verdict.comparisons:
-        say(
-            _line(one), "comparison",
-            name=one.name, recorded=one.recorded, again=one.again, difference=one.difference, agrees=one.agrees,
-        )  # fmt: skip
+        say(_line(one), ComparisonLine(one.name, one.recorded, one.again, one.difference, one.agrees))
     for cost in verdict.costs:
         say(f"not compared, {cost}")
     for caveat in verdict.caveats:
@@ -68,7 +66,7 @@ def verify(
         text = "identical: every computed number agrees to the bit"
     else:
         text = "agrees: each kind of number within its tolerance"
-    say(text, "verdict", id=kept.id, identical=verdict.identical, agrees=verdict.agrees, differing=differing)
+    say(text, VerdictLine(kept.id, verdict.identical, verdict.agrees, differing))
     if differing:
         raise typer.Exit(1)
 
