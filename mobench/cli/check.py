@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import complain, say
 from mobench.cli.progress import Steps, steps
 from mobench.cli.result_lines import CheckLine, ChecksLine
@@ -35,7 +36,7 @@ def check(
     say(", ".join(f"{n} {state}" for state, n in counts.items()), ChecksLine(**counts))
     if counts["failed"]:
         complain(f"{counts['failed']} checks failed")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
 def _results(entry: Entry, details: bool, step: Steps) -> list[Result]:

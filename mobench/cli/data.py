@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import App, say
 from mobench.cli.progress import steps
 from mobench.cli.result_lines import DataFileLine, DataFileState
@@ -63,7 +64,7 @@ def verify(names: Names = None) -> None:
                 bad += 1
                 _tell(f"BAD     {file.path}: {error}", file.name, file.path, "bad", place, str(error))
     if bad:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
 def _tell(line: str, collection: str, path: str, state: DataFileState, place: Path | None, message: str = "") -> None:

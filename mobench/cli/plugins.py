@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import events, say
 from mobench.cli.result_lines import PluginLine
 from mobench.plugins import registry
@@ -29,4 +30,4 @@ def plugins(
         if details and plugin.details and events() is None:
             print(plugin.details)
     if strict and (any(known.broken()) or any(known.conflicts.values())):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)

@@ -21,11 +21,12 @@ def trade_off(
 ) -> None:
     """Print the front of a suite's solvers, as of error against memory, and write it beside its records."""
     from mobench.jobs import suite as suites
+    from mobench.runs.suite_run import folder_of
 
     chosen = suites.load(suite)
     if chosen.trade_off is None:
         raise OptionError(f"suite {chosen.name!r} has no [trade_off] table: add one with columns and reference")
-    tell_trade_off(chosen.trade_off, out if out is not None else Path("results") / chosen.name)
+    tell_trade_off(chosen.trade_off, folder_of(chosen, out))
 
 
 def tell_trade_off(wanted: TradeOff, folder: Path) -> None:

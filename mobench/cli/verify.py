@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import say
 from mobench.cli.result_lines import ComparisonLine, VerdictLine
 from mobench.events import JobEnded, JobStarted
@@ -51,7 +52,7 @@ def verify(
     say(f"{kept.id}: {kept.job.title}")
     with watch(Tally([kept.job]), "verify") as listen:
         listen(kept.job, JobStarted())
-        verdict = again(kept, tolerance, lambda event: listen(kept.job, event), limits.timeout, limits.memory)
+        verdict = again(kept, tolerance, lambda event: listen(kept.job, event), limits)
         listen(kept.job, JobEnded("completed"))
     for one in verdict.comparisons:
         say(_line(one), ComparisonLine(one.name, one.recorded, one.again, one.difference, one.agrees))
@@ -68,7 +69,7 @@ def verify(
         text = "agrees: each kind of number within its tolerance"
     say(text, VerdictLine(kept.id, verdict.identical, verdict.agrees, differing))
     if differing:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
 def _line(one: Comparison) -> str:

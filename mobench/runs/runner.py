@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,8 @@ from mobench.records.store import Store
 from mobench.runs.executors.base import Executor, Exit
 from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.leases import remove_files_of_dead_runners
-from mobench.runs.worker import CHECKPOINT_SECONDS, Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 Listen: TypeAlias = Callable[[Job, JobEvent], None]
 """Receives every event of every job of a run."""
@@ -66,20 +67,12 @@ def run(
     plan: Plan,
     store: Store,
     executor: Executor,
+    options: RunOptions = RunOptions(),  # noqa: B008 - frozen
     *,
-    device: str = "cpu",
-    retry: bool = True,
-    keep_weights: bool = False,
-    strategy: str = "",
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
 ) -> Summary:
     """Run the jobs of a plan that have no record yet. Each job leaves a record, unless one of its parts declines it.
 
-    strategy: a fixed strategy, in the format of `Strategy.parse`, instead of the measured one.
-    checkpoint_seconds: seconds of training between checkpoints.
-    retry: rerun jobs whose record has the status "failed". A record that cannot be read is an error.
     listen: called with a job and an event, from several threads. The last event of a job is `JobPresent` or `JobEnded`,
         except for a job that another runner runs.
 
@@ -93,11 +86,11 @@ def run(
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined), n_declined_by_plan=len(plan.declined))
-    present = _Present(store, retry)
+    present = _Present(store, options.retry)
     todo, failed_before = [], dict[str, Any]()
     for job in plan.jobs:
         failed_before[job.id] = store.state_of(job)
-        record = present.usable(job, retry)
+        record = present.usable(job, options.retry)
         if record is None:
             todo.append(job)
         else:
@@ -109,11 +102,7 @@ def run(
     if todo:
         store.check_writable()
         remove_files_of_dead_runners(store.folder)
-        crew = _Crew(
-            store, executor, device, present, keep_weights, strategy, checkpoint_seconds, list(command), listen,
-            failed_before,
-        )  # fmt: skip
-        _work(crew, todo, summary)
+        _work(_Crew(store, executor, options, present, listen, failed_before), todo, summary)
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -171,12 +160,8 @@ class _Present:
 class _Crew:
     store: Store
     executor: Executor
-    device: str
+    options: RunOptions
     present: _Present
-    keep_weights: bool
-    strategy: str
-    checkpoint_seconds: float
-    command: list[str]
     listen: Listen
     failed_before: dict[str, Any]
 
@@ -197,12 +182,8 @@ class _Crew:
         request = Request(
             job=job,
             store=str(self.store.folder),
-            device=self.device,
+            options=self.options,
             threads=self.executor.threads,
-            keep_weights=self.keep_weights,
-            strategy=self.strategy,
-            checkpoint_seconds=self.checkpoint_seconds,
-            command=self.command,
             plugins=providers(job),
         )
         started, former = datetime.now(UTC), self.store.read(job)
@@ -218,7 +199,7 @@ class _Crew:
         record = self.store.read(job)
         # the record of a worker that died after it had written the record is valid
         if record is None or (record == former and ended.status is None):
-            record = self.store.write_failure(_died(job, ended, started, self.device))
+            record = self.store.write_failure(_died(job, ended, started, self.options.device))
         if ended.status is None and record.status != "failed":
             self.store.forget_training(job)
         self.listen(job, JobEnded(**_result_of(record)))
@@ -247,7 +228,7 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
                     time.sleep(POLL_SECONDS)
                     continue
                 idle_since = time.monotonic()
-                _count(summary, job, result, crew.keep_weights)
+                _count(summary, job, result, crew.options.keep_weights)
     except BaseException:
         crew.executor.stop()
         raise

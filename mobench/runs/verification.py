@@ -10,6 +10,7 @@ from typing import Any
 from mobench.errors import MobenchError
 from mobench.jobs.job import Part
 from mobench.records.record import Front, Provenance, Record
+from mobench.runs.executors.base import Limits
 from mobench.runs.repetition import check_repeatable, repeat
 from mobench.runs.worker_events import WorkerProgress
 
@@ -70,8 +71,7 @@ def verify(
     record: Record,
     tolerance: float = TOLERANCE,
     on_event: Callable[[WorkerProgress], None] = lambda event: None,
-    timeout: float | None = None,
-    memory: int | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Verdict:
     """Train a record's job again, on its device and strategy, and compare every number.
 
@@ -79,14 +79,13 @@ def verify(
     difference.
 
     on_event: called with each event of the rerun.
-    timeout: seconds after which the repetition is ended; None: never.
-    memory:  bytes that it may have in memory; None: no limit.
+    limits:   seconds and bytes of memory after which the rerun is ended; other limits are not used.
 
     Raises: RecordError for a record that cannot be repeated (see `check_repeatable`), or whose repetition does not
         complete; StoreError where no temporary file can be written.
     """
     check_repeatable(record)
-    return compare(record, repeat(record, on_event, timeout, memory), tolerance)
+    return compare(record, repeat(record, on_event, limits), tolerance)
 
 
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:

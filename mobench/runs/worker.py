@@ -12,42 +12,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from pydantic import Field
-
 from mobench.errors import MobenchError
 from mobench.events import JobWaiting
-from mobench.jobs.job import Job, Strict
 from mobench.records.failure import DECLINED, MESSAGE
 from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs.allocator import keep_freed_memory
 from mobench.runs.exit_kinds import WorkerExitCode
+from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
 from mobench.text import message_of, shortened
 
 Tell = Callable[[WorkerProgress | WorkerResult], None]
-CHECKPOINT_SECONDS = 30.0
 LAST_SECONDS = 5.0
 """Time that a worker has to end after its runner has ended."""
-
-
-class Request(Strict):
-    """Request to a worker.
-
-    strategy: in the format of `Strategy.parse`. Empty: the strategy is measured or read from the cache.
-    checkpoint_seconds: seconds between checkpoints. 0: a checkpoint after every step.
-    plugins: keys of the plugins of the job's parts; only these are loaded. Empty: all plugins are loaded.
-    """
-
-    job: Job
-    store: str
-    device: str = "cpu"
-    threads: int = 1
-    keep_weights: bool = False
-    strategy: str = ""
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    command: list[str] = Field(default_factory=list)
-    plugins: list[str] = Field(default_factory=list)
 
 
 def main() -> WorkerExitCode:
@@ -81,7 +59,6 @@ def _record(request: Request, store: Store, tell: Tell) -> Record:
 
     Raises: MobenchError if the record cannot be written or read.
     """
-    from mobench.interfaces import Strategy
     from mobench.plugins import load_only
     from mobench.runs.execution import execute
 
@@ -94,14 +71,11 @@ def _record(request: Request, store: Store, tell: Tell) -> Record:
     if kept is None or kept.status == "failed":
         kept = execute(
             request.job,
-            device=request.device,
+            request.options,
             threads=request.threads,
             checkpoint=store.checkpoint(request.job),
-            checkpoint_seconds=request.checkpoint_seconds,
-            weights=store.weights(request.job) if request.keep_weights else None,
-            on_progress=tell,
-            command=request.command,
-            strategy=Strategy.parse(request.strategy) if request.strategy else None,
+            weights=store.weights(request.job) if request.options.keep_weights else None,
+            on_event=tell,
         )
         if kept.failure is None or kept.failure.kind != DECLINED:
             store.write(kept)

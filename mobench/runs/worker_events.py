@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeAlias, get_args
+
+from pydantic import TypeAdapter
 
 from mobench.events import DataLoading, EvaluationProgress, Event, JobWaiting, StrategyMeasuring, TrainingProgress
 from mobench.records.record import Status
@@ -45,6 +46,8 @@ WorkerResult: TypeAlias = WorkerDone | WorkerDeclined | WorkerError
 """Last events of a worker, which only its executor receives."""
 CLASSES: dict[str, type[Any]] = {cls.phase: cls for cls in get_args(WorkerProgress | WorkerResult)}
 """Phase -> class of every event that a worker sends."""
+ADAPTERS: dict[str, TypeAdapter[Any]] = {phase: TypeAdapter(cls) for phase, cls in CLASSES.items()}
+"""Phase -> validator of the class."""
 
 
 def parse_event(line: str | bytes) -> WorkerProgress | WorkerResult | None:
@@ -64,14 +67,7 @@ def parse_event(line: str | bytes) -> WorkerProgress | WorkerResult | None:
         return None
     try:
         # lines of JSON, because a tuple is a list there
-        event: WorkerProgress | WorkerResult = _adapter(cls).validate_json(json.dumps(fields), strict=True)
+        event: WorkerProgress | WorkerResult = ADAPTERS[phase].validate_json(json.dumps(fields), strict=True)
     except (ValueError, RecursionError):  # a ValidationError of pydantic is a ValueError
         return None
     return event
-
-
-@cache
-def _adapter(cls: type[Any]) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(cls)

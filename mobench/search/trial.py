@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
@@ -17,6 +17,7 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.options import RunOptions
 from mobench.runs.runner import Listen
 from mobench.search.proposals import proposed
 
@@ -38,14 +39,14 @@ class Pruned(Exception):
 class Bench:
     """Runs the jobs of trials, several at once, and can stop all of them.
 
+    options: of the jobs. A failed job is not retried, because its trial has failed.
     slots: number of concurrent trials; they share the cores of the processor.
     listen: called with every event of every job.
     """
 
     store: Store
-    device: str
+    options: RunOptions
     slots: int
-    command: list[str]
     listen: Listen
     _running: list[LocalExecutor] = field(default_factory=list, repr=False)
     _stopped: bool = field(default=False, repr=False)
@@ -60,7 +61,7 @@ class Bench:
                 raise runner.Stopped
             self._running.append(executor)
         try:
-            runner.run(plan, self.store, executor, device=self.device, retry=False, command=self.command, listen=listen)
+            runner.run(plan, self.store, executor, replace(self.options, retry=False), listen=listen)
         finally:
             with self._guard:
                 self._running.remove(executor)

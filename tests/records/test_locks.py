@@ -26,7 +26,8 @@ from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.base import Exit
 from mobench.runs.leases import Lease, remove_files_of_dead_runners
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 HOLD = """
 import errno, fcntl, platform, socket, sys, time
@@ -192,7 +193,7 @@ def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp
     later = Fails()
     assert runner.run(Plan("p", [job()]), Store(tmp_path), later).failed == [job()]
     assert later.runs == 1
-    assert runner.run(Plan("p", [job()]), Store(tmp_path), later, retry=False).present == [job()]
+    assert runner.run(Plan("p", [job()]), Store(tmp_path), later, RunOptions(retry=False)).present == [job()]
     assert later.runs == 1
 
 

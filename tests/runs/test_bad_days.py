@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mobench import Dataset, Model, Objective, Protocol, Samples, Spec, hookimpl
 from mobench.errors import IncompatibleError, OptionError
 from mobench.events import TrainingProgress
-from mobench.interfaces import Outputs
+from mobench.interfaces import Outputs, Strategy
 from mobench.jobs import resolve
 from mobench.jobs.job import Budget, Job
 from mobench.learning.loop import train
@@ -28,6 +28,7 @@ from mobench.records import provenance
 from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
+from mobench.runs.options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 from mobench_analytic.problems import Analytic
 
@@ -280,7 +281,7 @@ def test_the_same_bits_again_and_after_an_interruption(
         assert first.status == "completed"
         assert execute(job).digest == first.digest
         with pytest.raises(KeyboardInterrupt):
-            execute(job, checkpoint=path, checkpoint_seconds=0.0, on_progress=stop)
+            execute(job, RunOptions(strategy=Strategy(), checkpoint_seconds=0.0), checkpoint=path, on_event=stop)
         resumed = execute(job, checkpoint=path)
         assert resumed.digest == first.digest
         assert resumed.cost is not None

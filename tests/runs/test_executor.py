@@ -15,6 +15,7 @@ import pytest
 
 from mobench.errors import StoreError
 from mobench.events import DataLoading, EvaluationProgress, Event
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.jobs.plan import Plan
 from mobench.records.store import Store
@@ -23,7 +24,8 @@ from mobench.runs.executors import local as executor
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 Worker = Callable[..., None]
 PATIENCE = 60.0
@@ -118,7 +120,7 @@ def test_events_are_passed_on_in_order_and_half_ones_are_not(worker: Worker) -> 
 
 def test_the_worker_is_sent_the_request_and_told_its_threads(worker: Worker, tmp_path: Path) -> None:
     worker(f"echo $OMP_NUM_THREADS $MKL_NUM_THREADS >'{tmp_path}/threads'; {DONE}", read=f"cat >'{tmp_path}/sent'")
-    sent = request_(keep_weights=True, command=["mobench", "run"])
+    sent = request_(options=RunOptions(strategy=Strategy(threads=3), keep_weights=True, command=("mobench", "run")))
     LocalExecutor(slots=10_000).run(sent, ignore)
     assert Request.model_validate_json((tmp_path / "sent").read_text()) == sent
     assert (tmp_path / "threads").read_text() == "1 1\n"
@@ -149,7 +151,7 @@ def test_a_worker_that_dies_before_it_has_read_its_request_is_told_and_leaves_no
     import gc
 
     worker("exit 4", read="exec 0<&-")
-    ended = LocalExecutor().run(request_(command=["x" * 2**21]), ignore)
+    ended = LocalExecutor().run(request_(options=RunOptions(command=("x" * 2**21,))), ignore)
     assert "ended with exit code 4" in ended.message
     gc.collect()
 

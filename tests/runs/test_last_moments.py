@@ -22,7 +22,8 @@ from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 JOB = resolve("vlmop2", "point", "ls", {}, Budget(steps=2))
 KILLED = Exit(None, "the job's process was killed by SIGKILL (out of memory?)")
@@ -214,7 +215,7 @@ def test_weights_that_do_not_fit_at_home_cost_no_record(records: dict[str, Recor
         str(path.relative_to(store.folder)): content
         for path, content in ((store.weights(JOB), b"x"), (store.path(JOB), records["completed"].to_json().encode()))
     }
-    request = Request(job=JOB, store=str(store.folder), keep_weights=True)
+    request = Request(job=JOB, store=str(store.folder), options=RunOptions(keep_weights=True))
     assert bring_home(Outcome(Exit("completed"), files), request) == Exit("completed")
     record = store.read(JOB)
     assert record is not None

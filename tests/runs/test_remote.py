@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobench.events import DataLoading, EvaluationProgress, TrainingProgress
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
@@ -17,13 +18,14 @@ from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Outcome, bring_home, do, errand
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 JOB = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=5))
 
 
 def request(store: Store) -> Request:
-    return Request(job=JOB, store=str(store.folder), keep_weights=True, strategy="default")
+    return Request(job=JOB, store=str(store.folder), options=RunOptions(strategy=Strategy(), keep_weights=True))
 
 
 def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_path: Path) -> None:

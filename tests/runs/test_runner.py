@@ -24,7 +24,8 @@ from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerProgress
 
 
@@ -72,7 +73,9 @@ def test_a_record_under_another_reference_of_the_same_version_is_not_taken_for_t
 
 def test_a_record_holds_what_it_should(plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
-    runner.run(plan, store, LocalExecutor(), command=["mobench", "run", str(tmp_path / "secret" / "tiny.toml")])
+    runner.run(
+        plan, store, LocalExecutor(), RunOptions(command=("mobench", "run", str(tmp_path / "secret" / "tiny.toml")))
+    )
     for record in store.contents().records:
         assert record.status == "completed"
         assert set(record.fronts) == {"train", "val", "test"}
@@ -138,7 +141,7 @@ def test_a_job_that_takes_too_long_is_ended_and_says_so(long: Plan, tmp_path: Pa
 def test_failed_jobs_are_run_again_unless_told_otherwise(long: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     runner.run(long, store, Kills())
-    assert runner.run(long, store, Kills(), retry=False).present == long.jobs
+    assert runner.run(long, store, Kills(), RunOptions(retry=False)).present == long.jobs
     assert runner.run(long, store, Kills()).failed == long.jobs
 
 
@@ -212,8 +215,9 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
         "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.jobs.job import Job\n"
+        "from mobench.interfaces import Strategy; from mobench.runs.options import RunOptions\n"
         "job, checkpoint = Job.model_validate_json(sys.argv[1]), Path(sys.argv[2])\n"
-        "execution.execute(job, threads=1, checkpoint=checkpoint, checkpoint_seconds=0)"
+        "execution.execute(job, RunOptions('cpu', Strategy(), checkpoint_seconds=0), threads=1, checkpoint=checkpoint)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, job.model_dump_json(), str(checkpoint)])
     for _ in range(600):

@@ -20,7 +20,7 @@ from mobench.jobs.job import Job
 from mobench.jobs.suite import Suite
 from mobench.records.store import Store
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 from mobench.search import lock as study_lock
 from mobench.search import study
 from mobench.search import trial as trials

@@ -14,6 +14,7 @@ from gated import Gate
 
 from mobench.errors import OptionError
 from mobench.events import EvaluationProgress, Event, JobEvent, NodeLost, TrainingProgress
+from mobench.interfaces import Strategy
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
@@ -21,6 +22,7 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make, slurm
+from mobench.runs.options import RunOptions
 
 STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
 
@@ -55,7 +57,7 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
         Plan("two", jobs),
         Store(tmp_path / "out"),
         executor,
-        strategy="default",
+        RunOptions(strategy=Strategy()),
         listen=lambda job, event: heard.append(event.phase),
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
@@ -85,7 +87,11 @@ def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, gat
             gate.open()
 
     summary = runner.run(
-        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0, listen=listen
+        Plan("two", jobs),
+        Store(tmp_path / "out"),
+        executor,
+        RunOptions(strategy=Strategy(), checkpoint_seconds=0),
+        listen=listen,
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
     assert len(Store(tmp_path / "out").contents().records) == 2
@@ -103,7 +109,9 @@ def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: 
             threading.Thread(target=executor.stop).start()
 
     with pytest.raises(runner.Stopped):
-        runner.run(Plan("one", [job]), Store(tmp_path / "out"), executor, strategy="default", listen=listen)
+        runner.run(
+            Plan("one", [job]), Store(tmp_path / "out"), executor, RunOptions(strategy=Strategy()), listen=listen
+        )
     assert training.is_set()
     assert len(list(cluster.glob("cancelled-*"))) == 1
     assert Store(tmp_path / "out").contents().records == []

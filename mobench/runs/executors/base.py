@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from mobench.errors import OptionError
 from mobench.events import NodeLost
 from mobench.jobs import arguments
 from mobench.records.record import Status
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerProgress
 
 Tell: TypeAlias = Callable[[WorkerProgress | NodeLost], None]
@@ -83,12 +83,17 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Raise OptionError for a limit that is out of range for every executor."""
-        for name in ("jobs", "cpus", "memory"):
-            if (value := getattr(self, name)) is not None:
-                arguments.count(value, f"--{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
-        for name in ("gpus", "timeout"):
-            if (value := getattr(self, name)) is not None:
-                arguments.quantity(value, f"--{name}")
+        check_limits(vars(self), "--")
+
+
+def check_limits(limits: Mapping[str, Any], prefix: str = "") -> None:
+    """Raise OptionError for a limit that is out of range for every executor. prefix: of the names in the message."""
+    for name in ("jobs", "cpus", "memory"):
+        if (value := limits[name]) is not None:
+            arguments.count(value, f"{prefix}{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
+    for name in ("gpus", "timeout"):
+        if (value := limits[name]) is not None:
+            arguments.quantity(value, f"{prefix}{name}")
 
 
 def refuse(name: str, limits: Limits, *unused: str) -> None:

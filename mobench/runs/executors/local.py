@@ -20,7 +20,7 @@ from mobench.runs.executors.limits import Watch
 from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.output_tail import TAIL_BYTES
 from mobench.runs.processes import kill_all
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
 
 WORKER = ("-P", "-m", "mobench.runs.supervisor")

@@ -23,7 +23,7 @@ from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.leases import Lease
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described
 
@@ -159,7 +159,7 @@ def bring_home(outcome: Outcome, request: Request) -> Exit:
         if record_content is not None:
             record = parse(record_content, record_path.name)
             has_weights = weights_path in contents or "weights" in record.notes
-            if request.keep_weights and record.status == "completed" and not has_weights:
+            if request.options.keep_weights and record.status == "completed" and not has_weights:
                 notes = weights_not_kept("they are missing on the other machine, or too large to be brought here")
             record = record.model_copy(update={"notes": {**record.notes, **notes}})
             (store.write if record.status == "completed" else store.write_failure)(record)
