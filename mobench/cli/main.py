@@ -60,8 +60,8 @@ app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
         import mobench
 
         print(f"mobench {mobench.__version__}")
@@ -101,7 +101,7 @@ def _judged(code: int, lost: OSError | None) -> int:
     """Return the exit code, or NOT_WRITTEN if a successful command could not write to standard output."""
     if lost is None or code != ExitCode.SUCCESS:
         return code
-    complain(f"standard output could not be written: {lost.strerror or lost}; what the command did is done")
+    complain(f"standard output could not be written: {lost.strerror or lost}; the command itself is complete")
     return ExitCode.NOT_WRITTEN
 
 

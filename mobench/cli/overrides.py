@@ -14,23 +14,23 @@ from mobench.jobs.overrides import Overrides
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, ….")]
 OPTIONS: dict[str, tuple[Any, Any]] = {
     "dataset": (
-        Annotated[
-            str, typer.Option("--dataset", help="Datasets of the suite, or others instead, with commas between.")
-        ],
+        Annotated[str, typer.Option("--dataset", help="Comma-separated datasets, of the suite or others.")],
         "",
     ),
-    "model": (Annotated[str, typer.Option("--model", help="Models of the suite, or others instead.")], ""),
+    "model": (Annotated[str, typer.Option("--model", help="Comma-separated models, of the suite or others.")], ""),
     "solver": (
         Annotated[
             str,
-            typer.Option("--solver", help="Solvers of the suite, or others instead: names, or generator+balancer."),
+            typer.Option(
+                "--solver", help="Comma-separated solvers, of the suite or others: names, or generator+balancer."
+            ),
         ],
         "",
     ),
     "settings": (
         Annotated[
             list[str] | None,
-            typer.Option("--set", help="An option, key=value, stronger than all that the suite sets; may be repeated."),
+            typer.Option("--set", help="An option, key=value, which overrides the suite; may be repeated."),
         ],
         None,
     ),
