@@ -105,7 +105,7 @@ def run(
         checkpoint_seconds=arguments.quantity(checkpoint, "checkpoint"),
         retry=retry,
     )
-    done = run_suite(
+    finished = run_suite(
         suite,
         overrides,
         options,
@@ -115,8 +115,8 @@ def run(
         on_declined=lambda line: _warn(f"declined: {line}", stacklevel=5),
         watch=partial(_watch, on_event),
     )
-    board = _board([done.folder])
-    export(board, done.folder)
+    board = _board([finished.folder])
+    export(board, finished.folder)
     return board.table
 
 

@@ -153,7 +153,7 @@ def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
             hypervolume=one.hypervolume,
             eta_seconds=tally.left_of(one).seconds if one.state == "running" else None,
             status=one.state if isinstance(event, JobPresent | JobEnded) else None,
-            message=getattr(event, "message", None) or None,
+            message=(event.message if isinstance(event, JobPresent | JobEnded | Warned) else "") or None,
         )
     )
     if isinstance(event, JobPresent | JobStarted | JobEnded):

@@ -51,7 +51,7 @@ def takes_overrides(function: Callable[..., None]) -> Callable[..., None]:
 
     The function receives them as one `Overrides`. Raises: OptionError for a value that cannot be parsed.
     """
-    own = inspect.signature(function, eval_str=True)
+    signature = inspect.signature(function, eval_str=True)
 
     @wraps(function)
     def command(**values: Any) -> None:
@@ -62,10 +62,10 @@ def takes_overrides(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=declaration)
         for name, (declaration, default) in OPTIONS.items()
     ]
-    before = list(own.parameters).index("overrides")
-    parameters = list(own.parameters.values())
-    command.__signature__ = own.replace(  # type: ignore[attr-defined]
-        parameters=[*parameters[:before], *options, *parameters[before + 1 :]]
+    index = list(signature.parameters).index("overrides")
+    parameters = list(signature.parameters.values())
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*parameters[:index], *options, *parameters[index + 1 :]]
     )
     return command
 

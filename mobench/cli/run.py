@@ -81,7 +81,7 @@ def run(
         show_plan(planned, folder_of(chosen, out))
         return
     try:
-        done = run_suite(
+        finished = run_suite(
             suite,
             overrides,
             options,
@@ -94,11 +94,11 @@ def run(
     except KeyboardInterrupt:
         complain("interrupted; every record that was written is whole, and running again goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    summary, folder = done.summary, done.folder
+    summary, folder = finished.summary, finished.folder
     _warn_of_weights(summary)
     _tell(summary, folder)
-    if done.suite.trade_off is not None:
-        tell_trade_off(done.suite.trade_off, folder)
+    if finished.suite.trade_off is not None:
+        tell_trade_off(finished.suite.trade_off, folder)
     if summary.failed or summary.diverged or any(_failed_before(folder, summary)):
         raise typer.Exit(ExitCode.NO_RESULT)
 

@@ -134,7 +134,8 @@ def events_page() -> str:
 
     parts = [
         "# Events\n\nWhat mobench reports about a job during a run, and what `--json` writes.\n",
-        "## Events of a job\n\nFrozen dataclasses of `mobench.events`. `phase` is their name in lines of `--json`.\n",
+        "## Events of a job\n\nFrozen dataclasses of `mobench.events`. `mobench.run(..., on_event=function)` calls\n"
+        "`function(job, event)` with each of them, one call at a time. `phase` is their name in lines of `--json`.\n",
         *(_event(f"{cls.__name__}, phase `{cls.phase}`", cls) for cls in get_args(JobEvent)),
         f"## Lines of `--json`\n\n{inspect.cleandoc(output_lines.__doc__ or '')}\n",
         *(_event(f"`{kind}`", cls) for kind, cls in LINES.items()),

@@ -36,12 +36,13 @@ from mobench.runs.strategy_cache import remembered
 from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described, message_of
 
-DEFAULT_STRATEGY = RunOptions(strategy=Strategy())
+DEFAULT_OPTIONS = RunOptions(strategy=Strategy())
+"""Options of `execute` by default: the default strategy, so that none is measured."""
 
 
 def execute(
     job: Job,
-    options: RunOptions = DEFAULT_STRATEGY,
+    options: RunOptions = DEFAULT_OPTIONS,
     *,
     threads: int | None = None,
     checkpoint: Path | None = None,

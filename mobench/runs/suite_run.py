@@ -47,8 +47,11 @@ def run_suite(
     """Run the jobs of a suite that have no record yet.
 
     name:     a registered suite or a TOML file.
+    overrides: take precedence over the settings of the suite.
+    options:  how jobs are run. Networks are kept if the options or the suite ask for it.
     out:      folder of the records. None: results/<suite>.
     executor: name of the executor (see `mobench.runs.executors.make`).
+    limits:   of the executor and its jobs.
     on_declined: called with the reason for each combination that is declined, in planning or when its job starts.
     watch:    called once, when the plan is made and before the first job starts.
 
@@ -62,10 +65,10 @@ def run_suite(
     plan = plans.plan(suite)
     for line in plan.declined:
         on_declined(line)
-    where = executors.make(executor, limits)
+    chosen_executor = executors.make(executor, limits)
     options = replace(options, keep_weights=options.keep_weights or suite.keep_weights)
-    with watch(plan, where.slots) as listen:
-        summary = runner.run(plan, Store(folder), where, options, listen=listen)
+    with watch(plan, chosen_executor.slots) as listen:
+        summary = runner.run(plan, Store(folder), chosen_executor, options, listen=listen)
     for line in summary.declined[summary.n_declined_by_plan :]:
         on_declined(line)
     summary.check_any(suite.name)

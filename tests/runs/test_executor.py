@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import StoreError
-from mobench.events import DataLoading, EvaluationProgress, Event
+from mobench.events import DataLoading, EvaluationProgress, Event, JobEnded
 from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.jobs.plan import Plan
@@ -254,6 +254,32 @@ def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> N
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)
     assert answers.stopped
     assert Store(tmp_path).contents().records == []
+
+
+@pytest.mark.parametrize("kind", ExitKind)
+def test_every_kind_of_exit_is_handled(tmp_path: Path, kind: ExitKind) -> None:
+    """A worker that was stopped or cannot write ends the run; a declined job has no record; any other has failed."""
+    events: list[Event] = []
+    answers, store = Answers(lambda request: Exit(None, "why", kind=kind)), Store(tmp_path)
+
+    def run() -> runner.Summary:
+        return runner.run(Plan("p", [job()]), store, answers, listen=lambda job, event: events.append(event))
+
+    if kind in (ExitKind.STOPPED, ExitKind.STORE_ERROR):
+        with pytest.raises(runner.Stopped if kind is ExitKind.STOPPED else StoreError, match="why"):
+            run()
+        assert store.read(job()) is None
+    elif kind is ExitKind.DECLINED:
+        assert run().declined_jobs == [job()]
+        assert events[-1] == JobEnded("declined", "why")
+        assert store.read(job()) is None
+    else:
+        assert run().failed == [job()]
+        assert events[-1] == JobEnded("failed", "why")
+        record = store.read(job())
+        assert record is not None
+        assert record.failure is not None
+        assert record.failure.kind == kind.value
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("an executor's own")])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mobench.events import DataLoading, EvaluationProgress, TrainingProgress
+from mobench.events import DataLoading, EvaluationProgress, Event, NodeLost, TrainingProgress
 from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
@@ -16,7 +16,7 @@ from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Outcome, bring_home, do, errand
+from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Errand, Outcome, RemoteExecutor, bring_home, do, errand
 from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
@@ -87,3 +87,29 @@ def test_weights_that_cannot_be_brought_cost_no_record(
     assert kept.digest == record.digest
     assert str(kept.notes["weights"]).startswith("not kept: they are missing on the other machine, or too large")
     assert not here.weights(JOB).exists()
+
+
+@pytest.mark.parametrize("n_lost", [1, 3])
+def test_each_lost_node_is_an_event_and_the_job_starts_again(tmp_path: Path, n_lost: int) -> None:
+    class Loses(RemoteExecutor):
+        attempts = 0
+
+        def attempt(self, asked: Errand, tell: Tell) -> Exit:
+            self.attempts += 1
+            if self.attempts <= n_lost:
+                return Exit(None, f"node {self.attempts} is gone", kind=ExitKind.NODE_LOST)
+            tell(DataLoading())
+            return Exit(None, "no", kind=ExitKind.DECLINED)
+
+        def stop(self) -> None:
+            """Nothing runs."""
+
+    events: list[Event] = []
+    executor = Loses(slots=1, cpus=1, retries=2)
+    ended = executor.run(request(Store(tmp_path)), events.append)
+    lost = [NodeLost(number, f"node {number} is gone") for number in range(1, n_lost + 1)]
+    if n_lost <= executor.retries:
+        assert (ended.kind, events) == (ExitKind.DECLINED, [*lost, DataLoading()])
+    else:
+        assert (ended.kind, events) == (ExitKind.NODE_LOST, lost)
+        assert ended.message == "its node was lost 3 times (node 3 is gone)"
