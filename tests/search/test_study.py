@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import MobenchError, OptionError, StoreError
+from mobench.events import JobEnded, JobEvent
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
 from mobench.jobs.suite import Suite
@@ -196,9 +197,9 @@ def test_trials_of_different_solvers_run_at_once(tmp_path: Path) -> None:
     under_way: set[str] = set()
     most = 0
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
+    def listen(job: Job, event: JobEvent) -> None:
         nonlocal most
-        (under_way.discard if event["phase"] == "end" else under_way.add)(job.solver.name)
+        (under_way.discard if isinstance(event, JobEnded) else under_way.add)(job.solver.name)
         most = max(most, len(under_way))
 
     outcomes = study.search(Suite.model_validate(content), Store(tmp_path), slots=2, listen=listen)
