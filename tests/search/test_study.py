@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
 from mobench.errors import MobenchError, OptionError, StoreError
 from mobench.jobs.job import Job
@@ -23,9 +24,16 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.search import study
 from mobench.search import tables as report
+from mobench.search import trial as trials
 from mobench.search.trial import NoValue, plan_of, value_on_validation
 
 Cli = Any
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run jobs in this process. Searches that are killed or interrupted are commands with worker processes."""
+    monkeypatch.setattr(trials, "LocalExecutor", InProcess)
 
 
 def suite(**search: Any) -> Suite:
