@@ -13,6 +13,9 @@ from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.worker import Request
 
+IN_PROCESS = ("--executor", "readmes.here")
+"""Arguments of `mobench run` with which a preloaded command runs its jobs itself."""
+
 
 class InProcess:
     """Runs one job at a time regardless of `slots`, because torch's random state belongs to the process.
