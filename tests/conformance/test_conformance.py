@@ -29,6 +29,7 @@ MAY_DECLINE = {
     "trains_on_a_gpu": (NO_GPU,),
     "gives_an_exact_gram_matrix": ("it makes no weights; the core takes its Gram matrix",),
     "moves_with_the_preference": ("it serves one preference", "it serves problems with one objective"),
+    "follows_the_preference": ("it ignores the preference, and says so",),
     "weighs_preferences_apart": ("it weighs preferences against each other, and says so", "by the plugin: "),
 }
 

@@ -105,14 +105,13 @@ def test_timeout_ends_a_worker_that_is_stuck_in_c_and_what_it_started(site: Path
     body = f"{CHILD.format(pids=str(pids))}\n{STUCK}"
     install(site, "stuck", balancer("stuck", "exec(STUCK, {})", before=f"STUCK = {body!r}"))
     request = Request(job=job("stuck"), store=str(tmp_path / "out"), strategy="default")
-    executor = LocalExecutor(cores=1, timeout=60)
-    began: list[str] = []
-
-    def tell(event: dict[str, object]) -> None:
-        began.append(str(event["phase"]))
-
-    ended = executor.run(request, tell)
-    assert ended.kind == "TimedOut"
+    for timeout in (10, 60):
+        ended = LocalExecutor(cores=1, timeout=timeout).run(request, lambda event: None)
+        assert ended.kind == "TimedOut"
+        # on a machine with much load, the time may be over before the first step
+        if pids.read_text():
+            break
+    assert pids.read_text()
     for child in map(int, pids.read_text().split()):
         until(lambda child=child: has_ended(child), "the child lives on")  # type: ignore[misc]
 

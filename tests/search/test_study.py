@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import subprocess
-import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -144,7 +143,7 @@ def test_trials_far_behind_are_pruned_and_leave_no_record(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], environment: dict[str, str]) -> None:
     text = (
-        '[budget]\nsteps = 1500\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
+        '[budget]\nsteps = 400\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
         '[search]\n[search.space]\n"solver.lr" = [0.3, 0.2, 0.1]\n'
     )
     (tmp_path / "s.toml").write_text(text)
@@ -152,7 +151,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], en
     process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert any("trial 0 complete" in line for line in iter(process.stderr.readline, ""))
-    time.sleep(1.5)
+    assert any(line.startswith("start ") for line in iter(process.stderr.readline, "")), "the next one has begun"
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)

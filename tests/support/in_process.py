@@ -26,7 +26,7 @@ class InProcess:
     threads = 1
     _turn = threading.Lock()
 
-    def __init__(self, slots: int = 1) -> None:
+    def __init__(self, slots: int = 1, *limits: object) -> None:
         self.slots = slots
 
     def run(self, request: Request, tell: Tell) -> Exit:
