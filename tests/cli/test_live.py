@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import IN_PROCESS
 from rich.console import Console
 
 from mobench.cli.formats import clock, duration
@@ -21,6 +23,7 @@ from mobench.events import EvaluationProgress, JobEnded, JobStarted, NodeLost, T
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
 Cli = Any
+SUPPORT = Path(in_process.__file__).parent
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;5|38;2)[0-9;]*m")
 """Codes for coloured text; those for bold and dim are none."""
 
@@ -140,12 +143,15 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str],
 
 
 def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
-    terminal: Any, command: list[str], cli: Cli, tiny: Path
+    terminal: Any, command: list[str], cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
-    done = cli("run", tiny, "--solver", "ls", "--quiet")
+    words = ["run", tiny, "--solver", "ls", *IN_PROCESS]
+    done = cli(*words, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert "wrote results/tiny/records" in done.stdout
-    shown = terminal([*command, "run", tiny, "--solver", "ls", "-q"])
+    shutil.rmtree(tmp_path / "results")
+    shown = terminal([*command, *words, "-q"], env={"PYTHONPATH": str(SUPPORT)})
+    assert shown.returncode == 0
     assert "\x1b[?25l" not in shown.raw, "nothing is drawn"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from guests import balancer, install
+from in_process import InProcess
 
 from mobench.errors import RecordError, StoreError
 from mobench.events import DataLoading, EvaluationProgress, Event, TrainingProgress
@@ -19,11 +20,12 @@ from mobench.jobs.resolve import providers
 from mobench.jobs.suite import Suite, load, overridden
 from mobench.records.record import Record, parse
 from mobench.records.store import Store
+from mobench.runs import repetition
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
 from mobench.runs.request import Request
-from mobench.runs.verification import compare, verify
+from mobench.runs.verification import VerificationResult, compare, verify
 
 
 def job(**budget: float) -> Job:
@@ -39,8 +41,15 @@ def record() -> Record:
     return execute(job(), threads=1)
 
 
-def test_a_record_is_repeated_to_the_bit(record: Record) -> None:
-    verdict = verify(record)
+@pytest.fixture(scope="module")
+def verified(record: Record) -> tuple[VerificationResult, list[Event]]:
+    """The verdict about the record, and the events of its second run."""
+    events: list[Event] = []
+    return verify(record, on_event=events.append), events
+
+
+def test_a_record_is_repeated_to_the_bit(verified: tuple[VerificationResult, list[Event]]) -> None:
+    verdict, _ = verified
     assert verdict.identical
     assert verdict.agrees
     assert all(c.difference == 0 for c in verdict.comparisons)
@@ -127,8 +136,9 @@ def test_another_version_of_a_part_is_said(record: Record) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vlmop2-dwa-s0", "vlmop2-mgda-s1", "zdt1-ls-s0"])
-def test_committed_records_are_made_again(name: str) -> None:
+def test_committed_records_are_made_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """2,000 steps each; on another processor sums are made in another order, hence the tolerance."""
+    monkeypatch.setattr(repetition, "LocalExecutor", InProcess)
     (path,) = (Path(__file__).parents[2] / "results" / "analytic" / "records").glob(f"{name}-*.json")
     verdict = verify(parse(path.read_bytes(), path.name))
     assert [c for c in verdict.comparisons if not c.agrees] == []
@@ -245,9 +255,8 @@ def test_whatever_becomes_of_the_second_run_is_one_error(
     assert set(tmp_path.iterdir()) == before, "nothing is left behind"
 
 
-def test_progress_of_the_second_run_is_told(record: Record) -> None:
-    events: list[Event] = []
-    verify(record, on_event=events.append)
+def test_progress_of_the_second_run_is_told(verified: tuple[VerificationResult, list[Event]]) -> None:
+    _, events = verified
     assert {type(event) for event in events} == {DataLoading, TrainingProgress, EvaluationProgress}
 
 
