@@ -112,7 +112,7 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
     found = imported(measured[0])
     with pytest.raises(MobenchError, match=r"imported from f\.csv"):
         verify(found)
-    with pytest.raises(MobenchError, match="nothing of it to train"):
+    with pytest.raises(MobenchError, match="an imported job cannot be trained"):
         execute(found.job)
 
 
