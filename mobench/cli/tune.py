@@ -30,11 +30,11 @@ def tune(
     suite: Annotated[str, typer.Argument(help="A suite with a [search] table: its name or its TOML file.")],
     overrides: Overrides,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials of each solver in all; default: the suite's, or the grid.")
+        int | None, typer.Option(min=1, help="Trials of each solver in total; default: the suite's, or the grid.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
     device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; default: results/<suite>.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is searched, and where other options come from; run nothing.")
     ] = False,

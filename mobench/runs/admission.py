@@ -98,16 +98,18 @@ def _decline_changed(names: Sequence[str]) -> None:
         )
 
 
-def _moved(outputs: Outputs, others: Outputs) -> list[str]:
+def _moved(outputs: Outputs, other_outputs: Outputs) -> list[str]:
     """The names of outputs that differ."""
-    return [name for name in outputs if not torch.allclose(outputs[name], others[name], 1e-4, 1e-6, equal_nan=True)]
+    return [
+        name for name in outputs if not torch.allclose(outputs[name], other_outputs[name], 1e-4, 1e-6, equal_nan=True)
+    ]
 
 
 def _with_state_of(network: nn.Module, other: nn.Module) -> nn.Module:
     """`other` with the parameters and buffers of `network`, buffers that no state dict holds among them."""
-    own = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    tensors = {**dict(other.named_parameters()), **dict(other.named_buffers())}
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        own[name].copy_(tensor)
+        tensors[name].copy_(tensor)
     return other
 
 
@@ -123,9 +125,9 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
     if n == 0:
         return
     parts = [problem.prepare(samples.take(part)) for part in (slice(0, n), slice(len(samples) - n, None))]
-    whole = _joined(parts)
+    joined = _joined(parts)
     with torch.random.fork_rng(), torch.no_grad():
-        outputs = _predicted(problem, whole.inputs)
+        outputs = _predicted(problem, joined.inputs)
         sizes = {name: output.shape[:1] for name, output in _predicted(problem, parts[0].inputs).items()}
     # an output whose length is not the batch size is the same for all batches, as a point of an analytic problem is
     by_sample = {name for name, size in sizes.items() if size == (n,) and outputs[name].shape[:1] == (2 * n,)}
@@ -133,7 +135,7 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
     noise = {name: torch.randn(outputs[name].shape, generator=draw, dtype=torch.float64) for name in sorted(by_sample)}
     for scale in (0.0, 1.0):  # outputs of an untrained network hardly vary between samples
         varied = {name: o + scale * noise[name].to(o) if name in noise else o for name, o in outputs.items()}
-        _check_parts(problem, varied, by_sample, parts, whole, split)
+        _check_parts(problem, varied, by_sample, parts, joined, split)
     shapes = {name: output.shape[1:] for name, output in outputs.items() if name in by_sample}
     for seed in range(N_DRAWS):
         _check_drawn(problem, outputs, shapes, samples, split, seed)
@@ -172,24 +174,24 @@ def _joined(parts: Sequence[Samples]) -> Samples:
 
 
 def _check_parts(
-    problem: Problem, outputs: Outputs, by_sample: set[str], parts: Sequence[Samples], whole: Samples, split: str
+    problem: Problem, outputs: Outputs, by_sample: set[str], parts: Sequence[Samples], joined: Samples, split: str
 ) -> None:
-    """Raise IncompatibleError if a loss or metric of `whole` differs from its mean over the two parts."""
-    n, n_first = len(whole), len(parts[0])
+    """Raise IncompatibleError if a loss or metric of `joined` differs from its mean over the two parts."""
+    n, n_first = len(joined), len(parts[0])
     outputs_of_parts = [
         {name: output[at] if name in by_sample else output for name, output in outputs.items()}
         for at in (slice(0, n_first), slice(n_first, None))
     ]
-    for what, remedy, measure in _measures(problem):
-        together = _value(measure, outputs, whole)
-        apart = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
-        mean = (n_first * apart[0] + (n - n_first) * apart[1]) / n
-        size = max(abs(together), *map(abs, apart))
+    for quantity, remedy, measure in _measures(problem):
+        joint = _value(measure, outputs, joined)
+        separate = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
+        mean = (n_first * separate[0] + (n - n_first) * separate[1]) / n
+        size = max(abs(joint), *map(abs, separate))
         # values that are not finite are reported by training, which knows their step and their cause
-        if math.isfinite(together + mean) and not abs(mean - together) <= RELATIVE * size:
+        if math.isfinite(joint + mean) and not abs(mean - joint) <= RELATIVE * size:
             raise IncompatibleError(
-                f"{what} is no mean over samples: on {n} samples of split {split!r} it is {together:.6g}, on two "
-                f"parts of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "
+                f"{quantity} is not a mean over samples: on {n} samples of split {split!r} it is {joint:.6g}, on two "
+                f"parts of them {separate[0]:.6g} and {separate[1]:.6g}; evaluation averages over batches and would "
                 f"record another value than that of the split: {remedy}"
             )
 

@@ -63,7 +63,7 @@ def execute(
         for an imported job.
     """
     if job.budget.elsewhere:
-        raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
+        raise MobenchError(f"{job.title} was imported: an imported job cannot be trained")
     if threads is not None:
         torch.set_num_threads(threads)
     started = datetime.now(UTC)
@@ -90,7 +90,12 @@ def execute(
 
 
 def failure_record(
-    job: Job, kind: str, message: str, details: str, made: Any, status: Literal["failed", "diverged"] = "failed"
+    job: Job,
+    kind: str,
+    message: str,
+    details: str,
+    provenance_now: Any,
+    status: Literal["failed", "diverged"] = "failed",
 ) -> Record:
     """Return the record of a job that failed or diverged without a result."""
     return Record(
@@ -100,7 +105,7 @@ def failure_record(
         protocol={"version": job.protocol},
         objectives=[],
         failure=failure(kind, message, details),
-        provenance=made,
+        provenance=provenance_now,
     )
 
 
@@ -192,8 +197,8 @@ class _Run:
 
 def _side_effects() -> dict[str, str]:
     """Return a note about plugins whose import changed global state, which was restored; {} if there are none."""
-    found = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
-    return {"global_state": "restored after an import; " + "; ".join(found)} if found else {}
+    changes = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
+    return {"global_state": "restored after an import; " + "; ".join(changes)} if changes else {}
 
 
 def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:

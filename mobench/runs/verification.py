@@ -198,9 +198,9 @@ def _compared(
     allowed = tolerance * (STEPWISE if name.startswith((*MOVES_IN_STEPS, TRACE)) else 1)
     if len(then) != len(now):
         return Difference(name, math.nan, math.nan, math.inf, allowed)
-    own = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
+    size = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
     kind = name.partition(", ")[0]
-    least = max(own / (10 if kind in ("losses", TRACE) else 1000), _least(kind, largest_loss))
+    least = max(size / (10 if kind in ("losses", TRACE) else 1000), _least(kind, largest_loss))
     pairs = [(_difference(a, b, least), a, b) for a, b in zip(then, now, strict=True)]
     difference, a, b = max(pairs, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
     return Difference(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
@@ -236,9 +236,9 @@ def _costs(record: Record, again: Record) -> list[str]:
 
 def _caveats(record: Record, again: Record) -> list[str]:
     then, now = record.provenance, again.provenance
-    found = [
-        f"{what}: {before} then, {after} now"
-        for what, before, after in (
+    lines = [
+        f"{quantity}: {before} then, {after} now"
+        for quantity, before, after in (
             ("processor", then.processor, now.processor),
             ("threads", then.threads, now.threads),
             ("mobench", then.mobench, now.mobench),
@@ -249,8 +249,8 @@ def _caveats(record: Record, again: Record) -> list[str]:
         if before != after
     ]
     if then.strategy is None:
-        found.append("the record is older than strategies: the default one was taken")
-    return found
+        lines.append("the record has no strategy: the default one was used")
+    return lines
 
 
 def _sources(then: Provenance, now: Provenance) -> list[tuple[str, str, str]]:

@@ -67,9 +67,9 @@ def _record(request: Request, store: Store, tell: SendEvent) -> Record:
         load_only(request.plugins)
 
     # the worker of a runner that was killed may have finished the job while this worker waited
-    kept = store.read(request.job)
-    if kept is None or kept.status == "failed":
-        kept = execute(
+    record = store.read(request.job)
+    if record is None or record.status == "failed":
+        record = execute(
             request.job,
             request.options,
             threads=request.threads,
@@ -77,13 +77,13 @@ def _record(request: Request, store: Store, tell: SendEvent) -> Record:
             weights=store.weights(request.job) if request.options.keep_weights else None,
             on_event=tell,
         )
-        if kept.failure is None or kept.failure.kind != DECLINED:
-            store.write(kept)
+        if record.failure is None or record.failure.kind != DECLINED:
+            store.write(record)
             # another process may have written a result, which a failure does not replace
-            kept = store.read(request.job) or kept
+            record = store.read(request.job) or record
     # not before the record is stored: until then, only the checkpoint holds the result
     store.forget_training(request.job)
-    return kept
+    return record
 
 
 def _teller(events: IO[str]) -> SendEvent:

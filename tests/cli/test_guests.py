@@ -186,7 +186,7 @@ def __getattr__(name):
     assert done.returncode == 1
     assert "the job's process ended with exit code 3 and left no record" in done.stderr
     assert "failed vlmop2 · stack+exits · seed 0: enough" in done.stderr
-    assert "1 jobs run, 0 were there, 0 diverged, 2 failed" in done.stdout
+    assert "1 jobs run, 0 already present, 0 diverged, 2 failed" in done.stdout
 
 
 PICKY = """
@@ -220,7 +220,7 @@ def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     reason = "declined: vlmop2 × point × stack+picky: two objectives are too few: take three or more"
     assert [line for line in done.stderr.splitlines() if line.startswith("declined:")] == [reason]
     assert done.stderr.count("] declined vlmop2 · stack+picky") == 2, "the lines of both jobs"
-    assert "2 jobs run, 0 were there, 0 diverged, 0 failed, 2 declined, in " in done.stdout
+    assert "2 jobs run, 0 already present, 0 diverged, 0 failed, 2 declined, in " in done.stdout
     assert "picky" not in (tmp_path / "out" / "leaderboard.csv").read_text()
     assert len(list((tmp_path / "out" / "records").iterdir())) == 2
     alone = cli(*words, "stack+picky", "--json", env=environment)

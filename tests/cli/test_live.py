@@ -119,7 +119,7 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     ended = [line for line in shown.screen if line.startswith("completed vlmop2 · ")]
     assert len(ended) == 4
     assert not [line for line in shown.screen if "gone, ETA" in line]
-    assert "4 jobs run, 0 were there, 0 diverged, 0 failed" in "\n".join(shown.screen)
+    assert "4 jobs run, 0 already present, 0 diverged, 0 failed" in "\n".join(shown.screen)
     wrote = [line for line in shown.screen if line.startswith("wrote ")]
     assert wrote == [f"wrote results/tiny/{name}" for name in ("records", "leaderboard.md", "leaderboard.csv")]
     assert shown.screen[shown.screen.index(wrote[-1]) + 1].startswith("next: `mobench report results/tiny`")

@@ -32,7 +32,7 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     first = cli("run", tiny)
     assert first.returncode == 0, first.stderr
     assert "hypervolume" in first.stdout
-    assert "2 jobs run, 0 were there" in first.stdout
+    assert "2 jobs run, 0 already present" in first.stdout
     out = tmp_path / "results" / "tiny"
     assert {p.name for p in out.iterdir()} >= {"records", "leaderboard.md", "leaderboard.csv"}
     before = records(out)

@@ -151,19 +151,25 @@ def test_means_over_samples_are_accepted(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["parity", "root", "masked"])
 def test_a_loss_that_is_no_mean_is_named_with_what_it_is_on_the_parts(kind: str) -> None:
     problem = Problem(Rows(kind), Straight())
-    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 32 samples of"):
+    with pytest.raises(
+        IncompatibleError, match="loss of objective 'other' is not a mean over samples: on 32 samples of"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_a_loss_over_a_rare_group_is_no_mean() -> None:
     problem = Problem(Rows("rare"), Straight())
-    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 600 samples of"):
+    with pytest.raises(
+        IncompatibleError, match="loss of objective 'other' is not a mean over samples: on 600 samples of"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_a_metric_that_is_no_mean_is_to_be_pooled() -> None:
     problem = Problem(Rows("root as metric"), Straight())
-    with pytest.raises(IncompatibleError, match=r"metric 'other/root' is no mean over samples.*give the Metric pooled"):
+    with pytest.raises(
+        IncompatibleError, match=r"metric 'other/root' is not a mean over samples.*give the Metric pooled"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 

@@ -122,7 +122,7 @@ def test_a_worker_that_claims_a_result_and_left_none_has_failed(tmp_path: Path) 
     record = Store(tmp_path).read(JOB)
     assert record is not None
     assert record.failure is not None
-    assert record.failure.message == "the job's process said that the job completed, and left no record"
+    assert record.failure.message == "the job's process reported that the job completed, but left no record"
 
 
 @pytest.mark.parametrize("former", STATUSES)

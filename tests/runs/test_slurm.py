@@ -119,7 +119,7 @@ def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: 
 
 def test_jobs_that_slurm_refuses_end_the_run_in_one_line(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     shutil.copy("/bin/false", cluster.parent / "bin" / "sbatch")
-    with pytest.raises(OptionError, match="SLURM did not take the jobs"):
+    with pytest.raises(OptionError, match="SLURM refused the jobs"):
         runner.run(Plan("one", jobs_of(tiny, 10)), Store(tmp_path / "out"), make("slurm", Limits()))
 
 

@@ -185,7 +185,7 @@ def test_seconds_and_failures_cannot_be_verified(record: Record) -> None:
         verify(execute(job(seconds=0.05), threads=1))
     data = record.model_dump(by_alias=True)
     data |= {"status": "failed", "failure": {"kind": "X", "message": "y"}}
-    with pytest.raises(RecordError, match="says failed"):
+    with pytest.raises(RecordError, match="has status failed"):
         verify(Record.model_validate(data))
 
 
