@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import resource
@@ -27,13 +26,7 @@ from mobench.records.store import Store
 from mobench.runs import execution
 
 Cli = Any
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
-
-
-def _obeys_permissions() -> None:
-    """Before a command is started: not even the superuser may then write what is marked read-only."""
-    if os.geteuid() == 0:
-        assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0
+OBEY = "restrictions:obey_permissions"
 
 
 @pytest.fixture
@@ -50,11 +43,11 @@ def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_store_that_is_read_only_is_read_and_a_run_is_refused_in_one_line(cli: Cli, tiny: Path, locked: Path) -> None:
-    board = cli("leaderboard", locked, preexec_fn=_obeys_permissions)
+    board = cli("leaderboard", locked, before=OBEY)
     assert board.returncode == 0, board.stderr
     assert "phn-ls" in board.stdout
     before = sorted(locked.rglob("*"))
-    done = cli("run", tiny, "--out", "out", "--seeds", "7", preexec_fn=_obeys_permissions)
+    done = cli("run", tiny, "--out", "out", "--seeds", "7", before=OBEY)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("error: nothing can be written to out: Permission denied")

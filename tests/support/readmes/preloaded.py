@@ -47,9 +47,12 @@ class Preloaded:
         self._process.communicate()
 
     def run(
-        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str] = ()
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str] = (), before: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run `mobench WORDS` in the folder `cwd`; the folders of `path` come first on `sys.path`."""
+        """Run `mobench WORDS` in the folder `cwd`; the folders of `path` come first on `sys.path`.
+
+        before: "module:function" of a function of tests/support that is called before the command.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with TemporaryDirectory() as folder:
@@ -59,6 +62,7 @@ class Preloaded:
                 "cwd": str(cwd),
                 "env": dict(env),
                 "path": list(path),
+                "before": before,
                 "to": [str(out), str(err)],
             }
             self._process.stdin.write(json.dumps(asked) + "\n")
@@ -81,7 +85,7 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: list[str]) -> int:
+def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], before: str, to: list[str]) -> int:
     """Run the entry point as the script that pip installs does; return the exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, file in enumerate(to, start=1):
@@ -90,6 +94,9 @@ def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: l
     os.environ.clear()
     os.environ.update(env)
     sys.path[:0] = path
+    if before:
+        module, _, function = before.partition(":")
+        getattr(importlib.import_module(module), function)()
     sys.argv = ["mobench", *words]
     (script,) = entry_points(group="console_scripts", name="mobench")
     try:
