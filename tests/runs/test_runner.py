@@ -222,7 +222,7 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
         "execution.execute(job, threads=1, checkpoint=checkpoint, checkpoint_seconds=0)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, job.model_dump_json(), str(checkpoint)])
-    for _ in range(600):
+    for _ in range(2400):
         if checkpoint.exists():
             break
         time.sleep(0.05)
