@@ -17,7 +17,7 @@ LONG = "x" * 300
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may enter."""
+    """A folder without any permissions."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0)
     yield folder

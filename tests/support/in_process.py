@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mobench.interfaces import Strategy
 from mobench.records.failure import DECLINED
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.worker import Request
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.request import Request
+from mobench.runs.worker_events import WorkerProgress
 
 IN_PROCESS = ("--executor", "readmes.here")
 """Arguments of `mobench run` with which a preloaded command runs its jobs itself."""
@@ -33,7 +35,7 @@ class InProcess:
         store = Store(Path(request.store))
         errors: list[BaseException] = []
 
-        def listen(event: dict[str, Any]) -> None:
+        def listen(event: WorkerProgress) -> None:
             """Pass an event on. An error of the listener stops the job, as it stops a worker: it is no failure."""
             try:
                 tell(event)
@@ -45,18 +47,17 @@ class InProcess:
             with self._turn, store.training(request.job):
                 record = execute(
                     request.job,
+                    replace(request.options, strategy=request.options.strategy or Strategy()),
                     threads=self.threads,
-                    weights=store.weights(request.job) if request.keep_weights else None,
-                    on_progress=listen,
-                    command=request.command,
-                    strategy=Strategy.parse(request.strategy) if request.strategy else Strategy(),
+                    weights=store.weights(request.job) if request.options.keep_weights else None,
+                    on_event=listen,
                 )
         except KeyboardInterrupt:
             if errors:
                 raise errors[0] from None
             raise
         if record.failure is not None and record.failure.kind == DECLINED:
-            return Exit(None, record.failure.message, kind="Declined")
+            return Exit(None, record.failure.message, kind=ExitKind.DECLINED)
         store.write(record)
         store.forget_training(request.job)
         return Exit(record.status)
