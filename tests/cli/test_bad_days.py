@@ -54,6 +54,7 @@ def test_a_store_that_is_read_only_is_read_and_a_run_is_refused_in_one_line(cli:
     assert sorted(locked.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_store_on_another_file_system_than_anything_else(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     elsewhere = Path("/dev/shm") / f"mobench-{uuid4().hex}"
     assert Path("/dev/shm").stat().st_dev != tmp_path.stat().st_dev
@@ -93,6 +94,7 @@ def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: 
     assert record.cost.evaluation_seconds > 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once_without_a_traceback_and_leaves_no_worker(
     command: list[str], cli: Cli, environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +122,7 @@ def _small_files_alone() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000))
 
 
+@pytest.mark.slow
 def test_weights_without_room_cost_no_result_and_are_told_once(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     words = ("run", tiny, "--solver", "ls,phn-ls", "--seeds", "0,1", "--keep-weights", "--strategy", "default")
     done = cli(*words, "--out", "out", preexec_fn=_small_files_alone)

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,9 +37,10 @@ class Preloaded:
             "-c",
             f"import sys; sys.path.append({str(SUPPORT)!r}); import readmes.preloaded as p; p.serve()",
         ]
-        self._process = subprocess.Popen(
-            words, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        self._start = partial(
+            subprocess.Popen, words, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._process = self._start()
 
     def __enter__(self) -> Preloaded:
         return self
@@ -53,6 +55,18 @@ class Preloaded:
 
         before: "module:function" of a function of tests/support that is called before the command.
         """
+        try:
+            return self._answer(words, cwd, env, path, before)
+        except BaseException:
+            # a test that runs too long is interrupted; the answer to its command would be taken for the next one's
+            self._process.kill()
+            self._process.communicate()
+            self._process = self._start()
+            raise
+
+    def _answer(
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str], before: str
+    ) -> subprocess.CompletedProcess[str]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with TemporaryDirectory() as folder:
