@@ -25,6 +25,8 @@ from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 120.0
 """Seconds after which something that must happen is taken to never happen."""
 

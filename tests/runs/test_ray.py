@@ -21,6 +21,8 @@ from mobench.runs import runner
 from mobench.runs.executors import Limits, make
 from mobench.runs.options import RunOptions
 
+pytestmark = pytest.mark.slow
+
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
