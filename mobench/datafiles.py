@@ -21,7 +21,7 @@ from mobench.plugins import DataFile, load_all, registry
 from mobench.text import message_of, one_line
 from mobench.user_cache import user_cache_dir
 
-Tell = Callable[[str], None]
+TellLine = Callable[[str], None]
 Share = Callable[[float], None]
 VARIABLE = "MOBENCH_DATA"
 STAGE, STAGE_LOCK = ".fetch-", ".lock"
@@ -83,7 +83,7 @@ def verify(file: DataFile, path: Path) -> None:
         )
 
 
-def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
+def require(name: str, tell: TellLine = lambda line: None) -> dict[str, Path]:
     """Return the verified files of a collection: registered path -> path on disk. Missing files are fetched.
 
     tell: called with a message when a source is tried.
@@ -93,7 +93,7 @@ def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
     return {file.path: obtain(file, tell) for file in collection(name)}
 
 
-def obtain(file: DataFile, tell: Tell = lambda line: None, share: Share = lambda part: None) -> Path:
+def obtain(file: DataFile, tell: TellLine = lambda line: None, share: Share = lambda part: None) -> Path:
     """Return the path of a verified file; fetch the file if it is missing.
 
     tell:  called with a message when a source is tried.
@@ -111,7 +111,7 @@ def _have(file: DataFile) -> Path | None:
     return path
 
 
-def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
+def _fetch(file: DataFile, tell: TellLine, share: Share) -> Path:
     """Try the sources of a file in turn; verify the result before it is moved to its final path."""
     from filelock import FileLock
 

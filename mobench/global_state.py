@@ -25,7 +25,7 @@ ENVIRONMENT, FILTERS = "the environment", "the warnings filters"
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _StatePart:
     """How to read and restore one part of the global state.
 
     instead: what a plugin should do instead of changing it.
@@ -158,9 +158,9 @@ def _flushes_denormals() -> bool:
 
 def _of_torch(
     read: Callable[[Any], Any], write: Callable[[Any, Any], object], instead: str, fresh: Callable[[Any], Any] | None
-) -> _Piece:
+) -> _StatePart:
     known = None if fresh is None else lambda: fresh(_torch())
-    return _Piece(lambda: read(_torch()), lambda value: write(_torch(), value), instead, "torch", known)
+    return _StatePart(lambda: read(_torch()), lambda value: write(_torch(), value), instead, "torch", known)
 
 
 _LEAVE = "leave this setting to the user"
@@ -171,13 +171,13 @@ _PIECES = {
         "draw from `seeded(seed)` of mobench.interfaces, with the seed given",
         None,  # differs in every new process
     ),
-    "NumPy's random state": _Piece(
+    "NumPy's random state": _StatePart(
         lambda: _numpy().random.get_state(),
         lambda value: _numpy().random.set_state(value),
         "use numpy.random.default_rng(seed)",
         "numpy",
     ),
-    "Python's random state": _Piece(random.getstate, random.setstate, "use random.Random(seed)"),
+    "Python's random state": _StatePart(random.getstate, random.setstate, "use random.Random(seed)"),
     "torch's default dtype": _of_torch(
         lambda t: t.get_default_dtype(),
         lambda t, value: t.set_default_dtype(value),
@@ -226,23 +226,23 @@ _PIECES = {
         _LEAVE,
         None,
     ),
-    "NumPy's handling of errors": _Piece(
+    "NumPy's handling of errors": _StatePart(
         lambda: _numpy().geterr(),
         lambda value: _numpy().seterr(**value),
         "use `with numpy.errstate(...):`",
         "numpy",
     ),
-    FILTERS: _Piece(
+    FILTERS: _StatePart(
         lambda: list(warnings.filters), _filters, "use `with warnings.catch_warnings():` around the code that warns"
     ),
-    "the working folder": _Piece(_folder, _change_folder, "use paths that do not depend on it"),
-    ENVIRONMENT: _Piece(lambda: dict(os.environ), _environment, "pass values as arguments"),
-    "sys.path": _Piece(lambda: list(sys.path), _python_path, "import installed packages only"),
-    "the signal handlers": _Piece(
+    "the working folder": _StatePart(_folder, _change_folder, "use paths that do not depend on it"),
+    ENVIRONMENT: _StatePart(lambda: dict(os.environ), _environment, "pass values as arguments"),
+    "sys.path": _StatePart(lambda: list(sys.path), _python_path, "import installed packages only"),
+    "the signal handlers": _StatePart(
         lambda: tuple(map(signal.getsignal, _SIGNALS)), _handle_signals, "leave Ctrl-C and SIGTERM to mobench"
     ),
-    "the recursion limit": _Piece(sys.getrecursionlimit, sys.setrecursionlimit, "leave it as it is"),
-    "the garbage collector's state": _Piece(
+    "the recursion limit": _StatePart(sys.getrecursionlimit, sys.setrecursionlimit, "leave it as it is"),
+    "the garbage collector's state": _StatePart(
         gc.isenabled, lambda value: gc.enable() if value else gc.disable(), "leave it as it is"
     ),
 }

@@ -9,7 +9,7 @@ import typer
 
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import complain, say
-from mobench.cli.progress import Steps, steps
+from mobench.cli.progress import StepCounter, steps
 from mobench.cli.result_lines import CheckLine, ChecksLine
 from mobench.plugins import Entry
 
@@ -39,7 +39,7 @@ def check(
         raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _results(entry: Entry, details: bool, step: Steps) -> list[Result]:
+def _results(entry: Entry, details: bool, step: StepCounter) -> list[Result]:
     """Run every check of an entry, print each result at once, and return the results."""
     from mobench.testing.conformance import CHECKS, cases_of
     from mobench.testing.outcomes import unknown_declines

@@ -14,7 +14,7 @@ from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
+Collections = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
 
 
 @app.command("list")
@@ -30,7 +30,7 @@ def list_() -> None:
 
 
 @app.command()
-def fetch(names: Names = None) -> None:
+def fetch(names: Collections = None) -> None:
     """Fetch what is missing, from one source after the other, and check it."""
     from mobench.datafiles import collection, collections, obtain
 
@@ -44,7 +44,7 @@ def fetch(names: Names = None) -> None:
 
 
 @app.command()
-def verify(names: Names = None) -> None:
+def verify(names: Collections = None) -> None:
     """Check the SHA-256 of every file; the exit code is not 0 if any is missing or wrong."""
     from mobench.datafiles import collection, collections, locate
     from mobench.datafiles import verify as check

@@ -18,7 +18,7 @@ from mobench.text import name_hint, one_line
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
     from mobench.records.record import Record
-    from mobench.reports.analysis.comparison import Comparison
+    from mobench.reports.analysis.comparison import SolverComparison
     from mobench.reports.analysis.leaderboard import Leaderboard
 
 MOST_LINES = 20
@@ -92,7 +92,7 @@ def folder_of(named: Path) -> Path:
 
 def print_board(board: Leaderboard) -> None:
     """Print the main columns of a leaderboard, its notes, and the records that are left out."""
-    from mobench.reports.tables.files import SHORT, cells_of
+    from mobench.reports.tables.table_files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
@@ -106,10 +106,10 @@ def print_board(board: Leaderboard) -> None:
         say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
 
 
-def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
+def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
     """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
     from mobench.reports.analysis.comparison import against_best, told_apart
-    from mobench.reports.tables.files import number
+    from mobench.reports.tables.table_files import number
 
     ranking = comparison.ranking
     scope = comparison.dataset or "all datasets"
@@ -168,7 +168,7 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     return better == {"higher"}
 
 
-def _line(board: Leaderboard, comparisons: Sequence[Comparison]) -> LeaderboardLine:
+def _line(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> LeaderboardLine:
     from mobench.reports.analysis.comparison import to_dict
     from mobench.reports.analysis.leaderboard import is_missing
 

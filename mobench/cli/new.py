@@ -11,7 +11,7 @@ from mobench.cli.output import say
 from mobench.cli.output_lines import WroteLine
 from mobench.errors import unknown_name
 from mobench.plugins import registry
-from mobench.scaffold.names import NEW_KINDS, Names, check_is_free, normalised
+from mobench.scaffold.package_names import NEW_KINDS, PackageNames, check_is_free, normalised
 
 
 def new(
@@ -25,7 +25,7 @@ def new(
     new_kind = next((known_kind for known_kind in NEW_KINDS if known_kind == kind), None)
     if new_kind is None:
         raise unknown_name("kind that can be made", kind, NEW_KINDS)
-    names = Names(new_kind, normalised(name))
+    names = PackageNames(new_kind, normalised(name))
     if names.name != name:
         say(f"note: {name!r} is written {names.name}")
     check_is_free(names, registry())

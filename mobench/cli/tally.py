@@ -30,7 +30,7 @@ from mobench.events import (
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
 
-State: TypeAlias = Literal["waiting", "running"] | JobStatus
+JobState: TypeAlias = Literal["waiting", "running"] | JobStatus
 SURE_AFTER_SECONDS = 1.0
 """Minimum time of observed training from which its speed is estimated."""
 
@@ -40,7 +40,7 @@ class Watched:
     """A job, its state and its last event. Times are seconds of the tally's clock."""
 
     job: Job
-    state: State = "waiting"
+    state: JobState = "waiting"
     present: bool = False
     event: JobEvent | None = None
     fraction: float | None = None
@@ -159,7 +159,7 @@ class Tally:
             one.hypervolume = event.hypervolume
         return one
 
-    def of(self, *states: State) -> list[Watched]:
+    def of(self, *states: JobState) -> list[Watched]:
         """Return the jobs that are in one of the states, in their order."""
         return [one for one in self.jobs.values() if one.state in states]
 

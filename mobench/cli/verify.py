@@ -14,7 +14,7 @@ from mobench.cli.result_lines import ComparisonLine, VerdictLine
 from mobench.events import JobEnded, JobStarted
 
 if TYPE_CHECKING:
-    from mobench.runs.verification import Comparison
+    from mobench.runs.verification import Difference
 
 
 def verify(
@@ -77,7 +77,7 @@ def verify(
         raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _line(comparison: Comparison) -> str:
+def _line(comparison: Difference) -> str:
     sign = "agrees" if comparison.agrees else "DIFFERS"
     within = f"within {comparison.tolerance:g}" if comparison.tolerance else "exactly"
     if math.isfinite(comparison.difference):

@@ -15,17 +15,17 @@ from mobench.errors import IncompatibleError, MobenchError, OptionError, Prefere
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
+from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, OptionSetting, budget_layer, budget_of, combine
 from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import check_on_simplex
-from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, pair_of, plugin_key, registry
 from mobench.text import name_hint
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _PartSource:
     """One part of a job while its options are being collected."""
 
     role: str
@@ -52,7 +52,7 @@ class Resolved:
     """A job and its settings: every option that is set by a place other than the class."""
 
     job: Job
-    settings: tuple[Setting, ...]
+    settings: tuple[OptionSetting, ...]
 
 
 def resolve(
@@ -131,7 +131,7 @@ def exact_names(dataset: str, model: str, solver: str) -> Callable[[str], str]:
     return partial(_exact, pieces=pieces)
 
 
-def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, Setting]]:
+def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, OptionSetting]]:
     """Return the classes of a solver's parts by role, and the options that the registered names set."""
     pieces, pair = _solver_pieces(registry(), name)
     settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
@@ -201,7 +201,7 @@ def _make(kind: Kind, part: Part) -> Any:
     return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
-def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:
+def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _PartSource], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     entries = registry()
     of_solver, pair = _solver_pieces(entries, solver)
@@ -213,31 +213,29 @@ def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], l
     return pieces, [*(piece.defaults for piece in pieces.values()), pair]
 
 
-def _piece(role: Kind, entry: Entry) -> _Piece:
+def _piece(role: Kind, entry: Entry) -> _PartSource:
     settings = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
     defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in settings.items()})
-    return _Piece(role, entry.name, entry.load(), entry.version, defaults)
+    return _PartSource(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
+def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _PartSource], Layer]:
     """Return the parts of a solver by role, and the options that the name of a pair sets."""
-    if "+" in name:
-        generator, _, balancer = name.partition("+")
-        pair, version = Pair(name, generator, balancer), "pair"
-    else:
+    pair, version = pair_of(name), "pair"
+    if pair is None:
         entry = entries.get("solver", name)
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
     pieces = {
-        "solver": _Piece("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
+        "solver": _PartSource("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
         "generator": _piece("generator", entries.get("generator", pair.generator)),
         "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
     }
     return pieces, Layer(f"solver {name!r}", pair.defaults)
 
 
-def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece]) -> None:
+def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _PartSource]) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
     make_model(parts["model"]).check(dataset)
     if "generator" not in parts:
@@ -266,12 +264,12 @@ def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
     return tuple(running_statistics(target))
 
 
-def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
+def _values(role: str, settings: Sequence[OptionSetting]) -> dict[str, Any]:
     """Return the options of one part."""
     return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
 
 
-def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
+def _exact(key: str, pieces: Mapping[str, _PartSource]) -> str:
     """Return an option with the prefix of its part. Raises: OptionError for an unknown part or option."""
     role, dot, _ = key.partition(".")
     if dot:

@@ -42,7 +42,7 @@ class Limit:
 
 
 @dataclass
-class Look:
+class ValidationCheck:
     """Result of one validation check during training; `seconds` and `core_seconds` count training only."""
 
     step: int
@@ -76,7 +76,7 @@ class Training:
     repeated: int = 0
     unsaved: int = 0
     recent_losses: list[float] = field(default_factory=list)
-    trace: list[Look] = field(default_factory=list)
+    trace: list[ValidationCheck] = field(default_factory=list)
 
 
 def train(
@@ -222,7 +222,7 @@ def _finished(run: Training, total: int | None, limit: Limit) -> bool:
     return run.steps >= total if total is not None else run.seconds >= (limit.seconds or 0)
 
 
-def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:
+def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> ValidationCheck:
     """Run a validation check on the current Pareto set; random states are not changed."""
     value = None
     if validation is not None:
@@ -232,7 +232,7 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
-    return Look(
+    return ValidationCheck(
         step=run.steps,
         epoch=run.epochs,
         seconds=run.seconds,
@@ -261,7 +261,7 @@ def _resumed(saved: dict[str, Any], path: Path) -> Training:
     Raises: MobenchError if the stored values are invalid.
     """
     try:
-        run = Training(**{**saved, "trace": [Look(**look) for look in saved["trace"]]})
+        run = Training(**{**saved, "trace": [ValidationCheck(**look) for look in saved["trace"]]})
     except (TypeError, KeyError) as error:
         raise MobenchError(
             f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"

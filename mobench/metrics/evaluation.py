@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mobench.arrays import FloatArray
 from mobench.errors import PreferenceError
 from mobench.interfaces import Outputs, ParetoSet, Problem, Protocol, Samples, WeightNetwork
 from mobench.metrics import indicators
@@ -20,15 +20,13 @@ KNOWN_FRONT_POINTS = 1000
 """Number of points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class FrontValues:
     """Losses [R, m] at preferences [R, m], and metrics: "objective/metric" -> R values."""
 
-    preferences: Array
-    losses: Array
+    preferences: FloatArray
+    losses: FloatArray
     metrics: dict[str, list[float]]
 
 
@@ -73,7 +71,7 @@ def at_rays(front: FrontValues, rays: Tensor) -> FrontValues:
     return FrontValues(front.preferences[index], front.losses[index], metrics)
 
 
-def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | None) -> dict[str, float | None]:
+def indicators_of(front: FrontValues, protocol: Protocol, known_front: FloatArray | None) -> dict[str, float | None]:
     """Return all indicators of a single front, including those against the known front if there is one.
 
     The value is None if an indicator is undefined: spacing of fewer than two points, controllability of

@@ -17,7 +17,7 @@ from pathlib import Path
 from mobench import files
 from mobench.errors import RecordError
 from mobench.files import write_whole
-from mobench.records.index_format import Bounds, State, pack, unpack
+from mobench.records.index_format import Bounds, FileState, pack, unpack
 from mobench.records.outline import Outline, outline
 from mobench.records.store import Contents, Store, read_record
 
@@ -42,7 +42,7 @@ def outlines(store: Store) -> Contents[Outline]:
 
     Raises: StoreError where the folder cannot be read.
     """
-    contents, indexed = Contents[Outline](), dict[str, tuple[State, Outline]]()
+    contents, indexed = Contents[Outline](), dict[str, tuple[FileState, Outline]]()
     listed = store.listed()
     states = [_state(entry) for entry in listed]
     index, large = store.folder / NAME, len(listed) >= WORTH
@@ -84,7 +84,7 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _state(entry: os.DirEntry[str]) -> State | None:
+def _state(entry: os.DirEntry[str]) -> FileState | None:
     try:
         status = entry.stat()
     except OSError:
@@ -92,7 +92,7 @@ def _state(entry: os.DirEntry[str]) -> State | None:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _read(path: Path, states: Sequence[State | None]) -> dict[str, tuple[State, Outline]]:
+def _read(path: Path, states: Sequence[FileState | None]) -> dict[str, tuple[FileState, Outline]]:
     """What an index says of records in these states; nothing of one that is larger than theirs can be."""
     n_bytes = sum(state[0] for state in states if state is not None)
     try:

@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 from pydantic_core import from_json
 
 from mobench.errors import RecordError
-from mobench.jobs.bounds import Amount, Count, Name, Number, Numbers, Rows, Table, Values, few_keys, is_point
+from mobench.jobs.bounds import Amount, Count, Name, Number, Numbers, OptionTable, Rows, Values, few_keys, is_point
 from mobench.jobs.job import Job, Strict
 from mobench.text import one_line
 
@@ -175,7 +175,7 @@ class Record(Strict):
     id: str
     status: Status
     job: Job
-    protocol: Table
+    protocol: OptionTable
     objectives: Annotated[list[Name], Field(fail_fast=True)]
     fronts: dict[Name, Front] = Field(default_factory=dict)
     indicators: dict[Name, dict[Name, Number | None]] = Field(default_factory=dict)

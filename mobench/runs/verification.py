@@ -25,7 +25,7 @@ MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "n
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Difference:
     """Comparison of one kind of number between a record and the rerun of its job.
 
     recorded, again: the pair of numbers, in the record and in the rerun, with the largest difference.
@@ -47,7 +47,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerificationResult:
     """Result of a verification.
 
     identical:   whether every computed number agrees to the bit.
@@ -57,7 +57,7 @@ class Verdict:
     """
 
     identical: bool
-    comparisons: list[Comparison]
+    comparisons: list[Difference]
     caveats: list[str]
     costs: list[str]
 
@@ -71,7 +71,7 @@ def verify(
     tolerance: float = TOLERANCE,
     on_event: Callable[[WorkerProgress], None] = lambda event: None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
-) -> Verdict:
+) -> VerificationResult:
     """Train a record's job again, on its device and strategy, and compare every number.
 
     It is trained in a process of its own, with at most as many threads as there are cores here; a caveat tells of any
@@ -87,7 +87,7 @@ def verify(
     return compare(record, repeat(record, on_event, limits), tolerance)
 
 
-def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:
+def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> VerificationResult:
     """Compare two completed records of one job. Returns the largest difference of each kind of number.
 
     Losses and indicators must agree within `tolerance`, quantities that change in steps within `STEPWISE` times
@@ -100,7 +100,9 @@ def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verd
         _compared(name, then.get(name, []), now.get(name, []), tolerance, largest)
         for name in dict.fromkeys([*then, *now])
     ]
-    return Verdict(record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again))
+    return VerificationResult(
+        record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again)
+    )
 
 
 def _determined(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
@@ -126,11 +128,11 @@ def _rounded(rows: Iterable[Iterable[float]]) -> list[list[float]]:
     return [[round(value, 6) for value in row] for row in rows]
 
 
-def _exactly(name: str, then: Any, now: Any) -> Comparison:
+def _exactly(name: str, then: Any, now: Any) -> Difference:
     """Compare two values exactly: the difference is 0 or infinite. Only integers are shown in the comparison."""
     number = isinstance(then, int) and isinstance(now, int)
     shown = (float(then), float(now)) if number else (math.nan, math.nan)
-    return Comparison(name, *shown, 0.0 if then == now else math.inf, 0.0)
+    return Difference(name, *shown, 0.0 if then == now else math.inf, 0.0)
 
 
 def _measured(record: Record) -> dict[str, list[float | None]]:
@@ -153,15 +155,15 @@ def _metrics(front: Front) -> list[float | None]:
 
 def _compared(
     name: str, then: Sequence[float | None], now: Sequence[float | None], tolerance: float, largest_loss: float
-) -> Comparison:
+) -> Difference:
     allowed = tolerance * (STEPWISE if name.startswith(MOVES_IN_STEPS) else 1)
     if len(then) != len(now):
-        return Comparison(name, math.nan, math.nan, math.inf, allowed)
+        return Difference(name, math.nan, math.nan, math.inf, allowed)
     own = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
     least = max(own / 1000, _least(name.partition(", ")[0], largest_loss))
     pairs = [(_difference(a, b, least), a, b) for a, b in zip(then, now, strict=True)]
     difference, a, b = max(pairs, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
-    return Comparison(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
+    return Difference(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
 
 
 def _least(name: str, largest_loss: float) -> float:

@@ -10,13 +10,13 @@ from pathlib import Path
 from string import Template
 
 from mobench.errors import NewNameError
-from mobench.scaffold.names import Names
+from mobench.scaffold.package_names import PackageNames
 
 SUFFIX = ".tmpl"
 """Suffix of templates. It prevents tools from importing, linting or collecting them as Python files."""
 
 
-def contents(names: Names) -> dict[str, str]:
+def contents(names: PackageNames) -> dict[str, str]:
     """Return the files of a new package: path relative to its folder -> text."""
     values = {
         "kind": names.kind,
@@ -32,7 +32,7 @@ def contents(names: Names) -> dict[str, str]:
     return {Template(path).substitute(values): Template(text).substitute(values) for path, text in found.items()}
 
 
-def write(names: Names, parent: Path) -> Path:
+def write(names: PackageNames, parent: Path) -> Path:
     """Create the new package in `parent`, and return its folder.
 
     Raises: NewNameError if the folder exists or cannot be created. Existing files are never changed; an incomplete

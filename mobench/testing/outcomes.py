@@ -12,7 +12,7 @@ from mobench.plugins import Entry, Spec, SuiteFile
 from mobench.text import message_of, name_hint
 
 Check = Callable[[Entry], None]
-State = Literal["passed", "failed", "declined"]
+CheckState = Literal["passed", "failed", "declined"]
 
 
 class Declined(Exception):
@@ -39,7 +39,7 @@ class Result:
 
     check: str
     says: str
-    state: State
+    state: CheckState
     message: str = ""
     details: str = ""
 
@@ -56,7 +56,7 @@ class Case:
 
     def run(self) -> Result:
         """Run the check and return its result. Any exception of the plugin is a failure. Global state is restored."""
-        from mobench.testing.global_state import put_back
+        from mobench.testing.state_changes import put_back
 
         name, says = self.check.__name__, (self.check.__doc__ or "").splitlines()[0]
         reason = "" if isinstance(self.entry.spec, SuiteFile) else self.entry.spec.declines.get(name, "")

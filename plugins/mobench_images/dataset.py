@@ -84,7 +84,7 @@ class OneLabel(Dataset):
         return Samples(_moved(batch.inputs, self.shift, random), batch.targets)
 
     @abstractmethod
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return images [N, C, H, W] and labels [N] of a part, in the order of the files."""
 
 
@@ -96,7 +96,7 @@ class Mnist(OneLabel):
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         found = pictures.full("mnist", part) if self.source == "full" else pictures.embedded(part)
         order = np.arange(len(found.labels))
         if self.source == "embedded":  # the embedded digits are sorted by class
@@ -110,7 +110,7 @@ class FashionMnist(OneLabel):
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         found = pictures.full("fashion-mnist", part)
         return found.images[:, None], found.labels
 
@@ -145,7 +145,7 @@ class Cifar10(OneLabel):
         )
         return Samples((batch.inputs.float() / 255 - mean) / deviation, batch.targets)
 
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         root = next((folder for folder in folders() if is_readable_dir(folder / cifar.FOLDER)), None)
         if root is None:
             raise DataError(

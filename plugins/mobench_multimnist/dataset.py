@@ -93,7 +93,7 @@ class TwoPictures(Dataset):
         return compose(left, right, n_pairs, self.placement, self.combine, stream, self.classes)
 
     def _pictures(self, name: str, split: Split) -> Pictures:
-        part: pictures.Part = "test" if split == "test" else "train"
+        part: pictures.PicturePart = "test" if split == "test" else "train"
         if self.source == "full":
             found = pictures.full(name, part)
         elif name == "mnist":

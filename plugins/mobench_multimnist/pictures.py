@@ -17,7 +17,7 @@ from mobench.datafiles import require
 from mobench.errors import DataError
 from mobench_multimnist.compose import Pairs, Pictures
 
-Part = Literal["train", "test"]
+PicturePart = Literal["train", "test"]
 FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
 MOST_AXES = 3
 MAX_BYTES = 2**28
@@ -26,14 +26,14 @@ N_EMBEDDED_TEST = 100
 """Number of embedded digits per class that are reserved for testing."""
 
 
-def full(name: str, part: Part) -> Pictures:
+def full(name: str, part: PicturePart) -> Pictures:
     """Return all images of MNIST or Fashion-MNIST: 60,000 for training, 10,000 for testing."""
     paths = require(name)
     stem = f"{FOLDERS[name]}/{'train' if part == 'train' else 't10k'}"
     return Pictures(read_idx(paths[f"{stem}-images-idx3-ubyte"]), read_idx(paths[f"{stem}-labels-idx1-ubyte"]))
 
 
-def embedded(part: Part) -> Pictures:
+def embedded(part: PicturePart) -> Pictures:
     """Return the digits that come with the package: 4,000 for training, the other 1,000 for testing."""
     with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
         archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
@@ -73,7 +73,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return body.reshape(shape)
 
 
-def papers_pickle(path: Path, part: Part) -> Pairs:
+def papers_pickle(path: Path, part: PicturePart) -> Pairs:
     """Return pairs from a pickle in the format of the Pareto MTL repository: (trainX, trainLabel, testX, testLabel).
 
     Only arrays are ever constructed from the file.

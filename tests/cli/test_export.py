@@ -14,7 +14,7 @@ import pytest
 
 from mobench.cli.main import app
 from mobench.errors import OptionError
-from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.table_files import FORMATS
 
 Cli = Any
 

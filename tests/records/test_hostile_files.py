@@ -21,7 +21,7 @@ from mobench.jobs.resolve import resolve
 from mobench.records.record import parse
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.tables.files import to_csv, to_markdown
+from mobench.reports.tables.table_files import to_csv, to_markdown
 from mobench.runs.execution import execute
 
 

@@ -25,7 +25,7 @@ from mobench.records.outline import Measured, Points
 from mobench.records.record import Imported
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.tables.files import FORMATS, content, texts
+from mobench.reports.tables.table_files import FORMATS, content, texts
 
 RESULTS = Path(__file__).parents[2] / "results"
 

@@ -15,9 +15,9 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page import build as page
 from mobench.reports.tables.content import Wanted, content
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.presets import preset
-from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.ray_table import per_ray
+from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.trade_off import to_markdown, trade_off
 from mobench.search import study
 from mobench.search import tables as study_report

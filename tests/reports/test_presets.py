@@ -18,8 +18,8 @@ from mobench.errors import OptionError
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.content import Content, Wanted
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.presets import PRESETS, preset
+from mobench.reports.tables.table_files import FORMATS
 
 ROOT = Path(__file__).parents[2]
 CASES = [

@@ -70,7 +70,7 @@ def test_of_searches_at_once_each_runs_its_share_and_all_see_every_trial(
         if isinstance(event, JobStarted):
             started.append(job.id)
 
-    def one(number: int) -> list[study.Outcome]:
+    def one(number: int) -> list[study.StudyResult]:
         return study.search(
             suite(**search), Store(tmp_path), slots=slots, listen=listen,
             tell=lambda solver, trial: told[number].append(trial.number),

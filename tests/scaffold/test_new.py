@@ -15,7 +15,7 @@ from readmes import shortened
 from readmes.pages import commands_in
 from readmes.preloaded import Preloaded
 
-from mobench.scaffold.names import NEW_KINDS
+from mobench.scaffold.package_names import NEW_KINDS
 
 ROOT = Path(__file__).parents[2]
 Cli = Any

@@ -158,7 +158,7 @@ def test_a_spec_and_a_pair_have_a_summary_and_a_source(lacks: str) -> None:
 
 def test_on_a_gpu_tensors_of_the_processor_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's device without values stands for a GPU, which no test machine has to have."""
-    from mobench.testing.checks import solver as checks
+    from mobench.testing.checks import solver_checks as checks
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(checks, "device", lambda: torch.device("meta"))
@@ -197,7 +197,7 @@ def test_declining_what_is_no_check_is_a_failure() -> None:
 
 
 def test_whatever_a_plugin_did_is_put_back_before_the_next_check() -> None:
-    from mobench.testing.global_state import snapshot
+    from mobench.testing.state_changes import snapshot
 
     before = snapshot()
     for cls in ("TouchesDtype", "TouchesFolder", "TouchesEnvironment", "TouchesGradients", "TouchesDevice"):

@@ -12,7 +12,7 @@ from mobench.errors import OptionError
 from mobench.jobs.job import Job
 from mobench.records.outline import Measured
 from mobench.records.protocols import contents
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.text import name_hint
 
 Kept = TypeVar("Kept", bound=Measured)

@@ -11,8 +11,8 @@ import numpy as np
 
 from mobench.records.record import Record
 from mobench.reports.analysis.comparable import select
-from mobench.reports.analysis.labels import labels_of, seed_name, seed_order
-from mobench.reports.plots.names import short_names, units_of, volume_unit, with_unit
+from mobench.reports.analysis.row_labels import labels_of, seed_name, seed_order
+from mobench.reports.plots.short_names import short_names, units_of, volume_unit, with_unit
 from mobench.reports.plots.style import COLOURS, Look, look, shown
 
 FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported")

@@ -23,7 +23,7 @@ from mobench.reports.tables.content import (
     notes_of,
     with_halves,
 )
-from mobench.reports.tables.rays import SPLITS
+from mobench.reports.tables.ray_table import SPLITS
 from mobench.reports.tables.sheet import sheet
 
 if TYPE_CHECKING:

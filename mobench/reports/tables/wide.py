@@ -26,7 +26,7 @@ from mobench.reports.tables.sheet import sheet
 if TYPE_CHECKING:
     import pandas as pd
 
-Rows = Mapping[tuple[str, str], Mapping[str, Mapping[Any, Any]]]
+RowsBySolver = Mapping[tuple[str, str], Mapping[str, Mapping[Any, Any]]]
 """(solver, model) -> dataset -> row of the leaderboard."""
 
 

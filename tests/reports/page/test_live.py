@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from mobench.records.networks import load
 from mobench.records.store import Store
-from mobench.reports.page.live import live
+from mobench.reports.page.live_networks import live
 
 Open = Callable[..., Page]
 Prefer = Callable[[Page, float], None]

@@ -18,7 +18,7 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import Leaderboard, leaderboard
 from mobench.reports.tables.columns import HALF
 from mobench.reports.tables.content import Content, Wanted, content
-from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.table_files import FORMATS
 
 RESULTS = Path(__file__).parents[3] / "results"
 SUITES = ["quick", "analytic", "methods", "report"]

@@ -23,7 +23,7 @@ SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
     # the first optimiser imports torch's compiler
     "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
-    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.files",
+    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.table_files",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mobench.jobs import suite as suites
-from mobench.jobs.suite import Entry, Suite
+from mobench.jobs.suite import Suite, SuiteEntry
 from mobench.plugins import Spec, registry
 
 MANY = 4
@@ -67,7 +67,7 @@ def as_toml(suite: Suite) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
 
 
-def _small(entry: Entry, datasets: Sequence[str]) -> Entry:
+def _small(entry: SuiteEntry, datasets: Sequence[str]) -> SuiteEntry:
     """Return an entry with small options of the selected datasets; options of others would be rejected."""
     small: dict[str, Any] = {}
     known = registry().entries["dataset"]

@@ -16,7 +16,7 @@ _POWERS = {1: "", 2: "²", 3: "³", 4: "⁴", 5: "⁵"}
 
 
 @dataclass(frozen=True)
-class Names:
+class ShortNames:
     """Short names of the solvers of a plot.
 
     short:   full name -> a line of at most LONGEST characters, plus a number if two names would be equal.
@@ -32,7 +32,7 @@ class Names:
         return f"; in brackets: {self.options}" if self.options else ""
 
 
-def short_names(names: Sequence[str]) -> Names:
+def short_names(names: Sequence[str]) -> ShortNames:
     """Return distinct short names for one plot; all names are shortened in the same way, so they stay comparable.
 
     If some names are too long, options lose their role ("lr=0.1" for "solver.lr=0.1"), then their own name. Names
@@ -40,11 +40,11 @@ def short_names(names: Sequence[str]) -> Names:
     """
     for shorten in (_whole, _without_roles):
         if short := _fitting(names, shorten):
-            return Names(short)
+            return ShortNames(short)
     options = ", ".join(dict.fromkeys(m[2] + m[3] for name in names for m in _OPTION.finditer(single_spaced(name))))
     if options and (short := _fitting(names, _values)):
-        return Names(short, options)
-    return Names(_apart({name: shown(_values(single_spaced(name))) for name in names}), options)
+        return ShortNames(short, options)
+    return ShortNames(_apart({name: shown(_values(single_spaced(name))) for name in names}), options)
 
 
 def units_of(dataset: Part, objectives: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from mobench.records.record import Record
 from mobench.reports.analysis.curves import curves
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
 from mobench.reports.analysis.measurements import NAMES
-from mobench.reports.page.columns import columns
+from mobench.reports.page.column_groups import columns
 from mobench.reports.tables.columns import HALF, directions_of
 from mobench.text import described
 

@@ -16,7 +16,7 @@ LONGEST = 30
 
 
 @dataclass(frozen=True)
-class Names:
+class PackageNames:
     """All names of a new package with one method.
 
     name:         name that users type and name of the plugin: "my-method".
@@ -64,7 +64,7 @@ def normalised(given: str) -> str:
     return name
 
 
-def check_is_free(names: Names, known: Registry) -> None:
+def check_is_free(names: PackageNames, known: Registry) -> None:
     """Raise NewNameError if an installed plugin or package has one of the names already."""
     for wanted in dict.fromkeys((names.name, names.solver)):
         for kind in KINDS:

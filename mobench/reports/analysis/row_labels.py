@@ -12,7 +12,7 @@ from mobench.records.outline import Measured
 
 IMPORTED = " (imported)"
 
-Kind = tuple[Any, ...]
+OptionKey = tuple[Any, ...]
 
 
 def labels_of(records: Sequence[Measured]) -> dict[str, str]:
@@ -21,7 +21,7 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
     An option that a job does not state is not in its label. An imported front is marked as imported.
     """
     # records that differ only in seeds share their options, so the options are compared once per kind
-    by_solver: dict[tuple[str, ...], dict[Kind, list[Measured]]] = defaultdict(lambda: defaultdict(list))
+    by_solver: dict[tuple[str, ...], dict[OptionKey, list[Measured]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         job = record.job
         mark = IMPORTED if record.imported is not None else ""
@@ -60,7 +60,7 @@ def _parts(job: Job) -> dict[str, Part]:
     return {role: part for role, part in job.parts.items() if role != "dataset"}
 
 
-def _kind(job: Job) -> Kind:
+def _kind(job: Job) -> OptionKey:
     """Return the values that `_differing` depends on, for jobs of one solver."""
     return (*((role, part.text) for role, part in _parts(job).items()), job.n_looks, job.interface)
 
