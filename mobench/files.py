@@ -51,7 +51,7 @@ def check_ours(path: Path) -> None:
     if status.st_uid != os.geteuid():
         raise NotOurs(errno.EPERM, f"it belongs to user {status.st_uid}")
     if status.st_mode & OTHERS_WRITE:
-        raise NotOurs(errno.EPERM, f"others may write to it (mode {stat.S_IMODE(status.st_mode):o})")
+        raise NotOurs(errno.EPERM, f"other users may write to it (mode {stat.S_IMODE(status.st_mode):o})")
 
 
 def read_ours(path: Path, at_most: int) -> bytes:

@@ -96,7 +96,7 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
     except (KeyboardInterrupt, MobenchError):
         raise
     except BaseException as error:  # a plugin's own code
-        raise PluginError(f"{whose} cannot be made with these options: {described(error)}") from error
+        raise PluginError(f"{whose} cannot be created with these options: {described(error)}") from error
 
 
 def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:

@@ -55,10 +55,10 @@ class Budget(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Budget:
-        given = [k for k in ("epochs", "steps", "seconds") if getattr(self, k) is not None]
-        if len(given) != (0 if self.elsewhere else 1):
+        lengths = [k for k in ("epochs", "steps", "seconds") if getattr(self, k) is not None]
+        if len(lengths) != (0 if self.elsewhere else 1):
             raise ValueError(
-                f"a budget takes exactly one of epochs, steps and seconds, {' and '.join(given) or 'none'} given"
+                f"a budget takes exactly one of epochs, steps and seconds, {' and '.join(lengths) or 'none'} given"
             )
         return self
 

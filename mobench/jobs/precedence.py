@@ -101,8 +101,8 @@ def budget_of(settings: Iterable[OptionSetting]) -> Budget:
         return Budget(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join([BUDGET, *map(str, first["loc"])])
-        raise OptionError(f"{where} was given {one_line(repr(first['input']), 100)}: {first['msg']}") from error
+        option_name = ".".join([BUDGET, *map(str, first["loc"])])
+        raise OptionError(f"{option_name} was given {one_line(repr(first['input']), 100)}: {first['msg']}") from error
 
 
 def is_same_option(name: str, other: str) -> bool:

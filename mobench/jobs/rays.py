@@ -22,6 +22,6 @@ class JobRays:
 def job_rays(job: Job, n_objectives: int) -> JobRays:
     """Return the explicit rays of a job, or the rays that its `n_rays` and `n_finite` define."""
     if job.rays is not None:
-        own = torch.tensor(job.rays)
-        return JobRays(own, own)
+        rays = torch.tensor(job.rays)
+        return JobRays(rays, rays)
     return JobRays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))

@@ -39,12 +39,12 @@ class _PartSource:
         return [o.name for o in options.describe(self.cls)]
 
     def part(self, settings: Mapping[str, Any]) -> Part:
-        whose = f"{self.role} {self.name!r}"
-        built = options.build(self.cls, settings, whose)
+        title = f"{self.role} {self.name!r}"
+        built = options.build(self.cls, settings, title)
         try:
             return Part(name=self.name, version=self.version, options=options.values(built))
         except ValidationError as error:
-            raise OptionError(f"{whose}: {error.errors(include_url=False)[0]['msg']}") from error
+            raise OptionError(f"{title}: {error.errors(include_url=False)[0]['msg']}") from error
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def resolve_layers(
     settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
     parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
     budget = budget_of(settings)
-    made = make_dataset(parts["dataset"])
-    _check_parts(made, parts, pieces)
+    instance = make_dataset(parts["dataset"])
+    _check_parts(instance, parts, pieces)
     job = Job(
         dataset=parts["dataset"],
         model=parts["model"],
@@ -118,9 +118,9 @@ def resolve_layers(
         seeds=seeds or SeedSet(),
         n_rays=n_rays,
         n_finite=n_finite,
-        rays=_checked_rays(rays, len(made.objectives)),
+        rays=_checked_rays(rays, len(instance.objectives)),
         n_looks=n_looks,
-        protocol=made.protocol.version,
+        protocol=instance.protocol.version,
     )
     return Resolved(job, tuple(settings))
 
@@ -158,21 +158,21 @@ def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
 
 def make_dataset(part: Part) -> Dataset:
     """Create the dataset of a job."""
-    made: Dataset = _make("dataset", part)
-    return made
+    dataset: Dataset = _make("dataset", part)
+    return dataset
 
 
 def make_model(part: Part) -> Model:
     """Create the model of a job."""
-    made: Model = _make("model", part)
-    return made
+    model: Model = _make("model", part)
+    return model
 
 
 def make_solver(part: SolverPart) -> Solver:
     """Create the solver of a job. A pair becomes a `GradientSolver`."""
     if part.generator is None or part.balancer is None:
-        made: Solver = _make("solver", part)
-        return made
+        solver: Solver = _make("solver", part)
+        return solver
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
     return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
@@ -181,12 +181,12 @@ def make_solver(part: SolverPart) -> Solver:
 def every_option(job: Job) -> dict[str, Any]:
     """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
     registered = job.registered_parts
-    every: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for role, part in job.parts.items():
         cls = GradientOptions if role not in registered else registry().get(role, part.name).load()
         left_out = {o.name: o.default for o in options.describe(cls) if o.added}
-        every |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
-    return every
+        values |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
+    return values
 
 
 def providers(job: Job) -> list[str]:
@@ -203,34 +203,34 @@ def _make(kind: Kind, part: Part) -> Any:
 
 def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _PartSource], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
-    known = registry()
-    of_solver, pair = _solver_pieces(known, solver)
+    entries = registry()
+    of_solver, pair = _solver_pieces(entries, solver)
     pieces = {
-        "dataset": _piece("dataset", known.get("dataset", dataset)),
-        "model": _piece("model", known.get("model", model)),
+        "dataset": _piece("dataset", entries.get("dataset", dataset)),
+        "model": _piece("model", entries.get("model", model)),
         **of_solver,
     }
     return pieces, [*(piece.defaults for piece in pieces.values()), pair]
 
 
 def _piece(role: Kind, entry: Entry) -> _PartSource:
-    own = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
-    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in own.items()})
+    settings = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
+    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in settings.items()})
     return _PartSource(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _PartSource], Layer]:
+def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _PartSource], Layer]:
     """Return the parts of a solver by role, and the options that the name of a pair sets."""
     pair, version = pair_of(name), "pair"
     if pair is None:
-        entry = known.get("solver", name)
+        entry = entries.get("solver", name)
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
     pieces = {
         "solver": _PartSource("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
-        "generator": _piece("generator", known.get("generator", pair.generator)),
-        "balancer": _piece("balancer", known.get("balancer", pair.balancer)),
+        "generator": _piece("generator", entries.get("generator", pair.generator)),
+        "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
     }
     return pieces, Layer(f"solver {name!r}", pair.defaults)
 
@@ -278,10 +278,10 @@ def _exact(key: str, pieces: Mapping[str, _PartSource]) -> str:
         return key
     takers = [r for r, piece in pieces.items() if key in piece.accepted]
     if not takers:
-        every = [name for piece in pieces.values() for name in piece.accepted]
-        whose = " × ".join(piece.name for piece in pieces.values())
-        raise OptionError(f"no part of {whose} has an option {key!r}{name_hint(key, every)}")
+        accepted = [name for piece in pieces.values() for name in piece.accepted]
+        names = " × ".join(piece.name for piece in pieces.values())
+        raise OptionError(f"no part of {names} has an option {key!r}{name_hint(key, accepted)}")
     if len(takers) > 1:
         exact = " or ".join(f"{r}.{key}" for r in takers)
-        raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
+        raise OptionError(f"option {key!r} belongs to {' and '.join(takers)}: write {exact}")
     return f"{takers[0]}.{key}"

@@ -42,34 +42,34 @@ def outlines(store: Store) -> Contents[Outline]:
 
     Raises: StoreError where the folder cannot be read.
     """
-    found, kept = Contents[Outline](), dict[str, tuple[FileState, Outline]]()
+    contents, indexed = Contents[Outline](), dict[str, tuple[FileState, Outline]]()
     listed = store.listed()
     states = [_state(entry) for entry in listed]
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        known = _read(index, states) if large else {}
+        former = _read(index, states) if large else {}
     n_new, now = 0, time.time_ns()
     for entry, state in zip(listed, states, strict=True):
-        before = known.get(entry.name)
+        before = former.get(entry.name)
         if before is not None and before[0] == state:
-            kept[entry.name] = before
-            found.records.append(before[1])
+            indexed[entry.name] = before
+            contents.records.append(before[1])
             continue
         try:
-            one = outline(read_record(Path(entry.path)))
+            result = outline(read_record(Path(entry.path)))
         except RecordError as error:
-            found.unreadable.append(error)
+            contents.unreadable.append(error)
             continue
-        found.records.append(one)
+        contents.records.append(result)
         if state is not None and entry.name.isprintable() and now - max(state[1:3]) > YOUNG_SECONDS * 10**9:
-            kept[entry.name] = state, one
+            indexed[entry.name] = state, result
             n_new += 1
-    n_gone = len(known.keys() - kept.keys())
+    n_gone = len(former.keys() - indexed.keys())
     if large and n_new + n_gone > STALE * len(listed):
         # without space or permission to write, only speed is lost
         with suppress(OSError):
-            write_whole(index, pack(kept))
-    return found
+            write_whole(index, pack(indexed))
+    return contents
 
 
 @contextmanager

@@ -25,10 +25,10 @@ MAX_FILES, MAX_BYTES = 5000, 64 * 2**20
 
 def sources(job: Job) -> dict[Role, Source]:
     """Return the sources of mobench and of each part of a job. Parts whose code cannot be found are omitted."""
-    found: dict[Role, Source | None] = {"mobench": _source("mobench", "mobench")}
+    by_role: dict[Role, Source | None] = {"mobench": _source("mobench", "mobench")}
     for role, part in job.registered_parts.items():
-        found[role] = _of_part(role, part.name)
-    return {role: source for role, source in found.items() if source is not None}
+        by_role[role] = _of_part(role, part.name)
+    return {role: source for role, source in by_role.items() if source is not None}
 
 
 def _of_part(kind: Kind, name: str) -> Source | None:
@@ -47,14 +47,14 @@ def _source(distribution: str, module: str) -> Source | None:
     if package is None:
         return None
     try:
-        found = metadata.distribution(distribution)
+        installed = metadata.distribution(distribution)
     except (metadata.PackageNotFoundError, ValueError):
         return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=_hash(package))
     return Source(
         distribution=distribution,
-        version=found.version,
+        version=installed.version,
         module=module,
-        origin=_origin(found, package),
+        origin=_origin(installed, package),
         sha256=_hash(package),
     )
 
@@ -108,12 +108,12 @@ def _hash(package: Path) -> str:
     files = sorted(_files(package), key=lambda path: path.relative_to(package).as_posix())
     if len(files) > MAX_FILES or sum(path.stat().st_size for path in files) > MAX_BYTES:
         files = [path for path in files if path.suffix == ".py"]
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in files:
         content = path.read_bytes()
-        made.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
-        made.update(content)
-    return made.hexdigest()
+        digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:

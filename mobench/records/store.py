@@ -95,8 +95,8 @@ class Store:
         Raises: StoreError; RecordError where the previous record cannot be read and may have a higher rank.
         """
         path = self.path(record.job)
-        former = None if record.status == "completed" else self.read(record.job)
-        if former is None or RANKS[former.status] <= RANKS[record.status]:
+        previous = None if record.status == "completed" else self.read(record.job)
+        if previous is None or RANKS[previous.status] <= RANKS[record.status]:
             with writing(self.folder):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 files.write_whole(path, record.to_json().encode())
@@ -135,13 +135,13 @@ class Store:
 
         Raises: StoreError where the folder cannot be read.
         """
-        found = Contents[Record]()
+        contents = Contents[Record]()
         for entry in self.listed():
             try:
-                found.records.append(self._read(Path(entry.path)))
+                contents.records.append(self._read(Path(entry.path)))
             except RecordError as error:
-                found.unreadable.append(error)
-        return found
+                contents.unreadable.append(error)
+        return contents
 
     def listed(self) -> list[os.DirEntry[str]]:
         """Return the JSON files of the records folder, sorted by name; [] if there is no folder.
@@ -250,7 +250,7 @@ def unwritable(folder: Path, error: OSError) -> StoreError:
     """Return the StoreError for a store that cannot be written to."""
     return StoreError(
         f"nothing can be written to {one_line(str(folder))}: {error.strerror or error}; make room or name another "
-        "folder with --out (earlier records are as they were)"
+        "folder with --out (existing records are unchanged)"
     )
 
 

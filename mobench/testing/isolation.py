@@ -78,7 +78,7 @@ def elsewhere() -> Iterator[None]:
             raise Declined("no CUDA device is here, and it looks at values, which the meta device has not") from error
         if "device" in said:
             raise AssertionError(
-                f"a tensor is on another device than what it meets ({first_line(error)[:120]}): make tensors on the "
-                "device of the inputs, and keep constants as buffers"
+                f"a tensor is on another device than the tensors it is combined with ({first_line(error)[:120]}): "
+                "make tensors on the device of the inputs, and keep constants as buffers"
             ) from error
         raise

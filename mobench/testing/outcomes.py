@@ -87,7 +87,8 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
             name,
             "What is declined exists",
             "failed",
-            f"the {what} declines {name!r}, which is no check of a {entry.kind}{name_hint(name, known, 'there are')}",
+            f"the {what} declines {name!r}, which is not a check of a {entry.kind}"
+            f"{name_hint(name, known, 'there are')}",
         )
         for name in entry.spec.declines
         if name not in known
@@ -99,4 +100,4 @@ def _raised(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     message = message_of(error)
-    return f"raised {type(error).__name__}{where}: {message} (make it pass; the traceback shows the way there)"
+    return f"raised {type(error).__name__}{where}: {message} (fix the error; the traceback shows where it was raised)"

@@ -51,15 +51,15 @@ def compare(
     """
     if board.measured is None:
         return []
-    known = [str(c) for c in board.measured.columns if c not in NAMES]
-    if column not in known:
-        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, known)}")
-    found, tables = [], {}
+    names = [str(c) for c in board.measured.columns if c not in NAMES]
+    if column not in names:
+        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, names)}")
+    comparisons, tables = [], {}
     for dataset, part in board.table.groupby("dataset", sort=True):
         table, absent = _table(board.measured, part, column)
         tables[str(dataset)] = table
-        found.append(SolverComparison(str(dataset), column, rank(table, alpha, higher_is_better), absent))
-    return [*found, *_over_datasets(tables, column, higher_is_better, alpha)]
+        comparisons.append(SolverComparison(str(dataset), column, rank(table, alpha, higher_is_better), absent))
+    return [*comparisons, *_over_datasets(tables, column, higher_is_better, alpha)]
 
 
 def against_best(ranking: Ranking) -> list[tuple[str, str]]:

@@ -155,12 +155,12 @@ def _gap(record: Measured, pool: _Pool) -> float | None:
     return None if val is None or test is None else val - test
 
 
-def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
-    """Return a reader of a pooled indicator; it falls back to the record's own indicator `own`."""
+def _pooled(name: str, fallback: str) -> Callable[[Measured, _Pool], float | None]:
+    """Return a reader of a pooled indicator; it falls back to the record's own indicator `fallback`."""
 
     def read(record: Measured, pool: _Pool) -> float | None:
-        given = pool.given[name]
-        return given[record.id] if record.id in given else record.indicators["test"].get(own)
+        values = pool.given[name]
+        return values[record.id] if record.id in values else record.indicators["test"].get(fallback)
 
     return read
 

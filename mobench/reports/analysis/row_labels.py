@@ -28,16 +28,18 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
         by_solver[job.dataset.name, job.model.name, job.solver.name, mark][_kind(job)].append(record)
     labels: dict[str, str] = {}
     for (_, _, solver, mark), kinds in by_solver.items():
-        options = {kind: _differing(alike[0].job) for kind, alike in kinds.items()}
+        options = {kind: _differing(members[0].job) for kind, members in kinds.items()}
         values: dict[str, set[str]] = defaultdict(set)
         names = {name for o in options.values() for name in o}
         for o in options.values():
             for name in names:
                 values[name].add(json.dumps(o.get(name)))
         differing = sorted(name for name in names if len(values[name]) > 1)
-        for kind, alike in kinds.items():
-            said = ", ".join(f"{n}={options[kind][n]}" for n in differing if n in options[kind])
-            labels |= dict.fromkeys((r.id for r in alike), (f"{solver} ({said})" if said else solver) + mark)
+        for kind, members in kinds.items():
+            description = ", ".join(f"{n}={options[kind][n]}" for n in differing if n in options[kind])
+            labels |= dict.fromkeys(
+                (r.id for r in members), (f"{solver} ({description})" if description else solver) + mark
+            )
     return labels
 
 
@@ -65,7 +67,7 @@ def _kind(job: Job) -> OptionKey:
 
 def _differing(job: Job) -> dict[str, Any]:
     """Return all options that can distinguish two rows of one solver."""
-    given = _parts(job)
-    options = {f"{role}.{k}": v for role, part in given.items() for k, v in part.options.items()}
-    versions = {f"{role} version": part.version for role, part in given.items()}
+    parts = _parts(job)
+    options = {f"{role}.{k}": v for role, part in parts.items() for k, v in part.options.items()}
+    versions = {f"{role} version": part.version for role, part in parts.items()}
     return {**options, **versions, "looks": job.n_looks, "interface": job.interface}

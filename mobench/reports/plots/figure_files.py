@@ -30,11 +30,11 @@ def render(figure: Figure, format_: str, data: bytes) -> bytes:
         of a figure even if fonts or library versions change the image.
     """
     buffer = io.BytesIO()
-    said = {SAYS[format_]: f"mobench plot of the numbers with SHA-256 {hashlib.sha256(data).hexdigest()}"}
+    origin = {SAYS[format_]: f"mobench plot of the numbers with SHA-256 {hashlib.sha256(data).hexdigest()}"}
     with warnings.catch_warnings():
         # characters that the font lacks are drawn as boxes in PNG and PDF; an SVG contains the text itself
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=format_, metadata={**METADATA[format_], **said}, dpi=DPI)
+        figure.savefig(buffer, format=format_, metadata={**METADATA[format_], **origin}, dpi=DPI)
     return buffer.getvalue()
 
 

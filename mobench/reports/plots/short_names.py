@@ -39,11 +39,11 @@ def short_names(names: Sequence[str]) -> ShortNames:
     that are still too long lose their middle.
     """
     for shorten in (_whole, _without_roles):
-        if found := _fitting(names, shorten):
-            return ShortNames(found)
+        if short := _fitting(names, shorten):
+            return ShortNames(short)
     options = ", ".join(dict.fromkeys(m[2] + m[3] for name in names for m in _OPTION.finditer(single_spaced(name))))
-    if options and (found := _fitting(names, _values)):
-        return ShortNames(found, options)
+    if options and (short := _fitting(names, _values)):
+        return ShortNames(short, options)
     return ShortNames(_apart({name: shown(_values(single_spaced(name))) for name in names}), options)
 
 
@@ -86,19 +86,19 @@ def _values(name: str) -> str:
 
 def _fitting(names: Sequence[str], shorten: Callable[[str], str]) -> dict[str, str]:
     """Return the shortened names; empty if a name is too long or two names are equal."""
-    found = {name: shorten(single_spaced(name)) for name in names}
-    fits = all(len(text) <= LONGEST for text in found.values()) and len(set(found.values())) == len(found)
-    return found if fits else {}
+    shortened = {name: shorten(single_spaced(name)) for name in names}
+    fits = all(len(text) <= LONGEST for text in shortened.values()) and len(set(shortened.values())) == len(shortened)
+    return shortened if fits else {}
 
 
-def _apart(found: dict[str, str]) -> dict[str, str]:
+def _apart(names: dict[str, str]) -> dict[str, str]:
     """Return the names with a number appended to duplicates."""
-    taken: set[str] = set()
-    for name, text in found.items():
+    used_names: set[str] = set()
+    for name, text in names.items():
         unique, n = text, 1
-        while unique in taken:
+        while unique in used_names:
             n += 1
             unique = f"{text} #{n}"
-        taken.add(unique)
-        found[name] = unique
-    return found
+        used_names.add(unique)
+        names[name] = unique
+    return names

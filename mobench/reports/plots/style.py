@@ -116,7 +116,7 @@ def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}") if plain else EngFormatter(unit=unit))
 
 
-def linear(axis: Any, most: int = 5, whole: bool = False) -> None:
+def linear(axis: Any, most: int = 5, is_integer: bool = False) -> None:
     """Set a linear scale with few ticks."""
-    axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(EngFormatter() if whole else ScalarFormatter(useOffset=False))
+    axis.set_major_locator(MaxNLocator(most, integer=is_integer, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(EngFormatter() if is_integer else ScalarFormatter(useOffset=False))

@@ -64,15 +64,15 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
     """
     if name in _fixed():
         return _fixed()[name]
-    for pattern, found in _families():
+    for pattern, template in _families():
         if match := re.fullmatch(pattern, name):
             words = {k: v for k, v in match.groupdict().items() if v}
-            made = _filled(found, name, words)
+            result = _filled(template, name, words)
             if "metric" in words:
                 key = dataset, f"{words['objective']}/{words['metric']}" if "objective" in words else words["metric"]
-                made = replace(made, better=(directions or {}).get(key, ""))
-            return made
-    return Column(name, name, f"{name}, which the catalogue of columns does not know")
+                result = replace(result, better=(directions or {}).get(key, ""))
+            return result
+    return Column(name, name, f"{name}, which is missing in the catalogue of columns")
 
 
 def catalogue() -> list[Column]:
@@ -89,11 +89,11 @@ def directions_of(records: Iterable[Measured]) -> Directions:
     parts: dict[str, Part] = {}
     for record in records:
         parts.setdefault(record.job.dataset.name, record.job.dataset)
-    found: dict[tuple[str, str], Better] = {}
+    directions: dict[tuple[str, str], Better] = {}
     for name, part in parts.items():
         for metric, higher in _declared(part):
-            found[name, metric] = "higher" if higher else "lower"
-    return found
+            directions[name, metric] = "higher" if higher else "lower"
+    return directions
 
 
 def _declared(part: Part) -> list[tuple[str, bool]]:
@@ -107,11 +107,11 @@ def _declared(part: Part) -> list[tuple[str, bool]]:
     return [(name, m.higher_is_better) for o, m in pairs for name in (f"{o}/{m.name}", m.name)]
 
 
-def _filled(found: Column, name: str, words: Mapping[str, str]) -> Column:
-    texts = {field: getattr(found, field) for field in ("label", "meaning")}
+def _filled(template: Column, name: str, words: Mapping[str, str]) -> Column:
+    texts = {field: getattr(template, field) for field in ("label", "meaning")}
     for word, value in words.items():
         texts = {field: text.replace(f"<{word}>", value) for field, text in texts.items()}
-    return replace(found, name=name, **texts)
+    return replace(template, name=name, **texts)
 
 
 @cache
@@ -127,12 +127,12 @@ def _names() -> list[Column]:
         words("dataset", "the dataset, whose rows are compared with each other and with no others"),
         words("solver", "the method, with the options that tell its rows apart"),
         words("model", "the target network"),
-        words("rank", "place by hypervolume, as an interval where the solvers cannot be told apart"),
+        words("rank", "place by hypervolume, as an interval where solvers do not differ significantly"),
         words("status", "complete, or which jobs are missing and why; only complete rows are ranked"),
         words("preference", "weights of the objectives, which sum to one; a larger one asks for a smaller loss"),
-        words("split", "the part of the data that was judged"),
+        words("split", "the part of the data that was evaluated"),
         words("chosen", "yes at the preference that validation chooses; the test split has no part in it"),
-        Column("seeds", "seeds", "completed jobs that a row is the mean of", decimals=0),
+        Column("seeds", "seeds", "number of completed jobs that the row averages", decimals=0),
     ]
 
 
@@ -168,13 +168,13 @@ def _costs() -> list[Column]:
                "machine does not lengthen it as it does the seconds that pass", "lower", "core-s", 1),
         Column("steps", "steps", "optimiser steps", decimals=0),
         Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0),
-        Column("stored parameters", "parameters stored", "numbers that have to be kept to serve every preference",
+        Column("stored parameters", "parameters stored", "numbers that are stored to serve every preference",
                "lower", decimals=0),
         Column("served parameters", "parameters served", "numbers of the target network at one preference", "lower",
                decimals=0),
         Column("peak MB", "peak memory", "largest memory of the job's process", "lower", "MB", 1),
         Column("switch ms", "switch", "time from a preference to a network that serves it", "lower", "ms", 3),
-        Column("ms per sample", "per sample", "time to answer one sample, the network being there", "lower", "ms", 3),
+        Column("ms per sample", "per sample", "time to answer one sample with a network that exists", "lower", "ms", 3),
     ]  # fmt: skip
 
 

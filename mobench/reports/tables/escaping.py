@@ -107,8 +107,8 @@ def _greek() -> dict[str, str]:
     signs |= {"×": "times", "±": "pm", "−": "-", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "≈": "approx",
               "∞": "infty", "→": "rightarrow", "←": "leftarrow", "↑": "uparrow", "↓": "downarrow", "∈": "in",
               "∑": "sum", "∇": "nabla", "∂": "partial", "‖": "Vert", "°": "circ"}  # fmt: skip
-    made = {c: rf"\ensuremath{{\{name}}}" for c, name in signs.items()}
-    return made | {"−": r"\ensuremath{-}", "°": r"\ensuremath{^\circ}"}
+    commands = {c: rf"\ensuremath{{\{name}}}" for c, name in signs.items()}
+    return commands | {"−": r"\ensuremath{-}", "°": r"\ensuremath{^\circ}"}
 
 
 _JOINING = tuple("-'`\"–—‘’“”?!,")

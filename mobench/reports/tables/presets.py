@@ -33,15 +33,15 @@ class Preset:
 def _of_columns(caption: str, *columns: str) -> Make:
     """Return a function that makes a leaderboard of the given columns, as far as they exist."""
 
-    def make(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-        there = chosen_columns([c for c in columns if c in board.table.columns], wanted)
-        return content(board, records, replace(wanted, columns=there, caption=wanted.caption or caption))
+    def make(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+        present = chosen_columns([c for c in columns if c in board.table.columns], selection)
+        return content(board, records, replace(selection, columns=present, caption=selection.caption or caption))
 
     return make
 
 
-def _rays(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-    return ray_table.content(records, wanted, board)
+def _rays(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+    return ray_table.content(records, selection, board)
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -67,7 +67,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
     ),
     "budgets": Preset(
-        "what validation says after 1, 2, 5, 10, 20, … seconds of training: who is ahead when", budgets.content,
+        "validation results after 1, 2, 5, 10, 20, … seconds of training", budgets.content,
     ),
     "fronts": Preset(
         "datasets across: hypervolume, at equal K as well, non-uniformity and training time",
