@@ -48,10 +48,10 @@ class Registry:
     @classmethod
     def discover(cls) -> Registry:
         """Return a registry of all installed plugins. A broken plugin is reported and does not affect the others."""
-        found = cls()
-        found._pending = found._installed()
-        found._load()
-        return found
+        registry = cls()
+        registry._pending = registry._installed()
+        registry._load()
+        return registry
 
     def _load(self, is_wanted: Callable[[Plugin], bool] = lambda plugin: True) -> None:
         """Load the selected plugins that are not loaded yet; the others stay pending."""
@@ -82,7 +82,7 @@ class Registry:
         points = [(*_home(point.dist), point) for point in self._entry_points()]
         return [
             (Plugin(point.name, distribution, version, module=point.value.partition(":")[0]), point)
-            for distribution, version, point in sorted(points, key=lambda each: (each[0], each[2].name))
+            for distribution, version, point in sorted(points, key=lambda item: (item[0], item[2].name))
         ]
 
     def _entry_points(self) -> list[metadata.EntryPoint]:
@@ -223,10 +223,10 @@ def load_only(keys: Collection[str]) -> None:
 
     keys: as returned by `plugin_key`; keys of plugins that are not installed are ignored.
     """
-    made = Registry()
-    made._pending = made._installed()
-    made._load(lambda plugin: plugin_key(plugin) in keys)
-    _of_process[:] = [made]
+    registry = Registry()
+    registry._pending = registry._installed()
+    registry._load(lambda plugin: plugin_key(plugin) in keys)
+    _of_process[:] = [registry]
 
 
 def load_all() -> None:

@@ -23,7 +23,7 @@ def check(
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Show tracebacks of failed checks.")] = False,
 ) -> None:
-    """Check that plugins do what the interfaces ask; exit with 1 if any does not."""
+    """Check that plugins conform to the interfaces; exit with 1 if any does not."""
     from mobench.testing.conformance import cases_of, entries
 
     chosen = entries(names, kind)

@@ -17,7 +17,7 @@ Collections = Annotated[list[str] | None, typer.Argument(help="Collections of da
 
 @app.command("list")
 def list_() -> None:
-    """List the data files that plugins register, and whether they are here."""
+    """List the data files that plugins register, and whether each is present."""
     from mobench.datafiles import collections, locate
 
     for name, files in sorted(collections().items()):
@@ -29,7 +29,7 @@ def list_() -> None:
 
 @app.command()
 def fetch(names: Collections = None) -> None:
-    """Fetch what is missing, from one source after the other, and check it."""
+    """Fetch the missing files, trying their sources in order, and verify them."""
     from mobench.datafiles import collection, collections, obtain
 
     files_by_name = {name: collection(name) for name in names or sorted(collections())}

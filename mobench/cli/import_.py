@@ -31,11 +31,11 @@ def import_(
     source: Annotated[str, typer.Option(help="Source of the points: a paper's table, a program.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Replace points imported under the same name.")] = False,
 ) -> None:
-    """Add points that another program made to a folder of records, marked as imported.
+    """Add points that another program computed to a folder of records, marked as imported.
 
     Columns: each objective by its name, with its loss; and, where known, "preference <objective>" for each,
     metrics as <objective>/<metric>, "seed", "split" (test, val, train), "training seconds", "parameters".
-    Indicators are computed here from the losses. A column that means nothing is refused, with those that do.
+    Indicators are computed here from the losses. An unknown column is refused.
     """
     from mobench.errors import RecordError
     from mobench.records import imports

@@ -33,9 +33,9 @@ def leaderboard(
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Show every pair, not only pairs with the best.")] = False,
 ) -> None:
-    """Print the leaderboard of records, ranks, tests and effect sizes, and what cannot be tested and why.
+    """Print the leaderboard of records with ranks, tests and effect sizes, and the reasons for missing tests.
 
-    Records of several folders stand in one table, as far as they are comparable.
+    Comparable records of several folders are shown in one table.
     """
     from mobench.records.index import uncollected
     from mobench.reports.analysis.comparison import compare

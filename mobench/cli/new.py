@@ -18,7 +18,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The name that users type: lower case, with hyphens.")],
     out: Annotated[Path, typer.Option(help="Folder in which the package's folder is created.")] = Path(),
 ) -> None:
-    """Write a small installable package with a method, its test and its README; nothing is ever overwritten."""
+    """Write a small installable package with a method, its test and its README; no file is ever overwritten."""
     from mobench.scaffold.package import write
 
     new_kind = next((known_kind for known_kind in NEW_KINDS if known_kind == kind), None)

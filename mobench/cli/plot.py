@@ -21,7 +21,7 @@ def plot(
     format: Annotated[str, typer.Option(help="Comma-separated formats: svg, pdf, png, csv.")] = "svg",
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: plots in the same folder.")] = None,
 ) -> None:
-    """Draw the records of a folder, or list the kinds of plots there are."""
+    """Draw the records of a folder, or list the kinds of plots."""
     from mobench.reports.plots.kinds import FORMATS, KINDS, draw
 
     if folder is None:

@@ -18,7 +18,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The HTML file; default: report.html in the same folder.")] = None,
     live: Annotated[bool, typer.Option("--live/--no-live", help="Embed the trained networks in the page.")] = True,
 ) -> None:
-    """Write one HTML file that needs no network: leaderboard, fronts to move along, and networks that answer in it."""
+    """Write one HTML file that works offline: leaderboard, interactive fronts, and networks that run in the page."""
     from mobench.records.store import Store
     from mobench.reports.page import build
 

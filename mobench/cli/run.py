@@ -59,14 +59,14 @@ def run(
     strategy: Annotated[
         str,
         typer.Option(
-            help="How to compute, instead of what is fastest here: layout=…,stacking=…,threads=…; or default."
+            help="How to compute, instead of the fastest measured way: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
     ] = False,
 ) -> None:
-    """Run what a suite still lacks, then print its leaderboard and write its tables."""
+    """Run the missing jobs of a suite, then print its leaderboard and write its tables."""
     from mobench.jobs import arguments
     from mobench.plugins import registry
     from mobench.runs.executors import Limits
@@ -86,7 +86,7 @@ def run(
     try:
         summary = _run(chosen, folder, executor, limits, checkpoint, device, retry, keep_weights, strategy)
     except KeyboardInterrupt:
-        complain("interrupted; every record that was written is whole, and running again goes on from here")
+        complain("interrupted; all written records are complete: run the same command again to resume")
         raise typer.Exit(130) from None
     _tell_of_trouble(summary, chosen.name)
     _tell(summary, folder)

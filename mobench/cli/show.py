@@ -24,7 +24,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A registered name, or generator+balancer.")],
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
-    """Show what a name is: its source, and its options with their defaults."""
+    """Show the source of a registered name, and its options with their defaults."""
     entries = registry()
     if pair := pair_of(name):
         _show_pair(pair)

@@ -18,7 +18,7 @@ def trade_off(
     suite: Annotated[str, typer.Argument(help="A suite with a [trade_off] table: its name or its TOML file.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the records; default: results/<suite>.")] = None,
 ) -> None:
-    """Print the front of a suite's solvers, as of error against memory, and write it beside its records."""
+    """Print the front of a suite's solvers, such as error against memory, and write it beside the records."""
     from mobench.jobs import suite as suites
 
     chosen = suites.load(suite)

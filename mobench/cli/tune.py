@@ -53,7 +53,7 @@ def tune(
         bool, typer.Option("--dry-run", help="Show what is searched, and where other options come from; run nothing.")
     ] = False,
 ) -> None:
-    """Try options of each solver of a suite; say which are best on validation. Continues where it was stopped."""
+    """Search the options of each solver of a suite for the best on validation. A stopped search is resumed."""
     from mobench.cli.run import check_device
     from mobench.jobs import arguments
     from mobench.jobs.plan import not_searched
@@ -89,7 +89,7 @@ def tune(
                 note=(lambda line: None) if is_quiet() else partial(print, file=sys.stderr, flush=True),
             )
     except KeyboardInterrupt:
-        complain("interrupted; running again goes on with the trial it was at")
+        complain("interrupted; run the same command again to resume at this trial")
         raise typer.Exit(130) from None
     title = f"{chosen.name}: validation {outcomes[0].metric}"
     print_table(report.columns(outcomes), report.cells(outcomes), title=title)

@@ -29,7 +29,7 @@ def verify(
         str, typer.Option(help="Memory at which training is stopped: 500MB, 2GiB; default: no limit.")
     ] = "",
 ) -> None:
-    """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree.
+    """Train the job of a record again, from the record alone, and compare all numbers; exit with 1 if they disagree.
 
     Training runs in a process of its own. A record of unknown origin decides how long it trains and how much memory
     it takes: limit them by --timeout and --memory.

@@ -134,9 +134,9 @@ def api_page() -> str:
     return "\n".join(parts)
 
 
-def as_line_block(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def as_line_block(app: object, kind: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Replace the lines of a docstring by a reStructuredText line block, which keeps its line breaks."""
-    if what == "module":
+    if kind == "module":
         lines.clear()
         return
     lines[:] = ["| " + _escaped(line) if line.strip() else "" for line in lines]
@@ -161,9 +161,9 @@ def _link(entry: Entry) -> str:
 def _options_table(entry: Entry) -> str:
     from mobench.options import describe
 
-    own: Mapping[str, Any] = getattr(entry.spec, "defaults", {})
+    defaults: Mapping[str, Any] = getattr(entry.spec, "defaults", {})
     rows = [
-        (f"`{option.name}`", f"`{own.get(option.name, option.default)}`", option.type, option.help)
+        (f"`{option.name}`", f"`{defaults.get(option.name, option.default)}`", option.type, option.help)
         for option in describe(entry.load())
     ]
     return _table(("option", "default", "accepted", "meaning"), rows) if rows else "It has no options.\n"

@@ -175,7 +175,7 @@ def _usable(name: str) -> str:
 def _explain(error: ValidationError) -> str:
     """Return the first error and the key that it concerns. Unknown keys come before missing ones."""
     errors = error.errors(include_url=False)
-    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    first = min(errors, key=lambda details: details["type"] != "extra_forbidden")
     # pydantic adds type names, which are not keys of the file
     keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
     location = ".".join(map(str, keys)) or "the file"

@@ -264,7 +264,7 @@ def _resumed(saved: dict[str, Any], path: Path) -> Training:
         run = Training(**{**saved, "trace": [ValidationCheck(**look) for look in saved["trace"]]})
     except (TypeError, KeyError) as error:
         raise MobenchError(
-            f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"
+            f"checkpoint {path.name} cannot be loaded ({type(error).__name__}: {error}): delete it to restart training"
         ) from error
     run.resumed += 1
     return run

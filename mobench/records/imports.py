@@ -40,8 +40,8 @@ def like(dataset: Part, other: Job | None = None) -> Job:
     stated = make_dataset(dataset).protocol.version
     if other is not None and other.protocol != stated:
         raise MobenchError(
-            f"the records here were made under protocol {other.protocol!r}, data set {dataset.name!r} now states "
-            f"{stated!r}: points stated under one cannot join the other's leaderboard; name another folder"
+            f"the records here were made under protocol {other.protocol!r}, dataset {dataset.name!r} now has "
+            f"{stated!r}: points under different protocols are not comparable; name another folder"
         )
     rays: dict[str, Any] = (
         {} if other is None else {"n_rays": other.n_rays, "n_finite": other.n_finite, "rays": other.rays}
@@ -174,7 +174,7 @@ def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_kno
 def _check_name(role: str, name: str) -> None:
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise DataError(
-            f"{name[:LONGEST_NAME]!r} is no name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
+            f"{name[:LONGEST_NAME]!r} is not a name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
         )
 
 
@@ -187,7 +187,7 @@ def _check_possible(file: str, stated: Stated, protocol: Protocol, objectives: S
             row, i = np.argwhere(beyond)[0]
             raise DataError(
                 f"{file}: {objectives[i]} is {losses[row, i]:g} at point {row + 1} of split {split}, seed "
-                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the data set, minimised"
+                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the dataset, minimised"
             )
         if front.preferences:
             try:

@@ -47,10 +47,10 @@ def outlines(store: Store) -> Contents[Outline]:
     states = [_state(entry) for entry in listed]
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        former = _read(index, states) if large else {}
+        previous = _read(index, states) if large else {}
     n_new, now = 0, time.time_ns()
     for entry, state in zip(listed, states, strict=True):
-        before = former.get(entry.name)
+        before = previous.get(entry.name)
         if before is not None and before[0] == state:
             indexed[entry.name] = before
             contents.records.append(before[1])
@@ -64,7 +64,7 @@ def outlines(store: Store) -> Contents[Outline]:
         if state is not None and entry.name.isprintable() and now - max(state[1:3]) > YOUNG_SECONDS * 10**9:
             indexed[entry.name] = state, result
             n_new += 1
-    n_gone = len(former.keys() - indexed.keys())
+    n_gone = len(previous.keys() - indexed.keys())
     if large and n_new + n_gone > STALE * len(listed):
         # without space or permission to write, only speed is lost
         with suppress(OSError):

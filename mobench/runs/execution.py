@@ -125,7 +125,7 @@ class _Run:
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(
                 f"the job was made under protocol {job.protocol!r}, dataset {job.dataset.name!r} now states "
-                f"{self.dataset.protocol.version!r}: make the job anew"
+                f"{self.dataset.protocol.version!r}: create the job again"
             )
 
     def record(self, provenance_now: Callable[[], Any], weights: Path | None) -> Record:

@@ -28,8 +28,8 @@ def contents(names: PackageNames) -> dict[str, str]:
         "mobench": ".".join(version("mobench").split(".")[:2]),
     }
     folder = files("mobench.scaffold") / "templates"
-    found = {**_templates(folder / "common"), **_templates(folder / names.kind)}
-    return {Template(path).substitute(values): Template(text).substitute(values) for path, text in found.items()}
+    templates = {**_templates(folder / "common"), **_templates(folder / names.kind)}
+    return {Template(path).substitute(values): Template(text).substitute(values) for path, text in templates.items()}
 
 
 def write(names: PackageNames, parent: Path) -> Path:
@@ -65,11 +65,11 @@ def write(names: PackageNames, parent: Path) -> Path:
 
 def _templates(folder: Traversable, below: str = "") -> dict[str, str]:
     """Return path -> text of all templates in a folder of the installed package."""
-    found: dict[str, str] = {}
+    templates: dict[str, str] = {}
     for item in folder.iterdir():
         path = f"{below}{item.name}"
         if item.is_dir():
-            found |= _templates(item, f"{path}/")
+            templates |= _templates(item, f"{path}/")
         elif item.name.endswith(SUFFIX):
-            found[path.removesuffix(SUFFIX)] = item.read_text(encoding="utf-8")
-    return found
+            templates[path.removesuffix(SUFFIX)] = item.read_text(encoding="utf-8")
+    return templates

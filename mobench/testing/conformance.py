@@ -92,16 +92,16 @@ def cases_of(entry: Entry) -> list[Case]:
     return [Case(entry, check) for check in CHECKS[entry.kind]]
 
 
-def entries(names: Sequence[str], kind: str | None = None, known: Registry | None = None) -> list[Entry]:
+def entries(names: Sequence[str], kind: str | None = None, plugins: Registry | None = None) -> list[Entry]:
     """Return the registry entries for registered names (of any kind), plugins or distributions, without duplicates.
 
     Raises: PluginError for a broken plugin and for a name that two plugins register; UnknownNameError for an
         unknown name, with the nearest names.
     """
-    known = known or registry()
-    kinds = [each for each in KINDS if kind in (None, each)]
-    found = [entry for name in names for entry in known.meant(name, kinds)]
-    return [entry for i, entry in enumerate(found) if entry not in found[:i]]
+    plugins = plugins or registry()
+    kinds = [candidate for candidate in KINDS if kind in (None, candidate)]
+    matching = [entry for name in names for entry in plugins.meant(name, kinds)]
+    return [entry for i, entry in enumerate(matching) if entry not in matching[:i]]
 
 
 def cases(*names: str, kind: str | None = None) -> list[Case]:

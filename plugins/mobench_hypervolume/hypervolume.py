@@ -86,11 +86,11 @@ def hypervolume_gradient(points: NDArray[np.float64], reference: NDArray[np.floa
     for k in inside:
         others = inside[inside != k]
         for i in range(points.shape[1]):
-            kept = np.arange(points.shape[1]) != i
+            columns = np.arange(points.shape[1]) != i
             lower = others[points[others, i] < points[k, i]]
-            without = hypervolume(points[lower][:, kept], reference[kept])
-            whole = hypervolume(points[np.append(lower, k)][:, kept], reference[kept])
-            gradient[k, i] = whole - without
+            without = hypervolume(points[lower][:, columns], reference[columns])
+            volume = hypervolume(points[np.append(lower, k)][:, columns], reference[columns])
+            gradient[k, i] = volume - without
     return gradient
 
 

@@ -97,11 +97,11 @@ class Mnist(OneLabel):
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
     def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        found = pictures.full("mnist", part) if self.source == "full" else pictures.embedded(part)
-        order = np.arange(len(found.labels))
+        digits = pictures.full("mnist", part) if self.source == "full" else pictures.embedded(part)
+        order = np.arange(len(digits.labels))
         if self.source == "embedded":  # the embedded digits are sorted by class
             order = np.random.default_rng(SPLIT_SEED).permutation(order)
-        return found.images[order][:, None], found.labels[order]
+        return digits.images[order][:, None], digits.labels[order]
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class FashionMnist(OneLabel):
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
     def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        found = pictures.full("fashion-mnist", part)
-        return found.images[:, None], found.labels
+        garments = pictures.full("fashion-mnist", part)
+        return garments.images[:, None], garments.labels
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def _moved(images: Tensor, shift: int, random: torch.Generator) -> Tensor:
     padded = pad(images, (shift, shift, shift, shift))
     rows = torch.randint(0, 2 * shift + 1, (n, 1), generator=random) + torch.arange(height)
     columns = torch.randint(0, 2 * shift + 1, (n, 1), generator=random) + torch.arange(width)
-    every = torch.arange(n)[:, None, None, None], torch.arange(channels)[None, :, None, None]
-    return padded[(*every, rows[:, None, :, None], columns[:, None, None, :])]
+    all_channels = torch.arange(n)[:, None, None, None], torch.arange(channels)[None, :, None, None]
+    return padded[(*all_channels, rows[:, None, :, None], columns[:, None, None, :])]
 
 
 def _loss(outputs: Outputs, batch: Samples) -> Tensor:

@@ -95,16 +95,16 @@ class TwoPictures(Dataset):
     def _pictures(self, name: str, split: Split) -> Pictures:
         part: pictures.PicturePart = "test" if split == "test" else "train"
         if self.source == "full":
-            found = pictures.full(name, part)
+            images = pictures.full(name, part)
         elif name == "mnist":
-            found = pictures.embedded(part)
+            images = pictures.embedded(part)
         else:
             raise DataError("only digits are embedded, and this dataset needs Fashion-MNIST: use source=full")
         if split == "test":
-            return found
-        order = np.random.default_rng(self.composition_seed).permutation(len(found.labels))
+            return images
+        order = np.random.default_rng(self.composition_seed).permutation(len(images.labels))
         cut = round(len(order) * (1 - self.validation))
-        return found.take(order[:cut] if split == "train" else order[cut:])
+        return images.take(order[:cut] if split == "train" else order[cut:])
 
     def _from_pickle(self, split: Split) -> Pairs:
         """Return the pairs of a split from a paper's pickle.

@@ -38,7 +38,7 @@ def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_commands_lead_from_nothing_to_a_table_that_compiles(
     cli: Cli, tiny: Path, tmp_path: Path, compiled: Callable[[str], str]
 ) -> None:
-    """The second command is the one that the first names at its end."""
+    """The second command is the one that the output of the first suggests."""
     first = cli("run", tiny)
     assert first.returncode == 0, first.stderr
     (second,) = re.findall(r"`mobench (export [^`]+ --format tex --standalone)`", first.stdout)

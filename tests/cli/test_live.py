@@ -1,4 +1,4 @@
-"""A run while it lasts: on a terminal, elsewhere, and in silence."""
+"""The progress of a run: on a terminal, elsewhere, and with --quiet."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train +\d+ %|evaluate \w+)", shown.text)
     assert re.search(r"best HV +vlmop2 +0\.\d+ +(phn-)?ls, seed [01]", shown.text)
     assert COLOUR.search(shown.raw)
-    # what stays: a line per job, the table, where everything is
+    # what remains: a line per job, the table, the written files
     ended = [line for line in shown.screen if line.startswith("completed vlmop2 · ")]
     assert len(ended) == 4
     assert not [line for line in shown.screen if "gone, ETA" in line]

@@ -1,4 +1,4 @@
-"""Where words go: what is written with `--json` can be read, whatever it was."""
+"""Output streams: everything that is written with `--json` can be parsed."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def test_settings_reach_the_record(cli: Cli, tiny: Path, tmp_path: Path) -> None
 
 
 def test_rays_of_ones_own(cli: Cli, tiny: Path, tmp_path: Path) -> None:
-    """Finite sets train them, everybody is judged at them."""
+    """Finite sets are trained at these rays, and all solvers are evaluated at them."""
     assert cli("run", tiny, "--rays", "[[0.8,0.2],[0.5,0.5],[0.25,0.75]]").returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
         found = parse(data, name)

@@ -1,4 +1,4 @@
-"""What is known of a run while it lasts, against closed forms; the clock is the test's own."""
+"""Progress estimates of a run against closed forms, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def job(solver: str = "a", seed: int = 0, dataset: str = "data", steps: int = 10
 
 
 class Watch:
-    """A tally with a clock that is set by hand."""
+    """A tally with a clock that the test sets."""
 
     def __init__(self, jobs: Sequence[Job], slots: int = 1) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Max-pools without indices: the library's bits, by another road."""
+"""Max-pooling without indices: equal to the library to the bit, by another algorithm."""
 
 from __future__ import annotations
 

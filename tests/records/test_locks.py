@@ -1,4 +1,4 @@
-"""Locks name their owner, and what dead runners leave in a store or in the cache is removed."""
+"""Locks name their owner; leftovers of dead runners in a store or in the cache are removed."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Fails:
         return Exit(None, "it fails each time")
 
     def stop(self) -> None:
-        """Nothing is under way."""
+        """No job is running."""
 
 
 def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A folder of records: whole or absent."""
+"""A folder of records: files are complete or absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue of columns against the leaderboards that are there, and against the datasets' own words."""
+"""The catalogue of columns against the committed leaderboards, and against the declarations of the datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in results/ is what its records give, to the byte."""
+"""The files in results/ are equal to the byte to those made from their records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that somebody made to harm, beside a sound one, in everything that is written of records."""
+"""Malicious records beside a valid one, in all outputs that are written from records."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ TEXTS = [
 
 
 def both(data: st.DataObject) -> list[Record]:
-    """A sound record and one that was tampered with; none where that is refused, in one line."""
+    """A valid record and one that was tampered with; [] if that one is refused in one line."""
     text = data.draw(st.sampled_from(TEXTS))
     other = tried(lambda: parse(json.dumps(tampered(json.loads(text), data)), "x.json"))
     return [] if other is None else [parse(text, "good.json"), other]
 
 
 def tried(make: Callable[[], Any]) -> Any:
-    """What is made; None where that is refused in one line."""
+    """Return the result; None if it is refused in one line."""
     try:
         return make()
     except MobenchError as error:
@@ -141,7 +141,7 @@ def test_rays_of_records_that_differ_in_them_are_refused_by_name() -> None:
     job.__dict__.pop("id", None)
     fronts = {split: _halved(front.model_dump()) for split, front in record.fronts.items()}
     other = Record.model_validate({**record.model_dump(by_alias=True), "job": job, "id": job.id, "fronts": fronts})
-    with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have other preferences"):
+    with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have different preferences"):
         ray_table.per_ray([record, other])
     alone = {"test": record.fronts["test"]}
     lacking = Record.model_validate({**record.model_dump(by_alias=True), "fronts": alone})

@@ -1,4 +1,4 @@
-"""Every surface says which means lack seeds or values, and which fronts are beyond the reference point."""
+"""Every output names means that lack seeds or values, and fronts beyond the reference point."""
 
 from __future__ import annotations
 

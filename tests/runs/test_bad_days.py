@@ -1,4 +1,4 @@
-"""Numerical bad days: every registered solver trains, or leaves a record that says why it did not."""
+"""Numerical failures: every registered solver trains, or leaves a record with the reason."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TroubledPoint(Analytic):
 
 @dataclass(frozen=True)
 class TroubledData(Dataset):
-    """Small random pictures with m random numbers to be told from each."""
+    """Small random images with m random targets each."""
 
     trouble: str = option("none", "what is wrong")
     m: int = option(2, "objectives")
@@ -214,7 +214,7 @@ def test_every_solver_trains_or_says_why_not(solver: str, trouble: str) -> None:
 
 
 def rates(solver: str) -> list[str]:
-    """What the solver calls its learning rate, if it has one."""
+    """Return the name of the solver's learning rate option, if it has one."""
     spec = registry().get("solver", solver).spec
     return ["solver.lr"] if isinstance(spec, Pair) else [
         f"solver.{o.name}" for o in describe(registry().get("solver", solver).load()) if o.name == "lr"

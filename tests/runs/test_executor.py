@@ -1,4 +1,4 @@
-"""The executor against workers that behave in every way: small shell scripts in the worker's place."""
+"""The executor against workers of any behaviour: small shell scripts instead of the worker."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def request_(**more: Any) -> Request:
 
 @pytest.fixture
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    """Puts a script in the place of the worker; whatever it leaves running ends with the test."""
+    """Replace the worker by a script; processes that it leaves running are ended with the test."""
     path, ids = tmp_path / "worker", tmp_path / "ids"
 
     def put(script: str, read: str = "cat >/dev/null") -> None:
@@ -56,7 +56,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 
 def in_time(act: Callable[[], Any]) -> Any:
-    """What `act` returns; a failure where it hangs."""
+    """Return the result of `act`; fail if it hangs."""
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(act()), daemon=True)
     thread.start()
@@ -66,7 +66,7 @@ def in_time(act: Callable[[], Any]) -> Any:
 
 
 def ignore(event: dict[str, Any]) -> None:
-    """A listener that wants to know nothing."""
+    """A listener that ignores all events."""
 
 
 DONE = """echo '{"phase": "train", "step": 1}'; echo '{"phase": "done", "status": "completed"}'"""
@@ -217,7 +217,7 @@ def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
 
 
 class Answers:
-    """An executor that does what it is told without a process."""
+    """An executor that runs a function instead of a process."""
 
     slots = threads = 1
 
@@ -239,7 +239,7 @@ def raising(error: BaseException) -> Callable[[Request], Exit]:
 
 
 def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
-    """The next job's record would find no room either."""
+    """There would be no space for the next job's record either."""
     answers = Answers(lambda request: Exit(None, "no room", kind="StoreError"))
     with pytest.raises(StoreError, match="no room"):
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)

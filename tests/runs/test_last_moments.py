@@ -1,4 +1,4 @@
-"""Jobs whose process dies when its record is written already: a result is never replaced by a failure."""
+"""Jobs whose process dies after it wrote its record: a failure never replaces a result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def records() -> dict[str, Record]:
 
 
 class WritesAndDies(LocalExecutor):
-    """Leaves a record and a checkpoint, and is killed before it can say so."""
+    """Leaves a record and a checkpoint, and is killed before it reports them."""
 
     record: Record
 

@@ -1,4 +1,4 @@
-"""What plugins, killed runners and stopped workers leave behind, and that none of it outlives its job or blocks one."""
+"""Leftovers of plugins, killed runners and stopped workers: none outlives its job or blocks another one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pids(tmp_path: Path) -> Iterator[Path]:
-    """A file to which processes write ids; whoever still runs ends with the test."""
+    """A file to which processes write their ids; those that still run are ended with the test."""
     path = tmp_path / "pids"
     path.touch()
     yield path
@@ -130,7 +130,7 @@ LocalExecutor(cores=1).run(Request.model_validate_json(sys.stdin.read()), lambda
 def test_with_a_killed_runner_its_worker_and_grandchildren_end(
     site: Path, tmp_path: Path, pids: Path, how: str
 ) -> None:
-    """Whatever the worker does then: train, stand still, or hang in C; the job's locks are free again."""
+    """Whether the worker trains, is stopped, or hangs in C, the job's locks are released."""
     body = f"{CHILD.format(pids=str(pids))}\nopen({str(pids)!r}, 'a').write(str(os.getpid()) + chr(10))\n"
     body = f"import os\n{body}{STUCK if how == 'stuck' else ''}"
     step = "if self.steps == 1: exec(BODY, {})"

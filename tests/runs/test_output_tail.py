@@ -1,4 +1,4 @@
-"""What a job prints: its end is kept, in little room, and nothing that it prints holds it up."""
+"""Output of a job: its end is kept in little space, and printing never blocks the job."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
 
 
 def loud(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> Job:
-    """A job that prints 60 MB in its first step, then its last words, and then does `end`."""
+    """A job that prints 60 MB in its first step, then a last line, and then does `end`."""
     install(folder, "loud", balancer("loud", STEP.format(end=end)))
     monkeypatch.setenv("PYTHONPATH", str(folder))
     pair = resolve("vlmop2", "point", "ls", {}, Budget(steps=2)).model_dump()

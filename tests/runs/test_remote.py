@@ -1,4 +1,4 @@
-"""Errands: run beside the store where that is shared, and brought home where it is not."""
+"""Errands: run on the store if it is shared; otherwise the record is returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs end to end in this process: what is run, what is left alone, what becomes of trouble."""
+"""Runs end to end in this process: jobs that run, jobs that are left out, and failures."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_failed_jobs_are_run_again_unless_told_otherwise(long: Plan, tmp_path: P
 
 
 def broken_job(plan: Plan) -> Job:
-    """A job whose data cannot be had: Fashion-MNIST is not among the embedded digits."""
+    """A job whose data is unavailable: Fashion-MNIST is not among the embedded digits."""
     from mobench.jobs.job import Budget, SeedSet
     from mobench.jobs.resolve import resolve
 

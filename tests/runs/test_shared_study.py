@@ -1,4 +1,4 @@
-"""Several searches on one store: each trial is run once, and a search that was killed holds up no other."""
+"""Several searches on one store: each trial is run once, and a killed search blocks no other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ with Presence(folder) as presence, StudyLock(folder, "study.turn"):
 
 
 class Slow(InProcess):
-    """Trials take long enough for others to be asked for meanwhile."""
+    """Trials take long enough for others to start at the same time."""
 
     def run(self, request: Request, tell: Tell) -> Exit:
         time.sleep(0.2)
@@ -109,7 +109,7 @@ def test_two_commands_on_one_study_both_succeed(
 
 
 def test_a_search_goes_on_with_what_a_killed_one_left(tmp_path: Path) -> None:
-    """A trial that is under way, by a search that is no more."""
+    """A running trial of a search that has ended."""
     store, heard = Store(tmp_path), []
     study.search(suite(space={"lr": [0.1]}), store)
     text = (tmp_path / JOURNAL).read_text().splitlines(keepends=True)
@@ -208,7 +208,7 @@ def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, how: str) -> None:
 
 
 def test_a_journal_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    """Without any room on the disk: it is all hole."""
+    """A sparse file, which takes no space on the disk."""
     with open(tmp_path / JOURNAL, "wb") as file:
         file.truncate(MAX_BYTES + 1)
     for attempt in (lambda store: study.search(suite(**GRID), store), _mend):

@@ -1,4 +1,4 @@
-"""A record against its own repetition, and against a record that was tampered with."""
+"""A record against its repetition, and against a record that was tampered with."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_budget_of_years_is_refused(record: Record, budget: dict[str, float], 
 
 @pytest.fixture
 def requests(record: Record, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    """What executors are asked for, which is not run: they leave the record itself."""
+    """Requests to executors are not run: the executors leave the record itself."""
     asked: list[Request] = []
 
     def run(self: LocalExecutor, request: Request, tell: Any) -> Exit:

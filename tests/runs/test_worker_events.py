@@ -1,4 +1,4 @@
-"""Lines on the pipe of a worker: events, and everything else that a plugin can write there."""
+"""Lines on the pipe of a worker: events, and other text that a plugin can write there."""
 
 from __future__ import annotations
 

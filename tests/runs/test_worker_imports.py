@@ -1,4 +1,4 @@
-"""What the process of a job imports, and what the record says of it."""
+"""Imports of a job's process, and what the record contains about them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path)
     assert not trace.exists()
     assert "guest-noisy" not in record.provenance.packages
     assert record.digest == execute(job(), threads=1).digest
-    # where it is not known whose names they are, every plugin is loaded, and what one changes is restored
+    # if the owners of the names are unknown, every plugin is loaded, and what one changes is restored
     record = run(job(), tmp_path / "all")
     assert trace.exists()
     assert record.digest == execute(job(), threads=1).digest

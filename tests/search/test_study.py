@@ -1,4 +1,4 @@
-"""Searches: the grid is whole, the choice is validation's, interrupted ones go on, the slow are pruned."""
+"""Searches: complete grids, selection on validation, resumption, and pruning."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "running again goes on" in said
+    assert "run the same command again to resume" in said
     assert "failed" not in said
     assert list((tmp_path / "out" / "records").glob("*.json")) == []
     done = subprocess.run([*words, "--json"], env=environment, capture_output=True, text=True, check=False)

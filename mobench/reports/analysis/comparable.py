@@ -113,7 +113,7 @@ def _outvoted(
     if equals and chosen_value is None:
         hint = f"; --protocol {equals[0]} shows the other" if prop.endswith("protocol") else ""
         selection.notes.append(
-            f"{prop} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest stays{hint}"
+            f"{prop} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest is used{hint}"
         )
     out = [r for r in records if values[r.id] != best]
     selection.left_out += [
@@ -127,15 +127,15 @@ def _once(records: Sequence[Kept], selection: Selection[Kept]) -> list[Kept]:
     """Return one record per job, since several folders can hold the same job; completed records are preferred."""
     by_id: dict[str, Kept] = {}
     for record in records:
-        former = by_id.setdefault(record.id, record)
-        if former is record:
+        previous = by_id.setdefault(record.id, record)
+        if previous is record:
             continue
-        first, second = sorted((former, record), key=lambda r: (r.status != "completed", r.finished))
+        first, second = sorted((previous, record), key=lambda r: (r.status != "completed", r.finished))
         by_id[record.id] = first
         if first.digest != second.digest:
             selection.notes.append(
-                f"{record.job.title} ({record.id}) is there twice and not with the same numbers: "
-                f"the one finished {first.finished} stays"
+                f"{record.job.title} ({record.id}) exists twice with different numbers: "
+                f"the one finished {first.finished} is used"
             )
     return list(by_id.values())
 

@@ -34,7 +34,7 @@ class SolverComparison:
 
     @property
     def blocks(self) -> str:
-        return "seeds" if self.dataset else "data sets"
+        return "seeds" if self.dataset else "datasets"
 
 
 def compare(
@@ -51,9 +51,9 @@ def compare(
     """
     if board.measured is None:
         return []
-    names = [str(c) for c in board.measured.columns if c not in NAMES]
-    if column not in names:
-        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, names)}")
+    quantities = [str(c) for c in board.measured.columns if c not in NAMES]
+    if column not in quantities:
+        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, quantities)}")
     comparisons, tables = [], {}
     for dataset, part in board.table.groupby("dataset", sort=True):
         table, absent = _table(board.measured, part, column)

@@ -153,7 +153,7 @@ def _friedman(values: FloatArray, alpha: float) -> tuple[float | None, str]:
             f"its smallest p is {smallest:.2g}"
         )
     if (values == values[:, :1]).all():
-        return None, "all solvers tie in every block, which leaves Friedman's test nothing to rank"
+        return None, "all solvers tie in every block, so Friedman's test has nothing to rank"
     return friedman_p(values), ""
 
 

@@ -128,7 +128,7 @@ def _check_weights(trained: Trained) -> None:
     recorded, losses = np.array(front.losses[middle]), np.asarray(now.losses)[0]
     if not np.allclose(losses, recorded, rtol=AGREEMENT, atol=1e-6):
         raise MobenchError(
-            f"its kept weights have test losses {losses.round(4).tolist()} where the record says "
+            f"its kept weights have test losses {losses.round(4).tolist()} where the record has "
             f"{recorded.round(4).tolist()}: they are not this record's; remove both and run again"
         )
 

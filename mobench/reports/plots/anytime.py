@@ -55,7 +55,7 @@ def draw(group: Group) -> Figure:
     """Draw a column per cost and a row per family. Raises: NothingToDrawError if there are no validation checks."""
     looks = table(group)
     if looks.empty:
-        raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
+        raise NothingToDrawError(f"no record of {group.dataset} has validation checks")
     quantity, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
     # prefer processor time, which does not depend on other work on the machine
     timed = "core-seconds" in looks and bool(looks["core-seconds"].notna().all())

@@ -72,7 +72,7 @@ def draw(ranked: Ranked) -> Figure:
     ranking = comparison.ranking
     if ranking.n_blocks == 0 or len(ranking.solvers) < 2:
         scope = comparison.dataset or "all data sets together"
-        raise NothingToDrawError(f"{scope}: no two solvers have a score in the same block, so nobody can be ranked")
+        raise NothingToDrawError(f"{scope}: no two solvers have a score in the same block, so there is no ranking")
     plural = "" if ranking.n_blocks == 1 else "s"
     blocks = f"seed{plural} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{plural}"
     return diagram(ranking, ranked.family, blocks, comparison.absent)

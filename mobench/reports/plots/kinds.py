@@ -120,7 +120,7 @@ def _chosen(category: str, names: Sequence[str], accepted: Sequence[str]) -> lis
     for name in names:
         if name not in accepted:
             hint = name_hint(name, accepted)
-            raise OptionError(f"no {category} is called {name!r}{hint} (`mobench plot` lists what there is)")
+            raise OptionError(f"no {category} is called {name!r}{hint} (`mobench plot` lists the kinds)")
     return list(dict.fromkeys(names))
 
 

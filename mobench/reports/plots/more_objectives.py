@@ -28,8 +28,8 @@ def scaled(contender: Contender, group: Group) -> FloatArray:
     """Return the test points [P, m] of all seeds, scaled to 0 at the ideal point and 1 at the reference point."""
     ideal = np.asarray(contender.records[0].protocol.get("ideal", [0.0] * len(group.objectives)), float)
     points = np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
-    points01: FloatArray = (points - ideal) / (np.asarray(group.reference) - ideal)
-    return points01
+    relative: FloatArray = (points - ideal) / (np.asarray(group.reference) - ideal)
+    return relative
 
 
 def _diagonal(group: Group) -> Figure:

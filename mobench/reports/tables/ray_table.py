@@ -99,8 +99,8 @@ def _check_alike(solver: str, group: Sequence[Record]) -> None:
             raise OptionError(f"record {record.id} of {solver} has no front of {', '.join(SPLITS)}: move it away")
         if shape(record) != shape(group[0]):
             raise OptionError(
-                f"records {group[0].id} and {record.id} of {solver} have other preferences or metrics: they have no "
-                "mean at each preference; name a folder with one kind, or leave --per-ray out"
+                f"records {group[0].id} and {record.id} of {solver} have different preferences or metrics, so "
+                "there is no mean at each preference: name a folder with one kind, or leave --per-ray out"
             )
 
 

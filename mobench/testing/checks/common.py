@@ -27,13 +27,13 @@ BASES: dict[Kind, type] = {
 def described(entry: Entry) -> None:
     """It says what it is: a summary, a source, a docstring, help for each option"""
     spec = entry.spec
-    what = type(spec).__name__
-    demand(spec.summary, f"the {what} has no summary: give it one line, which `mobench list` shows")
+    kind = type(spec).__name__
+    demand(spec.summary, f"the {kind} has no summary: give it one line, which `mobench list` shows")
     if isinstance(spec, SuiteFile):
         return
     demand(
         spec.source,
-        f"the {what} has no source: give it source=, a paper with its equation or section, or where else it comes from",
+        f"the {kind} has no source: give it source=, a paper with its equation or section, or where else it comes from",
     )
     if isinstance(spec, Pair):
         return
@@ -42,10 +42,10 @@ def described(entry: Entry) -> None:
         issubclass(cls, BASES[entry.kind]),
         f"{cls.__name__} is not a {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
     )
-    own = cls.__dict__.get("__doc__") or ""
+    docstring = cls.__dict__.get("__doc__") or ""
     # if there is no docstring, dataclass writes the signature instead
     demand(
-        own and not own.startswith(f"{cls.__name__}("),
+        docstring and not docstring.startswith(f"{cls.__name__}("),
         f"{cls.__name__} has no docstring: state in its first line what it returns or does",
     )
     for option in options.describe(cls):
@@ -63,8 +63,8 @@ def options_round_trip(entry: Entry) -> None:
     if isinstance(entry.spec, Pair):
         raise Declined("the options of a pair are those of its parts")
     cls = entry.load()
-    made = small(entry)
-    written = options.values(made)
+    instance = small(entry)
+    written = options.values(instance)
     again = options.values(options.build(cls, json.loads(json.dumps(written))))
     for name, value in written.items():
         demand(
@@ -104,10 +104,10 @@ def assert_reached(module: nn.Module) -> None:
         )
 
 
-def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
+def equal_states(first: dict[str, Any], second: dict[str, Any]) -> bool:
     """Whether two state dicts hold the same tensors, and equal other values."""
 
     def equal(a: Any, b: Any) -> bool:
         return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
 
-    return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
+    return first.keys() == second.keys() and all(equal(first[name], second[name]) for name in first)

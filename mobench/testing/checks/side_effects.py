@@ -28,9 +28,9 @@ def leaves_global_state_alone(entry: Entry) -> None:
         stir()  # setting the same seed again is a change too
         before = snapshot()
         use(entry)
-        found = changes(before, snapshot(), allowed)
+        changed = changes(before, snapshot(), allowed)
     # loading a plugin restores what its import changed, and notes it
-    demand(not (found := list(dict.fromkeys([*found, *entry.plugin.side_effects]))), "; ".join(found))
+    demand(not (changed := list(dict.fromkeys([*changed, *entry.plugin.side_effects]))), "; ".join(changed))
 
 
 def _package(entry: Entry) -> str:

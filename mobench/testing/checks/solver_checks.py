@@ -76,14 +76,14 @@ def moves_with_the_preference(entry: Entry) -> None:
 
 def heeds_the_seed(entry: Entry) -> None:
     """The same seeds give the same losses to the bit, other seeds others"""
-    one, two, other = (trained_losses(entry, N_STEPS, seed) for seed in (1, 1, 2))
+    first, second, third = (trained_losses(entry, N_STEPS, seed) for seed in (1, 1, 2))
     demand(
-        torch.equal(one, two),
+        torch.equal(first, second),
         "the same seeds gave other losses in a second run: draw from torch's global random state or from a generator "
         "seeded by setting.seeds, and from nothing else",
     )
     demand(
-        not torch.equal(one, other),
+        not torch.equal(first, third),
         "every seed gives the same losses: draw from torch's global random state, which mobench seeds, and do "
         "not seed it",
     )

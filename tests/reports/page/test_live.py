@@ -1,4 +1,4 @@
-"""The network in the page answers as torch does, at every preference; what may not be live is left out."""
+"""The network in the page answers as torch does, at every preference; unsuitable networks are left out."""
 
 from __future__ import annotations
 

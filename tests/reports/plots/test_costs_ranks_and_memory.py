@@ -1,4 +1,4 @@
-"""Cost against quality, memory, alignment and ranks: what is drawn against numbers found by hand."""
+"""Cost against quality, memory, alignment and ranks: drawn values against numbers computed by hand."""
 
 from __future__ import annotations
 

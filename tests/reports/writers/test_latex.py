@@ -1,4 +1,4 @@
-"""LaTeX tables through pdfLaTeX itself, and what the PDF then says."""
+"""LaTeX tables, compiled by pdfLaTeX and read from the PDF."""
 
 from __future__ import annotations
 

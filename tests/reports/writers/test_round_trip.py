@@ -1,4 +1,4 @@
-"""Every format, written from records and read back by a reader that is not ours, is the leaderboard."""
+"""Every format, written from records and read back by another library, equals the leaderboard."""
 
 from __future__ import annotations
 
