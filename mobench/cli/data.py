@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import App, say
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
@@ -62,10 +64,10 @@ def verify(names: Collections = None) -> None:
                 bad += 1
                 _tell(f"BAD     {file.path}: {error}", file.name, file.path, "bad", place, str(error))
     if bad:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _tell(line: str, collection: str, path: str, state: str, place: Path | None, message: str = "") -> None:
+def _tell(line: str, collection: str, path: str, state: DataFileState, place: Path | None, message: str = "") -> None:
     """Print the state of a data file."""
     at = None if place is None else str(place)
-    say(line, "file", collection=collection, path=path, state=state, place=at, message=message)
+    say(line, DataFileLine(collection, path, state, at, message))

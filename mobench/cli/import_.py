@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import say
+from mobench.cli.result_lines import ImportedLine
 from mobench.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ def _tell(records: list[Record], out: Path) -> None:
     say(
         f"imported {first.job.solver.name}: seed {seeds}, {points} points each on the test split; stated against "
         f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})",
-        "imported",
-        solver=first.job.solver.name, dataset=first.job.dataset.name, protocol=first.job.protocol,
-        ids=[r.id for r in records], seeds=[r.job.seeds.solver for r in records],
-        points=[len(r.fronts["test"].losses) for r in records], reference=first.protocol["reference"],
+        ImportedLine(
+            solver=first.job.solver.name, dataset=first.job.dataset.name, protocol=first.job.protocol,
+            ids=[r.id for r in records], seeds=[r.job.seeds.solver for r in records],
+            points=[len(r.fronts["test"].losses) for r in records], reference=first.protocol["reference"],
+        ),
     )  # fmt: skip
     options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
     if options:

@@ -11,6 +11,7 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
+from mobench.cli.result_lines import LeaderboardLine
 from mobench.errors import OptionError
 from mobench.text import name_hint, one_line
 
@@ -46,7 +47,7 @@ def leaderboard(
         board = board_of(records, protocol or ())
         comparisons = compare(board, by, _higher_is_better(records, by))
         if (stream := events()) is not None:
-            stream.emit("leaderboard", _content(board, comparisons))
+            stream.emit(_line(board, comparisons))
             return
         print_board(board)
         for comparison in comparisons:
@@ -167,16 +168,11 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     return better == {"higher"}
 
 
-def _content(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> dict[str, Any]:
+def _line(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> LeaderboardLine:
     from mobench.reports.analysis.comparison import to_dict
     from mobench.reports.analysis.leaderboard import is_missing
 
     rows: list[dict[Any, Any]] = [
         {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")
     ]
-    return {
-        "table": rows,
-        "comparisons": [to_dict(c) for c in comparisons],
-        "notes": board.notes,
-        "left_out": board.left_out,
-    }
+    return LeaderboardLine(rows, [to_dict(c) for c in comparisons], board.notes, board.left_out)

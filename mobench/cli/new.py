@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import say
+from mobench.cli.output_lines import WroteLine
 from mobench.errors import unknown_name
 from mobench.plugins import registry
 from mobench.scaffold.package_names import NEW_KINDS, PackageNames, check_is_free, normalised
@@ -31,7 +32,6 @@ def new(
     folder = write(names, out)
     say(
         f"{folder}: the {kind} {names.name}, class {names.cls} in {names.package}/{kind}.py, with its test and README",
-        "wrote",
-        path=str(folder),
+        WroteLine(str(folder)),
     )
     say(f"next: pip install -e {folder} && mobench check {names.distribution}")

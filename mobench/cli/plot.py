@@ -9,6 +9,7 @@ import typer
 
 from mobench.cli.output import events, say, warn, wrote
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import PlotKindLine
 
 
 def plot(
@@ -28,7 +29,7 @@ def plot(
         width = max(map(len, KINDS))
         for name, kind in KINDS.items():
             text = f"{name:{width}}  {kind.summary}"
-            say(text, "plot", name=name, summary=kind.summary, formats=list(FORMATS))
+            say(text, PlotKindLine(name, kind.summary, list(FORMATS)))
         if events() is None:
             print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return

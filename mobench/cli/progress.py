@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mobench.cli.output import events, is_quiet
+from mobench.cli.output_lines import ProgressLine
 from mobench.cli.streams import raw
 
 TellProgress = Callable[[str, float, float | None], None]
@@ -61,7 +62,7 @@ def steps(title: str, total: int | None = None, lines: bool = True) -> Iterator[
     if (stream := events()) is not None:
 
         def tell(label: str, done: float, of: float | None) -> None:
-            stream.emit("progress", {"what": title, "label": label, "done": done, "total": of})
+            stream.emit(ProgressLine(title, label, done, of))
 
         yield from _counted(total, tell, tell)
     elif is_quiet() or not (lines or on_terminal()):

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import say, warn
+from mobench.cli.output_lines import WroteLine
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import LiveNetworkLine
 
 NAMED = 4
 
@@ -30,6 +32,6 @@ def report(
         named = ", ".join(rows) if len(rows) <= NAMED else f"{len(rows)} rows"
         warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
-        fields = {name: network[name] for name in ("dataset", "name", "seed")}
-        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}", "live", **fields)
-    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser", "wrote", path=str(path))
+        line = LiveNetworkLine(network["dataset"], network["name"], network["seed"])
+        say(f"live: {line.dataset} · {line.name} seed {line.seed}", line)
+    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser", WroteLine(str(path)))

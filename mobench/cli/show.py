@@ -9,7 +9,7 @@ import typer
 
 from mobench import files
 from mobench.cli.console import print_table
-from mobench.cli.list import fields_of
+from mobench.cli.list import line_of
 from mobench.cli.output import events, say
 from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
@@ -37,11 +37,11 @@ def show(
             print(f"  from {entry.plugin.origin}, version {entry.version}")
         if isinstance(spec, SuiteFile):
             text = _text(spec)
-            say(text.removesuffix("\n"), "entry", **fields_of(entry), text=text)
+            say(text.removesuffix("\n"), line_of(entry, text))
             continue
         if not as_text:
             doc = "" if isinstance(spec, Pair) else (entry.load().__doc__ or "").strip()
-            say("", "entry", **fields_of(entry), text=doc)
+            say("", line_of(entry, doc))
         elif spec.source:
             print(f"  source: {spec.source}")
         if isinstance(spec, Pair):

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import say
+from mobench.cli.result_lines import ComparisonLine, VerdictLine
+from mobench.events import JobEnded, JobStarted
 
 if TYPE_CHECKING:
     from mobench.runs.verification import Difference
@@ -48,15 +51,16 @@ def verify(
     check_repeatable(original)
     say(f"{original.id}: {original.job.title}")
     with watch(Tally([original.job]), "verify") as listen:
-        listen(original.job, {"phase": "start"})
-        verdict = again(original, tolerance, lambda event: listen(original.job, event), limits.timeout, limits.memory)
-        listen(original.job, {"phase": "end", "status": "completed"})
+        listen(original.job, JobStarted())
+        verdict = again(original, tolerance, lambda event: listen(original.job, event), limits)
+        listen(original.job, JobEnded("completed"))
     for comparison in verdict.comparisons:
         say(
-            _line(comparison), "comparison",
-            name=comparison.name, recorded=comparison.recorded, again=comparison.again,
-            difference=comparison.difference, agrees=comparison.agrees,
-        )  # fmt: skip
+            _line(comparison),
+            ComparisonLine(
+                comparison.name, comparison.recorded, comparison.again, comparison.difference, comparison.agrees
+            ),
+        )
     for cost in verdict.costs:
         say(f"not compared, {cost}")
     for caveat in verdict.caveats:
@@ -68,9 +72,9 @@ def verify(
         text = "identical: every computed number agrees to the bit"
     else:
         text = "agrees: each kind of number within its tolerance"
-    say(text, "verdict", id=original.id, identical=verdict.identical, agrees=verdict.agrees, differing=differing)
+    say(text, VerdictLine(original.id, verdict.identical, verdict.agrees, differing))
     if differing:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
 def _line(comparison: Difference) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
+from mobench.events import TrainingProgress
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
@@ -91,7 +92,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 30.0,
     n_looks: int | None = None,
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     progress_seconds: float = 0.5,
 ) -> Training:
     """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
@@ -100,8 +101,7 @@ def train(
     validation: validation checks compute the hypervolume on the first TRACE_SAMPLES of these samples; None: the
         trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
-    on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
-        `progress_seconds` of wall time, and after every validation check.
+    on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
 
     Training stops with status "diverged" at the first loss, gradient or weight that is not finite. Such a
     step is never skipped, because methods would then be compared at different numbers of steps. The
@@ -191,7 +191,7 @@ class _Progress:
     """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
-        self, tell: Callable[[dict[str, Any]], None] | None, every: float, total: int | None, limit: Limit
+        self, tell: Callable[[TrainingProgress], None] | None, every: float, total: int | None, limit: Limit
     ) -> None:
         self._tell, self._every, self._total, self._limit = tell, every, total, limit
         self._last = -math.inf
@@ -204,17 +204,17 @@ class _Progress:
             return
         self._last = now
         done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
+        hypervolume = run.trace[-1].hypervolume if run.trace else None
         self._tell(
-            {
-                "phase": "train",
-                "step": run.steps,
-                "total": self._total,
-                "fraction": min(1.0, done),
-                "epoch": run.epochs,
-                "seconds": run.seconds,
-                "losses": run.recent_losses,
-                "hypervolume": run.trace[-1].hypervolume if run.trace else None,
-            }
+            TrainingProgress(
+                step=run.steps,
+                total=self._total,
+                fraction=min(1.0, done),
+                epoch=run.epochs,
+                seconds=run.seconds,
+                losses=tuple(run.recent_losses),
+                hypervolume=hypervolume if hypervolume is not None and math.isfinite(hypervolume) else None,
+            )
         )
 
 

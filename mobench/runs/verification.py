@@ -9,7 +9,9 @@ from typing import Any
 
 from mobench.errors import MobenchError
 from mobench.records.record import Front, Provenance, Record
+from mobench.runs.executors.base import Limits
 from mobench.runs.repetition import check_repeatable, repeat
+from mobench.runs.worker_events import WorkerProgress
 
 TOLERANCE = 1e-3
 STEPWISE = 20
@@ -67,23 +69,22 @@ class VerificationResult:
 def verify(
     record: Record,
     tolerance: float = TOLERANCE,
-    on_progress: Callable[[dict[str, Any]], None] = lambda event: None,
-    timeout: float | None = None,
-    memory: int | None = None,
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> VerificationResult:
     """Train a record's job again, on its device and strategy, and compare every number.
 
     It is trained in a process of its own, with at most as many threads as there are cores here; a caveat tells of any
     difference.
 
-    timeout: seconds after which the repetition is ended; None: never.
-    memory:  bytes that it may have in memory; None: no limit.
+    on_event: called with each event of the rerun.
+    limits:   seconds and bytes of memory after which the rerun is ended; other limits are not used.
 
     Raises: RecordError for a record that cannot be repeated (see `check_repeatable`), or whose repetition does not
         complete; StoreError where no temporary file can be written.
     """
     check_repeatable(record)
-    return compare(record, repeat(record, on_progress, timeout, memory), tolerance)
+    return compare(record, repeat(record, on_event, limits), tolerance)
 
 
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> VerificationResult:

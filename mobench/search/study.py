@@ -21,6 +21,7 @@ from mobench.records.index import outlines
 from mobench.records.record import Cost
 from mobench.records.store import Store
 from mobench.runs import runner
+from mobench.runs.options import RunOptions
 from mobench.runs.runner import Listen
 from mobench.search.contents import check, first_of, state
 from mobench.search.journal import JOURNAL, is_there, mend, reading, storage_of
@@ -53,11 +54,10 @@ class StudyResult:
 def search(
     suite: Suite,
     store: Store,
+    options: RunOptions = RunOptions(),  # noqa: B008 - frozen
     *,
-    device: str = "cpu",
     slots: int = 1,
     n_trials: int | None = None,
-    command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
     tell: Callable[[str, Trial], None] = lambda solver, trial: None,
     expect: Callable[[int], None] = lambda n_jobs: None,
@@ -69,6 +69,8 @@ def search(
     store. An interrupted search resumes with the interrupted trial. Several searches may share a store: each trial is
     run by one of them, and all searches return when the last trial has ended.
 
+    options: of the jobs; a failed job is not retried.
+    slots: number of trials at once.
     n_trials: total number of trials per combination, including earlier ones; None means the number of the search, or
         the whole grid.
     listen: called with every event of every job.
@@ -86,7 +88,7 @@ def search(
     first_plans(suite)  # check names and options before anything is written
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    bench = Bench(store, device, slots, list(command), listen)
+    bench = Bench(store, options, slots, listen)
     with Presence(store.folder) as presence:
         turn = StudyLock(store.folder, "study.turn")
         crew = _TrialCrew(store, turn, presence.token, n_trials, bench, note)

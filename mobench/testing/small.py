@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -47,14 +47,17 @@ def _registered(kind: Kind) -> Iterator[Any]:
             continue
 
 
-def small_datasets() -> Iterator[Dataset]:
-    """Yield every registered dataset in its small configuration, those with several objectives first.
+def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
+    """Yield registered datasets in their small configuration, those with several objectives first.
 
-    Datasets whose files are missing are skipped.
+    Datasets for which `accepts` is false are skipped before anything is loaded, those whose files are missing after
+    that.
     """
     datasets: list[Dataset] = list(_registered("dataset"))
     # a preference has an effect only if there are several objectives
     for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
+        if not accepts(dataset):
+            continue
         try:
             dataset.load("train")
         except DataError:
@@ -81,7 +84,7 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
 
 def served(part: Model | Generator) -> Dataset:
     """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
-    accepted = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
+    accepted = next(small_datasets(lambda dataset: accepts(part, dataset)), None)
     if accepted is None:
         raise Declined("it serves none of the registered datasets whose files are here")
     return accepted
@@ -149,12 +152,19 @@ def watched_solver(
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets():
+    models: list[Model] = list(_registered("model"))
+    _, generator = _solver(entry)
+    parts = [] if generator is None else [generator]
+
+    def serves(dataset: Dataset) -> bool:
+        return all(accepts(part, dataset) for part in parts) and any(accepts(model, dataset) for model in models)
+
+    for dataset in small_datasets(serves):
         seen, loaded = watched(dataset)
-        for model in _registered("model"):
-            solver, generator = _solver(entry)
-            if not accepts(model, seen) or not (generator is None or accepts(generator, seen)):
+        for model in models:
+            if not accepts(model, seen):
                 continue
+            solver, _ = _solver(entry)
             torch.manual_seed(seed)
             problem = Problem(seen, model, device, dtype)
             try:

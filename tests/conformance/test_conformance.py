@@ -29,6 +29,7 @@ MAY_DECLINE = {
     "trains_on_a_gpu": (NO_GPU,),
     "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
     "moves_with_the_preference": ("it serves one preference", "it serves problems with one objective"),
+    "follows_the_preference": ("it ignores the preference (needs_preference = False)",),
     "weighs_preferences_apart": ("it weighs preferences against each other (couples_preferences)", "by the plugin: "),
 }
 

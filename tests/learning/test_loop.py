@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError
+from mobench.events import TrainingProgress
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import loop
 from mobench.learning.batches import Batches
@@ -105,8 +106,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser:
     class Interrupt(Exception):
         pass
 
-    def at_step_7(event: dict[str, Any]) -> None:
-        if event["step"] == 7:
+    def at_step_7(event: TrainingProgress) -> None:
+        if event.step == 7:
             raise Interrupt
 
     path = tmp_path / "checkpoint.pt"

@@ -183,7 +183,7 @@ def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handm
     notes = [note for note in leaderboard(found).notes if "reference point" in note and "pooled" not in note]
     assert sorted(notes) == [
         f"data: no point of corner {start}: each of a, b is below it at some point, but never all of them",
-        f"data: no point of over, once at seed 0 {start}: b is 2.25 at best, the reference is 2",
+        f"data: no point of once at seed 0, over {start}: b is 2.25 at best, the reference is 2",
     ]
     outlined = leaderboard([outline(record) for record in found]).notes
     assert set(notes) <= set(outlined), "as from the index"

@@ -29,6 +29,7 @@ from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
 from mobench.runs.judging import _union, job_rays
+from mobench.runs.options import RunOptions
 from mobench_analytic.problems import VLMOP2
 
 
@@ -238,7 +239,7 @@ def test_a_plugin_that_is_gone_fails_the_job_by_name() -> None:
 
 
 def test_a_device_that_is_not_there_fails_the_job() -> None:
-    assert "warp" in failed(execute(job(), device="warp:1"))[1]
+    assert "warp" in failed(execute(job(), RunOptions("warp:1")))[1]
 
 
 class Bomb:
@@ -287,7 +288,7 @@ def test_each_seed_that_a_job_uses_moves_its_numbers(seed: str) -> None:
 
 def test_a_listener_hears_the_stages_in_order() -> None:
     phases: list[str] = []
-    execute(job(), on_progress=lambda event: phases.append(event["phase"]))
+    execute(job(), on_event=lambda event: phases.append(event.phase))
     stages = list(dict.fromkeys(phases))
     assert stages == ["data", "train", "evaluate"]
     assert phases.count("evaluate") == 3

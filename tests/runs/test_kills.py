@@ -161,11 +161,10 @@ _KNOWN: dict[str, str] = {}
 
 def _undisturbed(plan: Plan) -> dict[str, str]:
     """Return the digests of the jobs without kills."""
-    from mobench.interfaces import Strategy
 
     for job in plan.jobs:
         if job.id not in _KNOWN:
-            _KNOWN[job.id] = execute(job, threads=1, strategy=Strategy.parse("default")).digest
+            _KNOWN[job.id] = execute(job, threads=1).digest
     return _KNOWN
 
 

@@ -15,11 +15,12 @@ import pytest
 from in_process import InProcess
 
 from mobench.errors import StoreError
+from mobench.events import JobEvent, JobStarted
 from mobench.jobs.job import Job
 from mobench.jobs.suite import Suite
 from mobench.records.store import Store
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 from mobench.search import lock as study_lock
 from mobench.search import study
 from mobench.search import trial as trials
@@ -65,8 +66,8 @@ def test_of_searches_at_once_each_runs_its_share_and_all_see_every_trial(
     started: list[str] = []
     told: list[list[int]] = [[], [], []]
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "start":
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobStarted):
             started.append(job.id)
 
     def one(number: int) -> list[study.StudyResult]:

@@ -13,6 +13,7 @@ import pytest
 from guests import balancer, install
 
 import mobench_linear
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import providers, resolve
 from mobench.plugins import registry
@@ -22,7 +23,8 @@ from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 
 def job(steps: int = 3, balancer: str = "") -> Job:
@@ -36,7 +38,7 @@ def job(steps: int = 3, balancer: str = "") -> Job:
 
 def run(job: Job, folder: Path, plugins: list[str] | None = None) -> Record:
     store = Store(folder)
-    request = Request(job=job, store=str(folder), strategy="default", plugins=plugins or [])
+    request = Request(job=job, store=str(folder), options=RunOptions(strategy=Strategy()), plugins=plugins or [])
     assert LocalExecutor(cores=1).run(request, lambda event: None) == Exit("completed")
     record = store.read(job)
     assert record is not None
