@@ -156,11 +156,11 @@ class Registry:
         for plugin in self.broken():
             if name in (plugin.name, plugin.distribution):
                 raise PluginError(f"plugin {plugin.origin} is broken: {plugin.error} (`mobench plugins --details`)")
-        every = [entry for kind in kinds for entry in self.entries[kind].values()]
-        entries = [entry for entry in every if name in (entry.plugin.distribution, entry.plugin.name)]
+        all_entries = [entry for kind in kinds for entry in self.entries[kind].values()]
+        entries = [entry for entry in all_entries if name in (entry.plugin.distribution, entry.plugin.name)]
         if not entries:
-            known = {word for e in every for word in (e.name, e.plugin.name, e.plugin.distribution)}
-            raise unknown_in(self, kinds[0] if len(kinds) == 1 else "plugin", name, known)
+            words = {word for e in all_entries for word in (e.name, e.plugin.name, e.plugin.distribution)}
+            raise unknown_in(self, kinds[0] if len(kinds) == 1 else "plugin", name, words)
         return entries
 
     def broken(self) -> Iterator[Plugin]:

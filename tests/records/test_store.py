@@ -62,7 +62,7 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_rubbish(
 
     target = {"write": (files, "create"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[step]
     monkeypatch.setattr(*target, full)
-    with pytest.raises(StoreError, match=r"No space left on device; make room.*earlier records are as they were"):
+    with pytest.raises(StoreError, match=r"No space left on device; make room.*existing records are unchanged"):
         store.write(record(job(), "new"))
     monkeypatch.undo()
     assert store.read(job()) == record(job(), "old")

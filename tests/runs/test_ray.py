@@ -19,7 +19,7 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [

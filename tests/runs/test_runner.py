@@ -25,8 +25,8 @@ from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 
 
@@ -223,7 +223,7 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
         "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.jobs.job import Job\n"
-        "from mobench.interfaces import Strategy; from mobench.runs.options import RunOptions\n"
+        "from mobench.interfaces import Strategy; from mobench.runs.run_options import RunOptions\n"
         "job, checkpoint = Job.model_validate_json(sys.argv[1]), Path(sys.argv[2])\n"
         "execution.execute(job, RunOptions('cpu', Strategy(), checkpoint_seconds=0), threads=1, checkpoint=checkpoint)"
     )

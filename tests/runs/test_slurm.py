@@ -22,7 +22,7 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make, slurm
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
 

@@ -17,8 +17,8 @@ from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 WORDS = [sys.executable, "-m", "mobench.runs.worker"]
 
