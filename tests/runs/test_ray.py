@@ -21,10 +21,9 @@ from mobench.runs import runner
 from mobench.runs.executors import Limits, make
 from mobench.runs.run_options import RunOptions
 
-pytestmark = pytest.mark.slow
-
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
