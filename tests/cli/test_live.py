@@ -138,7 +138,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str],
     shown = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
     assert shown.returncode == 130
     assert shown.cursor_is_shown
-    assert any(line.startswith("error: interrupted; every record") for line in shown.screen)
+    assert any(line.startswith("error: interrupted; all written records") for line in shown.screen)
     assert not [line for line in shown.screen if "gone, ETA" in line]
 
 

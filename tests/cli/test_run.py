@@ -197,7 +197,7 @@ def test_ctrl_c_leaves_whole_records_and_running_again_completes(
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; every record that was written is whole" in errors
+    assert "interrupted; all written records are complete" in errors
     assert "Traceback" not in errors
     left = records(tmp_path / "out")
     assert 1 <= len(left) < 3
