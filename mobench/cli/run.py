@@ -15,12 +15,12 @@ from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import complain, say, warn, wrote
-from mobench.cli.overrides import Device, takes_overrides
 from mobench.cli.result_lines import SummaryLine
+from mobench.cli.suite_options import Device, takes_overrides
 from mobench.cli.trade_off import tell_trade_off
 from mobench.jobs.overrides import Overrides
 from mobench.kernels.strategy import Strategy
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
     from mobench.jobs.plan import Plan

@@ -15,11 +15,11 @@ from mobench.cli.dry_run import show_search
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.live import watch
 from mobench.cli.output import complain, events, is_quiet, warn, wrote
-from mobench.cli.overrides import Device, takes_overrides
 from mobench.cli.result_lines import TrialLine
+from mobench.cli.suite_options import Device, takes_overrides
 from mobench.cli.tally import Tally
 from mobench.jobs.overrides import Overrides
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
     from mobench.search.proposals import Trial

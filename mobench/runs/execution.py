@@ -31,7 +31,7 @@ from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 from mobench.runs.strategy_cache import remembered
 from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described, message_of

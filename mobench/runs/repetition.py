@@ -15,8 +15,8 @@ from mobench.records.store import Store
 from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 from mobench.text import one_line
 

@@ -22,8 +22,8 @@ from mobench.records.store import Store
 from mobench.runs.executors.base import Executor, Exit
 from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.leases import remove_files_of_dead_runners
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 Listen: TypeAlias = Callable[[Job, JobEvent], None]
 """Receives every event of every job of a run."""

@@ -23,7 +23,8 @@ from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
 from mobench.text import message_of, shortened
 
-SendEvent = Callable[[WorkerProgress | WorkerResult], None]
+Send = Callable[[WorkerProgress | WorkerResult], None]
+"""Sends an event to the runner."""
 LAST_SECONDS = 5.0
 """Time that a worker has to end after its runner has ended."""
 
@@ -54,7 +55,7 @@ def main() -> WorkerExitCode:
     return WorkerExitCode.DONE
 
 
-def _record(request: Request, store: Store, tell: SendEvent) -> Record:
+def _record(request: Request, store: Store, tell: Send) -> Record:
     """Run the job and return its record, which is in the store unless the job was declined.
 
     Raises: MobenchError if the record cannot be written or read.
@@ -86,7 +87,7 @@ def _record(request: Request, store: Store, tell: SendEvent) -> Record:
     return record
 
 
-def _teller(events: IO[str]) -> SendEvent:
+def _teller(events: IO[str]) -> Send:
     """Return a function that writes an event to the pipe to the runner."""
 
     def tell(event: WorkerProgress | WorkerResult) -> None:

@@ -161,6 +161,7 @@ def test_a_class_that_cannot_be_imported_fails_where_it_is_used(
     assert "ModuleNotFoundError" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_solver_that_leaves_the_interpreter_takes_only_its_job_along(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
@@ -209,6 +210,7 @@ def __getattr__(name):
 """
 
 
+@pytest.mark.slow
 def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_the_view_fits_any_terminal(columns: int, rows: int, states: list[str], 
     assert all(sum(segment.cell_length for segment in line) <= columns for line in lines)
 
 
+@pytest.mark.slow
 def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     terminal: Any, command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     assert shown.cursor_is_shown
 
 
+@pytest.mark.slow
 def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls"], columns=60, env={"NO_COLOR": "1"})
     assert shown.returncode == 0
@@ -134,6 +136,7 @@ def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: 
     assert not COLOUR.search(shown.raw)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
     assert shown.returncode == 130
@@ -142,6 +145,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str],
     assert not [line for line in shown.screen if "gone, ETA" in line]
 
 
+@pytest.mark.slow
 def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
     terminal: Any, command: list[str], cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     assert records(out) == before
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_whatever_runs_beside_and_another_seed_others(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +183,7 @@ def test_debug_shows_where(cli: Cli) -> None:
     assert "suite.py" in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_records_and_running_again_completes(
     command: list[str], cli: Cli, environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:

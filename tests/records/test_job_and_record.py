@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from handmade import MADE
 from pydantic import ValidationError
 
 from mobench.errors import RecordError
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.records.record import MAX_BYTES, Failure, Front, Provenance, Record, parse
+from mobench.records.record import MAX_BYTES, Failure, Front, Record, parse
 
 JOB = Job(
     dataset=Part(name="d", version="1", options={"a": 1, "b": [1, 2]}),
@@ -20,17 +21,6 @@ JOB = Job(
     ),
     budget=Budget(epochs=2),
     protocol="p-1",
-)
-MADE = Provenance(
-    started="a",
-    finished="b",
-    mobench="0",
-    python="3",
-    packages={},
-    platform="x",
-    processor="y",
-    threads=1,
-    device="cpu",
 )
 
 

@@ -26,8 +26,8 @@ from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.base import Exit
 from mobench.runs.leases import Lease, remove_files_of_dead_runners
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 HOLD = """
 import errno, fcntl, platform, socket, sys, time

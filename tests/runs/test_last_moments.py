@@ -22,8 +22,8 @@ from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 JOB = resolve("vlmop2", "point", "ls", {}, Budget(steps=2))
 KILLED = Exit(None, "the job's process was killed by SIGKILL (out of memory?)")

@@ -21,8 +21,8 @@ from mobench.errors import MobenchError
 from mobench.events import JobEnded, JobEvent, JobPresent, JobStarted, TrainingProgress
 from mobench.interfaces import Strategy
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 
 @pytest.fixture
