@@ -63,19 +63,19 @@ def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -
     return "inputs and weights are finite: look for roots, logarithms, exponentials and divisions in the objective"
 
 
-def _check(values: Tensor, names: Sequence[str], what: str) -> None:
+def _check(values: Tensor, names: Sequence[str], subject: str) -> None:
     if is_finite(values):
         return
-    said = [
+    descriptions = [
         _said(name, column) for name, column in zip(names, values.detach().unbind(1), strict=True) if _n_bad(column)
     ]
-    raise NonFiniteError(f"{what} {' and '.join(said)}")
+    raise NonFiniteError(f"{subject} {' and '.join(descriptions)}")
 
 
 def _said(name: str, values: Tensor) -> str:
     first = float(values[~torch.isfinite(values)][0])
-    where = f" at {_n_bad(values)} of {len(values)} preferences" if len(values) > 1 else ""
-    return f"{name!r} is {first}{where}"
+    extent = f" at {_n_bad(values)} of {len(values)} preferences" if len(values) > 1 else ""
+    return f"{name!r} is {first}{extent}"
 
 
 def _n_bad(values: Tensor) -> int:

@@ -164,8 +164,8 @@ def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
     run.epochs = run.steps / steps_per_epoch
     run.gradient_evaluations += losses.numel()
     means = losses.double().mean(0).tolist()
-    former = run.recent_losses or means
-    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(former, means, strict=True)]
+    previous = run.recent_losses or means
+    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(previous, means, strict=True)]
 
 
 class _Looks:
@@ -191,9 +191,9 @@ class _Progress:
     """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
-        self, tell: Callable[[TrainingProgress], None] | None, every: float, total: int | None, limit: Limit
+        self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, every, total, limit
+        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     def tell(self, run: Training, force: bool = False) -> None:

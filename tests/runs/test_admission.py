@@ -187,7 +187,7 @@ def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.Monkey
     assert record.status != "completed"
     assert record.failure is not None
     assert record.failure.kind == "IncompatibleError"
-    assert "no mean over samples" in record.failure.message
+    assert "not a mean over samples" in record.failure.message
     assert "\n" not in record.failure.message
 
 
