@@ -13,7 +13,7 @@ from mobench.interfaces.generator import (
     own_gram,
 )
 from mobench.interfaces.model import Model, image_channels
-from mobench.interfaces.objective import Likelihood, Metric, Objective
+from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMeasure
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.samples import Outputs, Samples
 from mobench.interfaces.solver import Seeds, Setting, Solver
@@ -44,6 +44,7 @@ __all__ = [
     "Stacking",
     "Statistics",
     "Strategy",
+    "SummedMeasure",
     "TargetState",
     "WeightNetwork",
     "Weights",

@@ -140,31 +140,43 @@ class Problem:
             return [self.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
         return StackedOutputs(stacked_call(self.target, weights, inputs, how))
 
-    def losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
+    def losses(
+        self, outputs: Sequence[Outputs], batch: Samples, objectives: Sequence[Objective] | None = None
+    ) -> Tensor:
         """Return the losses [K, m] of K outputs on one prepared batch.
+
+        objectives: those whose losses are returned; None: all.
 
         Raises: ShapeError if an objective's loss is not a scalar.
         """
-        return torch.stack(self.each_loss(outputs, batch), dim=1)
+        columns = self.each_loss(outputs, batch, objectives)
+        if not columns:
+            return next(iter(outputs[0].values())).new_zeros(len(outputs), 0)
+        return torch.stack(columns, dim=1)
 
-    def each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
+    def each_loss(
+        self, outputs: Sequence[Outputs], batch: Samples, objectives: Sequence[Objective] | None = None
+    ) -> list[Tensor]:
         """Return the m columns [K] of `losses` as separate tensors.
 
         A backward pass from one column then visits only the branch of that objective.
         """
+        chosen = self.objectives if objectives is None else objectives
+        if not chosen:
+            return []
         if isinstance(outputs, StackedOutputs):
             heads = list(outputs.stacked)
 
             def of_one(*own: Tensor) -> tuple[Tensor, ...]:
-                return self._losses_of_one(dict(zip(heads, own, strict=True)), batch)
+                return self._losses_of_one(dict(zip(heads, own, strict=True)), batch, chosen)
 
             return list(torch.vmap(of_one, randomness="different")(*outputs.stacked.values()))
-        each = [self._losses_of_one(one, batch) for one in outputs]
+        each = [self._losses_of_one(one, batch, chosen) for one in outputs]
         return [torch.stack(column) for column in zip(*each, strict=True)]
 
-    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> tuple[Tensor, ...]:
-        values = tuple(objective.loss(outputs, batch) for objective in self.objectives)
-        for objective, value in zip(self.objectives, values, strict=True):
+    def _losses_of_one(self, outputs: Outputs, batch: Samples, objectives: Sequence[Objective]) -> tuple[Tensor, ...]:
+        values = tuple(objective.loss(outputs, batch) for objective in objectives)
+        for objective, value in zip(objectives, values, strict=True):
             if value.ndim != 0:
                 raise ShapeError(
                     f"the loss of objective {objective.name!r} has shape {tuple(value.shape)}: "

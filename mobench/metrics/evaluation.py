@@ -15,6 +15,7 @@ from mobench.errors import PreferenceError
 from mobench.interfaces import Outputs, ParetoSet, Problem, Protocol, Samples, WeightNetwork
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
+from mobench.metrics.totals import Totals, plain_losses
 
 KNOWN_FRONT_POINTS = 1000
 """Number of points of a known Pareto front that indicators are computed against."""
@@ -118,34 +119,21 @@ def _predictor(pareto_set: ParetoSet, problem: Problem, rays: Tensor) -> Callabl
 def _several_rays(
     pareto_set: ParetoSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int
 ) -> list[Tensor]:
-    """Return for each ray the means [m + number of metrics] over the samples."""
+    """Return for each ray the losses and metrics [m + number of metrics] of the samples."""
     predict = _predictor(pareto_set, problem, rays)
-    metrics = [metric for o in problem.objectives for metric in o.metrics]
-    pooling = any(metric.pooled for metric in metrics)
-    collected: list[list[Outputs]] = [[] for _ in rays]
+    totals = [Totals(problem.objectives) for _ in rays]
+    means = plain_losses(problem.objectives)
     prepared: list[Samples] = []
-    sums = torch.zeros(len(rays), problem.n_objectives + len(metrics), dtype=torch.float64)
     for start in range(0, len(samples), batch_size):
         batch = problem.prepare(samples.take(slice(start, start + batch_size)))
-        if pooling:
+        if totals[0].is_pooling:
             prepared.append(batch.to("cpu"))
         every = predict(batch.inputs)
-        losses = problem.losses(every, batch)
+        losses = problem.losses(every, batch, means)
         for k, outputs in enumerate(every):
-            values = [losses.new_zeros(()) if metric.pooled else metric.measure(outputs, batch) for metric in metrics]
-            row = torch.stack([*losses[k], *(value.to(losses.dtype) for value in values)])
-            sums[k] += row.double().cpu() * len(batch)
-            if pooling:
-                collected[k].append({name: output.cpu() for name, output in outputs.items()})
-    means = sums / len(samples)
-    if pooling:
-        split = joined(prepared)
-        for k, of_ray in enumerate(collected):
-            whole = {name: torch.cat([outputs[name] for outputs in of_ray]) for name in of_ray[0]}
-            for j, metric in enumerate(metrics, start=problem.n_objectives):
-                if metric.pooled:
-                    means[k, j] = metric.measure(whole, split).double()
-    return list(means)
+            totals[k].add(outputs, batch, losses[k])
+    split = joined(prepared) if prepared else None
+    return [total.values(split) for total in totals]
 
 
 def joined(batches: Sequence[Samples]) -> Samples:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Outputs, Problem, Samples, Split, seeded
+from mobench.interfaces import Outputs, Problem, Samples, Split, SummedMeasure, seeded
 from mobench.interfaces.objective import Measure
 
 N_STATE = 8
@@ -112,12 +112,13 @@ def _with_state_of(network: nn.Module, other: nn.Module) -> nn.Module:
 
 
 def check_means(problem: Problem, samples: Samples, split: str) -> None:
-    """Raise IncompatibleError unless losses and metrics that are not pooled are means over samples.
+    """Raise IncompatibleError unless losses and metrics that are not pooled are means over samples or of true sums.
 
-    Evaluation averages them over batches. The check takes two equal parts of a split, its first and its last samples:
-    the mean of the values of the parts must equal the value of both parts together. The outputs come from the target
-    network with its current weights, without and with noise. A group of samples may be too rare to be in these parts,
-    so the check is repeated with random outputs for larger blocks of neighbouring samples.
+    Evaluation averages means over batches, and adds the statistics of a `SummedMeasure`. The check takes two equal
+    parts of a split, its first and its last samples: the mean of the values of the parts must equal the value of both
+    parts together, and their statistics must add up. The outputs come from the target network with its current
+    weights, without and with noise. A group of samples may be too rare to be in these parts, so the check is repeated
+    with random outputs for larger blocks of neighbouring samples.
     """
     n = min(N_HALF, len(samples) // 2)
     if n == 0:
@@ -181,6 +182,9 @@ def _check_parts(
         for at in (slice(0, n_first), slice(n_first, None))
     ]
     for what, remedy, measure in _measures(problem):
+        if isinstance(measure, SummedMeasure):
+            _check_sums(what, measure, outputs, outputs_of_parts, parts, whole, split)
+            continue
         together = _value(measure, outputs, whole)
         apart = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
         mean = (n_first * apart[0] + (n - n_first) * apart[1]) / n
@@ -194,16 +198,60 @@ def _check_parts(
             )
 
 
+def _check_sums(
+    what: str,
+    measure: SummedMeasure,
+    outputs: Outputs,
+    outputs_of_parts: Sequence[Outputs],
+    parts: Sequence[Samples],
+    whole: Samples,
+    split: str,
+) -> None:
+    """Raise IncompatibleError unless the statistics of `whole` are the sums of those of the two parts."""
+    with torch.no_grad():
+        together = measure.statistics(outputs, _double_samples(whole))
+        first, second = (
+            measure.statistics(own, _double_samples(part)) for own, part in zip(outputs_of_parts, parts, strict=True)
+        )
+        shapes = [{name: tuple(t.shape) for name, t in each.items()} for each in (together, first, second)]
+        if shapes[0] != shapes[1] or shapes[0] != shapes[2]:
+            raise IncompatibleError(
+                f"{what} has statistics of shapes {shapes[0]} on {len(whole)} samples of split {split!r}, on two parts "
+                f"of them {shapes[1]} and {shapes[2]}: return the same names and shapes for every batch"
+            )
+        value = measure.finish({name: tensor.double() for name, tensor in together.items()})
+    if value.ndim != 0:
+        raise IncompatibleError(f"{what} finishes with shape {tuple(value.shape)}: return a scalar from finish")
+    for name, tensor in together.items():
+        total, sums = tensor.double(), first[name].double() + second[name].double()
+        size = torch.maximum(first[name].double().abs(), second[name].double().abs()) + total.abs()
+        wrong = total.isfinite() & sums.isfinite() & ~((total - sums).abs() <= RELATIVE * size)
+        if bool(wrong.any()):
+            at = int(wrong.flatten().int().argmax())
+            values = [float(each.double().flatten()[at]) for each in (tensor, first[name], second[name])]
+            raise IncompatibleError(
+                f"{what} has statistics that do not add up: on {len(whole)} samples of split {split!r} {name!r} is "
+                f"{values[0]:.6g}, on two parts of them {values[1]:.6g} and {values[2]:.6g}; evaluation adds them over "
+                "batches: return sums over samples, and divide in finish"
+            )
+
+
 def _measures(problem: Problem) -> Iterable[tuple[str, str, Measure]]:
     for objective in problem.objectives:
         yield (
             f"the loss of objective {objective.name!r}",
-            "divide sums by the number of samples, not by a quantity of the batch",
+            "divide sums by the number of samples, not by a quantity of the batch, or give a mobench.SummedMeasure "
+            "with statistics that are summed over batches",
             objective.loss,
         )
         for metric in objective.metrics:
             if not metric.pooled:
-                yield f"metric '{objective.name}/{metric.name}'", "give the Metric pooled=True", metric.measure
+                yield (
+                    f"metric '{objective.name}/{metric.name}'",
+                    "give a mobench.SummedMeasure with statistics that are summed over batches, or give the Metric "
+                    "pooled=True",
+                    metric.measure,
+                )
 
 
 def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
@@ -222,8 +270,12 @@ def _predicted_by(problem: Problem, network: nn.Module, inputs: Tensor) -> dict[
 
 def _value(measure: Measure, outputs: Outputs, batch: Samples) -> float:
     with torch.no_grad():
-        value = measure(outputs, Samples(_double(batch.inputs), {n: _double(t) for n, t in batch.targets.items()}))
+        value = measure(outputs, _double_samples(batch))
     return float(value) if value.ndim == 0 else math.nan  # other shapes are rejected when losses are computed
+
+
+def _double_samples(batch: Samples) -> Samples:
+    return Samples(_double(batch.inputs), {name: _double(target) for name, target in batch.targets.items()})
 
 
 def _double(tensor: Tensor) -> Tensor:

@@ -84,6 +84,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "NoGradient", "has_a_model_and_finite_losses", "compute them from the outputs, with torch"),
     ("dataset", "RootOfMean", "has_losses_that_are_means", "divide sums by the number of samples"),
     ("dataset", "RootAsMetric", "has_losses_that_are_means", "give the Metric pooled=True"),
+    ("dataset", "MeanStatistics", "has_losses_that_are_means", "return sums over samples, and divide in finish"),
     ("dataset", "SingleOnly", "judges_in_both_precisions", "make constants in the outputs' dtype"),
     ("dataset", "StaysHere", "judges_on_another_device", "make tensors on the device of the inputs"),
     ("solver", "DrawsElsewhere", "leaves_global_state_alone", "use numpy.random.default_rng"),
