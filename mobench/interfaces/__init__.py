@@ -1,7 +1,7 @@
 """Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
 
 from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
-from mobench.interfaces.dataset import Dataset, Protocol, Split
+from mobench.interfaces.dataset import Dataset, Protocol, Split, head_shape
 from mobench.interfaces.generator import (
     Generator,
     ParetoNetwork,
@@ -12,7 +12,7 @@ from mobench.interfaces.generator import (
     inner_products,
     own_gram,
 )
-from mobench.interfaces.model import Model, image_channels
+from mobench.interfaces.model import Model, check_model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMeasure
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.samples import Outputs, Samples
@@ -48,7 +48,9 @@ __all__ = [
     "TargetState",
     "WeightNetwork",
     "Weights",
+    "check_model",
     "check_preferences",
+    "head_shape",
     "image_channels",
     "inner_products",
     "own_gram",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -49,8 +49,12 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def heads(self) -> Mapping[str, int]:
-        """Outputs that the target network must return for the objectives: name -> width."""
+    def heads(self) -> Mapping[str, Any]:
+        """Outputs that the target network must return for the objectives: name -> width, or shape such as (13, H, W).
+
+        A width n and the shape (n,) mean outputs whose last axis has length n. Models without `takes_head_shapes` are
+        declined for shapes. The type is Any, so that code for widths needs no distinction.
+        """
 
     @property
     @abstractmethod
@@ -91,3 +95,8 @@ class Dataset(ABC):
     def known_front(self, n_points: int) -> Tensor | None:
         """Return about `n_points` points [P, m] of the true Pareto front; None if it is unknown."""
         return None
+
+
+def head_shape(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return the last axes of the outputs of a head, for its entry in `Dataset.heads`."""
+    return (size,) if isinstance(size, int) else tuple(size)

@@ -139,6 +139,12 @@ class Generator(ABC):
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most generators serve every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
 
+    def check_problem(self, problem: Problem) -> None:  # noqa: B027 - most generators serve every target network
+        """Raise IncompatibleError, with the reason, if the target network is not supported, for example its layers.
+
+        Called before any job is run, after `check`, and again by the solver.
+        """
+
     @abstractmethod
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         """Return a new network on the problem's device, initialised from torch's global random state.

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import nn
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces.dataset import Dataset
+from mobench.interfaces.dataset import Dataset, head_shape
 
 
 class Model(ABC):
-    """Builds target networks. A model plugin is a frozen dataclass; its fields are its options."""
+    """Builds target networks. A model plugin is a frozen dataclass; its fields are its options.
+
+    takes_head_shapes: True if the network returns outputs [B, *shape] for heads that state a shape instead of a width;
+        other models are declined for such datasets.
+    """
+
+    takes_head_shapes: ClassVar[bool] = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models support every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
@@ -21,8 +28,26 @@ class Model(ABC):
         """Return a new module, initialised from torch's global random state.
 
         Its forward method takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
-        [B, width] for each of `dataset.heads`. Raises the same errors as `check`.
+        [B, width], or [B, *shape], for each of `dataset.heads`. Raises the same errors as `check`.
         """
+
+
+def check_model(model: Model, dataset: Dataset) -> None:
+    """Raise IncompatibleError unless the model serves the dataset: what it declares, then its own `check`."""
+    check_declared(model, dataset)
+    model.check(dataset)
+
+
+def check_declared(model: Model, dataset: Dataset) -> None:
+    """Raise IncompatibleError if the dataset needs something that the model does not declare."""
+    name = type(model).__name__
+    shaped = {head: list(head_shape(size)) for head, size in dataset.heads.items() if not isinstance(size, int)}
+    if shaped and not model.takes_head_shapes:
+        head, shape = next(iter(shaped.items()))
+        raise IncompatibleError(
+            f"{name} returns heads of a width, this dataset has a head {head!r} of shape {shape}: choose a model with "
+            "takes_head_shapes = True"
+        )
 
 
 def image_channels(dataset: Dataset, smallest: int, model: str) -> int:
@@ -39,4 +64,5 @@ def image_channels(dataset: Dataset, smallest: int, model: str) -> int:
             f"{model} takes images [channels, height, width] of at least {smallest}×{smallest}, "
             f"this dataset has inputs of shape {list(shape)}: choose another model"
         )
-    return shape[0]
+    channels: int = shape[0]
+    return channels

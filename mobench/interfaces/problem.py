@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol
-from mobench.interfaces.model import Model
+from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
 from mobench.interfaces.samples import Outputs, Samples
 from mobench.interfaces.target_state import TargetState, statistics_declined
@@ -25,6 +25,8 @@ Weights = Mapping[str, Tensor]
 
 class Problem:
     """The losses of a target network on a dataset, functional in the network's weights.
+
+    Raises: IncompatibleError if the dataset needs something that the model does not declare.
 
     The parameters stored in the target network are never trained through this object; they define
     names, shapes and initial values. `outputs` runs the network with weights from another source
@@ -43,6 +45,7 @@ class Problem:
         dtype: torch.dtype = torch.float32,
         strategy: Strategy = Strategy(),  # noqa: B008 - frozen
     ) -> None:
+        check_declared(model, dataset)
         self.dataset = dataset
         self.model = model
         self.device = torch.device(device)

@@ -68,9 +68,7 @@ class GradientSolver(Solver):
             return self.options.n_preferences
         return n_rays if self.balancer.needs_preference else 1
 
-    def start(self, problem: Problem, setting: Setting) -> None:
-        self.problem = problem
-        rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
+    def check(self, problem: Problem) -> None:
         if self.balancer.couples_preferences and self.options.n_preferences < 2 and not self.generator.finite:
             raise IncompatibleError(
                 "this balancer weighs preferences against each other, but solver.n_preferences is 1: "
@@ -83,6 +81,13 @@ class GradientSolver(Solver):
             )
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
+        self.generator.check(problem.dataset)
+        self.generator.check_problem(problem)
+
+    def start(self, problem: Problem, setting: Setting) -> None:
+        self.check(problem)
+        self.problem = problem
+        rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
         self.sampler = self._sampler(setting)
         n_preferences = self.options.n_preferences if self.network.rays is None else len(self.network.rays)

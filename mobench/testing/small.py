@@ -10,7 +10,18 @@ from torch import Tensor
 
 from mobench import options
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, ParetoNetwork, Problem, Seeds, Setting, Solver
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Generator,
+    Model,
+    ParetoNetwork,
+    Problem,
+    Seeds,
+    Setting,
+    Solver,
+    check_model,
+)
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
@@ -71,9 +82,12 @@ def load(dataset: Dataset, split: Any) -> Any:
 
 
 def accepts(part: Model | Generator, dataset: Dataset) -> bool:
-    """Return whether `part.check` accepts the dataset."""
+    """Return whether a model or generator accepts the dataset."""
     try:
-        part.check(dataset)
+        if isinstance(part, Model):
+            check_model(part, dataset)
+        else:
+            part.check(dataset)
     except IncompatibleError:
         return False
     return True
@@ -98,6 +112,31 @@ def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: tor
     return Problem(dataset, model, device, dtype)
 
 
+def problem_for(
+    generator: Generator, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Problem:
+    """Build the first problem of a small dataset and a registered model that a generator accepts.
+
+    torch's random state is seeded before the problem is built. Raises: Declined if there is none.
+    """
+    reason = "none is registered whose files are here"
+    for dataset in small_datasets():
+        if not accepts(generator, dataset):
+            continue
+        for model in _registered("model"):
+            if not accepts(model, dataset):
+                continue
+            torch.manual_seed(seed)
+            problem = Problem(dataset, model, device, dtype)
+            try:
+                generator.check_problem(problem)
+            except IncompatibleError as error:
+                reason = str(error)
+                continue
+            return problem
+    raise Declined(f"it serves no registered dataset with any model: {reason}")
+
+
 def built(
     entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> tuple[Problem, ParetoNetwork, Tensor]:
@@ -106,9 +145,7 @@ def built(
     Returns the problem, the network and preferences [K, m] to call it with.
     """
     generator: Generator = small(entry)
-    dataset = served(generator)
-    torch.manual_seed(seed)
-    problem = problem_of(dataset, dtype, device)
+    problem = problem_for(generator, seed, dtype, device)
     rays = finite_rays(problem.n_objectives).to(device, dtype)
     network = generator.build(problem, rays)
     return problem, network, rays if network.rays is not None else dense_rays(problem.n_objectives, 5).to(device, dtype)

@@ -40,16 +40,24 @@ class ChunkedPHN(Generator):
     hidden: Annotated[int, Gt(0)] = option(100, "width of the three layers")
     chunk: Annotated[int, Ge(1)] = option(10_000, "weights in a stretch")
 
-    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+    def check_problem(self, problem: Problem) -> None:
         n_weights = problem.n_target_parameters
-        n_chunks, n_matrices = SIZES.get(self.size, (-(-n_weights // self.chunk), 1))
+        n_chunks, n_matrices = self._sizes(problem)
         if n_chunks * n_matrices * self.chunk < n_weights:
             raise IncompatibleError(
                 f"chunked-phn of size {self.size!r} makes {n_chunks * n_matrices * self.chunk:,} weights, "
                 f"the target has {n_weights:,}: set generator.size=fit"
             )
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        self.check_problem(problem)
+        n_chunks, n_matrices = self._sizes(problem)
         network = ChunkedParetoHypernetwork(problem, self, n_chunks, n_matrices)
         return network.to(device=problem.device, dtype=problem.dtype)
+
+    def _sizes(self, problem: Problem) -> tuple[int, int]:
+        """Return the numbers of chunks and matrices."""
+        return SIZES.get(self.size, (-(-problem.n_target_parameters // self.chunk), 1))
 
 
 class ChunkedParetoHypernetwork(WeightNetwork):

@@ -47,6 +47,12 @@ class NoiseConditioned(Generator):
                 f"this generator averages class probabilities of images, this dataset has inputs of shape "
                 f"{list(dataset.input_shape)}: choose a dataset of images"
             )
+        shaped = [head for head, size in dataset.heads.items() if not isinstance(size, int)]
+        if shaped:
+            raise IncompatibleError(
+                f"this generator averages class probabilities of images, head {shaped[0]!r} of this dataset has the "
+                f"shape {list(dataset.heads[shaped[0]])}: choose a dataset whose heads have a width"
+            )
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         self.check(problem.dataset)

@@ -41,9 +41,25 @@ class StaticKernels(Generator):
                 f"{len(dataset.objectives)} objectives: use a dataset with one, or a generator that reads preferences"
             )
 
+    def check_problem(self, problem: Problem) -> None:
+        if not any(self.tiling(shape) for shape in problem.shapes.values()):
+            n_in, n_out = self.basic
+            raise IncompatibleError(
+                f"the target network has no {self.kernel}×{self.kernel} convolution with channels in multiples of "
+                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
+            )
+
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         self.check(problem.dataset)
+        self.check_problem(problem)
         return StaticKernelNetwork(problem, rays, self).to(device=problem.device, dtype=problem.dtype)
+
+    def tiling(self, shape: torch.Size) -> tuple[int, int] | None:
+        """Return the number of basic kernels along the axes (out, in), or None if the tensor is not generated."""
+        n_in, n_out = self.basic
+        if len(shape) != 4 or tuple(shape[2:]) != (self.kernel, self.kernel) or shape[0] % n_out or shape[1] % n_in:
+            return None
+        return shape[0] // n_out, shape[1] // n_in
 
 
 class StaticKernelNetwork(WeightNetwork):
@@ -58,12 +74,7 @@ class StaticKernelNetwork(WeightNetwork):
         self._kernel = options.kernel
         n_in, n_out = self._basic = options.basic
         nz, d = options.embedding, options.hidden
-        self._tiles = {name: tiles for name, shape in problem.shapes.items() if (tiles := self._tiling(shape))}
-        if not self._tiles:
-            raise IncompatibleError(
-                f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
-                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
-            )
+        self._tiles = {name: tiles for name, shape in problem.shapes.items() if (tiles := options.tiling(shape))}
         # the scales below give generated kernels the variance of He et al. for their fan-in
         self.into = nn.Parameter(torch.randn(n_in, d, nz) / math.sqrt(nz))
         self.into_bias = nn.Parameter(torch.zeros(n_in, d))
@@ -108,10 +119,3 @@ class StaticKernelNetwork(WeightNetwork):
             grid = piece.reshape(o, i, n_out, n_in, f, f).transpose(1, 2)
             made[name] = grid.reshape(o * n_out, i * n_in, f, f)
         return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}
-
-    def _tiling(self, shape: torch.Size) -> tuple[int, int] | None:
-        """Return the number of basic kernels along the axes (out, in), or None if the tensor is not generated."""
-        n_in, n_out = self._basic
-        if len(shape) != 4 or tuple(shape[2:]) != (self._kernel, self._kernel) or shape[0] % n_out or shape[1] % n_in:
-            return None
-        return shape[0] // n_out, shape[1] // n_in

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Outputs, ParetoNetwork, Problem, WeightNetwork
+from mobench.interfaces import Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
 from mobench.learning.gradients import objective_gradients
 from mobench.plugins import Entry
 from mobench.testing.checks.common import assert_reached, equal_states
 from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
 from mobench.testing.outcomes import Declined, demand
-from mobench.testing.small import built, load, problem_of, served, small
+from mobench.testing.small import built, load, problem_for, small
 
 
 def makes_outputs_for_preferences(entry: Entry) -> None:
@@ -27,14 +27,15 @@ def makes_outputs_for_preferences(entry: Entry) -> None:
     demand(len(outputs) == len(rays), f"{len(rays)} preferences gave {len(outputs)} outputs: return one for each")
     for k in (0, len(rays) - 1):
         alone = network.serve(rays[k])(inputs)
-        for name, width in problem.dataset.heads.items():
+        for name, size in problem.dataset.heads.items():
+            shape = head_shape(size)
             demand(
                 name in outputs[k], f"output {name!r} is missing: return a dict with a tensor for each of dataset.heads"
             )
             found = tuple(outputs[k][name].shape)
             demand(
-                found[-1:] == (width,),
-                f"output {name!r} has shape {found}: its last axis is {width}, as in dataset.heads",
+                found[len(found) - len(shape) :] == shape,
+                f"output {name!r} has shape {found}: its last axes are {shape}, as in dataset.heads",
             )
             demand(
                 torch.allclose(alone[name], outputs[k][name], rtol=1e-4, atol=1e-5),
@@ -142,8 +143,9 @@ def works_on_another_device(entry: Entry) -> None:
 def touches_no_test_data(entry: Entry) -> None:
     """Building and running it loads no test split"""
     generator = small(entry)
-    dataset, loaded = watched(served(generator))
-    problem = problem_of(dataset)
+    accepted = problem_for(generator)
+    dataset, loaded = watched(accepted.dataset)
+    problem = Problem(dataset, accepted.model)
     _, _, rays = built(entry)
     network = generator.build(problem, rays)
     batch = _inputs(problem)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Model, Problem
+from mobench.interfaces import Dataset, Model, Problem, head_shape
 from mobench.plugins import Entry
 from mobench.runs.admission import check_state
 from mobench.testing.checks.common import assert_reached, equal_states
@@ -33,10 +33,11 @@ def serves_a_dataset(entry: Entry) -> None:
         f"forward returned {sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__}: return a dict "
         f"with a tensor for each of dataset.heads, {sorted(dataset.heads)}",
     )
-    for name, width in dataset.heads.items():
-        found = tuple(outputs[name].shape)
+    for name, size in dataset.heads.items():
+        found, shape = tuple(outputs[name].shape), head_shape(size)
         demand(
-            found[-1:] == (width,), f"output {name!r} has shape {found}: its last axis is {width}, as in dataset.heads"
+            found[len(found) - len(shape) :] == shape,
+            f"output {name!r} has shape {found}: its last axes are {shape}, as in dataset.heads",
         )
     torch.autograd.backward([o.loss(outputs, batch) for o in dataset.objectives])
     assert_reached(net)

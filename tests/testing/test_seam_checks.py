@@ -1,0 +1,62 @@
+"""For every seam of the interfaces a plugin that uses it wrongly, and the check that finds it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import seams
+from torch import Tensor, nn
+
+import mobench.plugins
+from mobench import Dataset
+from mobench.plugins import Entry, Kind, Plugin, Registry, Spec
+from mobench.testing.conformance import cases_of
+from mobench.testing.outcomes import Result
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Registry.discover()
+    made.add(Plugin("seams", "guest-seams", "1.0", module="seams"), seams)
+    monkeypatch.setattr(mobench.plugins, "_of_process", [made])
+
+
+def failures(kind: Kind, cls: type[Any]) -> list[Result]:
+    """Return the checks that a class of this module fails."""
+    globals()[cls.__name__] = cls
+    spec = Spec("broken", f"{__name__}:{cls.__name__}", "made for a test", "this file")
+    entry = Entry(kind, spec, Plugin("broken", "broken", "1.0", module=__name__))
+    return [result for case in cases_of(entry) if (result := case.run()).state == "failed"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FlatHeads(seams.SmallFcn):
+    """Declares shapes, and returns vectors."""
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        return _Flattened(super().build(dataset))
+
+
+class _Flattened(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        return {name: output.flatten(1) for name, output in self.inner(inputs).items()}
+
+
+BROKEN: list[tuple[Kind, type[Any], str, str]] = [
+    ("model", FlatHeads, "serves_a_dataset", "its last axes are (3, 6, 6), as in dataset.heads"),
+]
+
+
+@pytest.mark.parametrize(("kind", "cls", "check", "advice"), BROKEN, ids=[f"{b[0]} {b[1].__name__}" for b in BROKEN])
+def test_a_plugin_that_uses_a_seam_wrongly_fails_a_check_which_says_what_to_do(
+    kind: Kind, cls: type[Any], check: str, advice: str
+) -> None:
+    found = {result.check: result.message for result in failures(kind, cls)}
+    assert check in found, found
+    assert advice in found[check]
