@@ -150,7 +150,8 @@ def binned_auc(head: str, target: str | None = None, *, n_bins: int = 1000, miss
         negative, positive = sums["counts"].double()
         below = negative.cumsum(0) - negative / 2
         pairs = negative.sum() * positive.sum()
-        return ((positive * below).sum() / pairs.clamp_min(1)).where(pairs > 0, torch.full_like(pairs, 0.5))
+        area: Tensor = (positive * below).sum() / pairs.clamp_min(1)
+        return area.where(pairs > 0, torch.full_like(pairs, 0.5))
 
     return SummedMeasure(statistics, finish)
 

@@ -8,6 +8,7 @@ from mobench.interfaces.generator import (
     ParetoSet,
     Predictor,
     WeightNetwork,
+    check_generator,
     check_preferences,
     inner_products,
     own_gram,
@@ -15,7 +16,7 @@ from mobench.interfaces.generator import (
 from mobench.interfaces.model import Model, check_model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMeasure
 from mobench.interfaces.problem import Problem, Weights
-from mobench.interfaces.samples import Outputs, Samples
+from mobench.interfaces.samples import Inputs, Outputs, Samples, map_inputs, tensors_of
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.target_state import Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
@@ -25,6 +26,7 @@ __all__ = [
     "BalancerContext",
     "Dataset",
     "Generator",
+    "Inputs",
     "Layout",
     "Likelihood",
     "Metric",
@@ -48,11 +50,14 @@ __all__ = [
     "TargetState",
     "WeightNetwork",
     "Weights",
+    "check_generator",
     "check_model",
     "check_preferences",
     "head_shape",
     "image_channels",
     "inner_products",
+    "map_inputs",
     "own_gram",
     "seeded",
+    "tensors_of",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -16,9 +17,12 @@ class Model(ABC):
 
     takes_head_shapes: True if the network returns outputs [B, *shape] for heads that state a shape instead of a width;
         other models are declined for such datasets.
+    takes_named_inputs: True if the network takes named tensors, a mapping name -> [B, ...], where the dataset has
+        named inputs; other models are declined for such datasets.
     """
 
     takes_head_shapes: ClassVar[bool] = False
+    takes_named_inputs: ClassVar[bool] = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models support every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
@@ -27,8 +31,8 @@ class Model(ABC):
     def build(self, dataset: Dataset) -> nn.Module:
         """Return a new module, initialised from torch's global random state.
 
-        Its forward method takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
-        [B, width], or [B, *shape], for each of `dataset.heads`. Raises the same errors as `check`.
+        Its forward method takes inputs [B, *dataset.input_shape], or a mapping of named inputs, and returns a dict
+        with one tensor [B, width], or [B, *shape], for each of `dataset.heads`. Raises the same errors as `check`.
         """
 
 
@@ -48,6 +52,18 @@ def check_declared(model: Model, dataset: Dataset) -> None:
             f"{name} returns heads of a width, this dataset has a head {head!r} of shape {shape}: choose a model with "
             "takes_head_shapes = True"
         )
+    if isinstance(dataset.input_shape, Mapping) and not model.takes_named_inputs:
+        raise IncompatibleError(
+            f"{name} takes one tensor, this dataset has the named inputs {', '.join(map(repr, dataset.input_shape))}: "
+            "choose a model with takes_named_inputs = True"
+        )
+
+
+def shape_text(shape: Any) -> str:
+    """Return an input shape for a message: "[3, 32, 32]", or "'tokens' [20], 'mask' [20]"."""
+    if isinstance(shape, Mapping):
+        return ", ".join(f"{name!r} {list(size)}" for name, size in shape.items())
+    return str(list(shape))
 
 
 def image_channels(dataset: Dataset, smallest: int, model: str) -> int:
@@ -59,10 +75,10 @@ def image_channels(dataset: Dataset, smallest: int, model: str) -> int:
     Raises: IncompatibleError if the inputs are not images or are too small for the network.
     """
     shape = dataset.input_shape
-    if len(shape) != 3 or min(shape[1:]) < smallest:
+    if isinstance(shape, Mapping) or len(shape) != 3 or min(shape[1:]) < smallest:
         raise IncompatibleError(
             f"{model} takes images [channels, height, width] of at least {smallest}×{smallest}, "
-            f"this dataset has inputs of shape {list(shape)}: choose another model"
+            f"this dataset has inputs of shape {shape_text(shape)}: choose another model"
         )
     channels: int = shape[0]
     return channels

@@ -12,7 +12,7 @@ from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol
 from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
-from mobench.interfaces.samples import Outputs, Samples
+from mobench.interfaces.samples import Inputs, Outputs, Samples, map_inputs
 from mobench.interfaces.target_state import TargetState, statistics_declined
 from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
@@ -103,9 +103,10 @@ class Problem:
     def prepare(self, batch: Samples) -> Samples:
         """Prepare a batch and move it to this problem's device; real-valued tensors get the problem's dtype."""
         batch = self.dataset.prepare(batch.to(self.device))
-        return Samples(self._laid_out(self._cast(batch.inputs)), {k: self._cast(v) for k, v in batch.targets.items()})
+        inputs = map_inputs(lambda tensor: self._laid_out(self._cast(tensor)), batch.inputs)
+        return Samples(inputs, {k: self._cast(v) for k, v in batch.targets.items()})
 
-    def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
+    def outputs(self, weights: Weights, inputs: Inputs) -> Outputs:
         """Return the target network's outputs under one set of named weights.
 
         Raises: IncompatibleError if the target keeps running statistics and `weights` does not contain them.
@@ -120,7 +121,7 @@ class Problem:
                 weights[name].copy_(passed[name].detach())
         return outputs
 
-    def outputs_of_network(self, network: nn.Module, inputs: Tensor) -> Outputs:
+    def outputs_of_network(self, network: nn.Module, inputs: Inputs) -> Outputs:
         """Return the outputs of a module that uses its own parameters, for real-valued inputs.
 
         inputs: prepared inputs, or inputs computed from prepared ones. Images get the memory layout of the strategy.
@@ -128,10 +129,10 @@ class Problem:
         Operations use the same kernels as in `outputs`.
         """
         with Kernels():
-            outputs: Outputs = network(self._laid_out(inputs))
+            outputs: Outputs = network(map_inputs(self._laid_out, inputs))
         return outputs
 
-    def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:
+    def outputs_of_sets(self, weights: Weights, inputs: Inputs, stacking: Stacking | None = None) -> Sequence[Outputs]:
         """Return the outputs under K weight sets, name -> [K, *shape].
 
         stacking: how the K sets are run; None uses the strategy's value. Sets with running statistics are always run

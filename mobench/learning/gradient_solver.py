@@ -24,6 +24,7 @@ from mobench.interfaces import (
     Setting,
     Solver,
     WeightNetwork,
+    check_generator,
 )
 from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.finite import check_gradients, check_losses, is_finite
@@ -81,7 +82,7 @@ class GradientSolver(Solver):
             )
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
-        self.generator.check(problem.dataset)
+        check_generator(self.generator, problem.dataset)
         self.generator.check_problem(problem)
 
     def start(self, problem: Problem, setting: Setting) -> None:
@@ -89,6 +90,7 @@ class GradientSolver(Solver):
         self.problem = problem
         rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
+        check_generator(self.generator, problem.dataset, self.network)
         self.sampler = self._sampler(setting)
         n_preferences = self.options.n_preferences if self.network.rays is None else len(self.network.rays)
         self.balancer.start(

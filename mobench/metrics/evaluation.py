@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import Outputs, ParetoSet, Problem, Protocol, Samples, WeightNetwork
+from mobench.interfaces import Inputs, Outputs, ParetoSet, Problem, Protocol, Samples, WeightNetwork
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
 from mobench.metrics.totals import Totals, plain_losses
@@ -106,7 +106,7 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | N
     return values
 
 
-def _predictor(pareto_set: ParetoSet, problem: Problem, rays: Tensor) -> Callable[[Tensor], Sequence[Outputs]]:
+def _predictor(pareto_set: ParetoSet, problem: Problem, rays: Tensor) -> Callable[[Inputs], Sequence[Outputs]]:
     """Return a function from inputs to one output per ray; all weights are generated in advance."""
     # networks with their own `serve` (for example, averaging several nets) are called through it
     if isinstance(pareto_set, WeightNetwork) and pareto_set.serves_one_set:
@@ -138,11 +138,7 @@ def _several_rays(
 
 def joined(batches: Sequence[Samples]) -> Samples:
     """Concatenate batches."""
-    names = batches[0].targets
-    return Samples(
-        torch.cat([batch.inputs for batch in batches]),
-        {name: torch.cat([batch.targets[name] for batch in batches]) for name in names},
-    )
+    return Samples.cat(batches)
 
 
 @contextmanager

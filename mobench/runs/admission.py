@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Outputs, Problem, Samples, Split, SummedMeasure, seeded
+from mobench.interfaces import Inputs, Outputs, Problem, Samples, Split, SummedMeasure, seeded, tensors_of
 from mobench.interfaces.objective import Measure
 
 N_STATE = 8
@@ -124,7 +124,7 @@ def check_means(problem: Problem, samples: Samples, split: str) -> None:
     if n == 0:
         return
     parts = [problem.prepare(samples.take(part)) for part in (slice(0, n), slice(len(samples) - n, None))]
-    whole = _joined(parts)
+    whole = Samples.cat(parts)
     with torch.random.fork_rng(), torch.no_grad():
         outputs = _predicted(problem, whole.inputs)
         sizes = {name: output.shape[:1] for name, output in _predicted(problem, parts[0].inputs).items()}
@@ -148,7 +148,9 @@ def _check_drawn(
     shapes: of an output for one sample, by name.
     """
     draw = seeded(seed)
-    per_sample = samples.take(slice(0, 1)).inputs.numel() + sum(math.prod(shape) for shape in shapes.values())
+    per_sample = sum(t.numel() for t in tensors_of(samples.take(slice(0, 1)).inputs)) + sum(
+        math.prod(shape) for shape in shapes.values()
+    )
     # even numbers, because datasets may alternate two kinds of samples, and blocks, because evaluation takes blocks
     n_pairs = min(N_WIDE, len(samples), MOST_NUMBERS // max(1, per_sample)) // 2
     if n_pairs < 2:
@@ -161,15 +163,7 @@ def _check_drawn(
         name: torch.randn(end - start, *shape, generator=draw, dtype=torch.float64).to(outputs[name])
         for name, shape in shapes.items()
     }
-    _check_parts(problem, {**outputs, **noise}, set(shapes), parts, _joined(parts), split)
-
-
-def _joined(parts: Sequence[Samples]) -> Samples:
-    """Return the samples of all parts, one part after the other."""
-    return Samples(
-        torch.cat([part.inputs for part in parts]),
-        {name: torch.cat([part.targets[name] for part in parts]) for name in parts[0].targets},
-    )
+    _check_parts(problem, {**outputs, **noise}, set(shapes), parts, Samples.cat(parts), split)
 
 
 def _check_parts(
@@ -254,12 +248,12 @@ def _measures(problem: Problem) -> Iterable[tuple[str, str, Measure]]:
                 )
 
 
-def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
+def _predicted(problem: Problem, inputs: Inputs) -> dict[str, Tensor]:
     """Return outputs of the target network in evaluation mode and double precision, for a fixed random state."""
     return _predicted_by(problem, problem.target, inputs)
 
 
-def _predicted_by(problem: Problem, network: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+def _predicted_by(problem: Problem, network: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
     training = network.training
     network.eval()
     torch.manual_seed(0)
@@ -275,7 +269,7 @@ def _value(measure: Measure, outputs: Outputs, batch: Samples) -> float:
 
 
 def _double_samples(batch: Samples) -> Samples:
-    return Samples(_double(batch.inputs), {name: _double(target) for name, target in batch.targets.items()})
+    return batch.map(_double)
 
 
 def _double(tensor: Tensor) -> Tensor:

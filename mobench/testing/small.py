@@ -20,6 +20,7 @@ from mobench.interfaces import (
     Seeds,
     Setting,
     Solver,
+    check_generator,
     check_model,
 )
 from mobench.learning.batches import Batches
@@ -87,7 +88,7 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
         if isinstance(part, Model):
             check_model(part, dataset)
         else:
-            part.check(dataset)
+            check_generator(part, dataset)
     except IncompatibleError:
         return False
     return True

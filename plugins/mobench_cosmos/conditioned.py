@@ -41,6 +41,7 @@ class Input(Generator):
     """
 
     keeps_statistics: ClassVar[bool] = True
+    takes_named_inputs: ClassVar[bool] = False
 
     channels: Literal["learnt", "constant"] = option(
         "learnt", "beside images: patterns that are learnt, or the preference in every place"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt, Interval, Len
@@ -33,6 +33,8 @@ class NoiseConditioned(Generator):
     fixed networks are averaged (arXiv 1710.04759; dropout as in arXiv 1506.02142, but inside the
     hypernetwork).
     """
+
+    takes_named_inputs: ClassVar[bool] = False
 
     kind: Literal["noise", "dropout"] = option("noise", "what varies: a vector of noise, or which features are dropped")
     noise: Annotated[int, Gt(0)] = option(16, "length of the noise vector")

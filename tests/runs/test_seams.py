@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import seams
+import torch
 from in_process import InProcess
 
 import mobench.plugins
-from mobench.errors import IncompatibleError
+from mobench import Dataset, Generator, Model, ParetoNetwork, Problem, Samples, Seeds, Setting
+from mobench.errors import IncompatibleError, ShapeError
 from mobench.jobs import plan as plans
 from mobench.jobs import resolve
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Budget
+from mobench.learning.batches import Batches
+from mobench.learning.finite import likely_cause
+from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.measured_strategy import measured
+from mobench.learning.preferences import finite_rays
 from mobench.plugins import Plugin, Registry
 from mobench.records import provenance
+from mobench.records.networks import Trained
 from mobench.records.record import Record
 from mobench.records.store import Store
+from mobench.reports import onnx
 from mobench.runs import runner
+from mobench.runs.execution import execute
 from mobench.testing.conformance import cases_of
+from mobench_linear.linear import Linear
+from mobench_linear.stack import Stack
+from mobench_phn.phn import PHN
 
 DISTRIBUTION = "guest-seams"
 
@@ -54,6 +69,8 @@ set = {{ lr = 0.02 }}
 TRAINED = [
     ("lending", "small-dense", ["ls", "phn-ls", "upgrad"]),
     ("scene", "small-fcn", ["ls", "phn-epo", "mgda"]),
+    ("phrases", "bag-of-words", ["ls", "phn-ls", "cpmtl-moo"]),
+    ("molecules", "small-gnn", ["pamal", "task-ls", "tche"]),
 ]
 
 
@@ -94,6 +111,10 @@ def test_guests_of_every_seam_pass_every_check(known: Registry, kind: str) -> No
 
 MISFITS = [
     ("scene", "lenet", "ls", "LeNet returns heads of a width, this dataset has a head 'segmentation' of shape"),
+    ("phrases", "small-dense", "ls", "SmallDense takes one tensor, this dataset has the named inputs 'tokens', 'mask'"),
+    ("phrases", "bag-of-words", "cosmos", "Input takes one tensor, this dataset has the named inputs 'tokens', 'mask'"),
+    ("phrases", "bag-of-words", "noise-ls", "NoiseConditioned takes one tensor"),
+    ("phrases", "small-gnn", "ls", r"takes the named inputs \['atoms', 'edges', 'present'\]"),
     ("scene", "small-fcn", "noise-ls", "averages class probabilities of images, head 'segmentation'"),
 ]
 
@@ -115,3 +136,96 @@ def test_a_target_network_without_what_a_generator_makes_is_declined_before_a_jo
 def test_a_solver_declines_a_problem_before_a_job(known: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(IncompatibleError, match="small-solver trains at most 20 weights, the target has"):
         resolve.resolve("lending", "small-dense", "small-solver", {}, Budget(steps=1))
+
+
+@pytest.mark.parametrize("stacking", ["grouped", "split"])
+@pytest.mark.parametrize(
+    ("dataset", "model"), [(seams.Phrases(), seams.BagOfWords()), (seams.Molecules(), seams.SmallGnn())]
+)
+def test_stacked_nets_with_named_inputs_equal_separate_nets(dataset: Dataset, model: Model, stacking: Any) -> None:
+    problem = Problem(dataset, model)
+    nets = [problem.new_weights() for _ in range(3)]
+    weights = {name: torch.stack([net[name] for net in nets]).requires_grad_() for name in problem.shapes}
+    batch = problem.prepare(dataset.load("train").take(torch.arange(0, 30, 2)))
+    losses = [
+        problem.losses(problem.outputs_of_sets(weights, batch.inputs, how), batch) for how in ("separate", stacking)
+    ]
+    torch.testing.assert_close(losses[0], losses[1])
+    gradients = [torch.autograd.grad(each.sum(), list(weights.values())) for each in losses]
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_the_measured_strategy_takes_named_inputs() -> None:
+    problem = Problem(seams.Phrases(), seams.BagOfWords())
+    choice = measured(problem, problem.dataset.load("train").take(slice(0, 16)), 3, 1, 1000)
+    assert (choice.strategy.stacking, choice.remark) == ("grouped", "")
+
+
+def test_batches_shuffle_all_named_inputs_alike() -> None:
+    samples = seams.Phrases().load("train")
+    batch = Batches(samples, 16, 3).at(2)
+    rows = {tuple(row): i for i, row in enumerate(torch.cat(list(samples.inputs.values()), dim=1).tolist())}
+    index = [rows[tuple(row)] for row in torch.cat(list(batch.inputs.values()), dim=1).tolist()]
+    assert len(set(index)) == 16
+    assert torch.equal(batch.targets["low"], samples.targets["low"][index])
+
+
+def test_named_inputs_are_prepared_moved_and_joined_by_name() -> None:
+    images = torch.arange(8, dtype=torch.uint8).reshape(2, 1, 2, 2)
+    samples = Samples({"image": images, "ids": torch.tensor([3, 4])}, {"y": torch.tensor([0.5, math.nan])})
+    problem = Problem(seams.Phrases(), seams.BagOfWords(), dtype=torch.float64)
+    batch = problem.prepare(samples)
+    assert batch.inputs["image"].dtype == torch.float64
+    assert torch.equal(batch.inputs["image"], (images.float() / 255).double())
+    assert torch.equal(batch.inputs["ids"], torch.tensor([3, 4]))
+    joined = Samples.cat([samples.take(slice(1, 2)), samples.take(torch.tensor([0]))])
+    assert joined.inputs["ids"].tolist() == [4, 3]
+    assert samples.to("meta").inputs["ids"].device.type == "meta"
+    with pytest.raises(ShapeError, match="input 'b' has 3 rows, the first input has 2"):
+        Samples({"a": torch.zeros(2), "b": torch.zeros(3)})
+    with pytest.raises(ShapeError, match="have no inputs"):
+        Samples({})
+
+
+def test_export_of_named_inputs_is_declined_with_the_reason() -> None:
+    job = resolve.resolve("phrases", "bag-of-words", "phn-ls", {}, Budget(steps=1))
+    problem = Problem(seams.Phrases(), seams.BagOfWords())
+    network = PHN().build(problem, finite_rays(2))
+    record = execute(job)
+    with pytest.raises(IncompatibleError, match=r"reads inputs of shape 'tokens' \[7\], 'mask' \[7\]: images"):
+        onnx.check_fits(Trained(record, problem, network))
+
+
+class Joins(ParetoNetwork):
+    """Concatenates the preference to one tensor, and does not say so."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.line = torch.nn.Linear(problem.n_objectives, 1)
+
+    def forward(self, inputs: Any, preferences: Any) -> Any:
+        raise AssertionError("called with inputs that it cannot take")
+
+
+class Joining(Generator):
+    """Builds a network that reads inputs itself."""
+
+    def build(self, problem: Problem, rays: Any) -> ParetoNetwork:
+        return Joins(problem)
+
+
+def test_a_network_that_reads_inputs_itself_is_declined_at_the_start_unless_it_says_otherwise() -> None:
+    problem = Problem(seams.Phrases(), seams.BagOfWords())
+    solver = GradientSolver(Joining(), Linear(), GradientOptions())
+    with pytest.raises(IncompatibleError, match="Joining takes one tensor, this dataset has the named inputs"):
+        solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
+
+
+def test_inputs_that_are_not_finite_are_found_among_named_ones() -> None:
+    problem = Problem(seams.Molecules(), seams.SmallGnn())
+    batch = problem.dataset.load("train").take(slice(0, 4))
+    batch.inputs["atoms"][1, 0, 0] = math.nan
+    batch.inputs["edges"][2, 0, 0] = math.inf
+    solver = GradientSolver(Stack(), Linear(), GradientOptions())
+    solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
+    assert likely_cause(solver, problem, [batch]).startswith("2 of a batch's 4 inputs hold NaN or infinity")

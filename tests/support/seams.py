@@ -37,6 +37,8 @@ def mobench_datasets() -> list[Spec]:
     return [
         Spec("lending", "seams:Lending", "a loss, and a gap between two groups", **MADE),
         Spec("scene", "seams:Scene", "label images and depth: heads with shapes", **MADE),
+        Spec("phrases", "seams:Phrases", "token ids and a mask: named inputs", **MADE),
+        Spec("molecules", "seams:Molecules", "padded graphs: named inputs", **MADE),
     ]
 
 
@@ -45,6 +47,8 @@ def mobench_models() -> list[Spec]:
     return [
         Spec("small-dense", "seams:SmallDense", "two dense layers", **MADE),
         Spec("small-fcn", "seams:SmallFcn", "convolutions that keep the size of images", **MADE),
+        Spec("bag-of-words", "seams:BagOfWords", "the mean embedding of the tokens", **MADE),
+        Spec("small-gnn", "seams:SmallGnn", "one step of messages between atoms", **MADE),
     ]
 
 
@@ -165,6 +169,118 @@ class SmallFcn(Model):
     def build(self, dataset: Dataset) -> nn.Module:
         self.check(dataset)
         return _Fcn(dataset.input_shape[0], dataset.heads)
+
+
+# named inputs: token ids with a mask, and padded graphs
+
+N_TOKENS, LENGTH = 20, 7
+
+
+def squared_errors(name: str) -> Objective:
+    def loss(outputs: Outputs, batch: Samples) -> Tensor:
+        return (outputs[name][:, 0] - batch.targets[name]).square().mean()
+
+    return Objective(name, loss)
+
+
+@dataclass(frozen=True)
+class Phrases(Dataset):
+    """Phrases of different lengths; the targets are shares of low and of even tokens among the tokens that count."""
+
+    objectives = (squared_errors("low"), squared_errors("even"))
+    heads = {"low": 1, "even": 1}  # noqa: RUF012
+    input_shape = {"tokens": (LENGTH,), "mask": (LENGTH,)}  # noqa: RUF012
+    protocol = Protocol("phrases-1", (1.0, 1.0), (0.0, 0.0), (0.5, 0.5))
+
+    def load(self, split: Split) -> Samples:
+        draw, n = draw_of(split), SIZES[split]
+        tokens = torch.randint(0, N_TOKENS, (n, LENGTH), generator=draw)
+        lengths = torch.randint(1, LENGTH + 1, (n, 1), generator=draw)
+        mask = torch.arange(LENGTH) < lengths
+        low, even = ((share & mask).sum(1) / lengths[:, 0] for share in (tokens < 8, tokens % 2 == 0))
+        return Samples({"tokens": tokens, "mask": mask}, {"low": low, "even": even})
+
+
+class _BagOfWords(nn.Module):
+    def __init__(self, heads: Mapping[str, int]) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(N_TOKENS, 6)
+        self.heads = nn.ModuleDict({name: nn.Linear(6, width) for name, width in heads.items()})
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        words = self.embedding(inputs["tokens"])
+        mask = inputs["mask"][:, :, None].to(words)
+        mean = (words * mask).sum(1) / mask.sum(1)
+        return {name: head(mean) for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True)
+class BagOfWords(Model):
+    """The mean embedding of the tokens that the mask keeps, and a linear head each."""
+
+    takes_named_inputs = True
+
+    def check(self, dataset: Dataset) -> None:
+        check_names(dataset, {"tokens", "mask"})
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        self.check(dataset)
+        return _BagOfWords(dataset.heads)
+
+
+def check_names(dataset: Dataset, names: set[str]) -> None:
+    if not isinstance(dataset.input_shape, Mapping) or set(dataset.input_shape) != names:
+        raise IncompatibleError(f"this model takes the named inputs {sorted(names)}: choose another dataset")
+
+
+N_ATOMS = 5
+
+
+@dataclass(frozen=True)
+class Molecules(Dataset):
+    """Graphs of at most 5 atoms, padded with zeros; the targets are means over atoms and over bonds."""
+
+    objectives = (squared_errors("charge"), squared_errors("bonds"))
+    heads = {"charge": 1, "bonds": 1}  # noqa: RUF012
+    input_shape = {"atoms": (N_ATOMS, 2), "edges": (N_ATOMS, N_ATOMS), "present": (N_ATOMS,)}  # noqa: RUF012
+    protocol = Protocol("molecules-1", (3.0, 3.0), (0.0, 0.0), (1.0, 1.0))
+
+    def load(self, split: Split) -> Samples:
+        draw, n = draw_of(split), SIZES[split]
+        present = (torch.arange(N_ATOMS) < torch.randint(2, N_ATOMS + 1, (n, 1), generator=draw)).float()
+        atoms = torch.randn(n, N_ATOMS, 2, generator=draw) * present[:, :, None]
+        upper = (torch.rand(n, N_ATOMS, N_ATOMS, generator=draw) < 0.5).float().triu(1)
+        edges = (upper + upper.mT) * present[:, :, None] * present[:, None, :]
+        bonds = torch.einsum("nif,nij,njf->n", atoms, edges, atoms) / N_ATOMS
+        targets = {"charge": atoms[:, :, 0].sum(1) / present.sum(1), "bonds": bonds.clamp(-1, 1)}
+        return Samples({"atoms": atoms, "edges": edges, "present": present}, targets)
+
+
+class _SmallGnn(nn.Module):
+    def __init__(self, heads: Mapping[str, int]) -> None:
+        super().__init__()
+        self.own, self.messages = nn.Linear(2, 8), nn.Linear(2, 8, bias=False)
+        self.heads = nn.ModuleDict({name: nn.Linear(8, width) for name, width in heads.items()})
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        atoms, present = inputs["atoms"], inputs["present"][:, :, None]
+        features = (self.own(atoms) + inputs["edges"] @ self.messages(atoms)).tanh() * present
+        mean = features.sum(1) / present.sum(1)
+        return {name: head(mean) for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True)
+class SmallGnn(Model):
+    """One step of messages along the edges, and the mean over the atoms that are present."""
+
+    takes_named_inputs = True
+
+    def check(self, dataset: Dataset) -> None:
+        check_names(dataset, {"atoms", "edges", "present"})
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        self.check(dataset)
+        return _SmallGnn(dataset.heads)
 
 
 # a solver that declines

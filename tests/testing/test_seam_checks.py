@@ -48,8 +48,35 @@ class _Flattened(nn.Module):
         return {name: output.flatten(1) for name, output in self.inner(inputs).items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class OtherNames(seams.Phrases):
+    """States a shape for inputs of other names."""
+
+    input_shape = {"tokens": (7,), "masks": (7,)}  # noqa: RUF012
+
+
+@dataclasses.dataclass(frozen=True)
+class MasksInPlace(seams.BagOfWords):
+    """Changes a named input in place."""
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        return _Masking(super().build(dataset))
+
+
+class _Masking(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: dict[str, Tensor]) -> Any:
+        inputs["tokens"].mul_(inputs["mask"])
+        return self.inner(inputs)
+
+
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("model", FlatHeads, "serves_a_dataset", "its last axes are (3, 6, 6), as in dataset.heads"),
+    ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape says {'tokens': (7,), 'masks': (7,)}"),
+    ("model", MasksInPlace, "is_a_function_of_its_weights", "inputs were changed in place: work on copies"),
 ]
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mobench import options
 from mobench.errors import OptionError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Model, Solver, map_inputs
 from mobench.plugins import Entry, Kind, Pair, Spec, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
@@ -102,6 +103,28 @@ def assert_reached(module: nn.Module) -> None:
             gradient.any(),
             f"the gradient of {name} is zero everywhere: start it where it matters, as small random values",
         )
+
+
+def same_inputs(one: Inputs, two: Inputs) -> bool:
+    """Whether two inputs, tensors or named tensors, are equal bit for bit; NaN equals NaN."""
+    if isinstance(one, Mapping) or isinstance(two, Mapping):
+        named = isinstance(one, Mapping) and isinstance(two, Mapping)
+        return named and one.keys() == two.keys() and all(same_inputs(one[name], two[name]) for name in one)
+    return same_tensors(one, two)
+
+
+def same_tensors(one: Tensor, two: Tensor) -> bool:
+    """Whether two tensors are equal; NaN equals NaN."""
+    if one.dtype != two.dtype or one.shape != two.shape:
+        return False
+    if not one.is_floating_point():
+        return torch.equal(one, two)
+    return bool(((one == two) | (one.isnan() & two.isnan())).all())
+
+
+def copied(inputs: Inputs) -> Inputs:
+    """Return a copy of inputs."""
+    return map_inputs(torch.Tensor.clone, inputs)
 
 
 def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Problem, Samples, Split, seeded
+from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, seeded
 from mobench.plugins import Entry
 from mobench.runs.admission import check_means
+from mobench.testing.checks.common import same_inputs, same_tensors
 from mobench.testing.isolation import device, elsewhere
 from mobench.testing.outcomes import demand
 from mobench.testing.small import load, problem_of, small
@@ -50,7 +52,7 @@ def loads_the_same_samples_again(entry: Entry) -> None:
             _same(samples, again),
             f"split {split!r} is another one the second time: draw from a generator of a fixed seed, made in load",
         )
-        found = tuple(dataset.prepare(samples.take(slice(0, 2))).inputs.shape[1:])
+        found = _shapes(dataset.prepare(samples.take(slice(0, 2))).inputs)
         demand(
             found == dataset.input_shape,
             f"a prepared input of split {split!r} has shape {found}, input_shape says {dataset.input_shape}: "
@@ -62,7 +64,7 @@ def augments_by_the_generator_given(entry: Entry) -> None:
     """Augmentation draws from the generator it is given, and leaves the stored samples as they are"""
     dataset: Dataset = small(entry)
     samples = load(dataset, "train").take(slice(0, 8))
-    kept = Samples(samples.inputs.clone(), {k: v.clone() for k, v in samples.targets.items()})
+    kept = samples.map(Tensor.clone)
     one, two = (dataset.augment(samples, seeded(7)) for _ in range(2))
     demand(_same(samples, kept), "augment changed the samples in place: return new ones")
     demand(_same(one, two), "augment gives another batch for the same generator: draw from `random` alone")
@@ -113,7 +115,14 @@ def _losses(problem: Problem) -> Tensor:
 
 def _same(one: Samples, two: Samples) -> bool:
     return (
-        torch.equal(one.inputs, two.inputs)
+        same_inputs(one.inputs, two.inputs)
         and one.targets.keys() == two.targets.keys()
-        and all(torch.equal(one.targets[name], two.targets[name]) for name in one.targets)
+        and all(same_tensors(one.targets[name], two.targets[name]) for name in one.targets)
     )
+
+
+def _shapes(inputs: Inputs) -> Any:
+    """Return the shape of one input, name -> shape for named inputs."""
+    if isinstance(inputs, Mapping):
+        return {name: tuple(tensor.shape[1:]) for name, tensor in inputs.items()}
+    return tuple(inputs.shape[1:])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
+from mobench.interfaces import Inputs, Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
 from mobench.learning.gradients import objective_gradients
 from mobench.plugins import Entry
-from mobench.testing.checks.common import assert_reached, equal_states
+from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import built, load, problem_for, small
@@ -18,10 +18,10 @@ def makes_outputs_for_preferences(entry: Entry) -> None:
     """Outputs for K preferences at once, the same as one by one; inputs stay as they are"""
     problem, network, rays = built(entry)
     inputs = _inputs(problem)
-    before = (inputs.clone(), rays.clone())
+    before = (copied(inputs), rays.clone())
     outputs = _outputs(problem, network, inputs, rays)
     demand(
-        torch.equal(before[0], inputs) and torch.equal(before[1], rays),
+        same_inputs(before[0], inputs) and torch.equal(before[1], rays),
         "inputs or preferences were changed in place: work on copies",
     )
     demand(len(outputs) == len(rays), f"{len(rays)} preferences gave {len(outputs)} outputs: return one for each")
@@ -155,11 +155,11 @@ def touches_no_test_data(entry: Entry) -> None:
     )
 
 
-def _inputs(problem: Problem) -> Tensor:
+def _inputs(problem: Problem) -> Inputs:
     return problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
 
 
-def _outputs(problem: Problem, network: ParetoNetwork, inputs: Tensor, rays: Tensor) -> list[Outputs]:
+def _outputs(problem: Problem, network: ParetoNetwork, inputs: Inputs, rays: Tensor) -> list[Outputs]:
     """Outputs in evaluation mode, where dropout and noise are still."""
     network.eval()
     problem.train(False)

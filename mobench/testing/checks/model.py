@@ -9,7 +9,7 @@ from mobench.errors import IncompatibleError
 from mobench.interfaces import Dataset, Model, Problem, head_shape
 from mobench.plugins import Entry
 from mobench.runs.admission import check_state
-from mobench.testing.checks.common import assert_reached, equal_states
+from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
 from mobench.testing.outcomes import demand
 from mobench.testing.small import load, served, small
@@ -52,11 +52,11 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     problem.target.eval()
     other.eval()
     inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
-    before = inputs.clone()
+    before = copied(inputs)
     buffers = {name: buffer for name, buffer in other.named_buffers() if name in problem.state.statistics}
     weights = {name: p for name, p in other.named_parameters() if p.requires_grad}
     made, own = problem.outputs({**weights, **buffers}, inputs), other(inputs)
-    demand(torch.equal(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
+    demand(same_inputs(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
     demand(
         all(torch.allclose(made[name], own[name], rtol=1e-4, atol=1e-5) for name in own),
         "with another network's weights it gives other outputs than that network: keep what matters in parameters, "
