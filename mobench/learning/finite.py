@@ -64,6 +64,17 @@ def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -
     largest = max((float(parameter.abs().max()) for parameter in trained if parameter.numel()), default=0.0)
     if largest > LARGE:
         return f"the largest trained number is {largest:.2g}: lower the learning rate, or scale the objectives"
+    missing = [
+        name
+        for batch in batches
+        for name, target in problem.prepare(batch).targets.items()
+        if target.is_floating_point() and bool(target.isnan().any())
+    ]
+    if missing:
+        return (
+            f"inputs and weights are finite, but targets {missing[0]!r} hold NaN: average over the labels that exist, "
+            "for example with mobench.measures.masked_mean"
+        )
     return "inputs and weights are finite: look for roots, logarithms, exponentials and divisions in the objective"
 
 

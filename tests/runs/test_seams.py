@@ -22,6 +22,7 @@ from mobench.jobs.job import Budget
 from mobench.learning.batches import Batches
 from mobench.learning.finite import likely_cause
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.loop import Limit, train
 from mobench.learning.measured_strategy import measured
 from mobench.learning.preferences import finite_rays
 from mobench.plugins import Plugin, Registry
@@ -69,6 +70,7 @@ set = {{ lr = 0.02 }}
 TRAINED = [
     ("lending", "small-dense", ["ls", "phn-ls", "upgrad"]),
     ("scene", "small-fcn", ["ls", "phn-epo", "mgda"]),
+    ("gaps", "small-dense", ["ls", "phn-ls", "imtl-g"]),
     ("phrases", "bag-of-words", ["ls", "phn-ls", "cpmtl-moo"]),
     ("molecules", "small-gnn", ["pamal", "task-ls", "tche"]),
 ]
@@ -229,3 +231,36 @@ def test_inputs_that_are_not_finite_are_found_among_named_ones() -> None:
     solver = GradientSolver(Stack(), Linear(), GradientOptions())
     solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
     assert likely_cause(solver, problem, [batch]).startswith("2 of a batch's 4 inputs hold NaN or infinity")
+
+
+class PlainMean(seams.Gaps):
+    """Losses that take NaN labels as they are."""
+
+    objectives = (
+        seams.Objective("value", lambda o, b: seams.squared(o["value"], b.targets["value"]).mean()),
+        seams.Gaps.objectives[1],
+    )
+
+
+def test_a_loss_that_takes_missing_labels_as_they_are_is_named_with_what_to_do() -> None:
+    problem = Problem(PlainMean(), seams.SmallDense())
+    samples = problem.dataset.load("train")
+    solver = GradientSolver(Stack(), Linear(), GradientOptions())
+    training = train(solver, problem, samples, limit=Limit(steps=3), batch_size=16, seeds=Seeds(), rays=finite_rays(2))
+    assert training.status == "diverged"
+    assert "targets 'value' hold NaN: average over the labels that exist" in training.message
+
+
+def test_a_batch_without_labels_of_an_objective_takes_no_step_for_it() -> None:
+    problem = Problem(seams.Gaps(), seams.SmallDense())
+    samples = problem.dataset.load("train")
+    alone = samples.take(samples.targets["value"].isnan())
+    solver = GradientSolver(Stack(), Linear(), GradientOptions(optimiser="sgd", lr=0.1))
+    solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
+    weights = solver.network.weights(finite_rays(2))
+    before = {name: tensor.detach().clone() for name, tensor in weights.items()}
+    losses = solver.step(problem.prepare(alone))
+    assert losses[:, 0].tolist() == [0.0] * len(losses)
+    after = solver.network.weights(finite_rays(2))
+    moved = {name: not torch.equal(before[name], after[name]) for name in before}
+    assert moved == {name: not name.startswith("heads.value") for name in before}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,7 +28,7 @@ from mobench import (
 )
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Outputs, Split, seeded
-from mobench.measures import demographic_parity_gap, mean_iou
+from mobench.measures import demographic_parity_gap, masked_mean, mean_iou, r_squared
 
 SIZES: dict[Split, int] = {"train": 160, "val": 60, "test": 80}
 MADE = {"source": "made for tests", "version": "1"}
@@ -37,6 +39,7 @@ def mobench_datasets() -> list[Spec]:
     return [
         Spec("lending", "seams:Lending", "a loss, and a gap between two groups", **MADE),
         Spec("scene", "seams:Scene", "label images and depth: heads with shapes", **MADE),
+        Spec("gaps", "seams:Gaps", "labels of which some are missing", **MADE),
         Spec("phrases", "seams:Phrases", "token ids and a mask: named inputs", **MADE),
         Spec("molecules", "seams:Molecules", "padded graphs: named inputs", **MADE),
     ]
@@ -169,6 +172,33 @@ class SmallFcn(Model):
     def build(self, dataset: Dataset) -> nn.Module:
         self.check(dataset)
         return _Fcn(dataset.input_shape[0], dataset.heads)
+
+
+# missing labels
+
+
+def squared(outputs: Tensor, labels: Tensor) -> Tensor:
+    return (outputs[:, 0] - labels).square()
+
+
+@dataclass(frozen=True)
+class Gaps(Dataset):
+    """A target of which half is NaN, and classes of which a third is −1; no sample has to have either."""
+
+    objectives = (
+        Objective("value", masked_mean(squared, "value"), (Metric("R²", r_squared("value")),)),
+        Objective("class", masked_mean(partial(cross_entropy, reduction="none"), "class", missing=-1)),
+    )
+    heads = {"value": 1, "class": 3}  # noqa: RUF012
+    input_shape = (4,)
+    protocol = Protocol("gaps-1", (3.0, 3.0), (0.0, 0.0), (1.0, 1.1))
+
+    def load(self, split: Split) -> Samples:
+        draw, n = draw_of(split), SIZES[split]
+        inputs = torch.randn(n, 4, generator=draw)
+        value = inputs[:, 0].masked_fill(torch.rand(n, generator=draw) < 0.5, math.nan)
+        label = inputs[:, :3].argmax(1).masked_fill(torch.rand(n, generator=draw) < 0.3, -1)
+        return Samples(inputs, {"value": value, "class": label})
 
 
 # named inputs: token ids with a mask, and padded graphs

@@ -10,7 +10,8 @@ import seams
 from torch import Tensor, nn
 
 import mobench.plugins
-from mobench import Dataset
+from mobench import Dataset, Objective, Samples
+from mobench.interfaces import Outputs
 from mobench.plugins import Entry, Kind, Plugin, Registry, Spec
 from mobench.testing.conformance import cases_of
 from mobench.testing.outcomes import Result
@@ -29,6 +30,10 @@ def failures(kind: Kind, cls: type[Any]) -> list[Result]:
     spec = Spec("broken", f"{__name__}:{cls.__name__}", "made for a test", "this file")
     entry = Entry(kind, spec, Plugin("broken", "broken", "1.0", module=__name__))
     return [result for case in cases_of(entry) if (result := case.run()).state == "failed"]
+
+
+def squared(outputs: Outputs, batch: Samples) -> Tensor:
+    return (outputs["value"][:, 0] - batch.targets["value"]).square()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +78,26 @@ class _Masking(nn.Module):
         return self.inner(inputs)
 
 
+@dataclasses.dataclass(frozen=True)
+class MeansOfBatches(seams.Gaps):
+    """The mean over the labels of a batch, which is no mean over samples, and says so nowhere."""
+
+    objectives = (Objective("value", lambda o, b: squared(o, b).nanmean()), seams.Gaps.objectives[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class TakesNan(seams.Gaps):
+    """The mean over all labels, missing ones too."""
+
+    objectives = (Objective("value", lambda o, b: squared(o, b).mean()), seams.Gaps.objectives[1])
+
+
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("model", FlatHeads, "serves_a_dataset", "its last axes are (3, 6, 6), as in dataset.heads"),
     ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape says {'tokens': (7,), 'masks': (7,)}"),
     ("model", MasksInPlace, "is_a_function_of_its_weights", "inputs were changed in place: work on copies"),
+    ("dataset", MeansOfBatches, "has_losses_that_are_means", "or give a mobench.SummedMeasure with statistics"),
+    ("dataset", TakesNan, "has_a_model_and_finite_losses", "they are finite for a fresh network"),
 ]
 
 
