@@ -10,6 +10,7 @@ from mobench.interfaces.generator import (
     WeightNetwork,
     check_generator,
     check_preferences,
+    check_start,
     inner_products,
     own_gram,
 )
@@ -18,7 +19,7 @@ from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMe
 from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.samples import Inputs, Outputs, Samples, map_inputs, tensors_of
 from mobench.interfaces.solver import Seeds, Setting, Solver
-from mobench.interfaces.target_state import Statistics, TargetState
+from mobench.interfaces.target_state import PretrainedWeights, Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ParetoNetwork",
     "ParetoSet",
     "Predictor",
+    "PretrainedWeights",
     "Problem",
     "Protocol",
     "Samples",
@@ -53,6 +55,7 @@ __all__ = [
     "check_generator",
     "check_model",
     "check_preferences",
+    "check_start",
     "head_shape",
     "image_channels",
     "inner_products",

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset
+from mobench.interfaces.model import Model
 from mobench.interfaces.problem import Problem
 from mobench.interfaces.samples import Inputs, Outputs
+from mobench.interfaces.target_state import PretrainedWeights
 
 Predictor = Callable[[Inputs], Outputs]
 """Predictor for one preference: maps inputs [B, ...], or named inputs, to outputs."""
@@ -66,8 +68,9 @@ class WeightNetwork(ParetoNetwork):
 
     @property
     def n_stored_parameters(self) -> int:
-        """Number of trained values, plus the target network's constants once."""
-        return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants
+        """Number of trained values, plus the target network's constants and pretrained weights once."""
+        pretrained = sum(each.n_values for each in self.modules() if isinstance(each, PretrainedWeights))
+        return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants + pretrained
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         """Return target weights for K preferences: name -> [K, *shape of that tensor].
@@ -133,11 +136,15 @@ class Generator(ABC):
         generators are declined for models with such layers.
     takes_named_inputs: whether the network takes named tensors as inputs. None: a WeightNetwork does, another network
         is declined for datasets with named inputs.
+    starts_pretrained: True if a new network predicts what the target network of a pretrained model predicts, for every
+        preference; other generators are declined for such models. `Problem.new_weights` and
+        `Problem.pretrained_weights` return the weights to start from.
     """
 
     finite: ClassVar[bool] = False
     keeps_statistics: ClassVar[bool] = False
     takes_named_inputs: ClassVar[bool | None] = None
+    starts_pretrained: ClassVar[bool] = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most generators serve every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
@@ -156,6 +163,16 @@ class Generator(ABC):
 
         Raises: IncompatibleError, with the reason, if the problem is not supported.
         """
+
+
+def check_start(generator: Generator, model: Model) -> None:
+    """Raise IncompatibleError if the model is pretrained and the generator does not start at its weights."""
+    if model.pretrained and not generator.starts_pretrained:
+        raise IncompatibleError(
+            f"{type(model).__name__} is pretrained, and {type(generator).__name__} does not start from the weights of "
+            "the model: choose a generator with starts_pretrained = True, such as stack, or a model that is not "
+            "pretrained"
+        )
 
 
 def check_generator(generator: Generator, dataset: Dataset, network: ParetoNetwork | None = None) -> None:

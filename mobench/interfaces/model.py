@@ -19,10 +19,13 @@ class Model(ABC):
         other models are declined for such datasets.
     takes_named_inputs: True if the network takes named tensors, a mapping name -> [B, ...], where the dataset has
         named inputs; other models are declined for such datasets.
+    pretrained: True if `build` returns a network with pretrained weights; it may be an option. Training then starts at
+        the weights of the first network that is built, and generators that do not start there are declined.
     """
 
     takes_head_shapes: ClassVar[bool] = False
     takes_named_inputs: ClassVar[bool] = False
+    pretrained: bool = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most models support every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""

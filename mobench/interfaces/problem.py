@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from mobench.interfaces.dataset import Dataset, Protocol
 from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
 from mobench.interfaces.samples import Inputs, Outputs, Samples, map_inputs
-from mobench.interfaces.target_state import TargetState, statistics_declined
+from mobench.interfaces.target_state import PretrainedWeights, TargetState, statistics_declined
 from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
 from mobench.kernels.stacked import StackedOutputs, stacked_call
@@ -51,7 +52,7 @@ class Problem:
         self.device = torch.device(device)
         self.dtype = dtype
         self.strategy = strategy
-        self.target = self.new_target()
+        self.target = self.build_target()
         self._state: TargetState | None = None
 
     @property
@@ -88,13 +89,28 @@ class Problem:
             self._state = TargetState(self.target)
         return self._state
 
-    def new_target(self) -> nn.Module:
-        """Return a new target network, initialised from torch's global random state."""
+    def build_target(self) -> nn.Module:
+        """Return a network that the model builds, initialised from torch's global random state."""
         return self.model.build(self.dataset).to(device=self.device, dtype=self.dtype)
 
+    def new_target(self) -> nn.Module:
+        """Return a target network at which training may start.
+
+        It is initialised from torch's global random state. For a pretrained model it is a copy of `target`.
+        """
+        return deepcopy(self.target) if self.model.pretrained else self.build_target()
+
     def new_weights(self) -> dict[str, Tensor]:
-        """Return the trainable tensors of a new target network, initialised from torch's global random state."""
+        """Return the trainable tensors of a target network at which training may start, as in `new_target`."""
         return {name: p.detach() for name, p in self.new_target().named_parameters() if p.requires_grad}
+
+    def pretrained_weights(self, names: Collection[str] | None = None) -> PretrainedWeights:
+        """Return the trained tensors of the target network of a pretrained model; an empty module for other models.
+
+        names: the tensors to return; None: all.
+        """
+        trained = self.state.trained if self.model.pretrained else {}
+        return PretrainedWeights({name: p for name, p in trained.items() if names is None or name in names})
 
     def train(self, mode: bool = True) -> None:
         """Set the target network to training or evaluation mode (dropout, batch norm)."""

@@ -12,7 +12,17 @@ from pydantic import ValidationError
 
 from mobench import options
 from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError, nearest
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Problem, Solver, check_generator, check_model
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Generator,
+    Model,
+    Problem,
+    Solver,
+    check_generator,
+    check_model,
+    check_start,
+)
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
@@ -262,6 +272,7 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     _check_pair(pieces["generator"], pieces["balancer"], parts["solver"].options["n_preferences"])
     generator: Generator = _make("generator", parts["generator"])
     check_generator(generator, dataset)
+    check_start(generator, model)
     if generator.keeps_statistics and type(generator).check_problem is Generator.check_problem:
         return
     problem = _problem(parts)

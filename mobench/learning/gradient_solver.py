@@ -25,6 +25,7 @@ from mobench.interfaces import (
     Solver,
     WeightNetwork,
     check_generator,
+    check_start,
 )
 from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.finite import check_gradients, check_losses, is_finite
@@ -83,6 +84,7 @@ class GradientSolver(Solver):
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
         check_generator(self.generator, problem.dataset)
+        check_start(self.generator, problem.model)
         self.generator.check_problem(problem)
 
     def start(self, problem: Problem, setting: Setting) -> None:

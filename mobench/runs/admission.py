@@ -63,7 +63,7 @@ def check_state(problem: Problem, samples: Samples) -> None:
             state.load(before)
             second = _predicted(problem, inputs)
             torch.manual_seed(OTHER_SEED)
-            rebuilt = _predicted_by(problem, _with_state_of(problem.target, problem.new_target()), inputs)
+            rebuilt = _predicted_by(problem, _with_state_of(problem.target, problem.build_target()), inputs)
         finally:
             problem.train(training)
     _decline_changed(changed)

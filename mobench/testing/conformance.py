@@ -50,6 +50,8 @@ CHECKS: dict[Kind, list[Check]] = {
         generator.resumes_from_its_state,
         generator.is_reached_by_gradients,
         generator.gives_an_exact_gram_matrix,
+        generator.starts_at_pretrained_weights,
+        generator.leaves_frozen_parameters_alone,
         generator.works_in_both_precisions,
         generator.works_on_another_device,
         generator.touches_no_test_data,

@@ -32,8 +32,8 @@ from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
 __all__ = [
-    "N_STEPS", "Declined", "accepts", "batch_of", "built", "load", "problem_of", "small", "small_datasets",
-    "solver_for", "start", "trained", "trained_losses", "watched_solver",
+    "N_STEPS", "Declined", "accepts", "batch_of", "built", "load", "problem_for", "problem_of", "small",
+    "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
 ]  # fmt: skip
 
 N_STEPS = 4
@@ -114,9 +114,15 @@ def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: tor
 
 
 def problem_for(
-    generator: Generator, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    generator: Generator,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    n_tensors: int = 1,
 ) -> Problem:
     """Build the first problem of a small dataset and a registered model that a generator accepts.
+
+    n_tensors: smallest number of trained tensors of the target network.
 
     torch's random state is seeded before the problem is built. Raises: Declined if there is none.
     """
@@ -134,7 +140,8 @@ def problem_for(
             except IncompatibleError as error:
                 reason = str(error)
                 continue
-            return problem
+            if len(problem.shapes) >= n_tensors:
+                return problem
     raise Declined(f"it serves no registered dataset with any model: {reason}")
 
 

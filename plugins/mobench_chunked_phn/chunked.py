@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt
@@ -31,6 +31,8 @@ class ChunkedPHN(Generator):
 
     Parameters: 32 m + 64 n + 97·100 + 2·101·100 + 10⁶ M, with the default widths.
     """
+
+    starts_pretrained: ClassVar[bool] = True
 
     size: Literal["11M", "5M", "2M", "1M", "fit"] = option(
         "1M", "chunks and matrices: the paper's sizes, or one matrix"
@@ -66,7 +68,8 @@ class ChunkedParetoHypernetwork(WeightNetwork):
     Generated weights are multiplied by a fixed factor for each tensor of the target, so that they
     start with the spread of the target's own initialisation. For a tensor that the target
     initialises as a constant, this constant is added. The paper does not specify the scale. Without
-    this, ResNet-18 starts with normalisation weights around 0 and does not learn.
+    this, ResNet-18 starts with normalisation weights around 0 and does not learn. Around pretrained weights, which are
+    added, the matrices start at zero.
     """
 
     offsets: Tensor
@@ -88,6 +91,10 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         self._shapes = problem.shapes
         self._sizes = [shape.numel() for shape in self._shapes.values()]
         self._scale()
+        self.pretrained = problem.pretrained_weights()
+        if problem.model.pretrained:
+            nn.init.zeros_(self.matrices)
+            nn.init.zeros_(self.offsets)
 
     def features(self, preferences: Tensor) -> Tensor:
         """Return h [K, n, width] of every chunk for K preferences."""
@@ -99,7 +106,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         check_preferences(preferences, self.problem.n_objectives)
-        return self._split(self._stretches(self.features(preferences)))
+        return self.pretrained.plus(self._split(self._stretches(self.features(preferences))))
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Return the exact Gram matrices without storing m × |φ| numbers.

@@ -35,6 +35,7 @@ class NoiseConditioned(Generator):
     """
 
     takes_named_inputs: ClassVar[bool] = False
+    starts_pretrained: ClassVar[bool] = True
 
     kind: Literal["noise", "dropout"] = option("noise", "what varies: a vector of noise, or which features are dropped")
     noise: Annotated[int, Gt(0)] = option(16, "length of the noise vector")

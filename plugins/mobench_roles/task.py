@@ -24,6 +24,7 @@ class TaskConditioned(Generator):
     """
 
     takes_named_inputs: ClassVar[bool] = True
+    starts_pretrained: ClassVar[bool] = True
 
     embedding: Annotated[int, Gt(0)] = option(8, "length of a task's embedding")
     hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100,), "widths of the hidden layers")

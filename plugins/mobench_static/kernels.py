@@ -26,6 +26,7 @@ class StaticKernels(Generator):
     """
 
     finite: ClassVar[bool] = True
+    starts_pretrained: ClassVar[bool] = True
 
     kernel: Annotated[int, Gt(0)] = option(7, "side of the kernels that are generated")
     basic: tuple[Annotated[int, Gt(0)], Annotated[int, Gt(0)]] = option(
@@ -65,7 +66,8 @@ class StaticKernels(Generator):
 class StaticKernelNetwork(WeightNetwork):
     """One hypernetwork for the kernels of all layers; the target's other tensors are ordinary parameters.
 
-    Parameters of the hypernetwork, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1).
+    Parameters of the hypernetwork, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1). Around pretrained kernels,
+    which are added, the output layer starts at zero.
     """
 
     def __init__(self, problem: Problem, rays: Tensor, options: StaticKernels) -> None:
@@ -86,6 +88,9 @@ class StaticKernelNetwork(WeightNetwork):
         )
         fresh = problem.new_weights()
         self._plain = [name for name in problem.shapes if name not in self._tiles]
+        self.pretrained = problem.pretrained_weights(list(self._tiles))
+        if problem.model.pretrained:
+            nn.init.zeros_(self.out)
         self.plain = nn.ParameterList(nn.Parameter(fresh[name].clone()) for name in self._plain)
 
     @property
@@ -118,4 +123,5 @@ class StaticKernelNetwork(WeightNetwork):
         for (name, (o, i)), piece in zip(self._tiles.items(), pieces, strict=True):
             grid = piece.reshape(o, i, n_out, n_in, f, f).transpose(1, 2)
             made[name] = grid.reshape(o * n_out, i * n_in, f, f)
+        made = self.pretrained.plus(made)
         return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}

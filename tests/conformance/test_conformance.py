@@ -28,6 +28,7 @@ MAY_DECLINE = {
     "weighs_on_another_device": (NO_GPU,),
     "trains_on_a_gpu": (NO_GPU,),
     "gives_an_exact_gram_matrix": ("it makes no weights; the core takes its Gram matrix",),
+    "starts_at_pretrained_weights": ("it does not start from pretrained weights, and says so",),
     "moves_with_the_preference": ("it serves one preference", "it serves problems with one objective"),
     "weighs_preferences_apart": ("it weighs preferences against each other, and says so", "by the plugin: "),
 }

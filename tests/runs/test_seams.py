@@ -25,15 +25,17 @@ from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
 from mobench.learning.measured_strategy import measured
 from mobench.learning.preferences import finite_rays
+from mobench.metrics.evaluation import evaluate
 from mobench.plugins import Plugin, Registry
 from mobench.records import provenance
-from mobench.records.networks import Trained
+from mobench.records.networks import Trained, load
 from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.reports import onnx
 from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.testing.conformance import cases_of
+from mobench.testing.small import small
 from mobench_linear.linear import Linear
 from mobench_linear.stack import Stack
 from mobench_phn.phn import PHN
@@ -70,6 +72,7 @@ set = {{ lr = 0.02 }}
 TRAINED = [
     ("lending", "small-dense", ["ls", "phn-ls", "upgrad"]),
     ("scene", "small-fcn", ["ls", "phn-epo", "mgda"]),
+    ("lending", "tuned-dense", ["ls", "phn-ls", "pamal"]),
     ("gaps", "small-dense", ["ls", "phn-ls", "imtl-g"]),
     ("phrases", "bag-of-words", ["ls", "phn-ls", "cpmtl-moo"]),
     ("molecules", "small-gnn", ["pamal", "task-ls", "tche"]),
@@ -87,7 +90,7 @@ def run(folder: Path, dataset: str, model: str, solvers: list[str]) -> dict[str,
     return {record.job.solver.name: record for record in records if record is not None}
 
 
-@pytest.mark.parametrize(("dataset", "model", "solvers"), TRAINED, ids=[dataset for dataset, *_ in TRAINED])
+@pytest.mark.parametrize(("dataset", "model", "solvers"), TRAINED, ids=[" × ".join(t[:2]) for t in TRAINED])
 def test_a_guest_of_every_seam_is_trained_and_judged(
     tmp_path: Path, dataset: str, model: str, solvers: list[str]
 ) -> None:
@@ -113,6 +116,7 @@ def test_guests_of_every_seam_pass_every_check(known: Registry, kind: str) -> No
 
 MISFITS = [
     ("scene", "lenet", "ls", "LeNet returns heads of a width, this dataset has a head 'segmentation' of shape"),
+    ("lending", "tuned-dense", "cosmos", "TunedDense is pretrained, and Input does not start from the weights"),
     ("phrases", "small-dense", "ls", "SmallDense takes one tensor, this dataset has the named inputs 'tokens', 'mask'"),
     ("phrases", "bag-of-words", "cosmos", "Input takes one tensor, this dataset has the named inputs 'tokens', 'mask'"),
     ("phrases", "bag-of-words", "noise-ls", "NoiseConditioned takes one tensor"),
@@ -264,3 +268,55 @@ def test_a_batch_without_labels_of_an_objective_takes_no_step_for_it() -> None:
     after = solver.network.weights(finite_rays(2))
     moved = {name: not torch.equal(before[name], after[name]) for name in before}
     assert moved == {name: not name.startswith("heads.value") for name in before}
+
+
+GENERATORS = ["stack", "endpoints", "phn", "chunked-phn", "cpmtl", "task"]
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_a_generator_starts_at_pretrained_weights_and_leaves_out_a_frozen_layer(
+    known: Registry, generator: str
+) -> None:
+    """The network predicts as the model does. Conformance tests images, and that a step moves no frozen parameter."""
+    problem = Problem(seams.Lending(), seams.TunedDense())
+    torch.manual_seed(3)
+    network = small(known.get("generator", generator)).build(problem, finite_rays(2))
+    network.eval()
+    problem.train(False)
+    batch = problem.prepare(problem.dataset.load("train").take(slice(0, 40)))
+    own = problem.target(batch.inputs)["y"]
+    for outputs in network(batch.inputs, finite_rays(2)):
+        torch.testing.assert_close(outputs["y"], own)
+    n_trained, n_frozen = 8 * 8 + 8 + 8 + 1, 4 * 8 + 8
+    assert problem.n_target_parameters == n_trained
+    assert problem.n_served_parameters == n_trained + n_frozen
+    stored = {"stack": 5 * n_trained + n_frozen, "endpoints": 2 * n_trained + n_frozen}
+    assert network.n_stored_parameters == stored.get(generator, network.n_stored_parameters)
+    if generator in ("phn", "chunked-phn", "cpmtl"):  # what is added to the pretrained weights is stored beside them
+        trained = sum(p.numel() for p in network.parameters())
+        assert network.n_stored_parameters == trained + n_trained + n_frozen
+
+
+@pytest.mark.parametrize("solver", ["ls", "phn-ls", "chunked-phn-ls", "cpmtl-ls"])
+def test_trained_networks_around_pretrained_weights_are_kept_and_read(solver: str, tmp_path: Path) -> None:
+    settings = {"lr": 0.02, **({"generator.size": "fit"} if solver.startswith("chunked") else {})}
+    job = resolve.resolve(
+        "lending", "tuned-dense", solver, settings, Budget(steps=20, batch_size=16), n_rays=3, n_finite=3
+    )
+    record = execute(job, weights=tmp_path / "weights.safetensors")
+    assert record.status == "completed", record.failure
+    trained = load(record, tmp_path / "weights.safetensors")
+    front = evaluate(
+        trained.network, trained.problem, trained.problem.dataset.load("test"),
+        torch.tensor(record.fronts["test"].preferences),
+    )  # fmt: skip
+    torch.testing.assert_close(
+        torch.tensor(front.losses),
+        torch.tensor(record.fronts["test"].losses, dtype=torch.float64),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    pretrained = seams.TunedDense().build(seams.Lending())
+    assert torch.equal(trained.problem.target.frozen.weight, pretrained.frozen.weight)
+    served = trained.network.weights(torch.tensor([[0.5, 0.5]]))["tuned.weight"][0].detach()
+    assert not torch.equal(served, pretrained.tuned.weight)

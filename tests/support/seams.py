@@ -25,6 +25,7 @@ from mobench import (
     Solver,
     Spec,
     hookimpl,
+    option,
 )
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Outputs, Split, seeded
@@ -49,6 +50,7 @@ def mobench_datasets() -> list[Spec]:
 def mobench_models() -> list[Spec]:
     return [
         Spec("small-dense", "seams:SmallDense", "two dense layers", **MADE),
+        Spec("tuned-dense", "seams:TunedDense", "a frozen layer, a pretrained one and new heads", **MADE),
         Spec("small-fcn", "seams:SmallFcn", "convolutions that keep the size of images", **MADE),
         Spec("bag-of-words", "seams:BagOfWords", "the mean embedding of the tokens", **MADE),
         Spec("small-gnn", "seams:SmallGnn", "one step of messages between atoms", **MADE),
@@ -117,6 +119,32 @@ def flat_inputs(dataset: Dataset) -> int:
     if len(dataset.input_shape) != 1 or 0 in dataset.input_shape:
         raise IncompatibleError(f"small-dense takes flat inputs, not {dataset.input_shape}: choose another model")
     return int(dataset.input_shape[0])
+
+
+class _Tuned(nn.Module):
+    def __init__(self, n_inputs: int, heads: Mapping[str, int]) -> None:
+        super().__init__()
+        self.frozen, self.tuned = nn.Linear(n_inputs, 8), nn.Linear(8, 8)
+        draw = seeded(11)  # stands for a file of weights
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=draw) / 3)
+        self.frozen.requires_grad_(False)
+        self.heads = nn.ModuleDict({name: nn.Linear(8, width) for name, width in heads.items()})
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        features = self.tuned(self.frozen(inputs).tanh()).tanh()
+        return {name: head(features) for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True)
+class TunedDense(SmallDense):
+    """A frozen layer, a layer with pretrained weights, and new heads."""
+
+    pretrained: bool = option(True, "start from the stored weights")
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        return _Tuned(flat_inputs(dataset), dataset.heads)
 
 
 # heads with shapes

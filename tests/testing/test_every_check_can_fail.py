@@ -59,6 +59,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("generator", "IdleGenerator", "is_reached_by_gradients", "no gradient reaches idle: use it in forward"),
     ("generator", "WrongGramGenerator", "gives_an_exact_gram_matrix", "count every parameter, or leave it to"),
     ("generator", "SingleGramGenerator", "gives_an_exact_gram_matrix", "use inner_products of mobench.interfaces"),
+    ("generator", "StartsElsewhere", "starts_at_pretrained_weights", "start at problem.new_weights()"),
+    ("generator", "GeneratesFrozen", "leaves_frozen_parameters_alone", "which leave out frozen parameters"),
     ("generator", "SingleOnly", "works_in_both_precisions", "end build with .to(device=problem.device"),
     ("generator", "StaysHereGenerator", "works_on_another_device", "make tensors on the device of the inputs"),
     ("generator", "Peeks", "touches_no_test_data", "the test split was loaded: build from shapes and heads"),

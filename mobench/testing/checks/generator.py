@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Inputs, Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
+from mobench.interfaces import Generator, Inputs, Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
 from mobench.learning.gradients import objective_gradients
+from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.plugins import Entry
 from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
-from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
+from mobench.testing.isolation import altered, device, elsewhere, saved_and_read, watched, with_frozen
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import built, load, problem_for, small
 
@@ -110,6 +111,62 @@ def gives_an_exact_gram_matrix(entry: Entry) -> None:
     demand(
         gram.dtype == torch.float64,
         f"gram is summed in {gram.dtype}: use inner_products of mobench.interfaces, which sums in float64",
+    )
+
+
+def starts_at_pretrained_weights(entry: Entry) -> None:
+    """Around a pretrained model, a new network predicts what that model predicts, for every preference"""
+    generator: Generator = small(entry)
+    if not generator.starts_pretrained:
+        raise Declined("it does not start from pretrained weights, and says so")
+    accepted = problem_for(generator)
+    torch.manual_seed(0)
+    problem = Problem(accepted.dataset, altered(accepted.model, pretrained=True))
+    network = generator.build(problem, finite_rays(problem.n_objectives))
+    rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
+    samples = load(problem.dataset, "train")
+    for i in range(min(4, len(samples))):  # losses, because outputs may differ where they mean the same
+        batch = problem.prepare(samples.take(slice(i, i + 1)))
+        with torch.no_grad():
+            outputs = _outputs(problem, network, batch.inputs, rays)
+            own = problem.losses([problem.target(batch.inputs)], batch)
+            losses = problem.losses(outputs, batch)
+        demand(
+            torch.allclose(losses, own.expand_as(losses), rtol=1e-4, atol=1e-5, equal_nan=True),
+            f"around a pretrained model its losses on a sample are {losses[0].tolist()}, those of the model "
+            f"{own[0].tolist()}: start at problem.new_weights(), add what starts at zero to "
+            "problem.pretrained_weights(), or set starts_pretrained = False",
+        )
+
+
+def leaves_frozen_parameters_alone(entry: Entry) -> None:
+    """Frozen parameters of the target network are neither generated nor trained"""
+    generator: Generator = small(entry)
+    accepted = problem_for(generator, n_tensors=2)
+    torch.manual_seed(0)
+    problem = Problem(accepted.dataset, with_frozen(accepted.model))
+    generator.check_problem(problem)
+    network = generator.build(problem, finite_rays(problem.n_objectives))
+    rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
+    (name,) = (n for n, p in problem.target.named_parameters() if not p.requires_grad)
+    if isinstance(network, WeightNetwork):
+        made = set(network.weights(rays)) - problem.state.statistics.keys()
+        demand(
+            made == problem.shapes.keys(),
+            f"it makes {sorted(made ^ problem.shapes.keys())} otherwise than problem.shapes says: make weights of "
+            "problem.shapes or problem.new_weights() alone, which leave out frozen parameters",
+        )
+    modules = [problem.target, *(m for m in network.modules() if m is not network)]
+    frozen = [p for module in modules for n, p in module.named_parameters() if n == name and not p.requires_grad]
+    before = [p.clone() for p in frozen]
+    problem.train(True)
+    batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
+    trained = [p for p in network.parameters() if p.requires_grad]
+    problem.losses(network(batch.inputs, rays), batch).sum().backward()  # type: ignore[no-untyped-call]
+    torch.optim.SGD(trained, lr=0.1).step()
+    demand(
+        all(map(torch.equal, before, frozen)),
+        f"a step changed the frozen parameter {name!r}: change no parameter with requires_grad=False",
     )
 
 

@@ -48,7 +48,7 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     model: Model = small(entry)
     problem = Problem(served(model), model)
     torch.manual_seed(1)
-    other = problem.new_target()
+    other = problem.build_target()
     problem.target.eval()
     other.eval()
     inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
