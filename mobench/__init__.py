@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Setting,
         Solver,
         SummedMeasure,
+        TaskSamples,
         WeightNetwork,
     )
     from mobench.options import option
@@ -41,7 +42,7 @@ _HOME = {
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "Generator", "Metric", "Model", "Objective", "ParetoNetwork",
         "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "SummedMeasure",
-        "WeightNetwork",
+        "TaskSamples", "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -49,7 +50,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "Generator", "Metric", "Model", "Objective", "Pair",
     "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
-    "SuiteFile", "SummedMeasure", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "SuiteFile", "SummedMeasure", "TaskSamples", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

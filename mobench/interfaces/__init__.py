@@ -17,7 +17,7 @@ from mobench.interfaces.generator import (
 from mobench.interfaces.model import Model, check_model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMeasure
 from mobench.interfaces.problem import Problem, Weights
-from mobench.interfaces.samples import Inputs, Outputs, Samples, map_inputs, tensors_of
+from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs, tensors_of
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.target_state import PretrainedWeights, Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
@@ -50,6 +50,8 @@ __all__ = [
     "Strategy",
     "SummedMeasure",
     "TargetState",
+    "TaskInputs",
+    "TaskSamples",
     "WeightNetwork",
     "Weights",
     "check_generator",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 
 import torch
@@ -13,7 +13,7 @@ from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol
 from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
-from mobench.interfaces.samples import Inputs, Outputs, Samples, map_inputs
+from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs
 from mobench.interfaces.target_state import PretrainedWeights, TargetState, statistics_declined
 from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
@@ -118,6 +118,9 @@ class Problem:
 
     def prepare(self, batch: Samples) -> Samples:
         """Prepare a batch and move it to this problem's device; real-valued tensors get the problem's dtype."""
+        return batch.by_task(self._prepared)
+
+    def _prepared(self, batch: Samples) -> Samples:
         batch = self.dataset.prepare(batch.to(self.device))
         inputs = map_inputs(lambda tensor: self._laid_out(self._cast(tensor)), batch.inputs)
         return Samples(inputs, {k: self._cast(v) for k, v in batch.targets.items()})
@@ -125,8 +128,13 @@ class Problem:
     def outputs(self, weights: Weights, inputs: Inputs) -> Outputs:
         """Return the target network's outputs under one set of named weights.
 
+        For `TaskInputs`, the network runs once per task, and the names of the outputs are "task/head".
+
         Raises: IncompatibleError if the target keeps running statistics and `weights` does not contain them.
         """
+        if isinstance(inputs, TaskInputs):
+            each = {task: self.outputs(weights, own) for task, own in inputs.items()}
+            return {f"{task}/{head}": output for task, outputs in each.items() for head, output in outputs.items()}
         statistics, passed = self.state.statistics, dict(weights)
         if not statistics.keys() <= passed.keys():
             raise IncompatibleError(statistics_declined(self.state.layers, "the maker of these weights"))
@@ -142,7 +150,8 @@ class Problem:
 
         inputs: prepared inputs, or inputs computed from prepared ones. Images get the memory layout of the strategy.
 
-        Operations use the same kernels as in `outputs`.
+        Operations use the same kernels as in `outputs`. The network itself is not split by task: `TaskInputs` go
+        through `outputs` or `outputs_of_sets`.
         """
         with Kernels():
             outputs: Outputs = network(map_inputs(self._laid_out, inputs))
@@ -154,11 +163,43 @@ class Problem:
         stacking: how the K sets are run; None uses the strategy's value. Sets with running statistics are always run
             one after the other.
         """
+        if isinstance(inputs, TaskInputs):
+            return self.outputs_by_task(lambda own: self.outputs_of_sets(weights, own, stacking), inputs)
         n_sets = len(next(iter(weights.values())))
         how = self.strategy.stacking if stacking is None else stacking
         if how == "separate" or n_sets == 1 or self.state.statistics:
             return [self.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
         return StackedOutputs(stacked_call(self.target, weights, inputs, how))
+
+    def outputs_by_task(self, predict: Callable[[Inputs], Sequence[Outputs]], inputs: Inputs) -> Sequence[Outputs]:
+        """Return K outputs of a function of inputs; for `TaskInputs`, called once per task, named "task/head"."""
+        if not isinstance(inputs, TaskInputs):
+            return predict(inputs)
+        each = {task: predict(own) for task, own in inputs.items()}
+        stacked = [outputs.stacked for outputs in each.values() if isinstance(outputs, StackedOutputs)]
+        if len(stacked) == len(each):
+            return StackedOutputs({f"{t}/{h}": o for t, own in zip(each, stacked, strict=True) for h, o in own.items()})
+        return [
+            {f"{task}/{head}": output for task, own in zip(each, outputs, strict=True) for head, output in own.items()}
+            for outputs in zip(*each.values(), strict=True)
+        ]
+
+    def parts(self, samples: Samples) -> list[tuple[list[int], Samples]]:
+        """Return the parts of samples that are evaluated separately, with the positions of their objectives.
+
+        There is one part with all objectives, unless the samples are `TaskSamples`.
+
+        Raises: ShapeError if the tasks are not the objectives.
+        """
+        if not isinstance(samples, TaskSamples):
+            return [(list(range(self.n_objectives)), samples)]
+        names = [objective.name for objective in self.objectives]
+        if set(names) != samples.tasks.keys():
+            raise ShapeError(
+                f"the samples have the tasks {sorted(samples.tasks)}, the objectives are {sorted(names)}: give the "
+                "samples of each objective under its name"
+            )
+        return [([i], samples.tasks[name]) for i, name in enumerate(names)]
 
     def losses(
         self, outputs: Sequence[Outputs], batch: Samples, objectives: Sequence[Objective] | None = None
@@ -195,7 +236,7 @@ class Problem:
         return [torch.stack(column) for column in zip(*each, strict=True)]
 
     def _losses_of_one(self, outputs: Outputs, batch: Samples, objectives: Sequence[Objective]) -> tuple[Tensor, ...]:
-        values = tuple(objective.loss(outputs, batch) for objective in objectives)
+        values = tuple(objective.loss(*_of_task(outputs, batch, objective.name)) for objective in objectives)
         for objective, value in zip(objectives, values, strict=True):
             if value.ndim != 0:
                 raise ShapeError(
@@ -216,3 +257,12 @@ class Problem:
 
     def _cast(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
+
+def _of_task(outputs: Outputs, batch: Samples, task: str) -> tuple[Outputs, Samples]:
+    """Return the outputs and samples that the loss of an objective receives: those of its task."""
+    if not isinstance(batch, TaskSamples):
+        return outputs, batch
+    prefix = f"{task}/"
+    own = {name.removeprefix(prefix): output for name, output in outputs.items() if name.startswith(prefix)}
+    return own, batch.tasks[task]

@@ -63,6 +63,10 @@ class Samples:
         targets = {name: function(target) for name, target in self.targets.items()}
         return Samples(map_inputs(function, self.inputs), targets)
 
+    def by_task(self, function: Callable[[Samples], Samples]) -> Samples:
+        """Return the result of a function; for `TaskSamples`, the results of each task."""
+        return function(self)
+
     @staticmethod
     def cat(batches: Sequence[Samples]) -> Samples:
         """Return the samples of all batches, one batch after the other."""
@@ -76,10 +80,52 @@ class Samples:
         return Samples(joined, {name: torch.cat([batch.targets[name] for batch in batches]) for name in names})
 
 
+class TaskInputs(dict[str, Inputs]):
+    """Inputs of several tasks: name of the objective -> its inputs, with numbers of rows of their own."""
+
+
+class TaskSamples(Samples):
+    """Samples of several tasks, each with inputs, targets and a length of its own.
+
+    tasks: name of the objective -> its samples. `inputs` are the `TaskInputs` of all tasks; `targets` is empty, because
+           the loss of an objective receives the samples of its task.
+
+    The length is that of the longest task. `take` applies a slice to each task, so a task may be used up before others.
+    """
+
+    tasks: Mapping[str, Samples]
+
+    def __init__(self, tasks: Mapping[str, Samples]) -> None:
+        if not tasks:
+            raise ShapeError("there are no tasks: pass the samples of each objective, name -> Samples")
+        object.__setattr__(self, "tasks", dict(tasks))
+        object.__setattr__(self, "inputs", TaskInputs({name: samples.inputs for name, samples in tasks.items()}))
+        object.__setattr__(self, "targets", {})
+
+    def __len__(self) -> int:
+        return max(map(len, self.tasks.values()))
+
+    def take(self, index: Tensor | slice) -> Samples:
+        """Return the samples of each task in a slice.
+
+        Raises: ShapeError for a tensor of positions, which differ between tasks.
+        """
+        if not isinstance(index, slice):
+            raise ShapeError("positions of samples differ between tasks: take from the samples of each task in `tasks`")
+        return self.by_task(lambda samples: samples.take(index))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Samples:
+        return self.by_task(lambda samples: samples.map(function))
+
+    def by_task(self, function: Callable[[Samples], Samples]) -> Samples:
+        return TaskSamples({name: function(samples) for name, samples in self.tasks.items()})
+
+
 def map_inputs(function: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
     """Return inputs whose tensors are the results of a function."""
     if isinstance(inputs, Mapping):
-        return {name: map_inputs(function, tensor) for name, tensor in inputs.items()}
+        mapped = {name: map_inputs(function, tensor) for name, tensor in inputs.items()}
+        return TaskInputs(mapped) if isinstance(inputs, TaskInputs) else mapped
     return function(inputs)
 
 

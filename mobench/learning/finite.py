@@ -46,7 +46,8 @@ def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -
 
     batches: the batches of the step and of the previous step; a bad batch may show its effect one step later.
     """
-    for batch in batches:
+    parts = [part for batch in batches for _, part in problem.parts(batch)]
+    for batch in parts:
         bad = [
             (~torch.isfinite(tensor)).flatten(1).any(1)
             for tensor in tensors_of(problem.prepare(batch).inputs)
@@ -66,8 +67,8 @@ def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -
         return f"the largest trained number is {largest:.2g}: lower the learning rate, or scale the objectives"
     missing = [
         name
-        for batch in batches
-        for name, target in problem.prepare(batch).targets.items()
+        for part in parts
+        for name, target in problem.prepare(part).targets.items()
         if target.is_floating_point() and bool(target.isnan().any())
     ]
     if missing:

@@ -177,7 +177,8 @@ class GradientSolver(Solver):
         return seen
 
     def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = torch.stack(self._each_loss(network(batch.inputs, preferences), batch), dim=1)
+        outputs = self.problem.outputs_by_task(lambda inputs: network(inputs, preferences), batch.inputs)
+        losses = torch.stack(self._each_loss(outputs, batch), dim=1)
         seen = losses.detach()
         gram = None
         if self.balancer.needs_gram:

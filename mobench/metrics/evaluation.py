@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import Inputs, Outputs, ParetoSet, Problem, Protocol, Samples, WeightNetwork
+from mobench.interfaces import Inputs, Objective, Outputs, ParetoSet, Problem, Protocol, Samples, WeightNetwork
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
 from mobench.metrics.totals import Totals, plain_losses
@@ -121,8 +121,27 @@ def _several_rays(
 ) -> list[Tensor]:
     """Return for each ray the losses and metrics [m + number of metrics] of the samples."""
     predict = _predictor(pareto_set, problem, rays)
-    totals = [Totals(problem.objectives) for _ in rays]
-    means = plain_losses(problem.objectives)
+    m = problem.n_objectives
+    starts = np.cumsum([m, *(len(o.metrics) for o in problem.objectives)])
+    rows = torch.zeros(len(rays), int(starts[-1]), dtype=torch.float64)
+    for indices, part in problem.parts(samples):
+        metrics = [j for i in indices for j in range(starts[i], starts[i + 1])]
+        values = _means(predict, problem, part, [problem.objectives[i] for i in indices], len(rays), batch_size)
+        rows[:, [*indices, *metrics]] = values
+    return list(rows)
+
+
+def _means(
+    predict: Callable[[Inputs], Sequence[Outputs]],
+    problem: Problem,
+    samples: Samples,
+    objectives: Sequence[Objective],
+    n_rays: int,
+    batch_size: int,
+) -> Tensor:
+    """Return the losses of objectives, then their metrics, on samples: [n_rays, losses + metrics]."""
+    totals = [Totals(objectives) for _ in range(n_rays)]
+    means = plain_losses(objectives)
     prepared: list[Samples] = []
     for start in range(0, len(samples), batch_size):
         batch = problem.prepare(samples.take(slice(start, start + batch_size)))
@@ -133,7 +152,7 @@ def _several_rays(
         for k, outputs in enumerate(every):
             totals[k].add(outputs, batch, losses[k])
     split = joined(prepared) if prepared else None
-    return [total.values(split) for total in totals]
+    return torch.stack([total.values(split) for total in totals])
 
 
 def joined(batches: Sequence[Samples]) -> Samples:

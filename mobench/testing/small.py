@@ -17,9 +17,11 @@ from mobench.interfaces import (
     Model,
     ParetoNetwork,
     Problem,
+    Samples,
     Seeds,
     Setting,
     Solver,
+    TaskSamples,
     check_generator,
     check_model,
 )
@@ -32,8 +34,8 @@ from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
 __all__ = [
-    "N_STEPS", "Declined", "accepts", "batch_of", "built", "load", "problem_for", "problem_of", "small",
-    "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
+    "N_STEPS", "Declined", "accepts", "batch_of", "built", "first_samples", "load", "problem_for", "problem_of",
+    "small", "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
 ]  # fmt: skip
 
 N_STEPS = 4
@@ -80,6 +82,13 @@ def load(dataset: Dataset, split: Any) -> Any:
         return dataset.load(split)
     except DataError as error:
         raise Declined(str(error)) from error
+
+
+def first_samples(dataset: Dataset, n: int) -> Samples:
+    """Return the first `n` training samples; those of the first task where each task has samples of its own."""
+    samples: Samples = load(dataset, "train")
+    part = next(iter(samples.tasks.values())) if isinstance(samples, TaskSamples) else samples
+    return part.take(slice(0, n))
 
 
 def accepts(part: Model | Generator, dataset: Dataset) -> bool:

@@ -22,7 +22,7 @@ from mobench.metrics.evaluation import evaluate
 from mobench.plugins import Plugin, Registry
 from mobench.records import provenance
 from mobench.runs import execution
-from mobench.runs.admission import check_means
+from mobench.runs.additivity import check_means
 from mobench.runs.execution import execute
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2

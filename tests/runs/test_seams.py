@@ -13,7 +13,7 @@ import torch
 from in_process import InProcess
 
 import mobench.plugins
-from mobench import Dataset, Generator, Model, ParetoNetwork, Problem, Samples, Seeds, Setting
+from mobench import Dataset, Generator, Model, ParetoNetwork, Problem, Samples, Seeds, Setting, TaskSamples
 from mobench.errors import IncompatibleError, ShapeError
 from mobench.jobs import plan as plans
 from mobench.jobs import resolve
@@ -36,6 +36,7 @@ from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.testing.conformance import cases_of
 from mobench.testing.small import small
+from mobench_cosmos.conditioned import Input
 from mobench_linear.linear import Linear
 from mobench_linear.stack import Stack
 from mobench_phn.phn import PHN
@@ -73,6 +74,7 @@ TRAINED = [
     ("lending", "small-dense", ["ls", "phn-ls", "upgrad"]),
     ("scene", "small-fcn", ["ls", "phn-epo", "mgda"]),
     ("lending", "tuned-dense", ["ls", "phn-ls", "pamal"]),
+    ("offices", "small-dense", ["ls", "phn-ls", "cosmos", "upgrad"]),
     ("gaps", "small-dense", ["ls", "phn-ls", "imtl-g"]),
     ("phrases", "bag-of-words", ["ls", "phn-ls", "cpmtl-moo"]),
     ("molecules", "small-gnn", ["pamal", "task-ls", "tche"]),
@@ -320,3 +322,94 @@ def test_trained_networks_around_pretrained_weights_are_kept_and_read(solver: st
     assert torch.equal(trained.problem.target.frozen.weight, pretrained.frozen.weight)
     served = trained.network.weights(torch.tensor([[0.5, 0.5]]))["tuned.weight"][0].detach()
     assert not torch.equal(served, pretrained.tuned.weight)
+
+
+def test_batches_zip_the_tasks_and_start_shorter_ones_again() -> None:
+    """Every epoch of a task has each of its samples at most once, in an order of its own."""
+    samples = seams.Offices().load("train")
+    batches, again = Batches(samples, 16, 5), Batches(samples, 16, 5)
+    assert {name: len(own) for name, own in samples.tasks.items()} == {"art": 160, "clipart": 96, "product": 40}
+    assert (len(samples), batches.per_epoch) == (160, 10)
+    seen: dict[str, list[Any]] = {name: [] for name in samples.tasks}
+    for step in range(20):
+        batch = batches.at(step)
+        assert isinstance(batch, TaskSamples)
+        for name, own in batch.tasks.items():
+            assert len(own) == 16
+            seen[name] += [tuple(row) for row in own.inputs.tolist()]
+            assert torch.equal(own.inputs, again.at(step).tasks[name].inputs)  # type: ignore[attr-defined]
+    for name, per_epoch in (("art", 160), ("clipart", 96), ("product", 32)):
+        epochs = [seen[name][i : i + per_epoch] for i in range(0, len(seen[name]) - per_epoch + 1, per_epoch)]
+        assert all(len(set(epoch)) == per_epoch for epoch in epochs)
+        assert epochs[0] != epochs[1]
+    assert torch.equal(batches.at(13).tasks["art"].inputs, Batches(samples, 16, 5).at(13).tasks["art"].inputs)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("generator", [Stack(), PHN(), Input()])
+@pytest.mark.parametrize("batch_size", [7, 250])
+def test_each_task_is_judged_on_all_its_samples_and_no_others(generator: Generator, batch_size: int) -> None:
+    torch.manual_seed(0)
+    problem = Problem(seams.Offices(), seams.SmallDense())
+    rays, samples = finite_rays(3), problem.dataset.load("test")
+    network = generator.build(problem, rays)
+    front = evaluate(network, problem, samples, rays, batch_size=batch_size)
+    assert isinstance(samples, TaskSamples)
+    with torch.no_grad():
+        for i, name in enumerate(seams.DOMAINS):
+            own = samples.tasks[name]
+            each = network(own.inputs, rays)
+            losses = [float(problem.objectives[i].loss(outputs, own)) for outputs in each]
+            assert front.losses[:, i].tolist() == pytest.approx(losses, rel=1e-5)
+            errors = [float((o[name].argmax(1) != own.targets["label"]).float().mean()) for o in each]
+            assert front.metrics[f"{name}/error"] == pytest.approx(errors)
+            assert front.metrics[f"{name}/pooled error"] == pytest.approx(errors)
+
+
+def test_a_step_on_several_tasks_has_the_gradient_of_each_task_alone() -> None:
+    """Stacked nets and separate nets, against one backward pass per task."""
+    torch.manual_seed(0)
+    problem = Problem(seams.Offices(), seams.SmallDense())
+    batch = problem.prepare(Batches(problem.dataset.load("train"), 16, 0).at(3))
+    assert isinstance(batch, TaskSamples)
+    nets = [problem.new_weights() for _ in range(2)]
+    weights = {name: torch.stack([net[name] for net in nets]).requires_grad_() for name in problem.shapes}
+    alone = torch.stack([
+        torch.stack([
+            problem.objectives[i].loss(problem.outputs({n: w[k] for n, w in weights.items()}, own.inputs), own)
+            for i, own in enumerate(batch.tasks.values())
+        ])
+        for k in range(2)
+    ])  # fmt: skip
+    expected = torch.autograd.grad(alone[:, 1].sum(), list(weights.values()), materialize_grads=True)
+    for how in ("separate", "grouped"):
+        losses = problem.losses(problem.outputs_of_sets(weights, batch.inputs, how), batch)
+        torch.testing.assert_close(losses, alone)
+        found = torch.autograd.grad(losses[:, 1].sum(), list(weights.values()), materialize_grads=True)
+        torch.testing.assert_close(found, expected)
+
+
+def test_training_on_several_tasks_resumes_exactly(tmp_path: Path) -> None:
+    def job_after(n_first: int) -> list[float]:
+        problem = Problem(seams.Offices(), seams.SmallDense())
+        samples, checkpoint = problem.dataset.load("train"), tmp_path / f"{n_first}.pt"
+        for steps in (n_first, 25):
+            solver = GradientSolver(PHN(), Linear(), GradientOptions(lr=0.01))
+            training = train(
+                solver, problem, samples, limit=Limit(steps=steps), batch_size=16, seeds=Seeds(1, 1, 1, 1),
+                rays=finite_rays(3), checkpoint=checkpoint, checkpoint_seconds=0,
+            )  # fmt: skip
+        return training.recent_losses
+
+    assert job_after(25) == job_after(12)
+
+
+def test_samples_of_tasks_are_checked() -> None:
+    samples = seams.Offices().load("val")
+    with pytest.raises(ShapeError, match="positions of samples differ between tasks"):
+        samples.take(torch.tensor([0, 1]))
+    with pytest.raises(ShapeError, match="there are no tasks"):
+        TaskSamples({})
+    problem = Problem(seams.Offices(), seams.SmallDense())
+    with pytest.raises(ShapeError, match=r"have the tasks \['art'\], the objectives are"):
+        problem.parts(TaskSamples({"art": samples.tasks["art"]}))
+    assert [len(own) for own in samples.take(slice(20, 40)).tasks.values()] == [20, 16, 0]  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from mobench import (
     Setting,
     Solver,
     Spec,
+    TaskSamples,
     hookimpl,
     option,
 )
@@ -40,6 +41,7 @@ def mobench_datasets() -> list[Spec]:
     return [
         Spec("lending", "seams:Lending", "a loss, and a gap between two groups", **MADE),
         Spec("scene", "seams:Scene", "label images and depth: heads with shapes", **MADE),
+        Spec("offices", "seams:Offices", "inputs of their own for every task", **MADE),
         Spec("gaps", "seams:Gaps", "labels of which some are missing", **MADE),
         Spec("phrases", "seams:Phrases", "token ids and a mask: named inputs", **MADE),
         Spec("molecules", "seams:Molecules", "padded graphs: named inputs", **MADE),
@@ -227,6 +229,44 @@ class Gaps(Dataset):
         value = inputs[:, 0].masked_fill(torch.rand(n, generator=draw) < 0.5, math.nan)
         label = inputs[:, :3].argmax(1).masked_fill(torch.rand(n, generator=draw) < 0.3, -1)
         return Samples(inputs, {"value": value, "class": label})
+
+
+# inputs per task
+
+DOMAINS = {"art": (1.0, 1.0), "clipart": (-1.0, 0.6), "product": (0.5, 0.25)}
+"""Name of a domain -> shift of its inputs, and its size as a share of the split."""
+
+
+def of_domain(name: str) -> Objective:
+    def loss(outputs: Outputs, batch: Samples) -> Tensor:
+        return cross_entropy(outputs[name], batch.targets["label"])
+
+    def error(outputs: Outputs, batch: Samples) -> Tensor:
+        return (outputs[name].argmax(1) != batch.targets["label"]).float().mean()
+
+    pooled = Metric("pooled error", error, higher_is_better=False, pooled=True)
+    return Objective(name, loss, (Metric("error", error, higher_is_better=False), pooled))
+
+
+@dataclass(frozen=True)
+class Offices(Dataset):
+    """Three domains with samples of their own and the same classes, in the shape of Office-Home."""
+
+    objectives = tuple(of_domain(name) for name in DOMAINS)
+    heads = dict.fromkeys(DOMAINS, 3)
+    input_shape = (4,)
+    protocol = Protocol("offices-1", (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (1.1, 1.1, 1.1))
+
+    def load(self, split: Split) -> TaskSamples:
+        draw = draw_of(split)
+        tasks = {}
+        for name, (shift, share) in DOMAINS.items():
+            inputs = torch.randn(int(share * SIZES[split]), 4, generator=draw) + shift
+            tasks[name] = Samples(inputs, {"label": (inputs[:, :3] * shift).argmax(1)})
+        return TaskSamples(tasks)
+
+    def augment(self, batch: Samples, random: torch.Generator) -> Samples:
+        return Samples(batch.inputs + 0.01 * torch.randn(batch.inputs.shape, generator=random), batch.targets)
 
 
 # named inputs: token ids with a mask, and padded graphs

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import seams
+import torch
 from torch import Tensor, nn
 
 import mobench.plugins
-from mobench import Dataset, Objective, Samples
+from mobench import Dataset, Objective, Samples, TaskSamples
 from mobench.interfaces import Outputs
 from mobench.plugins import Entry, Kind, Plugin, Registry, Spec
 from mobench.testing.conformance import cases_of
@@ -92,12 +93,35 @@ class TakesNan(seams.Gaps):
     objectives = (Objective("value", lambda o, b: squared(o, b).mean()), seams.Gaps.objectives[1])
 
 
+@dataclasses.dataclass(frozen=True)
+class OtherTasks(seams.Offices):
+    """Samples under names that are no objectives."""
+
+    def load(self, split: Any) -> TaskSamples:
+        return TaskSamples({f"{name}s": samples for name, samples in super().load(split).tasks.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawsTask(seams.Offices):
+    """Other labels each time, in the last task alone."""
+
+    def load(self, split: Any) -> TaskSamples:
+        tasks = dict(super().load(split).tasks)
+        own = tasks["product"]
+        draw = torch.Generator()
+        draw.seed()
+        noise = torch.randint(0, 3, (len(own),), generator=draw)
+        return TaskSamples({**tasks, "product": Samples(own.inputs, {"label": noise})})
+
+
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("model", FlatHeads, "serves_a_dataset", "its last axes are (3, 6, 6), as in dataset.heads"),
     ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape says {'tokens': (7,), 'masks': (7,)}"),
     ("model", MasksInPlace, "is_a_function_of_its_weights", "inputs were changed in place: work on copies"),
     ("dataset", MeansOfBatches, "has_losses_that_are_means", "or give a mobench.SummedMeasure with statistics"),
     ("dataset", TakesNan, "has_a_model_and_finite_losses", "they are finite for a fresh network"),
+    ("dataset", OtherTasks, "loads_the_same_samples_again", "give the samples of each objective under its name"),
+    ("dataset", DrawsTask, "loads_the_same_samples_again", "draw from a generator of a fixed seed"),
 ]
 
 

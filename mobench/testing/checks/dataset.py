@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, seeded
+from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, TaskSamples, seeded
 from mobench.plugins import Entry
-from mobench.runs.admission import check_means
+from mobench.runs.additivity import check_means
 from mobench.testing.checks.common import same_inputs, same_tensors
 from mobench.testing.isolation import device, elsewhere
 from mobench.testing.outcomes import demand
@@ -52,12 +52,13 @@ def loads_the_same_samples_again(entry: Entry) -> None:
             _same(samples, again),
             f"split {split!r} is another one the second time: draw from a generator of a fixed seed, made in load",
         )
-        found = _shapes(dataset.prepare(samples.take(slice(0, 2))).inputs)
-        demand(
-            found == dataset.input_shape,
-            f"a prepared input of split {split!r} has shape {found}, input_shape says {dataset.input_shape}: "
-            "make them equal",
-        )
+        for part in _parts(dataset, samples):
+            found = _shapes(dataset.prepare(part.take(slice(0, 2))).inputs)
+            demand(
+                found == dataset.input_shape,
+                f"a prepared input of split {split!r} has shape {found}, input_shape says {dataset.input_shape}: "
+                "make them equal",
+            )
 
 
 def augments_by_the_generator_given(entry: Entry) -> None:
@@ -65,7 +66,7 @@ def augments_by_the_generator_given(entry: Entry) -> None:
     dataset: Dataset = small(entry)
     samples = load(dataset, "train").take(slice(0, 8))
     kept = samples.map(Tensor.clone)
-    one, two = (dataset.augment(samples, seeded(7)) for _ in range(2))
+    one, two = (_augmented(dataset, samples, seeded(7)) for _ in range(2))
     demand(_same(samples, kept), "augment changed the samples in place: return new ones")
     demand(_same(one, two), "augment gives another batch for the same generator: draw from `random` alone")
 
@@ -110,10 +111,29 @@ def judges_on_another_device(entry: Entry) -> None:
 
 def _losses(problem: Problem) -> Tensor:
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
-    return problem.losses([problem.target(batch.inputs)], batch)
+    return problem.losses(problem.outputs_by_task(lambda own: [problem.target(own)], batch.inputs), batch)
+
+
+def _augmented(dataset: Dataset, samples: Samples, random: torch.Generator) -> Samples:
+    return samples.by_task(lambda own: dataset.augment(own, random))
+
+
+def _parts(dataset: Dataset, samples: Samples) -> list[Samples]:
+    """Return the samples of each task; one part where all tasks have the same samples."""
+    if not isinstance(samples, TaskSamples):
+        return [samples]
+    names = [objective.name for objective in dataset.objectives]
+    demand(
+        samples.tasks.keys() == set(names),
+        f"the samples have the tasks {sorted(samples.tasks)}, the objectives are {sorted(names)}: give the samples of "
+        "each objective under its name",
+    )
+    return [samples.tasks[name] for name in names]
 
 
 def _same(one: Samples, two: Samples) -> bool:
+    if isinstance(one, TaskSamples) and isinstance(two, TaskSamples):
+        return one.tasks.keys() == two.tasks.keys() and all(_same(one.tasks[n], two.tasks[n]) for n in one.tasks)
     return (
         same_inputs(one.inputs, two.inputs)
         and one.targets.keys() == two.targets.keys()

@@ -12,7 +12,7 @@ from mobench.plugins import Entry
 from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import altered, device, elsewhere, saved_and_read, watched, with_frozen
 from mobench.testing.outcomes import Declined, demand
-from mobench.testing.small import built, load, problem_for, small
+from mobench.testing.small import built, first_samples, load, problem_for, small
 
 
 def makes_outputs_for_preferences(entry: Entry) -> None:
@@ -96,7 +96,8 @@ def is_reached_by_gradients(entry: Entry) -> None:
     problem, network, rays = built(entry)
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
     problem.train(True)
-    torch.autograd.backward(problem.losses(network(batch.inputs, rays), batch).sum())
+    outputs = problem.outputs_by_task(lambda inputs: network(inputs, rays), batch.inputs)
+    torch.autograd.backward(problem.losses(outputs, batch).sum())
     assert_reached(network)
 
 
@@ -128,8 +129,8 @@ def starts_at_pretrained_weights(entry: Entry) -> None:
     for i in range(min(4, len(samples))):  # losses, because outputs may differ where they mean the same
         batch = problem.prepare(samples.take(slice(i, i + 1)))
         with torch.no_grad():
-            outputs = _outputs(problem, network, batch.inputs, rays)
-            own = problem.losses([problem.target(batch.inputs)], batch)
+            outputs = problem.outputs_by_task(lambda own: _outputs(problem, network, own, rays), batch.inputs)
+            own = problem.losses(problem.outputs_by_task(lambda own: [problem.target(own)], batch.inputs), batch)
             losses = problem.losses(outputs, batch)
         demand(
             torch.allclose(losses, own.expand_as(losses), rtol=1e-4, atol=1e-5, equal_nan=True),
@@ -162,7 +163,8 @@ def leaves_frozen_parameters_alone(entry: Entry) -> None:
     problem.train(True)
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
     trained = [p for p in network.parameters() if p.requires_grad]
-    problem.losses(network(batch.inputs, rays), batch).sum().backward()  # type: ignore[no-untyped-call]
+    outputs = problem.outputs_by_task(lambda inputs: network(inputs, rays), batch.inputs)
+    problem.losses(outputs, batch).sum().backward()  # type: ignore[no-untyped-call]
     torch.optim.SGD(trained, lr=0.1).step()
     demand(
         all(map(torch.equal, before, frozen)),
@@ -213,7 +215,7 @@ def touches_no_test_data(entry: Entry) -> None:
 
 
 def _inputs(problem: Problem) -> Inputs:
-    return problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
+    return problem.prepare(first_samples(problem.dataset, 4)).inputs
 
 
 def _outputs(problem: Problem, network: ParetoNetwork, inputs: Inputs, rays: Tensor) -> list[Outputs]:
