@@ -69,7 +69,7 @@ class WeightNetwork(ParetoNetwork):
     @property
     def n_stored_parameters(self) -> int:
         """Number of trained values, plus the target network's constants and pretrained weights once."""
-        pretrained = sum(each.n_values for each in self.modules() if isinstance(each, PretrainedWeights))
+        pretrained = sum(module.n_values for module in self.modules() if isinstance(module, PretrainedWeights))
         return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants + pretrained
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:

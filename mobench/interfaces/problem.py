@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 
 import torch
@@ -15,8 +15,8 @@ from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
 from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs
 from mobench.interfaces.target_state import PretrainedWeights, TargetState, statistics_declined
-from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
+from mobench.kernels.dispatch import Kernels
 from mobench.kernels.stacked import StackedOutputs, stacked_call
 from mobench.kernels.strategy import Stacking, Strategy
 
@@ -133,8 +133,8 @@ class Problem:
         Raises: IncompatibleError if the target keeps running statistics and `weights` does not contain them.
         """
         if isinstance(inputs, TaskInputs):
-            each = {task: self.outputs(weights, own) for task, own in inputs.items()}
-            return {f"{task}/{head}": output for task, outputs in each.items() for head, output in outputs.items()}
+            by_task = [self.outputs(weights, task_inputs) for task_inputs in inputs.values()]
+            return _named_by_task(inputs, by_task)
         statistics, passed = self.state.statistics, dict(weights)
         if not statistics.keys() <= passed.keys():
             raise IncompatibleError(statistics_declined(self.state.layers, "the maker of these weights"))
@@ -164,7 +164,7 @@ class Problem:
             one after the other.
         """
         if isinstance(inputs, TaskInputs):
-            return self.outputs_by_task(lambda own: self.outputs_of_sets(weights, own, stacking), inputs)
+            return self.outputs_by_task(lambda part: self.outputs_of_sets(weights, part, stacking), inputs)
         n_sets = len(next(iter(weights.values())))
         how = self.strategy.stacking if stacking is None else stacking
         if how == "separate" or n_sets == 1 or self.state.statistics:
@@ -175,14 +175,11 @@ class Problem:
         """Return K outputs of a function of inputs; for `TaskInputs`, called once per task, named "task/head"."""
         if not isinstance(inputs, TaskInputs):
             return predict(inputs)
-        each = {task: predict(own) for task, own in inputs.items()}
-        stacked = [outputs.stacked for outputs in each.values() if isinstance(outputs, StackedOutputs)]
-        if len(stacked) == len(each):
-            return StackedOutputs({f"{t}/{h}": o for t, own in zip(each, stacked, strict=True) for h, o in own.items()})
-        return [
-            {f"{task}/{head}": output for task, own in zip(each, outputs, strict=True) for head, output in own.items()}
-            for outputs in zip(*each.values(), strict=True)
-        ]
+        by_task = {task: predict(task_inputs) for task, task_inputs in inputs.items()}
+        stacked = [outputs.stacked for outputs in by_task.values() if isinstance(outputs, StackedOutputs)]
+        if len(stacked) == len(by_task):
+            return StackedOutputs(_named_by_task(by_task, stacked))
+        return [_named_by_task(by_task, outputs) for outputs in zip(*by_task.values(), strict=True)]
 
     def parts(self, samples: Samples) -> list[tuple[list[int], Samples]]:
         """Return the parts of samples that are evaluated separately, with the positions of their objectives.
@@ -264,5 +261,11 @@ def _of_task(outputs: Outputs, batch: Samples, task: str) -> tuple[Outputs, Samp
     if not isinstance(batch, TaskSamples):
         return outputs, batch
     prefix = f"{task}/"
-    own = {name.removeprefix(prefix): output for name, output in outputs.items() if name.startswith(prefix)}
-    return own, batch.tasks[task]
+    task_outputs = {name.removeprefix(prefix): output for name, output in outputs.items() if name.startswith(prefix)}
+    return task_outputs, batch.tasks[task]
+
+
+def _named_by_task(tasks: Iterable[str], outputs: Iterable[Outputs]) -> dict[str, Tensor]:
+    """Return the outputs of several tasks in one mapping, by "task/head"."""
+    pairs = zip(tasks, outputs, strict=True)
+    return {f"{task}/{head}": output for task, task_outputs in pairs for head, output in task_outputs.items()}

@@ -73,7 +73,7 @@ class Samples:
         inputs = [batch.inputs for batch in batches]
         first = inputs[0]
         if isinstance(first, Mapping):
-            joined: Inputs = {name: torch.cat([each[name] for each in inputs]) for name in first}
+            joined: Inputs = {name: torch.cat([named[name] for named in inputs]) for name in first}
         else:
             joined = torch.cat(inputs)
         names = batches[0].targets

@@ -29,8 +29,8 @@ class Batches:
         self.seed = seed
         self.tasks: dict[str, Batches] = {}
         if isinstance(samples, TaskSamples):
-            each = enumerate(samples.tasks.items())
-            self.tasks = {name: Batches(own, batch_size, seed + i * BETWEEN_TASKS) for i, (name, own) in each}
+            tasks = enumerate(samples.tasks.items())
+            self.tasks = {name: Batches(part, batch_size, seed + i * BETWEEN_TASKS) for i, (name, part) in tasks}
         self.per_epoch: int = max(
             [batches.per_epoch for batches in self.tasks.values()] or [1, len(samples) // self.batch_size]
         )

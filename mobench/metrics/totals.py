@@ -59,9 +59,10 @@ class Totals:
         for j, measure in self._summed.items():
             values[j] = measure.finish(self._statistics[j]).double()
         if samples is not None and self._pooled:
-            whole = {name: torch.cat([outputs[name] for outputs in self._outputs]) for name in self._outputs[0]}
+            heads = self._outputs[0]
+            outputs = {name: torch.cat([of_batch[name] for of_batch in self._outputs]) for name in heads}
             for j, pooled in self._pooled.items():
-                values[j] = pooled(whole, samples).double()
+                values[j] = pooled(outputs, samples).double()
         return values
 
     def _add_statistics(self, j: int, statistics: Mapping[str, Tensor]) -> None:

@@ -39,9 +39,9 @@ def _check_part(problem: Problem, objectives: Sequence[Objective], samples: Samp
     if n == 0:
         return
     parts = [problem.prepare(samples.take(part)) for part in (slice(0, n), slice(len(samples) - n, None))]
-    whole = Samples.cat(parts)
+    joined = Samples.cat(parts)
     with torch.random.fork_rng(), torch.no_grad():
-        outputs = predicted(problem, whole.inputs)
+        outputs = predicted(problem, joined.inputs)
         sizes = {name: output.shape[:1] for name, output in predicted(problem, parts[0].inputs).items()}
     # an output whose length is not the batch size is the same for all batches, as a point of an analytic problem is
     by_sample = {name for name, size in sizes.items() if size == (n,) and outputs[name].shape[:1] == (2 * n,)}
@@ -49,7 +49,7 @@ def _check_part(problem: Problem, objectives: Sequence[Objective], samples: Samp
     noise = {name: torch.randn(outputs[name].shape, generator=draw, dtype=torch.float64) for name in sorted(by_sample)}
     for scale in (0.0, 1.0):  # outputs of an untrained network hardly vary between samples
         varied = {name: o + scale * noise[name].to(o) if name in noise else o for name, o in outputs.items()}
-        _check_parts(objectives, varied, by_sample, parts, whole, split)
+        _check_parts(objectives, varied, by_sample, parts, joined, split)
     shapes = {name: output.shape[1:] for name, output in outputs.items() if name in by_sample}
     for seed in range(N_DRAWS):
         _check_drawn(problem, objectives, outputs, shapes, samples, split, seed)
@@ -92,67 +92,68 @@ def _check_parts(
     outputs: Outputs,
     by_sample: set[str],
     parts: Sequence[Samples],
-    whole: Samples,
+    joined: Samples,
     split: str,
 ) -> None:
-    """Raise IncompatibleError if a loss or metric of `whole` differs from its mean over the two parts."""
-    n, n_first = len(whole), len(parts[0])
+    """Raise IncompatibleError if a loss or metric of `joined` differs from its mean over the two parts."""
+    n, n_first = len(joined), len(parts[0])
     outputs_of_parts = [
         {name: output[at] if name in by_sample else output for name, output in outputs.items()}
         for at in (slice(0, n_first), slice(n_first, None))
     ]
-    for what, remedy, measure in _measures(objectives):
+    for quantity, remedy, measure in _measures(objectives):
         if isinstance(measure, SummedMeasure):
-            _check_sums(what, measure, outputs, outputs_of_parts, parts, whole, split)
+            _check_sums(quantity, measure, outputs, outputs_of_parts, parts, joined, split)
             continue
-        together = _value(measure, outputs, whole)
-        apart = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
-        mean = (n_first * apart[0] + (n - n_first) * apart[1]) / n
-        size = max(abs(together), *map(abs, apart))
+        joint = _value(measure, outputs, joined)
+        separate = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
+        mean = (n_first * separate[0] + (n - n_first) * separate[1]) / n
+        size = max(abs(joint), *map(abs, separate))
         # values that are not finite are reported by training, which knows their step and their cause
-        if math.isfinite(together + mean) and not abs(mean - together) <= RELATIVE * size:
+        if math.isfinite(joint + mean) and not abs(mean - joint) <= RELATIVE * size:
             raise IncompatibleError(
-                f"{what} is no mean over samples: on {n} samples of split {split!r} it is {together:.6g}, on two "
-                f"parts of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "
+                f"{quantity} is not a mean over samples: on {n} samples of split {split!r} it is {joint:.6g}, on two "
+                f"parts of them {separate[0]:.6g} and {separate[1]:.6g}; evaluation averages over batches and would "
                 f"record another value than that of the split: {remedy}"
             )
 
 
 def _check_sums(
-    what: str,
+    quantity: str,
     measure: SummedMeasure,
     outputs: Outputs,
     outputs_of_parts: Sequence[Outputs],
     parts: Sequence[Samples],
-    whole: Samples,
+    joined: Samples,
     split: str,
 ) -> None:
-    """Raise IncompatibleError unless the statistics of `whole` are the sums of those of the two parts."""
+    """Raise IncompatibleError unless the statistics of `joined` are the sums of those of the two parts."""
     with torch.no_grad():
-        together = measure.statistics(outputs, _double_samples(whole))
+        joint = measure.statistics(outputs, _double_samples(joined))
         first, second = (
-            measure.statistics(own, _double_samples(part)) for own, part in zip(outputs_of_parts, parts, strict=True)
+            measure.statistics(part_outputs, _double_samples(part))
+            for part_outputs, part in zip(outputs_of_parts, parts, strict=True)
         )
-        shapes = [{name: tuple(t.shape) for name, t in each.items()} for each in (together, first, second)]
+        shapes = [{name: tuple(t.shape) for name, t in sums.items()} for sums in (joint, first, second)]
         if shapes[0] != shapes[1] or shapes[0] != shapes[2]:
             raise IncompatibleError(
-                f"{what} has statistics of shapes {shapes[0]} on {len(whole)} samples of split {split!r}, on two parts "
-                f"of them {shapes[1]} and {shapes[2]}: return the same names and shapes for every batch"
+                f"{quantity} has statistics of shapes {shapes[0]} on {len(joined)} samples of split {split!r}, on two "
+                f"parts of them {shapes[1]} and {shapes[2]}: return the same names and shapes for every batch"
             )
-        value = measure.finish({name: tensor.double() for name, tensor in together.items()})
+        value = measure.finish({name: tensor.double() for name, tensor in joint.items()})
     if value.ndim != 0:
-        raise IncompatibleError(f"{what} finishes with shape {tuple(value.shape)}: return a scalar from finish")
-    for name, tensor in together.items():
+        raise IncompatibleError(f"{quantity} finishes with shape {tuple(value.shape)}: return a scalar from finish")
+    for name, tensor in joint.items():
         total, sums = tensor.double(), first[name].double() + second[name].double()
         size = torch.maximum(first[name].double().abs(), second[name].double().abs()) + total.abs()
         wrong = total.isfinite() & sums.isfinite() & ~((total - sums).abs() <= RELATIVE * size)
         if bool(wrong.any()):
             at = int(wrong.flatten().int().argmax())
-            values = [float(each.double().flatten()[at]) for each in (tensor, first[name], second[name])]
+            values = [float(term.double().flatten()[at]) for term in (tensor, first[name], second[name])]
             raise IncompatibleError(
-                f"{what} has statistics that do not add up: on {len(whole)} samples of split {split!r} {name!r} is "
-                f"{values[0]:.6g}, on two parts of them {values[1]:.6g} and {values[2]:.6g}; evaluation adds them over "
-                "batches: return sums over samples, and divide in finish"
+                f"{quantity} has statistics that do not add up: on {len(joined)} samples of split {split!r} {name!r} "
+                f"is {values[0]:.6g}, on two parts of them {values[1]:.6g} and {values[2]:.6g}; evaluation adds them "
+                "over batches: return sums over samples, and divide in finish"
             )
 
 

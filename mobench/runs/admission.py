@@ -92,14 +92,16 @@ def _decline_changed(names: Sequence[str]) -> None:
         )
 
 
-def _moved(outputs: Outputs, others: Outputs) -> list[str]:
+def _moved(outputs: Outputs, other_outputs: Outputs) -> list[str]:
     """The names of outputs that differ."""
-    return [name for name in outputs if not torch.allclose(outputs[name], others[name], 1e-4, 1e-6, equal_nan=True)]
+    return [
+        name for name in outputs if not torch.allclose(outputs[name], other_outputs[name], 1e-4, 1e-6, equal_nan=True)
+    ]
 
 
 def _with_state_of(network: nn.Module, other: nn.Module) -> nn.Module:
     """`other` with the parameters and buffers of `network`, buffers that no state dict holds among them."""
-    own = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    tensors = {**dict(other.named_parameters()), **dict(other.named_buffers())}
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        own[name].copy_(tensor)
+        tensors[name].copy_(tensor)
     return other

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import NonFiniteError
+from mobench.events import EvaluationProgress
 from mobench.interfaces import ParetoSet, Problem, Samples, Split
 from mobench.jobs.bounds import LARGEST
 from mobench.jobs.job import Job
@@ -28,7 +29,7 @@ def judge(
     splits: dict[Split, Samples],
     finite: Tensor,
     training: Training,
-    tell: Callable[[dict[str, Any]], None],
+    tell: Callable[[EvaluationProgress], None],
 ) -> dict[str, Any]:
     """Evaluate a trained Pareto set. Returns the fields "fronts", "indicators", "cost" and "notes" of its record.
 
@@ -42,16 +43,16 @@ def judge(
     protocol = problem.dataset.protocol
     began = time.perf_counter()
     rays = job_rays(job, problem.n_objectives).dense if pareto_set.rays is None else pareto_set.rays.cpu()
-    every = rays if pareto_set.rays is not None else _union(rays, finite)
+    all_rays = rays if pareto_set.rays is not None else _union(rays, finite)
     # evaluate the training split on as many samples as the validation split has: its front shows
     # the fit, and should not cost more than the rest of the evaluation
     splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
-    known = problem.dataset.known_front(KNOWN_FRONT_POINTS)
-    front_of_truth = None if known is None else known.double().numpy()
+    known_front = problem.dataset.known_front(KNOWN_FRONT_POINTS)
+    front_of_truth = None if known_front is None else known_front.double().numpy()
     fronts: dict[str, FrontValues] = {}
     for done, (split, samples) in enumerate(splits.items()):
-        tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
-        fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
+        tell(EvaluationProgress(split, done / len(splits)))
+        fronts[split] = evaluate(pareto_set, problem, samples, all_rays if split == "test" else rays)
         _check_front(fronts[split], split, [o.name for o in problem.objectives])
     few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
     fronts["test"] = at_rays(fronts["test"], rays)
@@ -92,10 +93,10 @@ def _cost(
     )
 
 
-def _union(rays: Tensor, others: Tensor) -> Tensor:
-    """Concatenate `rays` and those of `others` that are not among `rays`."""
-    distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
-    return torch.cat([rays, others[distances > 1e-6]])
+def _union(rays: Tensor, other_rays: Tensor) -> Tensor:
+    """Concatenate `rays` and those of `other_rays` that are not among `rays`."""
+    distances = (other_rays[:, None] - rays[None]).abs().amax(2).amin(1)
+    return torch.cat([rays, other_rays[distances > 1e-6]])
 
 
 def _front(front: FrontValues, n_samples: int) -> Front:

@@ -38,7 +38,7 @@ class StaticKernels(Generator):
     def check(self, dataset: Dataset) -> None:
         if len(dataset.objectives) != 1:
             raise IncompatibleError(
-                f"static makes one set of weights, whatever the preference, and this dataset has "
+                f"static generates one set of weights for all preferences, and this dataset has "
                 f"{len(dataset.objectives)} objectives: use a dataset with one, or a generator that reads preferences"
             )
 
@@ -119,9 +119,9 @@ class StaticKernelNetwork(WeightNetwork):
         n_in, n_out = self._basic
         f, k = self._kernel, len(preferences)
         pieces = torch.split(self.basic_kernels(), [o * i for o, i in self._tiles.values()])
-        made: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
+        weights: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
         for (name, (o, i)), piece in zip(self._tiles.items(), pieces, strict=True):
             grid = piece.reshape(o, i, n_out, n_in, f, f).transpose(1, 2)
-            made[name] = grid.reshape(o * n_out, i * n_in, f, f)
-        made = self.pretrained.plus(made)
-        return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}
+            weights[name] = grid.reshape(o * n_out, i * n_in, f, f)
+        weights = self.pretrained.plus(weights)
+        return {name: weights[name].expand(k, *weights[name].shape) for name in self.problem.shapes}

@@ -1,4 +1,4 @@
-"""Identity of jobs; records as files, and what is refused as one."""
+"""Identity of jobs; valid and invalid record files."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def edited(**change: Any) -> str:
         (edited(schema=2), "schema"),
         (edited(status="perfect"), "status"),
         (edited(surplus=1), "surplus"),
-        (edited(id="0123456789abcdef"), "it was edited or is not ours"),
-        (edited(job={**JOB.model_dump(), "n_rays": 3}), "it was edited or is not ours"),
+        (edited(id="0123456789abcdef"), "it was edited, or is not of mobench"),
+        (edited(job={**JOB.model_dump(), "n_rays": 3}), "it was edited, or is not of mobench"),
         (edited(indicators={"test": {"hypervolume": float("nan")}}), "not a record"),
         ("[" * 100_000, "not a record"),
         (" " * (MAX_BYTES + 1), "too large"),

@@ -1,4 +1,4 @@
-"""Losses and metrics that are no means over samples are refused; pooled metrics are given prepared samples."""
+"""Losses and metrics that are not means over samples are refused; pooled metrics are given prepared samples."""
 
 from __future__ import annotations
 
@@ -151,24 +151,30 @@ def test_means_over_samples_are_accepted(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["parity", "root", "masked"])
 def test_a_loss_that_is_no_mean_is_named_with_what_it_is_on_the_parts(kind: str) -> None:
     problem = Problem(Rows(kind), Straight())
-    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 32 samples of"):
+    with pytest.raises(
+        IncompatibleError, match="loss of objective 'other' is not a mean over samples: on 32 samples of"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_a_loss_over_a_rare_group_is_no_mean() -> None:
     problem = Problem(Rows("rare"), Straight())
-    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 600 samples of"):
+    with pytest.raises(
+        IncompatibleError, match="loss of objective 'other' is not a mean over samples: on 600 samples of"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_a_metric_that_is_no_mean_is_to_be_pooled() -> None:
     problem = Problem(Rows("root as metric"), Straight())
-    with pytest.raises(IncompatibleError, match=r"metric 'other/root' is no mean over samples.*give the Metric pooled"):
+    with pytest.raises(
+        IncompatibleError, match=r"metric 'other/root' is not a mean over samples.*give the Metric pooled"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_what_does_not_depend_on_samples_is_accepted() -> None:
-    """An analytic problem's output is a point, as long as it may be."""
+    """The output of an analytic problem is a point of any length."""
     for n_variables in (2, 16, 32):
         problem = Problem(VLMOP2(n_variables), Point())
         check_means(problem, Samples(torch.zeros(32, 0)), "val")
@@ -181,7 +187,7 @@ def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.Monkey
     assert record.status != "completed"
     assert record.failure is not None
     assert record.failure.kind == "IncompatibleError"
-    assert "no mean over samples" in record.failure.message
+    assert "not a mean over samples" in record.failure.message
     assert "\n" not in record.failure.message
 
 

@@ -116,7 +116,7 @@ class DrawsTask(seams.Offices):
 
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("model", FlatHeads, "serves_a_dataset", "its last axes are (3, 6, 6), as in dataset.heads"),
-    ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape says {'tokens': (7,), 'masks': (7,)}"),
+    ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape is {'tokens': (7,), 'masks': (7,)}"),
     ("model", MasksInPlace, "is_a_function_of_its_weights", "inputs were changed in place: work on copies"),
     ("dataset", MeansOfBatches, "has_losses_that_are_means", "or give a mobench.SummedMeasure with statistics"),
     ("dataset", TakesNan, "has_a_model_and_finite_losses", "they are finite for a fresh network"),

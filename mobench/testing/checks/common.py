@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mobench import options
 from mobench.errors import OptionError
 from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Model, Solver, map_inputs
-from mobench.plugins import Entry, Kind, Pair, Spec, SuiteFile
+from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
 
@@ -28,26 +28,26 @@ BASES: dict[Kind, type] = {
 def described(entry: Entry) -> None:
     """It says what it is: a summary, a source, a docstring, help for each option"""
     spec = entry.spec
-    what = type(spec).__name__
-    demand(spec.summary, f"the {what} has no summary: give it one line, which `mobench list` shows")
+    kind = type(spec).__name__
+    demand(spec.summary, f"the {kind} has no summary: give it one line, which `mobench list` shows")
     if isinstance(spec, SuiteFile):
         return
     demand(
         spec.source,
-        f"the {what} has no source: give it source=, a paper with its equation or section, or where else it comes from",
+        f"the {kind} has no source: give it source=, a paper with its equation or section, or where else it comes from",
     )
     if isinstance(spec, Pair):
         return
     cls = entry.load()
     demand(
         issubclass(cls, BASES[entry.kind]),
-        f"{cls.__name__} is no {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
+        f"{cls.__name__} is not a {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
     )
-    own = cls.__dict__.get("__doc__") or ""
+    docstring = cls.__dict__.get("__doc__") or ""
     # if there is no docstring, dataclass writes the signature instead
     demand(
-        own and not own.startswith(f"{cls.__name__}("),
-        f"{cls.__name__} has no docstring: say in its first line what comes out",
+        docstring and not docstring.startswith(f"{cls.__name__}("),
+        f"{cls.__name__} has no docstring: state in its first line what it returns or does",
     )
     for option in options.describe(cls):
         demand(
@@ -62,10 +62,10 @@ def options_round_trip(entry: Entry) -> None:
     An added option that is not given is not stated either (see `mobench.option`).
     """
     if isinstance(entry.spec, Pair):
-        raise Declined("a pair's options are those of its parts")
+        raise Declined("the options of a pair are those of its parts")
     cls = entry.load()
-    made = small(entry)
-    written = options.values(made)
+    instance = small(entry)
+    written = options.values(instance)
     again = options.values(options.build(cls, json.loads(json.dumps(written))))
     for name, value in written.items():
         demand(
@@ -84,7 +84,7 @@ def options_round_trip(entry: Entry) -> None:
         options.build(cls, {"no_such_option": 1})
     except OptionError:
         return
-    demand(False, "an option that does not exist was taken: let the fields of the dataclass be the only options")
+    demand(False, "an option that does not exist was accepted: let the fields of the dataclass be the only options")
 
 
 def assert_reached(module: nn.Module) -> None:
@@ -105,21 +105,22 @@ def assert_reached(module: nn.Module) -> None:
         )
 
 
-def same_inputs(one: Inputs, two: Inputs) -> bool:
+def same_inputs(first: Inputs, second: Inputs) -> bool:
     """Whether two inputs, tensors or named tensors, are equal bit for bit; NaN equals NaN."""
-    if isinstance(one, Mapping) or isinstance(two, Mapping):
-        named = isinstance(one, Mapping) and isinstance(two, Mapping)
-        return named and one.keys() == two.keys() and all(same_inputs(one[name], two[name]) for name in one)
-    return same_tensors(one, two)
-
-
-def same_tensors(one: Tensor, two: Tensor) -> bool:
-    """Whether two tensors are equal; NaN equals NaN."""
-    if one.dtype != two.dtype or one.shape != two.shape:
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(same_inputs(first[name], second[name]) for name in first)
+    if isinstance(first, Mapping) or isinstance(second, Mapping):
         return False
-    if not one.is_floating_point():
-        return torch.equal(one, two)
-    return bool(((one == two) | (one.isnan() & two.isnan())).all())
+    return same_tensors(first, second)
+
+
+def same_tensors(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are equal; NaN equals NaN."""
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    if not first.is_floating_point():
+        return torch.equal(first, second)
+    return bool(((first == second) | (first.isnan() & second.isnan())).all())
 
 
 def copied(inputs: Inputs) -> Inputs:
@@ -127,15 +128,10 @@ def copied(inputs: Inputs) -> Inputs:
     return map_inputs(torch.Tensor.clone, inputs)
 
 
-def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
+def equal_states(first: dict[str, Any], second: dict[str, Any]) -> bool:
     """Whether two state dicts hold the same tensors, and equal other values."""
 
     def equal(a: Any, b: Any) -> bool:
         return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
 
-    return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
-
-
-def class_of(entry: Entry) -> str:
-    """What messages call the code of an entry."""
-    return entry.spec.target.partition(":")[2] if isinstance(entry.spec, Spec) else entry.name
+    return first.keys() == second.keys() and all(equal(first[name], second[name]) for name in first)

@@ -50,13 +50,13 @@ def loads_the_same_samples_again(entry: Entry) -> None:
         demand(len(samples) > 0, f"split {split!r} is empty: put samples in it")
         demand(
             _same(samples, again),
-            f"split {split!r} is another one the second time: draw from a generator of a fixed seed, made in load",
+            f"split {split!r} differs when it is loaded again: draw from a generator of a fixed seed, made in load",
         )
         for part in _parts(dataset, samples):
-            found = _shapes(dataset.prepare(part.take(slice(0, 2))).inputs)
+            shape = _shapes(dataset.prepare(part.take(slice(0, 2))).inputs)
             demand(
-                found == dataset.input_shape,
-                f"a prepared input of split {split!r} has shape {found}, input_shape says {dataset.input_shape}: "
+                shape == dataset.input_shape,
+                f"a prepared input of split {split!r} has shape {shape}, input_shape is {dataset.input_shape}: "
                 "make them equal",
             )
 
@@ -65,17 +65,17 @@ def augments_by_the_generator_given(entry: Entry) -> None:
     """Augmentation draws from the generator it is given, and leaves the stored samples as they are"""
     dataset: Dataset = small(entry)
     samples = load(dataset, "train").take(slice(0, 8))
-    kept = samples.map(Tensor.clone)
-    one, two = (_augmented(dataset, samples, seeded(7)) for _ in range(2))
-    demand(_same(samples, kept), "augment changed the samples in place: return new ones")
-    demand(_same(one, two), "augment gives another batch for the same generator: draw from `random` alone")
+    copies = samples.map(Tensor.clone)
+    first, second = (_augmented(dataset, samples, seeded(7)) for _ in range(2))
+    demand(_same(samples, copies), "augment changed the samples in place: return new ones")
+    demand(_same(first, second), "augment returns a different batch for the same generator: draw from `random` alone")
 
 
 def has_a_model_and_finite_losses(entry: Entry) -> None:
     """Some registered model serves it; its losses are finite scalars with gradients"""
     problem = problem_of(small(entry))
     losses = _losses(problem)
-    demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: they are finite for a fresh network")
+    demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: make them finite for a new network")
     demand(losses.requires_grad, "the losses have no gradient: compute them from the outputs, with torch")
 
 
@@ -111,11 +111,11 @@ def judges_on_another_device(entry: Entry) -> None:
 
 def _losses(problem: Problem) -> Tensor:
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
-    return problem.losses(problem.outputs_by_task(lambda own: [problem.target(own)], batch.inputs), batch)
+    return problem.losses(problem.outputs_by_task(lambda inputs: [problem.target(inputs)], batch.inputs), batch)
 
 
 def _augmented(dataset: Dataset, samples: Samples, random: torch.Generator) -> Samples:
-    return samples.by_task(lambda own: dataset.augment(own, random))
+    return samples.by_task(lambda part: dataset.augment(part, random))
 
 
 def _parts(dataset: Dataset, samples: Samples) -> list[Samples]:
@@ -131,13 +131,14 @@ def _parts(dataset: Dataset, samples: Samples) -> list[Samples]:
     return [samples.tasks[name] for name in names]
 
 
-def _same(one: Samples, two: Samples) -> bool:
-    if isinstance(one, TaskSamples) and isinstance(two, TaskSamples):
-        return one.tasks.keys() == two.tasks.keys() and all(_same(one.tasks[n], two.tasks[n]) for n in one.tasks)
+def _same(first: Samples, second: Samples) -> bool:
+    if isinstance(first, TaskSamples) and isinstance(second, TaskSamples):
+        tasks, others = first.tasks, second.tasks
+        return tasks.keys() == others.keys() and all(_same(tasks[name], others[name]) for name in tasks)
     return (
-        same_inputs(one.inputs, two.inputs)
-        and one.targets.keys() == two.targets.keys()
-        and all(same_tensors(one.targets[name], two.targets[name]) for name in one.targets)
+        same_inputs(first.inputs, second.inputs)
+        and first.targets.keys() == second.targets.keys()
+        and all(same_tensors(first.targets[name], second.targets[name]) for name in first.targets)
     )
 
 

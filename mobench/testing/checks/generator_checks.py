@@ -29,14 +29,14 @@ def makes_outputs_for_preferences(entry: Entry) -> None:
     for k in (0, len(rays) - 1):
         alone = network.serve(rays[k])(inputs)
         for name, size in problem.dataset.heads.items():
-            shape = head_shape(size)
+            axes = head_shape(size)
             demand(
                 name in outputs[k], f"output {name!r} is missing: return a dict with a tensor for each of dataset.heads"
             )
-            found = tuple(outputs[k][name].shape)
+            shape = tuple(outputs[k][name].shape)
             demand(
-                found[len(found) - len(shape) :] == shape,
-                f"output {name!r} has shape {found}: its last axes are {shape}, as in dataset.heads",
+                shape[len(shape) - len(axes) :] == axes,
+                f"output {name!r} has shape {shape}: its last axes are {axes}, as in dataset.heads",
             )
             demand(
                 torch.allclose(alone[name], outputs[k][name], rtol=1e-4, atol=1e-5),
@@ -74,20 +74,22 @@ def heeds_the_seed(entry: Entry) -> None:
 
 def resumes_from_its_state(entry: Entry) -> None:
     """A state dict, saved and read back, carries everything that is trained; its size is counted"""
-    problem, one, rays = built(entry, 3)
-    _, other, _ = built(entry, 4)
+    problem, original, rays = built(entry, 3)
+    _, restored, _ = built(entry, 4)
     inputs = _inputs(problem)
-    other.load_state_dict(saved_and_read(one.state_dict()))
-    for mine, its in zip(_outputs(problem, one, inputs, rays), _outputs(problem, other, inputs, rays), strict=True):
+    restored.load_state_dict(saved_and_read(original.state_dict()))
+    for mine, its in zip(
+        _outputs(problem, original, inputs, rays), _outputs(problem, restored, inputs, rays), strict=True
+    ):
         demand(
             all(torch.equal(mine[name], its[name]) for name in mine),
             "with the state of another network it gives other outputs: register all that build draws as parameters or "
             "buffers",
         )
-    trained = sum(p.numel() for p in one.parameters())
+    trained = sum(p.numel() for p in original.parameters())
     demand(
-        one.n_stored_parameters >= trained,
-        f"n_stored_parameters is {one.n_stored_parameters}, but {trained} numbers are trained: count them all",
+        original.n_stored_parameters >= trained,
+        f"n_stored_parameters is {original.n_stored_parameters}, but {trained} numbers are trained: count them all",
     )
 
 
@@ -119,7 +121,7 @@ def starts_at_pretrained_weights(entry: Entry) -> None:
     """Around a pretrained model, a new network predicts what that model predicts, for every preference"""
     generator: Generator = small(entry)
     if not generator.starts_pretrained:
-        raise Declined("it does not start from pretrained weights, and says so")
+        raise Declined("it does not start from pretrained weights (starts_pretrained = False)")
     accepted = problem_for(generator)
     torch.manual_seed(0)
     problem = Problem(accepted.dataset, altered(accepted.model, pretrained=True))
@@ -129,13 +131,14 @@ def starts_at_pretrained_weights(entry: Entry) -> None:
     for i in range(min(4, len(samples))):  # losses, because outputs may differ where they mean the same
         batch = problem.prepare(samples.take(slice(i, i + 1)))
         with torch.no_grad():
-            outputs = problem.outputs_by_task(lambda own: _outputs(problem, network, own, rays), batch.inputs)
-            own = problem.losses(problem.outputs_by_task(lambda own: [problem.target(own)], batch.inputs), batch)
+            outputs = problem.outputs_by_task(lambda inputs: _outputs(problem, network, inputs, rays), batch.inputs)
+            expected = problem.outputs_by_task(lambda inputs: [problem.target(inputs)], batch.inputs)
+            target_losses = problem.losses(expected, batch)
             losses = problem.losses(outputs, batch)
         demand(
-            torch.allclose(losses, own.expand_as(losses), rtol=1e-4, atol=1e-5, equal_nan=True),
+            torch.allclose(losses, target_losses.expand_as(losses), rtol=1e-4, atol=1e-5, equal_nan=True),
             f"around a pretrained model its losses on a sample are {losses[0].tolist()}, those of the model "
-            f"{own[0].tolist()}: start at problem.new_weights(), add what starts at zero to "
+            f"{target_losses[0].tolist()}: start at problem.new_weights(), add what starts at zero to "
             "problem.pretrained_weights(), or set starts_pretrained = False",
         )
 
@@ -151,10 +154,10 @@ def leaves_frozen_parameters_alone(entry: Entry) -> None:
     rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
     (name,) = (n for n, p in problem.target.named_parameters() if not p.requires_grad)
     if isinstance(network, WeightNetwork):
-        made = set(network.weights(rays)) - problem.state.statistics.keys()
+        names = set(network.weights(rays)) - problem.state.statistics.keys()
         demand(
-            made == problem.shapes.keys(),
-            f"it makes {sorted(made ^ problem.shapes.keys())} otherwise than problem.shapes says: make weights of "
+            names == problem.shapes.keys(),
+            f"it makes {sorted(names ^ problem.shapes.keys())} otherwise than problem.shapes says: make weights of "
             "problem.shapes or problem.new_weights() alone, which leave out frozen parameters",
         )
     modules = [problem.target, *(m for m in network.modules() if m is not network)]
@@ -210,7 +213,7 @@ def touches_no_test_data(entry: Entry) -> None:
     batch = _inputs(problem)
     network(batch, rays)
     demand(
-        "test" not in loaded, "the test split was loaded: build from shapes and heads; the core judges, after training"
+        "test" not in loaded, "the test split was loaded: build from shapes and heads; mobench evaluates after training"
     )
 
 
@@ -229,7 +232,7 @@ def _grams(entry: Entry, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The network's own Gram matrices and the dense ones."""
     problem, network, rays = built(entry, dtype=dtype)
     if not isinstance(network, WeightNetwork):
-        raise Declined("it makes no weights; the core takes its Gram matrix")
+        raise Declined("it generates no weights; mobench computes its Gram matrix")
     if network.rays is not None:
         rays = network.rays
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 4)))
