@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         Seeds,
         Setting,
         Solver,
+        SummedMeasure,
+        TaskSamples,
         WeightNetwork,
     )
     from mobench.options import option
@@ -39,7 +41,8 @@ _HOME = {
     "mobench.options": ("option",),
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "Generator", "Metric", "Model", "Objective", "ParetoNetwork",
-        "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "WeightNetwork",
+        "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "SummedMeasure",
+        "TaskSamples", "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -47,7 +50,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "Generator", "Metric", "Model", "Objective", "Pair",
     "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
-    "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "SuiteFile", "SummedMeasure", "TaskSamples", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

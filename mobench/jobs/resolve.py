@@ -12,11 +12,20 @@ from pydantic import ValidationError
 
 from mobench import options
 from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Generator,
+    Model,
+    Problem,
+    Solver,
+    check_generator,
+    check_model,
+    check_start,
+)
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, OptionSetting, budget_layer, budget_of, combine
-from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import check_on_simplex
@@ -237,31 +246,44 @@ def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _PartSource]
 
 def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _PartSource]) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
-    make_model(parts["model"]).check(dataset)
+    model = make_model(parts["model"])
+    check_model(model, dataset)
     if "generator" not in parts:
+        solver: Solver = _make("solver", parts["solver"])
+        if type(solver).check is not Solver.check and (problem := _problem(parts)) is not None:
+            solver.check(problem)
         return
     halves = pieces["generator"], pieces["balancer"]
     n_preferences = parts["solver"].options["n_preferences"]
     check_pair(halves[0].cls, halves[1].cls, n_preferences, "+".join(half.name for half in halves))
     generator: Generator = _make("generator", parts["generator"])
-    generator.check(dataset)
-    if not generator.keeps_statistics:
-        layers = _statistics_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
-        if layers:
-            raise IncompatibleError(statistics_declined(layers, f"generator {pieces['generator'].name!r}"))
+    check_generator(generator, dataset)
+    check_start(generator, model)
+    if generator.keeps_statistics and type(generator).check_problem is Generator.check_problem:
+        return
+    problem = _problem(parts)
+    if problem is None:
+        return
+    if problem.state.layers and not generator.keeps_statistics:
+        raise IncompatibleError(statistics_declined(problem.state.layers, f"generator {pieces['generator'].name!r}"))
+    generator.check_problem(problem)
 
 
-@lru_cache(maxsize=256)
-def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
-    """Return the layers with running statistics of the target network. model, dataset: the parts as JSON."""
+def _problem(parts: Mapping[str, Part]) -> Problem | None:
+    """Return the problem of a dataset and a model; None if its target network cannot be built."""
+    return _problem_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+
+
+@lru_cache(maxsize=2)  # a few, because target networks may be large
+def _problem_of(model: str, dataset: str) -> Problem | None:
+    """Return the problem of two parts as JSON; None if its target network cannot be built."""
     with torch.random.fork_rng(devices=[]):
         try:
-            target = make_model(Part.model_validate_json(model)).build(make_dataset(Part.model_validate_json(dataset)))
+            return Problem(make_dataset(Part.model_validate_json(dataset)), make_model(Part.model_validate_json(model)))
         except IncompatibleError:
             raise
         except Exception:  # the job itself reports this error in its record
-            return ()
-    return tuple(running_statistics(target))
+            return None
 
 
 def _values(role: str, settings: Sequence[OptionSetting]) -> dict[str, Any]:

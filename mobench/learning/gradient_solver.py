@@ -24,6 +24,8 @@ from mobench.interfaces import (
     Setting,
     Solver,
     WeightNetwork,
+    check_generator,
+    check_start,
 )
 from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.finite import check_gradients, check_losses, is_finite
@@ -69,14 +71,21 @@ class GradientSolver(Solver):
             return self.options.n_preferences
         return n_rays if self.balancer.needs_preference else 1
 
-    def start(self, problem: Problem, setting: Setting) -> None:
-        self.problem = problem
-        rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
+    def check(self, problem: Problem) -> None:
         names = f"{type(self.generator).__name__}+{type(self.balancer).__name__}"
         check_pair(self.generator, self.balancer, self.options.n_preferences, names)
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
+        check_generator(self.generator, problem.dataset)
+        check_start(self.generator, problem.model)
+        self.generator.check_problem(problem)
+
+    def start(self, problem: Problem, setting: Setting) -> None:
+        self.check(problem)
+        self.problem = problem
+        rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
+        check_generator(self.generator, problem.dataset, self.network)
         self.sampler = self._sampler(setting)
         n_preferences = self.options.n_preferences if self.network.rays is None else len(self.network.rays)
         self.balancer.start(
@@ -161,7 +170,8 @@ class GradientSolver(Solver):
         return seen
 
     def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = torch.stack(self._each_loss(network(batch.inputs, preferences), batch), dim=1)
+        outputs = self.problem.outputs_by_task(lambda inputs: network(inputs, preferences), batch.inputs)
+        losses = torch.stack(self._each_loss(outputs, batch), dim=1)
         seen = losses.detach()
         gram = None
         if self.balancer.needs_gram:

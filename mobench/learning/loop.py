@@ -151,7 +151,8 @@ def train(
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
-    batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
+    random = batches.random(run.steps)
+    batch = batches.at(run.steps).by_task(lambda part: problem.dataset.augment(part, random))
     losses = solver.step(problem.prepare(batch))
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began

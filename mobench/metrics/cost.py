@@ -28,7 +28,7 @@ def inference_seconds_per_sample(
     pareto_set: ParetoSet, rays: Tensor, problem: Problem, samples: Samples, repeats: int = 5
 ) -> float:
     """Return the median seconds per sample of one batch; the switch of the preference is not included."""
-    batch = problem.prepare(samples)
+    batch = problem.prepare(problem.parts(samples)[0][1])  # of several tasks, the first
     with torch.no_grad(), evaluating(problem, pareto_set):
         predict = pareto_set.serve(rays.to(problem.device, problem.dtype)[len(rays) // 2])
         seconds = statistics.median(_timed(lambda: predict(batch.inputs), problem.device) for _ in range(repeats))

@@ -57,6 +57,8 @@ CHECKS: dict[Kind, list[Check]] = {
         generator_checks.resumes_from_its_state,
         generator_checks.is_reached_by_gradients,
         generator_checks.gives_an_exact_gram_matrix,
+        generator_checks.starts_at_pretrained_weights,
+        generator_checks.leaves_frozen_parameters_alone,
         generator_checks.works_in_both_precisions,
         generator_checks.works_on_another_device,
         generator_checks.touches_no_test_data,

@@ -10,7 +10,21 @@ from torch import Tensor
 
 from mobench import options
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, ParetoNetwork, Problem, Seeds, Setting, Solver
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Generator,
+    Model,
+    ParetoNetwork,
+    Problem,
+    Samples,
+    Seeds,
+    Setting,
+    Solver,
+    TaskSamples,
+    check_generator,
+    check_model,
+)
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
@@ -20,8 +34,8 @@ from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
 __all__ = [
-    "N_STEPS", "Declined", "accepts", "batch_of", "built", "load", "problem_of", "small", "small_datasets",
-    "solver_for", "start", "trained", "trained_losses", "watched_solver",
+    "N_STEPS", "Declined", "accepts", "batch_of", "built", "first_samples", "load", "problem_for", "problem_of",
+    "small", "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
 ]  # fmt: skip
 
 N_STEPS = 4
@@ -73,10 +87,20 @@ def load(dataset: Dataset, split: Any) -> Any:
         raise Declined(str(error)) from error
 
 
+def first_samples(dataset: Dataset, n: int) -> Samples:
+    """Return the first `n` training samples; those of the first task where each task has samples of its own."""
+    samples: Samples = load(dataset, "train")
+    part = next(iter(samples.tasks.values())) if isinstance(samples, TaskSamples) else samples
+    return part.take(slice(0, n))
+
+
 def accepts(part: Model | Generator, dataset: Dataset) -> bool:
-    """Return whether `part.check` accepts the dataset."""
+    """Return whether a model or generator accepts the dataset."""
     try:
-        part.check(dataset)
+        if isinstance(part, Model):
+            check_model(part, dataset)
+        else:
+            check_generator(part, dataset)
     except IncompatibleError:
         return False
     return True
@@ -101,6 +125,38 @@ def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: tor
     return Problem(dataset, model, device, dtype)
 
 
+def problem_for(
+    generator: Generator,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    n_tensors: int = 1,
+) -> Problem:
+    """Build the first problem of a small dataset and a registered model that a generator accepts.
+
+    n_tensors: smallest number of trained tensors of the target network.
+
+    torch's random state is seeded before the problem is built. Raises: Declined if there is none.
+    """
+    reason = "none is registered whose files are here"
+    for dataset in small_datasets():
+        if not accepts(generator, dataset):
+            continue
+        for model in _registered("model"):
+            if not accepts(model, dataset):
+                continue
+            torch.manual_seed(seed)
+            problem = Problem(dataset, model, device, dtype)
+            try:
+                generator.check_problem(problem)
+            except IncompatibleError as error:
+                reason = str(error)
+                continue
+            if len(problem.shapes) >= n_tensors:
+                return problem
+    raise Declined(f"it serves no registered dataset with any model: {reason}")
+
+
 def built(
     entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> tuple[Problem, ParetoNetwork, Tensor]:
@@ -109,9 +165,7 @@ def built(
     Returns the problem, the network and preferences [K, m] to call it with.
     """
     generator: Generator = small(entry)
-    dataset = served(generator)
-    torch.manual_seed(seed)
-    problem = problem_of(dataset, dtype, device)
+    problem = problem_for(generator, seed, dtype, device)
     rays = finite_rays(problem.n_objectives).to(device, dtype)
     network = generator.build(problem, rays)
     return problem, network, rays if network.rays is not None else dense_rays(problem.n_objectives, 5).to(device, dtype)

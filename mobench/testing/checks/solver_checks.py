@@ -148,7 +148,7 @@ def touches_no_test_data(entry: Entry) -> None:
 
 def _served(solver: Solver, problem: Problem) -> list[Tensor]:
     """Predictions for the first and the last preference, all heads in one."""
-    pareto_set, inputs = solver.pareto_set, batch_of(problem, 0).inputs
+    pareto_set, inputs = solver.pareto_set, problem.parts(batch_of(problem, 0))[0][1].inputs
     rays = dense_rays(problem.n_objectives) if pareto_set.rays is None else pareto_set.rays
     problem.train(False)
     if isinstance(pareto_set, nn.Module):
