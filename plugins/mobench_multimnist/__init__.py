@@ -1,4 +1,4 @@
-"""MultiMNIST and its Fashion-MNIST variants: two overlapping images, two labels."""
+"""MultiMNIST and its variants: two overlapping images with two labels, or three with three."""
 
 from mobench.plugins import DataFile, Spec, hookimpl
 
@@ -32,6 +32,14 @@ def mobench_datasets() -> list[Spec]:
             _SOURCE,
             version="1",
             small={"pairs": 90, "test_pairs": 20},
+        ),
+        Spec(
+            "multimnist3",
+            "mobench_multimnist.three:ThreeDigits",
+            "three overlapping digits, three labels",
+            "arXiv 2210.09759, its code",
+            version="1",
+            small={"source": "embedded", "images": 90, "test_images": 20},
         ),
     ]
 
