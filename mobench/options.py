@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mobench.errors import MobenchError, OptionError, PluginError, nearest
-from mobench.text import described, message_of
+from mobench.errors import MobenchError, OptionError, PluginError
+from mobench.text import described, message_of, name_hint
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 T = TypeVar("T")
 
@@ -60,43 +64,55 @@ def values(plugin: Any) -> dict[str, Any]:
     return {name: value for name, (f, value) in plain.items() if not (_is_added(f) and value == _plain(f.default))}
 
 
-def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
+def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
     """Build a plugin object from option values of JSON or command-line types.
 
-    whose: name of the plugin in messages; by default the name of the class.
+    owner: name of the plugin in messages; by default the name of the class.
 
     Raises: OptionError for an unknown option (with the nearest names), a value of the wrong type or
         out of range, or a combination that the plugin rejects; PluginError if the plugin raises another exception.
     """
-    from pydantic import ConfigDict, ValidationError, create_model
+    from pydantic import ValidationError
 
-    whose = whose or cls.__name__
-    hints = typing.get_type_hints(cls, include_extras=True)
+    owner = owner or cls.__name__
     fields = {f.name: f for f in _option_fields(cls)}
-    for name in given:
+    hints, model = _validator(typing.cast(Any, cls))
+    for name in values:
         if name not in fields:
-            hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
-            raise OptionError(f"{whose} has no option {name!r}{hint}")
-    for name, value in given.items():
+            hint = name_hint(name, fields, none="none, it has no options")
+            raise OptionError(f"{owner} has no option {name!r}{hint}")
+    for name, value in values.items():
         # pydantic would convert true to 1
         if _has_bool(value) and not _takes_bool(hints[name]):
-            raise OptionError(f"{whose}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
-    schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
-    model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **schema)
+            raise OptionError(f"{owner}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
     try:
-        checked = model.model_validate(dict(given))
+        checked = model.model_validate(dict(values))
     except ValidationError as error:
-        raise OptionError(_explain(whose, error, hints)) from error
+        raise OptionError(_explain(owner, error, hints)) from error
     try:
         return cls(**{n: getattr(checked, n) for n in fields})
     except OptionError:
         raise
     except ValueError as error:
-        raise OptionError(f"{whose}: {message_of(error)}") from error
+        raise OptionError(f"{owner}: {message_of(error)}") from error
     except (KeyboardInterrupt, MobenchError):
         raise
     except BaseException as error:  # a plugin's own code
-        raise PluginError(f"{whose} cannot be made with these options: {described(error)}") from error
+        raise PluginError(f"{owner} cannot be created with these options: {described(error)}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _validator(cls: type) -> tuple[dict[str, Any], type[BaseModel]]:
+    """Return the type of each option of a plugin class, and the pydantic model that validates them.
+
+    They are kept, because pydantic takes a millisecond to create a model and a plan builds many objects of a class.
+    """
+    from pydantic import ConfigDict, create_model
+
+    hints = typing.get_type_hints(cls, include_extras=True)
+    schema: dict[str, Any] = {f.name: (hints[f.name], _default(f)) for f in _option_fields(cls)}
+    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    return hints, create_model(cls.__name__, __config__=config, **schema)
 
 
 def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:
@@ -113,17 +129,19 @@ def _default(f: dataclasses.Field[Any]) -> Any:
     if f.default is not dataclasses.MISSING:
         return f.default
     if f.default_factory is not dataclasses.MISSING:
-        return f.default_factory()
+        from pydantic import Field
+
+        return Field(default_factory=f.default_factory)
     return ...
 
 
-def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
+def _explain(owner: str, error: Any, hints: Mapping[str, Any]) -> str:
     """Return a message for the first validation error."""
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
-    given = first["input"]
+    value = first["input"]
     return (
-        f"{whose}: option {name!r} was given {given!r}: {first['msg'][0].lower()}{first['msg'][1:]} "
+        f"{owner}: option {name!r} was given {value!r}: {first['msg'][0].lower()}{first['msg'][1:]} "
         f"(accepted: {_type_name(hints.get(name, 'a value'))})"
     )
 

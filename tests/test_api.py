@@ -1,4 +1,4 @@
-"""`mobench.run` and `mobench.leaderboard` refuse what the command line refuses, and say what it says."""
+"""`mobench.run` and `mobench.leaderboard` refuse the same input as the command line, with the same messages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from in_process import IN_PROCESS, InProcess
 
 import mobench
 from mobench.errors import MobenchError, OptionError, StoreError, SuiteError, UnknownNameError
@@ -119,8 +120,11 @@ def test_arrays_tensors_and_tuples_mean_the_same_as_lists(tiny: Path, rays: Any)
     assert settings == {"lr": 0.5, "milestones": [0.5]}
 
 
-def test_python_and_the_command_line_make_the_same_jobs(cli: Cli, tiny: Path, tmp_path: Path) -> None:
-    done = cli("run", tiny, "--set", "lr=0.05", "--steps", "3", "--rays", str(RAYS), "--out", "a", "-q")
+def test_python_and_the_command_line_make_the_same_jobs(
+    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", InProcess)
+    done = cli("run", tiny, "--set", "lr=0.05", "--steps", "3", "--rays", str(RAYS), "--out", "a", "-q", *IN_PROCESS)
     assert done.returncode == 0, done.stderr
     mobench.run(tiny, settings={"lr": 0.05}, steps=3, rays=np.array(RAYS), out=tmp_path / "b", jobs=2)
     names = [{path.name for path in (tmp_path / name / "records").glob("*.json")} for name in "ab"]

@@ -40,9 +40,9 @@ class Case:
         gram = self.gram.to(device) if balancer.needs_gram else None
         return balancer(self.losses.to(device, dtype), self.preferences.to(device, dtype), gram)
 
-    def rows(self, some: slice) -> Case:
+    def rows(self, rows: slice) -> Case:
         """Return the case restricted to the rows in a slice."""
-        return Case(self.name, self.losses[some], self.preferences[some], self.gradients[some])
+        return Case(self.name, self.losses[rows], self.preferences[rows], self.gradients[rows])
 
     def with_preferences(self, preferences: Tensor) -> Case:
         """Return the case with the same losses and gradients and other preferences."""
@@ -82,19 +82,20 @@ def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
     for case in cases(n_objectives):
         before = (case.losses.clone(), case.preferences.clone(), case.gradients.clone())
         alpha = case.weights(started(balancer, n_objectives))
-        given = f"{case.name}, m = {n_objectives}"
+        title = f"{case.name}, m = {n_objectives}"
         demand(
             alpha.shape == case.losses.shape,
-            f"{given}: weights have shape {tuple(alpha.shape)}, the losses {tuple(case.losses.shape)}: return [K, m]",
+            f"{title}: weights have shape {tuple(alpha.shape)}, the losses {tuple(case.losses.shape)}: return [K, m]",
         )
-        demand(alpha.dtype == case.losses.dtype, f"{given}: weights are {alpha.dtype}: keep the dtype of the losses")
+        demand(alpha.dtype == case.losses.dtype, f"{title}: weights are {alpha.dtype}: keep the dtype of the losses")
         demand(
             torch.isfinite(alpha).all(),
-            f"{given}: weights are not finite: divide by what cannot be 0, and take roots and logs of what is above 0",
+            f"{title}: weights are not finite: divide by values that cannot be 0, and take roots and logs of positive "
+            "values",
         )
         demand(
             all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))),
-            f"{given}: inputs were changed in place: work on copies, without functions ending in _",
+            f"{title}: inputs were changed in place: work on copies, without functions ending in _",
         )
 
 
@@ -107,11 +108,11 @@ def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolera
     for case in cases(n_objectives):
         if "one_huge" in case.name or "large" in case.name or "tiny" in case.name:
             continue  # the directions differ by less than the rounding error of the longest gradient
-        one = direction(case, case.weights(started(balancer, n_objectives)))
+        first = direction(case, case.weights(started(balancer, n_objectives)))
         other = case.permuted(order)
-        two = direction(other, other.weights(started(balancer, n_objectives)))
+        second = direction(other, other.weights(started(balancer, n_objectives)))
         size = case.gradients.norm(dim=2).amax(1, keepdim=True).clamp_min(1e-300)
-        difference = float(((one - two) / size).abs().max())
+        difference = float(((first - second) / size).abs().max())
         assert difference < tolerance, f"{case.name}: directions differ by {difference}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ def small(entry: Entry) -> Any:
     Raises: Declined for an entry without a class of its own.
     """
     if not isinstance(entry.spec, Spec):
-        raise Declined(f"{entry.kind} {entry.name!r} names no class of its own")
+        raise Declined(f"{entry.kind} {entry.name!r} has no class: it is a pair or a suite")
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
@@ -47,14 +47,17 @@ def _registered(kind: Kind) -> Iterator[Any]:
             continue
 
 
-def small_datasets() -> Iterator[Dataset]:
-    """Yield every registered dataset in its small configuration, those with several objectives first.
+def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
+    """Yield registered datasets in their small configuration, those with several objectives first.
 
-    Datasets whose files are missing are skipped.
+    Datasets for which `accepts` is false are skipped before anything is loaded, those whose files are missing after
+    that.
     """
     datasets: list[Dataset] = list(_registered("dataset"))
     # a preference has an effect only if there are several objectives
     for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
+        if not accepts(dataset):
+            continue
         try:
             dataset.load("train")
         except DataError:
@@ -81,10 +84,10 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
 
 def served(part: Model | Generator) -> Dataset:
     """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
-    found = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
-    if found is None:
+    accepted = next(small_datasets(lambda dataset: accepts(part, dataset)), None)
+    if accepted is None:
         raise Declined("it serves none of the registered datasets whose files are here")
-    return found
+    return accepted
 
 
 def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
@@ -118,17 +121,17 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     """Build a solver in its small configuration. Returns the solver, and for a pair also its generator."""
     if not isinstance(entry.spec, Pair):
         return small(entry), None
-    known = registry()
+    plugins = registry()
     parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
-        demand(role in parts, f"default {key!r} names no part: write solver., generator. or balancer. in front")
+        demand(role in parts, f"default {key!r} names no part: begin it with solver., generator. or balancer.")
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:
-        found = known.get(kind, name)
-        given = found.spec if isinstance(found.spec, Spec) else Spec(name, "")
-        return options.build(found.load(), {**given.defaults, **parts[kind], **given.small}, f"{kind} {name!r}")
+        part_entry = plugins.get(kind, name)
+        spec = part_entry.spec if isinstance(part_entry.spec, Spec) else Spec(name, "")
+        return options.build(part_entry.load(), {**spec.defaults, **parts[kind], **spec.small}, f"{kind} {name!r}")
 
     generator: Generator = part("generator", entry.spec.generator)
     balancer: Balancer = part("balancer", entry.spec.balancer)
@@ -149,12 +152,19 @@ def watched_solver(
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets():
+    models: list[Model] = list(_registered("model"))
+    _, generator = _solver(entry)
+    parts = [] if generator is None else [generator]
+
+    def serves(dataset: Dataset) -> bool:
+        return all(accepts(part, dataset) for part in parts) and any(accepts(model, dataset) for model in models)
+
+    for dataset in small_datasets(serves):
         seen, loaded = watched(dataset)
-        for model in _registered("model"):
-            solver, generator = _solver(entry)
-            if not accepts(model, seen) or not (generator is None or accepts(generator, seen)):
+        for model in models:
+            if not accepts(model, seen):
                 continue
+            solver, _ = _solver(entry)
             torch.manual_seed(seed)
             problem = Problem(seen, model, device, dtype)
             try:

@@ -1,4 +1,4 @@
-"""A record against its own repetition, and against a record that was tampered with."""
+"""A record against its repetition, and against a record that was tampered with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from guests import balancer, install
+from in_process import InProcess
 
 from mobench.errors import RecordError, StoreError
+from mobench.events import DataLoading, EvaluationProgress, Event, TrainingProgress
 from mobench.interfaces import Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
@@ -18,11 +20,12 @@ from mobench.jobs.resolve import providers
 from mobench.jobs.suite import Suite, load, overridden
 from mobench.records.record import Record, parse
 from mobench.records.store import Store
+from mobench.runs import repetition
 from mobench.runs.execution import execute
-from mobench.runs.executors.base import Exit
+from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
-from mobench.runs.verification import compare, verify
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.verification import VerificationResult, compare, verify
 
 
 def job(**budget: float) -> Job:
@@ -38,8 +41,15 @@ def record() -> Record:
     return execute(job(), threads=1)
 
 
-def test_a_record_is_repeated_to_the_bit(record: Record) -> None:
-    verdict = verify(record)
+@pytest.fixture(scope="module")
+def verified(record: Record) -> tuple[VerificationResult, list[Event]]:
+    """The verdict about the record, and the events of its second run."""
+    events: list[Event] = []
+    return verify(record, on_event=events.append), events
+
+
+def test_a_record_is_repeated_to_the_bit(verified: tuple[VerificationResult, list[Event]]) -> None:
+    verdict, _ = verified
     assert verdict.identical
     assert verdict.agrees
     assert all(c.difference == 0 for c in verdict.comparisons)
@@ -126,8 +136,9 @@ def test_another_version_of_a_part_is_said(record: Record) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vlmop2-dwa-s0", "vlmop2-mgda-s1", "zdt1-ls-s0"])
-def test_committed_records_are_made_again(name: str) -> None:
+def test_committed_records_are_made_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """2,000 steps each; on another processor sums are made in another order, hence the tolerance."""
+    monkeypatch.setattr(repetition, "LocalExecutor", InProcess)
     (path,) = (Path(__file__).parents[2] / "results" / "analytic" / "records").glob(f"{name}-*.json")
     verdict = verify(parse(path.read_bytes(), path.name))
     assert [c for c in verdict.comparisons if not c.agrees] == []
@@ -162,7 +173,7 @@ def test_a_budget_of_years_is_refused(record: Record, budget: dict[str, float], 
 
 @pytest.fixture
 def requests(record: Record, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    """What executors are asked for, which is not run: they leave the record itself."""
+    """Requests to executors are not run: the executors leave the record itself."""
     asked: list[Request] = []
 
     def run(self: LocalExecutor, request: Request, tell: Any) -> Exit:
@@ -180,7 +191,8 @@ def test_a_records_threads_are_bounded_by_the_cores_here(record: Record, request
     verify(Record.model_validate(data))
     (request,) = requests
     assert request.threads == available_cores()
-    assert Strategy.parse(request.strategy).threads == available_cores()
+    assert request.options.strategy is not None
+    assert request.options.strategy.threads == available_cores()
 
 
 @pytest.mark.parametrize("strategy", [None, Strategy(), Strategy("contiguous", "grouped", "split", 1)])
@@ -190,7 +202,7 @@ def test_the_second_run_has_the_strategy_of_the_first(
     data = record.model_dump(by_alias=True)
     data["provenance"]["strategy"] = None if strategy is None else {**strategy.to_dict(), "remark": "why, and how"}
     verify(Record.model_validate(data))
-    assert Strategy.parse(requests[0].strategy) == (strategy or Strategy())
+    assert requests[0].options.strategy == (strategy or Strategy())
 
 
 def test_the_second_run_loads_the_plugins_of_its_job_alone_and_leaves_nothing(
@@ -238,15 +250,14 @@ def test_whatever_becomes_of_the_second_run_is_one_error(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(tmp_path.iterdir()) | {tmp_path / "site"}
     with pytest.raises(RecordError, match=message) as caught:
-        verify(guest_record(tmp_path / "site", monkeypatch, record, step), **limits)
+        verify(guest_record(tmp_path / "site", monkeypatch, record, step), limits=Limits(**limits))
     assert len(str(caught.value).splitlines()) == 1
     assert set(tmp_path.iterdir()) == before, "nothing is left behind"
 
 
-def test_progress_of_the_second_run_is_told(record: Record) -> None:
-    events: list[dict[str, Any]] = []
-    verify(record, on_progress=events.append)
-    assert {event["phase"] for event in events} == {"data", "train", "evaluate"}
+def test_progress_of_the_second_run_is_told(verified: tuple[VerificationResult, list[Event]]) -> None:
+    _, events = verified
+    assert {type(event) for event in events} == {DataLoading, TrainingProgress, EvaluationProgress}
 
 
 def test_without_a_temporary_folder_there_is_an_error(
