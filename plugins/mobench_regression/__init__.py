@@ -6,7 +6,7 @@ _MULAN = "Spyromitros-Xioufis et al. 2016, arXiv 1211.6581"
 _TWO_TAXA = {"targets": ["taxon-25400", "taxon-37880"]}
 _TWO_OCCUPATIONS = {"targets": ["occupation-58028", "occupation-15014"]}
 _TWO_MONTHS = {"targets": ["month-1", "month-12"]}
-_DATASETS = (
+_DATASETS: tuple[tuple[str, str, str, str, dict[str, list[str]]], ...] = (
     ("riverflow", "measured:RiverFlow", "flow at eight gauges in 48 hours, split by blocks of time", _MULAN, {}),
     ("jura", "measured:Jura", "three metals in soil", "Atteia et al. 1994; Goovaerts 1997", {}),
     ("aflow", "measured:Aflow", "seven properties of crystals from their formulas", "Curtarolo et al. 2012", {}),
