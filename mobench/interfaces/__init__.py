@@ -1,6 +1,6 @@
 """Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
 
-from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
+from mobench.interfaces.balancer import SCOPE_HELP, Balancer, BalancerContext, OwnGradient, Scope, seeded
 from mobench.interfaces.dataset import Dataset, Protocol, Split
 from mobench.interfaces.generator import (
     Generator,
@@ -21,6 +21,7 @@ from mobench.interfaces.target_state import Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
 
 __all__ = [
+    "SCOPE_HELP",
     "Balancer",
     "BalancerContext",
     "Dataset",
@@ -31,12 +32,14 @@ __all__ = [
     "Model",
     "Objective",
     "Outputs",
+    "OwnGradient",
     "ParetoNetwork",
     "ParetoSet",
     "Predictor",
     "Problem",
     "Protocol",
     "Samples",
+    "Scope",
     "Seeds",
     "Setting",
     "Solver",

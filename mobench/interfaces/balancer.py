@@ -1,15 +1,23 @@
-"""Balancer interface: maps losses, preferences and Gram matrices to one weight per objective."""
+"""Balancer interface: maps losses, preferences and gradients to one weight per objective, or to a direction."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from mobench.interfaces.objective import Likelihood
+
+Scope = Literal["all", "shared", "representation"]
+"""What gradients are taken with respect to: all trained parameters, those that several losses reach, or the last
+tensors that all losses are computed from."""
+OwnGradient = Literal["weighted", "plain"]
+"""Gradient of a task-specific parameter: that of its loss times the weight of the objective, or that of its loss."""
+SCOPE_HELP = "parameters whose gradients are combined: those that several losses reach, or all"
+"""Help text of the option `scope` of gradient surgery methods."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,15 @@ class Balancer(ABC):
     A balancer plugin is a dataclass (`@dataclass(eq=False)`); its fields are its options. It may
     keep state between steps: `start` initialises the state and `state_dict` saves it.
 
-    needs_gram: True if the balancer uses Gram matrices; they are computed only in that case.
+    A balancer declares what it needs. Everything beyond losses and preferences is computed only if it is declared:
+
+    needs_gram: True if the balancer uses Gram matrices of the loss gradients.
+    scope: what the gradients are taken with respect to, for a balancer that uses gradients. It may be an option.
+        "all": all trained parameters. "shared": the parameters that the losses of at least two objectives reach; a
+        model can declare its task-specific parameters. "representation": the shared representation, the last tensors
+        that all losses are computed from (MGDA-UB, arXiv 1810.04650, section 3.3), at one preference per step.
+    own_parameters: gradient of the task-specific parameters, unless `scope` is "all". "weighted": α_i ∇L_i; "plain":
+        ∇L_i, whatever the weights are.
     needs_preference: False if the balancer ignores the preference and therefore gives one point
         instead of a front (MGDA, gradient surgery); it is then called with one ray.
     couples_preferences: True if the weights of one preference depend on the losses of the
@@ -50,6 +66,8 @@ class Balancer(ABC):
     needs_gram: ClassVar[bool] = False
     needs_preference: ClassVar[bool] = True
     couples_preferences: ClassVar[bool] = False
+    scope: Scope = "all"
+    own_parameters: ClassVar[OwnGradient] = "weighted"
 
     def start(self, context: BalancerContext) -> None:  # noqa: B027 - most balancers keep no state
         """Prepare for a training run; called once, before the first step."""

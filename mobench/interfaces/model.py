@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -23,6 +24,14 @@ class Model(ABC):
         Its forward method takes inputs [B, *dataset.input_shape] and returns a dict with one tensor
         [B, width] for each of `dataset.heads`. Raises the same errors as `check`.
         """
+
+    def task_parameters(self, dataset: Dataset) -> Mapping[str, str]:
+        """Return task-specific parameters: name of a parameter of the module -> name of its objective.
+
+        By default this is empty. The parameters that only one loss reaches are found without it, from the graph of
+        the losses. Declare a parameter if other losses reach it too, but only one shall train it.
+        """
+        return {}
 
 
 def image_channels(dataset: Dataset, smallest: int, model: str) -> int:

@@ -67,7 +67,7 @@ def resolve(
 ) -> Job:
     """Return the job of these names and settings.
 
-    The job states the values of all options, except options added in later versions that are at their default.
+    The job states the values of all options, except options added in later versions that reproduce earlier records.
 
     solver:   a solver's name, or "generator+balancer".
     settings: option -> value. "lr" is assigned to the part that has an option of that name. If several parts
@@ -173,11 +173,11 @@ def make_solver(part: SolverPart) -> Solver:
         return made
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
-    return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+    return GradientSolver(generator, balancer, options.restore(GradientOptions, part.options, f"solver {part.name!r}"))
 
 
 def every_option(job: Job) -> dict[str, Any]:
-    """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
+    """Return "role.option" -> value for all parts of a job, with the values of options that the job omits."""
     solver = job.solver
     roles: dict[Kind, Part | None] = {
         "dataset": job.dataset,
@@ -192,7 +192,7 @@ def every_option(job: Job) -> dict[str, Any]:
             continue
         is_pair = part is solver and solver.generator is not None
         cls = GradientOptions if is_pair else registry().get(role, part.name).load()
-        left_out = {o.name: o.default for o in options.describe(cls) if o.added}
+        left_out = {o.name: o.omitted for o in options.describe(cls) if o.added}
         every |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
     return every
 
@@ -212,7 +212,7 @@ def providers(job: Job) -> list[str]:
 
 
 def _make(kind: Kind, part: Part) -> Any:
-    return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
+    return options.restore(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
 def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:

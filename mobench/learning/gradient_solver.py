@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -12,12 +11,11 @@ from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
+from mobench.errors import IncompatibleError
 from mobench.interfaces import (
     Balancer,
     BalancerContext,
     Generator,
-    Outputs,
     ParetoNetwork,
     Problem,
     Samples,
@@ -26,8 +24,7 @@ from mobench.interfaces import (
     WeightNetwork,
 )
 from mobench.interfaces.target_state import statistics_declined
-from mobench.learning.finite import check_gradients, check_losses, is_finite
-from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back, rounded_weights
+from mobench.learning.backward import Backward, BackwardThroughOutputs, BackwardThroughWeights
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
 
@@ -99,6 +96,12 @@ class GradientSolver(Solver):
             )
         )
         self.n_preferences = n_preferences
+        if self.balancer.scope == "representation" and n_preferences > 1:
+            raise IncompatibleError(
+                f"balancer.scope is 'representation' and each step has {n_preferences} preferences: use one preference "
+                "per step, or set the scope to 'shared' or 'all'"
+            )
+        self.backward = self._backward()
         self.n_steps = 0
         self.total_steps = setting.total_steps
         self.optimiser = self._optimiser()
@@ -107,10 +110,7 @@ class GradientSolver(Solver):
         preferences = self.sampler.sample(self.n_preferences).to(self.problem.device, self.problem.dtype)
         self._schedule()
         self.optimiser.zero_grad(set_to_none=True)
-        if isinstance(self.network, WeightNetwork):
-            losses = self._through_weights(self.network, preferences, batch)
-        else:
-            losses = self._through_outputs(self.network, preferences, batch)
+        losses = self.backward(preferences, batch)
         self.optimiser.step()
         self.n_steps += 1
         return losses
@@ -140,62 +140,15 @@ class GradientSolver(Solver):
         self.sampler.load_state_dict(state["sampler"])
         self.n_steps = state["n_steps"]
 
-    def _through_weights(self, network: WeightNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        """Compute gradients for networks that generate weights, and return the losses [K, m].
-
-        The generated weights are detached from the network's graph and used as leaves, so that the
-        backward passes through the target network end there. The combined gradient is then pulled
-        back through the network once.
-        """
-        generated = network.weights(preferences)
-        statistics = self.problem.state.statistics  # updated in place, not trained
-        leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
-        each = self._each_loss(network.outputs({**generated, **leaves}, batch.inputs), batch)
-        losses = torch.stack(each, dim=1)
-        seen = losses.detach()
-        if self.balancer.needs_gram:
-            # a loss without a graph gets its zero gradients only as a column of the stacked losses
-            whole = all(loss.requires_grad for loss in each)
-            gradients = objective_gradients(each if whole else losses, leaves)
-            gram = network.gram(preferences, generated, gradients)
-            pulled = combine(gradients, rounded_weights(self._alpha(seen, preferences, gram), gram, seen.dtype))
-        else:
-            alpha = self._alpha(seen, preferences, None).to(seen.dtype)
-            names = list(leaves)
-            found = torch.autograd.grad((alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True)
-            pulled = dict(zip(names, found, strict=True))
-        pull_back(generated, pulled)
-        return seen
-
-    def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = torch.stack(self._each_loss(network(batch.inputs, preferences), batch), dim=1)
-        seen = losses.detach()
-        gram = None
-        if self.balancer.needs_gram:
-            gram = parameter_gram(losses, [p for p in network.parameters() if p.requires_grad])
-        (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum().backward()  # type: ignore[no-untyped-call]
-        return seen
-
-    def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
-        each = self.problem.each_loss(outputs, batch)
-        if not any(loss.requires_grad for loss in each):
-            names = " and ".join(repr(o.name) for o in self.problem.objectives)
-            raise MobenchError(
-                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
-                "outputs by differentiable operations (no detach, item, argmax or rounding)"
+    def _backward(self) -> Backward:
+        if isinstance(self.network, WeightNetwork):
+            return BackwardThroughWeights(self.problem, self.balancer, self.network)
+        if self.balancer.scope == "representation":
+            raise IncompatibleError(
+                f"balancer.scope is 'representation', but {type(self.generator).__name__} generates no weights of a "
+                "target network: set the scope to 'shared' or 'all', or use a generator such as stack"
             )
-        return each
-
-    def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        # NaN would destroy the weights permanently: stop before the optimiser's step
-        names = [o.name for o in self.problem.objectives]
-        check_losses(losses, names)
-        if gram is not None:
-            check_gradients(gram, names)
-        alpha = self.balancer(losses, preferences, gram)
-        if not is_finite(alpha):
-            raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
-        return alpha
+        return BackwardThroughOutputs(self.problem, self.balancer, self.network)
 
     def _sampler(self, setting: Setting) -> DirichletSampler | FixedRays:
         if self.network.rays is not None:
