@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Balancer,
         BalancerContext,
         Dataset,
+        DirectionBalancer,
         Generator,
         Metric,
         Model,
@@ -38,15 +39,15 @@ _HOME = {
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.interfaces": (
-        "Balancer", "BalancerContext", "Dataset", "Generator", "Metric", "Model", "Objective", "ParetoNetwork",
-        "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "WeightNetwork",
+        "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
+        "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Balancer", "BalancerContext", "DataFile", "Dataset", "Generator", "Metric", "Model", "Objective", "Pair",
-    "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
+    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
     "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 

@@ -1,6 +1,14 @@
 """Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
 
-from mobench.interfaces.balancer import SCOPE_HELP, Balancer, BalancerContext, OwnGradient, Scope, seeded
+from mobench.interfaces.balancer import (
+    SCOPE_HELP,
+    Balancer,
+    BalancerContext,
+    DirectionBalancer,
+    OwnGradient,
+    Scope,
+    seeded,
+)
 from mobench.interfaces.dataset import Dataset, Protocol, Split
 from mobench.interfaces.generator import (
     Generator,
@@ -25,6 +33,7 @@ __all__ = [
     "Balancer",
     "BalancerContext",
     "Dataset",
+    "DirectionBalancer",
     "Generator",
     "Layout",
     "Likelihood",

@@ -60,9 +60,17 @@ class Solver(ABC):
         Raises: IncompatibleError, with the reason, if the problem is not supported.
         """
 
+    @property
+    def n_batches(self) -> int:
+        """Number of independent batches that one step takes; the training loop passes them all to `step`."""
+        return 1
+
     @abstractmethod
     def step(self, batch: Samples) -> Tensor:
-        """Take one step on a prepared batch and return its losses [K, m], detached."""
+        """Take one step on a prepared batch and return its losses [K, m], detached.
+
+        With `n_batches` above 1, the signature is `step(self, batch, *more)`.
+        """
 
     @property
     @abstractmethod

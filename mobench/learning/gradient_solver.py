@@ -24,7 +24,9 @@ from mobench.interfaces import (
     WeightNetwork,
 )
 from mobench.interfaces.target_state import statistics_declined
-from mobench.learning.backward import Backward, BackwardThroughOutputs, BackwardThroughWeights
+from mobench.learning.backward import Backward
+from mobench.learning.backward_through_outputs import BackwardThroughOutputs
+from mobench.learning.backward_through_weights import BackwardThroughWeights
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
 
@@ -96,22 +98,23 @@ class GradientSolver(Solver):
             )
         )
         self.n_preferences = n_preferences
-        if self.balancer.scope == "representation" and n_preferences > 1:
-            raise IncompatibleError(
-                f"balancer.scope is 'representation' and each step has {n_preferences} preferences: use one preference "
-                "per step, or set the scope to 'shared' or 'all'"
-            )
         self.backward = self._backward()
         self.n_steps = 0
         self.total_steps = setting.total_steps
         self.optimiser = self._optimiser()
 
-    def step(self, batch: Samples) -> Tensor:
+    @property
+    def n_batches(self) -> int:
+        return 2 if self.balancer.needs_second_batch else 1
+
+    def step(self, batch: Samples, *more: Samples) -> Tensor:
         preferences = self.sampler.sample(self.n_preferences).to(self.problem.device, self.problem.dtype)
         self._schedule()
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self.backward(preferences, batch)
+        losses = self.backward(preferences, batch, *more)
         self.optimiser.step()
+        if self.balancer.needs_losses_after:
+            self.balancer.after_step(losses, preferences, self.backward.losses_of(preferences, batch))
         self.n_steps += 1
         return losses
 
@@ -141,14 +144,26 @@ class GradientSolver(Solver):
         self.n_steps = state["n_steps"]
 
     def _backward(self) -> Backward:
+        if self.balancer.scope == "representation":
+            self._check_representation()
         if isinstance(self.network, WeightNetwork):
             return BackwardThroughWeights(self.problem, self.balancer, self.network)
-        if self.balancer.scope == "representation":
-            raise IncompatibleError(
-                f"balancer.scope is 'representation', but {type(self.generator).__name__} generates no weights of a "
-                "target network: set the scope to 'shared' or 'all', or use a generator such as stack"
-            )
         return BackwardThroughOutputs(self.problem, self.balancer, self.network)
+
+    def _check_representation(self) -> None:
+        """Raise IncompatibleError if gradients with respect to the representation cannot be computed."""
+        reasons = {
+            f"each step has {self.n_preferences} preferences": self.n_preferences > 1,
+            f"{type(self.generator).__name__} generates no weights": not isinstance(self.network, WeightNetwork),
+            "the balancer asks for gradients or a second batch": self.balancer.needs_gradients
+            or self.balancer.needs_second_batch,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise IncompatibleError(
+                    f"balancer.scope is 'representation', but {reason}: set the scope to 'shared' or 'all', or use a "
+                    "balancer of Gram matrices with one network of a stack"
+                )
 
     def _sampler(self, setting: Setting) -> DirichletSampler | FixedRays:
         if self.network.rays is not None:

@@ -127,7 +127,7 @@ def train(
         while not _finished(run, total, limit):
             try:
                 losses = _timed_step(solver, problem, batches, run)
-                _count(run, losses, batches.per_epoch)
+                _count(run, losses, batches.per_epoch, solver.n_batches)
                 count.reach(run.steps)
                 at_end = _finished(run, total, limit)
                 looking = looks.due(run) or at_end
@@ -152,18 +152,21 @@ def train(
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
-    batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
-    losses = solver.step(problem.prepare(batch))
+    step_batches = [
+        problem.prepare(problem.dataset.augment(batches.at(run.steps, i), batches.random(run.steps, i)))
+        for i in range(solver.n_batches)
+    ]
+    losses = solver.step(*step_batches)
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
     run.core_seconds += time.process_time() - began_working
     return losses
 
 
-def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
+def _count(run: Training, losses: Tensor, steps_per_epoch: int, n_batches: int) -> None:
     run.steps += 1
     run.epochs = run.steps / steps_per_epoch
-    run.gradient_evaluations += losses.numel()
+    run.gradient_evaluations += losses.numel() * n_batches
     means = losses.double().mean(0).tolist()
     former = run.recent_losses or means
     run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(former, means, strict=True)]

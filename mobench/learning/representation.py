@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,20 +31,21 @@ class Representation:
     def gradients(self, columns: Sequence[Tensor], own: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the Gram matrix [1, m, m] of the representation, and the gradients of the leaves in `own`.
 
-        columns: the m losses [1]. own: name -> leaf that one loss reaches.
+        columns: the m losses [1].
+        own:     name -> leaf [1, *shape] that one loss reaches; its gradients are [1, m, *shape].
 
         The m backward passes end at the representation.
         """
         names, n_edges = list(own), len(self.edges)
-        inputs = [*self.edges, *(own[name] for name in names)]
+        inputs: Any = [*self.edges, *(own[name] for name in names)]
         per_loss = [
             torch.autograd.grad(column, inputs, torch.ones_like(column), retain_graph=True, materialize_grads=True)
             for column in columns
         ]
         self.rows = [torch.stack([row[j] for row in per_loss]) for j in range(n_edges)]
         gram = torch.stack([inner_products(rows.flatten(1)) for rows in self.rows]).sum(0)
-        totals = {n: torch.stack([row[n_edges + j] for row in per_loss]).sum(0) for j, n in enumerate(names)}
-        return gram[None], totals
+        own_rows = {n: torch.stack([row[n_edges + j] for row in per_loss], dim=1) for j, n in enumerate(names)}
+        return gram[None], own_rows
 
     def combined(self, alpha: Tensor) -> dict[str, Tensor]:
         """Return the gradients of the shared leaves for weights α [1, m]: one backward pass from the representation."""

@@ -29,6 +29,9 @@ class TaskParameters:
     is_mixed: bool = False
 
 
+ALL_SHARED = TaskParameters({}, {}, frozenset())
+
+
 def task_parameters(
     columns: Sequence[Tensor],
     leaves: Mapping[str, Tensor],
@@ -44,7 +47,7 @@ def task_parameters(
     declared:  name -> index of its objective, for weights that the model declares; it replaces what the graph shows.
     """
     if len(columns) < 2:
-        return TaskParameters({}, {}, frozenset())
+        return ALL_SHARED
     reached_leaves = [leaf_ids(column) for column in columns]
     objectives_of = {
         name: {declared[name]} if name in declared else {i for i, ids in enumerate(reached_leaves) if id(leaf) in ids}

@@ -56,6 +56,8 @@ CHECKS: dict[Kind, list[Check]] = {
     ],
     "balancer": [
         *_EVERY,
+        balancer.declares_what_it_asks_for,
+        balancer.uses_what_it_asks_for,
         balancer.weighs_every_family,
         balancer.weighs_preferences_apart,
         balancer.heeds_the_preference,
@@ -70,6 +72,7 @@ CHECKS: dict[Kind, list[Check]] = {
         solver.trains_and_can_be_judged,
         solver.learns,
         solver.moves_with_the_preference,
+        solver.uses_every_batch,
         solver.heeds_the_seed,
         solver.resumes_from_its_state,
         solver.trains_in_both_precisions,

@@ -156,6 +156,16 @@ class Peeks(Sound):
 
 
 @dataclass(eq=False)
+class IgnoresBatch(Sound):
+    """Asks for a second batch and ignores it."""
+
+    n_batches = 2
+
+    def step(self, batch, second):
+        return super().step(batch)
+
+
+@dataclass(eq=False)
 class DrawsElsewhere(Sound):
     """Takes numbers from NumPy, whose state no checkpoint keeps."""
 
