@@ -47,8 +47,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
-    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
-    "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver",
+    "Spec", "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 
