@@ -8,7 +8,8 @@ Most classes also derive from the built-in exception that a caller expects, so t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from mobench.text import name_hint, near_names
 
 
 class MobenchError(Exception):
@@ -70,14 +71,12 @@ class NothingToDrawError(MobenchError, ValueError):
     """Records contain no data for a plot; the message gives the reason."""
 
 
-def nearest(given: str, accepted: Iterable[str]) -> str:
+def nearest(name: str, accepted: Iterable[str]) -> str:
     """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
-    close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+    return near_names(name, accepted)
 
 
-def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: str, accepted: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that is not registered; the message suggests the nearest registered names."""
-    known = sorted(accepted)
-    hint = nearest(given, known) or f"; accepted: {', '.join(known) or 'none is registered'}"
-    return UnknownNameError(f"no {kind} is called {given!r}{hint} (`mobench list` shows all)")
+    hint = name_hint(name, sorted(accepted), none="none is registered")
+    return UnknownNameError(f"no {kind} is called {name!r}{hint} (`mobench list` shows all)")

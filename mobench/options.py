@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mobench.errors import MobenchError, OptionError, PluginError, nearest
-from mobench.text import described, message_of
+from mobench.errors import MobenchError, OptionError, PluginError
+from mobench.text import described, message_of, name_hint
 
 T = TypeVar("T")
 
@@ -77,43 +77,43 @@ def restore(cls: type[T], stored: Mapping[str, Any], whose: str = "") -> T:
     return build(cls, {**omitted, **stored}, whose)
 
 
-def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
+def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
     """Build a plugin object from option values of JSON or command-line types.
 
-    whose: name of the plugin in messages; by default the name of the class.
+    owner: name of the plugin in messages; by default the name of the class.
 
     Raises: OptionError for an unknown option (with the nearest names), a value of the wrong type or
         out of range, or a combination that the plugin rejects; PluginError if the plugin raises another exception.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
-    whose = whose or cls.__name__
+    owner = owner or cls.__name__
     hints = typing.get_type_hints(cls, include_extras=True)
     fields = {f.name: f for f in _option_fields(cls)}
-    for name in given:
+    for name in values:
         if name not in fields:
-            hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
-            raise OptionError(f"{whose} has no option {name!r}{hint}")
-    for name, value in given.items():
+            hint = name_hint(name, fields, none="none, it has no options")
+            raise OptionError(f"{owner} has no option {name!r}{hint}")
+    for name, value in values.items():
         # pydantic would convert true to 1
         if _has_bool(value) and not _takes_bool(hints[name]):
-            raise OptionError(f"{whose}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
+            raise OptionError(f"{owner}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
     schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
     model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **schema)
     try:
-        checked = model.model_validate(dict(given))
+        checked = model.model_validate(dict(values))
     except ValidationError as error:
-        raise OptionError(_explain(whose, error, hints)) from error
+        raise OptionError(_explain(owner, error, hints)) from error
     try:
         return cls(**{n: getattr(checked, n) for n in fields})
     except OptionError:
         raise
     except ValueError as error:
-        raise OptionError(f"{whose}: {message_of(error)}") from error
+        raise OptionError(f"{owner}: {message_of(error)}") from error
     except (KeyboardInterrupt, MobenchError):
         raise
     except BaseException as error:  # a plugin's own code
-        raise PluginError(f"{whose} cannot be made with these options: {described(error)}") from error
+        raise PluginError(f"{owner} cannot be created with these options: {described(error)}") from error
 
 
 def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:
@@ -138,13 +138,13 @@ def _default(f: dataclasses.Field[Any]) -> Any:
     return ...
 
 
-def _explain(whose: str, error: Any, hints: Mapping[str, Any]) -> str:
+def _explain(owner: str, error: Any, hints: Mapping[str, Any]) -> str:
     """Return a message for the first validation error."""
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
-    given = first["input"]
+    value = first["input"]
     return (
-        f"{whose}: option {name!r} was given {given!r}: {first['msg'][0].lower()}{first['msg'][1:]} "
+        f"{owner}: option {name!r} was given {value!r}: {first['msg'][0].lower()}{first['msg'][1:]} "
         f"(accepted: {_type_name(hints.get(name, 'a value'))})"
     )
 

@@ -1,4 +1,4 @@
-"""`mobench.run` and `mobench.leaderboard` refuse what the command line refuses, and say what it says."""
+"""`mobench.run` and `mobench.leaderboard` refuse the same input as the command line, with the same messages."""
 
 from __future__ import annotations
 

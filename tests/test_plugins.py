@@ -1,4 +1,4 @@
-"""The registry, with plugins that are whole and plugins that are broken in every way."""
+"""The registry, with working plugins and plugins with every kind of defect."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class PanicException(BaseException):
 
 
 class Unspeakable(Exception):
-    """Raises when somebody asks what it says."""
+    """Raises when its message is read."""
 
     def __str__(self) -> str:
         raise PanicException("no words")
@@ -184,7 +184,7 @@ def test_a_class_that_cannot_be_loaded_is_told_with_its_plugin(target: str, reas
 def test_a_pair_names_no_class() -> None:
     known = Registry()
     added(known, "guest", module(mobench_solvers=lambda: [Pair("p", "g", "b")]))
-    with pytest.raises(PluginError, match="no class of its own"):
+    with pytest.raises(PluginError, match="has no class: it is a pair"):
         known.get("solver", "p").load()
 
 
@@ -326,7 +326,7 @@ def test_a_name_that_is_none_breaks_its_plugin_alone(name: object) -> None:
     made, plugin = Registry(), Plugin("guest", "guest", "1.0")
     made.add(plugin, guest)
     assert plugin.state == "broken"
-    assert "a name is 1 to 80 letters" in plugin.error
+    assert "a name has 1 to 80 letters" in plugin.error
     assert plugin.error.isprintable()
     assert made.names("model") == []
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from mobench.cli.output import events, warn
+from mobench.cli.output_lines import TableLine
 from mobench.cli.streams import raw
 from mobench.plugins import Registry
 from mobench.text import printable
@@ -14,15 +15,15 @@ from mobench.text import printable
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """Print a table. It wraps on a terminal and keeps all columns elsewhere. With `--json`, it is one event."""
     if (stream := events()) is not None:
-        stream.emit("table", {"title": title, "columns": columns, "rows": rows})
+        stream.emit(TableLine(title, columns, rows))
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    said = Text(printable(title)) if title else None
-    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    heading = Text(printable(title)) if title else None
+    table = Table(title=heading, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
@@ -37,8 +38,8 @@ def warn_of_broken(registry: Registry) -> None:
         warn(f"plugin {plugin.origin} is broken: {plugin.error}")
     for plugin in registry.plugins:
         for change in plugin.side_effects:
-            warn(f"plugin {plugin.origin}, when it is imported: {change} (it was restored)")
+            warn(f"plugin {plugin.origin}, during its import: {change} (it was restored)")
     for kind, names in registry.conflicts.items():
         for name, origins in names.items():
-            said = " and ".join(origin.origin for origin in origins)
-            warn(f"{kind} {name!r} is offered by {said}; neither is used")
+            offering = " and ".join(origin.origin for origin in origins)
+            warn(f"{kind} {name!r} is offered by {offering}; neither is used")

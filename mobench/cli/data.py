@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import App, say
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(help="Collections; by default all.")]
+Collections = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """List the data files that plugins register, and whether they are here."""
+    """List the data files that plugins register, and whether each is present."""
     from mobench.datafiles import collections, locate
 
     for name, files in sorted(collections().items()):
@@ -28,13 +30,13 @@ def list_() -> None:
 
 
 @app.command()
-def fetch(names: Names = None) -> None:
-    """Fetch what is missing, from one source after the other, and check it."""
+def fetch(names: Collections = None) -> None:
+    """Fetch the missing files, trying their sources in order, and verify them."""
     from mobench.datafiles import collection, collections, obtain
 
-    wanted = {name: collection(name) for name in names or sorted(collections())}
-    with steps("fetch", sum(map(len, wanted.values()))) as step:
-        for name, files in wanted.items():
+    files_by_name = {name: collection(name) for name in names or sorted(collections())}
+    with steps("fetch", sum(map(len, files_by_name.values()))) as step:
+        for name, files in files_by_name.items():
             for file in files:
                 step(file.path)
                 obtain(file, say, step.within)
@@ -42,7 +44,7 @@ def fetch(names: Names = None) -> None:
 
 
 @app.command()
-def verify(names: Names = None) -> None:
+def verify(names: Collections = None) -> None:
     """Check the SHA-256 of every file; the exit code is not 0 if any is missing or wrong."""
     from mobench.datafiles import collection, collections, locate
     from mobench.datafiles import verify as check
@@ -62,10 +64,10 @@ def verify(names: Names = None) -> None:
                 bad += 1
                 _tell(f"BAD     {file.path}: {error}", file.name, file.path, "bad", place, str(error))
     if bad:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _tell(line: str, collection: str, path: str, state: str, place: Path | None, message: str = "") -> None:
+def _tell(line: str, collection: str, path: str, state: DataFileState, place: Path | None, message: str = "") -> None:
     """Print the state of a data file."""
     at = None if place is None else str(place)
-    say(line, "file", collection=collection, path=path, state=state, place=at, message=message)
+    say(line, DataFileLine(collection, path, state, at, message))

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import inspect
 import io
-import json
-import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from functools import wraps
@@ -23,6 +21,7 @@ from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from mobench.cli.output_lines import ErrorLine, OutputLine, TextLine, WarningLine, WroteLine
 from mobench.cli.plain import PlainCommand, PlainGroup
 from mobench.cli.streams import Lasting, raw
 from mobench.text import one_line
@@ -42,11 +41,11 @@ class JsonLines(io.TextIOBase):
         self._unfinished = ""
         self._guard = threading.Lock()
 
-    def emit(self, event: str, fields: Mapping[str, Any]) -> None:
-        """Write one object immediately. Numbers that are not finite become null."""
-        line = json.dumps({"event": event, **_finite(fields)}, allow_nan=False)
+    def emit(self, line: OutputLine) -> None:
+        """Write one line immediately."""
+        text = line.to_json()
         with self._guard:
-            self._stream.write(line + "\n")
+            self._stream.write(text + "\n")
             self._stream.flush()
 
     @property
@@ -58,7 +57,7 @@ class JsonLines(io.TextIOBase):
         *lines, self._unfinished = (self._unfinished + text).split("\n")
         for line in lines:
             if line.strip():
-                self.emit("line", {"text": line.rstrip()})
+                self.emit(TextLine(line.rstrip()))
         return len(text)
 
     def writable(self) -> bool:
@@ -93,14 +92,14 @@ def _own_stdout() -> Iterator[TextIO]:
         yield sys.stdout
         return
     sys.stdout.flush()
-    kept = os.dup(1)
+    descriptor = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as stream:
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as stream:
             yield stream
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
 
 
 def _is(stream: TextIO, original: TextIO) -> bool:
@@ -119,25 +118,25 @@ def is_quiet() -> bool:
     return _QUIET.get()
 
 
-def say(text: str, event: str = "line", /, **fields: Any) -> None:
-    """Print a result: `text`, or with `--json` an event with its fields (see `mobench.cli.events`)."""
+def say(text: str, line: OutputLine | None = None) -> None:
+    """Print a result: `text`, or with `--json` the line (None: a line with the text)."""
     stream = events()
     if stream is None:
         print(text)
     else:
-        stream.emit(event, fields or {"text": text})
+        stream.emit(line if line is not None else TextLine(text))
 
 
 def wrote(path: Path) -> None:
     """Report that a file was written."""
-    say(f"wrote {path}", "wrote", path=str(path))
+    say(f"wrote {path}", WroteLine(str(path)))
 
 
 def warn(message: str, sign: str = "warning") -> None:
     """Print a warning to standard error, also with `--quiet`. With `--json`, emit an event as well."""
     print(f"{sign}: {message}", file=sys.stderr)
     if (stream := events()) is not None:
-        stream.emit("warning", {"message": message})
+        stream.emit(WarningLine(message))
 
 
 def complain(message: str) -> None:
@@ -145,7 +144,7 @@ def complain(message: str) -> None:
     message = one_line(message, 4000)
     print(f"error: {message}", file=sys.stderr)
     if (stream := events()) is not None:
-        stream.emit("error", {"message": message})
+        stream.emit(ErrorLine(message))
 
 
 class App(typer.Typer):
@@ -166,8 +165,8 @@ class App(typer.Typer):
 
 def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options `--quiet` and `--json` to a command, and handle them outside its function."""
-    own = inspect.signature(function, eval_str=True)
-    asked: dict[str, Any] = {
+    signature = inspect.signature(function, eval_str=True)
+    hints: dict[str, Any] = {
         "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")],
         "as_json": Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")],
     }
@@ -186,18 +185,9 @@ def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
 
     more = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hint)
-        for name, hint in asked.items()
+        for name, hint in hints.items()
     ]
-    told = own.replace(parameters=[*own.parameters.values(), *more])
-    command.__signature__ = told  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in told.parameters.values()}
+    extended = signature.replace(parameters=[*signature.parameters.values(), *more])
+    command.__signature__ = extended  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in extended.parameters.values()}
     return command
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that are not finite by None, recursively, and tuples by lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,6 +17,17 @@ from rich.text import Text
 from mobench.cli.formats import clock, duration, numbers
 from mobench.cli.streams import raw
 from mobench.cli.tally import Show, Tally, Watched
+from mobench.events import (
+    DataLoading,
+    EvaluationProgress,
+    JobEnded,
+    JobPresent,
+    JobStarted,
+    JobWaiting,
+    NodeLost,
+    StrategyMeasuring,
+    TrainingProgress,
+)
 from mobench.text import one_line
 
 STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow", "declined": "yellow"}
@@ -47,7 +59,7 @@ def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -
     ):
 
         def show(tally: Tally, one: Watched) -> None:
-            if one.phase == "end" and ends:
+            if isinstance(one.event, JobEnded) and ends:
                 console.print(_ended(one))
 
         yield show
@@ -104,9 +116,24 @@ def _jobs(tally: Tally, running: list[Watched], width: int) -> Table:
 
 
 def _doing(one: Watched) -> str:
-    if one.phase == "train":
-        return f"train {100 * (one.fraction or 0.0):3.0f} %"
-    return {"start": "starting", "strategy": "measuring", "evaluate": f"evaluate {one.split}"}.get(one.phase, one.phase)
+    """Describe the last event of a running job in a word or two."""
+    match one.event:
+        case TrainingProgress(fraction=fraction):
+            return f"train {100 * fraction:3.0f} %"
+        case EvaluationProgress(split=split):
+            return f"evaluate {split}"
+        case JobStarted():
+            return "starting"
+        case StrategyMeasuring():
+            return "measuring"
+        case NodeLost():
+            return "node lost"
+        case DataLoading() | JobWaiting() | JobPresent() | JobEnded():
+            return one.event.phase
+        case None:
+            return ""
+        case _:
+            assert_never(one.event)
 
 
 def _best(best: list[Watched]) -> Table:

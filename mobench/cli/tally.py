@@ -9,29 +9,42 @@ import heapq
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
+
+from mobench.events import (
+    DataLoading,
+    EvaluationProgress,
+    JobEnded,
+    JobEvent,
+    JobPresent,
+    JobStarted,
+    JobStatus,
+    JobWaiting,
+    NodeLost,
+    StrategyMeasuring,
+    TrainingProgress,
+)
 
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
 
-State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
+JobState: TypeAlias = Literal["waiting", "running"] | JobStatus
 SURE_AFTER_SECONDS = 1.0
 """Minimum time of observed training from which its speed is estimated."""
 
 
 @dataclass
 class Watched:
-    """A job and its latest known state. Times are seconds of the tally's clock."""
+    """A job, its state and its last event. Times are seconds of the tally's clock."""
 
     job: Job
-    state: State = "waiting"
+    state: JobState = "waiting"
     present: bool = False
-    phase: str = ""
-    split: str = ""
+    event: JobEvent | None = None
     fraction: float | None = None
-    losses: list[float] = field(default_factory=list)
+    losses: tuple[float, ...] = ()
     hypervolume: float | None = None
     message: str = ""
     recorded_seconds: float | None = None
@@ -119,25 +132,34 @@ class Tally:
     def n_waiting(self) -> int:
         return self.n_jobs - self.n_done - len(self.of("running"))
 
-    def hear(self, job: Job, event: dict[str, Any]) -> Watched:
+    def hear(self, job: Job, event: JobEvent) -> Watched:
         """Update the state by an event of a job, and return the state of that job."""
         one = self.jobs.setdefault(job.id, Watched(job))
-        one.phase, one.split = event["phase"], event.get("split", "")
+        one.event = event
         now = self.clock()
-        one.hypervolume = one.hypervolume if event.get("hypervolume") is None else event["hypervolume"]
-        if one.phase == "start":
-            one.state, one.began = "running", now
-        elif one.phase in ("present", "end"):
-            one.state, one.message = event["status"], event.get("message", "")
-            one.present, one.ended = one.phase == "present", now
-            one.recorded_seconds = event.get("seconds")
-        elif one.phase == "train" and "fraction" in event:
-            one.fraction, one.losses = event["fraction"], event.get("losses", [])
-            one.last = (now, event["fraction"])
-            one.first = one.first or one.last
+        match event:
+            case JobStarted():
+                one.state, one.began = "running", now
+            case TrainingProgress():
+                one.fraction, one.losses = event.fraction, event.losses
+                one.last = (now, event.fraction)
+                one.first = one.first or one.last
+            case NodeLost():
+                # the next attempt may start at another fraction and run at another speed
+                one.fraction = one.first = one.last = None
+            case JobPresent() | JobEnded():
+                one.state, one.message = event.status, event.message
+                one.present, one.ended = isinstance(event, JobPresent), now
+                one.recorded_seconds = event.seconds
+            case JobWaiting() | DataLoading() | StrategyMeasuring() | EvaluationProgress():
+                pass
+            case _:
+                assert_never(event)
+        if isinstance(event, TrainingProgress | JobPresent | JobEnded) and event.hypervolume is not None:
+            one.hypervolume = event.hypervolume
         return one
 
-    def of(self, *states: State) -> list[Watched]:
+    def of(self, *states: JobState) -> list[Watched]:
         """Return the jobs that are in one of the states, in their order."""
         return [one for one in self.jobs.values() if one.state in states]
 
@@ -190,7 +212,7 @@ class Tally:
     def _left_of(self, one: Watched, length: Expected, judging: Expected) -> Left:
         now = self.clock()
         if one.training is not None and one.last is not None:
-            if one.phase == "evaluate" and judging(one).seconds is None:
+            if isinstance(one.event, EvaluationProgress) and judging(one).seconds is None:
                 return Left(None)
             rest = (1.0 - one.last[1]) * one.training + (judging(one).seconds or 0.0)
             return Left(max(0.0, rest - (now - one.last[0])))

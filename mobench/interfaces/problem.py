@@ -14,8 +14,8 @@ from mobench.interfaces.model import Model
 from mobench.interfaces.objective import Objective
 from mobench.interfaces.samples import Outputs, Samples
 from mobench.interfaces.target_state import TargetState, statistics_declined
-from mobench.kernels import Kernels
 from mobench.kernels.batch_last import batch_last
+from mobench.kernels.dispatch import Kernels
 from mobench.kernels.stacked import StackedOutputs, stacked_call
 from mobench.kernels.strategy import Stacking, Strategy
 

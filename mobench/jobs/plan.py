@@ -9,8 +9,16 @@ from typing import Any
 
 from mobench.errors import IncompatibleError, OptionError, SuiteError
 from mobench.jobs.job import Job, SeedSet
-from mobench.jobs.precedence import COMMAND_LINE, SUITE_BUDGET, Layer, Setting, budget_layer, combine, is_same_option
-from mobench.jobs.suite import Entry, Search, Suite
+from mobench.jobs.precedence import (
+    COMMAND_LINE,
+    SUITE_BUDGET,
+    Layer,
+    OptionSetting,
+    budget_layer,
+    combine,
+    is_same_option,
+)
+from mobench.jobs.suite import Search, Suite, SuiteEntry
 
 MAX_JOBS = 100_000
 
@@ -20,7 +28,7 @@ class Combination:
     """A dataset, a model and a solver of a suite: the jobs, one per seed, and the settings that they use."""
 
     jobs: tuple[Job, ...]
-    settings: tuple[Setting, ...]
+    settings: tuple[OptionSetting, ...]
 
 
 @dataclass
@@ -45,25 +53,25 @@ def plan(suite: Suite) -> Plan:
     ]
     if len(triples) * len(suite.seeds) > MAX_JOBS:
         raise SuiteError(f"suite {suite.name!r} has over {MAX_JOBS} jobs: split it")
-    made, jobs = Plan(suite.name), dict[str, Job]()
+    result, jobs = Plan(suite.name), dict[str, Job]()
     for entry, dataset, model, solver in triples:
         try:
             combination = combination_of(suite, entry, dataset, model, solver)
         except IncompatibleError as reason:
-            made.declined.append(f"{dataset} × {model} × {solver}: {reason}")
+            result.declined.append(f"{dataset} × {model} × {solver}: {reason}")
             continue
         new = {job.id: job for job in combination.jobs if job.id not in jobs}
         if new:
-            made.combinations.append(combination)
+            result.combinations.append(combination)
         jobs |= new
-    made.jobs = list(jobs.values())
-    if not made.jobs:
-        raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(made.declined)}")
-    return made
+    result.jobs = list(jobs.values())
+    if not result.jobs:
+        raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(result.declined)}")
+    return result
 
 
 def combination_of(
-    suite: Suite, entry: Entry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
+    suite: Suite, entry: SuiteEntry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
 ) -> Combination:
     """Return one combination of an entry. searched: options of a trial. Raises: as `plan`; IncompatibleError."""
     from mobench.jobs.resolve import resolve_layers
@@ -83,14 +91,14 @@ def combination_of(
     return Combination(tuple(jobs), resolved.settings)
 
 
-def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
+def layers_of(suite: Suite, entry: SuiteEntry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
     """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
-    own = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
+    settings = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [
         budget_layer(SUITE_BUDGET, suite.budget),
         budget_layer("[entries.budget]", entry.budget),
         Layer("[entries.set]", entry.set),
-        Layer(f"[solvers.{solver}]", own),
+        Layer(f"[solvers.{solver}]", settings),
         Layer("[search]", searched or {}),
         Layer(COMMAND_LINE, suite.overrides),
     ]
@@ -129,14 +137,14 @@ def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: 
     searched, _ = _searched(suite, search, dataset, model, solver)
     if not searched:
         raise OptionError(
-            f"the {COMMAND_LINE} sets all that [search.space] has for {solver}: leave one of its options to the search"
+            f"the {COMMAND_LINE} sets all options of [search.space] for {solver}: leave some to the search"
         )
     return search.model_copy(update={"space": {s.key: s.value for s in searched}, "solvers": {}})
 
 
 def _searched(
     suite: Suite, search: Search, dataset: str, model: str, solver: str
-) -> tuple[list[Setting], list[Setting]]:
+) -> tuple[list[OptionSetting], list[OptionSetting]]:
     """Return the options that a combination searches, and those that it does not because the command line sets them."""
     from mobench.jobs.resolve import exact_names
 
@@ -146,7 +154,7 @@ def _searched(
         Layer(f"[search.solvers.{solver}]", search.solvers.get(solver, {})),
     ]
     fixed = [exact(key) for key in suite.overrides]
-    free, set_elsewhere = list[Setting](), list[Setting]()
+    free, set_elsewhere = list[OptionSetting](), list[OptionSetting]()
     for setting in combine(tables, exact):
         is_fixed = any(is_same_option(setting.name, name) for name in fixed)
         (set_elsewhere if is_fixed else free).append(setting)

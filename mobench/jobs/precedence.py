@@ -22,9 +22,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.jobs.job import Budget
-from mobench.text import one_line
+from mobench.text import name_hint, one_line
 
 COMMAND_LINE = "command line"
 SUITE_BUDGET = "[budget]"
@@ -42,7 +42,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Setting:
+class OptionSetting:
     """The value of one option and its source.
 
     name:      the option with the prefix of its part, for example "solver.lr".
@@ -54,10 +54,10 @@ class Setting:
     key: str
     value: Any
     source: str
-    overrides: tuple[Setting, ...] = ()
+    overrides: tuple[OptionSetting, ...] = ()
 
 
-def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Setting]:
+def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[OptionSetting]:
     """Return the settings that take effect, in the order in which their options are first set.
 
     layers: the layers, lowest precedence first.
@@ -65,7 +65,7 @@ def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Settin
 
     Raises: OptionError where one layer sets an option twice.
     """
-    settings: dict[str, Setting] = {}
+    settings: dict[str, OptionSetting] = {}
     for layer in layers:
         keys: dict[str, str] = {}
         for key, value in layer.settings.items():
@@ -76,7 +76,7 @@ def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Settin
             keys[slot] = key
             weaker = settings.get(slot)
             replaced = () if weaker is None else (replace(weaker, overrides=()), *weaker.overrides)
-            settings[slot] = Setting(name, key, value, layer.source, replaced)
+            settings[slot] = OptionSetting(name, key, value, layer.source, replaced)
     return list(settings.values())
 
 
@@ -86,15 +86,14 @@ def budget_layer(source: str, budget: Budget | None) -> Layer:
     return Layer(source, {f"{BUDGET}.{name}": value for name, value in values.items()})
 
 
-def budget_of(settings: Iterable[Setting]) -> Budget:
+def budget_of(settings: Iterable[OptionSetting]) -> Budget:
     """Return the budget that the settings define. Settings of other parts are ignored. Raises: OptionError."""
     prefix = f"{BUDGET}."
     values = {s.name.removeprefix(prefix): s.value for s in settings if s.name.startswith(prefix)}
     accepted = [name for name in Budget.model_fields if name != "elsewhere"]
     for name, value in values.items():
         if name not in accepted:
-            hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
-            raise OptionError(f"a budget has no {name!r}{hint}")
+            raise OptionError(f"a budget has no {name!r}{name_hint(name, accepted)}")
         # pydantic would accept true as 1
         if isinstance(value, bool):
             raise OptionError(f"budget.{name} was given {value}: pass a number above 0")
@@ -102,8 +101,8 @@ def budget_of(settings: Iterable[Setting]) -> Budget:
         return Budget(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join([BUDGET, *map(str, first["loc"])])
-        raise OptionError(f"{where} was given {one_line(repr(first['input']), 100)}: {first['msg']}") from error
+        option_name = ".".join([BUDGET, *map(str, first["loc"])])
+        raise OptionError(f"{option_name} was given {one_line(repr(first['input']), 100)}: {first['msg']}") from error
 
 
 def is_same_option(name: str, other: str) -> bool:

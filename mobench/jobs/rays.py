@@ -12,16 +12,16 @@ from mobench.learning.preferences import dense_rays, finite_rays
 
 
 @dataclass(frozen=True)
-class Rays:
+class JobRays:
     """Preferences [R, m] of a job: `dense` to evaluate a continuous set, `finite` to train a finite set."""
 
     dense: Tensor
     finite: Tensor
 
 
-def job_rays(job: Job, n_objectives: int) -> Rays:
+def job_rays(job: Job, n_objectives: int) -> JobRays:
     """Return the explicit rays of a job, or the rays that its `n_rays` and `n_finite` define."""
     if job.rays is not None:
-        own = torch.tensor(job.rays)
-        return Rays(own, own)
-    return Rays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))
+        rays = torch.tensor(job.rays)
+        return JobRays(rays, rays)
+    return JobRays(dense_rays(n_objectives, job.n_rays), finite_rays(n_objectives, job.n_finite))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
+from mobench.events import TrainingProgress
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
@@ -22,7 +23,6 @@ from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 
 TRACE_SAMPLES = 2000
-TRACE_RAYS = 5
 TRACE_POINTS = 10
 
 
@@ -42,7 +42,7 @@ class Limit:
 
 
 @dataclass
-class Look:
+class ValidationCheck:
     """Result of one validation check during training; `seconds` and `core_seconds` count training only."""
 
     step: int
@@ -76,7 +76,7 @@ class Training:
     repeated: int = 0
     unsaved: int = 0
     recent_losses: list[float] = field(default_factory=list)
-    trace: list[Look] = field(default_factory=list)
+    trace: list[ValidationCheck] = field(default_factory=list)
 
 
 def train(
@@ -92,7 +92,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 30.0,
     n_looks: int | None = None,
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     progress_seconds: float = 0.5,
 ) -> Training:
     """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
@@ -101,8 +101,7 @@ def train(
     validation: validation checks compute the hypervolume on the first TRACE_SAMPLES of these samples; None: the
         trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
-    on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
-        `progress_seconds` of wall time, and after every validation check.
+    on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
 
     Training stops with status "diverged" at the first loss, gradient or weight that is not finite. Such a
     step is never skipped, because methods would then be compared at different numbers of steps. The
@@ -195,7 +194,7 @@ class _Progress:
     """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
-        self, tell: Callable[[dict[str, Any]], None] | None, every: float, total: int | None, limit: Limit
+        self, tell: Callable[[TrainingProgress], None] | None, every: float, total: int | None, limit: Limit
     ) -> None:
         self._tell, self._every, self._total, self._limit = tell, every, total, limit
         self._last = -math.inf
@@ -208,17 +207,17 @@ class _Progress:
             return
         self._last = now
         done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
+        hypervolume = run.trace[-1].hypervolume if run.trace else None
         self._tell(
-            {
-                "phase": "train",
-                "step": run.steps,
-                "total": self._total,
-                "fraction": min(1.0, done),
-                "epoch": run.epochs,
-                "seconds": run.seconds,
-                "losses": run.recent_losses,
-                "hypervolume": run.trace[-1].hypervolume if run.trace else None,
-            }
+            TrainingProgress(
+                step=run.steps,
+                total=self._total,
+                fraction=min(1.0, done),
+                epoch=run.epochs,
+                seconds=run.seconds,
+                losses=tuple(run.recent_losses),
+                hypervolume=hypervolume if hypervolume is not None and math.isfinite(hypervolume) else None,
+            )
         )
 
 
@@ -226,7 +225,7 @@ def _finished(run: Training, total: int | None, limit: Limit) -> bool:
     return run.steps >= total if total is not None else run.seconds >= (limit.seconds or 0)
 
 
-def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:
+def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> ValidationCheck:
     """Run a validation check on the current Pareto set; random states are not changed."""
     value = None
     if validation is not None:
@@ -236,7 +235,7 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
-    return Look(
+    return ValidationCheck(
         step=run.steps,
         epoch=run.epochs,
         seconds=run.seconds,
@@ -265,10 +264,10 @@ def _resumed(saved: dict[str, Any], path: Path) -> Training:
     Raises: MobenchError if the stored values are invalid.
     """
     try:
-        run = Training(**{**saved, "trace": [Look(**look) for look in saved["trace"]]})
+        run = Training(**{**saved, "trace": [ValidationCheck(**look) for look in saved["trace"]]})
     except (TypeError, KeyError) as error:
         raise MobenchError(
-            f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"
+            f"checkpoint {path.name} cannot be loaded ({type(error).__name__}: {error}): delete it to restart training"
         ) from error
     run.resumed += 1
     return run

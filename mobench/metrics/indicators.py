@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mobench.arrays import FloatArray
 from mobench.errors import NonFiniteError, ShapeError
-
-Array: TypeAlias = NDArray[np.float64]
 
 _AT_ONCE = 1 << 18
 """Largest number of values in a temporary array of `_of_each`, so that it fits in the processor's cache."""
@@ -95,8 +93,8 @@ def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike
     """
     origin = np.asarray(ideal, dtype=float)
 
-    def scaled(points: Array, w: Array, i: int) -> Array:
-        weighted: Array = w[:, None] * np.abs(points - origin[i])
+    def scaled(points: FloatArray, w: FloatArray, i: int) -> FloatArray:
+        weighted: FloatArray = w[:, None] * np.abs(points - origin[i])
         return weighted
 
     return _of_each(fronts, weights, scaled, np.maximum, lambda values: values.min(axis=2).mean(axis=1))
@@ -105,7 +103,7 @@ def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike
 def igd_plus_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) -> list[float]:
     """Return `igd_plus` of each front, equal up to rounding; as fast as `r2_of_each`."""
 
-    def worse(points: Array, z: Array, i: int) -> Array:
+    def worse(points: FloatArray, z: FloatArray, i: int) -> FloatArray:
         return np.square(np.maximum(points - z[:, None], 0))
 
     return _of_each(fronts, reference_front, worse, np.add, lambda sums: np.sqrt(sums.min(axis=2)).mean(axis=1))
@@ -114,7 +112,7 @@ def igd_plus_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) ->
 def additive_epsilon_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) -> list[float]:
     """Return `additive_epsilon` of each front; as fast as `r2_of_each`."""
 
-    def shift(points: Array, z: Array, i: int) -> Array:
+    def shift(points: FloatArray, z: FloatArray, i: int) -> FloatArray:
         return points - z[:, None]
 
     return _of_each(fronts, reference_front, shift, np.maximum, lambda shifts: shifts.min(axis=2).max(axis=1))
@@ -130,8 +128,8 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
     front = _points(points)
     if not front.size:
         return np.zeros(len(front), dtype=bool)
-    kept: NDArray[np.bool_] = moocore.is_nondominated(front)
-    return kept
+    mask: NDArray[np.bool_] = moocore.is_nondominated(front)
+    return mask
 
 
 def n_non_dominated(points: ArrayLike) -> int:
@@ -153,7 +151,7 @@ def spacing(points: ArrayLike) -> float | None:
     return float(distances.min(axis=1).std(ddof=1))
 
 
-def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
+def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> FloatArray:
     """Return the KL divergence [P] of the normalised r∘L from the uniform distribution; 0 on the exact ray.
 
     losses: [P, m], non-negative; a row with a negative loss gives NaN, because r∘L is then not a distribution.
@@ -167,7 +165,7 @@ def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
     return np.where(valid, (p * logs).sum(axis=1), np.nan)
 
 
-def _points(points: ArrayLike) -> Array:
+def _points(points: ArrayLike) -> FloatArray:
     """Return the points as an array [P, m] of finite floats.
 
     Raises: ShapeError, NonFiniteError.
@@ -179,11 +177,11 @@ def _points(points: ArrayLike) -> Array:
         raise ShapeError(f"a front has shape {array.shape}: pass [P, m], one row per point")
     if not np.isfinite(array).all():
         row = int((~np.isfinite(array)).any(axis=1).argmax())
-        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out what is not finite")
+        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out points that are not finite")
     return array
 
 
-def _pair(points: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
+def _pair(points: ArrayLike, other: ArrayLike) -> tuple[FloatArray, FloatArray]:
     a, z = _points(points), _points(other)
     if not len(a) or not len(z):
         raise ShapeError(f"{len(a)} points against {len(z)} of reference: pass one point or more of each")
@@ -195,9 +193,9 @@ def _pair(points: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
 def _of_each(
     fronts: Sequence[ArrayLike],
     other: ArrayLike,
-    term: Callable[[Array, Array, int], Array],
-    join: Callable[[Array, Array], Array],
-    indicator: Callable[[Array], Array],
+    term: Callable[[FloatArray, FloatArray, int], FloatArray],
+    join: Callable[[FloatArray, FloatArray], FloatArray],
+    indicator: Callable[[FloatArray], FloatArray],
 ) -> list[float]:
     """Compute an indicator for many fronts, batching fronts of equal shape.
 
@@ -206,21 +204,21 @@ def _of_each(
     indicator: maps the joined terms [n, Z, P] to the values [n].
     """
     arrays = [np.asarray(front, dtype=float) for front in fronts]
-    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    places_by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, array in enumerate(arrays):
-        alike[array.shape].append(i)
-    found: Array = np.empty(len(arrays))
-    for shape, places in alike.items():
+        places_by_shape[array.shape].append(i)
+    results: FloatArray = np.empty(len(arrays))
+    for shape, places in places_by_shape.items():
         points, z = _pair(np.concatenate([arrays[i] for i in places]), other)
         stacked, columns = points.reshape(len(places), 1, *shape), np.ascontiguousarray(z.T)
         n = max(1, _AT_ONCE // (len(z) * shape[0]))
         for start in range(0, len(places), n):
             few = stacked[start : start + n]
             terms = (term(few[..., i], column, i) for i, column in enumerate(columns))
-            found[places[start : start + n]] = indicator(reduce(join, terms))
-    return [float(value) for value in found]
+            results[places[start : start + n]] = indicator(reduce(join, terms))
+    return [float(value) for value in results]
 
 
-def _distances(a: Array, b: Array) -> Array:
-    found: Array = np.linalg.norm(a[:, None] - b[None], axis=2)
-    return found
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    distances: FloatArray = np.linalg.norm(a[:, None] - b[None], axis=2)
+    return distances

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import torch
 
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
+from mobench.events import DataLoading, StrategyMeasuring
 from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
@@ -31,36 +31,33 @@ from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
+from mobench.runs.options import RunOptions
 from mobench.runs.strategy_cache import remembered
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described, message_of
 
-Tell = Callable[[dict[str, Any]], None]
+DEFAULT_OPTIONS = RunOptions(strategy=Strategy())
+"""Options of `execute` by default: the default strategy, so that none is measured."""
 
 
 def execute(
     job: Job,
+    options: RunOptions = DEFAULT_OPTIONS,
     *,
-    device: str = "cpu",
     threads: int | None = None,
     checkpoint: Path | None = None,
-    checkpoint_seconds: float = 30.0,
     weights: Path | None = None,
-    on_progress: Tell | None = None,
-    command: Sequence[str] = (),
-    strategy: Strategy | None = Strategy(),  # noqa: B008 - frozen
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
 ) -> Record:
     """Run a job in this process and return its record. Errors of the job are in the record.
 
-    device:     torch device to train on.
+    options:    of the run. By default, the default strategy is used and none is measured.
     threads:    number of threads of torch. None leaves it unchanged.
     checkpoint: path of the training state. The caller removes the file after it has stored the record. If the job
                 fails, the file is removed at once, because it may be the cause.
-    checkpoint_seconds: seconds between checkpoints.
     weights:    path to write the trained network to, as safetensors. None: it is not written. If it cannot be
                 written, the note "weights" of the record gives the reason.
-    on_progress: called with each progress event.
-    command:    command line to store in the record.
-    strategy:   strategy of the computation. None: the one that was measured to be fastest on this machine.
+    on_event:   called with each event.
 
     Raises: KeyboardInterrupt, in which case the checkpoint is kept and a later call resumes from it; MobenchError
         for an imported job.
@@ -73,11 +70,11 @@ def execute(
 
     def provenance_now() -> Any:
         chosen = {**run.choice.strategy.to_dict(), "remark": run.choice.remark} if run is not None else None
-        return provenance.collect(started, device, torch.get_num_threads(), list(command), chosen, job)
+        return provenance.collect(started, options.device, torch.get_num_threads(), list(options.command), chosen, job)
 
     run: _Run | None = None
     try:
-        run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
+        run = _Run(job, options, checkpoint, on_event)
         record = run.record(provenance_now, weights)
     except NonFiniteError as error:
         record = failure_record(job, "NonFiniteError", message_of(error), "", provenance_now(), "diverged")
@@ -113,31 +110,27 @@ class _Run:
     def __init__(
         self,
         job: Job,
-        device: str,
+        options: RunOptions,
         checkpoint: Path | None,
-        checkpoint_seconds: float,
-        tell: Tell,
-        strategy: Strategy | None,
+        tell: Callable[[WorkerProgress], None],
     ) -> None:
-        self.pinned = strategy is not None
-        self.choice = Choice(strategy or Strategy())
-        self.job, self.device, self.tell = job, device, tell
-        self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
+        self.job, self.options, self.checkpoint, self.tell = job, options, checkpoint, tell
+        self.choice = Choice(options.strategy or Strategy())
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(
                 f"the job was made under protocol {job.protocol!r}, dataset {job.dataset.name!r} now states "
-                f"{self.dataset.protocol.version!r}: make the job anew"
+                f"{self.dataset.protocol.version!r}: create the job again"
             )
 
     def record(self, provenance_now: Callable[[], Any], weights: Path | None) -> Record:
         job = self.job
-        self.tell({"phase": "data"})
+        self.tell(DataLoading())
         # load the data first, so that a missing file is reported before anything is built
         splits: dict[Split, Samples] = {split: self.dataset.load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
         torch.manual_seed(seeds.initialisation)
-        problem = Problem(self.dataset, make_model(job.model), self.device)
+        problem = Problem(self.dataset, make_model(job.model), self.options.device)
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)
@@ -153,7 +146,7 @@ class _Run:
             rays=rays,
             validation=splits["val"],
             checkpoint=self.checkpoint,
-            checkpoint_seconds=self.checkpoint_seconds,
+            checkpoint_seconds=self.options.checkpoint_seconds,
             n_looks=job.n_looks,
             on_progress=self.tell,
         )
@@ -185,11 +178,11 @@ class _Run:
         batches = Batches(samples, self.job.budget.batch_size, 0)
         budget, n_sets = self.job.budget, solver.n_weight_sets(n_rays)
         steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
-        if not self.pinned:
-            self.tell({"phase": "strategy"})
+        if self.options.strategy is None:
+            self.tell(StrategyMeasuring())
             threads = torch.get_num_threads()
             self.choice = remembered(
-                self.job, n_sets, self.device, threads,
+                self.job, n_sets, self.options.device, threads,
                 lambda: measured(problem, batches.at(0), n_sets, threads, steps),
             )  # fmt: skip
         problem.strategy = self.choice.strategy
@@ -213,24 +206,18 @@ def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, flo
 
     if not isinstance(solver.pareto_set, torch.nn.Module):
         return weights_not_kept(f"{type(solver).__name__} keeps no torch module")
-    temporary = files.temporary_for(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         state = tensors_to_keep(solver.pareto_set, problem)
-        # safetensors creates files that only their owner may read; use the permissions of the umask, as for other files
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        save_file(state, temporary)
-        temporary.chmod(stat.S_IMODE(mode))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with files.replacing(path) as temporary:
+            # safetensors creates files that only their owner may read; use the permissions of the umask instead
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            save_file(state, temporary)
+            temporary.chmod(stat.S_IMODE(mode))
     except Exception as error:
         # the Rust writer and a plugin's module may raise any error; weights of an earlier run must not remain
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return weights_not_kept(getattr(error, "strerror", None) or described(error))
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return {}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import NonFiniteError
+from mobench.events import EvaluationProgress
 from mobench.interfaces import ParetoSet, Problem, Samples, Split
 from mobench.jobs.bounds import LARGEST
 from mobench.jobs.job import Job
@@ -28,7 +29,7 @@ def judge(
     splits: dict[Split, Samples],
     finite: Tensor,
     training: Training,
-    tell: Callable[[dict[str, Any]], None],
+    tell: Callable[[EvaluationProgress], None],
 ) -> dict[str, Any]:
     """Evaluate a trained Pareto set. Returns the fields "fronts", "indicators", "cost" and "notes" of its record.
 
@@ -50,7 +51,7 @@ def judge(
     front_of_truth = None if known is None else known.double().numpy()
     fronts: dict[str, FrontValues] = {}
     for done, (split, samples) in enumerate(splits.items()):
-        tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
+        tell(EvaluationProgress(split, done / len(splits)))
         fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
         _check_front(fronts[split], split, [o.name for o in problem.objectives])
     few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from mobench.errors import RecordError, StoreError
 from mobench.interfaces import Strategy
@@ -13,10 +12,12 @@ from mobench.jobs.arguments import MAX_SECONDS
 from mobench.jobs.resolve import providers
 from mobench.records.record import Record
 from mobench.records.store import Store
-from mobench.runs.conversation import LAST_PHASES
-from mobench.runs.executors.base import Exit
+from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
-from mobench.runs.worker import Request
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import one_line
 
 MAX_STEPS = 10**9
@@ -51,41 +52,32 @@ def check_repeatable(record: Record) -> None:
 
 def repeat(
     record: Record,
-    on_progress: Callable[[dict[str, Any]], None],
-    timeout: float | None = None,
-    memory: int | None = None,
+    on_event: Callable[[WorkerProgress], None],
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Record:
     """The record of a second run of a record's job, with the device and the strategy of the first.
 
     It runs in a process of its own, which loads the plugins of the job alone and leaves nothing behind. It has at most
     as many threads as there are cores here.
 
-    timeout: seconds after which the process is ended; None: never.
-    memory:  bytes that it may have in memory; None: no limit.
+    limits: seconds and bytes of memory after which the process is ended; other limits are not used.
 
     Raises: RecordError where the second run does not complete; StoreError where no temporary file can be written.
     """
     made = record.provenance
-    executor = LocalExecutor(1, timeout, memory, _at_most_cores(made.threads) or None)
+    executor = LocalExecutor(1, limits.timeout, limits.memory, _at_most_cores(made.threads) or None)
     kept = {name: value for name, value in (made.strategy or {}).items() if name != "remark"}
     with _temporary_folder() as folder:
         request = Request(
             job=record.job,
             store=folder,
-            device=made.device,
-            threads=executor.threads,
-            strategy=_text(_bounded(Strategy.from_dict(kept))),
             # nobody takes a repetition up again
-            checkpoint_seconds=MAX_SECONDS,
+            options=RunOptions(made.device, _bounded(Strategy.from_dict(kept)), checkpoint_seconds=MAX_SECONDS),
+            threads=executor.threads,
             plugins=providers(record.job),
         )
-
-        def pass_on(event: dict[str, Any]) -> None:
-            if event["phase"] not in LAST_PHASES:
-                on_progress(event)
-
         try:
-            ended = executor.run(request, pass_on)
+            ended = executor.run(request, on_event)
         finally:
             executor.stop()
         again = Store(folder).read(record.job)
@@ -94,7 +86,7 @@ def repeat(
 
 def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
     """The second record. Raises: RecordError, StoreError."""
-    if ended.kind == "StoreError":
+    if ended.kind == ExitKind.STORE_ERROR:
         raise StoreError(
             f"record {record.id} cannot be repeated, as a temporary folder cannot be used: {ended.message} (or set "
             "TMPDIR to a folder that has room)"
@@ -104,7 +96,7 @@ def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
     how = "failed"
     if again is not None:
         how, reason = again.status, again.failure.message if again.failure else "no reason given"
-    elif ended.kind == "Declined":
+    elif ended.kind == ExitKind.DECLINED:
         how, reason = "was declined", ended.message
     else:
         reason = ended.message or "it left no record"
@@ -130,8 +122,3 @@ def _bounded(strategy: Strategy) -> Strategy:
     if strategy.threads is None:
         return strategy
     return replace(strategy, threads=max(1, _at_most_cores(strategy.threads)))
-
-
-def _text(strategy: Strategy) -> str:
-    """The strategy as `Strategy.parse` reads it."""
-    return ",".join(f"{name}={value}" for name, value in strategy.to_dict().items() if value is not None)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobench.errors import MobenchError
-from mobench.jobs.job import Part
 from mobench.records.record import Front, Provenance, Record
+from mobench.runs.executors.base import Limits
 from mobench.runs.repetition import check_repeatable, repeat
+from mobench.runs.worker_events import WorkerProgress
 
 TOLERANCE = 1e-3
 STEPWISE = 20
@@ -24,7 +25,7 @@ MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "n
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Difference:
     """Comparison of one kind of number between a record and the rerun of its job.
 
     recorded, again: the pair of numbers, in the record and in the rerun, with the largest difference.
@@ -46,7 +47,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerificationResult:
     """Result of a verification.
 
     identical:   whether every computed number agrees to the bit.
@@ -56,7 +57,7 @@ class Verdict:
     """
 
     identical: bool
-    comparisons: list[Comparison]
+    comparisons: list[Difference]
     caveats: list[str]
     costs: list[str]
 
@@ -68,26 +69,25 @@ class Verdict:
 def verify(
     record: Record,
     tolerance: float = TOLERANCE,
-    on_progress: Callable[[dict[str, Any]], None] = lambda event: None,
-    timeout: float | None = None,
-    memory: int | None = None,
-) -> Verdict:
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> VerificationResult:
     """Train a record's job again, on its device and strategy, and compare every number.
 
     It is trained in a process of its own, with at most as many threads as there are cores here; a caveat tells of any
     difference.
 
-    timeout: seconds after which the repetition is ended; None: never.
-    memory:  bytes that it may have in memory; None: no limit.
+    on_event: called with each event of the rerun.
+    limits:   seconds and bytes of memory after which the rerun is ended; other limits are not used.
 
     Raises: RecordError for a record that cannot be repeated (see `check_repeatable`), or whose repetition does not
         complete; StoreError where no temporary file can be written.
     """
     check_repeatable(record)
-    return compare(record, repeat(record, on_progress, timeout, memory), tolerance)
+    return compare(record, repeat(record, on_event, limits), tolerance)
 
 
-def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:
+def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> VerificationResult:
     """Compare two completed records of one job. Returns the largest difference of each kind of number.
 
     Losses and indicators must agree within `tolerance`, quantities that change in steps within `STEPWISE` times
@@ -100,7 +100,9 @@ def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verd
         _compared(name, then.get(name, []), now.get(name, []), tolerance, largest)
         for name in dict.fromkeys([*then, *now])
     ]
-    return Verdict(record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again))
+    return VerificationResult(
+        record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again)
+    )
 
 
 def _determined(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
@@ -126,11 +128,11 @@ def _rounded(rows: Iterable[Iterable[float]]) -> list[list[float]]:
     return [[round(value, 6) for value in row] for row in rows]
 
 
-def _exactly(name: str, then: Any, now: Any) -> Comparison:
+def _exactly(name: str, then: Any, now: Any) -> Difference:
     """Compare two values exactly: the difference is 0 or infinite. Only integers are shown in the comparison."""
     number = isinstance(then, int) and isinstance(now, int)
     shown = (float(then), float(now)) if number else (math.nan, math.nan)
-    return Comparison(name, *shown, 0.0 if then == now else math.inf, 0.0)
+    return Difference(name, *shown, 0.0 if then == now else math.inf, 0.0)
 
 
 def _measured(record: Record) -> dict[str, list[float | None]]:
@@ -153,15 +155,15 @@ def _metrics(front: Front) -> list[float | None]:
 
 def _compared(
     name: str, then: Sequence[float | None], now: Sequence[float | None], tolerance: float, largest_loss: float
-) -> Comparison:
+) -> Difference:
     allowed = tolerance * (STEPWISE if name.startswith(MOVES_IN_STEPS) else 1)
     if len(then) != len(now):
-        return Comparison(name, math.nan, math.nan, math.inf, allowed)
+        return Difference(name, math.nan, math.nan, math.inf, allowed)
     own = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
     least = max(own / 1000, _least(name.partition(", ")[0], largest_loss))
     pairs = [(_difference(a, b, least), a, b) for a, b in zip(then, now, strict=True)]
     difference, a, b = max(pairs, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
-    return Comparison(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
+    return Difference(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
 
 
 def _least(name: str, largest_loss: float) -> float:
@@ -221,16 +223,11 @@ def _versions(record: Record) -> list[tuple[str, str, str]]:
     """Return (label, recorded version, installed version) for each part of the job."""
     from mobench.plugins import registry
 
-    job = record.job
-    parts: list[tuple[Any, Part | None]] = [("dataset", job.dataset), ("model", job.model)]
-    parts += [("generator", job.solver.generator), ("balancer", job.solver.balancer)]
-    if job.solver.generator is None:
-        parts.append(("solver", job.solver))
-    found = []
-    for kind, part in parts:
-        if part is not None:
-            try:
-                found.append((f"{kind} {part.name}", part.version, registry().get(kind, part.name).version))
-            except MobenchError as error:
-                found.append((f"{kind} {part.name}", part.version, str(error)))
-    return found
+    versions = []
+    for role, part in record.job.registered_parts.items():
+        try:
+            installed = registry().get(role, part.name).version
+        except MobenchError as error:
+            installed = str(error)
+        versions.append((f"{role} {part.name}", part.version, installed))
+    return versions

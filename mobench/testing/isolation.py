@@ -12,6 +12,7 @@ import torch
 
 from mobench.interfaces import Dataset, Samples, Split
 from mobench.testing.outcomes import Declined
+from mobench.text import first_line
 
 NO_VALUES = (
     "cannot be called on meta",
@@ -34,8 +35,8 @@ def watched(dataset: Dataset) -> tuple[Dataset, list[Split]]:
         return samples
 
     # a subclass of the dataset's class, because models check with isinstance whether they accept a dataset
-    own = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
-    copy: Dataset = object.__new__(own)
+    subclass = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
+    copy: Dataset = object.__new__(subclass)
     copy.__dict__.update(vars(dataset))
     return copy, loaded
 
@@ -52,8 +53,9 @@ def saved_and_read(state: Any) -> Any:
         buffer.seek(0)
         return torch.load(buffer, weights_only=True)
     except (pickle.PickleError, AttributeError, TypeError) as error:
-        reason = str(error).strip().splitlines()
-        raise AssertionError(f"state_dict cannot be saved and read back ({reason[0][:120]}): {advice}") from error
+        raise AssertionError(
+            f"state_dict cannot be saved and read back ({first_line(error)[:120]}): {advice}"
+        ) from error
 
 
 def device() -> torch.device:
@@ -71,12 +73,12 @@ def elsewhere() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        said = str(error)
-        if any(words in said for words in NO_VALUES):
+        message = str(error)
+        if any(words in message for words in NO_VALUES):
             raise Declined("no CUDA device is here, and it looks at values, which the meta device has not") from error
-        if "device" in said:
+        if "device" in message:
             raise AssertionError(
-                f"a tensor is on another device than what it meets ({said.splitlines()[0][:120]}): make tensors on the "
-                "device of the inputs, and keep constants as buffers"
+                f"a tensor is on another device than the tensors it is combined with ({first_line(error)[:120]}): "
+                "make tensors on the device of the inputs, and keep constants as buffers"
             ) from error
         raise

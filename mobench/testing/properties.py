@@ -69,10 +69,10 @@ class Case:
             after = self.losses - 0.1 * self.losses.abs() if self.losses_after is None else self.losses_after
             balancer.after_step(losses, preferences, after.to(losses))
 
-    def rows(self, some: slice) -> Case:
+    def rows(self, rows: slice) -> Case:
         """Return the case restricted to the rows in a slice."""
-        second, after = (None if t is None else t[some] for t in (self.second, self.losses_after))
-        return Case(self.name, self.losses[some], self.preferences[some], self.gradients[some], second, after)
+        second, after = (None if t is None else t[rows] for t in (self.second, self.losses_after))
+        return Case(self.name, self.losses[rows], self.preferences[rows], self.gradients[rows], second, after)
 
     def with_preferences(self, preferences: Tensor) -> Case:
         """Return the case with the same losses and gradients and other preferences."""
@@ -112,22 +112,23 @@ def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
     for case in cases(n_objectives):
         before = (case.losses.clone(), case.preferences.clone(), case.gradients.clone())
         answer = case.answer(started(balancer, n_objectives))
-        given = f"{case.name}, m = {n_objectives}"
+        title = f"{case.name}, m = {n_objectives}"
         gives_directions = isinstance(balancer, DirectionBalancer)
         what, size = ("directions", "[K, n]") if gives_directions else ("weights", "[K, m]")
         expected = case.gradients[:, 0].shape if gives_directions else case.losses.shape
         demand(
             answer.shape == expected,
-            f"{given}: {what} have shape {tuple(answer.shape)} and not {tuple(expected)}: return {size}",
+            f"{title}: {what} have shape {tuple(answer.shape)} and not {tuple(expected)}: return {size}",
         )
-        demand(answer.dtype == case.losses.dtype, f"{given}: {what} are {answer.dtype}: keep the dtype of the losses")
+        demand(answer.dtype == case.losses.dtype, f"{title}: {what} are {answer.dtype}: keep the dtype of the losses")
         demand(
             torch.isfinite(answer).all(),
-            f"{given}: {what} are not finite: divide by what cannot be 0, and take roots and logs of what is above 0",
+            f"{title}: {what} are not finite: divide by values that cannot be 0, and take roots and logs of positive "
+            "values",
         )
         demand(
             all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))),
-            f"{given}: inputs were changed in place: work on copies, without functions ending in _",
+            f"{title}: inputs were changed in place: work on copies, without functions ending in _",
         )
 
 
@@ -140,11 +141,11 @@ def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolera
     for case in cases(n_objectives):
         if "one_huge" in case.name or "large" in case.name or "tiny" in case.name:
             continue  # the directions differ by less than the rounding error of the longest gradient
-        one = direction(case, case.weights(started(balancer, n_objectives)))
+        first = direction(case, case.weights(started(balancer, n_objectives)))
         other = case.permuted(order)
-        two = direction(other, other.weights(started(balancer, n_objectives)))
+        second = direction(other, other.weights(started(balancer, n_objectives)))
         size = case.gradients.norm(dim=2).amax(1, keepdim=True).clamp_min(1e-300)
-        difference = float(((one - two) / size).abs().max())
+        difference = float(((first - second) / size).abs().max())
         assert difference < tolerance, f"{case.name}: directions differ by {difference}"
 
 

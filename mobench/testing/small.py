@@ -33,7 +33,7 @@ def small(entry: Entry) -> Any:
     Raises: Declined for an entry without a class of its own.
     """
     if not isinstance(entry.spec, Spec):
-        raise Declined(f"{entry.kind} {entry.name!r} names no class of its own")
+        raise Declined(f"{entry.kind} {entry.name!r} has no class: it is a pair or a suite")
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
@@ -81,10 +81,10 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
 
 def served(part: Model | Generator) -> Dataset:
     """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
-    found = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
-    if found is None:
+    accepted = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
+    if accepted is None:
         raise Declined("it serves none of the registered datasets whose files are here")
-    return found
+    return accepted
 
 
 def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
@@ -118,17 +118,17 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     """Build a solver in its small configuration. Returns the solver, and for a pair also its generator."""
     if not isinstance(entry.spec, Pair):
         return small(entry), None
-    known = registry()
+    plugins = registry()
     parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
-        demand(role in parts, f"default {key!r} names no part: write solver., generator. or balancer. in front")
+        demand(role in parts, f"default {key!r} names no part: begin it with solver., generator. or balancer.")
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:
-        found = known.get(kind, name)
-        given = found.spec if isinstance(found.spec, Spec) else Spec(name, "")
-        return options.build(found.load(), {**given.defaults, **parts[kind], **given.small}, f"{kind} {name!r}")
+        part_entry = plugins.get(kind, name)
+        spec = part_entry.spec if isinstance(part_entry.spec, Spec) else Spec(name, "")
+        return options.build(part_entry.load(), {**spec.defaults, **parts[kind], **spec.small}, f"{kind} {name!r}")
 
     generator: Generator = part("generator", entry.spec.generator)
     balancer: Balancer = part("balancer", entry.spec.balancer)

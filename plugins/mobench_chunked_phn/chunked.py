@@ -38,7 +38,7 @@ class ChunkedPHN(Generator):
     preference_embedding: Annotated[int, Gt(0)] = option(32, "length of the preference's embedding")
     chunk_embedding: Annotated[int, Gt(0)] = option(64, "length of a chunk's embedding")
     hidden: Annotated[int, Gt(0)] = option(100, "width of the three layers")
-    chunk: Annotated[int, Ge(1)] = option(10_000, "weights in a stretch")
+    chunk: Annotated[int, Ge(1)] = option(10_000, "weights in a chunk")
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         n_weights = problem.n_target_parameters
@@ -106,14 +106,14 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         at_features = torch.einsum("kinMc,Mch->kinh", at_stretches, matrices)
         parameters = [self.preference_embedding, self.chunk_embeddings, *self.trunk.parameters()]
         grams = []
-        for one in range(k):
-            g = at_stretches[one].flatten(2).double()
-            products = inner_products(detached[one])  # h_j · h_l
-            own = torch.stack([(g * (products @ row)).sum((1, 2)) for row in g])
+        for i in range(k):
+            g = at_stretches[i].flatten(2).double()
+            products = inner_products(detached[i])  # h_j · h_l
+            of_matrices = torch.stack([(g * (products @ row)).sum((1, 2)) for row in g])
             rows = torch.autograd.grad(
-                h[one], parameters, at_features[one].reshape(m, n, -1), is_grads_batched=True, retain_graph=True
+                h[i], parameters, at_features[i].reshape(m, n, -1), is_grads_batched=True, retain_graph=True
             )
-            grams.append(own + inner_products(torch.cat([row.flatten(1) for row in rows], dim=1)))
+            grams.append(of_matrices + inner_products(torch.cat([row.flatten(1) for row in rows], dim=1)))
         return torch.stack(grams)
 
     def _stretches(self, h: Tensor) -> Tensor:

@@ -73,19 +73,19 @@ class ChunkedHypernetwork(WeightNetwork):
         names = self.embeddings if self._learned else self.numbers.to(preferences.dtype)
         k, j = len(preferences), len(names)
         joined = torch.cat([preferences[:, None].expand(k, j, -1), names.expand(k, j, -1)], dim=2)
-        found: Tensor = self.small(joined)
-        return found
+        coefficients: Tensor = self.small(joined)
+        return coefficients
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         check_preferences(preferences, self.problem.n_objectives)
         pieces = torch.split(self.coefficients(preferences), self._counts, dim=1)
-        made = {}
+        weights = {}
         for i, (name, shape) in enumerate(self._shapes.items()):
             chunks = torch.einsum("jsd,kjd->kjs", self.chunks[i], pieces[i])
             if not self._learned:
                 chunks = chunks + self.biases[i]
-            made[name] = chunks.reshape(len(preferences), *shape)
-        return made
+            weights[name] = chunks.reshape(len(preferences), *shape)
+        return weights
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Return the exact Gram matrices without storing m × |φ| numbers.

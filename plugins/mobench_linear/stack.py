@@ -42,9 +42,13 @@ class StackedNets(WeightNetwork):
         self.stacked = nn.ParameterList(
             nn.Parameter(torch.stack([p[name].detach() for p in parameters])) for name in self._names
         )
-        kept = problem.state.statistics
+        names = problem.state.statistics
         buffers = [dict(net.named_buffers()) for net in nets]
-        self.statistics = Statistics([{name: own[name] for name in kept} for own in buffers]) if kept else None
+        self.statistics = (
+            Statistics([{name: buffers_of_net[name] for name in names} for buffers_of_net in buffers])
+            if names
+            else None
+        )
 
     @property
     def rays(self) -> Tensor:

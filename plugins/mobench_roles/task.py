@@ -47,20 +47,20 @@ class TaskConditionedNetwork(ParetoNetwork):
 
     def weights(self, preference: Tensor) -> dict[str, Tensor]:
         """Return the weights of every task for one preference [m]: name -> [tasks, *shape]."""
-        given = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)
-        made: dict[str, Tensor] = self.maker(given)
-        return made
+        inputs = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)
+        weights: dict[str, Tensor] = self.maker(inputs)
+        return weights
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
         check_preferences(preferences, self.problem.n_objectives)
         return [self._outputs(self.weights(preference), inputs) for preference in preferences]
 
     def serve(self, preference: Tensor) -> Predictor:
-        made = self.weights(preference)
-        return lambda inputs: self._outputs(made, inputs)
+        weights = self.weights(preference)
+        return lambda inputs: self._outputs(weights, inputs)
 
-    def _outputs(self, made: dict[str, Tensor], inputs: Tensor) -> Outputs:
+    def _outputs(self, weights: dict[str, Tensor], inputs: Tensor) -> Outputs:
         return {
-            task: self.problem.outputs({name: w[t] for name, w in made.items()}, inputs)[task]
+            task: self.problem.outputs({name: w[t] for name, w in weights.items()}, inputs)[task]
             for t, task in enumerate(self.tasks)
         }

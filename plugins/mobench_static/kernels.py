@@ -37,7 +37,7 @@ class StaticKernels(Generator):
     def check(self, dataset: Dataset) -> None:
         if len(dataset.objectives) != 1:
             raise IncompatibleError(
-                f"static makes one set of weights, whatever the preference, and this dataset has "
+                f"static generates one set of weights for all preferences, and this dataset has "
                 f"{len(dataset.objectives)} objectives: use a dataset with one, or a generator that reads preferences"
             )
 
@@ -62,7 +62,7 @@ class StaticKernelNetwork(WeightNetwork):
         if not self._tiles:
             raise IncompatibleError(
                 f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
-                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
+                f"{n_in} and {n_out}: set generator.kernel and generator.basicto existing sizes"
             )
         # the scales below give generated kernels the variance of He et al. for their fan-in
         self.into = nn.Parameter(torch.randn(n_in, d, nz) / math.sqrt(nz))
@@ -103,11 +103,11 @@ class StaticKernelNetwork(WeightNetwork):
         n_in, n_out = self._basic
         f, k = self._kernel, len(preferences)
         pieces = torch.split(self.basic_kernels(), [o * i for o, i in self._tiles.values()])
-        made: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
+        weights: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
         for (name, (o, i)), piece in zip(self._tiles.items(), pieces, strict=True):
             grid = piece.reshape(o, i, n_out, n_in, f, f).transpose(1, 2)
-            made[name] = grid.reshape(o * n_out, i * n_in, f, f)
-        return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}
+            weights[name] = grid.reshape(o * n_out, i * n_in, f, f)
+        return {name: weights[name].expand(k, *weights[name].shape) for name in self.problem.shapes}
 
     def _tiling(self, shape: torch.Size) -> tuple[int, int] | None:
         """Return the number of basic kernels along the axes (out, in), or None if the tensor is not generated."""

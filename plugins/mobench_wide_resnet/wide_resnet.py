@@ -26,7 +26,7 @@ class WideResNet(Model):
 
     depth: Annotated[int, Gt(9)] = option(40, "layers; 6 n + 4")
     widening: Annotated[int, Gt(0)] = option(2, "factor k of the channels")
-    bias: bool = option(True, "of the 3×3 convolutions; the paper's count has them, normalisation takes them out again")
+    bias: bool = option(True, "of the 3×3 convolutions; counted in the paper, but normalisation cancels them")
 
     def check(self, dataset: Dataset) -> None:
         image_channels(dataset, 16, "wrn-40-2")
@@ -73,8 +73,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))
-        kept = x[:, :, :: self.stride, :: self.stride]
-        return change + (pad(kept, (0, 0, 0, 0, 0, self.n_new)) if self.n_new else kept)
+        shortcut = x[:, :, :: self.stride, :: self.stride]
+        return change + (pad(shortcut, (0, 0, 0, 0, 0, self.n_new)) if self.n_new else shortcut)
 
 
 def _norm(channels: int) -> nn.Module:

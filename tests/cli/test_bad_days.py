@@ -31,14 +31,14 @@ PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
 
 def _obeys_permissions() -> None:
-    """Before a command is started: not even the superuser may then write what is marked read-only."""
+    """Prefix of a command under which even the superuser cannot write to read-only files."""
     if os.geteuid() == 0:
         assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0
 
 
 @pytest.fixture
 def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
-    """A store in which nothing can be written."""
+    """A read-only store."""
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     folders = [out, *(p for p in out.rglob("*") if p.is_dir())]
@@ -75,13 +75,13 @@ def test_a_store_on_another_file_system_than_anything_else(cli: Cli, tiny: Path,
 
 
 def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Durations come from clocks that nobody sets; the wall clock only dates the record."""
+    """Durations come from monotonic clocks; the wall clock only dates the record."""
     job = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=20))
     calm = execution.execute(job, threads=1)
     hours = iter(range(1000, 0, -1))
 
     class Backwards(datetime):
-        """Each look at it is an hour earlier than the one before."""
+        """Each reading is an hour earlier than the previous one."""
 
         @classmethod
         def now(cls, tz: Any = None) -> Any:
@@ -156,7 +156,7 @@ from mobench_analytic.problems import VLMOP2
 class Greedy(VLMOP2):
     def load(self, split):
         hoard = []
-        for _ in range(20):  # were nobody to end it, the machine should live
+        for _ in range(20):  # the worker ends even if the test fails
             hoard.append(torch.ones(50_000_000))
             time.sleep(0.2)
         return super().load(split)

@@ -14,7 +14,7 @@ import pytest
 
 from mobench.cli.main import app
 from mobench.errors import OptionError
-from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.table_files import FORMATS
 
 Cli = Any
 
@@ -38,7 +38,7 @@ def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_commands_lead_from_nothing_to_a_table_that_compiles(
     cli: Cli, tiny: Path, tmp_path: Path, compiled: Callable[[str], str]
 ) -> None:
-    """The second command is the one that the first names at its end."""
+    """The second command is the one that the output of the first suggests."""
     first = cli("run", tiny)
     assert first.returncode == 0, first.stderr
     (second,) = re.findall(r"`mobench (export [^`]+ --format tex --standalone)`", first.stdout)
@@ -100,7 +100,7 @@ def test_rows_columns_digits_caption_and_label(cli: Cli, finished: Path, tmp_pat
         (["--format", "md,docx"], "no format is called 'docx'; accepted: md, csv, tidy.csv"),
         (["--decimals", "2", "--digits", "3"], "--decimals and --digits were both given"),
         (["--label", "x"], "--label was given without --caption"),
-        (["--preset", "fronts,datasets", "--columns", "solver"], "export each by itself"),
+        (["--preset", "fronts,datasets", "--columns", "solver"], "export each one separately"),
         (["--dataset", "vlmop"], "has no dataset 'vlmop'"),
         (["--preset", "leaderboard,accuracy"], "no completed record has accuracy"),
         (["--preset", "rays", "--format", "csv,seeds.csv"], "this table has no seeds.csv"),

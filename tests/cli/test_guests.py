@@ -1,4 +1,4 @@
-"""Plugins from other distributions, installed by pip: one that is whole, and one for each way of being broken."""
+"""Plugins of other distributions, installed by pip: one that works, and one for each kind of defect."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_the_core_knows_no_plugin_by_name() -> None:
 
     own = {e.name for kind in KINDS for e in registry().entries[kind].values()}
     packages = {p.name for p in registry().plugins}
-    generic = {"linear", "point", "input", "hypervolume", "report", "text"}  # words that the core uses for other things
+    generic = {"linear", "point", "input", "hypervolume", "report", "text"}  # words that mobench uses for other things
     for path in Path(mobench.__file__).parent.rglob("*.py"):
         text = path.read_text()
         if path.name == "__init__.py" and path.parent.name == "mobench":

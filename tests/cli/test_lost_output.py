@@ -1,4 +1,4 @@
-"""Readers that end, full disks and closed streams: what is printed is lost, and nothing else is."""
+"""Readers that end, full disks and closed streams: only the printed text is lost."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_a_corrupt_data_file_fails_the_job_with_its_name(cli: Cli, tiny: Path, f
     words = ["run", tiny, "--dataset", "multimnist", "--model", "lenet", "--solver", "ls", "--out", "out"]
     done = cli(*words, env={"MOBENCH_DATA": str(tmp_path / "data")})
     assert done.returncode == 1
-    assert "train-images-idx3-ubyte is not the one it should be" in done.stderr
+    assert "train-images-idx3-ubyte is not the expected one" in done.stderr
     assert "Traceback" not in done.stderr
     after = records(tmp_path / "out")
     assert {n: after[n] for n in before} == before
@@ -217,7 +217,7 @@ def test_settings_reach_the_record(cli: Cli, tiny: Path, tmp_path: Path) -> None
 
 
 def test_rays_of_ones_own(cli: Cli, tiny: Path, tmp_path: Path) -> None:
-    """Finite sets train them, everybody is judged at them."""
+    """Finite sets are trained at these rays, and all solvers are evaluated at them."""
     assert cli("run", tiny, "--rays", "[[0.8,0.2],[0.5,0.5],[0.25,0.75]]").returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
         found = parse(data, name)

@@ -20,7 +20,7 @@ LONG = "x" * 300
 
 
 def _obeys_permissions() -> None:
-    """Before a command is started: modes of files and folders then hold for the superuser too."""
+    """Prefix of a command under which permissions apply to the superuser too."""
     if os.geteuid() == 0:
         for capability in PERMISSIONS_DO_NOT_APPLY:
             assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
@@ -28,7 +28,7 @@ def _obeys_permissions() -> None:
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may enter."""
+    """A folder without any permissions."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0)
     yield folder

@@ -18,7 +18,7 @@ from mobench.jobs.resolve import resolve_layers, solver_options
 from mobench.search import study
 from mobench.search import tables as report
 from mobench.search.proposals import Trial
-from mobench.search.study import Outcome
+from mobench.search.study import StudyResult
 from mobench.search.trial import plan_of
 
 Cli = Any
@@ -196,7 +196,7 @@ def test_an_option_of_the_command_line_is_not_searched(tmp_path: Path) -> None:
         assert alone.search is not None
         assert alone.search.space == {"momentum": [0.0, 0.5]}
         assert rate(plan) == 0.7
-    with pytest.raises(OptionError, match=r"the command line sets all that \[search.space\] has for ls"):
+    with pytest.raises(OptionError, match=r"the command line sets all options of \[search.space\] for ls"):
         study.first_plans(searched(tmp_path, settings={"lr": 0.7, "solver.momentum": 0.1}))
 
 
@@ -209,7 +209,7 @@ def test_the_best_suite_has_what_its_trials_had(tmp_path: Path) -> None:
         assert search is not None
         (key,) = search.space
         trial = Trial(0, {key: 0.4}, "complete", 1.0, None)
-        outcomes.append(Outcome("vlmop2", "point", entry.solvers[0], "hypervolume", [trial]))
+        outcomes.append(StudyResult("vlmop2", "point", entry.solvers[0], "hypervolume", [trial]))
     (tmp_path / "best.toml").write_text(report.best_suite(outcomes, chosen))
     best = {job.id for job in plans.plan(suites.load(tmp_path / "best.toml")).jobs}
     pairs = zip(apart(chosen), outcomes, strict=True)

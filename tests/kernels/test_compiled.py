@@ -1,4 +1,4 @@
-"""Libraries of C files: made once, kept, and done without."""
+"""Libraries of C files: compiled once, cached, and optional."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def kept(source: Path) -> Path:
 
 
 def planted(folder: Path) -> bytes:
-    """A library that gives another answer."""
+    """A library with another result."""
     text, made = folder / "planted.c", folder / "planted.so"
     text.write_text(SOURCE.replace("42", "666"))
     subprocess.run([compiled._compiler(), "-shared", "-fPIC", "-o", str(made), str(text)], check=True)

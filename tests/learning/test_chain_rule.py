@@ -1,7 +1,7 @@
 """The gradient that reaches a hypernetwork, against finite differences and the chain rule by hand.
 
 The students whose report this project began from could not get a gradient from the target
-network's loss to the hypernetwork. These tests hold that the road is there, and is right.
+network's loss to the hypernetwork. These tests check that the gradient exists and is correct.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def snippets(language: str) -> Iterator[str]:
 
 
 def test_the_lines_of_the_readme_do_what_they_say() -> None:
-    """The README's answer runs as it stands, and the hypernetwork has a gradient at its end."""
+    """The code of the README's answer runs, and the hypernetwork has a gradient at its end."""
     snippet = next(s for s in snippets("python") if "functional_call" in s)
     names: dict[str, object] = {}
     exec(compile(snippet, "README.md", "exec"), names)

@@ -30,7 +30,7 @@ def measured(finished: Path, tmp_path: Path) -> list[Record]:
 
 
 def as_csv(record: Record, with_preferences: bool = True) -> bytes:
-    """A record's fronts as another program would state them."""
+    """A record's fronts as CSV, as another program would write them."""
     names = [f"preference {o}" for o in record.objectives] if with_preferences else []
     text = io.StringIO()
     writer = csv.writer(text)
@@ -70,7 +70,7 @@ def test_an_imported_record_comes_back_from_its_file(measured: list[Record], tmp
 
 
 def test_what_was_measured_says_nothing_of_imports(measured: list[Record]) -> None:
-    """Records of this version stay readable by versions that know of no imports."""
+    """Records of this version stay readable by versions without imports."""
     assert '"imported"' not in measured[0].to_json()
     assert '"elsewhere"' not in measured[0].to_json()
     assert '"elsewhere": true' in imported(measured[0]).to_json()
@@ -121,9 +121,9 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
     [
         (b"f1,f2\n-0.5,0.5\n", "x", DataError, "f1 is -0.5 at point 1 of split test, seed 0, below the ideal"),
         (b"f1,f2,preference f1,preference f2\n0.5,0.5,0.9,0.9\n", "x", PreferenceError, "f.csv: seed 0, split test"),
-        (b"f1,f2\n0.5,0.5\n", "", DataError, "is no name of a solver"),
-        (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is no name of a solver"),
-        (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is no name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "", DataError, "is not a name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is not a name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is not a name of a solver"),
         (b"f1,f2,f3\n1,1,1\n", "x", DataError, "column 'f3' that means nothing"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a CSV of points may say, and everything it may not."""
+"""Valid and invalid CSV files of points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identity of jobs; records as files, and what is refused as one."""
+"""Identity of jobs; valid and invalid record files."""
 
 from __future__ import annotations
 

@@ -28,13 +28,13 @@ def _job(solver: str, seed: int = 0) -> Job:
 
 @pytest.fixture(scope="session")
 def picture_job() -> Callable[[str], Job]:
-    """A solver's name to its job, as it is in the trained folder."""
+    """Return name of a solver -> its job in the trained folder."""
     return _job
 
 
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Records and weights of every solver in FIT, and of a stack of nets: for reading alone."""
+    """Records and weights of every solver in FIT, and of a stack of nets; read-only."""
     store = Store(tmp_path_factory.mktemp("trained") / "pictures")
     for solver in (*FIT, "ls"):
         job = _job(solver)

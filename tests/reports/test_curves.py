@@ -1,4 +1,4 @@
-"""Curves: the rows are what the records' looks say; drawing them is tested in plots/test_anytime.py."""
+"""Curves: the rows equal the records' validation checks; plots/test_anytime.py tests the drawing."""
 
 from __future__ import annotations
 

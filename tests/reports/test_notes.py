@@ -1,4 +1,4 @@
-"""Every surface says which means lack seeds or values, and which fronts are beyond the reference point."""
+"""Every output names means that lack seeds or values, and fronts beyond the reference point."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mobench.records.outline import outline, takes_preferences
 from mobench.records.record import Front, Record, parse
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.page.data import page_data
+from mobench.reports.page.page_data import page_data
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.cost_quality import draw as draw_costs
 from mobench.reports.tables.accuracy import seeds as accuracies
 from mobench.reports.tables.content import Wanted
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.presets import PRESETS, preset
-from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.ray_table import per_ray
+from mobench.reports.tables.table_files import FORMATS
 
 Made = Callable[..., Record]
 LACKING = "data: mean over 1 of 2 seeds: late (no record at seed 1)"

@@ -1,4 +1,4 @@
-"""Losses and metrics that are no means over samples are refused; pooled metrics are given prepared samples."""
+"""Losses and metrics that are not means over samples are refused; pooled metrics are given prepared samples."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_metric_that_is_no_mean_is_to_be_pooled() -> None:
 
 
 def test_what_does_not_depend_on_samples_is_accepted() -> None:
-    """An analytic problem's output is a point, as long as it may be."""
+    """The output of an analytic problem is a point of any length."""
     for n_variables in (2, 16, 32):
         problem = Problem(VLMOP2(n_variables), Point())
         check_means(problem, Samples(torch.zeros(32, 0)), "val")

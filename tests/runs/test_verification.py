@@ -1,4 +1,4 @@
-"""A record against its own repetition, and against a record that was tampered with."""
+"""A record against its repetition, and against a record that was tampered with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from guests import balancer, install
 
 from mobench.errors import RecordError, StoreError
+from mobench.events import DataLoading, EvaluationProgress, Event, TrainingProgress
 from mobench.interfaces import Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
@@ -19,10 +20,10 @@ from mobench.jobs.suite import Suite, load, overridden
 from mobench.records.record import Record, parse
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.executors.base import Exit
+from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
+from mobench.runs.request import Request
 from mobench.runs.verification import compare, verify
-from mobench.runs.worker import Request
 
 
 def job(**budget: float) -> Job:
@@ -162,7 +163,7 @@ def test_a_budget_of_years_is_refused(record: Record, budget: dict[str, float], 
 
 @pytest.fixture
 def requests(record: Record, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    """What executors are asked for, which is not run: they leave the record itself."""
+    """Requests to executors are not run: the executors leave the record itself."""
     asked: list[Request] = []
 
     def run(self: LocalExecutor, request: Request, tell: Any) -> Exit:
@@ -180,7 +181,8 @@ def test_a_records_threads_are_bounded_by_the_cores_here(record: Record, request
     verify(Record.model_validate(data))
     (request,) = requests
     assert request.threads == available_cores()
-    assert Strategy.parse(request.strategy).threads == available_cores()
+    assert request.options.strategy is not None
+    assert request.options.strategy.threads == available_cores()
 
 
 @pytest.mark.parametrize("strategy", [None, Strategy(), Strategy("contiguous", "grouped", "split", 1)])
@@ -190,7 +192,7 @@ def test_the_second_run_has_the_strategy_of_the_first(
     data = record.model_dump(by_alias=True)
     data["provenance"]["strategy"] = None if strategy is None else {**strategy.to_dict(), "remark": "why, and how"}
     verify(Record.model_validate(data))
-    assert Strategy.parse(requests[0].strategy) == (strategy or Strategy())
+    assert requests[0].options.strategy == (strategy or Strategy())
 
 
 def test_the_second_run_loads_the_plugins_of_its_job_alone_and_leaves_nothing(
@@ -238,15 +240,15 @@ def test_whatever_becomes_of_the_second_run_is_one_error(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(tmp_path.iterdir()) | {tmp_path / "site"}
     with pytest.raises(RecordError, match=message) as caught:
-        verify(guest_record(tmp_path / "site", monkeypatch, record, step), **limits)
+        verify(guest_record(tmp_path / "site", monkeypatch, record, step), limits=Limits(**limits))
     assert len(str(caught.value).splitlines()) == 1
     assert set(tmp_path.iterdir()) == before, "nothing is left behind"
 
 
 def test_progress_of_the_second_run_is_told(record: Record) -> None:
-    events: list[dict[str, Any]] = []
-    verify(record, on_progress=events.append)
-    assert {event["phase"] for event in events} == {"data", "train", "evaluate"}
+    events: list[Event] = []
+    verify(record, on_event=events.append)
+    assert {type(event) for event in events} == {DataLoading, TrainingProgress, EvaluationProgress}
 
 
 def test_without_a_temporary_folder_there_is_an_error(

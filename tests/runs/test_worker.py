@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 WORDS = [sys.executable, "-m", "mobench.runs.worker"]
 
@@ -34,9 +36,7 @@ def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, enviro
     request = Request(
         job=job(steps=15),
         store=str(store.folder),
-        keep_weights=True,
-        command=["mobench", "run", "x"],
-        strategy="default",
+        options=RunOptions(strategy=Strategy(), keep_weights=True, command=("mobench", "run", "x")),
     )
     done = subprocess.run(
         WORDS, input=request.model_dump_json(), env=environment, capture_output=True, text=True, timeout=120, check=True
@@ -54,8 +54,8 @@ def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, enviro
 
 @pytest.fixture
 def training(store: Store, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A worker in the midst of a day of training, a checkpoint of its job in the store."""
-    request = Request(job=job(seconds=86_400), store=str(store.folder), checkpoint_seconds=0.1)
+    """A worker during a long training, with a checkpoint of its job in the store."""
+    request = Request(job=job(seconds=86_400), store=str(store.folder), options=RunOptions(checkpoint_seconds=0.1))
     process = subprocess.Popen(
         WORDS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
@@ -86,7 +86,7 @@ def test_a_worker_that_is_told_to_stop_leaves_no_record_and_keeps_its_checkpoint
 def test_a_worker_whose_runner_is_gone_stops_and_keeps_its_checkpoint(
     training: subprocess.Popen[str], store: Store
 ) -> None:
-    """The runner was killed, or its terminal closed: nobody hears the worker. That is no failure of the job."""
+    """The runner was killed, or its terminal closed: nothing reads the worker's events. The job has not failed."""
     assert training.stdout is not None
     training.stdout.close()
     assert training.wait(60) != 0

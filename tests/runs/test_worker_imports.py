@@ -1,4 +1,4 @@
-"""What the process of a job imports, and what the record says of it."""
+"""Imports of a job's process, and what the record contains about them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from guests import balancer, install
 
 import mobench_linear
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import providers, resolve
 from mobench.plugins import registry
@@ -22,7 +23,8 @@ from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.worker import Request
+from mobench.runs.options import RunOptions
+from mobench.runs.request import Request
 
 
 def job(steps: int = 3, balancer: str = "") -> Job:
@@ -36,7 +38,7 @@ def job(steps: int = 3, balancer: str = "") -> Job:
 
 def run(job: Job, folder: Path, plugins: list[str] | None = None) -> Record:
     store = Store(folder)
-    request = Request(job=job, store=str(folder), strategy="default", plugins=plugins or [])
+    request = Request(job=job, store=str(folder), options=RunOptions(strategy=Strategy()), plugins=plugins or [])
     assert LocalExecutor(cores=1).run(request, lambda event: None) == Exit("completed")
     record = store.read(job)
     assert record is not None
@@ -125,7 +127,7 @@ def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path)
     assert not trace.exists()
     assert "guest-noisy" not in record.provenance.packages
     assert record.digest == execute(job(), threads=1).digest
-    # where it is not known whose names they are, every plugin is loaded, and what one changes is restored
+    # if the owners of the names are unknown, every plugin is loaded, and what one changes is restored
     record = run(job(), tmp_path / "all")
     assert trace.exists()
     assert record.digest == execute(job(), threads=1).digest

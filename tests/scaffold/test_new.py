@@ -15,7 +15,7 @@ from readmes import shortened
 from readmes.pages import commands_in
 from readmes.preloaded import Preloaded
 
-from mobench.scaffold.names import NEW_KINDS
+from mobench.scaffold.package_names import NEW_KINDS
 
 ROOT = Path(__file__).parents[2]
 Cli = Any
@@ -111,7 +111,7 @@ def test_nothing_is_overwritten(cli: Cli, tmp_path: Path) -> None:
     [
         (("solvr", "mine"), "did you mean 'solver'"),
         (("solver", "9lives"), "starts with a digit"),
-        (("solver", "../up"), "cannot be that of a package"),
+        (("solver", "../up"), "is not valid for a package"),
         (("solver", "--", "-"), "is empty"),
         (("solver", "x" * 31), "has 31 characters: give at most 30"),
         (("solver", "phn-ls"), "solver 'phn-ls' is registered already, by mobench"),

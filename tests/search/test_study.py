@@ -1,4 +1,4 @@
-"""Searches: the grid is whole, the choice is validation's, interrupted ones go on, the slow are pruned."""
+"""Searches: complete grids, selection on validation, resumption, and pruning."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import MobenchError, OptionError, StoreError
+from mobench.events import JobEnded, JobEvent
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
 from mobench.jobs.suite import Suite
@@ -176,7 +177,7 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "running again goes on" in said
+    assert "run the same command again to resume" in said
     assert "failed" not in said
     assert list((tmp_path / "out" / "records").glob("*.json")) == []
     done = subprocess.run([*words, "--json"], env=environment, capture_output=True, text=True, check=False)
@@ -196,9 +197,9 @@ def test_trials_of_different_solvers_run_at_once(tmp_path: Path) -> None:
     under_way: set[str] = set()
     most = 0
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
+    def listen(job: Job, event: JobEvent) -> None:
         nonlocal most
-        (under_way.discard if event["phase"] == "end" else under_way.add)(job.solver.name)
+        (under_way.discard if isinstance(event, JobEnded) else under_way.add)(job.solver.name)
         most = max(most, len(under_way))
 
     outcomes = study.search(Suite.model_validate(content), Store(tmp_path), slots=2, listen=listen)
@@ -267,7 +268,7 @@ def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, how: st
 
 def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "study.journal")
-    with pytest.raises(StoreError, match="it is no file"):
+    with pytest.raises(StoreError, match="it is not a file"):
         study.search(suite(), Store(tmp_path))
 
 

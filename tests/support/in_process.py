@@ -7,7 +7,7 @@ import threading
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 
 
 class InProcess:
@@ -21,7 +21,7 @@ class InProcess:
 
     def run(self, request: Request, tell: Tell) -> Exit:
         with self._turn:
-            record = execute(request.job, on_progress=tell)
+            record = execute(request.job, on_event=tell)
         Store(request.store).write(record)
         return Exit(record.status)
 

@@ -12,30 +12,29 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from mobench.arrays import FloatArray
 
 MOST_EXACT = 50
 """Largest number of differences for the exact distribution of Wilcoxon's test; above it a normal one is used."""
 
 
-def ranks(values: Array) -> Array:
+def ranks(values: FloatArray) -> FloatArray:
     """Return the ranks [n] of values [n], 1 for the smallest; equal values share the mean of their ranks."""
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    shared: Array = np.cumsum(counts) - (counts - 1) / 2
-    return shared[where]
+    _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
+    shared: FloatArray = np.cumsum(counts) - (counts - 1) / 2
+    return shared[positions]
 
 
-def friedman_p(values: Array) -> float:
+def friedman_p(values: FloatArray) -> float:
     """Return p of Friedman's test for values [n, k] of k solvers on n blocks, by the chi-squared approximation.
 
     At least one block must contain different values.
     """
     n, k = values.shape
-    each = np.array([ranks(row) for row in values])
-    between = ((each.sum(axis=0) - n * (k + 1) / 2) ** 2).sum()
-    within = (each**2).sum() - n * k * (k + 1) ** 2 / 4
+    rank_rows = np.array([ranks(row) for row in values])
+    between = ((rank_rows.sum(axis=0) - n * (k + 1) / 2) ** 2).sum()
+    within = (rank_rows**2).sum() - n * k * (k + 1) ** 2 / 4
     return chi_squared_p((k - 1) * between / within, k - 1)
 
 
@@ -68,28 +67,28 @@ def range_quantile(probability: float, k: int) -> float:
     return (low + high) / 2
 
 
-def wilcoxon_p(differences: Array) -> float:
+def wilcoxon_p(differences: FloatArray) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test of paired differences [n]; zeros are dropped.
 
     p is exact, also with ties, for at most `MOST_EXACT` differences. It is 1 if all differences are zero.
     """
-    apart = differences[differences != 0]
-    if not len(apart):
+    nonzero = differences[differences != 0]
+    if not len(nonzero):
         return 1.0
-    each = ranks(np.abs(apart))
-    positive = each[apart > 0].sum()
-    smaller = min(positive, each.sum() - positive)
-    if len(each) <= MOST_EXACT:
-        return min(1.0, 2 * _below(each, smaller))
+    signed_ranks = ranks(np.abs(nonzero))
+    positive = signed_ranks[nonzero > 0].sum()
+    smaller = min(positive, signed_ranks.sum() - positive)
+    if len(signed_ranks) <= MOST_EXACT:
+        return min(1.0, 2 * _below(signed_ranks, smaller))
     from scipy.special import ndtr
 
     # Σ r²/4 is the variance of the sum of ranks under random signs, with or without ties
-    return float(2 * ndtr((smaller - each.sum() / 2) / math.sqrt((each**2).sum() / 4)))
+    return float(2 * ndtr((smaller - signed_ranks.sum() / 2) / math.sqrt((signed_ranks**2).sum() / 4)))
 
 
-def _below(each: Array, limit: float) -> float:
+def _below(signed_ranks: FloatArray, limit: float) -> float:
     """Return the share of all 2ⁿ choices of signs for which the positive ranks sum to at most `limit`."""
-    doubled = np.rint(2 * each).astype(int)  # tied ranks can end in .5
+    doubled = np.rint(2 * signed_ranks).astype(int)  # tied ranks can end in .5
     share = np.zeros(doubled.sum() + 1)
     share[0] = 1.0
     for rank in doubled:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mobench.arrays import FloatArray
 from mobench.reports.analysis.ranking import holm
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(fmean(values), float(half_widths([stdev(values)], [n])[0]), n)
 
 
-def half_widths(deviations: ArrayLike, counts: ArrayLike) -> Array:
+def half_widths(deviations: ArrayLike, counts: ArrayLike) -> FloatArray:
     """Return half widths of Student t intervals (95 %, two-sided) from standard deviations and numbers of values.
 
     The half width is NaN for fewer than two values.
@@ -85,13 +84,13 @@ def paired_rank_intervals(scores: ArrayLike, alpha: float = 0.05) -> list[str]:
     ]
 
 
-def place_among(one: Estimate, others: Sequence[Estimate]) -> str:
+def place_among(estimate: Estimate, others: Sequence[Estimate]) -> str:
     """Return the rank interval of an estimate among others with which it shares no seeds.
 
     Two estimates differ if their 95 % intervals do not overlap. An estimate without an interval differs from none.
     """
-    above = sum(other.low > one.high for other in others)  # False if either is NaN
-    below = sum(one.low > other.high for other in others)
+    above = sum(other.low > estimate.high for other in others)  # False if either is NaN
+    below = sum(estimate.low > other.high for other in others)
     return _interval(1 + above, len(others) + 1 - below)
 
 
@@ -99,7 +98,7 @@ def _interval(best: int, worst: int) -> str:
     return str(best) if best == worst else f"{best}–{worst}"
 
 
-def _paired_p(values: Array) -> Array:
+def _paired_p(values: FloatArray) -> FloatArray:
     """Return two-sided p-values [k, k] of paired t tests; p is 0 for a constant difference other than 0."""
     from scipy.special import stdtr
 

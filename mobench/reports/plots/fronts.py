@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
+from mobench.arrays import FloatArray
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.analysis.attainment import attainment_surfaces
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots import more_objectives
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.panels import family_key, heading, legend, small_multiples, title
 from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, new_figure
 
-Array: TypeAlias = NDArray[np.float64]
 OTHERS = "#c9c9c9"
 OVERLAID = 4
 """Maximum number of bands in one panel; more solvers get a panel each."""
@@ -33,10 +32,10 @@ OVERLAID = 4
 class Window:
     """Drawn part of the objective space, low and high [2]; it extends little beyond the reference point."""
 
-    low: Array
-    high: Array
+    low: FloatArray
+    high: FloatArray
 
-    def outside(self, points: Array) -> int:
+    def outside(self, points: FloatArray) -> int:
         return int(((points > self.high) | (points < self.low)).any(axis=1).sum())
 
 
@@ -73,9 +72,9 @@ def _corners(contender: Contender, group: Group) -> Iterator[dict[str, Any]]:
             yield _row(contender, group, f"attained by {k} of {n}", corner)
 
 
-def _row(contender: Contender, group: Group, what: str, losses: Sequence[float]) -> dict[str, Any]:
+def _row(contender: Contender, group: Group, kind: str, losses: Sequence[float]) -> dict[str, Any]:
     values = {f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)}
-    return {"dataset": group.dataset, "solver": contender.name, "family": contender.family, "what": what, **values}
+    return {"dataset": group.dataset, "solver": contender.name, "family": contender.family, "what": kind, **values}
 
 
 def draw(group: Group) -> Figure:
@@ -88,17 +87,17 @@ def draw(group: Group) -> Figure:
     return _overlaid(group) if len(group.contenders) <= OVERLAID else _multiples(group)
 
 
-def points_of(contender: Contender) -> Array:
+def points_of(contender: Contender) -> FloatArray:
     """Return the test points [P, m] of all seeds."""
     return np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
 
 
-def surfaces_of(contender: Contender) -> dict[int, Array]:
+def surfaces_of(contender: Contender) -> dict[int, FloatArray]:
     """Return number of seeds -> surface that they attain, for one seed, half of them and all; two objectives only."""
     fronts = [record.fronts["test"].losses for record in contender.records]
-    wanted = sorted({1, _half(len(fronts)), len(fronts)})
-    found = attainment_surfaces(fronts, [100 * k / len(fronts) for k in wanted])
-    return dict(zip(wanted, found.values(), strict=True))
+    n_seeds = sorted({1, _half(len(fronts)), len(fronts)})
+    surfaces = attainment_surfaces(fronts, [100 * k / len(fronts) for k in n_seeds])
+    return dict(zip(n_seeds, surfaces.values(), strict=True))
 
 
 def _half(n: int) -> int:
@@ -115,14 +114,14 @@ def window(group: Group) -> Window:
     return Window(low - room, capped + room)
 
 
-def _stairs(axes: Axes, corners: Array, seen: Window, **look: object) -> None:
+def _stairs(axes: Axes, corners: FloatArray, seen: Window, **look: object) -> None:
     """Draw a surface as a step line that extends to the edges of the window."""
     x = np.concatenate([corners[:1, 0], corners[:, 0], [max(seen.high[0], corners[-1, 0])]])
     y = np.concatenate([[max(seen.high[1], corners[0, 1])], corners[:, 1], corners[-1:, 1]])
     axes.plot(x, y, drawstyle="steps-post", **look)  # type: ignore[arg-type]
 
 
-def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> None:
+def _band(axes: Axes, best: FloatArray, worst: FloatArray, seen: Window, colour: str) -> None:
     """Fill the band between the surface of the best seed and that of all seeds."""
     x = np.union1d(np.concatenate([best[:, 0], worst[:, 0]]), [max(seen.high[0], best[-1, 0], worst[-1, 0])])
     top = max(seen.high[1], best[0, 1], worst[0, 1])
@@ -131,11 +130,11 @@ def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> N
     )
 
 
-def _height(corners: Array, x: Array, top: float) -> Array:
+def _height(corners: FloatArray, x: FloatArray, top: float) -> FloatArray:
     """Return the second objective of a surface at each x; `top` to the left of its first corner."""
     at = np.searchsorted(corners[:, 0], x, side="right") - 1
-    found: Array = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
-    return found
+    heights: FloatArray = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
+    return heights
 
 
 def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
@@ -171,13 +170,13 @@ def _overlaid(group: Group) -> Figure:
 def _multiples(group: Group) -> Figure:
     figure, panels, bottom = small_multiples(len(group.contenders))
     seen = window(group)
-    everybody = np.concatenate([points_of(c) for c in group.contenders])
-    pooled = everybody[indicators.non_dominated(everybody)]
+    all_points = np.concatenate([points_of(c) for c in group.contenders])
+    pooled = all_points[indicators.non_dominated(all_points)]
     pooled = pooled[np.argsort(pooled[:, 0], kind="stable")]
     for axes, contender in zip(panels, group.contenders, strict=True):
         style = FAMILIES.index(contender.family)
         # these points repeat in every panel; rasterized, they take a tenth of the bytes
-        axes.plot(*everybody.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
+        axes.plot(*all_points.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
                   rasterized=True)  # fmt: skip
         _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
         _one(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
@@ -187,16 +186,16 @@ def _multiples(group: Group) -> Figure:
     for axes in bottom:
         axes.set_xlabel(group.losses[0])
     figure.supylabel(group.losses[1], fontsize=8.5)
-    others = {
+    handles = {
         "points of all solvers": Line2D([], [], color=OTHERS, marker=".", linestyle="none"),
         "their pooled front": Line2D([], [], color=REST, linewidth=0.8, linestyle=(0, (2, 1.5))),
     }
-    family_key(figure, group, others, markersize=4)
+    family_key(figure, group, handles, markersize=4)
     heading(figure, group, f"test fronts, best hypervolume first; {_explained(group)}")
     return figure
 
 
-def _count_outside(axes: Axes, points: Array, seen: Window) -> None:
+def _count_outside(axes: Axes, points: FloatArray, seen: Window) -> None:
     """Note the number of points outside the panel, if any."""
     n = seen.outside(points)
     if n:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import shutil
@@ -22,7 +21,8 @@ from mobench.errors import OptionError
 from mobench.runs.executors import Limits
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home, do
-from mobench.runs.worker_events import parse_event
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.worker_events import WorkerResult, parse_event
 
 FOLDER = "slurm"
 """Folder below the store. Each runner has a subfolder there, with the pickles and the output of its tasks."""
@@ -63,7 +63,7 @@ class SlurmExecutor(RemoteExecutor):
         events = Path(f"{asked.mark}.events")
         task = self._submitted(asked, events)
         if task is None:
-            return Exit(None, "stopped before it started", kind="Stopped")
+            return Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
         heard = 0
         try:
             while not self._is_done(task):
@@ -78,8 +78,8 @@ class SlurmExecutor(RemoteExecutor):
         except UncompletedJobError:
             state = str(task.state).split()[0]
             if self._stopped:
-                return Exit(None, "stopped", kind="Stopped")
-            kind = "NodeLost" if state in LOST else "ProcessDied"
+                return Exit(None, "stopped", kind=ExitKind.STOPPED)
+            kind = ExitKind.NODE_LOST if state in LOST else ExitKind.PROCESS_DIED
             return Exit(None, f"SLURM ended task {task.job_id} of the job: {state}", kind=kind)
         finally:
             with self._guard:
@@ -140,7 +140,7 @@ class _Task(Checkpointable):
             for said in do(asked):
                 if isinstance(said, Outcome):
                     return said
-                file.write(json.dumps(said) + "\n")
+                file.write(said.to_json() + "\n")
                 file.flush()
         raise RuntimeError("the job ended without an outcome")
 
@@ -159,7 +159,8 @@ def _pass_on(events: Path, heard: int, tell: Tell) -> int:
             return heard
         whole, end, rest = part.rpartition(b"\n")
         for line in whole.splitlines():
-            if (event := parse_event(line)) is not None:
+            event = parse_event(line)
+            if event is not None and not isinstance(event, WorkerResult):
                 tell(event)
         heard += len(whole) + len(end)
         if len(part) < PART_BYTES:

@@ -9,9 +9,9 @@ import torch
 from mobench.interfaces import Dataset, seeded
 from mobench.plugins import Entry, Kind, Spec
 from mobench.testing import properties
-from mobench.testing.global_state import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
 from mobench.testing.outcomes import demand
 from mobench.testing.small import built, load, small, solver_for, trained
+from mobench.testing.state_changes import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
 
 # the interfaces state that these draw from torch's global random state, which checkpoints save
 MAY_DRAW: tuple[Kind, ...] = ("generator", "model", "solver")
@@ -28,9 +28,9 @@ def leaves_global_state_alone(entry: Entry) -> None:
         stir()  # setting the same seed again is a change too
         before = snapshot()
         use(entry)
-        found = changes(before, snapshot(), allowed)
+        changed = changes(before, snapshot(), allowed)
     # loading a plugin restores what its import changed, and notes it
-    demand(not (found := list(dict.fromkeys([*found, *entry.plugin.side_effects]))), "; ".join(found))
+    demand(not (changed := list(dict.fromkeys([*changed, *entry.plugin.side_effects]))), "; ".join(changed))
 
 
 def _package(entry: Entry) -> str:
@@ -50,7 +50,7 @@ def _use_dataset(entry: Entry) -> None:
 
 
 def _use_model(entry: Entry) -> None:
-    from mobench.testing.checks.model import served_net
+    from mobench.testing.checks.model_checks import served_net
 
     dataset, net = served_net(entry)
     net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)

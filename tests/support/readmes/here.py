@@ -6,12 +6,11 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mobench.interfaces import Strategy
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors import Limits
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 
 
 @dataclass
@@ -27,11 +26,10 @@ class Here:
         with self._one, store.training(request.job):
             record = execute(
                 request.job,
+                request.options,
                 threads=self.threads,
-                weights=store.weights(request.job) if request.keep_weights else None,
-                on_progress=tell,
-                command=request.command,
-                strategy=Strategy.parse(request.strategy) if request.strategy else None,
+                weights=store.weights(request.job) if request.options.keep_weights else None,
+                on_event=tell,
             )
             store.write(record)
         return Exit(record.status)

@@ -23,7 +23,7 @@ SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
     # the first optimiser imports torch's compiler
     "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
-    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.files",
+    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.table_files",
 )  # fmt: skip
 
 
@@ -54,14 +54,14 @@ class Preloaded:
         assert self._process.stdout is not None
         with TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
-            asked = {
+            request = {
                 "words": list(words),
                 "cwd": str(cwd),
                 "env": dict(env),
                 "path": list(path),
                 "to": [str(out), str(err)],
             }
-            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
             return subprocess.CompletedProcess(["mobench", *words], code, out.read_text(), err.read_text())

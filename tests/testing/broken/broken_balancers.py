@@ -1,4 +1,4 @@
-"""A balancer that conforms, and one for each way of not doing so."""
+"""A balancer that conforms, and one that fails each check."""
 
 import os
 import random
@@ -40,7 +40,7 @@ class NoHelp(Sound):
 
 @dataclass(eq=False)
 class NoBalancer:
-    """Of no base class."""
+    """Without the base class."""
 
     couples_preferences: ClassVar[bool] = False
     needs_preference: ClassVar[bool] = True
@@ -100,7 +100,7 @@ touching("TouchesPath", lambda: sys.path.append("/nowhere"))
 
 @dataclass(eq=False)
 class InPlace(Sound):
-    """Spoils the preferences."""
+    """Changes the preferences in place."""
 
     def __call__(self, losses, preferences, gram):
         return preferences.clamp_min_(0.02).clone()
@@ -116,7 +116,7 @@ class OtherDtype(Sound):
 
 @dataclass(eq=False)
 class Entangled(Sound):
-    """Divides by the mean over preferences, which its rows should know nothing of."""
+    """Divides by the mean over preferences, on which its rows must not depend."""
 
     def __call__(self, losses, preferences, gram):
         return preferences * losses / losses.mean(0, keepdim=True)
@@ -213,7 +213,7 @@ class Deaf(Sound):
 
 @dataclass(eq=False)
 class Pretends(Sound):
-    """Says that it ignores the preference."""
+    """Declares that it ignores the preference."""
 
     needs_preference: ClassVar[bool] = False
 
@@ -267,7 +267,7 @@ class Unreadable(Sound):
 
 @dataclass(eq=False)
 class DoubleOnly(Sound):
-    """A product with float64, which float32 does not go with; looks at a value first."""
+    """A product with float64, which float32 does not go with; reads a value first."""
 
     def __call__(self, losses, preferences, gram):
         assert float(losses.sum()) == float(losses.sum())

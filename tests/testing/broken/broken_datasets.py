@@ -1,4 +1,4 @@
-"""A dataset that conforms, and one for each way of not doing so."""
+"""A dataset that conforms, and one that fails each check."""
 
 from dataclasses import dataclass
 
@@ -36,14 +36,14 @@ def root(outputs, batch):
 
 @dataclass(frozen=True)
 class RootOfMean(Sound):
-    """A loss that is no mean over samples."""
+    """A loss that is not a mean over samples."""
 
     objectives = (Objective("near", near), Objective("root", root))
 
 
 @dataclass(frozen=True)
 class RootAsMetric(Sound):
-    """A metric that is no mean over samples."""
+    """A metric that is not a mean over samples."""
 
     objectives = (Objective("near", near, (Metric("root", root),)), Objective("far", far))
 

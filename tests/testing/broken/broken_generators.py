@@ -1,4 +1,4 @@
-"""A generator that conforms, and one for each way of not doing so."""
+"""A generator that conforms, and one that fails each check."""
 
 from dataclasses import dataclass, field
 
@@ -96,7 +96,7 @@ for each in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, 
 
 @dataclass(frozen=True)
 class OneSeed(Sound):
-    """Seeds what the core has seeded."""
+    """Seeds the random state again."""
 
     def build(self, problem, rays):
         torch.manual_seed(0)
@@ -122,7 +122,7 @@ class SingleOnly(Sound):
 
 @dataclass(frozen=True)
 class Peeks(Sound):
-    """Looks at the test split."""
+    """Loads the test split."""
 
     def build(self, problem, rays):
         problem.dataset.load("test")
@@ -141,7 +141,7 @@ class OwnField(Sound):
 
 @dataclass(frozen=True)
 class Warns(Sound):
-    """Silences warnings for everybody."""
+    """Silences all warnings globally."""
 
     def build(self, problem, rays):
         import warnings

@@ -1,4 +1,4 @@
-"""A solver that conforms, and one for each way of not doing so."""
+"""A solver that conforms, and one that fails each check."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +70,7 @@ class WithGraph(Sound):
 
 @dataclass(eq=False)
 class Frozen(Sound):
-    """Serves what it started from."""
+    """Serves the initial weights."""
 
     def start(self, problem, setting):
         super().start(problem, setting)
@@ -83,7 +83,7 @@ class Frozen(Sound):
 
 @dataclass(eq=False)
 class Deaf(Sound):
-    """Serves everybody the first net."""
+    """Serves the first net for every preference."""
 
     @property
     def pareto_set(self):
@@ -92,7 +92,7 @@ class Deaf(Sound):
 
 @dataclass(eq=False)
 class OneSeed(Sound):
-    """Seeds what the core has seeded."""
+    """Seeds the random state again."""
 
     def start(self, problem, setting):
         torch.manual_seed(0)
@@ -148,7 +148,7 @@ class StaysHere(Sound):
 
 @dataclass(eq=False)
 class Peeks(Sound):
-    """Looks at the test split."""
+    """Loads the test split."""
 
     def step(self, batch):
         self.problem.dataset.load("test")

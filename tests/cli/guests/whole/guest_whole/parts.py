@@ -1,4 +1,4 @@
-"""The parts of the guest, on mobench's public names alone."""
+"""The parts of the guest plugin; they use public names of mobench only."""
 
 import math
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ LONGEST = 30
 
 
 @dataclass(frozen=True)
-class Names:
+class PackageNames:
     """All names of a new package with one method.
 
     name:         name that users type and name of the plugin: "my-method".
@@ -46,32 +46,32 @@ class Names:
         return {"balancer": f"phn-{self.name}", "generator": f"{self.name}-ls"}.get(self.kind, self.name)
 
 
-def normalised(given: str) -> str:
+def normalised(text: str) -> str:
     """Return the name in lower case, with hyphens instead of blanks, dots and underscores.
 
     Raises: NewNameError unless the result is a letter followed by letters and digits with single hyphens in between.
     """
-    name = re.sub(r"[\s_.-]+", "-", given.strip()).lower() if "/" not in given and "\\" not in given else given
-    advice = "give a letter, then letters and digits with hyphens between, as my-method"
+    name = re.sub(r"[\s_.-]+", "-", text.strip()).lower() if "/" not in text and "\\" not in text else text
+    advice = "give a letter, then letters and digits with hyphens between, such as my-method"
     if not name.strip("-"):
-        raise NewNameError(f"the name {given!r} is empty: {advice}")
+        raise NewNameError(f"the name {text!r} is empty: {advice}")
     if name[0].isdigit():
-        raise NewNameError(f"the name {given!r} starts with a digit, which no class can: {advice}")
+        raise NewNameError(f"the name {text!r} starts with a digit, which a class name cannot: {advice}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise NewNameError(f"the name {given!r} cannot be that of a package: {advice}")
+        raise NewNameError(f"the name {text!r} is not valid for a package: {advice}")
     if len(name) > LONGEST:
-        raise NewNameError(f"the name {given[:LONGEST]!r}… has {len(name)} characters: give at most {LONGEST}")
+        raise NewNameError(f"the name {text[:LONGEST]!r}… has {len(name)} characters: give at most {LONGEST}")
     return name
 
 
-def check_is_free(names: Names, known: Registry) -> None:
+def check_is_free(names: PackageNames, registry: Registry) -> None:
     """Raise NewNameError if an installed plugin or package has one of the names already."""
-    for wanted in dict.fromkeys((names.name, names.solver)):
+    for name in dict.fromkeys((names.name, names.solver)):
         for kind in KINDS:
-            owners = [known.entries[kind][wanted].plugin] if wanted in known.entries[kind] else []
-            for plugin in owners or known.conflicts[kind].get(wanted, []):
+            owners = [registry.entries[kind][name].plugin] if name in registry.entries[kind] else []
+            for plugin in owners or registry.conflicts[kind].get(name, []):
                 raise NewNameError(
-                    f"{kind} {wanted!r} is registered already, by {plugin.origin}: choose another name than "
+                    f"{kind} {name!r} is registered already, by {plugin.origin}: choose another name than "
                     f"{names.name!r}"
                 )
     if find_spec(names.package) is not None:

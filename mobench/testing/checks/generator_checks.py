@@ -31,10 +31,10 @@ def makes_outputs_for_preferences(entry: Entry) -> None:
             demand(
                 name in outputs[k], f"output {name!r} is missing: return a dict with a tensor for each of dataset.heads"
             )
-            found = tuple(outputs[k][name].shape)
+            shape = tuple(outputs[k][name].shape)
             demand(
-                found[-1:] == (width,),
-                f"output {name!r} has shape {found}: its last axis is {width}, as in dataset.heads",
+                shape[-1:] == (width,),
+                f"output {name!r} has shape {shape}: its last axis is {width}, as in dataset.heads",
             )
             demand(
                 torch.allclose(alone[name], outputs[k][name], rtol=1e-4, atol=1e-5),
@@ -72,20 +72,22 @@ def heeds_the_seed(entry: Entry) -> None:
 
 def resumes_from_its_state(entry: Entry) -> None:
     """A state dict, saved and read back, carries everything that is trained; its size is counted"""
-    problem, one, rays = built(entry, 3)
-    _, other, _ = built(entry, 4)
+    problem, original, rays = built(entry, 3)
+    _, restored, _ = built(entry, 4)
     inputs = _inputs(problem)
-    other.load_state_dict(saved_and_read(one.state_dict()))
-    for mine, its in zip(_outputs(problem, one, inputs, rays), _outputs(problem, other, inputs, rays), strict=True):
+    restored.load_state_dict(saved_and_read(original.state_dict()))
+    for mine, its in zip(
+        _outputs(problem, original, inputs, rays), _outputs(problem, restored, inputs, rays), strict=True
+    ):
         demand(
             all(torch.equal(mine[name], its[name]) for name in mine),
             "with the state of another network it gives other outputs: register all that build draws as parameters or "
             "buffers",
         )
-    trained = sum(p.numel() for p in one.parameters())
+    trained = sum(p.numel() for p in original.parameters())
     demand(
-        one.n_stored_parameters >= trained,
-        f"n_stored_parameters is {one.n_stored_parameters}, but {trained} numbers are trained: count them all",
+        original.n_stored_parameters >= trained,
+        f"n_stored_parameters is {original.n_stored_parameters}, but {trained} numbers are trained: count them all",
     )
 
 
@@ -149,7 +151,7 @@ def touches_no_test_data(entry: Entry) -> None:
     batch = _inputs(problem)
     network(batch, rays)
     demand(
-        "test" not in loaded, "the test split was loaded: build from shapes and heads; the core judges, after training"
+        "test" not in loaded, "the test split was loaded: build from shapes and heads; mobench evaluates after training"
     )
 
 
@@ -168,7 +170,7 @@ def _grams(entry: Entry, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The network's own Gram matrices and the dense ones."""
     problem, network, rays = built(entry, dtype=dtype)
     if not isinstance(network, WeightNetwork):
-        raise Declined("it makes no weights; the core takes its Gram matrix")
+        raise Declined("it generates no weights; mobench computes its Gram matrix")
     if network.rays is not None:
         rays = network.rays
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 4)))

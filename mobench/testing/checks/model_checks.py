@@ -34,9 +34,9 @@ def serves_a_dataset(entry: Entry) -> None:
         f"with a tensor for each of dataset.heads, {sorted(dataset.heads)}",
     )
     for name, width in dataset.heads.items():
-        found = tuple(outputs[name].shape)
+        shape = tuple(outputs[name].shape)
         demand(
-            found[-1:] == (width,), f"output {name!r} has shape {found}: its last axis is {width}, as in dataset.heads"
+            shape[-1:] == (width,), f"output {name!r} has shape {shape}: its last axis is {width}, as in dataset.heads"
         )
     torch.autograd.backward([o.loss(outputs, batch) for o in dataset.objectives])
     assert_reached(net)
@@ -54,11 +54,11 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     before = inputs.clone()
     buffers = {name: buffer for name, buffer in other.named_buffers() if name in problem.state.statistics}
     weights = {name: p for name, p in other.named_parameters() if p.requires_grad}
-    made, own = problem.outputs({**weights, **buffers}, inputs), other(inputs)
+    outputs, expected = problem.outputs({**weights, **buffers}, inputs), other(inputs)
     demand(torch.equal(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
     demand(
-        all(torch.allclose(made[name], own[name], rtol=1e-4, atol=1e-5) for name in own),
-        "with another network's weights it gives other outputs than that network: keep what matters in parameters, "
+        all(torch.allclose(outputs[name], expected[name], rtol=1e-4, atol=1e-5) for name in expected),
+        "with another network's weights it gives other outputs than that network: keep all state in parameters, "
         "and read them in forward",
     )
 
@@ -88,11 +88,11 @@ def heeds_the_seed(entry: Entry) -> None:
 
 def resumes_from_its_state(entry: Entry) -> None:
     """A state dict, saved and read back, carries everything"""
-    dataset, one = served_net(entry, 3)
-    _, other = served_net(entry, 4)
-    other.load_state_dict(saved_and_read(one.state_dict()))
+    dataset, original = served_net(entry, 3)
+    _, restored = served_net(entry, 4)
+    restored.load_state_dict(saved_and_read(original.state_dict()))
     inputs = dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs
-    mine, its = (net.eval()(inputs) for net in (one, other))
+    mine, its = (net.eval()(inputs) for net in (original, restored))
     demand(
         all(torch.equal(mine[name], its[name]) for name in mine),
         "with the state of another network it gives other outputs: register all that build draws as parameters or "
@@ -135,5 +135,5 @@ def touches_no_test_data(entry: Entry) -> None:
     net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
     demand(
         "test" not in loaded,
-        "the test split was loaded: build from input_shape and heads; the core judges, after training",
+        "the test split was loaded: build from input_shape and heads; mobench evaluates after training",
     )

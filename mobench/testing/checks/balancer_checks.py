@@ -83,7 +83,7 @@ def _altered(case: properties.Case, request: str) -> properties.Case:
 def weighs_preferences_apart(entry: Entry) -> None:
     """K preferences at once get the weights that each would get by itself"""
     if small(entry).couples_preferences:
-        raise Declined("it weighs preferences against each other, and says so")
+        raise Declined("it weighs preferences against each other (couples_preferences)")
     for case in properties.cases(3, n_cases=4):
         together = case.answer(properties.started(small(entry), 3, n_cases=4))
         for k in range(4):
@@ -92,7 +92,7 @@ def weighs_preferences_apart(entry: Entry) -> None:
             difference = float((alone[0] - together[k]).abs().max()) / scale
             demand(
                 difference < 1e-4,
-                f"{case.name}: row {k} of K = 4 has weights {_shown(together[k])}, by itself {_shown(alone[0])}: "
+                f"{case.name}: row {k} of K = 4 has weights {_shown(together[k])}, alone {_shown(alone[0])}: "
                 "compute each row from its own row alone (dim=1), or set couples_preferences = True",
             )
 
@@ -103,12 +103,12 @@ def heeds_the_preference(entry: Entry) -> None:
     moved = []
     for case in properties.cases(2):
         other = case.with_preferences(case.preferences.flip(1))
-        one, two = (c.answer(properties.started(small(entry), 2)) for c in (case, other))
-        moved.append(not torch.equal(one, two))
+        first, second = (c.answer(properties.started(small(entry), 2)) for c in (case, other))
+        moved.append(not torch.equal(first, second))
     if balancer.needs_preference:
         demand(
             any(moved),
-            "the preference changes nothing: use it, or set needs_preference = False, so that it is offered one ray",
+            "the preference changes nothing: use it, or set needs_preference = False, which restricts it to one ray",
         )
     else:
         demand(not any(moved), "its weights change with the preference: set needs_preference = True")
@@ -118,7 +118,7 @@ def follows_the_preference(entry: Entry) -> None:
     """A larger preference for an objective leads to a smaller loss of it, on two quadratic functions"""
     balancer: Balancer = small(entry)
     if not balancer.needs_preference:
-        raise Declined("it ignores the preference, and says so")
+        raise Declined("it ignores the preference (needs_preference = False)")
     shares = torch.tensor([0.2, 0.4, 0.6, 0.8], dtype=torch.float64)
     preferences = torch.stack([shares, 1 - shares], dim=1)
     losses = _descended(balancer, preferences)
@@ -161,14 +161,14 @@ def heeds_the_seed(entry: Entry) -> None:
         balancer = properties.started(small(entry), 3, seed=seed)
         return balancer, [case.answer(balancer) for case in sequence]
 
-    (balancer, one), (_, two), (_, other) = weights(5), weights(5), weights(6)
+    (balancer, first), (_, second), (_, third) = weights(5), weights(5), weights(6)
     demand(
-        all(map(torch.equal, one, two)),
+        all(map(torch.equal, first, second)),
         "the same seed gave other weights the second time: draw from `seeded(context.seed)`, made in start",
     )
     draws = any(isinstance(value, torch.Generator) for value in vars(balancer).values())
     demand(
-        not draws or not all(map(torch.equal, one, other)),
+        not draws or not all(map(torch.equal, first, third)),
         "every seed gives the same weights: make the generator in start, as `seeded(context.seed)`",
     )
 
@@ -176,14 +176,14 @@ def heeds_the_seed(entry: Entry) -> None:
 def resumes_from_its_state(entry: Entry) -> None:
     """A state dict, saved and read back, carries everything"""
     sequence = list(properties.cases(3))
-    one, resumed = properties.started(small(entry), 3, seed=5), properties.started(small(entry), 3, seed=6)
+    original, resumed = properties.started(small(entry), 3, seed=5), properties.started(small(entry), 3, seed=6)
     for case in sequence[:5]:
-        case.answer(one)
-    resumed.load_state_dict(saved_and_read(one.state_dict()))
+        case.answer(original)
+    resumed.load_state_dict(saved_and_read(original.state_dict()))
     for case in sequence[5:]:
         demand(
-            torch.equal(case.answer(one), case.answer(resumed)),
-            "after load_state_dict it goes on otherwise: put everything that start made and steps changed into "
+            torch.equal(case.answer(original), case.answer(resumed)),
+            "after load_state_dict its weights differ: put everything that start made and steps changed into "
             "state_dict, a torch.Generator by get_state()",
         )
 
@@ -196,7 +196,7 @@ def weighs_in_both_precisions(entry: Entry) -> None:
         demand(alpha.is_floating_point(), f"{case.name}: weights are {alpha.dtype}: return real numbers")
         demand(
             torch.isfinite(alpha).all(),
-            f"{case.name}: weights of float32 losses are not finite: divide by what is not 0",
+            f"{case.name}: weights of float32 losses are not finite: divide by values that are not 0",
         )
 
 

@@ -37,15 +37,15 @@ def imported_afresh(package: str) -> Iterator[None]:
     At the end of the block the original modules are restored.
     """
 
-    def own() -> dict[str, Any]:
+    def loaded() -> dict[str, Any]:
         return {n: module for n, module in sys.modules.items() if n == package or n.startswith(f"{package}.")}
 
-    kept = own()
-    for name in kept:
+    modules = loaded()
+    for name in modules:
         del sys.modules[name]
     try:
         yield
     finally:
-        for name in own():
+        for name in loaded():
             del sys.modules[name]
-        sys.modules.update(kept)
+        sys.modules.update(modules)
