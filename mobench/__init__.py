@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Objective,
         ParetoNetwork,
         ParetoSet,
+        PointSet,
         Problem,
         Protocol,
         Samples,
@@ -40,15 +41,16 @@ _HOME = {
     "mobench.options": ("option",),
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
-        "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "WeightNetwork",
+        "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver",
+        "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
-    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver",
-    "Spec", "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Samples", "Seeds", "Setting",
+    "Solver", "Spec", "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

@@ -71,6 +71,9 @@ class Balancer(ABC):
         instead of a front (MGDA, gradient surgery); it is then called with one ray.
     couples_preferences: True if the weights of one preference depend on the losses of the
         others (the hypervolume gradient); the solver then passes several preferences per step.
+    learns_set: True for a balancer that ignores the preference and trains several points together, which repel each
+        other (MOO-SVGD). It is called with as many rows as finite sets train rays; the preferences have no meaning,
+        and the result is a `PointSet`.
     """
 
     needs_gram: ClassVar[bool] = False
@@ -81,6 +84,7 @@ class Balancer(ABC):
     needs_second_batch: ClassVar[bool] = False
     needs_losses_after: ClassVar[bool] = False
     needs_gradients: ClassVar[bool] = False
+    learns_set: ClassVar[bool] = False
 
     def start(self, context: BalancerContext) -> None:  # noqa: B027 - most balancers keep no state
         """Prepare for a training run; called once, before the first step."""

@@ -34,6 +34,25 @@ class ParetoSet(Protocol):
         """Return the predictor for one preference [m]; the time of this call is the switch latency."""
 
 
+@runtime_checkable
+class PointSet(Protocol):
+    """The result of a solver that learns several points without preferences: a predictor for each point.
+
+    Nothing that depends on preferences is computed for it: controllability, non-uniformity, seconds to switch.
+    """
+
+    @property
+    def n_points(self) -> int:
+        """Number of points."""
+
+    @property
+    def n_stored_parameters(self) -> int:
+        """Number of values that must be stored in order to serve all points."""
+
+    def predictor(self, index: int) -> Predictor:
+        """Return the predictor of point `index`, from 0 to n_points − 1."""
+
+
 class ParetoNetwork(nn.Module):
     """A network that maps preferences and inputs to outputs; its parameters are trained.
 

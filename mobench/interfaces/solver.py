@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mobench.interfaces.generator import ParetoSet
+from mobench.interfaces.generator import ParetoSet, PointSet
 from mobench.interfaces.problem import Problem
 from mobench.interfaces.samples import Samples
 
@@ -74,8 +74,8 @@ class Solver(ABC):
 
     @property
     @abstractmethod
-    def pareto_set(self) -> ParetoSet:
-        """The Pareto set in its current state of training."""
+    def pareto_set(self) -> ParetoSet | PointSet:
+        """The Pareto set in its current state of training; a PointSet if its points belong to no preference."""
 
     @property
     def notes(self) -> dict[str, float | int | str]:

@@ -29,6 +29,7 @@ from mobench.learning.backward_through_outputs import BackwardThroughOutputs
 from mobench.learning.backward_through_weights import BackwardThroughWeights
 from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import DirichletSampler, FixedRays
+from mobench.learning.trained_points import TrainedPoints
 from mobench.options import option
 
 
@@ -66,11 +67,11 @@ class GradientSolver(Solver):
     def n_weight_sets(self, n_rays: int) -> int:
         if not self.generator.finite:
             return self.options.n_preferences
-        return n_rays if self.balancer.needs_preference else 1
+        return n_rays if self._has_several_points else 1
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.problem = problem
-        rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
+        rays = setting.rays if self._has_several_points else _middle(setting.rays)
         names = f"{type(self.generator).__name__}+{type(self.balancer).__name__}"
         check_pair(self.generator, self.balancer, self.options.n_preferences, names)
         if problem.state.statistics and not self.generator.keeps_statistics:
@@ -112,8 +113,8 @@ class GradientSolver(Solver):
         return losses
 
     @property
-    def pareto_set(self) -> ParetoNetwork:
-        return self.network
+    def pareto_set(self) -> ParetoNetwork | TrainedPoints:
+        return TrainedPoints(self.network) if self.balancer.learns_set else self.network
 
     @property
     def notes(self) -> dict[str, float | int | str]:
@@ -135,6 +136,10 @@ class GradientSolver(Solver):
         self.balancer.load_state_dict(state["balancer"])
         self.sampler.load_state_dict(state["sampler"])
         self.n_steps = state["n_steps"]
+
+    @property
+    def _has_several_points(self) -> bool:
+        return self.balancer.needs_preference or self.balancer.learns_set
 
     def _backward(self) -> Backward:
         if self.balancer.scope == "representation":

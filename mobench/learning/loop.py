@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
 from mobench.events import TrainingProgress
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
+from mobench.interfaces import PointSet, Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.finite import check_losses, check_weights, likely_cause
@@ -230,7 +230,8 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
     value = None
     if validation is not None:
         pareto_set = solver.pareto_set
-        at = rays if pareto_set.rays is None else pareto_set.rays.cpu()
+        own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
+        at = rays if own_rays is None else own_rays.cpu()
         with torch.random.fork_rng(devices=[]):
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())

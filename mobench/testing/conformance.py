@@ -79,6 +79,7 @@ CHECKS: dict[Kind, list[Check]] = {
         solver_checks.trains_and_can_be_judged,
         solver_checks.learns,
         solver_checks.moves_with_the_preference,
+        solver_checks.has_different_points,
         solver_checks.uses_every_batch,
         solver_checks.heeds_the_seed,
         solver_checks.resumes_from_its_state,

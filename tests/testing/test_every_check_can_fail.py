@@ -104,6 +104,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
     ("solver", "Deaf", "moves_with_the_preference", "let serve(preference) depend on it"),
+    ("solver", "SamePoints", "has_different_points", "let predictor(index) depend on the index"),
     ("solver", "IgnoresBatch", "uses_every_batch", "use it, or ask for fewer batches"),
     ("solver", "OneSeed", "heeds_the_seed", "do not seed it"),
     ("solver", "Entropy", "heeds_the_seed", "from a generator seeded by setting.seeds, and from nothing else"),
@@ -132,6 +133,10 @@ def failures(of: Entry) -> list[Result]:
 @pytest.mark.parametrize("kind", KINDS_WITH_CLASSES)
 def test_what_the_broken_ones_derive_from_passes_every_check(kind: Kind) -> None:
     assert failures(entry(kind)) == []
+
+
+def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
+    assert failures(entry("solver", "SoundPoints")) == []
 
 
 def test_a_balancer_of_directions_passes_every_check() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mobench.interfaces import Problem, Solver
+from mobench.interfaces import PointSet, Problem, Solver
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.evaluation import evaluate
 from mobench.plugins import Entry
@@ -36,7 +36,10 @@ def trains_and_can_be_judged(entry: Entry) -> None:
     )
     demand(not losses.requires_grad, "step returned losses with a graph: return losses.detach()")
     pareto_set = solver.pareto_set
-    rays = finite_rays(m) if pareto_set.rays is None else pareto_set.rays
+    own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
+    rays = finite_rays(m) if own_rays is None else own_rays
+    if isinstance(pareto_set, PointSet):
+        demand(pareto_set.n_points > 0, f"n_points is {pareto_set.n_points}: return the number of points, at least 1")
     front = evaluate(pareto_set, problem, load(problem.dataset, "test"), rays)
     demand(
         torch.isfinite(torch.as_tensor(front.losses)).all(),
@@ -65,6 +68,8 @@ def moves_with_the_preference(entry: Entry) -> None:
     """A new preference moves the prediction"""
     solver, problem = solver_for(entry)
     trained(solver, problem, N_STEPS)
+    if isinstance(solver.pareto_set, PointSet):
+        raise Declined("its points belong to no preference")
     rays = solver.pareto_set.rays
     if problem.n_objectives == 1 or (rays is not None and len(rays) == 1):
         raise Declined("it serves one preference")
@@ -72,6 +77,20 @@ def moves_with_the_preference(entry: Entry) -> None:
     demand(
         not torch.equal(first, last),
         "every preference is served the same prediction: let serve(preference) depend on it, or state one ray in rays",
+    )
+
+
+def has_different_points(entry: Entry) -> None:
+    """The points of a set without preferences give different predictions"""
+    solver, problem = solver_for(entry)
+    trained(solver, problem, N_STEPS)
+    if not isinstance(solver.pareto_set, PointSet) or solver.pareto_set.n_points == 1:
+        raise Declined("its points belong to preferences, or there is one only")
+    first, *_, last = _served(solver, problem)
+    demand(
+        not torch.equal(first, last),
+        f"the first and the last of {solver.pareto_set.n_points} points give the same prediction: let predictor(index) "
+        "depend on the index, or state one point in n_points",
     )
 
 
@@ -170,14 +189,17 @@ def touches_no_test_data(entry: Entry) -> None:
 
 
 def _served(solver: Solver, problem: Problem) -> list[Tensor]:
-    """Predictions for the first and the last preference, all heads in one."""
+    """Predictions for the first and the last preference or point, all heads in one."""
     pareto_set, inputs = solver.pareto_set, batch_of(problem, 0).inputs
-    rays = dense_rays(problem.n_objectives) if pareto_set.rays is None else pareto_set.rays
     problem.train(False)
     if isinstance(pareto_set, nn.Module):
         pareto_set.eval()
     with torch.no_grad():
-        ends = [pareto_set.serve(ray.to(problem.device, problem.dtype))(inputs) for ray in (rays[0], rays[-1])]
+        if isinstance(pareto_set, PointSet):
+            ends = [pareto_set.predictor(index)(inputs) for index in (0, pareto_set.n_points - 1)]
+        else:
+            rays = dense_rays(problem.n_objectives) if pareto_set.rays is None else pareto_set.rays
+            ends = [pareto_set.serve(ray.to(problem.device, problem.dtype))(inputs) for ray in (rays[0], rays[-1])]
     if isinstance(pareto_set, nn.Module):
         pareto_set.train()
     return [torch.cat([values.flatten() for values in outputs.values()]) for outputs in ends]
