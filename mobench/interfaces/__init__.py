@@ -1,11 +1,20 @@
 """Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
 
-from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
+from mobench.interfaces.balancer import (
+    SCOPE_HELP,
+    Balancer,
+    BalancerContext,
+    DirectionBalancer,
+    OwnGradient,
+    Scope,
+    seeded,
+)
 from mobench.interfaces.dataset import Dataset, Protocol, Split, head_shape
 from mobench.interfaces.generator import (
     Generator,
     ParetoNetwork,
     ParetoSet,
+    PointSet,
     Predictor,
     WeightNetwork,
     check_generator,
@@ -23,9 +32,11 @@ from mobench.interfaces.target_state import PretrainedWeights, Statistics, Targe
 from mobench.kernels.strategy import Layout, Stacking, Strategy
 
 __all__ = [
+    "SCOPE_HELP",
     "Balancer",
     "BalancerContext",
     "Dataset",
+    "DirectionBalancer",
     "Generator",
     "Inputs",
     "Layout",
@@ -34,13 +45,16 @@ __all__ = [
     "Model",
     "Objective",
     "Outputs",
+    "OwnGradient",
     "ParetoNetwork",
     "ParetoSet",
+    "PointSet",
     "Predictor",
     "PretrainedWeights",
     "Problem",
     "Protocol",
     "Samples",
+    "Scope",
     "Seeds",
     "Setting",
     "Solver",

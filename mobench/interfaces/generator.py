@@ -36,6 +36,25 @@ class ParetoSet(Protocol):
         """Return the predictor for one preference [m]; the time of this call is the switch latency."""
 
 
+@runtime_checkable
+class PointSet(Protocol):
+    """The result of a solver that learns several points without preferences: a predictor for each point.
+
+    Nothing that depends on preferences is computed for it: controllability, non-uniformity, seconds to switch.
+    """
+
+    @property
+    def n_points(self) -> int:
+        """Number of points."""
+
+    @property
+    def n_stored_parameters(self) -> int:
+        """Number of values that must be stored in order to serve all points."""
+
+    def predictor(self, index: int) -> Predictor:
+        """Return the predictor of point `index`, from 0 to n_points − 1."""
+
+
 class ParetoNetwork(nn.Module):
     """A network that maps preferences and inputs to outputs; its parameters are trained.
 
@@ -111,21 +130,7 @@ class WeightNetwork(ParetoNetwork):
         m × |parameters| values. A subclass can override it with a method that uses its structure
         (algorithm: arXiv 2010.04104 computes the same matrix one row at a time).
         """
-        names = list(cotangents)
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        n_sets, m = next(iter(cotangents.values())).shape[:2]
-        grams = []
-        for k in range(n_sets):
-            rows = torch.autograd.grad(
-                [weights[n][k] for n in names],
-                parameters,
-                [cotangents[n][k] for n in names],
-                is_grads_batched=True,
-                retain_graph=True,
-                allow_unused=True,
-            )
-            grams.append(inner_products(torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)))
-        return torch.stack(grams)
+        return pulled_gram(weights, cotangents, [p for p in self.parameters() if p.requires_grad])
 
 
 class Generator(ABC):
@@ -199,6 +204,29 @@ def inner_products(rows: Tensor) -> Tensor:
     """
     exact = rows.double()
     return exact @ exact.transpose(-1, -2)
+
+
+def pulled_gram(
+    weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor], parameters: Sequence[nn.Parameter]
+) -> Tensor:
+    """Return Gram matrices [K, m, m] in float64 of the loss gradients with respect to `parameters`.
+
+    weights, cotangents: as in `WeightNetwork.gram`. The graph of the weights is retained.
+    """
+    names = list(cotangents)
+    n_sets, m = next(iter(cotangents.values())).shape[:2]
+    grams = []
+    for k in range(n_sets):
+        rows = torch.autograd.grad(
+            [weights[n][k] for n in names],
+            parameters,
+            [cotangents[n][k] for n in names],
+            is_grads_batched=True,
+            retain_graph=True,
+            allow_unused=True,
+        )
+        grams.append(inner_products(torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)))
+    return torch.stack(grams)
 
 
 def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:

@@ -38,6 +38,14 @@ class Model(ABC):
         with one tensor [B, width], or [B, *shape], for each of `dataset.heads`. Raises the same errors as `check`.
         """
 
+    def task_parameters(self, dataset: Dataset) -> Mapping[str, str]:
+        """Return task-specific parameters: name of a parameter of the module -> name of its objective.
+
+        By default this is empty. The parameters that only one loss reaches are found without it, from the graph of
+        the losses. Declare a parameter if other losses reach it too, but only one shall train it.
+        """
+        return {}
+
 
 def check_model(model: Model, dataset: Dataset) -> None:
     """Raise IncompatibleError unless the model serves the dataset: what it declares, then its own `check`."""

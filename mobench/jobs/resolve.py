@@ -78,7 +78,7 @@ def resolve(
 ) -> Job:
     """Return the job of these names and settings.
 
-    The job states the values of all options, except options added in later versions that are at their default.
+    The job states the values of all options, except options added in later versions that reproduce earlier records.
 
     solver:   a solver's name, or "generator+balancer".
     settings: option -> value. "lr" is assigned to the part that has an option of that name. If several parts
@@ -184,16 +184,16 @@ def make_solver(part: SolverPart) -> Solver:
         return solver
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
-    return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+    return GradientSolver(generator, balancer, options.restore(GradientOptions, part.options, f"solver {part.name!r}"))
 
 
 def every_option(job: Job) -> dict[str, Any]:
-    """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
+    """Return "role.option" -> value for all parts of a job, with the values of options that the job omits."""
     registered = job.registered_parts
     values: dict[str, Any] = {}
     for role, part in job.parts.items():
         cls = GradientOptions if role not in registered else registry().get(role, part.name).load()
-        left_out = {o.name: o.default for o in options.describe(cls) if o.added}
+        left_out = {o.name: o.omitted for o in options.describe(cls) if o.added}
         values |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
     return values
 
@@ -207,7 +207,7 @@ def providers(job: Job) -> list[str]:
 
 
 def _make(kind: Kind, part: Part) -> Any:
-    return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
+    return options.restore(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
 def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _PartSource], list[Layer]]:

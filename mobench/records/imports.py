@@ -25,7 +25,6 @@ from mobench.records.record import Front, Imported, Record
 
 VERSION = "imported"
 LONGEST_NAME = 80
-OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 
 
 def like(dataset: Part, other: Job | None = None) -> Job:
@@ -135,10 +134,7 @@ def _record(
         protocol=stated_by(dataset),
         objectives=objectives,
         fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
-        indicators={
-            split: _indicators(front, dataset.protocol, truth, bool(stated.fronts["test"].preferences))
-            for split, front in fronts.items()
-        },
+        indicators={split: indicators_of(front, dataset.protocol, truth) for split, front in fronts.items()},
         imported=origin,
         provenance=provenance_now,
     )
@@ -161,14 +157,6 @@ def _at_few(job: Job, front: FrontValues, rays_are_known: bool) -> dict[str, Fro
         return {f"test@{len(few)}": at_rays(front, few)}
     except PreferenceError:
         return {}
-
-
-def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_known: bool) -> dict[str, float | None]:
-    if rays_are_known:
-        return indicators_of(front, protocol, truth)
-    uniform = np.full(front.losses.shape, 1 / front.losses.shape[1])
-    values = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, truth)
-    return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in values.items()}
 
 
 def _check_name(role: str, name: str) -> None:

@@ -65,6 +65,8 @@ CHECKS: dict[Kind, list[Check]] = {
     ],
     "balancer": [
         *_EVERY,
+        balancer_checks.declares_what_it_asks_for,
+        balancer_checks.uses_what_it_asks_for,
         balancer_checks.weighs_every_family,
         balancer_checks.weighs_preferences_apart,
         balancer_checks.heeds_the_preference,
@@ -79,6 +81,8 @@ CHECKS: dict[Kind, list[Check]] = {
         solver_checks.trains_and_can_be_judged,
         solver_checks.learns,
         solver_checks.moves_with_the_preference,
+        solver_checks.has_different_points,
+        solver_checks.uses_every_batch,
         solver_checks.heeds_the_seed,
         solver_checks.resumes_from_its_state,
         solver_checks.trains_in_both_precisions,

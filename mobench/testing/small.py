@@ -34,8 +34,8 @@ from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
 __all__ = [
-    "N_STEPS", "Declined", "accepts", "batch_of", "built", "first_samples", "load", "problem_for", "problem_of",
-    "small", "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
+    "N_STEPS", "Declined", "accepts", "batch_of", "batches_of", "built", "first_samples", "load", "problem_for",
+    "problem_of", "small", "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
 ]  # fmt: skip
 
 N_STEPS = 4
@@ -192,14 +192,23 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     return GradientSolver(generator, balancer, options.build(GradientOptions, parts["solver"])), generator
 
 
-def solver_for(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Solver, Problem]:
-    """Return a solver in its small configuration and the first problem that it accepts."""
-    solver, problem, _ = watched_solver(entry, seed, dtype)
+def solver_for(
+    entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, min_samples: int = 1
+) -> tuple[Solver, Problem]:
+    """Return a solver in its small configuration and the first problem that it accepts.
+
+    min_samples: smallest number of training samples of the problem.
+    """
+    solver, problem, _ = watched_solver(entry, seed, dtype, min_samples=min_samples)
     return solver, problem
 
 
 def watched_solver(
-    entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    entry: Entry,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    min_samples: int = 1,
 ) -> tuple[Solver, Problem, list[Any]]:
     """Return a solver, the first problem that it accepts, and a list that records which splits it loads.
 
@@ -214,6 +223,8 @@ def watched_solver(
         return all(accepts(part, dataset) for part in parts) and any(accepts(model, dataset) for model in models)
 
     for dataset in small_datasets(serves):
+        if min_samples > 1 and len(dataset.load("train")) < min_samples:
+            continue
         seen, loaded = watched(dataset)
         for model in models:
             if not accepts(model, seen):
@@ -236,6 +247,12 @@ def start(solver: Solver, problem: Problem, seed: int = 0) -> None:
     torch.manual_seed(seed)
     seeds = Seeds(seed, seed, seed, seed)
     solver.start(problem, Setting(finite_rays(problem.n_objectives), seeds, N_STEPS, N_STEPS))
+
+
+def batches_of(solver: Solver, problem: Problem, step: int) -> list[Any]:
+    """Return the batches that a solver takes in one step, as the training loop does."""
+    batches = Batches(load(problem.dataset, "train"), 16, 0)
+    return [problem.prepare(batches.at(step, i)) for i in range(solver.n_batches)]
 
 
 def batch_of(problem: Problem, step: int) -> Any:
@@ -264,4 +281,4 @@ def trained_losses(entry: Entry, n_steps: int, seed: int) -> Tensor:
     """Train for `n_steps` steps and return the losses of the next step."""
     solver, problem = solver_for(entry, seed)
     trained(solver, problem, n_steps, seed)
-    return solver.step(batch_of(problem, n_steps))
+    return solver.step(*batches_of(solver, problem, n_steps))

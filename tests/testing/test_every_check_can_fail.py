@@ -36,6 +36,15 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("balancer", "TouchesFolder", "leaves_global_state_alone", "the working folder was changed: use paths"),
     ("balancer", "TouchesEnvironment", "leaves_global_state_alone", "the environment was changed: pass values as"),
     ("balancer", "TouchesPath", "leaves_global_state_alone", "sys.path was changed: import installed packages"),
+    ("balancer", "UnknownScope", "declares_what_it_asks_for", "choose one of 'all', 'shared', 'representation'"),
+    ("balancer", "UnknownOwn", "declares_what_it_asks_for", "choose one of 'weighted', 'plain'"),
+    ("balancer", "NoDirections", "declares_what_it_asks_for", "derive it from mobench.DirectionBalancer to get"),
+    ("balancer", "NoAfterStep", "declares_what_it_asks_for", "implement after_step, or leave out both"),
+    ("balancer", "Wasteful", "uses_what_it_asks_for", "leave out needs_gram, because every step pays for it"),
+    ("balancer", "WastesSecondBatch", "uses_what_it_asks_for", "leave out needs_second_batch"),
+    ("balancer", "WastesLossesAfter", "uses_what_it_asks_for", "leave out needs_losses_after"),
+    ("balancer", "WastesGradients", "uses_what_it_asks_for", "leave out needs_gradients"),
+    ("balancer", "Ascends", "follows_the_preference", "weigh an objective more the larger its preference is"),
     ("balancer", "InPlace", "weighs_every_family", "work on copies"),
     ("balancer", "OtherDtype", "weighs_every_family", "keep the dtype of the losses"),
     ("balancer", "Entangled", "weighs_preferences_apart", "compute each row from its own row alone"),
@@ -98,6 +107,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
     ("solver", "Deaf", "moves_with_the_preference", "let serve(preference) depend on it"),
+    ("solver", "SamePoints", "has_different_points", "let predictor(index) depend on the index"),
+    ("solver", "IgnoresBatch", "uses_every_batch", "use it, or ask for fewer batches"),
     ("solver", "OneSeed", "heeds_the_seed", "do not seed it"),
     ("solver", "Entropy", "heeds_the_seed", "from a generator seeded by setting.seeds, and from nothing else"),
     ("solver", "Forgets", "resumes_from_its_state", "put everything that start made and steps changed into state_dict"),
@@ -125,6 +136,14 @@ def failures(of: Entry) -> list[Result]:
 @pytest.mark.parametrize("kind", KINDS_WITH_CLASSES)
 def test_what_the_broken_ones_derive_from_passes_every_check(kind: Kind) -> None:
     assert failures(entry(kind)) == []
+
+
+def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
+    assert failures(entry("solver", "SoundPoints")) == []
+
+
+def test_a_balancer_of_directions_passes_every_check() -> None:
+    assert failures(entry("balancer", "SoundDirections")) == []
 
 
 @pytest.mark.parametrize(("kind", "cls", "check", "advice"), BROKEN, ids=[f"{b[0]} {b[1]}" for b in BROKEN])

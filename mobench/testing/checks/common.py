@@ -66,7 +66,7 @@ def options_round_trip(entry: Entry) -> None:
     cls = entry.load()
     instance = small(entry)
     written = options.values(instance)
-    again = options.values(options.build(cls, json.loads(json.dumps(written))))
+    again = options.values(options.restore(cls, json.loads(json.dumps(written))))
     for name, value in written.items():
         demand(
             again.get(name) == value,
@@ -74,10 +74,10 @@ def options_round_trip(entry: Entry) -> None:
             "keep what is computed from them in fields of other names",
         )
     for added in (o for o in options.describe(cls) if o.added):
-        stated = options.values(options.build(cls, {k: v for k, v in written.items() if k != added.name}))
+        stated = options.values(options.restore(cls, {k: v for k, v in written.items() if k != added.name}))
         demand(
             added.name not in stated,
-            f"option {added.name!r} has added=True, and its default {added.default!r} became "
+            f"option {added.name!r} has added=True, and its value in earlier records {added.omitted!r} became "
             f"{stated.get(added.name)!r}, which changes the id of every job: leave options as they are given",
         )
     try:

@@ -67,7 +67,7 @@ def _use_generator(entry: Entry) -> None:
 
 def _use_balancer(entry: Entry) -> None:
     for case in properties.cases(3, n_cases=4):
-        case.weights(properties.started(small(entry), 3, n_cases=4))
+        case.answer(properties.started(small(entry), 3, n_cases=4))
 
 
 def _use_solver(entry: Entry) -> None:
