@@ -91,6 +91,8 @@ class Job(Strict):
     n_finite: size of `finite_rays`, the preferences that a finite Pareto set trains. All solvers are compared on them
               at equal K.
     rays:     preferences [R][m] that replace both, for all solvers.
+    rays_version: version of the rays of more than three objectives (see `mobench.jobs.rays`); None for fewer
+              objectives, for explicit rays, and in jobs that were created before there was a version.
     n_looks:  number of validation checks during training; None means ten.
     protocol: version of the dataset's protocol when the job was created.
     """
@@ -103,9 +105,15 @@ class Job(Strict):
     n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
     n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
     rays: Annotated[Rows, Field(min_length=2, max_length=10_000)] | None = None
+    rays_version: Annotated[int, Field(ge=2, lt=1000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
     protocol: Name
     interface: int = INTERFACE_VERSION
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit `rays_version` where it is not set, so that earlier versions can still read the job."""
+        return {k: v for k, v in dump(self).items() if k != "rays_version" or v is not None}
 
     @cached_property
     def id(self) -> str:

@@ -16,6 +16,7 @@ from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
+from mobench.jobs.rays import rays_version
 from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import check_on_simplex
@@ -117,6 +118,7 @@ def resolve_layers(
         n_rays=n_rays,
         n_finite=n_finite,
         rays=_checked_rays(rays, len(made.objectives)),
+        rays_version=rays_version(len(made.objectives)) if rays is None else None,
         n_looks=n_looks,
         protocol=made.protocol.version,
     )

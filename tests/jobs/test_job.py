@@ -28,6 +28,7 @@ JOB = Job(
     ),
     budget=Budget(epochs=2),
     rays=[[0.25, 0.75], [0.5, 0.5]],
+    rays_version=2,
     n_looks=10,
     protocol="p-1",
 )
