@@ -78,7 +78,7 @@ def verify(file: DataFile, path: Path) -> None:
     found = _sha256(path, status.st_size, status.st_mtime_ns)
     if found != file.sha256:
         raise DataError(
-            f"data file {file.path} is not the one it should be: SHA-256 {found[:12]}… of {status.st_size} bytes, "
+            f"data file {file.path} is not the expected one: SHA-256 {found[:12]}… of {status.st_size} bytes, "
             f"expected {file.sha256[:12]}…: delete it and run `mobench data fetch {file.name}`"
         )
 
@@ -131,12 +131,12 @@ def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
                     reasons.append(f"{label}: {reason}")
                     continue
                 _keep_all(Path(stage), folder)
-            tell(f"{file.path}: {(folder / file.path).stat().st_size} bytes, checksum right")
+            tell(f"{file.path}: {(folder / file.path).stat().st_size} bytes, checksum verified")
             return folder / file.path
     except OSError as error:
         reasons.append(f"the cache folder cannot be written: {error.strerror or error}")
     raise DataError(
-        f"data file {file.path} could not be had ({'; '.join(reasons)}): set {VARIABLE} to a folder that holds it"
+        f"data file {file.path} could not be fetched ({'; '.join(reasons)}): set {VARIABLE} to a folder with it"
     )
 
 
@@ -158,7 +158,7 @@ def _attempt(source: Callable[[Path], None], file: DataFile, stage: Path) -> str
         source(stage)
         arrived = stage / file.path
         if not arrived.is_file():
-            return "it did not give this file"
+            return "it provided a different file"
         verify(file, arrived)
     except KeyboardInterrupt:
         raise

@@ -32,7 +32,7 @@ def download(
     Raises: DataError if the URL is not http(s) or if the file exceeds `at_most` bytes; OSError, EOFError.
     """
     if not url.startswith(("http://", "https://")):
-        raise DataError(f"{url[:200]!r} is no download address: name one that begins with http:// or https://")
+        raise DataError(f"{url[:200]!r} is not a download address: pass one that begins with http:// or https://")
     request = urllib.request.Request(url, headers={"User-Agent": "mobench"})
     path.parent.mkdir(parents=True, exist_ok=True)
     with urllib.request.urlopen(request, timeout=SECONDS) as answer, path.open("wb") as target:

@@ -8,7 +8,8 @@ Most classes also derive from the built-in exception that a caller expects, so t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from mobench.text import name_hint, near_names
 
 
 class MobenchError(Exception):
@@ -72,12 +73,10 @@ class NothingToDrawError(MobenchError, ValueError):
 
 def nearest(given: str, accepted: Iterable[str]) -> str:
     """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
-    close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+    return near_names(given, accepted)
 
 
 def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that is not registered; the message suggests the nearest registered names."""
-    known = sorted(accepted)
-    hint = nearest(given, known) or f"; accepted: {', '.join(known) or 'none is registered'}"
+    hint = name_hint(given, sorted(accepted), none="none is registered")
     return UnknownNameError(f"no {kind} is called {given!r}{hint} (`mobench list` shows all)")

@@ -6,7 +6,8 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -50,7 +51,7 @@ def check_ours(path: Path) -> None:
     if status.st_uid != os.geteuid():
         raise NotOurs(errno.EPERM, f"it belongs to user {status.st_uid}")
     if status.st_mode & OTHERS_WRITE:
-        raise NotOurs(errno.EPERM, f"others may write to it (mode {stat.S_IMODE(status.st_mode):o})")
+        raise NotOurs(errno.EPERM, f"other users may write to it (mode {stat.S_IMODE(status.st_mode):o})")
 
 
 def read_ours(path: Path, at_most: int) -> bytes:
@@ -75,15 +76,8 @@ def write_ours(path: Path, data: bytes) -> None:
     if mode & OTHERS_WRITE:
         os.chmod(path.parent, mode & ~OTHERS_WRITE)
     check_ours(path.parent)
-    temporary = temporary_for(path)
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with replacing(path, durable=False) as temporary, create(temporary, 0o600) as file:
+        file.write(data)
 
 
 def exists(path: Path) -> bool:
@@ -141,12 +135,49 @@ def temporary_for(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
-def create(path: Path) -> IO[bytes]:
-    """Open a new file for writing.
+@contextmanager
+def replacing(path: Path, overwrite: bool = True, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path; the file that the block writes there becomes `path`, whole or not at all.
+
+    If the block or a later step raises an exception, the previous file stays. The temporary file is removed in any
+    case. A symbolic link at `path` is replaced, not followed. A device or a pipe at `path` is not replaced, also
+    behind a symbolic link such as /dev/stdout.
+
+    overwrite: if False, an existing file is an error. This check is atomic with the write.
+    durable:   flush the file and its name to disk, so that both survive a power failure.
+
+    Raises: OSError; FileExistsError with `overwrite=False` if the file exists.
+    """
+    check_replaceable(path)
+    temporary = temporary_for(path)
+    try:
+        yield temporary
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        if overwrite:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    if durable:
+        _flush_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes, overwrite: bool = True, durable: bool = True) -> None:
+    """Write a file atomically, with the arguments of `replacing`. Raises: OSError, as `replacing`."""
+    with replacing(path, overwrite, durable) as temporary, create(temporary) as file:
+        file.write(data)
+
+
+def create(path: Path, mode: int = 0o666) -> IO[bytes]:
+    """Open a new file for writing, with the permissions `mode` under the umask.
 
     Raises: FileExistsError if a file or a symbolic link of this name exists.
     """
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY, 0o666), "wb")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY, mode), "wb")
 
 
 def open_in_place(path: Path, create: bool = False) -> int:
@@ -175,3 +206,15 @@ def _open_regular(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file")
     return descriptor
+
+
+def _flush_folder(path: Path) -> None:
+    """Flush a folder, so that a new file name is on disk too. File systems that do not support it are ignored."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(folder)

@@ -163,7 +163,7 @@ def _of_torch(
     return _Piece(lambda: read(_torch()), lambda value: write(_torch(), value), instead, "torch", known)
 
 
-_LEAVE = "leave it to whoever runs mobench"
+_LEAVE = "leave this setting to the user"
 _PIECES = {
     TORCH_RANDOM: _of_torch(
         lambda t: t.get_rng_state(),
@@ -181,13 +181,13 @@ _PIECES = {
     "torch's default dtype": _of_torch(
         lambda t: t.get_default_dtype(),
         lambda t, value: t.set_default_dtype(value),
-        "give tensors the dtype of what they are computed with",
+        "create tensors in the dtype of the tensors that they are combined with",
         lambda t: t.float32,
     ),
     "torch's default device": _of_torch(
         lambda t: t.get_default_device(),
         lambda t, value: t.set_default_device(value),
-        "give tensors the device of what they are computed with",
+        "create tensors on the device of the tensors that they are combined with",
         lambda t: t.device("cpu"),
     ),
     "torch's number of threads": _of_torch(
@@ -196,7 +196,7 @@ _PIECES = {
     "torch's gradient mode": _of_torch(
         lambda t: t.is_grad_enabled(),
         lambda t, value: t.set_grad_enabled(value),
-        "use `with torch.no_grad():` around what needs it",
+        "use `with torch.no_grad():` around the code that needs it",
         lambda t: True,
     ),
     "torch's choice of deterministic algorithms": _of_torch(
@@ -233,11 +233,11 @@ _PIECES = {
         "numpy",
     ),
     FILTERS: _Piece(
-        lambda: list(warnings.filters), _filters, "use `with warnings.catch_warnings():` around what warns"
+        lambda: list(warnings.filters), _filters, "use `with warnings.catch_warnings():` around the code that warns"
     ),
     "the working folder": _Piece(_folder, _change_folder, "use paths that do not depend on it"),
-    ENVIRONMENT: _Piece(lambda: dict(os.environ), _environment, "hand values over as arguments"),
-    "sys.path": _Piece(lambda: list(sys.path), _python_path, "import what is installed"),
+    ENVIRONMENT: _Piece(lambda: dict(os.environ), _environment, "pass values as arguments"),
+    "sys.path": _Piece(lambda: list(sys.path), _python_path, "import installed packages only"),
     "the signal handlers": _Piece(
         lambda: tuple(map(signal.getsignal, _SIGNALS)), _handle_signals, "leave Ctrl-C and SIGTERM to mobench"
     ),

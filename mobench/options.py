@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mobench.errors import MobenchError, OptionError, PluginError, nearest
-from mobench.text import described, message_of
+from mobench.errors import MobenchError, OptionError, PluginError
+from mobench.text import described, message_of, name_hint
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
     fields = {f.name: f for f in _option_fields(cls)}
     for name in given:
         if name not in fields:
-            hint = nearest(name, fields) or f"; accepted: {', '.join(fields) or 'none, it has no options'}"
+            hint = name_hint(name, fields, none="none, it has no options")
             raise OptionError(f"{whose} has no option {name!r}{hint}")
     for name, value in given.items():
         # pydantic would convert true to 1
@@ -96,7 +96,7 @@ def build(cls: type[T], given: Mapping[str, Any], whose: str = "") -> T:
     except (KeyboardInterrupt, MobenchError):
         raise
     except BaseException as error:  # a plugin's own code
-        raise PluginError(f"{whose} cannot be made with these options: {described(error)}") from error
+        raise PluginError(f"{whose} cannot be created with these options: {described(error)}") from error
 
 
 def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:

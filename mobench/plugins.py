@@ -346,8 +346,8 @@ def _check_spec(kind: Kind, spec: Any) -> None:
         raise PluginError(f"hook mobench_{kind}s returned {_shown(spec)}: return a list of {wanted}")
     if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
         raise PluginError(
-            f"hook mobench_{kind}s names one {str(spec.name)[:80]!r}: a name is 1 to 80 letters, digits and ._-, "
-            "beginning with a letter or digit"
+            f"hook mobench_{kind}s returned the name {str(spec.name)[:80]!r}: a name has 1 to 80 letters, digits "
+            "and ._-, beginning with a letter or digit"
         )
     if spec.interface != INTERFACE_VERSION:
         raise PluginError(

@@ -1,6 +1,10 @@
-"""Text from plugins and files: escape control characters, shorten, and format exceptions."""
+"""Text of messages: escape control characters, shorten, format exceptions, and suggest names."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 MAX_LINE = 500
 
@@ -20,6 +24,11 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def single_spaced(text: str) -> str:
+    """Return the text as one line, with control characters, lone surrogates and repeated spaces as single spaces."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", text).split())
+
+
 def message_of(error: BaseException) -> str:
     """Return the message of an exception, or a placeholder if its `__str__` raises."""
     try:
@@ -34,6 +43,31 @@ def described(error: BaseException) -> str:
     """Return the type and the message of an exception in one line."""
     message = one_line(message_of(error), 4 * MAX_LINE)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message, or the exception's type if the message is empty."""
+    return next(iter(message_of(error).strip().splitlines()), type(error).__name__)
+
+
+def near_names(given: str, accepted: Iterable[str]) -> str:
+    """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
+    close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+
+
+def name_hint(given: str, accepted: Iterable[str], intro: str = "accepted:", none: str = "none") -> str:
+    """Return the end of a message about an unknown name: the closest accepted names, or else all of them.
+
+    intro: text before the list of all names. none: text instead of the list if there are no names.
+    """
+    names = list(dict.fromkeys(accepted))
+    return near_names(given, names) or f"; {intro} {', '.join(names) or none}"
+
+
+def file_name_part(name: str) -> str:
+    """Return a name with at most 40 letters, digits, `_`, `+` and `-`, for use as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"
 
 
 def shortened(text: str, limit: int) -> str:

@@ -88,7 +88,7 @@ def test_sources_are_tried_in_order_until_one_gives_the_right_file(tmp_path: Pat
     assert CALLS == ["fails", "gives nothing", "gives something else", "gives"]
     assert found["set/a.bin"].read_bytes() == CONTENT
     assert found["set/a.bin"].is_relative_to(tmp_path / "cache")
-    assert said[-1] == f"set/a.bin: {len(CONTENT)} bytes, checksum right"
+    assert said[-1] == f"set/a.bin: {len(CONTENT)} bytes, checksum verified"
     assert [p.name for p in (tmp_path / "cache").iterdir()] == ["set"], "nothing is left of the attempts"
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_the_right_one_is_never_used(
     register(gives)
     wrong = place(tmp_path / "mine", b"something else")
     monkeypatch.setenv("MOBENCH_DATA", str(tmp_path / "mine"))
-    with pytest.raises(DataError, match=r"set/a.bin is not the one it should be.*mobench data fetch set"):
+    with pytest.raises(DataError, match=r"set/a.bin is not the expected one.*mobench data fetch set"):
         datafiles.require("set")
     assert wrong.read_bytes() == b"something else", "a user's file is the user's"
 

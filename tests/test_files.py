@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mobench import files
-from mobench.records.store import write_whole
+from mobench.files import write_whole
 
 
 def test_a_new_file_replaces_no_other_and_follows_no_link(tmp_path: Path) -> None:
@@ -55,6 +56,48 @@ def test_a_file_is_replaced_and_not_what_its_name_links_to(tmp_path: Path) -> No
     assert (tmp_path / "record.json").read_bytes() == b"new"
     assert not (tmp_path / "record.json").is_symlink()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["precious", "record.json"]
+
+
+def write_half(path: Path, then: Callable[[], None]) -> None:
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        then()
+
+
+@pytest.mark.parametrize("when", ["in the block", "at the flush", "at the rename"])
+def test_a_failed_replacement_leaves_the_previous_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(b"previous")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if when == "at the flush":
+        monkeypatch.setattr(os, "fsync", fail)
+    if when == "at the rename":
+        monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_half(path, fail if when == "in the block" else lambda: None)
+    assert path.read_bytes() == b"previous"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_existing_file_is_an_error_where_it_must_not_be_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    write_whole(path, b"first", overwrite=False)
+    with pytest.raises(FileExistsError):
+        write_whole(path, b"second", overwrite=False)
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_one_module_names_temporary_files() -> None:
+    """All atomic writes go through `files.replacing`."""
+    root = Path(files.__file__).parent
+    places = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if "temporary_for(" in path.read_text()}
+    assert places == {"files.py"}
 
 
 def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:

@@ -326,7 +326,7 @@ def test_a_name_that_is_none_breaks_its_plugin_alone(name: object) -> None:
     made, plugin = Registry(), Plugin("guest", "guest", "1.0")
     made.add(plugin, guest)
     assert plugin.state == "broken"
-    assert "a name is 1 to 80 letters" in plugin.error
+    assert "a name has 1 to 80 letters" in plugin.error
     assert plugin.error.isprintable()
     assert made.names("model") == []
 

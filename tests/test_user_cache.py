@@ -61,7 +61,7 @@ def test_a_data_file_is_missing_where_none_can_be_kept(unusable: None, tmp_path:
 
     file = DataFile("set", "set/a.bin", "0" * 64)
     assert datafiles.locate(file) is None
-    with pytest.raises(DataError, match="could not be had"):
+    with pytest.raises(DataError, match="could not be fetched"):
         datafiles.obtain(file)
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def check(
     names: Annotated[
         list[str],
-        typer.Argument(help="Registered names, of whatever kind, or plugins or distributions with all theirs."),
+        typer.Argument(help="Registered names of any kind; a plugin or distribution stands for all its entries."),
     ],
-    kind: Annotated[str | None, typer.Option(help="Where a name is of several kinds.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Show tracebacks of failed checks.")] = False,
 ) -> None:
     """Check that plugins do what the interfaces ask; exit with 1 if any does not."""

@@ -21,8 +21,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich.table import Table
     from rich.text import Text
 
-    said = Text(printable(title)) if title else None
-    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    heading = Text(printable(title)) if title else None
+    table = Table(title=heading, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
@@ -37,8 +37,8 @@ def warn_of_broken(registry: Registry) -> None:
         warn(f"plugin {plugin.origin} is broken: {plugin.error}")
     for plugin in registry.plugins:
         for change in plugin.side_effects:
-            warn(f"plugin {plugin.origin}, when it is imported: {change} (it was restored)")
+            warn(f"plugin {plugin.origin}, during its import: {change} (it was restored)")
     for kind, names in registry.conflicts.items():
         for name, origins in names.items():
-            said = " and ".join(origin.origin for origin in origins)
-            warn(f"{kind} {name!r} is offered by {said}; neither is used")
+            offering = " and ".join(origin.origin for origin in origins)
+            warn(f"{kind} {name!r} is offered by {offering}; neither is used")

@@ -12,7 +12,7 @@ from mobench.cli.progress import steps
 from mobench.errors import DataError
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(help="Collections; by default all.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
 
 
 @app.command("list")
@@ -32,9 +32,9 @@ def fetch(names: Names = None) -> None:
     """Fetch what is missing, from one source after the other, and check it."""
     from mobench.datafiles import collection, collections, obtain
 
-    wanted = {name: collection(name) for name in names or sorted(collections())}
-    with steps("fetch", sum(map(len, wanted.values()))) as step:
-        for name, files in wanted.items():
+    files_by_name = {name: collection(name) for name in names or sorted(collections())}
+    with steps("fetch", sum(map(len, files_by_name.values()))) as step:
+        for name, files in files_by_name.items():
             for file in files:
                 step(file.path)
                 obtain(file, say, step.within)

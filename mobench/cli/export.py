@@ -14,26 +14,26 @@ from mobench.cli.progress import steps
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote, or a suite below results/.")],
+    folder: Annotated[Path, typer.Argument(help="A folder written by `mobench run`, or a suite in results/.")],
     format: Annotated[
-        str, typer.Option(help="With commas between: md, csv, tidy.csv, seeds.csv, tex, html, parquet, onnx.")
+        str, typer.Option(help="Comma-separated formats: md, csv, tidy.csv, seeds.csv, tex, html, parquet, onnx.")
     ] = "md,csv",
     preset: Annotated[
         str,
         typer.Option(
-            help="With commas: leaderboard, rays, accuracy, hypervolume, cost, budgets, fronts, datasets, errors."
+            help="Comma-separated: leaderboard, rays, accuracy, hypervolume, cost, budgets, fronts, datasets, errors."
         ),
     ] = "leaderboard",
-    out: Annotated[Path | None, typer.Option(help="Where to write; by default the same folder.")] = None,
-    columns: Annotated[str, typer.Option(help="Columns, with commas between; by default all, in tex the main.")] = "",
-    dataset: Annotated[str, typer.Option(help="Rows of these datasets alone, with commas between.")] = "",
-    solver: Annotated[str, typer.Option(help="Rows of these solvers alone, with commas between.")] = "",
-    decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits behind the point.")] = None,
-    digits: Annotated[int | None, typer.Option(min=1, max=12, help="Significant digits instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: the same folder.")] = None,
+    columns: Annotated[str, typer.Option(help="Comma-separated columns; default: all, in tex the main ones.")] = "",
+    dataset: Annotated[str, typer.Option(help="Comma-separated datasets whose rows are written.")] = "",
+    solver: Annotated[str, typer.Option(help="Comma-separated solvers whose rows are written.")] = "",
+    decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Digits after the decimal point.")] = None,
+    digits: Annotated[int | None, typer.Option(min=1, max=12, help="Significant digits (not with --decimals).")] = None,
     caption: Annotated[str, typer.Option(help="Caption of the table.")] = "",
     label: Annotated[str, typer.Option(help="Label of the table in LaTeX.")] = "",
-    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
-    per_ray: Annotated[bool, typer.Option("--per-ray", help="The preset rays as well.")] = False,
+    standalone: Annotated[bool, typer.Option("--standalone", help="Write a complete LaTeX document.")] = False,
+    per_ray: Annotated[bool, typer.Option("--per-ray", help="Also write the preset rays.")] = False,
 ) -> None:
     """Write the records of a folder as tables, and its networks as ONNX."""
     from mobench.errors import OptionError
@@ -49,16 +49,16 @@ def export(
     tables.check_formats(formats, OTHERS)
     names = list(dict.fromkeys([*arguments.parse_names(preset, "--preset"), *(["rays"] if per_ray else [])]))
     if not formats or not names:
-        raise OptionError("--format or --preset names nothing: leave it out, or name what is to be written")
+        raise OptionError("--format or --preset is empty: leave it out, or name what to write")
     chosen = {name: presets.preset(name) for name in names}
     if (columns or label) and len(chosen) > 1:
-        raise OptionError(f"--columns and --label are of one table, and these are {len(chosen)}: export each by itself")
+        raise OptionError(f"--columns and --label belong to one table, not {len(chosen)}: export each one separately")
     of_tables = [name for name in formats if name in tables.FORMATS]
     place = folder_of(folder)
     if of_tables:
         records = read_records([place])
         board = board_of(records)
-        wanted = Wanted(
+        selection = Wanted(
             arguments.parse_names(columns, "--columns"),
             arguments.parse_names(dataset, "--dataset"),
             arguments.parse_names(solver, "--solver"),
@@ -69,11 +69,11 @@ def export(
         )
         # make all tables before the first file is written, so that a wrong option writes nothing
         texts: dict[str, str | bytes] = {}
-        for name, one in chosen.items():
-            made = one.make(board, records, wanted)
-            if label and not made.sheet.caption:
-                raise OptionError("--label was given without --caption, and it is the caption that gets it: pass both")
-            texts |= tables.texts(made, name, of_tables)
+        for name, chosen_preset in chosen.items():
+            table = chosen_preset.make(board, records, selection)
+            if label and not table.sheet.caption:
+                raise OptionError("--label was given without --caption, which carries it: pass both")
+            texts |= tables.texts(table, name, of_tables)
         for path in tables.write_texts(out or place, texts):
             wrote(path)
     for name in formats:

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A CSV file, one row per point; its columns are described below.")],
-    solver: Annotated[str, typer.Option(help="What made the points.")],
-    out: Annotated[Path, typer.Option(help="The folder of records to join; made where there is none.")],
-    dataset: Annotated[str, typer.Option(help="The data set; by default the only one of the folder.")] = "",
+    solver: Annotated[str, typer.Option(help="Name of the solver that produced the points.")],
+    out: Annotated[Path, typer.Option(help="Folder of the records to add to; created if it does not exist.")],
+    dataset: Annotated[str, typer.Option(help="The dataset; default: the only one of the folder.")] = "",
     model: Annotated[str, typer.Option(help="The target network.")] = "elsewhere",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of the data set, key=value; may be repeated.")
+        list[str] | None, typer.Option("--set", help="An option of the dataset, key=value; may be repeated.")
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="The protocol version that the points were made for: refused if it is another.")
+        str, typer.Option(help="Protocol version of the points; refused if the dataset has another one.")
     ] = "",
-    source: Annotated[str, typer.Option(help="Where they are from: a paper's table, a program.")] = "",
-    replace: Annotated[bool, typer.Option("--replace", help="Replace what was imported under that name.")] = False,
+    source: Annotated[str, typer.Option(help="Source of the points: a paper's table, a program.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace points imported under the same name.")] = False,
 ) -> None:
     """Add points that another program made to a folder of records, marked as imported.
 
@@ -38,7 +38,7 @@ def import_(
     Indicators are computed here from the losses. A column that means nothing is refused, with those that do.
     """
     from mobench.errors import RecordError
-    from mobench.records import imports as foreign
+    from mobench.records import imports
     from mobench.records.store import Store
 
     store = Store(out)
@@ -48,17 +48,17 @@ def import_(
             f"the points are for protocol {protocol!r}, {template.dataset.name} states {template.protocol!r}: under "
             "another protocol they are not comparable"
         )
-    found = foreign.records(content_of(file), file.name, solver, template, model, source)
-    for record in found:
+    records = imports.records(content_of(file), file.name, solver, template, model, source)
+    for record in records:
         if not replace and store.has(record.job):
             raise RecordError(
                 f"{solver!r} on {template.dataset.name}, seed {record.job.seeds.solver}, was imported before "
                 f"({record.id}): pass --replace to replace it, or another --solver name"
             )
-    for record in found:
+    for record in records:
         store.write(record)
-    _tell(found, out)
-    for remark in foreign.remarks(found):
+    _tell(records, out)
+    for remark in imports.remarks(records):
         say(f"note: {remark}")
 
 
@@ -82,7 +82,7 @@ def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
     """
     from mobench.jobs import arguments
     from mobench.jobs.resolve import dataset_part
-    from mobench.records import imports as foreign
+    from mobench.records import imports
     from mobench.reports.analysis.comparable import select
 
     jobs: dict[str, Job] = {}
@@ -90,28 +90,28 @@ def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
         if jobs.get(record.job.dataset.name) is None or record.imported is None:
             jobs[record.job.dataset.name] = record.job
     if not name and len(jobs) != 1:
-        said = f"has records of {', '.join(sorted(jobs))}" if jobs else "has no records"
-        raise StoreError(f"{out} {said}: name the data set of the points by --dataset")
-    known = jobs.get(name or next(iter(jobs)))
-    if known is not None and not settings:
-        return foreign.like(known.dataset, known)
-    return foreign.like(dataset_part(name or next(iter(jobs)), arguments.parse_settings(settings)), known)
+        contents = f"has records of {', '.join(sorted(jobs))}" if jobs else "has no records"
+        raise StoreError(f"{out} {contents}: name the dataset of the points with --dataset")
+    former_job = jobs.get(name or next(iter(jobs)))
+    if former_job is not None and not settings:
+        return imports.like(former_job.dataset, former_job)
+    return imports.like(dataset_part(name or next(iter(jobs)), arguments.parse_settings(settings)), former_job)
 
 
-def _tell(found: list[Record], out: Path) -> None:
-    first = found[0]
-    seeds = ", ".join(str(r.job.seeds.solver) for r in found)
-    points = ", ".join(str(n) for n in dict.fromkeys(len(r.fronts["test"].losses) for r in found))
+def _tell(records: list[Record], out: Path) -> None:
+    first = records[0]
+    seeds = ", ".join(str(r.job.seeds.solver) for r in records)
+    points = ", ".join(str(n) for n in dict.fromkeys(len(r.fronts["test"].losses) for r in records))
     reference = ", ".join(f"{v:g}" for v in first.protocol["reference"])
     say(
         f"imported {first.job.solver.name}: seed {seeds}, {points} points each on the test split; stated against "
         f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})",
         "imported",
         solver=first.job.solver.name, dataset=first.job.dataset.name, protocol=first.job.protocol,
-        ids=[r.id for r in found], seeds=[r.job.seeds.solver for r in found],
-        points=[len(r.fronts["test"].losses) for r in found], reference=first.protocol["reference"],
+        ids=[r.id for r in records], seeds=[r.job.seeds.solver for r in records],
+        points=[len(r.fronts["test"].losses) for r in records], reference=first.protocol["reference"],
     )  # fmt: skip
     options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
     if options:
-        say(f"data set options: {options}")
+        say(f"dataset options: {options}")
     say(f"`mobench leaderboard {out}` shows it, marked as imported")

@@ -11,8 +11,8 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
-from mobench.errors import OptionError, nearest
-from mobench.text import one_line
+from mobench.errors import OptionError
+from mobench.text import name_hint, one_line
 
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
@@ -24,16 +24,14 @@ MOST_LINES = 20
 
 
 def leaderboard(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Folders that `mobench run` wrote, or suites whose results are below results/.")
-    ],
-    dataset: Annotated[str, typer.Option(help="Only these data sets, with commas between.")] = "",
-    by: Annotated[str, typer.Option(help="The column that tests compare.")] = "hypervolume",
+    folders: Annotated[list[Path], typer.Argument(help="Folders written by `mobench run`, or suites in results/.")],
+    dataset: Annotated[str, typer.Option(help="Comma-separated datasets to show; default: all.")] = "",
+    by: Annotated[str, typer.Option(help="The column that the statistical tests compare.")] = "hypervolume",
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="A protocol version to show, where records were made under several; may be repeated."),
+        typer.Option(help="A protocol version to show, if the records have several; may be repeated."),
     ] = None,
-    pairs: Annotated[bool, typer.Option("--pairs", help="Every pair, not only those with the best.")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Show every pair, not only pairs with the best.")] = False,
 ) -> None:
     """Print the leaderboard of records, ranks, tests and effect sizes, and what cannot be tested and why.
 
@@ -113,8 +111,8 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
     from mobench.reports.tables.files import number
 
     ranking = comparison.ranking
-    where = comparison.dataset or "all data sets"
-    say(f"\n{where}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
+    scope = comparison.dataset or "all datasets"
+    say(f"\n{scope}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
     if len(ranking.solvers) > 1 and ranking.n_blocks:
         chosen = list(ranking.effect_sizes) if every_pair else against_best(ranking)
         title = "better, by average rank" if every_pair else "the best, by average rank"
@@ -123,17 +121,17 @@ def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
         rows = [[a, f"{ranks[a]:.2f}", b, f"{ranks[b]:.2f}", effect, p] for a, b, effect, p in rows]
         print_table([title, "rank", "against", "rank", "effect size", "p (Holm)"], rows)
     if ranking.friedman_p is not None:
-        say(f"Friedman's test that all are alike: p = {_p(ranking.friedman_p)}")
+        say(f"Friedman's test of equal ranks: p = {_p(ranking.friedman_p)}")
     if ranking.critical_difference is not None:
         say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
         for run in ranking.alike:
-            say(f"not told apart by it: {', '.join(run)}")
+            say(f"no significant difference between: {', '.join(run)}")
     if ranking.pairwise:
-        say(f"pairs told apart: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
+        say(f"pairs with a significant difference: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
     if ranking.said:
         say(f"not tested: {ranking.said}")
     if ranking.n_left_out:
-        say(f"blocks left out, as a score is missing: {ranking.n_left_out}")
+        say(f"blocks left out because a score is missing: {ranking.n_left_out}")
     for line in comparison.absent:
         say(f"absent: {line}")
 
@@ -145,13 +143,12 @@ def _p(p: float | None) -> str:
 def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     from mobench.jobs.arguments import parse_names
 
-    wanted = parse_names(names, "--dataset")
-    known = sorted({r.job.dataset.name for r in records})
-    for name in wanted:
-        if name not in known:
-            hint = nearest(name, known) or f"; there are: {', '.join(known)}"
-            raise OptionError(f"no record is of data set {name!r}{hint}")
-    return [r for r in records if not wanted or r.job.dataset.name in wanted]
+    chosen = parse_names(names, "--dataset")
+    dataset_names = sorted({r.job.dataset.name for r in records})
+    for name in chosen:
+        if name not in dataset_names:
+            raise OptionError(f"no record is of dataset {name!r}{name_hint(name, dataset_names, 'there are:')}")
+    return [r for r in records if not chosen or r.job.dataset.name in chosen]
 
 
 def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
@@ -160,14 +157,14 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     from mobench.reports.tables.columns import column as described
     from mobench.reports.tables.columns import directions_of
 
-    found = {described(column, name).better for name in datasets} - {""}
-    if not found:
+    better = {described(column, name).better for name in datasets} - {""}
+    if not better:
         # the column is a metric: ask its dataset, whose plugin is slow to load
         directions = directions_of(records)
-        found = {described(column, name, directions).better for name in datasets} - {""}
-    if len(found) != 1:
-        raise OptionError(f"it is not known whether more or less {column!r} is better: name another column by --by")
-    return found == {"higher"}
+        better = {described(column, name, directions).better for name in datasets} - {""}
+    if len(better) != 1:
+        raise OptionError(f"column {column!r} has no direction (larger or smaller is better): name another one by --by")
+    return better == {"higher"}
 
 
 def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:

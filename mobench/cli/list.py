@@ -19,15 +19,15 @@ def list_(
     """List datasets, models, generators, balancers, solvers and suites."""
     if kind is not None and kind.removesuffix("s") not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    known = registry()
-    warn_of_broken(known)
-    for each in KINDS:
-        if kind is not None and each != kind.removesuffix("s"):
+    entries = registry()
+    warn_of_broken(entries)
+    for kind_of_entry in KINDS:
+        if kind is not None and kind_of_entry != kind.removesuffix("s"):
             continue
         if events() is None:
-            print(f"{each}s")
-        for name in known.names(each):
-            entry = known.entries[each][name]
+            print(f"{kind_of_entry}s")
+        for name in entries.names(kind_of_entry):
+            entry = entries.entries[kind_of_entry][name]
             say(f"  {name:<22} {_summary(entry)}".rstrip(), "entry", **fields_of(entry))
 
 

@@ -60,8 +60,8 @@ app.add_typer(data.app, name="data")
 USAGE, INTERNAL, NOT_WRITTEN, INTERRUPTED = 2, 70, 74, 130
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
         import mobench
 
         print(f"mobench {mobench.__version__}")
@@ -101,7 +101,7 @@ def _judged(code: int, lost: OSError | None) -> int:
     """Return the exit code, or NOT_WRITTEN if a successful command could not write to standard output."""
     if lost is None or code != 0:
         return code
-    complain(f"standard output could not be written: {lost.strerror or lost}; what the command did is done")
+    complain(f"standard output could not be written: {lost.strerror or lost}; the command itself is complete")
     return NOT_WRITTEN
 
 

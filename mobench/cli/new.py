@@ -15,16 +15,16 @@ from mobench.scaffold.names import NEW_KINDS, Names, check_is_free, normalised
 
 def new(
     kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(NEW_KINDS)}.")],
-    name: Annotated[str, typer.Argument(help="What people will type: lower case, with hyphens.")],
-    out: Annotated[Path, typer.Option(help="The folder to make the package's folder in.")] = Path(),
+    name: Annotated[str, typer.Argument(help="The name that users type: lower case, with hyphens.")],
+    out: Annotated[Path, typer.Option(help="Folder in which the package's folder is created.")] = Path(),
 ) -> None:
     """Write a small installable package with a method, its test and its README; nothing is ever overwritten."""
     from mobench.scaffold.package import write
 
-    wanted = next((each for each in NEW_KINDS if each == kind), None)
-    if wanted is None:
+    new_kind = next((known_kind for known_kind in NEW_KINDS if known_kind == kind), None)
+    if new_kind is None:
         raise unknown_name("kind that can be made", kind, NEW_KINDS)
-    names = Names(wanted, normalised(name))
+    names = Names(new_kind, normalised(name))
     if names.name != name:
         say(f"note: {name!r} is written {names.name}")
     check_is_free(names, registry())

@@ -93,14 +93,14 @@ def _own_stdout() -> Iterator[TextIO]:
         yield sys.stdout
         return
     sys.stdout.flush()
-    kept = os.dup(1)
+    descriptor = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as stream:
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as stream:
             yield stream
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
 
 
 def _is(stream: TextIO, original: TextIO) -> bool:
@@ -166,8 +166,8 @@ class App(typer.Typer):
 
 def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options `--quiet` and `--json` to a command, and handle them outside its function."""
-    own = inspect.signature(function, eval_str=True)
-    asked: dict[str, Any] = {
+    signature = inspect.signature(function, eval_str=True)
+    hints: dict[str, Any] = {
         "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")],
         "as_json": Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")],
     }
@@ -186,18 +186,18 @@ def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
 
     more = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hint)
-        for name, hint in asked.items()
+        for name, hint in hints.items()
     ]
-    told = own.replace(parameters=[*own.parameters.values(), *more])
-    command.__signature__ = told  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in told.parameters.values()}
+    extended = signature.replace(parameters=[*signature.parameters.values(), *more])
+    command.__signature__ = extended  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in extended.parameters.values()}
     return command
 
 
 def _finite(value: Any) -> Any:
     """Replace numbers that are not finite by None, recursively, and tuples by lists."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(one) for key, one in value.items()}
+        return {str(key): _finite(element) for key, element in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
+        return [_finite(element) for element in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,16 +10,14 @@ import typer
 if TYPE_CHECKING:
     from mobench.jobs.suite import Suite
 
-Datasets = Annotated[
-    str, typer.Option("--dataset", help="Datasets of the suite, or others instead, with commas between.")
-]
-Models = Annotated[str, typer.Option("--model", help="Models of the suite, or others instead.")]
+Datasets = Annotated[str, typer.Option("--dataset", help="Comma-separated datasets, of the suite or others.")]
+Models = Annotated[str, typer.Option("--model", help="Comma-separated models, of the suite or others.")]
 Solvers = Annotated[
-    str, typer.Option("--solver", help="Solvers of the suite, or others instead: names, or generator+balancer.")
+    str, typer.Option("--solver", help="Comma-separated solvers, of the suite or others: names, or generator+balancer.")
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="An option, key=value, stronger than all that the suite sets; may be repeated."),
+    typer.Option("--set", help="An option, key=value, which overrides the suite; may be repeated."),
 ]
 Seeds = Annotated[str, typer.Option("--seeds", help="Seeds instead of the suite's: 0,1,2.")]
 Rays = Annotated[str, typer.Option("--rays", help="Preferences instead of the suite's: '[[0.4,0.6],[0.6,0.4]]'.")]

@@ -12,12 +12,14 @@ from mobench.cli.progress import steps
 
 
 def plot(
-    folder: Annotated[Path | None, typer.Argument(help="A folder that `mobench run` wrote; none lists kinds.")] = None,
-    kinds: Annotated[
-        list[str] | None, typer.Argument(help="Kinds of plots; by default all.", metavar="[KIND]...")
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder written by `mobench run`; without it, list the kinds.")
     ] = None,
-    format: Annotated[str, typer.Option(help="Formats, with commas between: svg, pdf, png, csv.")] = "svg",
-    out: Annotated[Path | None, typer.Option(help="Where to write; by default the folder plots within.")] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Argument(help="Kinds of plots; default: all.", metavar="[KIND]...")
+    ] = None,
+    format: Annotated[str, typer.Option(help="Comma-separated formats: svg, pdf, png, csv.")] = "svg",
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: plots in the same folder.")] = None,
 ) -> None:
     """Draw the records of a folder, or list the kinds of plots there are."""
     from mobench.reports.plots.kinds import FORMATS, KINDS, draw
@@ -42,7 +44,7 @@ def plot(
     formats = parse_names(format, "--format")
     with steps("plot") as step:
         drawn = draw(contents.records, out if out is not None else folder / "plots", kinds or [], formats, step)
-    for said in drawn.empty:
-        warn(said, "not drawn")
+    for reason in drawn.empty:
+        warn(reason, "not drawn")
     for path in drawn.paths:
         wrote(path)

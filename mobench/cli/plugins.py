@@ -15,8 +15,8 @@ def plugins(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any plugin is broken.")] = False,
 ) -> None:
     """List installed plugins with their state."""
-    known = registry()
-    for plugin in known.plugins:
+    entries = registry()
+    for plugin in entries.plugins:
         line = f"{plugin.state:<8} {plugin.name:<16} {plugin.distribution} {plugin.version}"
         say(
             f"{line}  {plugin.error}".rstrip(), "plugin",
@@ -25,5 +25,5 @@ def plugins(
         )  # fmt: skip
         if details and plugin.details and events() is None:
             print(plugin.details)
-    if strict and (any(known.broken()) or any(known.conflicts.values())):
+    if strict and (any(entries.broken()) or any(entries.conflicts.values())):
         raise typer.Exit(1)

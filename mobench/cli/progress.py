@@ -39,10 +39,10 @@ class Steps:
 
 
 @contextmanager
-def steps(what: str, total: int | None = None, lines: bool = True) -> Iterator[Steps]:
+def steps(title: str, total: int | None = None, lines: bool = True) -> Iterator[Steps]:
     """Show the progress of a command in its output mode.
 
-    what:  name of the whole work in one or two words: "fetch", "draw plots".
+    title:  name of the whole work in one or two words: "fetch", "draw plots".
     total: number of steps. None if unknown.
     lines: whether to print plain lines for steps. False if the work prints its own lines.
 
@@ -61,16 +61,16 @@ def steps(what: str, total: int | None = None, lines: bool = True) -> Iterator[S
     if (stream := events()) is not None:
 
         def tell(label: str, done: float, of: float | None) -> None:
-            stream.emit("progress", {"what": what, "label": label, "done": done, "total": of})
+            stream.emit("progress", {"what": title, "label": label, "done": done, "total": of})
 
         yield from _counted(total, tell, tell)
     elif is_quiet() or not (lines or on_terminal()):
         yield from _counted(total, _nothing, _nothing)
     elif on_terminal():
-        with _bar(what, total) as draw:
+        with _bar(title, total) as draw:
             yield from _counted(total, draw, draw)
     else:
-        yield from _counted(total, lambda label, done, of: _line(what, label, done, of), _nothing)
+        yield from _counted(total, lambda label, done, of: _line(title, label, done, of), _nothing)
 
 
 def on_terminal() -> bool:
@@ -88,13 +88,13 @@ def _nothing(label: str, done: float, total: float | None) -> None:
     """Do nothing: progress is switched off."""
 
 
-def _line(what: str, label: str, done: float, total: float | None) -> None:
+def _line(title: str, label: str, done: float, total: float | None) -> None:
     count = f"[{done + 1:.0f}/{total:.0f}] " if total is not None else ""
-    print(f"{count}{what}: {label}" if label else f"{count}{what}", file=sys.stderr, flush=True)
+    print(f"{count}{title}: {label}" if label else f"{count}{title}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def _bar(what: str, total: float | None) -> Iterator[Tell]:
+def _bar(title: str, total: float | None) -> Iterator[Tell]:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -107,11 +107,11 @@ def _bar(what: str, total: float | None) -> Iterator[Tell]:
         # if standard output is a file, results must not appear on the terminal
         redirect_stdout=sys.stdout.isatty(),
     ) as bars:
-        task = bars.add_task(escape(what), total=total, count="")
+        task = bars.add_task(escape(title), total=total, count="")
 
         def tell(label: str, done: float, of: float | None) -> None:
             count = "" if of is None else f"{done:.0f}/{of:.0f}"
-            said = f"{what}: {label}" if label else what
-            bars.update(task, completed=done, total=of, count=count, description=escape(said), refresh=True)
+            description = f"{title}: {label}" if label else title
+            bars.update(task, completed=done, total=of, count=count, description=escape(description), refresh=True)
 
         yield tell

@@ -14,9 +14,9 @@ NAMED = 4
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `mobench run` wrote.")],
-    out: Annotated[Path | None, typer.Option(help="The HTML file; by default report.html in the same folder.")] = None,
-    live: Annotated[bool, typer.Option("--live/--no-live", help="Put trained networks into the page.")] = True,
+    folder: Annotated[Path, typer.Argument(help="A folder written by `mobench run`.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file; default: report.html in the same folder.")] = None,
+    live: Annotated[bool, typer.Option("--live/--no-live", help="Embed the trained networks in the page.")] = True,
 ) -> None:
     """Write one HTML file that needs no network: leaderboard, fronts to move along, and networks that answer in it."""
     from mobench.records.store import Store
@@ -25,9 +25,9 @@ def report(
     path = out if out is not None else folder / "report.html"
     with steps("report") as step:
         written = build.write(Store(folder), path, live, step)
-    for reason in dict.fromkeys(one["reason"] for one in written["left_out"]):
-        who = [f"{one['dataset']} · {one['name']}" for one in written["left_out"] if one["reason"] == reason]
-        named = ", ".join(who) if len(who) <= NAMED else f"{len(who)} rows"
+    for reason in dict.fromkeys(row["reason"] for row in written["left_out"]):
+        rows = [f"{row['dataset']} · {row['name']}" for row in written["left_out"] if row["reason"] == reason]
+        named = ", ".join(rows) if len(rows) <= NAMED else f"{len(rows)} rows"
         warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
         fields = {name: network[name] for name in ("dataset", "name", "seed")}

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 def show(
     name: Annotated[str, typer.Argument(help="A registered name, or generator+balancer.")],
-    kind: Annotated[str | None, typer.Option(help="Where a name is of several kinds.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
     """Show what a name is: its source, and its options with their defaults."""
-    known = registry()
+    entries = registry()
     if "+" in name:
         generator, _, balancer = name.partition("+")
         _show_pair(Pair(name, generator, balancer))
         return
-    for entry in _find(known, name, kind):
+    for entry in _find(entries, name, kind):
         spec = entry.spec
         as_text = events() is None
         if as_text:
@@ -50,8 +50,8 @@ def show(
         else:
             if as_text:
                 print((entry.load().__doc__ or "").strip())
-            whose = dict.fromkeys(spec.defaults, f"{entry.kind} {name!r}")
-            _options(entry.load(), spec.defaults, "", whose)
+            sources = dict.fromkeys(spec.defaults, f"{entry.kind} {name!r}")
+            _options(entry.load(), spec.defaults, "", sources)
 
 
 def _text(spec: SuiteFile) -> str:
@@ -63,18 +63,18 @@ def _text(spec: SuiteFile) -> str:
         raise SuiteError(f"suite file {one_line(spec.path.name)} cannot be read: {reason}") from error
 
 
-def _find(known: Registry, name: str, kind: str | None) -> list[Entry]:
+def _find(registered: Registry, name: str, kind: str | None) -> list[Entry]:
     kinds = [k for k in KINDS if kind in (None, k)]
     if not kinds:
         raise unknown_name("kind", str(kind), KINDS)
-    found = [known.entries[k][name] for k in kinds if name in known.entries[k]]
-    if found:
-        return found
-    disputed = [k for k in kinds if name in known.conflicts[k]]
+    matching = [registered.entries[k][name] for k in kinds if name in registered.entries[k]]
+    if matching:
+        return matching
+    disputed = [k for k in kinds if name in registered.conflicts[k]]
     if disputed:
-        known.get(disputed[0], name)
+        registered.get(disputed[0], name)
         raise PluginError(name)
-    raise unknown_name(kind or "plugin", name, [n for k in kinds for n in known.entries[k]])
+    raise unknown_name(kind or "plugin", name, [n for k in kinds for n in registered.entries[k]])
 
 
 def _show_pair(pair: Pair) -> None:
@@ -84,21 +84,28 @@ def _show_pair(pair: Pair) -> None:
         print(f"  generator {pair.generator} + balancer {pair.balancer}, trained by gradients")
     classes, settings = solver_options(pair.name)
     for role, cls in classes.items():
-        own = {key.partition(".")[2]: setting for key, setting in settings.items() if key.startswith(f"{role}.")}
-        _options(cls, {k: s.value for k, s in own.items()}, f"{role}.", {k: s.source for k, s in own.items()})
+        settings_of_role = {
+            key.partition(".")[2]: setting for key, setting in settings.items() if key.startswith(f"{role}.")
+        }
+        _options(
+            cls,
+            {k: s.value for k, s in settings_of_role.items()},
+            f"{role}.",
+            {k: s.source for k, s in settings_of_role.items()},
+        )
 
 
-def _options(cls: type[Any], own: Mapping[str, Any], prefix: str, sources: Mapping[str, str] | None = None) -> None:
+def _options(cls: type[Any], values: Mapping[str, Any], prefix: str, sources: Mapping[str, str] | None = None) -> None:
     """Print the options of a class.
 
-    own:     defaults that a registered name sets instead of the class's.
+    values:     defaults that a registered name sets instead of the class's.
     sources: option -> the name that sets its default.
     """
     from mobench.options import describe
 
     sources = sources or {}
     rows = [
-        [f"{prefix}{o.name}", f"{own.get(o.name, o.default)}{_instead(o, sources)}", o.type, o.help]
+        [f"{prefix}{o.name}", f"{values.get(o.name, o.default)}{_instead(o, sources)}", o.type, o.help]
         for o in describe(cls)
     ]
     if rows:

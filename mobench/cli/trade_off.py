@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def trade_off(
     suite: Annotated[str, typer.Argument(help="A suite with a [trade_off] table: its name or its TOML file.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the records; default: results/<suite>.")] = None,
 ) -> None:
     """Print the front of a suite's solvers, as of error against memory, and write it beside its records."""
     from mobench.jobs import suite as suites
@@ -27,16 +27,16 @@ def trade_off(
     tell_trade_off(chosen.trade_off, out if out is not None else Path("results") / chosen.name)
 
 
-def tell_trade_off(wanted: TradeOff, folder: Path) -> None:
+def tell_trade_off(options: TradeOff, folder: Path) -> None:
     """Print the trade-off of the records in a folder, and write it to files there."""
     from mobench.cli.leaderboard import read_board
     from mobench.reports.tables import trade_off as report
 
-    board = report.trade_off(read_board(folder), wanted.columns, wanted.reference)
+    board = report.trade_off(read_board(folder), options.columns, options.reference)
     say(
-        report.to_markdown(board, wanted.columns, wanted.reference), "trade_off",
-        columns=wanted.columns, reference=wanted.reference, table=board.table.to_dict("records"),
+        report.to_markdown(board, options.columns, options.reference), "trade_off",
+        columns=options.columns, reference=options.reference, table=board.table.to_dict("records"),
         hypervolume=board.hypervolume,
     )  # fmt: skip
-    for path in report.export(board, wanted.columns, wanted.reference, folder):
+    for path in report.export(board, options.columns, options.reference, folder):
         wrote(path)

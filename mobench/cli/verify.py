@@ -19,14 +19,14 @@ def verify(
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0, help="Largest relative difference that counts as agreement; of what moves in steps, 20 times it."
+            min=0, help="Largest relative difference that counts as agreement; 20 times as much for stepwise values."
         ),
     ] = 1e-3,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds after which training is ended; default: no limit.")
+        float | None, typer.Option(min=0, help="Seconds after which training is stopped; default: no limit.")
     ] = None,
     memory: Annotated[
-        str, typer.Option(help="Memory at which training is ended: 500MB, 2GiB; default: no limit.")
+        str, typer.Option(help="Memory at which training is stopped: 500MB, 2GiB; default: no limit.")
     ] = "",
 ) -> None:
     """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree.
@@ -44,17 +44,18 @@ def verify(
 
     arguments.quantity(tolerance, "--tolerance")
     limits = Limits(timeout=timeout, memory=arguments.parse_bytes(memory))
-    kept = read_record(record)
-    check_repeatable(kept)
-    say(f"{kept.id}: {kept.job.title}")
-    with watch(Tally([kept.job]), "verify") as listen:
-        listen(kept.job, {"phase": "start"})
-        verdict = again(kept, tolerance, lambda event: listen(kept.job, event), limits.timeout, limits.memory)
-        listen(kept.job, {"phase": "end", "status": "completed"})
-    for one in verdict.comparisons:
+    original = read_record(record)
+    check_repeatable(original)
+    say(f"{original.id}: {original.job.title}")
+    with watch(Tally([original.job]), "verify") as listen:
+        listen(original.job, {"phase": "start"})
+        verdict = again(original, tolerance, lambda event: listen(original.job, event), limits.timeout, limits.memory)
+        listen(original.job, {"phase": "end", "status": "completed"})
+    for comparison in verdict.comparisons:
         say(
-            _line(one), "comparison",
-            name=one.name, recorded=one.recorded, again=one.again, difference=one.difference, agrees=one.agrees,
+            _line(comparison), "comparison",
+            name=comparison.name, recorded=comparison.recorded, again=comparison.again,
+            difference=comparison.difference, agrees=comparison.agrees,
         )  # fmt: skip
     for cost in verdict.costs:
         say(f"not compared, {cost}")
@@ -67,18 +68,20 @@ def verify(
         text = "identical: every computed number agrees to the bit"
     else:
         text = "agrees: each kind of number within its tolerance"
-    say(text, "verdict", id=kept.id, identical=verdict.identical, agrees=verdict.agrees, differing=differing)
+    say(text, "verdict", id=original.id, identical=verdict.identical, agrees=verdict.agrees, differing=differing)
     if differing:
         raise typer.Exit(1)
 
 
-def _line(one: Comparison) -> str:
-    sign = "agrees" if one.agrees else "DIFFERS"
-    within = f"within {one.tolerance:g}" if one.tolerance else "exactly"
-    if math.isfinite(one.difference):
-        values = "" if math.isnan(one.recorded) else f"{one.recorded:.6g} then, {one.again:.6g} now, "
-        return f"{one.name:34} {sign} {within}: {values}relative difference {one.difference:.2g}"
-    return f"{one.name:34} {sign} {within}: {_shown(one.recorded)} then, {_shown(one.again)} now"
+def _line(comparison: Comparison) -> str:
+    sign = "agrees" if comparison.agrees else "DIFFERS"
+    within = f"within {comparison.tolerance:g}" if comparison.tolerance else "exactly"
+    if math.isfinite(comparison.difference):
+        values = (
+            "" if math.isnan(comparison.recorded) else f"{comparison.recorded:.6g} then, {comparison.again:.6g} now, "
+        )
+        return f"{comparison.name:34} {sign} {within}: {values}relative difference {comparison.difference:.2g}"
+    return f"{comparison.name:34} {sign} {within}: {_shown(comparison.recorded)} then, {_shown(comparison.again)} now"
 
 
 def _shown(value: float) -> str:

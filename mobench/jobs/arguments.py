@@ -13,7 +13,7 @@ from typing import Any
 
 from mobench.errors import OptionError
 from mobench.jobs.bounds import LARGEST
-from mobench.text import one_line
+from mobench.text import first_line, one_line
 
 MAX_SECONDS = 1e9
 """About 30 years. Thread timeouts overflow beyond about 300 years."""
@@ -26,12 +26,12 @@ UNITS = {
 } | {"b": 1}
 
 
-def names(given: str | Iterable[str], argument: str) -> list[str]:
+def names(value: str | Iterable[str], argument: str) -> list[str]:
     """Return a list of names from one name or several. Raises: OptionError for values that are not strings."""
     # listed first: an iterator can be read only once
-    listed: list[Any] = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [None]
+    listed: list[Any] = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [None]
     if not all(isinstance(name, str) for name in listed):
-        raise OptionError(f"{argument} was given {shown(given)}: pass a name or a list of names")
+        raise OptionError(f"{argument} was given {shown(value)}: pass a name or a list of names")
     return listed
 
 
@@ -41,17 +41,17 @@ def parse_names(text: str, argument: str) -> list[str]:
         return []
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise OptionError(f"{argument} was given {shown(text)}: pass names with one comma between them")
+        raise OptionError(f"{argument} was given {shown(text)}: pass comma-separated names")
     return list(dict.fromkeys(parts))
 
 
-def seeds(given: Iterable[Any], argument: str = "seeds") -> list[int]:
+def seeds(values: Iterable[Any], argument: str = "seeds") -> list[int]:
     """Return seeds as a list of `int`, from any sequence or array of whole numbers."""
-    listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
-    found = [_whole(seed) for seed in listed]
-    if None in found:
-        raise OptionError(f"{argument} was given {shown(given)}: pass a list of whole numbers, as [0, 1, 2]")
-    return [seed for seed in found if seed is not None]
+    listed: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [None]
+    numbers = [_whole(seed) for seed in listed]
+    if None in numbers:
+        raise OptionError(f"{argument} was given {shown(values)}: pass a list of whole numbers, such as [0, 1, 2]")
+    return [seed for seed in numbers if seed is not None]
 
 
 def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
@@ -59,21 +59,21 @@ def parse_seeds(text: str, argument: str = "--seeds") -> list[int]:
     words = [word.strip() for word in text.split(",")] if text.strip() else []
     if not all(re.fullmatch(f"[0-9]{{1,{MAX_DIGITS}}}", word) for word in words):
         raise OptionError(
-            f"{argument} was given {shown(text)}: pass whole numbers of 0 or more with commas between, as 0,1,2"
+            f"{argument} was given {shown(text)}: pass comma-separated whole numbers of 0 or more, such as 0,1,2"
         )
     return [int(word) for word in words]
 
 
-def rays(given: Any, argument: str = "rays") -> list[list[float]]:
+def rays(value: Any, argument: str = "rays") -> list[list[float]]:
     """Return preferences as lists of `float`, from lists, tuples, arrays or tensors."""
-    rows = plain(given)
+    rows = plain(value)
     if not isinstance(rows, list) or not all(
-        isinstance(row, list) and row and all(_is_finite_number(value) for value in row) for row in rows
+        isinstance(row, list) and row and all(_is_finite_number(number) for number in row) for row in rows
     ):
         raise OptionError(
-            f"{argument} was given {shown(given)}: pass a list of lists of finite numbers, as [[0.4,0.6],[0.6,0.4]]"
+            f"{argument} was given {shown(value)}: pass lists of finite numbers, such as [[0.4,0.6],[0.6,0.4]]"
         )
-    return [[float(value) for value in row] for row in rows]
+    return [[float(number) for number in row] for row in rows]
 
 
 def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
@@ -81,25 +81,25 @@ def parse_rays(text: str, argument: str = "--rays") -> list[list[float]]:
     if not text.strip():
         return []
     try:
-        found = rays(json.loads(text), argument)
+        rows = rays(json.loads(text), argument)
     except OptionError:
         raise
     except (ValueError, RecursionError) as error:
         raise OptionError(
-            f"{argument} was given {shown(text)}: pass a list of lists, as '[[0.4,0.6],[0.6,0.4]]'"
+            f"{argument} was given {shown(text)}: pass a list of lists, such as '[[0.4,0.6],[0.6,0.4]]'"
         ) from error
-    if not found:
-        raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, as '[[0.4,0.6],[0.6,0.4]]'")
-    return found
+    if not rows:
+        raise OptionError(f"{argument} was given {shown(text)}: pass two rays or more, such as '[[0.4,0.6],[0.6,0.4]]'")
+    return rows
 
 
-def settings(given: Mapping[str, Any] | None, argument: str = "settings") -> dict[str, Any]:
+def settings(values: Mapping[str, Any] | None, argument: str = "settings") -> dict[str, Any]:
     """Return a dictionary of options with arrays, tensors and tuples converted by `plain`."""
-    if given is None:
+    if values is None:
         return {}
-    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise OptionError(f"{argument} was given {shown(given)}: pass a dictionary, as {{'lr': 0.001}}")
-    return {key: plain(value) for key, value in given.items()}
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+        raise OptionError(f"{argument} was given {shown(values)}: pass a dictionary, such as {{'lr': 0.001}}")
+    return {key: plain(value) for key, value in values.items()}
 
 
 def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, Any]:
@@ -107,19 +107,19 @@ def parse_settings(texts: Iterable[str], argument: str = "--set") -> dict[str, A
 
     Raises: OptionError for a text without "=", and for a duplicate key.
     """
-    found: dict[str, Any] = {}
+    settings_by_name: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         key = key.strip()
         if not equals or not key:
             raise OptionError(f"{argument} was given {shown(text)}: pass key=value, for example {argument} lr=0.001")
-        if key in found:
+        if key in settings_by_name:
             raise OptionError(f"{argument} was given {shown(key)} twice: pass one value for it")
         try:
-            found[key] = json.loads(value)
+            settings_by_name[key] = json.loads(value)
         except (ValueError, RecursionError):
-            found[key] = value
-    return found
+            settings_by_name[key] = value
+    return settings_by_name
 
 
 def parse_bytes(text: str, argument: str = "--memory") -> int | None:
@@ -130,16 +130,16 @@ def parse_bytes(text: str, argument: str = "--memory") -> int | None:
     factor = UNITS.get(match[2].casefold()) if match else None
     n_bytes = int(float(match[1]) * factor) if match and factor else 0
     if not 0 < n_bytes < 2**63:
-        raise OptionError(f"{argument} was given {shown(text)}: pass a number and a unit, as 500MB, 1.5GB or 2GiB")
+        raise OptionError(f"{argument} was given {shown(text)}: pass a number and a unit, such as 500MB, 1.5GB or 2GiB")
     return n_bytes
 
 
 def count(value: Any, argument: str, largest: int = MAX_COUNT) -> int:
     """Return `value` as `int`. Raises: OptionError unless it is a whole number from 1 to `largest`."""
-    found = _whole(value)
-    if found is None or not 1 <= found <= largest:
+    number = _whole(value)
+    if number is None or not 1 <= number <= largest:
         raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from 1 to {largest}")
-    return found
+    return number
 
 
 def quantity(value: Any, argument: str, smallest: float = 0.0, largest: float = MAX_SECONDS) -> float:
@@ -156,10 +156,10 @@ def check_device(device: Any, argument: str = "device") -> str:
     name = str(device) if isinstance(device, str | torch.device) else None
     try:
         if name is None:
-            raise RuntimeError("it is no name of a device")
+            raise RuntimeError("it is not the name of a device")
         torch.zeros(1, device=name).tolist()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        why = one_line(str(error).splitlines()[0])
+        why = one_line(first_line(error))
         raise OptionError(f"{argument} {one_line(str(device), 100)} cannot be used: {why}; try cpu") from error
     return name
 

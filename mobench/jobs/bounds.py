@@ -79,13 +79,13 @@ def _check_plain(value: Any, depth: int) -> None:
         raise ValueError(f"{value} is not a finite number")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("a whole number has more than 63 bits")
-    inner: Iterable[Any] = ()
+    elements: Iterable[Any] = ()
     if isinstance(value, Mapping):
-        inner = value.values()
+        elements = value.values()
     elif isinstance(value, list | tuple):
-        inner = value
-    for one in inner:
-        _check_plain(one, depth + 1)
+        elements = value
+    for element in elements:
+        _check_plain(element, depth + 1)
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)]

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from mobench.hookspecs import INTERFACE_VERSION
 from mobench.jobs.bounds import Name, Rows, Seed, Table
 
+PartRole = Literal["dataset", "model", "solver", "generator", "balancer"]
+
 
 class Strict(BaseModel):
     """A frozen pydantic model that rejects unknown keys."""
@@ -53,10 +55,10 @@ class Budget(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Budget:
-        given = [k for k in ("epochs", "steps", "seconds") if getattr(self, k) is not None]
-        if len(given) != (0 if self.elsewhere else 1):
+        lengths = [k for k in ("epochs", "steps", "seconds") if getattr(self, k) is not None]
+        if len(lengths) != (0 if self.elsewhere else 1):
             raise ValueError(
-                f"a budget takes exactly one of epochs, steps and seconds, {' and '.join(given) or 'none'} given"
+                f"a budget takes exactly one of epochs, steps and seconds, {' and '.join(lengths) or 'none'} given"
             )
         return self
 
@@ -122,6 +124,25 @@ class Job(Strict):
         content = self.model_dump(mode="json", exclude_none=True)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def parts(self) -> dict[PartRole, Part]:
+        """The parts of the job by role; a pair has the roles "solver", "generator" and "balancer"."""
+        solver = self.solver
+        parts: dict[PartRole, Part | None] = {
+            "dataset": self.dataset,
+            "model": self.model,
+            "solver": solver,
+            "generator": solver.generator,
+            "balancer": solver.balancer,
+        }
+        return {role: part for role, part in parts.items() if part is not None}
+
+    @property
+    def registered_parts(self) -> dict[PartRole, Part]:
+        """The parts whose class a plugin registers: `parts` without the solver of a pair."""
+        is_pair = self.solver.generator is not None
+        return {role: part for role, part in self.parts.items() if not (is_pair and role == "solver")}
 
     @property
     def title(self) -> str:

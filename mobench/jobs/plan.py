@@ -45,21 +45,21 @@ def plan(suite: Suite) -> Plan:
     ]
     if len(triples) * len(suite.seeds) > MAX_JOBS:
         raise SuiteError(f"suite {suite.name!r} has over {MAX_JOBS} jobs: split it")
-    made, jobs = Plan(suite.name), dict[str, Job]()
+    result, jobs = Plan(suite.name), dict[str, Job]()
     for entry, dataset, model, solver in triples:
         try:
             combination = combination_of(suite, entry, dataset, model, solver)
         except IncompatibleError as reason:
-            made.declined.append(f"{dataset} × {model} × {solver}: {reason}")
+            result.declined.append(f"{dataset} × {model} × {solver}: {reason}")
             continue
         new = {job.id: job for job in combination.jobs if job.id not in jobs}
         if new:
-            made.combinations.append(combination)
+            result.combinations.append(combination)
         jobs |= new
-    made.jobs = list(jobs.values())
-    if not made.jobs:
-        raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(made.declined)}")
-    return made
+    result.jobs = list(jobs.values())
+    if not result.jobs:
+        raise SuiteError(f"suite {suite.name!r} has no job left: {'; '.join(result.declined)}")
+    return result
 
 
 def combination_of(
@@ -85,12 +85,12 @@ def combination_of(
 
 def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
     """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
-    own = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
+    settings = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [
         budget_layer(SUITE_BUDGET, suite.budget),
         budget_layer("[entries.budget]", entry.budget),
         Layer("[entries.set]", entry.set),
-        Layer(f"[solvers.{solver}]", own),
+        Layer(f"[solvers.{solver}]", settings),
         Layer("[search]", searched or {}),
         Layer(COMMAND_LINE, suite.overrides),
     ]
@@ -129,7 +129,7 @@ def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: 
     searched, _ = _searched(suite, search, dataset, model, solver)
     if not searched:
         raise OptionError(
-            f"the {COMMAND_LINE} sets all that [search.space] has for {solver}: leave one of its options to the search"
+            f"the {COMMAND_LINE} sets all options of [search.space] for {solver}: leave some to the search"
         )
     return search.model_copy(update={"space": {s.key: s.value for s in searched}, "solvers": {}})
 

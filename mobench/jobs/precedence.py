@@ -22,9 +22,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.jobs.job import Budget
-from mobench.text import one_line
+from mobench.text import name_hint, one_line
 
 COMMAND_LINE = "command line"
 SUITE_BUDGET = "[budget]"
@@ -93,8 +93,7 @@ def budget_of(settings: Iterable[Setting]) -> Budget:
     accepted = [name for name in Budget.model_fields if name != "elsewhere"]
     for name, value in values.items():
         if name not in accepted:
-            hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
-            raise OptionError(f"a budget has no {name!r}{hint}")
+            raise OptionError(f"a budget has no {name!r}{name_hint(name, accepted)}")
         # pydantic would accept true as 1
         if isinstance(value, bool):
             raise OptionError(f"budget.{name} was given {value}: pass a number above 0")
@@ -102,8 +101,8 @@ def budget_of(settings: Iterable[Setting]) -> Budget:
         return Budget(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join([BUDGET, *map(str, first["loc"])])
-        raise OptionError(f"{where} was given {one_line(repr(first['input']), 100)}: {first['msg']}") from error
+        option_name = ".".join([BUDGET, *map(str, first["loc"])])
+        raise OptionError(f"{option_name} was given {one_line(repr(first['input']), 100)}: {first['msg']}") from error
 
 
 def is_same_option(name: str, other: str) -> bool:

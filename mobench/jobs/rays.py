@@ -35,8 +35,8 @@ def job_rays(job: Job, n_objectives: int) -> Rays:
     Raises: MobenchError for a job of a later version of mobench whose rays are not known here.
     """
     if job.rays is not None:
-        own = torch.tensor(job.rays)
-        return Rays(own, own)
+        rays = torch.tensor(job.rays)
+        return Rays(rays, rays)
     if (job.rays_version or 0) > RAYS_VERSION:
         raise MobenchError(
             f"the job was made with version {job.rays_version} of the rays, version {RAYS_VERSION} and earlier ones "

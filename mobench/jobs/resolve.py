@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from mobench import options
-from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError, nearest
+from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
@@ -19,8 +19,10 @@ from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget
 from mobench.jobs.rays import rays_version
 from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
+from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import check_on_simplex
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
+from mobench.text import name_hint
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ class _Piece:
         return [o.name for o in options.describe(self.cls)]
 
     def part(self, settings: Mapping[str, Any]) -> Part:
-        whose = f"{self.role} {self.name!r}"
-        built = options.build(self.cls, settings, whose)
+        title = f"{self.role} {self.name!r}"
+        built = options.build(self.cls, settings, title)
         try:
             return Part(name=self.name, version=self.version, options=options.values(built))
         except ValidationError as error:
-            raise OptionError(f"{whose}: {error.errors(include_url=False)[0]['msg']}") from error
+            raise OptionError(f"{title}: {error.errors(include_url=False)[0]['msg']}") from error
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ def resolve_layers(
     settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
     parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
     budget = budget_of(settings)
-    made = make_dataset(parts["dataset"])
-    _check_parts(made, parts, pieces)
+    instance = make_dataset(parts["dataset"])
+    _check_parts(instance, parts, pieces)
     job = Job(
         dataset=parts["dataset"],
         model=parts["model"],
@@ -117,10 +119,10 @@ def resolve_layers(
         seeds=seeds or SeedSet(),
         n_rays=n_rays,
         n_finite=n_finite,
-        rays=_checked_rays(rays, len(made.objectives)),
-        rays_version=rays_version(len(made.objectives)) if rays is None else None,
+        rays=_checked_rays(rays, len(instance.objectives)),
+        rays_version=rays_version(len(instance.objectives)) if rays is None else None,
         n_looks=n_looks,
-        protocol=made.protocol.version,
+        protocol=instance.protocol.version,
     )
     return Resolved(job, tuple(settings))
 
@@ -158,21 +160,21 @@ def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
 
 def make_dataset(part: Part) -> Dataset:
     """Create the dataset of a job."""
-    made: Dataset = _make("dataset", part)
-    return made
+    dataset: Dataset = _make("dataset", part)
+    return dataset
 
 
 def make_model(part: Part) -> Model:
     """Create the model of a job."""
-    made: Model = _make("model", part)
-    return made
+    model: Model = _make("model", part)
+    return model
 
 
 def make_solver(part: SolverPart) -> Solver:
     """Create the solver of a job. A pair becomes a `GradientSolver`."""
     if part.generator is None or part.balancer is None:
-        made: Solver = _make("solver", part)
-        return made
+        solver: Solver = _make("solver", part)
+        return solver
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
     return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
@@ -180,35 +182,19 @@ def make_solver(part: SolverPart) -> Solver:
 
 def every_option(job: Job) -> dict[str, Any]:
     """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
-    solver = job.solver
-    roles: dict[Kind, Part | None] = {
-        "dataset": job.dataset,
-        "model": job.model,
-        "solver": solver,
-        "generator": solver.generator,
-        "balancer": solver.balancer,
-    }
-    every: dict[str, Any] = {}
-    for role, part in roles.items():
-        if part is None:
-            continue
-        is_pair = part is solver and solver.generator is not None
-        cls = GradientOptions if is_pair else registry().get(role, part.name).load()
+    registered = job.registered_parts
+    values: dict[str, Any] = {}
+    for role, part in job.parts.items():
+        cls = GradientOptions if role not in registered else registry().get(role, part.name).load()
         left_out = {o.name: o.default for o in options.describe(cls) if o.added}
-        every |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
-    return every
+        values |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
+    return values
 
 
 def providers(job: Job) -> list[str]:
     """Return the keys of the plugins that provide a job's parts; [] if one of them is unknown in this process."""
-    parts: list[tuple[Kind, Part | None]] = [
-        ("dataset", job.dataset), ("model", job.model),
-        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
-    ]  # fmt: skip
-    if job.solver.generator is None:
-        parts.append(("solver", job.solver))
     try:
-        return sorted({plugin_key(registry().get(kind, part.name).plugin) for kind, part in parts if part is not None})
+        return sorted({plugin_key(registry().get(k, part.name).plugin) for k, part in job.registered_parts.items()})
     except MobenchError:
         return []
 
@@ -219,36 +205,36 @@ def _make(kind: Kind, part: Part) -> Any:
 
 def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
-    known = registry()
-    of_solver, pair = _solver_pieces(known, solver)
+    entries = registry()
+    of_solver, pair = _solver_pieces(entries, solver)
     pieces = {
-        "dataset": _piece("dataset", known.get("dataset", dataset)),
-        "model": _piece("model", known.get("model", model)),
+        "dataset": _piece("dataset", entries.get("dataset", dataset)),
+        "model": _piece("model", entries.get("model", model)),
         **of_solver,
     }
     return pieces, [*(piece.defaults for piece in pieces.values()), pair]
 
 
 def _piece(role: Kind, entry: Entry) -> _Piece:
-    own = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
-    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in own.items()})
+    settings = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
+    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in settings.items()})
     return _Piece(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(known: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
+def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
     """Return the parts of a solver by role, and the options that the name of a pair sets."""
     if "+" in name:
         generator, _, balancer = name.partition("+")
         pair, version = Pair(name, generator, balancer), "pair"
     else:
-        entry = known.get("solver", name)
+        entry = entries.get("solver", name)
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
     pieces = {
         "solver": _Piece("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
-        "generator": _piece("generator", known.get("generator", pair.generator)),
-        "balancer": _piece("balancer", known.get("balancer", pair.balancer)),
+        "generator": _piece("generator", entries.get("generator", pair.generator)),
+        "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
     }
     return pieces, Layer(f"solver {name!r}", pair.defaults)
 
@@ -258,7 +244,9 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     make_model(parts["model"]).check(dataset)
     if "generator" not in parts:
         return
-    _check_pair(pieces["generator"], pieces["balancer"], parts["solver"].options["n_preferences"])
+    halves = pieces["generator"], pieces["balancer"]
+    n_preferences = parts["solver"].options["n_preferences"]
+    check_pair(halves[0].cls, halves[1].cls, n_preferences, "+".join(half.name for half in halves))
     generator: Generator = _make("generator", parts["generator"])
     generator.check(dataset)
     if not generator.keeps_statistics:
@@ -280,20 +268,6 @@ def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
     return tuple(running_statistics(target))
 
 
-def _check_pair(generator: _Piece, balancer: _Piece, n_preferences: int) -> None:
-    """Raise IncompatibleError for pairs that would not train what their name states."""
-    if balancer.cls.couples_preferences and not generator.cls.finite and n_preferences < 2:
-        raise IncompatibleError(
-            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} weighs preferences against each other, but "
-            f"n_preferences is {n_preferences}: set it to 2 or more"
-        )
-    if not balancer.cls.needs_preference and not generator.cls.finite:
-        raise IncompatibleError(
-            f"{generator.name}+{balancer.name}: balancer {balancer.name!r} ignores the preference, so a network that "
-            "takes one would learn the same point for all of them: pair it with a finite generator such as a stack"
-        )
-
-
 def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
     """Return the options of one part."""
     return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
@@ -308,11 +282,10 @@ def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
         return key
     takers = [r for r, piece in pieces.items() if key in piece.accepted]
     if not takers:
-        every = [name for piece in pieces.values() for name in piece.accepted]
-        hint = nearest(key, every) or f"; accepted: {', '.join(dict.fromkeys(every))}"
-        whose = " × ".join(piece.name for piece in pieces.values())
-        raise OptionError(f"no part of {whose} has an option {key!r}{hint}")
+        accepted = [name for piece in pieces.values() for name in piece.accepted]
+        names = " × ".join(piece.name for piece in pieces.values())
+        raise OptionError(f"no part of {names} has an option {key!r}{name_hint(key, accepted)}")
     if len(takers) > 1:
         exact = " or ".join(f"{r}.{key}" for r in takers)
-        raise OptionError(f"option {key!r} is known to {' and '.join(takers)}: say {exact}")
+        raise OptionError(f"option {key!r} belongs to {' and '.join(takers)}: write {exact}")
     return f"{takers[0]}.{key}"

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from mobench import files
-from mobench.errors import OptionError, SuiteError, nearest
+from mobench.errors import OptionError, SuiteError
 from mobench.jobs import arguments
 from mobench.jobs.bounds import Name, Seed, Table, check_key_depth, few_keys, plain
 from mobench.jobs.job import Budget, Strict
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
 from mobench.plugins import SuiteFile, registry
-from mobench.text import one_line
+from mobench.text import name_hint, one_line
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
 Names = Annotated[list[Name], Field(min_length=1)]
@@ -63,7 +63,7 @@ class Range(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Range:
         if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("a range goes from low to a larger high, and with log from above 0")
+            raise ValueError("a range needs a low below its high, and with log a low above 0")
         return self
 
 
@@ -180,7 +180,7 @@ def check_tables(suite: Suite) -> None:
     for table, solvers in tables.items():
         for name in solvers:
             if name not in suite.solver_names:
-                hint = nearest(name, suite.solver_names) or f"; its solvers are {', '.join(sorted(suite.solver_names))}"
+                hint = name_hint(name, sorted(suite.solver_names), "its solvers are")
                 raise SuiteError(
                     f"suite {suite.name!r} has a table [{table}.{one_line(name, 100)}], but no such solver{hint}"
                 )
@@ -208,35 +208,37 @@ def overridden(
     Raises: OptionError where no entry remains, or where an argument is out of bounds.
     """
     length = {f"{BUDGET}.{name}": value for name, value in (budget or {}).items() if value is not None}
-    own = arguments.settings(settings)
-    if twice := next((name for name in length if name in own), None):
+    set_options = arguments.settings(settings)
+    if twice := next((name for name in length if name in set_options), None):
         raise OptionError(f"{twice} was given twice, as an option and as a setting: keep one of them")
-    given = {"datasets": datasets, "models": models, "solvers": solvers}
-    chosen = [{role: _chosen(suite, entry, role, names) for role, names in given.items()} for entry in suite.entries]
-    kept = [(entry, names) for entry, names in zip(suite.entries, chosen, strict=True) if all(names.values())]
-    if not kept:
-        asked = " × ".join(", ".join(names) for names in given.values() if names)
+    names_by_role = {"datasets": datasets, "models": models, "solvers": solvers}
+    chosen = [
+        {role: _chosen(suite, entry, role, names) for role, names in names_by_role.items()} for entry in suite.entries
+    ]
+    selected = [(entry, names) for entry, names in zip(suite.entries, chosen, strict=True) if all(names.values())]
+    if not selected:
+        combination = " × ".join(", ".join(names) for names in names_by_role.values() if names)
         raise OptionError(
-            f"suite {suite.name!r} compares no {asked}: `mobench show {suite.name}` lists what it has; for another "
+            f"suite {suite.name!r} has no {combination}: `mobench show {suite.name}` lists what it has; for another "
             "combination write a suite file of your own"
         )
     update: dict[str, Any] = {}
-    if own_seeds := arguments.seeds(seeds):
-        update["seeds"] = own_seeds
-    if own_rays := arguments.rays(rays):
-        update["rays"] = own_rays
+    if new_seeds := arguments.seeds(seeds):
+        update["seeds"] = new_seeds
+    if new_rays := arguments.rays(rays):
+        update["rays"] = new_rays
     try:
-        entries = [Entry(**names, set=entry.set, budget=entry.budget) for entry, names in kept]
+        entries = [Entry(**names, set=entry.set, budget=entry.budget) for entry, names in selected]
         unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
-        made = Suite.model_validate({**dict(suite), **update, "entries": unique})
+        result = Suite.model_validate({**dict(suite), **update, "entries": unique})
     except ValidationError as error:
         raise OptionError(_explain(error)) from error
-    for entry in made.entries:
-        layers = [budget_layer(SUITE_BUDGET, made.budget), budget_layer("[entries.budget]", entry.budget)]
+    for entry in result.entries:
+        layers = [budget_layer(SUITE_BUDGET, result.budget), budget_layer("[entries.budget]", entry.budget)]
         budget_of(combine([*layers, Layer(COMMAND_LINE, length)], str))
-    made = _without_tables_of_others(made)
-    made._overrides = {**suite.overrides, **own, **length}
-    return made
+    result = _without_tables_of_others(result)
+    result._overrides = {**suite.overrides, **set_options, **length}
+    return result
 
 
 def _without_tables_of_others(suite: Suite) -> Suite:
@@ -244,26 +246,26 @@ def _without_tables_of_others(suite: Suite) -> Suite:
     names, search = suite.solver_names, suite.search
     update: dict[str, Any] = {"solvers": {name: table for name, table in suite.solvers.items() if name in names}}
     if search is not None:
-        own = {name: space for name, space in search.solvers.items() if name in names}
-        update["search"] = search.model_copy(update={"solvers": own})
+        spaces = {name: space for name, space in search.solvers.items() if name in names}
+        update["search"] = search.model_copy(update={"solvers": spaces})
     return suite.model_copy(update=update)
 
 
-def _chosen(suite: Suite, entry: Entry, role: str, given: Sequence[str]) -> list[str]:
+def _chosen(suite: Suite, entry: Entry, role: str, names: Sequence[str]) -> list[str]:
     """Return the given names that an entry has; all given names if the suite lacks one of them."""
-    own: list[str] = getattr(entry, role)
-    if not given:
-        return own
-    known = {name for other in suite.entries for name in getattr(other, role)}
-    return [name for name in given if name in own] if known.issuperset(given) else list(given)
+    entry_names: list[str] = getattr(entry, role)
+    if not names:
+        return entry_names
+    suite_names = {name for suite_entry in suite.entries for name in getattr(suite_entry, role)}
+    return [name for name in names if name in entry_names] if suite_names.issuperset(names) else list(names)
 
 
 def _read(path: Path, name: str) -> Suite:
-    whose = f"suite file {one_line(path.name)}"
+    title = f"suite file {one_line(path.name)}"
     try:
         data = files.read(path, files.MAX_SUITE_BYTES)
     except (OSError, ValueError) as error:
-        raise SuiteError(f"{whose} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise SuiteError(f"{title} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         # some editors write a byte order mark
         text = data.decode("utf-8-sig")
@@ -272,18 +274,18 @@ def _read(path: Path, name: str) -> Suite:
         few_keys(content)
     # a number of thousands of digits raises a plain ValueError
     except (ValueError, RecursionError) as error:
-        raise SuiteError(f"{whose} is not TOML: {one_line(str(error))}") from error
+        raise SuiteError(f"{title} is not TOML: {one_line(str(error))}") from error
     if "name" not in content and not re.fullmatch(NAME, name):
         raise SuiteError(
-            f"{whose}: its name, which also names the folder of its records, is not 1 to 81 letters, digits and ._-: "
+            f"{title}: its name, which also names the folder of its records, is not 1 to 81 letters, digits and ._-: "
             f"put `name = {json.dumps(_usable(name))}` in the file, or rename it"
         )
     try:
         suite = Suite.model_validate({"name": name, **content}, strict=True)
     except ValidationError as error:
-        raise SuiteError(f"{whose}: {one_line(_explain(error))}") from error
+        raise SuiteError(f"{title}: {one_line(_explain(error))}") from error
     except RecursionError as error:
-        raise SuiteError(f"{whose}: its tables are nested too deep") from error
+        raise SuiteError(f"{title}: its tables are nested too deep") from error
     check_tables(suite)
     return suite
 
@@ -299,14 +301,13 @@ def _explain(error: ValidationError) -> str:
     first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
     # pydantic adds type names, which are not keys of the file
     keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
-    where = ".".join(map(str, keys)) or "the file"
+    location = ".".join(map(str, keys)) or "the file"
     if first["type"] == "extra_forbidden":
         accepted = [name for name in _table(first["loc"]).model_fields if name != "elsewhere"]
-        hint = nearest(str(keys[-1]), accepted) or f"; accepted: {', '.join(accepted)}"
-        return f"there is no key {where!r}{hint}"
-    if first["type"] == "model_type" and where.startswith("search."):
-        return f"{where}: pass a list of values, or a range {{ low = …, high = … }}"
-    return f"{where}: {first['msg']}"
+        return f"there is no key {location!r}{name_hint(str(keys[-1]), accepted)}"
+    if first["type"] == "model_type" and location.startswith("search."):
+        return f"{location}: pass a list of values, or a range {{ low = …, high = … }}"
+    return f"{location}: {first['msg']}"
 
 
 def _table(place: Sequence[int | str]) -> type[Strict]:

@@ -37,15 +37,15 @@ def functions() -> ctypes.CDLL:
 
     Raises: NotCompiledError.
     """
-    found = compiled.library(SOURCE)
+    library = compiled.library(SOURCE)
     pointer, number = ctypes.c_void_p, ctypes.c_long
-    found.mobench_convolution.argtypes = [pointer] * 5 + [ctypes.c_int, number, number]
-    found.mobench_kernel_gradient.argtypes = [pointer] * 4 + [number, number]
-    found.mobench_pool.argtypes = [pointer] * 3 + [number] * 6
-    found.mobench_pool_gradient.argtypes = [pointer] * 3 + [number] * 6
-    found.mobench_pool.restype = found.mobench_pool_gradient.restype = None
-    found.mobench_block.restype = number
-    return found
+    library.mobench_convolution.argtypes = [pointer] * 5 + [ctypes.c_int, number, number]
+    library.mobench_kernel_gradient.argtypes = [pointer] * 4 + [number, number]
+    library.mobench_pool.argtypes = [pointer] * 3 + [number] * 6
+    library.mobench_pool_gradient.argtypes = [pointer] * 3 + [number] * 6
+    library.mobench_pool.restype = library.mobench_pool_gradient.restype = None
+    library.mobench_block.restype = number
+    return library
 
 
 def is_batch_last(x: Tensor) -> bool:

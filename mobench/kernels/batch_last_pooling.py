@@ -62,8 +62,8 @@ class _Pool(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, size: int) -> Any:
-        each = [_Pool.apply(one, size) for one in x.unbind(in_dims[0])]
-        return tuple(map(torch.stack, zip(*each, strict=True))), (0, 0)
+        pooled = [_Pool.apply(images, size) for images in x.unbind(in_dims[0])]
+        return tuple(map(torch.stack, zip(*pooled, strict=True))), (0, 0)
 
 
 def _empty_pool(x: Tensor, size: int, kind: torch.dtype) -> Tensor:
@@ -87,5 +87,5 @@ def _spread(values: Tensor, places: Tensor, sides: tuple[int, int], size: int) -
     """Return [N, C, H, W] with values [N, C, H / size, W / size] at their positions, else zero; differentiable."""
     windows = torch.stack([torch.where(places == k, values, 0) for k in range(size * size)], dim=-1)
     n, channels, high, wide = places.shape
-    whole = windows.view(n, channels, high, wide, size, size).transpose(3, 4).reshape(n, channels, high * size, -1)
-    return functional.pad(whole, (0, sides[1] - wide * size, 0, sides[0] - high * size))
+    spread = windows.view(n, channels, high, wide, size, size).transpose(3, 4).reshape(n, channels, high * size, -1)
+    return functional.pad(spread, (0, sides[1] - wide * size, 0, sides[0] - high * size))

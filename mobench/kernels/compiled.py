@@ -35,20 +35,20 @@ def library(source: Path) -> ctypes.CDLL:
     Raises: NotCompiledError with the reason.
     """
     compiler = _compiler()
-    kept = _kept(source, compiler)
-    if kept is not None and _is_sound(kept):
+    cached = _kept(source, compiler)
+    if cached is not None and _is_sound(cached):
         try:
-            return ctypes.CDLL(str(kept))
+            return ctypes.CDLL(str(cached))
         except OSError:  # built for another system: compile it for this one
             pass
-    return _compile(compiler, source, kept)
+    return _compile(compiler, source, cached)
 
 
 def at_hand(source: Path) -> bool:
     """Whether the cache contains a valid library of a C file."""
     try:
-        kept = _kept(source, _compiler())
-        return kept is not None and _is_sound(kept)
+        cached = _kept(source, _compiler())
+        return cached is not None and _is_sound(cached)
     except NotCompiledError:
         return False
 
@@ -65,21 +65,21 @@ def missing(source: Path) -> str:
 
 def _compiler() -> str:
     for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
+        program = shutil.which(name) if name else None
+        if program:
+            return program
     raise NotCompiledError("there is no C compiler (cc, gcc or clang): install one")
 
 
-def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
+def _compile(compiler: str, source: Path, cached: Path | None) -> ctypes.CDLL:
     name = Path(compiler).name
     with tempfile.TemporaryDirectory() as scratch:
-        made = Path(scratch) / f"{source.stem}.so"
+        built = Path(scratch) / f"{source.stem}.so"
         # if the compiler does not support -march, compile for the generic processor family
         for flags in (FLAGS, tuple(flag for flag in FLAGS if not flag.startswith("-march"))):
             try:
                 done = subprocess.run(
-                    [compiler, *flags, "-o", str(made), str(source)],
+                    [compiler, *flags, "-o", str(built), str(source)],
                     capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False,
                 )  # fmt: skip
             except (OSError, subprocess.SubprocessError) as error:
@@ -90,43 +90,43 @@ def _compile(compiler: str, source: Path, kept: Path | None) -> ctypes.CDLL:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             reason = lines[0].strip() if lines else "no reason given"
             raise NotCompiledError(f"{name} declines {source.name}: {reason}")
-        if kept is not None:
-            _keep(made, kept)
+        if cached is not None:
+            _keep(built, cached)
         # the temporary folder may be mounted noexec, and the cache may contain another user's file
-        for path in (kept, made) if kept is not None and _is_sound(kept) else (made,):
+        for path in (cached, built) if cached is not None and _is_sound(cached) else (built,):
             with suppress(OSError):
                 return ctypes.CDLL(str(path))
-    if kept is not None:
-        for path in (kept, _checksum(kept)):
+    if cached is not None:
+        for path in (cached, _checksum(cached)):
             with suppress(OSError):
                 path.unlink()
-    raise NotCompiledError(f"what {name} made of {source.name} cannot be loaded")
+    raise NotCompiledError(f"the library that {name} built from {source.name} cannot be loaded")
 
 
-def _keep(made: Path, kept: Path) -> None:
+def _keep(built: Path, cached: Path) -> None:
     """Store a library in the cache atomically; if the cache is not writable, the next run compiles it."""
     try:
-        content = made.read_bytes()
-        files.write_ours(kept, content)
-        files.write_ours(_checksum(kept), hashlib.sha256(content).hexdigest().encode())
+        content = built.read_bytes()
+        files.write_ours(cached, content)
+        files.write_ours(_checksum(cached), hashlib.sha256(content).hexdigest().encode())
     except OSError:
         return
 
 
-def _is_sound(kept: Path) -> bool:
+def _is_sound(cached: Path) -> bool:
     """Whether a cached library is valid: owned by this user, not writable by others, and with the stored checksum.
 
     Checked before loading, because loading runs code and a truncated library can crash the process.
     """
     try:
-        expected = files.read_ours(_checksum(kept), CHECKSUM_BYTES).decode()
-        return hashlib.sha256(files.read_ours(kept, MAX_BYTES)).hexdigest() == expected
+        expected = files.read_ours(_checksum(cached), CHECKSUM_BYTES).decode()
+        return hashlib.sha256(files.read_ours(cached, MAX_BYTES)).hexdigest() == expected
     except (OSError, ValueError):
         return False
 
 
-def _checksum(kept: Path) -> Path:
-    return kept.with_name(f"{kept.name}.sha256")
+def _checksum(cached: Path) -> Path:
+    return cached.with_name(f"{cached.name}.sha256")
 
 
 def _kept(source: Path, compiler: str) -> Path | None:

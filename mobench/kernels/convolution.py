@@ -115,8 +115,10 @@ class _Convolution(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         # in this layout, the additional dimension cannot be folded into the batch or the channels
         n = info.batch_size
-        each = ([t] * n if t is None or d is None else t.unbind(d) for t, d in zip((x, w, bias), in_dims, strict=False))
-        return torch.stack([_Convolution.apply(*own, pad, groups) for own in zip(*each, strict=True)]), 0
+        unstacked = (
+            [t] * n if t is None or d is None else t.unbind(d) for t, d in zip((x, w, bias), in_dims, strict=False)
+        )
+        return torch.stack([_Convolution.apply(*tensors, pad, groups) for tensors in zip(*unstacked, strict=True)]), 0
 
 
 def _convolve(x: Tensor, w: Tensor, bias: Tensor | None, y: Tensor, pad: Pair, groups: int, transposed: bool) -> None:

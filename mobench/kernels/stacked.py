@@ -32,12 +32,12 @@ def stacked_call(module: nn.Module, weights: Mapping[str, Tensor], inputs: Tenso
     names = list(weights)
 
     # separate tensors, because vmap traverses a dict four times per call
-    def one(*own: Tensor) -> Any:
-        return functional_call(module, dict(zip(names, own, strict=True)), (inputs,))
+    def call(*tensors: Tensor) -> Any:
+        return functional_call(module, dict(zip(names, tensors, strict=True)), (inputs,))
 
     with _Layers(stacking), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
-        return torch.vmap(one, randomness="different")(*weights.values())
+        return torch.vmap(call, randomness="different")(*weights.values())
 
 
 class StackedOutputs(Sequence[Mapping[str, Tensor]]):
@@ -66,15 +66,17 @@ def running_statistics(module: nn.Module) -> list[str]:
 
     The buffers of a layer that stays in evaluation mode during training are constants.
     """
-    kept = (nn.modules.batchnorm._NormBase,)
-    layers = {n: layer for n, layer in module.named_modules() if isinstance(layer, kept) and layer.track_running_stats}
+    classes = (nn.modules.batchnorm._NormBase,)
+    layers = {
+        n: layer for n, layer in module.named_modules() if isinstance(layer, classes) and layer.track_running_stats
+    }
     if not layers:
         return []
-    modes = {each: each.training for each in module.modules()}
+    modes = {submodule: submodule.training for submodule in module.modules()}
     module.train(True)
     changing = [name for name, layer in layers.items() if layer.training]
-    for each, mode in modes.items():
-        each.training = mode
+    for submodule, mode in modes.items():
+        submodule.training = mode
     return changing
 
 
@@ -88,7 +90,7 @@ class _Layers(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         layer = LAYERS.get(getattr(func, "__name__", ""))
         if layer is not None:
-            taken = layer(self.stacking, func, *args, **(kwargs or {}))
-            if taken is not NotImplemented:
-                return taken
+            result = layer(self.stacking, func, *args, **(kwargs or {}))
+            if result is not NotImplemented:
+                return result
         return func(*args, **(kwargs or {}))

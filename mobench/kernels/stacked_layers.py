@@ -39,9 +39,9 @@ class _AtOnce(torch.autograd.Function):
         with torch.enable_grad():
             again = [t.detach().requires_grad_(t.requires_grad) for t in ctx.saved_tensors]
             output = ctx.plain(*again)
-        asked = [t for t in again if t.requires_grad]
-        found = iter(torch.autograd.grad(output, asked, gradient))
-        return (None, None, *(next(found) if t.requires_grad else None for t in again))
+        differentiated = [t for t in again if t.requires_grad]
+        gradients = iter(torch.autograd.grad(output, differentiated, gradient))
+        return (None, None, *(next(gradients) if t.requires_grad else None for t in again))
 
     @staticmethod
     def vmap(
@@ -103,9 +103,9 @@ def _convolution(
         if dx is None and groups == 1:  # one wide convolution
             return _apart(plain(x, kernels.flatten(0, 1), *rest), k)
         if stacking == "split":
-            own = x.movedim(dx, 0) if dx is not None else x.expand(k, *x.shape)
+            stacked_x = x.movedim(dx, 0) if dx is not None else x.expand(k, *x.shape)
             pieces = [() if biases is None else (biases.view(k, -1)[i],) for i in range(k)]
-            return _apart(torch.cat([plain(own[i], kernels[i], *pieces[i]) for i in range(k)], dim=1), k)
+            return _apart(torch.cat([plain(stacked_x[i], kernels[i], *pieces[i]) for i in range(k)], dim=1), k)
         return _apart(plain(_beside_channels(x, dx, k), kernels.flatten(0, 1), *rest, groups=k * groups), k)
 
     return _AtOnce.apply(plain, rule, input, weight, *([] if bias is None else [bias]))
@@ -220,17 +220,17 @@ def _lstm(
         directions = []
         for direction in range(n_directions):
             index = layer * n_directions + direction
-            own = params[index * n_tensors : (index + 1) * n_tensors]
+            weights = params[index * n_tensors : (index + 1) * n_tensors]
             state, seen = (hx[0][index], hx[1][index]), []
             for step in reversed(steps) if direction else steps:
-                state = _lstm_cell(stacking, func, step, state, *own)
+                state = _lstm_cell(stacking, func, step, state, *weights)
                 seen.append(state[0])
             directions.append(seen[::-1] if direction else seen)
             ends.append(state)
         steps = [torch.cat(both, dim=-1) for both in zip(*directions, strict=True)]
         if dropout and training and layer < n_layers - 1:
             steps = [functional.dropout(step, dropout) for step in steps]
-    h, c = (torch.stack(each) for each in zip(*ends, strict=True))
+    h, c = (torch.stack(states) for states in zip(*ends, strict=True))
     return torch.stack(steps, dim=1 if batch_first else 0), h, c
 
 

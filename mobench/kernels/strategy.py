@@ -41,16 +41,16 @@ class Strategy:
         """
         if text == "default":
             return cls()
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for word in text.split(","):
             name, _, value = word.partition("=")
-            if name in given:
-                raise OptionError(f"strategy: {name!r} is there twice: give it once")
-            given[name] = value
-        return cls.from_dict(given)
+            if name in values:
+                raise OptionError(f"strategy: {name!r} is given twice: give it once")
+            values[name] = value
+        return cls.from_dict(values)
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> Strategy:
+    def from_dict(cls, content: dict[str, Any]) -> Strategy:
         """Return a strategy from the result of `to_dict`, or from string values.
 
         Raises: OptionError for an unknown name or value.
@@ -61,14 +61,14 @@ class Strategy:
             "evaluation": get_args(Stacking),
         }
         values: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in content.items():
             if name == "threads":
                 if value is not None and not _is_count(str(value)):
                     raise OptionError(f"strategy: threads is {value!r}: give a whole number from 1 to {MAX_THREADS}")
                 values[name] = None if value is None else int(value)
             elif name not in accepted:
                 raise OptionError(
-                    f"strategy: {name!r} is no part of one: give {', '.join(f.name for f in fields(cls))}"
+                    f"strategy: {name!r} is not a part of a strategy: give {', '.join(f.name for f in fields(cls))}"
                 )
             elif value not in accepted[name]:
                 raise OptionError(f"strategy: {name} is {value!r}: give {' or '.join(accepted[name])}")

@@ -15,6 +15,7 @@ import torch
 from mobench import files
 from mobench.errors import MobenchError
 from mobench.interfaces import Problem, Solver, Strategy
+from mobench.text import first_line
 
 MOST_STEPS = 2**53
 """Upper bound of an accepted step count; many JSON readers lose precision above it."""
@@ -25,7 +26,6 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
 
     Raises: OSError if it cannot be written, for example on a full disk; the previous checkpoint is then kept.
     """
-    temporary = files.temporary_for(path)
     state = {
         "solver": solver.state_dict(),
         "target": problem.state.copy(),
@@ -35,16 +35,11 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.create(temporary) as file:
+        with files.replacing(path) as temporary, files.create(temporary) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except RuntimeError as error:
         # torch's writer raises RuntimeError on a full disk
-        raise OSError(str(error).splitlines()[0]) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise OSError(first_line(error)) from error
 
 
 def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from mobench.interfaces import (
 from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.finite import check_gradients, check_losses, is_finite
 from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back, rounded_weights
+from mobench.learning.pairing import check_pair
 from mobench.learning.preferences import DirichletSampler, FixedRays
 from mobench.options import option
 
@@ -71,16 +72,8 @@ class GradientSolver(Solver):
     def start(self, problem: Problem, setting: Setting) -> None:
         self.problem = problem
         rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
-        if self.balancer.couples_preferences and self.options.n_preferences < 2 and not self.generator.finite:
-            raise IncompatibleError(
-                "this balancer weighs preferences against each other, but solver.n_preferences is 1: "
-                "set it to 2 or more"
-            )
-        if not self.balancer.needs_preference and not self.generator.finite:
-            raise IncompatibleError(
-                "this balancer ignores the preference, so a network that takes one would learn the same point "
-                "for all of them: pair it with a finite generator such as a stack of nets"
-            )
+        names = f"{type(self.generator).__name__}+{type(self.balancer).__name__}"
+        check_pair(self.generator, self.balancer, self.options.n_preferences, names)
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))

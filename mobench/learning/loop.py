@@ -22,7 +22,6 @@ from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 
 TRACE_SAMPLES = 2000
-TRACE_RAYS = 5
 TRACE_POINTS = 10
 
 

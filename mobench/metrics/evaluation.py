@@ -49,8 +49,8 @@ def evaluate(
     """
     rows = []
     with torch.no_grad(), evaluating(problem, pareto_set):
-        for some in torch.split(rays.to(problem.device, problem.dtype), RAYS_AT_ONCE):
-            rows += _several_rays(pareto_set, problem, samples, some, batch_size)
+        for some_rays in torch.split(rays.to(problem.device, problem.dtype), RAYS_AT_ONCE):
+            rows += _several_rays(pareto_set, problem, samples, some_rays, batch_size)
             if progress is not None:
                 progress(len(rows), len(rays))
     values = torch.stack(rows).numpy()
@@ -91,8 +91,8 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | N
         "non_uniformity_worst": _finite(deviation.max()),
     }
     per_objective = controllability(losses, front.preferences)
-    known = [c for c in per_objective if c is not None]
-    values["controllability"] = float(np.mean(known)) if known else None
+    defined = [c for c in per_objective if c is not None]
+    values["controllability"] = float(np.mean(defined)) if defined else None
     values |= {f"controllability_{i}": c for i, c in enumerate(per_objective)}
     if known_front is not None:
         values |= {
@@ -129,9 +129,9 @@ def _several_rays(
         batch = problem.prepare(samples.take(slice(start, start + batch_size)))
         if pooling:
             prepared.append(batch.to("cpu"))
-        every = predict(batch.inputs)
-        losses = problem.losses(every, batch)
-        for k, outputs in enumerate(every):
+        outputs_of_rays = predict(batch.inputs)
+        losses = problem.losses(outputs_of_rays, batch)
+        for k, outputs in enumerate(outputs_of_rays):
             values = [losses.new_zeros(()) if metric.pooled else metric.measure(outputs, batch) for metric in metrics]
             row = torch.stack([*losses[k], *(value.to(losses.dtype) for value in values)])
             sums[k] += row.double().cpu() * len(batch)
@@ -141,10 +141,10 @@ def _several_rays(
     if pooling:
         split = joined(prepared)
         for k, of_ray in enumerate(collected):
-            whole = {name: torch.cat([outputs[name] for outputs in of_ray]) for name in of_ray[0]}
+            pooled = {name: torch.cat([outputs[name] for outputs in of_ray]) for name in of_ray[0]}
             for j, metric in enumerate(metrics, start=problem.n_objectives):
                 if metric.pooled:
-                    means[k, j] = metric.measure(whole, split).double()
+                    means[k, j] = metric.measure(pooled, split).double()
     return list(means)
 
 

@@ -130,8 +130,8 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
     front = _points(points)
     if not front.size:
         return np.zeros(len(front), dtype=bool)
-    kept: NDArray[np.bool_] = moocore.is_nondominated(front)
-    return kept
+    mask: NDArray[np.bool_] = moocore.is_nondominated(front)
+    return mask
 
 
 def n_non_dominated(points: ArrayLike) -> int:
@@ -179,7 +179,7 @@ def _points(points: ArrayLike) -> Array:
         raise ShapeError(f"a front has shape {array.shape}: pass [P, m], one row per point")
     if not np.isfinite(array).all():
         row = int((~np.isfinite(array)).any(axis=1).argmax())
-        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out what is not finite")
+        raise NonFiniteError(f"point {row} of the front is {array[row].tolist()}: leave out points that are not finite")
     return array
 
 
@@ -206,21 +206,21 @@ def _of_each(
     indicator: maps the joined terms [n, Z, P] to the values [n].
     """
     arrays = [np.asarray(front, dtype=float) for front in fronts]
-    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    places_by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, array in enumerate(arrays):
-        alike[array.shape].append(i)
-    found: Array = np.empty(len(arrays))
-    for shape, places in alike.items():
+        places_by_shape[array.shape].append(i)
+    results: Array = np.empty(len(arrays))
+    for shape, places in places_by_shape.items():
         points, z = _pair(np.concatenate([arrays[i] for i in places]), other)
         stacked, columns = points.reshape(len(places), 1, *shape), np.ascontiguousarray(z.T)
         n = max(1, _AT_ONCE // (len(z) * shape[0]))
         for start in range(0, len(places), n):
             few = stacked[start : start + n]
             terms = (term(few[..., i], column, i) for i, column in enumerate(columns))
-            found[places[start : start + n]] = indicator(reduce(join, terms))
-    return [float(value) for value in found]
+            results[places[start : start + n]] = indicator(reduce(join, terms))
+    return [float(value) for value in results]
 
 
 def _distances(a: Array, b: Array) -> Array:
-    found: Array = np.linalg.norm(a[:, None] - b[None], axis=2)
-    return found
+    distances: Array = np.linalg.norm(a[:, None] - b[None], axis=2)
+    return distances

@@ -129,13 +129,13 @@ def _on_an_interval(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     levels = b[..., None] - a[..., ::-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         bounds = levels / np.concatenate([slope, -slope], axis=2)
-    rows, (zero, one) = np.arange(len(a)), np.eye(2)[::-1]
+    rows, (end_zero, end_one) = np.arange(len(a)), np.eye(2)[::-1]
     at_least = np.where(slope > 0, bounds, -np.inf)
     lower = at_least[rows, at_least[..., 0].argmax(1)]
-    lower = np.where(lower[:, :1] > 0, lower, zero)
+    lower = np.where(lower[:, :1] > 0, lower, end_zero)
     at_most = np.where(slope < 0, bounds, np.inf)
     upper = at_most[rows, at_most[..., 0].argmin(1)]
-    upper = np.where(upper[:, :1] < 1, upper, one)
+    upper = np.where(upper[:, :1] < 1, upper, end_one)
     width = upper[:, :1] - lower[:, :1]
     gain = np.where(width > 0, c[:, :1] - c[:, 1:], 0.0)
     # the midpoint if both ends are equally good, or if rounding has swapped them
@@ -189,7 +189,7 @@ def _normals(planes: Array) -> Array:
         cross: Array = x[..., next_] * y[..., last] - x[..., last] * y[..., next_]
         return cross
     columns = [[i for i in range(n) if i != left_out] for left_out in range(n)]
-    minors = [np.linalg.det(planes[..., kept]) for kept in columns]
+    minors = [np.linalg.det(planes[..., column]) for column in columns]
     return np.stack([-minor if i % 2 else minor for i, minor in enumerate(minors)], axis=-1)
 
 
@@ -207,7 +207,7 @@ def _by_highs(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     alpha, feasible = np.full((k, n), 1 / n), np.zeros(k, bool)
     for i in range(k):
         binding = np.isfinite(b[i])
-        found = linprog(
+        solution = linprog(
             -c[i],
             A_ub=-a[i][binding] if binding.any() else None,
             b_ub=-b[i][binding] if binding.any() else None,
@@ -215,6 +215,6 @@ def _by_highs(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
             b_eq=[1.0],
             method="highs",
         )
-        if found.status == 0:
-            alpha[i], feasible[i] = found.x, True
+        if solution.status == 0:
+            alpha[i], feasible[i] = solution.x, True
     return alpha, feasible

@@ -40,8 +40,8 @@ def sound_notes(notes: Mapping[Any, Any]) -> dict[str, float | int | str]:
     Values that are not finite numbers become text. Texts that are too long and notes that are too many are cut, and
     the result says so: an invalid note must not cost the result of a training run.
     """
-    kept = {one_line(str(name), NAME) or "?": _sound(value) for name, value in islice(notes.items(), MOST_NOTES)}
-    return kept | ({"notes_left_out": len(notes) - MOST_NOTES} if len(notes) > MOST_NOTES else {})
+    sound = {one_line(str(name), NAME) or "?": _sound(value) for name, value in islice(notes.items(), MOST_NOTES)}
+    return sound | ({"notes_left_out": len(notes) - MOST_NOTES} if len(notes) > MOST_NOTES else {})
 
 
 def _sound(value: Any) -> float | int | str:

@@ -37,14 +37,14 @@ def like(dataset: Part, other: Job | None = None) -> Job:
 
     Raises: MobenchError where `other` has another version of the dataset's protocol.
     """
-    made = make_dataset(dataset)
-    stated = made.protocol.version
+    instance = make_dataset(dataset)
+    stated = instance.protocol.version
     if other is not None and other.protocol != stated:
         raise MobenchError(
             f"the records here were made under protocol {other.protocol!r}, data set {dataset.name!r} now states "
             f"{stated!r}: points stated under one cannot join the other's leaderboard; name another folder"
         )
-    rays: dict[str, Any] = {"rays_version": rays_version(len(made.objectives))}
+    rays: dict[str, Any] = {"rays_version": rays_version(len(instance.objectives))}
     if other is not None:
         rays = {name: getattr(other, name) for name in ("n_rays", "n_finite", "rays", "rays_version")}
     foreign = Part(name="elsewhere", version=VERSION)
@@ -72,10 +72,10 @@ def records(
     Raises: DataError for a file in another format or with impossible values, PreferenceError for
         preferences that are not on the simplex. Both messages state the location.
     """
-    for what, name in (("solver", solver), ("model", model)):
-        _check_name(what, name)
+    for role, name in (("solver", solver), ("model", model)):
+        _check_name(role, name)
     if len(source) > 1000:
-        raise DataError(f"the source has {len(source)} characters: say it in 1000 or fewer")
+        raise DataError(f"the source has {len(source)} characters: use 1000 or fewer")
     dataset = make_dataset(template.dataset)
     objectives = [o.name for o in dataset.objectives]
     metrics = [f"{o.name}/{metric.name}" for o in dataset.objectives for metric in o.metrics]
@@ -85,48 +85,50 @@ def records(
         "solver": SolverPart(name=solver, version=VERSION),
     }
     started = datetime.now(UTC)
-    made = provenance.collect(started, "cpu", torch.get_num_threads())
+    provenance_now = provenance.collect(started, "cpu", torch.get_num_threads())
     digest = hashlib.sha256(content).hexdigest()
-    found = []
-    for one in stated:
-        job = template.model_copy(update={**parts, "seeds": SeedSet.all(one.seed)})
+    imported = []
+    for points in stated:
+        job = template.model_copy(update={**parts, "seeds": SeedSet.all(points.seed)})
         # model_copy would keep the cached id of the template
         job = Job.model_validate(job.model_dump())
-        _check_possible(file, one, dataset.protocol, objectives)
+        _check_possible(file, points, dataset.protocol, objectives)
         origin = Imported(
             file=file,
             sha256=digest,
             source=source,
-            training_seconds=one.training_seconds,
-            stored_parameters=one.parameters,
+            training_seconds=points.training_seconds,
+            stored_parameters=points.parameters,
         )
-        found.append(_record(job, one, dataset, objectives, origin, made))
-    return found
+        imported.append(_record(job, points, dataset, objectives, origin, provenance_now))
+    return imported
 
 
-def remarks(found: Sequence[Record]) -> list[str]:
+def remarks(records: Sequence[Record]) -> list[str]:
     """Return remarks on imported points: points without effect, and indicators that stay unknown."""
-    if not found:
+    if not records:
         return []
-    said = []
-    fronts = [record.fronts["test"] for record in found]
-    bound = np.asarray(found[0].protocol["reference"])
+    lines = []
+    fronts = [record.fronts["test"] for record in records]
+    bound = np.asarray(records[0].protocol["reference"])
     outside = sum(int((np.asarray(f.losses) >= bound).any(axis=1).sum()) for f in fronts)
     if outside:
         n = sum(len(f.losses) for f in fronts)
-        said.append(f"{outside} of {n} points are not below the reference point and add no hypervolume")
+        lines.append(f"{outside} of {n} points are not below the reference point and add no hypervolume")
     if not fronts[0].preferences:
-        said.append("no preferences are stated: non-uniformity, controllability and metrics at rays stay unknown")
-    if not all(any(split.startswith("test@") for split in r.indicators) for r in found):
-        said.append("the points are not those at the rays of finite sets: there is no hypervolume at equal K")
-    return said
+        lines.append("no preferences are stated: non-uniformity, controllability and metrics at rays stay unknown")
+    if not all(any(split.startswith("test@") for split in r.indicators) for r in records):
+        lines.append("the points are not those at the rays of finite sets: there is no hypervolume at equal K")
+    return lines
 
 
-def _record(job: Job, stated: Stated, dataset: Dataset, objectives: list[str], origin: Imported, made: Any) -> Record:
-    known = dataset.known_front(KNOWN_FRONT_POINTS)
-    truth = None if known is None else known.double().numpy()
+def _record(
+    job: Job, stated: Stated, dataset: Dataset, objectives: list[str], origin: Imported, provenance_now: Any
+) -> Record:
+    known_front = dataset.known_front(KNOWN_FRONT_POINTS)
+    truth = None if known_front is None else known_front.double().numpy()
     values = {split: _values(front) for split, front in stated.fronts.items()}
-    judged = {**values, **_at_few(job, values["test"], bool(stated.fronts["test"].preferences))}
+    fronts = {**values, **_at_few(job, values["test"], bool(stated.fronts["test"].preferences))}
     return Record(
         id=job.id,
         status="completed",
@@ -136,10 +138,10 @@ def _record(job: Job, stated: Stated, dataset: Dataset, objectives: list[str], o
         fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
         indicators={
             split: _indicators(front, dataset.protocol, truth, bool(stated.fronts["test"].preferences))
-            for split, front in judged.items()
+            for split, front in fronts.items()
         },
         imported=origin,
-        provenance=made,
+        provenance=provenance_now,
     )
 
 
@@ -166,14 +168,14 @@ def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_kno
     if rays_are_known:
         return indicators_of(front, protocol, truth)
     uniform = np.full(front.losses.shape, 1 / front.losses.shape[1])
-    found = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, truth)
-    return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in found.items()}
+    values = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, truth)
+    return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in values.items()}
 
 
-def _check_name(what: str, name: str) -> None:
+def _check_name(role: str, name: str) -> None:
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise DataError(
-            f"{name[:LONGEST_NAME]!r} is no name of a {what}: pass 1 to {LONGEST_NAME} printable characters"
+            f"{name[:LONGEST_NAME]!r} is no name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
         )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mobench.errors import DataError, nearest
+from mobench.errors import DataError
 from mobench.jobs.bounds import MAX_SEED
 from mobench.records.record import MAX_BYTES
+from mobench.text import name_hint
 
 MAX_POINTS = 2000
 LARGEST = 1e30
@@ -73,16 +74,18 @@ def _rows(
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         names = _columns(next(reader, []), file, objectives, metrics)
-        read = {name: _reader(name) for name in names}
+        readers = {name: _reader(name) for name in names}
         rows = []
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            where = f"{file} line {reader.line_num}"
+            location = f"{file} line {reader.line_num}"
             if len(cells) != len(names):
-                raise DataError(f"{where} has {len(cells)} cells, there are {len(names)} columns")
+                raise DataError(f"{location} has {len(cells)} cells, there are {len(names)} columns")
             row: dict[str, Any] = {"seed": 0, "split": "test"}
-            row |= {n: read[n](cell.strip(), f"{where}, column {n!r}") for n, cell in zip(names, cells, strict=True)}
+            row |= {
+                n: readers[n](cell.strip(), f"{location}, column {n!r}") for n, cell in zip(names, cells, strict=True)
+            }
             rows.append((reader.line_num, row))
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
@@ -97,17 +100,16 @@ def _columns(header: Sequence[str], file: str, objectives: Sequence[str], metric
     accepted = [*objectives, *preferences, *metrics, "seed", "split", SECONDS, PARAMETERS]
     meant = {_plain(name): name for name in accepted}
     names = []
-    for given in header:
-        if _plain(given) not in meant:
-            hint = nearest(given, accepted) or f"; accepted: {', '.join(accepted)}"
-            raise DataError(f"{file} has a column {given[:60]!r} that means nothing here{hint}")
-        names.append(meant[_plain(given)])
+    for cell in header:
+        if _plain(cell) not in meant:
+            raise DataError(f"{file} has a column {cell[:60]!r} that is unknown{name_hint(cell, accepted)}")
+        names.append(meant[_plain(cell)])
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{file} has column {name!r} {names.count(name)} times: keep one")
-    for wanted, all_or_none in ((objectives, False), (preferences, True)):
-        missing = [name for name in wanted if name not in names]
-        if missing and not (all_or_none and len(missing) == len(wanted)):
+    for group, all_or_none in ((objectives, False), (preferences, True)):
+        missing = [name for name in group if name not in names]
+        if missing and not (all_or_none and len(missing) == len(group)):
             raise DataError(
                 f"{file} has no column {', '.join(map(repr, missing))}: there are {len(objectives)} objectives, "
                 f"{', '.join(objectives)}, and a point has a value of each"
@@ -127,42 +129,42 @@ def _reader(name: str) -> Callable[[str, str], Any]:
     return {"seed": _seed, "split": _split, PARAMETERS: _whole, SECONDS: _not_negative}.get(name, _finite)
 
 
-def _finite(cell: str, where: str) -> float:
+def _finite(cell: str, location: str) -> float:
     try:
         value = float(cell) if "_" not in cell else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"{where}: {cell[:40]!r} is no finite number: leave the point out or mend it")
+        raise DataError(f"{location}: {cell[:40]!r} is not a finite number: leave the point out or correct it")
     if abs(value) > LARGEST:
-        raise DataError(f"{where}: {cell[:40]} is beyond {LARGEST:g}: no loss or metric is")
+        raise DataError(f"{location}: {cell[:40]} is larger than {LARGEST:g}, the limit of losses and metrics")
     return value
 
 
-def _not_negative(cell: str, where: str) -> float:
-    value = _finite(cell, where)
+def _not_negative(cell: str, location: str) -> float:
+    value = _finite(cell, location)
     if value < 0:
-        raise DataError(f"{where}: {cell[:40]} is below 0")
+        raise DataError(f"{location}: {cell[:40]} is below 0")
     return value
 
 
-def _whole(cell: str, where: str) -> int:
+def _whole(cell: str, location: str) -> int:
     if not (cell.isascii() and cell.isdigit() and len(cell) <= 18):
-        raise DataError(f"{where}: {cell[:40]!r} is no whole number from 0 to 10^18")
+        raise DataError(f"{location}: {cell[:40]!r} is not a whole number from 0 to 10^18")
     return int(cell)
 
 
-def _seed(cell: str, where: str) -> int:
-    value = _whole(cell, where)
+def _seed(cell: str, location: str) -> int:
+    value = _whole(cell, location)
     if value >= MAX_SEED:
-        raise DataError(f"{where}: seed {cell[:40]} is too large: seeds are below {MAX_SEED}")
+        raise DataError(f"{location}: seed {cell[:40]} is too large: seeds are below {MAX_SEED}")
     return value
 
 
-def _split(cell: str, where: str) -> str:
+def _split(cell: str, location: str) -> str:
     split = {"validation": "val"}.get(cell, cell)
     if split not in SPLITS:
-        raise DataError(f"{where}: {cell[:40]!r} is no split: write {', '.join(SPLITS)}")
+        raise DataError(f"{location}: {cell[:40]!r} is not a split: write {', '.join(SPLITS)}")
     return split
 
 
@@ -171,7 +173,7 @@ def _stated(
 ) -> Stated:
     if "test" not in splits:
         raise DataError(f"{file}: seed {seed} has no point of the test split, on which the leaderboard compares")
-    every = [row for rows in splits.values() for row in rows]
+    rows = [row for rows_of_split in splits.values() for row in rows_of_split]
     preferences = [_preference(o) for o in objectives if _preference(o) in names]
     metrics = [n for n in names if n not in {*objectives, *preferences, "seed", "split", SECONDS, PARAMETERS}]
     return Stated(
@@ -185,8 +187,8 @@ def _stated(
             for split in SPLITS
             if split in splits
         },
-        training_seconds=_one(file, seed, SECONDS, every),
-        parameters=_one(file, seed, PARAMETERS, every),
+        training_seconds=_one(file, seed, SECONDS, rows),
+        parameters=_one(file, seed, PARAMETERS, rows),
     )
 
 

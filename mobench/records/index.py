@@ -16,9 +16,10 @@ from pathlib import Path
 
 from mobench import files
 from mobench.errors import RecordError
+from mobench.files import write_whole
 from mobench.records.index_format import Bounds, State, pack, unpack
 from mobench.records.outline import Outline, outline
-from mobench.records.store import Contents, Store, read_record, write_whole
+from mobench.records.store import Contents, Store, read_record
 
 NAME = "records.index"
 EACH = Bounds(n_bytes=4096, n_values=256, n_tables=64)
@@ -41,34 +42,34 @@ def outlines(store: Store) -> Contents[Outline]:
 
     Raises: StoreError where the folder cannot be read.
     """
-    found, kept = Contents[Outline](), dict[str, tuple[State, Outline]]()
+    contents, indexed = Contents[Outline](), dict[str, tuple[State, Outline]]()
     listed = store.listed()
     states = [_state(entry) for entry in listed]
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        known = _read(index, states) if large else {}
+        former = _read(index, states) if large else {}
     n_new, now = 0, time.time_ns()
     for entry, state in zip(listed, states, strict=True):
-        before = known.get(entry.name)
+        before = former.get(entry.name)
         if before is not None and before[0] == state:
-            kept[entry.name] = before
-            found.records.append(before[1])
+            indexed[entry.name] = before
+            contents.records.append(before[1])
             continue
         try:
-            one = outline(read_record(Path(entry.path)))
+            result = outline(read_record(Path(entry.path)))
         except RecordError as error:
-            found.unreadable.append(error)
+            contents.unreadable.append(error)
             continue
-        found.records.append(one)
+        contents.records.append(result)
         if state is not None and entry.name.isprintable() and now - max(state[1:3]) > YOUNG_SECONDS * 10**9:
-            kept[entry.name] = state, one
+            indexed[entry.name] = state, result
             n_new += 1
-    n_gone = len(known.keys() - kept.keys())
+    n_gone = len(former.keys() - indexed.keys())
     if large and n_new + n_gone > STALE * len(listed):
         # without space or permission to write, only speed is lost
         with suppress(OSError):
-            write_whole(index, pack(kept))
-    return found
+            write_whole(index, pack(indexed))
+    return contents
 
 
 @contextmanager

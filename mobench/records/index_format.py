@@ -97,16 +97,16 @@ class _Shared:
         return place
 
 
-def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
+def pack(entries: Mapping[str, tuple[State, Outline]]) -> bytes:
     """Return the content of an index file. kept: file name of a record -> state of the file, outline."""
     jobs, protocols, objectives, rays, metrics, indicators = (_Shared() for _ in range(6))
-    states, records = [state for state, _ in kept.values()], [one for _, one in kept.values()]
-    bare = [one.job.model_copy(update={"seeds": SeedSet()}) for one in records]
-    names = [{split: list(values) for split, values in one.indicators.items()} for one in records]
+    states, records = [state for state, _ in entries.values()], [record for _, record in entries.values()]
+    bare = [record.job.model_copy(update={"seeds": SeedSet()}) for record in records]
+    names = [{split: list(values) for split, values in record.indicators.items()} for record in records]
     fronts: list[FrontPlaces | None] = []
     numbers: list[NDArray[np.float64]] = [np.empty(0)]
-    for one in records:
-        if (front := one.fronts.get("test")) is None:
+    for record in records:
+        if (front := record.fronts.get("test")) is None:
             fronts.append(None)
             continue
         n_rays, n_objectives = front.losses.shape
@@ -114,21 +114,21 @@ def pack(kept: Mapping[str, tuple[State, Outline]]) -> bytes:
         fronts.append((ray_place, n_rays, n_objectives, metric_place, front.n_samples))
         numbers += [front.losses.ravel(), *front.metrics.values()]
     content = _Content.model_construct(
-        file=list(kept),
+        file=list(entries),
         state=states,
-        id=[one.id for one in records],
-        status=[one.status for one in records],
+        id=[record.id for record in records],
+        status=[record.status for record in records],
         job=[jobs.place(job, job.model_dump_json()) for job in bare],
-        seeds=[one.job.seeds for one in records],
-        protocol=[protocols.place(one.protocol) for one in records],
-        of_objectives=[objectives.place(list(one.objectives)) for one in records],
+        seeds=[record.job.seeds for record in records],
+        protocol=[protocols.place(record.protocol) for record in records],
+        of_objectives=[objectives.place(list(record.objectives)) for record in records],
         front=fronts,
-        names=[indicators.place(each) for each in names],
-        values=[[list(values.values()) for values in one.indicators.values()] for one in records],
-        cost=[one.cost for one in records],
-        imported=[one.imported for one in records],
-        finished=[one.finished for one in records],
-        digest=[one.digest for one in records],
+        names=[indicators.place(lists) for lists in names],
+        values=[[list(values.values()) for values in record.indicators.values()] for record in records],
+        cost=[record.cost for record in records],
+        imported=[record.imported for record in records],
+        finished=[record.finished for record in records],
+        digest=[record.digest for record in records],
         jobs=jobs.values,
         protocols=protocols.values,
         objectives=objectives.values,
@@ -177,7 +177,7 @@ def unpack(data: bytes, bounds: Bounds) -> dict[str, tuple[State, Outline]]:
             return {}
         numbers = np.frombuffer(packed, dtype=STORED).astype(float)
         entries = zip(content.file, content.state, _outlines(content, numbers), strict=True)
-        return {file: (state, one) for file, state, one in entries}
+        return {file: (state, record) for file, state, record in entries}
     except (ValueError, IndexError):
         return {}
 
@@ -210,8 +210,8 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
             objectives=content.objectives[objectives],
             fronts={} if front is None else {"test": front},
             indicators={
-                split: dict(zip(known, given, strict=True))
-                for (split, known), given in zip(content.indicators[names].items(), values, strict=True)
+                split: dict(zip(columns_of_split, row, strict=True))
+                for (split, columns_of_split), row in zip(content.indicators[names].items(), values, strict=True)
             },
             cost=cost,
             imported=imported,

@@ -86,23 +86,23 @@ def described(path: Path) -> str:
     owner = owner_of(path)
     place = f"{path.parent.name}/{path.name}"
     if owner is None:
-        return f"held by a process that left no name: end it, or delete {place} where there is none any more"
-    who = f"held by process {owner.pid} on {one_line(owner.host, 100)} since {one_line(owner.since, 40)}"
+        return f"held by an unknown process: end it, or delete {place} if no process holds it"
+    holder = f"held by process {owner.pid} on {one_line(owner.host, 100)} since {one_line(owner.since, 40)}"
     match owner.state():
         case "stopped":
-            return f"{who}, which is stopped: let it go on with `kill -CONT {owner.pid}`, or `kill -9 {owner.pid}`"
+            return f"{holder}, which is stopped: continue it with `kill -CONT {owner.pid}`, or `kill -9 {owner.pid}`"
         case "ended":
-            return f"{who}, which has ended: delete {place}"
+            return f"{holder}, which has ended: delete {place}"
         case "running":
-            return f"{who}: wait for it, or end it with `kill -9 {owner.pid}` where it hangs"
-    return f"{who}: wait for it, or end it there; where it has ended already, delete {place}"
+            return f"{holder}: wait for it, or, if it hangs, end it with `kill -9 {owner.pid}`"
+    return f"{holder}: wait for it, or end it there; if it has already ended, delete {place}"
 
 
 def owner_of(path: Path) -> Owner | None:
     """Return the owner of a lock, as written by the owner's process; None if it wrote nothing."""
     try:
-        found = json.loads(files.read(_owner_path(path), MAX_OWNER_BYTES))
-        return Owner(str(found["host"]), int(found["pid"]), str(found["since"]))
+        content = json.loads(files.read(_owner_path(path), MAX_OWNER_BYTES))
+        return Owner(str(content["host"]), int(content["pid"]), str(content["since"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -130,13 +130,10 @@ def _acquired(path: Path, timeout: float) -> Any:
 
 def _note_owner(path: Path) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
+    content = json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}).encode()
     # a lock without an owner file is still valid
     with suppress(OSError):
-        target = _owner_path(path)
-        temporary = files.temporary_for(target)
-        with files.create(temporary) as file:
-            file.write(json.dumps({"host": platform.node(), "pid": os.getpid(), "since": since}).encode())
-        temporary.replace(target)
+        files.write_whole(_owner_path(path), content, durable=False)
 
 
 def _owner_path(path: Path) -> Path:

@@ -44,8 +44,8 @@ def tensors_to_keep(network: nn.Module, problem: Problem) -> dict[str, torch.Ten
     They include buffers of the network that its state dict omits.
     """
     target = {f"{TARGET}{name}": tensor for name, tensor in problem.state.copy().items()}
-    own = {**_unsaved_buffers(network), **network.state_dict(), **target}
-    return {name: tensor.detach().contiguous().cpu() for name, tensor in own.items()}
+    tensors = {**_unsaved_buffers(network), **network.state_dict(), **target}
+    return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
 
 
 def _unsaved_buffers(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -74,22 +74,26 @@ def load(record: Record, weights: Path) -> Trained:
     rays = job_rays(job, problem.n_objectives).finite
     # a solver may register a tensor twice during construction, and a stack builds whole networks with frozen parameters
     whole_nets = min(len(rays) * target.n_numbers, MOST_TARGET_NUMBERS)
-    what = f"{one_line(weights.name)} does not hold the weights of {job.title}: it has {n_kept} numbers, the network"
-    building = _at_most(2 * n_kept + whole_nets, what)
+    mismatch = (
+        f"{one_line(weights.name)} does not hold the weights of {job.title}: it has {n_kept} numbers, the network"
+    )
+    building = _at_most(2 * n_kept + whole_nets, mismatch)
     with torch.random.fork_rng(devices=[]), building:
         solver.start(problem, Setting(rays, Seeds(**job.seeds.model_dump()), 1, None))
     network = solver.pareto_set
     if not isinstance(network, nn.Module) or not isinstance(network, ParetoNetwork):
-        raise MobenchError(f"{job.solver.name} keeps no ParetoNetwork: its trained network cannot be taken up again")
+        raise MobenchError(
+            f"{job.solver.name} does not train a ParetoNetwork: its weights cannot be loaded into a network"
+        )
     try:
         tensors = load_file(weights)
         problem.state.load({n.removeprefix(TARGET): t for n, t in tensors.items() if n.startswith(TARGET)})
-        own = {name: t for name, t in tensors.items() if not name.startswith(TARGET)}
+        network_tensors = {name: t for name, t in tensors.items() if not name.startswith(TARGET)}
         with torch.no_grad():
             for name, buffer in _unsaved_buffers(network).items():
-                if name in own:  # files of earlier versions do not hold them
-                    buffer.copy_(own.pop(name))
-        network.load_state_dict(own)
+                if name in network_tensors:  # files of earlier versions do not hold them
+                    buffer.copy_(network_tensors.pop(name))
+        network.load_state_dict(network_tensors)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         reason = one_line(str(error))
         raise StoreError(f"{one_line(weights.name)} does not hold the weights of {job.title}: {reason}") from error
@@ -119,7 +123,7 @@ class _Count:
 
 
 @contextmanager
-def _at_most(n_numbers: int, what: str) -> Iterator[_Count]:
+def _at_most(n_numbers: int, subject: str) -> Iterator[_Count]:
     """Limit the total size of the parameters that modules register in the block; yield their count.
 
     Raises: StoreError when a parameter exceeds the limit, before its module initialises it.
@@ -131,7 +135,7 @@ def _at_most(n_numbers: int, what: str) -> Iterator[_Count]:
         total.n_numbers += parameter.numel() if parameter is not None and has_shape else 0
         if total.n_numbers > n_numbers:
             raise StoreError(
-                f"{what} would have more than {n_numbers} numbers: give the record and the weights of one job"
+                f"{subject} would have more than {n_numbers} numbers: give the record and the weights of one job"
             )
 
     handle = register_module_parameter_registration_hook(count)

@@ -24,12 +24,14 @@ def contents(protocol: Mapping[str, Any]) -> str:
     return json.dumps(stated, sort_keys=True) if stated else ""
 
 
-def same_contents(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_contents(protocol: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two protocols have the same contents. Empty contents agree with any others."""
-    return not (contents(one) and contents(other)) or contents(one) == contents(other)
+    return not (contents(protocol) and contents(other)) or contents(protocol) == contents(other)
 
 
-def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Describe how `one` differs from `other`, for example "reference [1.0, 1.0] instead of [2.0, 2.0]"."""
-    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
-    return ", ".join(f"{name} {json.dumps(one.get(name))} instead of {json.dumps(other.get(name))}" for name in names)
+def differing(protocol: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Describe how `protocol` differs from `other`, for example "reference [1.0, 1.0] instead of [2.0, 2.0]"."""
+    names = [name for name in {**protocol, **other} if protocol.get(name) != other.get(name)]
+    return ", ".join(
+        f"{name} {json.dumps(protocol.get(name))} instead of {json.dumps(other.get(name))}" for name in names
+    )

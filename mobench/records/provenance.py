@@ -81,15 +81,15 @@ def processor() -> str:
 @cache
 def _git() -> str | None:
     """Return the commit of mobench's git checkout, with "-dirty" if files differ; None outside a checkout."""
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     try:
-        found = subprocess.run(
+        process = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+            cwd=folder, capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return process.stdout.strip() or None
 
 
 def _without_folder(word: str) -> str:

@@ -14,7 +14,6 @@ from mobench.jobs.bounds import Amount, Count, Name, Number, Numbers, Rows, Tabl
 from mobench.jobs.job import Job, Strict
 from mobench.text import one_line
 
-SCHEMA = 1
 MAX_BYTES = 16 * 2**20
 POINTS = ("reference", "ideal", "nadir")
 """Points of the objective space in a protocol."""
@@ -192,10 +191,10 @@ class Record(Strict):
         if self.status == "completed" and not (
             "test" in self.fronts and "hypervolume" in self.indicators.get("test", {})
         ):
-            raise ValueError("it says completed, but has no front or no hypervolume of the test split")
+            raise ValueError("its status is completed, but it has no front or no hypervolume of the test split")
         foreign = self.imported is not None
         if foreign != bool(self.job.budget.elsewhere):
-            raise ValueError("it says imported, or trained elsewhere, but not both")
+            raise ValueError("imported points and a budget of elsewhere belong together, and it has one of them")
         if not foreign and any(not f.preferences or f.n_samples is None for f in self.fronts.values()):
             raise ValueError("a front has no preferences or no number of samples, and is not imported")
         if any(len(front.losses[0]) != len(self.objectives) for front in self.fronts.values()):
@@ -241,17 +240,17 @@ def parse(text: str | bytes, origin: str) -> Record:
         if len(text) > USUAL_BYTES:
             few_keys(from_json(text))
         record = Record.model_validate_json(text)
-        given = record.job.id
+        job_id = record.job.id
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        location = ".".join(map(str, first["loc"])) or "the file"
         raise RecordError(
-            f"{origin} is not a record: {one_line(where, 200)}: {one_line(first['msg'])} (move it away to go on)"
+            f"{origin} is not a record: {one_line(location, 200)}: {one_line(first['msg'])} (move it away to go on)"
         ) from error
     except ValueError as error:
         raise RecordError(f"{origin} is not a record: {one_line(str(error))} (move it away to go on)") from error
-    if record.id != given:
+    if record.id != job_id:
         raise RecordError(
-            f"{origin} says id {one_line(record.id, 40)}, its job has id {given}: it was edited or is not ours"
+            f"{origin} has id {one_line(record.id, 40)}, its job has id {job_id}: it was edited, or is not of mobench"
         )
     return record

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mobench.errors import MobenchError
-from mobench.jobs.job import Job, Part
+from mobench.jobs.job import Job
 from mobench.plugins import Kind, Spec, registry
 from mobench.records.record import Role, Source
 
@@ -25,17 +25,10 @@ MAX_FILES, MAX_BYTES = 5000, 64 * 2**20
 
 def sources(job: Job) -> dict[Role, Source]:
     """Return the sources of mobench and of each part of a job. Parts whose code cannot be found are omitted."""
-    parts: list[tuple[Kind, Part | None]] = [
-        ("dataset", job.dataset), ("model", job.model),
-        ("generator", job.solver.generator), ("balancer", job.solver.balancer),
-    ]  # fmt: skip
-    if job.solver.generator is None:
-        parts.append(("solver", job.solver))
-    found: dict[Role, Source | None] = {"mobench": _source("mobench", "mobench")}
-    for kind, part in parts:
-        if part is not None and kind != "suite":
-            found[kind] = _of_part(kind, part.name)
-    return {role: source for role, source in found.items() if source is not None}
+    by_role: dict[Role, Source | None] = {"mobench": _source("mobench", "mobench")}
+    for role, part in job.registered_parts.items():
+        by_role[role] = _of_part(role, part.name)
+    return {role: source for role, source in by_role.items() if source is not None}
 
 
 def _of_part(kind: Kind, name: str) -> Source | None:
@@ -54,14 +47,14 @@ def _source(distribution: str, module: str) -> Source | None:
     if package is None:
         return None
     try:
-        found = metadata.distribution(distribution)
+        installed = metadata.distribution(distribution)
     except (metadata.PackageNotFoundError, ValueError):
         return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=_hash(package))
     return Source(
         distribution=distribution,
-        version=found.version,
+        version=installed.version,
         module=module,
-        origin=_origin(found, package),
+        origin=_origin(installed, package),
         sha256=_hash(package),
     )
 
@@ -115,12 +108,12 @@ def _hash(package: Path) -> str:
     files = sorted(_files(package), key=lambda path: path.relative_to(package).as_posix())
     if len(files) > MAX_FILES or sum(path.stat().st_size for path in files) > MAX_BYTES:
         files = [path for path in files if path.suffix == ".py"]
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in files:
         content = path.read_bytes()
-        made.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
-        made.update(content)
-    return made.hexdigest()
+        digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +15,7 @@ from mobench.errors import MobenchError, RecordError, StoreError
 from mobench.jobs.job import Job
 from mobench.records.locks import described, held
 from mobench.records.record import MAX_BYTES, Record, parse
-from mobench.text import one_line
+from mobench.text import file_name_part, one_line
 
 PROBE_BYTES = 1 << 16
 """Free space that is required for a record before any job starts."""
@@ -55,7 +53,7 @@ class Store:
 
     def path(self, job: Job) -> Path:
         """Return the path of a job's record. Names of the job are sanitized before they become part of the path."""
-        words = "-".join(_harmless(n) for n in (job.dataset.name, job.solver.name))
+        words = "-".join(file_name_part(n) for n in (job.dataset.name, job.solver.name))
         return self.records_folder / f"{words}-s{job.seeds.solver}-{job.id}.json"
 
     def checkpoint(self, job: Job) -> Path:
@@ -97,11 +95,11 @@ class Store:
         Raises: StoreError; RecordError where the previous record cannot be read and may have a higher rank.
         """
         path = self.path(record.job)
-        former = None if record.status == "completed" else self.read(record.job)
-        if former is None or RANKS[former.status] <= RANKS[record.status]:
+        previous = None if record.status == "completed" else self.read(record.job)
+        if previous is None or RANKS[previous.status] <= RANKS[record.status]:
             with writing(self.folder):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, record.to_json().encode())
+                files.write_whole(path, record.to_json().encode())
         return path
 
     def write_failure(self, record: Record) -> Record:
@@ -119,7 +117,7 @@ class Store:
                 path = self.path(record.job)
                 with writing(self.folder), suppress(FileExistsError):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, record.to_json().encode(), replace=False)
+                    files.write_whole(path, record.to_json().encode(), overwrite=False)
         return self.read(record.job) or record
 
     def forget_failure(self, job: Job) -> None:
@@ -137,13 +135,13 @@ class Store:
 
         Raises: StoreError where the folder cannot be read.
         """
-        found = Contents[Record]()
+        contents = Contents[Record]()
         for entry in self.listed():
             try:
-                found.records.append(self._read(Path(entry.path)))
+                contents.records.append(self._read(Path(entry.path)))
             except RecordError as error:
-                found.unreadable.append(error)
-        return found
+                contents.unreadable.append(error)
+        return contents
 
     def listed(self) -> list[os.DirEntry[str]]:
         """Return the JSON files of the records folder, sorted by name; [] if there is no folder.
@@ -237,42 +235,6 @@ def read_record(path: Path) -> Record:
     return parse(data, path.name)
 
 
-def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
-    """Write a file atomically: at any time, the file at `path` is either the previous one or has all of `data`.
-
-    A device or a pipe at `path` is not replaced, also behind a symbolic link such as /dev/stdout.
-
-    Raises: OSError; FileExistsError with `replace=False` if the file exists. This check is atomic with the write.
-    """
-    files.check_replaceable(path)
-    temporary = files.temporary_for(path)
-    try:
-        with files.create(temporary) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            temporary.replace(path)
-        else:
-            path.hardlink_to(temporary)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(path: Path) -> None:
-    """Flush a folder, so that a new file name is on disk too. File systems that do not support it are ignored."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(folder)
-
-
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Convert an OSError of the block, which writes to a store, to a StoreError."""
@@ -288,7 +250,7 @@ def unwritable(folder: Path, error: OSError) -> StoreError:
     """Return the StoreError for a store that cannot be written to."""
     return StoreError(
         f"nothing can be written to {one_line(str(folder))}: {error.strerror or error}; make room or name another "
-        "folder with --out (earlier records are as they were)"
+        "folder with --out (existing records are unchanged)"
     )
 
 
@@ -304,7 +266,3 @@ def looking_into(folder: Path) -> Iterator[None]:
         raise StoreError(
             f"{one_line(str(folder))} cannot be used: {reason}; name a folder that you may enter and read"
         ) from error
-
-
-def _harmless(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"

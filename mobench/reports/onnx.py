@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError, MobenchError
+from mobench.files import write_whole
 from mobench.interfaces import ParetoNetwork, Predictor, Split
 from mobench.metrics.evaluation import evaluate
 from mobench.records.networks import Trained, load
 from mobench.records.record import Record
-from mobench.records.store import Store, write_whole, writing
+from mobench.records.store import Store, writing
 
 TOLERANCE = 1e-4
 """Largest allowed difference between the outputs of the file and of torch; relative for outputs above 1."""
@@ -42,9 +43,9 @@ def to_onnx(trained: Trained) -> bytes:
         model = _exported(trained)
     except Exception as error:  # the exporter's exception types are private
         raise MobenchError(f"{title} cannot be written as ONNX: {' '.join(str(error).split())[:300]}") from error
-    found = difference(model, trained, *_trials(trained))
-    if not found <= TOLERANCE:
-        raise MobenchError(f"{title} as ONNX differs from torch by {found:.2g}, more than {TOLERANCE:g}: not written")
+    gap = difference(model, trained, *_trials(trained))
+    if not gap <= TOLERANCE:
+        raise MobenchError(f"{title} as ONNX differs from torch by {gap:.2g}, more than {TOLERANCE:g}: not written")
     check_record(model, trained)
     return model
 
@@ -70,10 +71,10 @@ def difference(model: bytes, trained: Trained, images: Tensor, preferences: Tens
     for preference in preferences:
         for batch in (images[:1], images):
             with torch.no_grad():
-                wanted = trained.network(batch, preference[None])[0]
-            given = run(batch, preference)
-            for name, output in wanted.items():
-                gap = ((given[name] - output).abs() / output.abs().clamp_min(1)).max().item()
+                expected = trained.network(batch, preference[None])[0]
+            outputs = run(batch, preference)
+            for name, output in expected.items():
+                gap = ((outputs[name] - output).abs() / output.abs().clamp_min(1)).max().item()
                 worst = float(np.maximum(worst, gap))  # unlike max(), it keeps NaN
     return worst
 
@@ -84,12 +85,12 @@ def check_record(model: bytes, trained: Trained) -> None:
     split, front = min(record.fronts.items(), key=lambda item: item[1].n_samples or math.inf)
     rows = sorted({0, len(front.losses) // 2, len(front.losses) - 1})
     samples = trained.problem.dataset.load(cast(Split, split)).take(slice(0, front.n_samples))
-    found = evaluate(_Exported(session(model)), trained.problem, samples, torch.tensor(front.preferences)[rows]).losses
+    losses = evaluate(_Exported(session(model)), trained.problem, samples, torch.tensor(front.preferences)[rows]).losses
     recorded = np.asarray(front.losses)[rows]
-    if not np.allclose(found, recorded, rtol=LOSSES, atol=LOSSES * np.abs(recorded).max()):
-        row = int(np.abs(found - recorded).max(1).argmax())
+    if not np.allclose(losses, recorded, rtol=LOSSES, atol=LOSSES * np.abs(recorded).max()):
+        row = int(np.abs(losses - recorded).max(1).argmax())
         raise MobenchError(
-            f"{record.job.title} as ONNX has losses {found[row].round(4).tolist()} on split {split!r} at preference "
+            f"{record.job.title} as ONNX has losses {losses[row].round(4).tolist()} on split {split!r} at preference "
             f"{np.asarray(front.preferences)[rows][row].round(3).tolist()}, the record has "
             f"{recorded[row].round(4).tolist()}: not written; run the job again with --keep-weights"
         )
@@ -132,17 +133,17 @@ def halved(model: bytes) -> bytes:
 
     graph_model = onnx.load_model_from_string(model)
     graph = graph_model.graph
-    kept, casts = [], []
+    initializers, casts = [], []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < SMALL:
-            kept.append(tensor)
+            initializers.append(tensor)
             continue
         half = f"{tensor.name}__half"
-        kept.append(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), half))
+        initializers.append(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), half))
         casts.append(helper.make_node("Cast", [half], [tensor.name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(kept)
+    graph.initializer.extend(initializers)
     graph.node.extend(nodes)
     onnx.checker.check_model(graph_model)
     written: bytes = graph_model.SerializeToString()

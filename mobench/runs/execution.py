@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import traceback
 from collections.abc import Callable, Sequence
@@ -213,24 +212,18 @@ def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, flo
 
     if not isinstance(solver.pareto_set, torch.nn.Module):
         return weights_not_kept(f"{type(solver).__name__} keeps no torch module")
-    temporary = files.temporary_for(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         state = tensors_to_keep(solver.pareto_set, problem)
-        # safetensors creates files that only their owner may read; use the permissions of the umask, as for other files
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        save_file(state, temporary)
-        temporary.chmod(stat.S_IMODE(mode))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with files.replacing(path) as temporary:
+            # safetensors creates files that only their owner may read; use the permissions of the umask instead
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            save_file(state, temporary)
+            temporary.chmod(stat.S_IMODE(mode))
     except Exception as error:
         # the Rust writer and a plugin's module may raise any error; weights of an earlier run must not remain
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return weights_not_kept(getattr(error, "strerror", None) or described(error))
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return {}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobench.errors import MobenchError
-from mobench.jobs.job import Part
 from mobench.records.record import Front, Provenance, Record
 from mobench.runs.repetition import check_repeatable, repeat
 
@@ -221,16 +220,11 @@ def _versions(record: Record) -> list[tuple[str, str, str]]:
     """Return (label, recorded version, installed version) for each part of the job."""
     from mobench.plugins import registry
 
-    job = record.job
-    parts: list[tuple[Any, Part | None]] = [("dataset", job.dataset), ("model", job.model)]
-    parts += [("generator", job.solver.generator), ("balancer", job.solver.balancer)]
-    if job.solver.generator is None:
-        parts.append(("solver", job.solver))
-    found = []
-    for kind, part in parts:
-        if part is not None:
-            try:
-                found.append((f"{kind} {part.name}", part.version, registry().get(kind, part.name).version))
-            except MobenchError as error:
-                found.append((f"{kind} {part.name}", part.version, str(error)))
-    return found
+    versions = []
+    for role, part in record.job.registered_parts.items():
+        try:
+            installed = registry().get(role, part.name).version
+        except MobenchError as error:
+            installed = str(error)
+        versions.append((f"{role} {part.name}", part.version, installed))
+    return versions

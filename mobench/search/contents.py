@@ -55,16 +55,16 @@ def check(study: optuna.Study, alone: Suite, search: Search, store: Store) -> No
     Studies of earlier versions store only the search. For these, each trial is compared: the ids of its jobs are
     hashes of everything that determines their results.
     """
-    asked = contents_of(alone, search)
-    known = study.user_attrs.get(CONTENTS)
-    if known is not None:
-        _refuse(store, list(_differences(json.loads(known), asked)))
+    contents = contents_of(alone, search)
+    stored = study.user_attrs.get(CONTENTS)
+    if stored is not None:
+        _refuse(store, list(_differences(json.loads(stored), contents)))
         return
-    if (former := study.user_attrs.get(FORMER)) is not None:
-        _refuse(store, list(_differences({"search": json.loads(former)}, {"search": asked["search"]})))
+    if (stored_search := study.user_attrs.get(FORMER)) is not None:
+        _refuse(store, list(_differences({"search": json.loads(stored_search)}, {"search": contents["search"]})))
     for trial in trials_of(study):
         if trial.jobs:
-            _refuse(store, _of_trial(trial, alone, asked, store))
+            _refuse(store, _of_trial(trial, alone, contents, store))
 
 
 def state(study: optuna.Study, alone: Suite, search: Search) -> None:
@@ -73,17 +73,17 @@ def state(study: optuna.Study, alone: Suite, search: Search) -> None:
         study.set_user_attr(CONTENTS, json.dumps(contents_of(alone, search)))
 
 
-def _of_trial(trial: Trial, alone: Suite, asked: Mapping[str, Any], store: Store) -> list[str]:
+def _of_trial(trial: Trial, alone: Suite, contents: Mapping[str, Any], store: Store) -> list[str]:
     """Return the differences between the jobs of a trial and the jobs that its options define now."""
     jobs = plan_of(alone, trial.settings).jobs
     for id_, job in zip(trial.jobs, jobs, strict=False):
         if id_ != job.id:
             return _of_job(id_, job, store) or [
-                f"trial {trial.number} ran job {id_}, and its options stand for {job.id}"
+                f"trial {trial.number} ran job {id_}, but its options give job {job.id}"
             ]
         record = store.read(job)
-        if record is not None and not same_contents(record.protocol, asked["protocol"]):
-            return [f"its trials were judged by {differing(record.protocol, asked['protocol'])}"]
+        if record is not None and not same_contents(record.protocol, contents["protocol"]):
+            return [f"its trials were judged by {differing(record.protocol, contents['protocol'])}"]
     return [] if len(trial.jobs) == len(jobs) else [f"its trials have {len(trial.jobs)} seeds instead of {len(jobs)}"]
 
 
@@ -92,8 +92,8 @@ def _of_job(id_: str, job: Job, store: Store) -> list[str]:
     record = next((r for r in store.contents().records if r.id == id_), None)
     if record is None:
         return []
-    known, asked = ({"job": j.model_dump(mode="json", exclude_none=True)} for j in (record.job, job))
-    return list(_differences(known, asked))
+    stored, current = ({"job": j.model_dump(mode="json", exclude_none=True)} for j in (record.job, job))
+    return list(_differences(stored, current))
 
 
 def _refuse(store: Store, differences: Sequence[str]) -> None:
@@ -106,13 +106,15 @@ def _refuse(store: Store, differences: Sequence[str]) -> None:
         )
 
 
-def _differences(known: Any, asked: Any, where: str = "") -> Iterator[str]:
+def _differences(stored: Any, current: Any, location: str = "") -> Iterator[str]:
     """Yield each value that differs, with its location: "job.solver.name 'ls' instead of 'mgda'"."""
-    if isinstance(known, dict) and isinstance(asked, dict):
-        for name in {**known, **asked}:
-            yield from _differences(known.get(name), asked.get(name), f"{where}.{name}" if where else str(name))
-    elif known != asked:
-        yield f"{where} {_shown(known)} instead of {_shown(asked)}"
+    if isinstance(stored, dict) and isinstance(current, dict):
+        for name in {**stored, **current}:
+            yield from _differences(
+                stored.get(name), current.get(name), f"{location}.{name}" if location else str(name)
+            )
+    elif stored != current:
+        yield f"{location} {_shown(stored)} instead of {_shown(current)}"
 
 
 def _shown(value: Any) -> str:

@@ -38,7 +38,7 @@ def reading(store: Store) -> Iterator[None]:
         if path.is_symlink():
             raise ValueError("it is a symbolic link")
         if files.exists(path) and not files.is_file(path):
-            raise ValueError("it is no file")
+            raise ValueError("it is not a file")
         if files.exists(path) and path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it has over {MAX_BYTES} bytes")
         yield
@@ -52,7 +52,7 @@ def reading(store: Store) -> Iterator[None]:
         reason = one_line(f"{type(error).__name__}: {error}", 200)
         raise StoreError(
             f"{one_line(str(path))} is not the journal of a search, or it is damaged ({reason}): move it away, and the "
-            "search begins anew with the records that are there"
+            "search starts again from the existing records"
         ) from error
 
 
@@ -87,10 +87,10 @@ def mend(store: Store) -> None:
         lines = content[:end].split(b"\n")[:-1]
         for number, line in enumerate(lines, start=1):
             if not _is_operation(line):
-                raise ValueError(f"line {number} is none of a journal")
+                raise ValueError(f"line {number} is not a line of a journal")
         rest = content[end:]
         if not (rest.startswith(FIRST_BYTES) or FIRST_BYTES.startswith(rest)):
-            raise ValueError("its last line is not the beginning of one of a journal")
+            raise ValueError("its last line is not the beginning of a journal line")
         file.truncate(end)
 
 

@@ -40,20 +40,20 @@ class Trial:
     jobs: tuple[str, ...] = ()
 
 
-def opened(storage: JournalStorage, name: str, wanted: Search) -> optuna.Study:
+def opened(storage: JournalStorage, name: str, search: Search) -> optuna.Study:
     """Load the study of this name from a journal; create it if there is none."""
     import optuna
 
     # an existing study is only loaded, so that results can be read in a read-only folder
     if name not in optuna.get_all_study_names(storage):
         optuna.create_study(storage=storage, study_name=name, direction="maximize")
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if wanted.prune else None
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3) if search.prune else None
     return optuna.load_study(storage=storage, study_name=name, pruner=pruner or optuna.pruners.NopPruner())
 
 
 def ask(
     study: optuna.Study,
-    wanted: Search,
+    search: Search,
     usual: Callable[[], Job],
     n_trials: int | None,
     is_alive: Callable[[object], bool],
@@ -67,15 +67,15 @@ def ask(
     is_alive: returns whether the search of a token is running.
     """
     _take_up_interrupted(study, is_alive)
-    if wanted.sampler == "grid":
-        return _enqueue_grid(study, wanted, n_trials)
-    if not study.get_trials(deepcopy=False) and (first := _as_they_are(usual(), wanted)) is not None:
+    if search.sampler == "grid":
+        return _enqueue_grid(study, search, n_trials)
+    if not study.get_trials(deepcopy=False) and (first := _as_they_are(usual(), search)) is not None:
         study.enqueue_trial(first)
-    return max(0, _n_lacking(study, wanted, n_trials))
+    return max(0, _n_lacking(study, search, n_trials))
 
 
 def take(
-    study: optuna.Study, wanted: Search, n_trials: int | None, token: str, is_alive: Callable[[object], bool]
+    study: optuna.Study, search: Search, n_trials: int | None, token: str, is_alive: Callable[[object], bool]
 ) -> optuna.Trial | None:
     """Return the next missing trial, with its options and the token of this search; None if no trial is missing.
 
@@ -85,17 +85,17 @@ def take(
 
     _take_up_interrupted(study, is_alive)
     is_waiting = any(t.state.name == "WAITING" for t in _counted(study))
-    if not (is_waiting if wanted.sampler == "grid" else _n_lacking(study, wanted, n_trials) > 0):
+    if not (is_waiting if search.sampler == "grid" else _n_lacking(study, search, n_trials) > 0):
         return None
     study.sampler = optuna.samplers.TPESampler(
         # depends on the number of trials, so that resumed and concurrent searches do not repeat proposals
         seed=len(study.get_trials(deepcopy=False)),
         # up to half of a short search samples at random before TPE models the results
-        n_startup_trials=min(10, max(1, wanted.n_trials // 2)),
+        n_startup_trials=min(10, max(1, search.n_trials // 2)),
     )
     trial = study.ask()
     trial.set_user_attr(TOKEN, token)
-    proposed(trial, wanted.space)
+    proposed(trial, search.space)
     return trial
 
 
@@ -139,42 +139,42 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
     return trial.suggest_float(name, space.low, space.high, log=space.log)
 
 
-def _as_they_are(job: Job, wanted: Search) -> dict[str, Any] | None:
+def _as_they_are(job: Job, search: Search) -> dict[str, Any] | None:
     """Return the searched options of a job without a search, in Optuna's form; None if they are not in the space."""
-    known = every_option(job)
-    known |= {f"budget.{key}": value for key, value in job.budget.model_dump(exclude_none=True).items()}
-    found: dict[str, Any] = {}
-    for name, values in wanted.space.items():
+    options = every_option(job)
+    options |= {f"budget.{key}": value for key, value in job.budget.model_dump(exclude_none=True).items()}
+    proposal: dict[str, Any] = {}
+    for name, values in search.space.items():
         # a name without a prefix matches the part that has this option
-        full = next((key for key in known if name in (key, key.partition(".")[2])), None)
-        value = known.get(full) if full else None
+        full = next((key for key in options if name in (key, key.partition(".")[2])), None)
+        value = options.get(full) if full else None
         if isinstance(values, Range):
             if not isinstance(value, int | float) or not values.low <= value <= values.high:
                 return None
-            found[name] = value
+            proposal[name] = value
         elif json.dumps(value) in (choices := [json.dumps(v) for v in values]):
-            found[name] = choices[choices.index(json.dumps(value))]
+            proposal[name] = choices[choices.index(json.dumps(value))]
         else:
             return None
-    return found
+    return proposal
 
 
-def _enqueue_grid(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
+def _enqueue_grid(study: optuna.Study, search: Search, n_trials: int | None) -> int:
     """Enqueue all combinations of the grid that have no trial, in order; return the number of waiting trials.
 
     Optuna's own grid sampler is not used, because it counts an interrupted trial as done.
     """
-    lists = [[json.dumps(value) for value in values] for values in wanted.space.values() if isinstance(values, list)]
-    known = [_asked(t) for t in _counted(study)]
+    lists = [[json.dumps(value) for value in values] for values in search.space.values() if isinstance(values, list)]
+    tried = [_asked(t) for t in _counted(study)]
     for values in list(product(*lists))[:n_trials]:
-        combination = dict(zip(wanted.space, values, strict=True))
-        if combination not in known:
+        combination = dict(zip(search.space, values, strict=True))
+        if combination not in tried:
             study.enqueue_trial(combination)
     return sum(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False))
 
 
-def _n_lacking(study: optuna.Study, wanted: Search, n_trials: int | None) -> int:
-    return (n_trials or wanted.n_trials) - sum(t.state.name != "WAITING" for t in _counted(study))
+def _n_lacking(study: optuna.Study, search: Search, n_trials: int | None) -> int:
+    return (n_trials or search.n_trials) - sum(t.state.name != "WAITING" for t in _counted(study))
 
 
 def _counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -196,5 +196,5 @@ def _take_up_interrupted(study: optuna.Study, is_alive: Callable[[object], bool]
         if frozen.state == optuna.trial.TrialState.RUNNING and not is_alive(frozen.user_attrs.get(TOKEN)):
             study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), frozen.number])
             study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
-            if asked := _asked(frozen):
-                study.enqueue_trial(asked)
+            if proposal := _asked(frozen):
+                study.enqueue_trial(proposal)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mobench.errors import OptionError, StoreError, nearest
+from mobench.errors import OptionError, StoreError
 from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan, apart
 from mobench.jobs.suite import Search, Suite
@@ -27,6 +27,7 @@ from mobench.search.journal import JOURNAL, is_there, mend, reading, storage_of
 from mobench.search.lock import Presence, StudyLock, is_alive, owner, remove_left_over
 from mobench.search.proposals import Trial, as_trial, ask, opened, others, take, trials_of
 from mobench.search.trial import Bench, NoValue, Objective, Pruned, plan_of
+from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import optuna
@@ -81,7 +82,7 @@ def search(
     """
     import optuna
 
-    each = _each(suite)
+    combinations = _each(suite)
     first_plans(suite)  # check names and options before anything is written
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -92,7 +93,7 @@ def search(
         with turn, reading(store):
             remove_left_over(store.folder / JOURNAL, store.folder)
             mend(store)
-            n_lacking = crew.open(_named(each))
+            n_lacking = crew.open(_named(combinations))
         expect(n_lacking * len(suite.seeds))
         _work(crew, tell)
     return outcomes(suite, store)
@@ -130,7 +131,7 @@ class _Crew:
     combinations: list[_Combination] = field(default_factory=list)
     _noted: set[str] = field(default_factory=set)
 
-    def open(self, each: Sequence[tuple[str, Suite]]) -> int:
+    def open(self, combinations: Sequence[tuple[str, Suite]]) -> int:
         """Open the studies of these combinations; return how many trials they lack.
 
         Raises: StoreError for a study of another search, before any study is changed.
@@ -138,17 +139,17 @@ class _Crew:
         import optuna
 
         storage = storage_of(self.store)
-        known = optuna.get_all_study_names(storage)
-        for name, alone in each:
-            if name in known:
+        study_names = optuna.get_all_study_names(storage)
+        for name, alone in combinations:
+            if name in study_names:
                 check(opened(storage, name, _search_of(alone)), alone, _search_of(alone), self.store)
         n_lacking = 0
-        for name, alone in each:
-            wanted = _search_of(alone)
-            study = opened(storage, name, wanted)
-            state(study, alone, wanted)
-            n_lacking += ask(study, wanted, partial(_usual, alone), self.n_trials, self._is_alive)
-            self.combinations.append(_Combination(alone, wanted, study, Objective(alone, wanted, self.bench)))
+        for name, alone in combinations:
+            search = _search_of(alone)
+            study = opened(storage, name, search)
+            state(study, alone, search)
+            n_lacking += ask(study, search, partial(_usual, alone), self.n_trials, self._is_alive)
+            self.combinations.append(_Combination(alone, search, study, Objective(alone, search, self.bench)))
         return n_lacking
 
     def run_one(self) -> tuple[str, Trial] | None:
@@ -158,10 +159,10 @@ class _Crew:
         """
         from optuna.trial import TrialState
 
-        taken = self._next()
-        if taken is None:
+        next_trial = self._next()
+        if next_trial is None:
             return None
-        combination, trial = taken
+        combination, trial = next_trial
         try:
             ended = combination.study.tell(trial, combination.objective(trial))
         except NoValue:
@@ -176,11 +177,11 @@ class _Crew:
             if self.bench.is_stopped:
                 raise runner.Stopped
             with self.turn:
-                for one in self.combinations:
-                    trial = take(one.study, one.search, self.n_trials, self.token, self._is_alive)
+                for combination in self.combinations:
+                    trial = take(combination.study, combination.search, self.n_trials, self.token, self._is_alive)
                     if trial is not None:
-                        return one, trial
-                tokens = [token for one in self.combinations for token in others(one.study, self.token)]
+                        return combination, trial
+                tokens = [token for combination in self.combinations for token in others(combination.study, self.token)]
                 self._note(tokens)
             if not tokens:
                 return None
@@ -190,8 +191,8 @@ class _Crew:
         for token in dict.fromkeys(tokens):
             if token not in self._noted:
                 self._noted.add(token)
-                whose = owner(self.store.folder, token)
-                self.note(f"waiting for {tokens.count(token)} trials that {whose} runs")
+                owner_name = owner(self.store.folder, token)
+                self.note(f"waiting for {tokens.count(token)} trials that {owner_name} runs")
 
     def _is_alive(self, token: object) -> bool:
         return token == self.token or is_alive(self.store.folder, token)
@@ -222,57 +223,61 @@ def outcomes(suite: Suite, store: Store) -> list[Outcome]:
     """
     import optuna
 
-    each = _each(suite)
+    combinations = _each(suite)
     if not is_there(store):
         raise StoreError(f"there is no {JOURNAL} in {store.folder}: run `mobench tune` there first")
-    made, costs = [], {record.id: record.cost for record in outlines(store).records}
+    results, costs = [], {record.id: record.cost for record in outlines(store).records}
     with reading(store):
         storage = storage_of(store)
-        known = optuna.get_all_study_names(storage)
-        for name, alone in _named(each):
-            wanted, (entry,) = _search_of(alone), alone.entries
-            if name not in known:
+        study_names = optuna.get_all_study_names(storage)
+        for name, alone in _named(combinations):
+            search, (entry,) = _search_of(alone), alone.entries
+            if name not in study_names:
                 raise StoreError(
                     f"{store.folder / JOURNAL} has no trials of {_combination(alone)}: run `mobench tune` there first"
                 )
-            study = opened(storage, name, wanted)
-            check(study, alone, wanted, store)
+            study = opened(storage, name, search)
+            check(study, alone, search, store)
             trials = [_with_cost(trial, costs) for trial in trials_of(study)]
             ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
             best_first = sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number))
-            made.append(Outcome(entry.datasets[0], entry.models[0], entry.solvers[0], wanted.metric, best_first))
-    return made
+            results.append(Outcome(entry.datasets[0], entry.models[0], entry.solvers[0], search.metric, best_first))
+    return results
 
 
 def _with_cost(trial: Trial, costs: Mapping[str, Cost | None]) -> Trial:
     """Return the trial with the cost in its records, which is also correct for records that existed before it."""
-    known = [cost for cost in (costs.get(job_id) for job_id in trial.jobs) if cost is not None]
-    if not known or len(known) < len(trial.jobs):
+    known_costs = [cost for cost in (costs.get(job_id) for job_id in trial.jobs) if cost is not None]
+    if not known_costs or len(known_costs) < len(trial.jobs):
         return trial
-    cores = [cost.training_core_seconds for cost in known if cost.training_core_seconds is not None]
+    cores = [cost.training_core_seconds for cost in known_costs if cost.training_core_seconds is not None]
     return replace(
         trial,
-        seconds=sum(cost.training_seconds + cost.evaluation_seconds for cost in known),
-        core_seconds=sum(cores) if len(cores) == len(known) else None,
+        seconds=sum(cost.training_seconds + cost.evaluation_seconds for cost in known_costs),
+        core_seconds=sum(cores) if len(cores) == len(known_costs) else None,
     )
 
 
 def _each(suite: Suite) -> list[Suite]:
     """Return a suite for each combination. Raises: OptionError for a duplicate combination, and a missing search."""
-    search, each = _search_of(suite), apart(suite)
-    names = [name for name, _ in _named(each)]
+    search, combinations = _search_of(suite), apart(suite)
+    names = [name for name, _ in _named(combinations)]
     if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
         raise OptionError(f"suite {suite.name!r} has {twice} twice: each combination is searched once")
-    solvers = {entry.solvers[0] for alone in each for entry in alone.entries}
+    solvers = {entry.solvers[0] for alone in combinations for entry in alone.entries}
     if unknown := next((name for name in search.solvers if name not in solvers), None):
-        hint = nearest(unknown, solvers) or f"; its solvers are {', '.join(sorted(solvers))}"
+        hint = name_hint(unknown, sorted(solvers), "its solvers are")
         raise OptionError(f"suite {suite.name!r}: [search.solvers] has {unknown!r}, which is not searched{hint}")
-    return each
+    return combinations
 
 
-def _named(each: Sequence[Suite]) -> list[tuple[str, Suite]]:
+def _named(combinations: Sequence[Suite]) -> list[tuple[str, Suite]]:
     """Return the combinations with the names of their studies."""
-    return [(NAME, each[0])] if len(each) == 1 else [(_combination(alone), alone) for alone in each]
+    return (
+        [(NAME, combinations[0])]
+        if len(combinations) == 1
+        else [(_combination(alone), alone) for alone in combinations]
+    )
 
 
 def _combination(alone: Suite) -> str:

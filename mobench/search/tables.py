@@ -77,11 +77,11 @@ def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path
     return write_texts(folder, texts)
 
 
-def _entry(found: Mapping[str, Any], alone: Suite) -> list[str]:
+def _entry(best_options: Mapping[str, Any], alone: Suite) -> list[str]:
     """Return the TOML lines of one combination: all settings of its suite and its best options."""
     (entry,) = alone.entries
     (names,) = zip(entry.datasets, entry.models, entry.solvers, strict=True)
-    holding = combine(layers_of(alone, entry, names[2], found), exact_names(*names))
+    holding = combine(layers_of(alone, entry, names[2], best_options), exact_names(*names))
     settings = {s.key: s.value for s in holding if not s.name.startswith(f"{BUDGET}.")}
     lines = ["[[entries]]"]
     lines += [f"{k} = {json.dumps(getattr(entry, k))}" for k in ("datasets", "models", "solvers")]
@@ -111,8 +111,8 @@ def _options(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _has_core_seconds(outcomes: Sequence[Outcome]) -> bool:
     """Return whether all trials with a value have a processor time."""
-    known = [t.core_seconds is not None for outcome in outcomes for t in outcome.trials if t.value is not None]
-    return bool(known) and all(known)
+    have_time = [t.core_seconds is not None for outcome in outcomes for t in outcome.trials if t.value is not None]
+    return bool(have_time) and all(have_time)
 
 
 def _row(rank: int, trial: Trial, names: list[str], cores: bool) -> list[str]:

@@ -96,7 +96,7 @@ class Objective:
                 self.bench.run(Plan(self.suite.name, [job]), listen)
             except Pruned:
                 self.bench.store.forget_training(job)
-                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "behind the other trials"})
+                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "worse than the other trials"})
                 raise
             values.append(self._value(job))
         return sum(values) / len(values)
@@ -149,10 +149,10 @@ def direction(job: Job, metric: str) -> bool:
     """Return whether higher values of a metric are better. Raises: OptionError for a metric unknown to the dataset."""
     from mobench.jobs.resolve import make_dataset
 
-    known = {m.name: m.higher_is_better for o in make_dataset(job.dataset).objectives for m in o.metrics}
-    if metric != HYPERVOLUME and metric not in known:
-        raise OptionError(f"metric {metric!r}: accepted are {', '.join([HYPERVOLUME, *known])}")
-    return known.get(metric, True)
+    higher_is_better = {m.name: m.higher_is_better for o in make_dataset(job.dataset).objectives for m in o.metrics}
+    if metric != HYPERVOLUME and metric not in higher_is_better:
+        raise OptionError(f"metric {metric!r}: accepted are {', '.join([HYPERVOLUME, *higher_is_better])}")
+    return higher_is_better.get(metric, True)
 
 
 def plan_of(suite: Suite, settings: Mapping[str, Any]) -> Plan:

@@ -12,6 +12,7 @@ import torch
 
 from mobench.interfaces import Dataset, Samples, Split
 from mobench.testing.outcomes import Declined
+from mobench.text import first_line
 
 NO_VALUES = (
     "cannot be called on meta",
@@ -52,8 +53,9 @@ def saved_and_read(state: Any) -> Any:
         buffer.seek(0)
         return torch.load(buffer, weights_only=True)
     except (pickle.PickleError, AttributeError, TypeError) as error:
-        reason = str(error).strip().splitlines()
-        raise AssertionError(f"state_dict cannot be saved and read back ({reason[0][:120]}): {advice}") from error
+        raise AssertionError(
+            f"state_dict cannot be saved and read back ({first_line(error)[:120]}): {advice}"
+        ) from error
 
 
 def device() -> torch.device:
@@ -76,7 +78,7 @@ def elsewhere() -> Iterator[None]:
             raise Declined("no CUDA device is here, and it looks at values, which the meta device has not") from error
         if "device" in said:
             raise AssertionError(
-                f"a tensor is on another device than what it meets ({said.splitlines()[0][:120]}): make tensors on the "
-                "device of the inputs, and keep constants as buffers"
+                f"a tensor is on another device than the tensors it is combined with ({first_line(error)[:120]}): "
+                "make tensors on the device of the inputs, and keep constants as buffers"
             ) from error
         raise

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mobench.errors import nearest
 from mobench.plugins import Entry, Spec, SuiteFile
-from mobench.text import message_of
+from mobench.text import message_of, name_hint
 
 Check = Callable[[Entry], None]
 State = Literal["passed", "failed", "declined"]
@@ -88,8 +87,8 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
             name,
             "What is declined exists",
             "failed",
-            f"the {what} declines {name!r}, which is no check of a {entry.kind}"
-            f"{nearest(name, known) or '; there are ' + ', '.join(known)}",
+            f"the {what} declines {name!r}, which is not a check of a {entry.kind}"
+            f"{name_hint(name, known, 'there are')}",
         )
         for name in entry.spec.declines
         if name not in known
@@ -101,4 +100,4 @@ def _raised(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     message = message_of(error)
-    return f"raised {type(error).__name__}{where}: {message} (make it pass; the traceback shows the way there)"
+    return f"raised {type(error).__name__}{where}: {message} (fix the error; the traceback shows where it was raised)"

@@ -90,7 +90,8 @@ def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
         demand(alpha.dtype == case.losses.dtype, f"{given}: weights are {alpha.dtype}: keep the dtype of the losses")
         demand(
             torch.isfinite(alpha).all(),
-            f"{given}: weights are not finite: divide by what cannot be 0, and take roots and logs of what is above 0",
+            f"{given}: weights are not finite: divide by values that cannot be 0, and take roots and logs of positive "
+            "values",
         )
         demand(
             all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))),

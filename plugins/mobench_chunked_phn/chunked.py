@@ -38,7 +38,7 @@ class ChunkedPHN(Generator):
     preference_embedding: Annotated[int, Gt(0)] = option(32, "length of the preference's embedding")
     chunk_embedding: Annotated[int, Gt(0)] = option(64, "length of a chunk's embedding")
     hidden: Annotated[int, Gt(0)] = option(100, "width of the three layers")
-    chunk: Annotated[int, Ge(1)] = option(10_000, "weights in a stretch")
+    chunk: Annotated[int, Ge(1)] = option(10_000, "weights in a chunk")
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         n_weights = problem.n_target_parameters

@@ -43,7 +43,7 @@ class Input(Generator):
     keeps_statistics: ClassVar[bool] = True
 
     channels: Literal["learnt", "constant"] = option(
-        "learnt", "beside images: patterns that are learnt, or the preference in every place"
+        "learnt", "input channels added to images: learned patterns, or the preference at every pixel"
     )
 
     def check(self, dataset: Dataset) -> None:
@@ -106,7 +106,7 @@ class ConditionedNetwork(ParetoNetwork):
         check_preferences(preferences, self.n_objectives)
         if not inputs.is_floating_point():
             raise IncompatibleError(
-                f"inputs of type {inputs.dtype} have no room for a preference beside them: images and real features "
+                f"inputs of type {inputs.dtype} cannot be joined with a preference: images and real features "
                 "are accepted; choose a generator of weights"
             )
         k, b, sizes = len(preferences), inputs.shape[0], inputs.shape[2:]  # len() would fix an exported network's batch

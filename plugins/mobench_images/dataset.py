@@ -92,7 +92,7 @@ class OneLabel(Dataset):
 class Mnist(OneLabel):
     """Digits: 55,000 for training, 5,000 for validation, 10,000 for testing."""
 
-    source: Literal["full", "embedded"] = option("full", "all digits, or the 5,000 that come along")
+    source: Literal["full", "embedded"] = option("full", "all digits, or the 5,000 in the package")
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 

@@ -43,7 +43,7 @@ class TwoPictures(Dataset):
     validation: Annotated[float, Interval(gt=0, lt=1)] = option(0.1, "share of pairs, and of pictures, for validation")
     placement: Placement = option("jitter", "boxes moved by up to 3 pixels, or in the corners (easier)")
     combine: Combine = option("max", "where boxes overlap: the brighter pixel, or the sum up to 255")
-    source: str = option("full", "full, embedded (5,000 digits that come along), or the path of a paper's pickle")
+    source: str = option("full", "full, embedded (5,000 digits in the package), or the path of a paper's pickle")
     composition_seed: int = option(0, "of the pairs drawn; the same for all seeds of a job")
     classes: Classes = option("different", "labels of a pair: different ones, or any (independent)", added=True)
 

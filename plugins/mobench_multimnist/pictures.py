@@ -65,7 +65,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path.name} is not an idx file of bytes: fetch it again with `mobench data fetch`")
     n_axes = data[3]
     if n_axes > MOST_AXES:
-        raise DataError(f"{path.name} says that it has {n_axes} axes, pictures have {MOST_AXES}: fetch it again")
+        raise DataError(f"{path.name} states {n_axes} axes, pictures have {MOST_AXES}: fetch it again")
     shape = np.frombuffer(data, ">u4", n_axes, 4).astype(int)
     body = np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes)
     if body.size != int(np.prod(shape, dtype=object)):
@@ -83,7 +83,7 @@ def papers_pickle(path: Path, part: Part) -> Pairs:
     try:
         # a pipe or a device may never end
         if not files.is_file(path):
-            raise ValueError("it is not there, or not a regular file")
+            raise ValueError("it does not exist, or is not a regular file")
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
         images, labels = (np.asarray(a) for a in (content[0:2] if part == "train" else content[2:4]))
@@ -116,5 +116,5 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ARRAY_NAMES:
-            raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which is no array")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not part of an array")
         return super().find_class(module, name)

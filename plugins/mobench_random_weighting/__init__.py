@@ -11,7 +11,7 @@ def mobench_balancers() -> list[Spec]:
         Spec(
             "random-weighting",
             "mobench_random_weighting.random_weighting:RandomWeighting",
-            "weights drawn anew at every step",
+            "new random weights at every step",
             _SOURCE,
             version="1",
             declines={"weighs_preferences_apart": "the weights are random numbers, drawn for all preferences in turn"},

@@ -59,7 +59,7 @@ def mobench_datasets() -> list[Spec]:
         Spec(
             "mnist-unknown",
             "mobench_roles.unknown:MnistAndGarments",
-            "digits to be told, garments among them to be doubted",
+            "digits to classify, with garments among them as unknown inputs",
             "digits against garments as in arXiv 1812.04606, section 4",
             version="1",
             small={"source": "embedded", "limit": 40},

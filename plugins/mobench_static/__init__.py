@@ -13,7 +13,7 @@ def mobench_generators() -> list[Spec]:
         Spec(
             "static",
             "mobench_static.kernels:StaticKernels",
-            summary="one two-layer network makes all convolution kernels from layer embeddings",
+            summary="a two-layer network generates all convolution kernels from layer embeddings",
             source=_SOURCE,
             version="1",
         )

@@ -37,7 +37,7 @@ class Text(Dataset):
 
     source: str = option("wiki", "wiki (6 MB of Wikipedia), embedded (a page, for tests), or a file such as enwik8")
     length: Annotated[int, Gt(1)] = option(100, "bytes of a window")
-    limit: Annotated[int, Gt(0)] | None = option(None, "use only so many bytes of the file; none: all")
+    limit: Annotated[int, Gt(0)] | None = option(None, "use only this many bytes of the file; none: all")
     held_out: Annotated[float, Interval(gt=0, lt=0.5)] = option(
         0.05, "share of the file for validation, and for testing"
     )

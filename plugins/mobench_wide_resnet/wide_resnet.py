@@ -26,7 +26,7 @@ class WideResNet(Model):
 
     depth: Annotated[int, Gt(9)] = option(40, "layers; 6 n + 4")
     widening: Annotated[int, Gt(0)] = option(2, "factor k of the channels")
-    bias: bool = option(True, "of the 3×3 convolutions; the paper's count has them, normalisation takes them out again")
+    bias: bool = option(True, "of the 3×3 convolutions; counted in the paper, but normalisation cancels them")
 
     def check(self, dataset: Dataset) -> None:
         image_channels(dataset, 16, "wrn-40-2")

@@ -55,8 +55,8 @@ def test_an_imported_record_cannot_be_verified(cli: Cli, folder: Path, tmp_path:
 @pytest.mark.parametrize(
     ("content", "words", "said"),
     [
-        ("f1,f3\n1,2\n", (), "means nothing here"),
-        ("f1,f2\n1,nan\n", (), "is no finite number"),
+        ("f1,f3\n1,2\n", (), "that is unknown"),
+        ("f1,f2\n1,nan\n", (), "is not a finite number"),
         (POINTS, ("--protocol", "other-9"), "they are not comparable"),
         (POINTS, ("--dataset", "zdt9"), "zdt9"),
     ],

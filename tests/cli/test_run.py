@@ -164,7 +164,7 @@ def test_a_corrupt_data_file_fails_the_job_with_its_name(cli: Cli, tiny: Path, f
     words = ["run", tiny, "--dataset", "multimnist", "--model", "lenet", "--solver", "ls", "--out", "out"]
     done = cli(*words, env={"MOBENCH_DATA": str(tmp_path / "data")})
     assert done.returncode == 1
-    assert "train-images-idx3-ubyte is not the one it should be" in done.stderr
+    assert "train-images-idx3-ubyte is not the expected one" in done.stderr
     assert "Traceback" not in done.stderr
     after = records(tmp_path / "out")
     assert {n: after[n] for n in before} == before

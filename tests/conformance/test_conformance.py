@@ -16,7 +16,7 @@ NO_FILES = ("data file", NO_CIFAR)
 """Where the full image sets are neither here nor to be had; CIFAR-10 is on no machine but its owner's."""
 NO_GPU = "no CUDA device is here"
 MAY_DECLINE = {
-    "options_round_trip": ("a pair's options are those of its parts",),
+    "options_round_trip": ("the options of a pair are those of its parts",),
     "leaves_global_state_alone": NO_FILES,
     "loads_the_same_samples_again": NO_FILES,
     "augments_by_the_generator_given": NO_FILES,
@@ -27,9 +27,9 @@ MAY_DECLINE = {
     "works_on_another_device": (NO_GPU,),
     "weighs_on_another_device": (NO_GPU,),
     "trains_on_a_gpu": (NO_GPU,),
-    "gives_an_exact_gram_matrix": ("it makes no weights; the core takes its Gram matrix",),
+    "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
     "moves_with_the_preference": ("it serves one preference", "it serves problems with one objective"),
-    "weighs_preferences_apart": ("it weighs preferences against each other, and says so", "by the plugin: "),
+    "weighs_preferences_apart": ("it weighs preferences against each other (couples_preferences)", "by the plugin: "),
 }
 
 

@@ -34,13 +34,13 @@ def test_sizes_with_their_units(text: str) -> None:
      "9" * 400, "9" * 18 + "PB", "1GB x", "1_000", "5 M B"],
 )  # fmt: skip
 def test_a_size_is_read_as_a_whole_or_refused(text: str) -> None:
-    with pytest.raises(OptionError, match=r"--memory was given .*pass a number and a unit, as 500MB"):
+    with pytest.raises(OptionError, match=r"--memory was given .*pass a number and a unit, such as 500MB"):
         arguments.parse_bytes(text)
 
 
 @pytest.mark.parametrize("text", ["0,,1", ",", "0,", "one", "1.0", "-1", "²", "٣", "0 1", "1_0", "9" * 5000])
 def test_seeds_are_read_as_a_whole_or_refused(text: str) -> None:
-    with pytest.raises(OptionError, match=r"--seeds was given .*pass whole numbers of 0 or more with commas between"):
+    with pytest.raises(OptionError, match=r"--seeds was given .*pass comma-separated whole numbers of 0 or more"):
         arguments.parse_seeds(text)
     assert arguments.parse_seeds("0, 2,1") == [0, 2, 1]
     assert arguments.parse_seeds("") == []

@@ -196,7 +196,7 @@ def test_an_option_of_the_command_line_is_not_searched(tmp_path: Path) -> None:
         assert alone.search is not None
         assert alone.search.space == {"momentum": [0.0, 0.5]}
         assert rate(plan) == 0.7
-    with pytest.raises(OptionError, match=r"the command line sets all that \[search.space\] has for ls"):
+    with pytest.raises(OptionError, match=r"the command line sets all options of \[search.space\] for ls"):
         study.first_plans(searched(tmp_path, settings={"lr": 0.7, "solver.momentum": 0.1}))
 
 

@@ -132,7 +132,7 @@ def test_every_option_of_a_job_includes_added_ones(monkeypatch: pytest.MonkeyPat
 
 def test_an_option_of_several_parts_must_say_whose(monkeypatch: pytest.MonkeyPatch) -> None:
     with_guest(monkeypatch, Eager)
-    with pytest.raises(OptionError, match=r"'lr' is known to solver and balancer: say solver\.lr or balancer\.lr"):
+    with pytest.raises(OptionError, match=r"'lr' belongs to solver and balancer: write solver\.lr or balancer\.lr"):
         job("phn+guest", {"lr": 0.25})
     made = job("phn+guest", {"balancer.lr": 0.25, "solver.lr": 0.125})
     assert made.solver.balancer is not None

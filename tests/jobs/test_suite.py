@@ -100,7 +100,7 @@ def test_names_that_a_suite_lacks_replace_every_entrys(tmp_path: Path) -> None:
 
 
 def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="compares no zdt1 × phn-ls"):
+    with pytest.raises(OptionError, match="has no zdt1 × phn-ls"):
         chosen(tmp_path, datasets=["zdt1"], solvers=["phn-ls"])
 
 

@@ -184,7 +184,7 @@ def test_for_two_objectives_both_is_the_papers_with_the_preference_read_the_othe
 
 def test_whole_numbers_are_refused(problem: Problem) -> None:
     network = Input().build(problem, finite_rays(2))
-    with pytest.raises(IncompatibleError, match=r"inputs of type torch.int64 have no room"):
+    with pytest.raises(IncompatibleError, match=r"inputs of type torch.int64 cannot be joined"):
         network(torch.ones(2, 1, 36, 36, dtype=torch.long), finite_rays(2))
 
 

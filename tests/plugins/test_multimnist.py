@@ -272,7 +272,7 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path:
             return (Path.touch, (tmp_path / "ran",))
 
     (tmp_path / "evil.pickle").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(DataError, match="which is no array"):
+    with pytest.raises(DataError, match="which is not part of an array"):
         MultiMnist(source=str(tmp_path / "evil.pickle")).load("train")
     assert not (tmp_path / "ran").exists()
 

@@ -13,7 +13,6 @@ import pytest
 from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.jobs.job import Budget, Job, Part, SolverPart
-from mobench.records import store as stores
 from mobench.records.record import Failure, Provenance, Record
 from mobench.records.store import Store
 
@@ -145,5 +144,5 @@ def test_the_name_appears_only_when_the_content_is_whole(tmp_path: Path, monkeyp
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", watched)
-    stores.write_whole(tmp_path / "x", b"all of it")
+    files.write_whole(tmp_path / "x", b"all of it")
     assert seen == [(b"all of it", False)]

@@ -71,5 +71,5 @@ def test_what_is_no_family_of_fronts_is_refused() -> None:
     with pytest.raises(NonFiniteError, match="front 0"):
         attainment_surfaces([[[1, float("nan")]]])
     for level in (0, 101, float("nan")):
-        with pytest.raises(OptionError, match="no percentage"):
+        with pytest.raises(OptionError, match="not a percentage"):
             attainment_surfaces([[[1, 2]]], [level])

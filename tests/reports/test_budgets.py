@@ -82,5 +82,5 @@ def test_losses_are_best_when_small(handmade: Make) -> None:
 
 
 def test_records_without_looks_are_told(handmade: Make) -> None:
-    with pytest.raises(OptionError, match="no completed record holds looks"):
+    with pytest.raises(OptionError, match="no completed record has validation checks"):
         table(handmade())

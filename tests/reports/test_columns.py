@@ -9,8 +9,11 @@ import pytest
 
 from mobench.records.record import Record
 from mobench.records.store import Store
+from mobench.reports.analysis.costs import CONSTANT_COSTS, COSTS
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.tables.columns import HALF, column, directions_of
+from mobench.reports.analysis.measurements import quantities
+from mobench.reports.page.columns import columns
+from mobench.reports.tables.columns import HALF, catalogue, column, directions_of
 from mobench.reports.tables.rays import per_ray
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -22,21 +25,27 @@ def records(suite: str) -> list[Record]:
 
 @pytest.mark.parametrize("suite", ["analytic", "compression", "methods", "report", "roles", "sequence", "standard"])
 def test_every_column_of_a_leaderboard_is_known(suite: str) -> None:
-    table = leaderboard(records(suite)).table
+    read = records(suite)
+    table = leaderboard(read).table
     for name in map(str, table.columns):
         if name.endswith(HALF):
-            assert column(name.removesuffix(HALF)).interval, name
             continue
         found = column(name)
         assert found.name == name
-        assert found.interval == (name + HALF in table.columns), name
-        assert "does not know" not in found.meaning, name
+        assert (name + HALF in table.columns) == (name in quantities(read) and name not in CONSTANT_COSTS), name
+        assert "missing in the catalogue" not in found.meaning, name
         assert found.text == (not pd.api.types.is_numeric_dtype(table[name])), name
+
+
+def test_every_cost_is_described_and_stands_in_the_cost_group_of_the_page() -> None:
+    assert [c.name for c in catalogue() if c.name in COSTS] == list(COSTS)
+    groups = {described["name"]: described["group"] for described in columns([c.name for c in catalogue()], [], {})}
+    assert {name for name, group in groups.items() if group == "cost"} == set(COSTS)
 
 
 def test_every_column_of_the_table_of_preferences_is_known() -> None:
     for name in per_ray(records("report")).columns:
-        assert "does not know" not in column(name).meaning, name
+        assert "missing in the catalogue" not in column(name).meaning, name
 
 
 def test_a_metric_is_better_the_way_its_dataset_says() -> None:

@@ -21,17 +21,17 @@ TEXTS = st.one_of(st.text(max_size=30), SIGNS)
 
 @given(TEXTS)
 def test_what_is_shown_shows_everything(text: str) -> None:
-    shown = escaping.printable(text)
+    shown = escaping.with_codes(text)
     assert shown.isprintable()
     assert _decoded(shown) == _decoded(text)
-    assert escaping.printable(shown) == shown
+    assert escaping.with_codes(shown) == shown
 
 
 @given(TEXTS)
 def test_html_reads_back(text: str) -> None:
     shown = escaping.html(text)
     assert not set('<>"') & set(shown)
-    assert _spaces(html_reader.unescape(shown)) == escaping.printable(text)
+    assert _spaces(html_reader.unescape(shown)) == escaping.with_codes(text)
 
 
 @given(TEXTS)
@@ -41,7 +41,7 @@ def test_markdown_reads_back_as_text_in_one_cell(text: str) -> None:
     cells = [t for t in tokens if t.type == "inline"][2:]
     assert len(cells) == 2
     assert {child.type for child in cells[0].children or []} <= {"text", "text_special"}
-    assert _spaces("".join(child.content for child in cells[0].children or [])) == escaping.printable(text)
+    assert _spaces("".join(child.content for child in cells[0].children or [])) == escaping.with_codes(text)
 
 
 @given(TEXTS)
@@ -52,12 +52,12 @@ def test_csv_reads_back_and_is_no_formula(text: str) -> None:
     csv_reader.writer(buffer).writerow([shown, "end"])
     ((back, end),) = csv_reader.reader(io.StringIO(buffer.getvalue()))
     assert end == "end"
-    assert (back[1:] if re.match(r"'+[=+\-@]", back) else back) == escaping.printable(text)
+    assert (back[1:] if re.match(r"'+[=+\-@]", back) else back) == escaping.with_codes(text)
 
 
 @given(TEXTS, TEXTS)
 def test_texts_that_look_different_stay_different(one: str, other: str) -> None:
-    if escaping.printable(one) != escaping.printable(other):
+    if escaping.with_codes(one) != escaping.with_codes(other):
         for escape in (escaping.html, escaping.markdown, escaping.csv):
             assert escape(one) != escape(other)
 

@@ -106,5 +106,5 @@ def test_a_shape_may_have_digits_of_its_own(handmade: Make) -> None:
 
 
 def test_records_that_lack_everything_are_told(handmade: Make) -> None:
-    with pytest.raises(OptionError, match="no column that this table is of: nothing"):
+    with pytest.raises(OptionError, match="none of this table's columns: nothing"):
         table(handmade(), shape=Shape(("nothing",)))

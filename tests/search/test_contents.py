@@ -133,7 +133,7 @@ def test_without_its_records_a_former_study_is_refused_all_the_same(done: Path, 
     store = copied(done, tmp_path, former=True)
     for path in (tmp_path / "records").iterdir():
         path.unlink()
-    with pytest.raises(StoreError, match=r"of another search: trial 0 ran job [0-9a-f]{16}, and its options stand for"):
+    with pytest.raises(StoreError, match=r"of another search: trial 0 ran job [0-9a-f]{16}, but its options give job"):
         study.outcomes(CHANGED["solver"][0], store)
 
 

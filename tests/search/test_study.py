@@ -267,7 +267,7 @@ def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, how: st
 
 def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "study.journal")
-    with pytest.raises(StoreError, match="it is no file"):
+    with pytest.raises(StoreError, match="it is not a file"):
         study.search(suite(), Store(tmp_path))
 
 

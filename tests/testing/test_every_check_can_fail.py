@@ -15,7 +15,7 @@ from mobench.testing.conformance import cases_of
 from mobench.testing.outcomes import Result, unknown_declines
 
 BROKEN: list[tuple[Kind, str, str, str]] = [
-    ("balancer", "NoDocstring", "described", "say in its first line what comes out"),
+    ("balancer", "NoDocstring", "described", "state in its first line what it returns"),
     ("balancer", "NoHelp", "described", "option 'other' has no help: write"),
     ("balancer", "NoBalancer", "described", "derive it from mobench.Balancer"),
     ("balancer", "ChangesOption", "options_round_trip", "leave options as they are given"),
@@ -23,14 +23,19 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("balancer", "TouchesTorch", "leaves_global_state_alone", "torch's random state was changed: draw from `seeded"),
     ("balancer", "TouchesNumPy", "leaves_global_state_alone", "use numpy.random.default_rng"),
     ("balancer", "TouchesPython", "leaves_global_state_alone", "use random.Random"),
-    ("balancer", "TouchesDtype", "leaves_global_state_alone", "default dtype was changed: give tensors the dtype"),
-    ("balancer", "TouchesDevice", "leaves_global_state_alone", "default device was changed: give tensors the device"),
-    ("balancer", "TouchesThreads", "leaves_global_state_alone", "threads was changed: leave it to whoever"),
+    ("balancer", "TouchesDtype", "leaves_global_state_alone", "default dtype was changed: create tensors in the dtype"),
+    (
+        "balancer",
+        "TouchesDevice",
+        "leaves_global_state_alone",
+        "default device was changed: create tensors on the device",
+    ),
+    ("balancer", "TouchesThreads", "leaves_global_state_alone", "threads was changed: leave this setting to the user"),
     ("balancer", "TouchesGradients", "leaves_global_state_alone", "use `with torch.no_grad"),
     ("balancer", "TouchesWarnings", "leaves_global_state_alone", "use `with warnings.catch_warnings"),
     ("balancer", "TouchesFolder", "leaves_global_state_alone", "the working folder was changed: use paths"),
-    ("balancer", "TouchesEnvironment", "leaves_global_state_alone", "the environment was changed: hand values over"),
-    ("balancer", "TouchesPath", "leaves_global_state_alone", "sys.path was changed: import what is installed"),
+    ("balancer", "TouchesEnvironment", "leaves_global_state_alone", "the environment was changed: pass values as"),
+    ("balancer", "TouchesPath", "leaves_global_state_alone", "sys.path was changed: import installed packages"),
     ("balancer", "InPlace", "weighs_every_family", "work on copies"),
     ("balancer", "OtherDtype", "weighs_every_family", "keep the dtype of the losses"),
     ("balancer", "Entangled", "weighs_preferences_apart", "compute each row from its own row alone"),
@@ -46,7 +51,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
         "put everything that start made and steps changed into state_dict",
     ),
     ("balancer", "Unreadable", "resumes_from_its_state", "keep tensors, numbers, text"),
-    ("balancer", "DoubleOnly", "weighs_in_both_precisions", "(make it pass"),
+    ("balancer", "DoubleOnly", "weighs_in_both_precisions", "(fix the error"),
     ("balancer", "StaysHere", "weighs_on_another_device", "make tensors on the device of the inputs"),
     ("generator", "OwnField", "options_round_trip", "leave options as they are given"),
     ("generator", "Warns", "leaves_global_state_alone", "use `with warnings.catch_warnings"),
@@ -65,7 +70,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("model", "Moves", "leaves_global_state_alone", "use paths that do not depend on it"),
     ("model", "OtherHeadsModel", "serves_a_dataset", "return a dict with a tensor for each of dataset.heads"),
     ("model", "IdleModel", "serves_a_dataset", "no gradient reaches idle: use it in forward"),
-    ("model", "KeepsModel", "is_a_function_of_its_weights", "keep what matters in parameters"),
+    ("model", "KeepsModel", "is_a_function_of_its_weights", "keep all state in parameters"),
     ("model", "TracksModel", "keeps_no_state_of_its_own", "compute it from the inputs, or make it a trained parameter"),
     ("model", "RemembersModel", "keeps_no_state_of_its_own", "keep no state in attributes of the module"),
     ("model", "OneSeed", "heeds_the_seed", "and do not seed it"),
@@ -80,7 +85,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "Entropy", "loads_the_same_samples_again", "draw from a generator of a fixed seed, made in load"),
     ("dataset", "AugmentsAnyhow", "augments_by_the_generator_given", "draw from `random` alone"),
     ("dataset", "AugmentsInPlace", "augments_by_the_generator_given", "return new ones"),
-    ("dataset", "NotFinite", "has_a_model_and_finite_losses", "they are finite for a fresh network"),
+    ("dataset", "NotFinite", "has_a_model_and_finite_losses", "make them finite for a new network"),
     ("dataset", "NoGradient", "has_a_model_and_finite_losses", "compute them from the outputs, with torch"),
     ("dataset", "RootOfMean", "has_losses_that_are_means", "divide sums by the number of samples"),
     ("dataset", "RootAsMetric", "has_losses_that_are_means", "give the Metric pooled=True"),
@@ -90,7 +95,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
     ("solver", "Deaf", "moves_with_the_preference", "let serve(preference) depend on it"),
-    ("solver", "OneSeed", "heeds_the_seed", "leave the seeding to it"),
+    ("solver", "OneSeed", "heeds_the_seed", "do not seed it"),
     ("solver", "Entropy", "heeds_the_seed", "from a generator seeded by setting.seeds, and from nothing else"),
     ("solver", "Forgets", "resumes_from_its_state", "put everything that start made and steps changed into state_dict"),
     ("solver", "SingleOnly", "trains_in_both_precisions", "make tensors in problem.dtype"),
@@ -170,7 +175,7 @@ def test_a_suite_has_a_file_whose_names_exist(tmp_path: Path, tiny: Path) -> Non
     (found,) = failures(suite(tiny, summary=""))
     assert found.check == "described"
     (found,) = failures(suite(tmp_path / "gone.toml"))
-    assert (found.check, "let the wheel carry it" in found.message) == ("can_be_planned", True)
+    assert (found.check, "include it in the wheel" in found.message) == ("can_be_planned", True)
     tiny.write_text(tiny.read_text().replace("phn-ls", "phn-lss"))
     (found,) = failures(suite(tiny))
     assert (found.check, "did you mean 'phn-ls'" in found.message) == ("can_be_planned", True)

@@ -39,18 +39,20 @@ def attainment_surfaces(fronts: Sequence[ArrayLike], levels: Sequence[float] = L
         raise ShapeError("there is no front: pass one [P, m] per seed")
     widths = {front.shape[1] for front in sets}
     if len(widths) > 1 or not widths <= {2, 3}:
-        said = " and ".join(map(str, sorted(widths)))
-        raise ShapeError(f"fronts have {said} objectives: attainment surfaces are of fronts with 2, or all with 3")
+        dimensions = " and ".join(map(str, sorted(widths)))
+        raise ShapeError(
+            f"fronts have {dimensions} objectives: attainment surfaces are of fronts with 2, or all with 3"
+        )
     for level in levels:
         if not 0 < level <= 100:
-            raise OptionError(f"level {level:g} is no percentage of fronts: pass one above 0 and up to 100")
+            raise OptionError(f"level {level:g} is not a percentage of fronts: pass one above 0 and up to 100")
     owner = np.repeat(np.arange(len(sets)), [len(front) for front in sets])
     # use percentages of a whole number of fronts, so that rounding cannot select a neighbouring level
-    whole = {level: 100 * _at_least(level, len(sets)) / len(sets) for level in levels}
-    found = moocore.eaf(np.concatenate(sets), owner, percentiles=sorted(set(whole.values())))
+    percentages = {level: 100 * _at_least(level, len(sets)) / len(sets) for level in levels}
+    rows = moocore.eaf(np.concatenate(sets), owner, percentiles=sorted(set(percentages.values())))
     surfaces = {}
     for level in levels:
-        points = found[np.isclose(found[:, -1], whole[level]), :-1]
+        points = rows[np.isclose(rows[:, -1], percentages[level]), :-1]
         surfaces[level] = points[np.lexsort(points.T[::-1])]
     return surfaces
 

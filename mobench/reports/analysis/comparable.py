@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.jobs.job import Job
 from mobench.records.outline import Measured
 from mobench.records.protocols import contents
 from mobench.reports.analysis.labels import seed_name
+from mobench.text import name_hint
 
 Kept = TypeVar("Kept", bound=Measured)
 
@@ -45,20 +46,26 @@ def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[
 
     Raises: OptionError for a protocol version that no record has.
     """
-    found = Selection[Kept]()
+    selection = Selection[Kept]()
     groups: dict[str, list[Kept]] = defaultdict(list)
-    for record in _once(records, found):
+    for record in _once(records, selection):
         groups[record.job.dataset.name].append(record)
     _check(protocols, {r.job.protocol for r in records})
     for name in sorted(groups):
         group = groups[name]
-        wanted = next((p for p in protocols if any(r.job.protocol == p for r in group)), None)
-        for what, value, takes_part in _FIXED:
-            if judged := [r for r in group if takes_part(r)]:
-                out = _outvoted(judged, value, f"{name}: {what}", found, wanted if what == "protocol" else None)
+        version = next((p for p in protocols if any(r.job.protocol == p for r in group)), None)
+        for prop, value, takes_part in _FIXED:
+            if judged_records := [r for r in group if takes_part(r)]:
+                out = _outvoted(
+                    judged_records,
+                    value,
+                    f"{name}: {prop}",
+                    selection,
+                    version if prop == "protocol" else None,
+                )
                 group = [r for r in group if r.id not in out]
-        found.kept += group
-    return found
+        selection.kept += group
+    return selection
 
 
 def _rays(job: Job) -> str:
@@ -91,7 +98,11 @@ _FIXED: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]],
 
 
 def _outvoted(
-    records: list[Kept], value: Callable[[Measured], str], what: str, found: Selection[Kept], wanted: str | None
+    records: list[Kept],
+    value: Callable[[Measured], str],
+    prop: str,
+    selection: Selection[Kept],
+    chosen_value: str | None,
 ) -> set[str]:
     """Return the ids of the records whose value differs from the chosen one."""
     values = {r.id: value(r) for r in records}
@@ -100,40 +111,40 @@ def _outvoted(
     newest = dict.fromkeys(counts, "")
     for record in voters:
         newest[values[record.id]] = max(newest[values[record.id]], record.finished)
-    best = wanted if wanted is not None else max(counts, key=lambda v: (counts[v], newest[v], v))
+    best = chosen_value if chosen_value is not None else max(counts, key=lambda v: (counts[v], newest[v], v))
     equals = sorted(v for v in counts if counts[v] == counts.get(best) and v != best)
-    if equals and wanted is None:
-        hint = f"; --protocol {equals[0]} shows the other" if what.endswith("protocol") else ""
-        found.notes.append(
-            f"{what} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest stays{hint}"
+    if equals and chosen_value is None:
+        hint = f"; --protocol {equals[0]} shows the other" if prop.endswith("protocol") else ""
+        selection.notes.append(
+            f"{prop} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest stays{hint}"
         )
     out = [r for r in records if values[r.id] != best]
-    found.left_out += [
-        f"{r.job.solver.name} seed {seed_name(r.job.seeds)} ({r.id}): {what} is {values[r.id]}, the table's is {best}"
+    selection.left_out += [
+        f"{r.job.solver.name} seed {seed_name(r.job.seeds)} ({r.id}): {prop} is {values[r.id]}, the table's is {best}"
         for r in sorted(out, key=lambda r: (r.job.solver.name, r.job.seeds.solver, r.id))
     ]
     return {r.id for r in out}
 
 
-def _once(records: Sequence[Kept], found: Selection[Kept]) -> list[Kept]:
+def _once(records: Sequence[Kept], selection: Selection[Kept]) -> list[Kept]:
     """Return one record per job, since several folders can hold the same job; completed records are preferred."""
     by_id: dict[str, Kept] = {}
     for record in records:
-        other = by_id.setdefault(record.id, record)
-        if other is record:
+        former = by_id.setdefault(record.id, record)
+        if former is record:
             continue
-        first, second = sorted((other, record), key=lambda r: (r.status != "completed", r.finished))
+        first, second = sorted((former, record), key=lambda r: (r.status != "completed", r.finished))
         by_id[record.id] = first
         if first.digest != second.digest:
-            found.notes.append(
+            selection.notes.append(
                 f"{record.job.title} ({record.id}) is there twice and not with the same numbers: "
                 f"the one finished {first.finished} stays"
             )
     return list(by_id.values())
 
 
-def _check(protocols: Sequence[str], known: set[str]) -> None:
+def _check(protocols: Sequence[str], versions: set[str]) -> None:
     for version in protocols:
-        if version not in known:
-            hint = nearest(version, known) or f"; there are: {', '.join(sorted(known)) or 'none'}"
+        if version not in versions:
+            hint = name_hint(version, sorted(versions), "there are:")
             raise OptionError(f"no record was made under protocol {version!r}{hint}")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.reports.analysis.leaderboard import Leaderboard, scores
 from mobench.reports.analysis.measurements import NAMES
 from mobench.reports.analysis.ranking import Ranking, rank
+from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,17 +51,15 @@ def compare(
     """
     if board.measured is None:
         return []
-    known = [str(c) for c in board.measured.columns if c not in NAMES]
-    if column not in known:
-        raise OptionError(
-            f"the leaderboard has no quantity {column!r}{nearest(column, known) or '; accepted: ' + ', '.join(known)}"
-        )
-    found, tables = [], {}
+    names = [str(c) for c in board.measured.columns if c not in NAMES]
+    if column not in names:
+        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, names)}")
+    comparisons, tables = [], {}
     for dataset, part in board.table.groupby("dataset", sort=True):
         table, absent = _table(board.measured, part, column)
         tables[str(dataset)] = table
-        found.append(Comparison(str(dataset), column, rank(table, alpha, higher_is_better), absent))
-    return [*found, *_over_datasets(tables, column, higher_is_better, alpha)]
+        comparisons.append(Comparison(str(dataset), column, rank(table, alpha, higher_is_better), absent))
+    return [*comparisons, *_over_datasets(tables, column, higher_is_better, alpha)]
 
 
 def against_best(ranking: Ranking) -> list[tuple[str, str]]:

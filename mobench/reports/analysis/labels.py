@@ -28,16 +28,18 @@ def labels_of(records: Sequence[Measured]) -> dict[str, str]:
         by_solver[job.dataset.name, job.model.name, job.solver.name, mark][_kind(job)].append(record)
     labels: dict[str, str] = {}
     for (_, _, solver, mark), kinds in by_solver.items():
-        options = {kind: _differing(alike[0].job) for kind, alike in kinds.items()}
+        options = {kind: _differing(members[0].job) for kind, members in kinds.items()}
         values: dict[str, set[str]] = defaultdict(set)
         names = {name for o in options.values() for name in o}
         for o in options.values():
             for name in names:
                 values[name].add(json.dumps(o.get(name)))
         differing = sorted(name for name in names if len(values[name]) > 1)
-        for kind, alike in kinds.items():
-            said = ", ".join(f"{n}={options[kind][n]}" for n in differing if n in options[kind])
-            labels |= dict.fromkeys((r.id for r in alike), (f"{solver} ({said})" if said else solver) + mark)
+        for kind, members in kinds.items():
+            description = ", ".join(f"{n}={options[kind][n]}" for n in differing if n in options[kind])
+            labels |= dict.fromkeys(
+                (r.id for r in members), (f"{solver} ({description})" if description else solver) + mark
+            )
     return labels
 
 
@@ -54,9 +56,8 @@ def seed_order(seeds: SeedSet) -> tuple[int, ...]:
 
 
 def _parts(job: Job) -> dict[str, Part]:
-    solver = job.solver
-    parts = {"model": job.model, "solver": solver, "generator": solver.generator, "balancer": solver.balancer}
-    return {role: part for role, part in parts.items() if part}
+    """Return the parts whose options distinguish rows of one dataset."""
+    return {role: part for role, part in job.parts.items() if role != "dataset"}
 
 
 def _kind(job: Job) -> Kind:
@@ -66,7 +67,7 @@ def _kind(job: Job) -> Kind:
 
 def _differing(job: Job) -> dict[str, Any]:
     """Return all options that can distinguish two rows of one solver."""
-    given = _parts(job)
-    options = {f"{role}.{k}": v for role, part in given.items() for k, v in part.options.items()}
-    versions = {f"{role} version": part.version for role, part in given.items()}
+    parts = _parts(job)
+    options = {f"{role}.{k}": v for role, part in parts.items() for k, v in part.options.items()}
+    versions = {f"{role} version": part.version for role, part in parts.items()}
     return {**options, **versions, "looks": job.n_looks, "interface": job.interface}

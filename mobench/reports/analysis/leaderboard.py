@@ -12,6 +12,7 @@ import numpy as np
 
 from mobench.records.outline import Measured
 from mobench.reports.analysis.comparable import select
+from mobench.reports.analysis.costs import CONSTANT_COSTS
 from mobench.reports.analysis.labels import labels_of
 from mobench.reports.analysis.measurements import NAMES, measurements
 from mobench.reports.analysis.notes import ROW, beyond_reference, incomplete_rows, missing_values
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Leaderboard", "is_missing", "labels_of", "leaderboard"]
-
-CONSTANT = frozenset({"steps", "nets", "stored parameters", "served parameters"})
-"""Quantities that do not depend on the seed and therefore have no interval."""
 
 
 @dataclass
@@ -91,7 +89,7 @@ def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name in values:
         columns[name] = means[name]
-        if name not in CONSTANT:
+        if name not in CONSTANT_COSTS:
             columns[f"{name} ±"] = half_widths(deviations[name].to_numpy(), counts[name].to_numpy())
     # create all columns at once: pandas warns of a fragmented frame when a hundred columns are added one by one
     numbers = pd.DataFrame(columns, index=table.index)
@@ -102,18 +100,18 @@ def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
     """Return the status of each row: "complete", "imported", or the seeds that failed or are missing."""
     import pandas as pd
 
-    here = measured[~measured["imported"]]
-    seeds_of = here.groupby("dataset")["seed"]
-    every: dict[Any, list[str]] = {dataset: list(dict.fromkeys(seeds)) for dataset, seeds in seeds_of}
-    found = {}
+    trained = measured[~measured["imported"]]
+    seeds_of = trained.groupby("dataset")["seed"]
+    seeds_by_dataset: dict[Any, list[str]] = {dataset: list(dict.fromkeys(seeds)) for dataset, seeds in seeds_of}
+    statuses = {}
     for key, group in measured.groupby(ROW):
         seeds = list(group["seed"])
         bad = [f"{s} at seed {n}" for s, n in zip(group["status"], seeds, strict=True) if s != "completed"]
-        missing = sorted(set(every.get(key[0], [])).difference(seeds), key=_natural)
-        said = bad + ([f"no record at seed {', '.join(missing)}"] if missing else [])
-        found[key] = "imported" if group["imported"].all() else "; ".join(said) or "complete"
-    index = pd.MultiIndex.from_tuples(list(found), names=ROW)
-    return pd.Series(list(found.values()), index=index, name="status")
+        missing = sorted(set(seeds_by_dataset.get(key[0], [])).difference(seeds), key=_natural)
+        reasons = bad + ([f"no record at seed {', '.join(missing)}"] if missing else [])
+        statuses[key] = "imported" if group["imported"].all() else "; ".join(reasons) or "complete"
+    index = pd.MultiIndex.from_tuples(list(statuses), names=ROW)
+    return pd.Series(list(statuses.values()), index=index, name="status")
 
 
 def _natural(seed: str) -> tuple[int, str]:
@@ -124,19 +122,21 @@ def _ranked(part: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Return one dataset's rows with ranks: complete and imported rows by hypervolume, then incomplete rows."""
     import pandas as pd
 
-    whole = part["status"] == "complete"
-    foreign = part["status"] == "imported"
-    order = part[whole | foreign].sort_values(["hypervolume", "solver", "model"], ascending=[False, True, True])
-    rest = part[~(whole | foreign)].sort_values(["solver", "model"])
+    is_complete = part["status"] == "complete"
+    is_imported = part["status"] == "imported"
+    order = part[is_complete | is_imported].sort_values(
+        ["hypervolume", "solver", "model"], ascending=[False, True, True]
+    )
+    rest = part[~(is_complete | is_imported)].sort_values(["solver", "model"])
     ranks = dict.fromkeys(rest.index, "–")
     complete = order[order["status"] == "complete"]
     if len(complete):
         seeds = scores(measured, complete)
         ranks |= dict(zip(complete.index, paired_rank_intervals(seeds.to_numpy()), strict=True))
-    here = _hypervolumes(complete)
+    complete_volumes = _hypervolumes(complete)
     for index, estimate in zip(order.index, _hypervolumes(order), strict=True):
         if index not in ranks:
-            ranks[index] = f"({place_among(estimate, here)})"
+            ranks[index] = f"({place_among(estimate, complete_volumes)})"
     table = pd.concat([order, rest])
     return table.assign(rank=[ranks[index] for index in table.index])
 
@@ -190,17 +190,17 @@ def _identical(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]
     for (dataset, _), same in suspects.items():
         if len({names[r.id] for r in same}) < 2:
             continue
-        foreign = any(r.imported is not None for r in same)
+        has_import = any(r.imported is not None for r in same)
         for record in same:
             groups[dataset, record.digest].add(names[record.id])
-            if foreign:
+            if has_import:
                 groups[dataset, str(np.asarray(record.fronts["test"].losses).tolist())].add(names[record.id])
-    said = {
+    notes = {
         f"{dataset}: identical to the bit: {', '.join(sorted(solvers))}"
         for (dataset, _), solvers in groups.items()
         if len(solvers) > 1
     }
-    return sorted(said)
+    return sorted(notes)
 
 
 def is_missing(value: Any) -> bool:

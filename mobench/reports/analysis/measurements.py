@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mobench.metrics import indicators
 from mobench.records.outline import Measured, Points, takes_preferences
-from mobench.records.record import Cost
+from mobench.reports.analysis.costs import CORE_SECONDS, COSTS, STORED_PARAMETERS, TRAINING_SECONDS
 from mobench.reports.analysis.labels import labels_of, seed_name, seed_order
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ Array = NDArray[np.float64]
 
 NAMES = ("dataset", "model", "solver", "seed", "status", "imported", "id")
 """Columns that identify the record of a row."""
-
-CORE_SECONDS = "training core-s"
-"""This column is present only when some record has the value; older records do not."""
 
 PLACES = ("first", "middle", "last")
 
@@ -53,7 +50,7 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
 
 def quantities(records: Sequence[Measured]) -> list[str]:
     """Return the names of the quantities that the records have, in the order of the table."""
-    measured = [name for name in _COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
+    measured = [name for name in COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
     return [*_QUALITY, *_at_places(records), *measured]
 
 
@@ -128,11 +125,11 @@ def _quality(records: Sequence[Measured], pools: Sequence[_Pool]) -> dict[str, l
 
 def _costs(records: Sequence[Measured]) -> dict[str, list[float | None]]:
     """Return the columns for the cost of training and serving; imported records have only the costs they state."""
-    columns = {name: [None if r.cost is None else read(r.cost) for r in records] for name, read in _COSTS.items()}
+    columns = {name: [None if r.cost is None else read(r.cost) for r in records] for name, read in COSTS.items()}
     for place, record in enumerate(records):
         if record.cost is None and record.imported is not None:
-            columns["training s"][place] = record.imported.training_seconds
-            columns["stored parameters"][place] = record.imported.stored_parameters
+            columns[TRAINING_SECONDS][place] = record.imported.training_seconds
+            columns[STORED_PARAMETERS][place] = record.imported.stored_parameters
     return columns
 
 
@@ -159,12 +156,12 @@ def _gap(record: Measured, pool: _Pool) -> float | None:
     return None if val is None or test is None else val - test
 
 
-def _pooled(name: str, own: str) -> Callable[[Measured, _Pool], float | None]:
-    """Return a reader of a pooled indicator; it falls back to the record's own indicator `own`."""
+def _pooled(name: str, fallback: str) -> Callable[[Measured, _Pool], float | None]:
+    """Return a reader of a pooled indicator; it falls back to the record's own indicator `fallback`."""
 
     def read(record: Measured, pool: _Pool) -> float | None:
-        given = pool.given[name]
-        return given[record.id] if record.id in given else record.indicators["test"].get(own)
+        values = pool.given[name]
+        return values[record.id] if record.id in values else record.indicators["test"].get(fallback)
 
     return read
 
@@ -208,16 +205,4 @@ _QUALITY: dict[str, Callable[[Measured, _Pool], float | None]] = {
     "controllability": _of_preferences("controllability"),
     "spacing": _test("spacing"),
     "non-dominated": _test("n_non_dominated"),
-}
-
-_COSTS: dict[str, Callable[[Cost], float | None]] = {
-    "training s": lambda c: c.training_seconds,
-    CORE_SECONDS: lambda c: c.training_core_seconds,
-    "steps": lambda c: c.steps,
-    "nets": lambda c: c.n_models,
-    "stored parameters": lambda c: c.stored_parameters,
-    "served parameters": lambda c: c.served_parameters,
-    "peak MB": lambda c: c.peak_bytes / 1e6,
-    "switch ms": lambda c: c.switch_seconds * 1e3,
-    "ms per sample": lambda c: c.inference_seconds_per_sample * 1e3,
 }

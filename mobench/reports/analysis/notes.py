@@ -24,8 +24,8 @@ def incomplete_rows(table: pd.DataFrame, measured: pd.DataFrame) -> list[str]:
 
     table: rows with "seeds", the number of completed records, and "status".
     """
-    own = measured[~measured["imported"]]
-    n_seeds = own.groupby("dataset")["seed"].nunique()
+    trained = measured[~measured["imported"]]
+    n_seeds = trained.groupby("dataset")["seed"].nunique()
     groups: dict[tuple[str, int, str], list[str]] = defaultdict(list)
     for row in table[~table["status"].isin(FINE)].to_dict("records"):
         groups[row["dataset"], int(row["seeds"]), row["status"]].append(_called(row, table))
@@ -47,9 +47,9 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
             absent = n == 0
             names = [v for v in values if counts[v] == n < len(group) and (not absent or v in metrics.get(key, ()))]
             if names:
-                where = "no seed" if absent else f"{n} of {len(group)} seeds only"
+                extent = "no seed" if absent else f"{n} of {len(group)} seeds only"
                 row = dict(zip(ROW, key, strict=True))
-                notes.append(f"{row['dataset']}: {_called(row, good)} has a value at {where}: {', '.join(names)}")
+                notes.append(f"{row['dataset']}: {_called(row, good)} has a value at {extent}: {', '.join(names)}")
     return notes
 
 
@@ -67,15 +67,21 @@ def beyond_reference(records: Sequence[Measured], measured: pd.DataFrame) -> lis
             fronts[row["dataset"], row["model"], row["solver"]].append((row["seed"], record))
     counts = measured[measured["status"] == "completed"].groupby(ROW).size()
     groups: dict[tuple[str, tuple[int, ...]], dict[str, list[Measured]]] = defaultdict(dict)
-    for key, found in sorted(fronts.items()):  # the order of the records must not show
-        found.sort(key=lambda pair: pair[0])
+    for key, seeds_and_records in sorted(fronts.items()):  # the order of the records must not show
+        seeds_and_records.sort(key=lambda pair: pair[0])
         called = _called(dict(zip(ROW, key, strict=True)), measured)
-        some = "" if len(found) == counts[key] else f" at seed {', '.join(seed for seed, _ in found)}"
-        own = [record for _, record in found]
-        groups[key[0], tuple(np.flatnonzero(_best(own) >= _reference(own[0])))][called + some] = own
+        seeds = (
+            ""
+            if len(seeds_and_records) == counts[key]
+            else f" at seed {', '.join(seed for seed, _ in seeds_and_records)}"
+        )
+        row_records = [record for _, record in seeds_and_records]
+        groups[key[0], tuple(np.flatnonzero(_best(row_records) >= _reference(row_records[0])))][called + seeds] = (
+            row_records
+        )
     return [
         f"{dataset}: no point of {', '.join(by_name)} is below the reference point, so the hypervolume is 0 and ranks "
-        f"by it tell nothing: {_where([r for own in by_name.values() for r in own], objectives)}"
+        f"by it tell nothing: {_where([r for row_records in by_name.values() for r in row_records], objectives)}"
         for (dataset, objectives), by_name in groups.items()
     ]
 
@@ -110,11 +116,11 @@ def _reference(record: Measured) -> Array:
 def _metrics_of_rows(records: Sequence[Measured], measured: pd.DataFrame) -> dict[Any, set[str]]:
     """Return the metric columns that the records of each row have."""
     keys = dict(zip(measured["id"], measured[ROW].itertuples(index=False, name=None), strict=True))
-    found: dict[Any, set[str]] = defaultdict(set)
+    metrics: dict[Any, set[str]] = defaultdict(set)
     for record in records:
         if record.id in keys:
-            found[keys[record.id]].update(metric_columns(record))
-    return found
+            metrics[keys[record.id]].update(metric_columns(record))
+    return metrics
 
 
 def _called(row: Mapping[Any, Any], table: pd.DataFrame) -> str:

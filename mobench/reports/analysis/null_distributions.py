@@ -22,9 +22,9 @@ MOST_EXACT = 50
 
 def ranks(values: Array) -> Array:
     """Return the ranks [n] of values [n], 1 for the smallest; equal values share the mean of their ranks."""
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
     shared: Array = np.cumsum(counts) - (counts - 1) / 2
-    return shared[where]
+    return shared[positions]
 
 
 def friedman_p(values: Array) -> float:
@@ -33,9 +33,9 @@ def friedman_p(values: Array) -> float:
     At least one block must contain different values.
     """
     n, k = values.shape
-    each = np.array([ranks(row) for row in values])
-    between = ((each.sum(axis=0) - n * (k + 1) / 2) ** 2).sum()
-    within = (each**2).sum() - n * k * (k + 1) ** 2 / 4
+    rank_rows = np.array([ranks(row) for row in values])
+    between = ((rank_rows.sum(axis=0) - n * (k + 1) / 2) ** 2).sum()
+    within = (rank_rows**2).sum() - n * k * (k + 1) ** 2 / 4
     return chi_squared_p((k - 1) * between / within, k - 1)
 
 
@@ -73,23 +73,23 @@ def wilcoxon_p(differences: Array) -> float:
 
     p is exact, also with ties, for at most `MOST_EXACT` differences. It is 1 if all differences are zero.
     """
-    apart = differences[differences != 0]
-    if not len(apart):
+    nonzero = differences[differences != 0]
+    if not len(nonzero):
         return 1.0
-    each = ranks(np.abs(apart))
-    positive = each[apart > 0].sum()
-    smaller = min(positive, each.sum() - positive)
-    if len(each) <= MOST_EXACT:
-        return min(1.0, 2 * _below(each, smaller))
+    signed_ranks = ranks(np.abs(nonzero))
+    positive = signed_ranks[nonzero > 0].sum()
+    smaller = min(positive, signed_ranks.sum() - positive)
+    if len(signed_ranks) <= MOST_EXACT:
+        return min(1.0, 2 * _below(signed_ranks, smaller))
     from scipy.special import ndtr
 
     # Σ r²/4 is the variance of the sum of ranks under random signs, with or without ties
-    return float(2 * ndtr((smaller - each.sum() / 2) / math.sqrt((each**2).sum() / 4)))
+    return float(2 * ndtr((smaller - signed_ranks.sum() / 2) / math.sqrt((signed_ranks**2).sum() / 4)))
 
 
-def _below(each: Array, limit: float) -> float:
+def _below(signed_ranks: Array, limit: float) -> float:
     """Return the share of all 2ⁿ choices of signs for which the positive ranks sum to at most `limit`."""
-    doubled = np.rint(2 * each).astype(int)  # tied ranks can end in .5
+    doubled = np.rint(2 * signed_ranks).astype(int)  # tied ranks can end in .5
     share = np.zeros(doubled.sum() + 1)
     share[0] = 1.0
     for rank in doubled:

@@ -83,8 +83,8 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
     the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
     Wilcoxon's smallest two-sided p is 2/2ⁿ, which Holm multiplies by the number of pairs.
     """
-    whole = scores.dropna(axis=0, how="any")
-    values: Array = np.asarray(whole.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64)
+    full_blocks = scores.dropna(axis=0, how="any")
+    values: Array = np.asarray(full_blocks.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64)
     names = [str(c) for c in scores.columns]
     n, k = values.shape
     means = np.mean([ranks(-row) for row in values], axis=0) if n else np.full(k, math.nan)
@@ -169,9 +169,9 @@ def _wilcoxon(values: Array, names: list[str], alpha: float) -> tuple[dict[Pair,
         return {}, "there is no pair of solvers to compare"
     needed = blocks_needed(len(pairs), alpha)
     if n < needed:
-        said = f"{len(pairs)} pairs" if len(pairs) > 1 else "a pair"
+        n_tests = f"{len(pairs)} pairs" if len(pairs) > 1 else "a pair"
         return {}, (
-            f"Wilcoxon's test of {said} needs {needed} blocks to reach p = {alpha:g} after Holm's correction, "
+            f"Wilcoxon's test of {n_tests} needs {needed} blocks to reach p = {alpha:g} after Holm's correction, "
             f"there {'is' if n == 1 else 'are'} {n}"
         )
     corrected = holm([wilcoxon_p(values[:, i] - values[:, j]) for i, j in pairs])

@@ -85,13 +85,13 @@ def paired_rank_intervals(scores: ArrayLike, alpha: float = 0.05) -> list[str]:
     ]
 
 
-def place_among(one: Estimate, others: Sequence[Estimate]) -> str:
+def place_among(estimate: Estimate, others: Sequence[Estimate]) -> str:
     """Return the rank interval of an estimate among others with which it shares no seeds.
 
     Two estimates differ if their 95 % intervals do not overlap. An estimate without an interval differs from none.
     """
-    above = sum(other.low > one.high for other in others)  # False if either is NaN
-    below = sum(one.low > other.high for other in others)
+    above = sum(other.low > estimate.high for other in others)  # False if either is NaN
+    below = sum(estimate.low > other.high for other in others)
     return _interval(1 + above, len(others) + 1 - below)
 
 

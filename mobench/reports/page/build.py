@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mobench.errors import StoreError
-from mobench.records.store import Store, write_whole
+from mobench.files import write_whole
+from mobench.records.store import Store
 from mobench.reports.page.data import page_data
 from mobench.reports.page.live import Live, live
 
@@ -36,15 +37,15 @@ def write(
     contents = store.contents()
     if not contents.records:
         raise StoreError(f"there are no records in {store.folder}: name a folder that `mobench run` wrote")
-    found = live(store, contents.records, tell=tell) if with_networks else Live()
+    networks = live(store, contents.records, tell=tell) if with_networks else Live()
     tell("the page")
     data = page_data(contents.records, [str(error) for error in contents.unreadable])
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, render(store.folder.resolve().name, data, found).encode())
+        write_whole(out, render(store.folder.resolve().name, data, networks).encode())
     except OSError as error:
         raise StoreError(f"the page cannot be written to {out}: {error.strerror or error}") from error
-    return {"networks": found.networks, "left_out": found.left_out, "bytes": out.stat().st_size}
+    return {"networks": networks.networks, "left_out": networks.left_out, "bytes": out.stat().st_size}
 
 
 def render(title: str, data: dict[str, Any], networks: Live) -> str:

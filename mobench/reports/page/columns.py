@@ -6,21 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mobench.reports.analysis.costs import COSTS
 from mobench.reports.tables.columns import HALF, Directions, column
 
-COSTS = frozenset(
-    {
-        "training s",
-        "training core-s",
-        "steps",
-        "nets",
-        "stored parameters",
-        "served parameters",
-        "peak MB",
-        "switch ms",
-        "ms per sample",
-    }
-)
 COUNTS = frozenset({"rank", "seeds"})
 SHOWN = ("name", "label", "unit", "better", "decimals", "meaning")
 
@@ -34,8 +22,8 @@ def columns(names: Iterable[str], datasets: Sequence[str], directions: Direction
 
 
 def _described(name: str, datasets: Sequence[str], directions: Directions) -> dict[str, Any]:
-    found = [column(name, dataset, directions) for dataset in datasets] or [column(name)]
-    best = next((one for one in found if one.better), found[0])
+    descriptions = [column(name, dataset, directions) for dataset in datasets] or [column(name)]
+    best = next((description for description in descriptions if description.better), descriptions[0])
     words = asdict(best)
     return {**{key: words[key] for key in SHOWN}, "group": _group(name, best.text)}
 

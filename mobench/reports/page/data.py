@@ -35,9 +35,9 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
     for record in records:
         name = record.job.dataset.name
         if record.status == "completed" and name not in datasets:
-            datasets[name], said = _dataset(record)
-            notes += said
-    found: dict[str, Any] = _finite(
+            datasets[name], new_notes = _dataset(record)
+            notes += new_notes
+    data: dict[str, Any] = _finite(
         {
             "columns": columns(map(str, board.table.columns), list(datasets), directions_of(records)),
             "rows": _rows(board),
@@ -49,7 +49,7 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
             "unreadable": list(unreadable),
         }
     )
-    return found
+    return data
 
 
 def _rows(board: Leaderboard) -> list[dict[str, Any]]:
@@ -77,18 +77,18 @@ def _rows(board: Leaderboard) -> list[dict[str, Any]]:
 
 def _sources(board: Leaderboard) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
     """Return (dataset, model, solver) -> record id -> column -> value of that record; missing values are left out."""
-    found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    values_by_row: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
     for row in [] if board.measured is None else board.measured.to_dict("records"):
         values = {str(k): v for k, v in row.items() if k not in NAMES and not is_missing(v)}
-        found[row["dataset"], row["model"], row["solver"]][row["id"]] = values
-    return found
+        values_by_row[row["dataset"], row["model"], row["solver"]][row["id"]] = values
+    return values_by_row
 
 
 def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
     """Return the page's description of a dataset, and a note if its plugin failed."""
     name = record.job.dataset.name
     front = record.fronts["test"]
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         "objectives": record.objectives,
         "metrics": dict.fromkeys(front.metrics, True),
         "reference": record.protocol.get("reference"),
@@ -97,14 +97,14 @@ def _dataset(record: Record) -> tuple[dict[str, Any], list[str]]:
     try:
         dataset = make_dataset(record.job.dataset)
         for objective in dataset.objectives:
-            found["metrics"].update({f"{objective.name}/{m.name}": m.higher_is_better for m in objective.metrics})
-        known = dataset.known_front(TRUTH_POINTS)
+            description["metrics"].update({f"{objective.name}/{m.name}": m.higher_is_better for m in objective.metrics})
+        known_front = dataset.known_front(TRUTH_POINTS)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin can raise anything: report the error and write the page
-        return found, [f"{name}: its plugin could not be asked for directions and a known front ({described(error)})"]
-    found["truth"] = None if known is None else known.tolist()
-    return found, []
+        return description, [f"{name}: its plugin failed to give directions and a known front ({described(error)})"]
+    description["truth"] = None if known_front is None else known_front.tolist()
+    return description, []
 
 
 def _curves(records: Sequence[Record]) -> list[dict[str, Any]]:

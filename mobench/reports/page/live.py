@@ -60,7 +60,7 @@ def live(
     max_bytes: maximum total size of the compressed networks.
     tell:      called with the name of each network before it is loaded.
     """
-    found, labels = Live(), labels_of(records)
+    result, labels = Live(), labels_of(records)
     pictures: dict[str, Samples] = {}
     for record in _one_each(store, records, labels):
         dataset, label = record.job.dataset.name, labels[record.id]
@@ -77,14 +77,14 @@ def live(
             shown = pictures[dataset]
             half = onnx.halved(onnx.to_onnx(trained))
             packed = gzip.compress(half, 9, mtime=0)
-            if sum(map(len, found.models.values())) + len(packed) > max_bytes:
+            if sum(map(len, result.models.values())) + len(packed) > max_bytes:
                 raise IncompatibleError(f"with it the networks of the page would exceed {max_bytes / 2**20:.0f} MiB")
         except MobenchError as reason:
-            found.left_out.append({"dataset": dataset, "name": label, "reason": str(reason)})
+            result.left_out.append({"dataset": dataset, "name": label, "reason": str(reason)})
             continue
-        found.samples.setdefault(dataset, _samples(shown, classes))
-        found.models[record.id] = packed
-        found.networks.append(
+        result.samples.setdefault(dataset, _samples(shown, classes))
+        result.models[record.id] = packed
+        result.networks.append(
             {
                 "id": record.id,
                 "dataset": dataset,
@@ -96,7 +96,7 @@ def live(
                 "difference": _difference(half, trained, shown.inputs),
             }
         )
-    return found
+    return result
 
 
 def _one_each(store: Store, records: Sequence[Record], labels: dict[str, str]) -> list[Record]:
@@ -125,11 +125,11 @@ def _check_weights(trained: Trained) -> None:
     middle = len(front.preferences) // 2
     test = trained.problem.dataset.load("test")
     now = evaluate(trained.network, trained.problem, test, torch.tensor(front.preferences[middle : middle + 1]))
-    wanted, given = np.array(front.losses[middle]), np.asarray(now.losses)[0]
-    if not np.allclose(given, wanted, rtol=AGREEMENT, atol=1e-6):
+    recorded, losses = np.array(front.losses[middle]), np.asarray(now.losses)[0]
+    if not np.allclose(losses, recorded, rtol=AGREEMENT, atol=1e-6):
         raise MobenchError(
-            f"its kept weights have test losses {given.round(4).tolist()} where the record says "
-            f"{wanted.round(4).tolist()}: they are not this record's; remove both and run again"
+            f"its kept weights have test losses {losses.round(4).tolist()} where the record says "
+            f"{recorded.round(4).tolist()}: they are not this record's; remove both and run again"
         )
 
 
@@ -138,8 +138,8 @@ def _choose(trained: Trained) -> Samples:
     test = trained.problem.dataset.load("test")
     batch = trained.problem.prepare(test.take(slice(0, LOOKED_AT)))
     ends = torch.tensor(trained.record.fronts["test"].preferences)[[0, -1]]
-    one, other = (_probabilities(trained, batch.inputs, end) for end in ends)
-    changes = torch.stack([(one[h] - other[h]).abs().sum(1) for h in one]).sum(0)
+    first, other = (_probabilities(trained, batch.inputs, end) for end in ends)
+    changes = torch.stack([(first[h] - other[h]).abs().sum(1) for h in first]).sum(0)
     changes[:FIRST] = -1.0
     most = changes.topk(max(0, min(CHANGING, len(batch) - FIRST))).indices.sort().values
     return batch.take(torch.cat([torch.arange(min(FIRST, len(batch))), most]))
@@ -154,9 +154,9 @@ def _difference(half: bytes, trained: Trained, images: Tensor) -> float:
     """Return the largest difference in a probability between the half-precision network and torch."""
     run, worst = onnx.session(half), 0.0
     for preference in torch.tensor(trained.record.fronts["test"].preferences):
-        given = run(images, preference)
-        for head, wanted in _probabilities(trained, images, preference).items():
-            worst = max(worst, (given[head].softmax(1) - wanted).abs().max().item())
+        outputs = run(images, preference)
+        for head, expected in _probabilities(trained, images, preference).items():
+            worst = max(worst, (outputs[head].softmax(1) - expected).abs().max().item())
     return worst
 
 

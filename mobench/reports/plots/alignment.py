@@ -73,9 +73,9 @@ def draw(group: Group) -> Figure:
 
 def ordered(rays: pd.DataFrame) -> pd.DataFrame:
     """Return the rays of each solver and seed sorted by non-uniformity, with the cumulative share of rays."""
-    found = rays.sort_values(["solver", "seed", "non-uniformity"], kind="stable").reset_index(drop=True)
-    of_seed = found.groupby(["solver", "seed"])["ray"]
-    return found.assign(**{SHARE: 100 * (of_seed.cumcount() + 1) / of_seed.transform("size")})
+    sorted_rays = rays.sort_values(["solver", "seed", "non-uniformity"], kind="stable").reset_index(drop=True)
+    of_seed = sorted_rays.groupby(["solver", "seed"])["ray"]
+    return sorted_rays.assign(**{SHARE: 100 * (of_seed.cumcount() + 1) / of_seed.transform("size")})
 
 
 def course(rays: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
@@ -86,15 +86,15 @@ def course(rays: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
 
 def _panel(axes: Axes, members: list[Contender], rays: pd.DataFrame, across: str, value: str) -> None:
     for member in reversed(members):  # draw the best last, on top
-        own = rays[rays["solver"] == member.name].round({across: 6})
-        found = course(own, across, value)
-        if found["mean"].isna().all():
+        own_rays = rays[rays["solver"] == member.name].round({across: 6})
+        line = course(own_rays, across, value)
+        if line["mean"].isna().all():
             continue
-        every = max(1, len(found) // 8)
-        axes.plot(found[across], found["mean"], markevery=every, **member.look.line())
-        if own["seed"].nunique() > 1:
+        marker_step = max(1, len(line) // 8)
+        axes.plot(line[across], line["mean"], markevery=marker_step, **member.look.line())
+        if own_rays["seed"].nunique() > 1:
             axes.fill_between(
-                found[across], found["low"], found["high"], color=member.look.colour, alpha=BAND, linewidth=0
+                line[across], line["low"], line["high"], color=member.look.colour, alpha=BAND, linewidth=0
             )
     linear(axes.xaxis)
     linear(axes.yaxis)

@@ -58,7 +58,7 @@ def draw(group: Group) -> Figure:
     looks = table(group)
     if looks.empty:
         raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
-    what, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
+    quantity, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
     # prefer processor time, which does not depend on other work on the machine
     timed = "core-seconds" in looks and bool(looks["core-seconds"].notna().all())
     left_out = "seconds" if timed else "core-seconds"
@@ -67,7 +67,7 @@ def draw(group: Group) -> Figure:
     for axes_row, (_, members) in zip(grid, rows, strict=True):
         for axes, against in zip(axes_row, labels, strict=True):
             _panel(axes, members, looks, against)
-        axes_row[0].set_ylabel(with_unit(what, volume_unit(group.units)))
+        axes_row[0].set_ylabel(with_unit(quantity, volume_unit(group.units)))
     share_values([axes for axes_row in grid for axes in axes_row])
     for column, (against, label) in zip(zip(*grid, strict=True), labels.items(), strict=True):
         ends, first = looks.groupby("solver")[against].max(), float(looks[against].min())
@@ -75,7 +75,7 @@ def draw(group: Group) -> Figure:
         column[-1].set_xlabel(label)
     many = "; line: mean, band: smallest to largest of the seeds" if looks["seed"].nunique() > 1 else ""
     measure = f", reference {group.bounds}" if len(group.objectives) > 1 else ""
-    heading(figure, group, f"{what} when training stops there ({group.seeds}{measure}){many}")
+    heading(figure, group, f"{quantity} when training stops there ({group.seeds}{measure}){many}")
     return figure
 
 
@@ -94,13 +94,13 @@ def curve(runs: list[tuple[Array, Array]]) -> Curve:
 
 def _panel(axes: Axes, members: list[Contender], looks: pd.DataFrame, against: str) -> None:
     for member in reversed(members):  # draw the best last, on top
-        own = looks[looks["solver"] == member.name].sort_values(["seed", "step"], kind="stable")
-        found = curve([(g[against].to_numpy(float), g["value"].to_numpy(float)) for _, g in own.groupby("seed")])
-        every = max(1, len(found.at) // 6)
-        axes.plot(found.at, found.mean, drawstyle="steps-post", markevery=every, **member.look.line())
+        checks = looks[looks["solver"] == member.name].sort_values(["seed", "step"], kind="stable")
+        band = curve([(g[against].to_numpy(float), g["value"].to_numpy(float)) for _, g in checks.groupby("seed")])
+        marker_step = max(1, len(band.at) // 6)
+        axes.plot(band.at, band.mean, drawstyle="steps-post", markevery=marker_step, **member.look.line())
         if len(member.records) > 1:
             axes.fill_between(
-                found.at, found.low, found.high, step="post", color=member.look.colour, alpha=BAND, linewidth=0
+                band.at, band.low, band.high, step="post", color=member.look.colour, alpha=BAND, linewidth=0
             )
     linear(axes.yaxis)
 

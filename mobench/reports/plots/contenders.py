@@ -110,13 +110,13 @@ def quality(records: Sequence[Record]) -> float:
 
 def groups_of(records: Sequence[Record]) -> list[Group]:
     """Return one group per dataset, with the records that the leaderboard also keeps."""
-    kept = select(records).kept
+    comparable = select(records).kept
     by_dataset: dict[str, list[Record]] = defaultdict(list)
-    for record in kept:
+    for record in comparable:
         by_dataset[record.job.dataset.name].append(record)
-    names = _names(kept)
-    made = (_group(dataset, by_dataset[dataset], names) for dataset in sorted(by_dataset))
-    return [group for group in made if group.contenders]
+    names = _names(comparable)
+    groups = (_group(dataset, by_dataset[dataset], names) for dataset in sorted(by_dataset))
+    return [group for group in groups if group.contenders]
 
 
 def _names(records: Sequence[Record]) -> dict[str, str]:
@@ -150,9 +150,9 @@ def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Gr
     for name in ordered:
         family = family_of(by_name[name][0])
         panel = "" if one_panel else family
-        own = tuple(by_name[name])
-        expected = n_expected if own[0].imported is None else len(own)
-        contenders.append(Contender(name, called.short[name], family, own, expected, look(position[panel])))
+        own_records = tuple(by_name[name])
+        expected = n_expected if own_records[0].imported is None else len(own_records)
+        contenders.append(Contender(name, called.short[name], family, own_records, expected, look(position[panel])))
         position[panel] += 1
     first = by_name[ordered[0]][0]
     reference = tuple(np.asarray(first.protocol.get("reference", [np.nan] * len(first.objectives)), float).tolist())

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
-from mobench.reports.analysis.measurements import CORE_SECONDS, measurements
+from mobench.reports.analysis.costs import CORE_SECONDS, PEAK_MEMORY, STORED_PARAMETERS, SWITCH_TIME, TRAINING_SECONDS
+from mobench.reports.analysis.measurements import measurements
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.labels import label_points
 from mobench.reports.plots.names import with_unit
@@ -25,9 +26,9 @@ from mobench.reports.tables.columns import column
 Array: TypeAlias = NDArray[np.float64]
 
 
-TIMES = (CORE_SECONDS, "training s")
+TIMES = (CORE_SECONDS, TRAINING_SECONDS)
 """Training time: processor time if all records have it, because other work on the machine does not affect it."""
-OTHER_COSTS = ("stored parameters", "peak MB", "switch ms")
+OTHER_COSTS = (STORED_PARAMETERS, PEAK_MEMORY, SWITCH_TIME)
 """Further cost columns of the leaderboard, one panel each."""
 LOSS, VOLUME = "loss", "hypervolume"
 CROWD = 8
@@ -41,12 +42,12 @@ def table(group: Group) -> pd.DataFrame:
     objective, the loss. Unknown costs are NaN, and so is the switch time of a solver that takes no preference.
     """
     quality, costs = quality_of(group), costs_of(group)
-    found = pd.DataFrame([_row(contender, group, quality, costs) for contender in group.contenders])
-    found = found[found[costs].notna().any(axis=1)].reset_index(drop=True)
+    rows = pd.DataFrame([_row(contender, group, quality, costs) for contender in group.contenders])
+    rows = rows[rows[costs].notna().any(axis=1)].reset_index(drop=True)
     for name in costs:
-        better = found[quality].to_numpy(float) * (-1 if quality == LOSS else 1)
-        found[f"on the front of {name}"] = on_front(found[name].to_numpy(float), better)
-    return found
+        better = rows[quality].to_numpy(float) * (-1 if quality == LOSS else 1)
+        rows[f"on the front of {name}"] = on_front(rows[name].to_numpy(float), better)
+    return rows
 
 
 def quality_of(group: Group) -> str:
@@ -57,14 +58,14 @@ def quality_of(group: Group) -> str:
 def costs_of(group: Group) -> list[str]:
     """Return the names of the cost columns."""
     records = [record for contender in group.contenders for record in contender.records]
-    known = all(r.cost is not None and r.cost.training_core_seconds is not None for r in records)
-    return [TIMES[0 if known else 1], *OTHER_COSTS]
+    has_core_seconds = all(r.cost is not None and r.cost.training_core_seconds is not None for r in records)
+    return [TIMES[0 if has_core_seconds else 1], *OTHER_COSTS]
 
 
 def _row(contender: Contender, group: Group, quality: str, costs: list[str]) -> dict[str, Any]:
     measured = measurements(contender.records).assign(loss=[r.fronts["test"].losses[0][0] for r in contender.records])
     if contender.family == FAMILIES[2]:
-        measured["switch ms"] = math.nan
+        measured[SWITCH_TIME] = math.nan
     numbers = measured[[quality, *costs]].astype(float)
     spread = {"": numbers.mean(), " low": numbers.min(), " high": numbers.max()}
     return {
@@ -81,35 +82,35 @@ def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
 
     Solvers with unknown cost (NaN) are ignored and give False.
     """
-    known = np.isfinite(cost)
-    found = np.zeros(len(cost), bool)
-    if known.any():
-        found[known] = indicators.non_dominated(np.column_stack([cost, -quality])[known])
-    return found
+    is_known = np.isfinite(cost)
+    mask = np.zeros(len(cost), bool)
+    if is_known.any():
+        mask[is_known] = indicators.non_dominated(np.column_stack([cost, -quality])[is_known])
+    return mask
 
 
 def draw(group: Group) -> Figure:
     """Draw a panel per known cost. Raises: NothingToDrawError if fewer than two solvers have a known cost."""
-    found, quality = table(group), quality_of(group)
-    if len(found) < 2:
-        one = "1 solver" if len(found) == 1 else "no solver"
-        raise NothingToDrawError(f"{group.dataset} has {one} whose cost is known: there is no front")
-    costs = [name for name in costs_of(group) if found[name].notna().any()]
-    figure, panels = _panels(len(costs), crowded=len(found) > CROWD)
+    rows, quality = table(group), quality_of(group)
+    if len(rows) < 2:
+        count = "1 solver" if len(rows) == 1 else "no solver"
+        raise NothingToDrawError(f"{group.dataset} has {count} whose cost is known: there is no front")
+    costs = [name for name in costs_of(group) if rows[name].notna().any()]
+    figure, panels = _panels(len(costs), crowded=len(rows) > CROWD)
     for axes, name in zip(panels, costs, strict=True):
-        _panel(axes, found, name, quality)
+        _panel(axes, rows, name, quality)
     label = with_unit("loss", group.units[0]) if quality == LOSS else group.measure.replace(", ", "\n", 1)
     for axes in panels[::2]:
         axes.set_ylabel(f"test {label}")
-    _key(figure, found)
+    _key(figure, rows)
     heading(figure, group, f"quality against cost, {'down' if quality == LOSS else 'up'} and left is better "
-            f"({_explained(found, group)})")  # fmt: skip
+            f"({_explained(rows, group)})")  # fmt: skip
     figure.draw_without_rendering()  # names are placed after the layout is final
     called = {c.name: c.label for c in group.contenders}
     for axes, name in zip(panels, costs, strict=True):
-        known = found.dropna(subset=[name])
-        points = list(zip(known[name].tolist(), known[quality].tolist(), strict=True))
-        label_points(axes, points, [called[s] for s in known["solver"]], known[f"on the front of {name}"].tolist())
+        priced = rows.dropna(subset=[name])
+        points = list(zip(priced[name].tolist(), priced[quality].tolist(), strict=True))
+        label_points(axes, points, [called[s] for s in priced["solver"]], priced[f"on the front of {name}"].tolist())
     figure.set_layout_engine("none")
     return figure
 
@@ -124,18 +125,18 @@ def _panels(n: int, crowded: bool) -> tuple[Figure, list[Axes]]:
     return figure, panels[:n]
 
 
-def _panel(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
-    front = found[found[f"on the front of {name}"]].sort_values([name, quality], kind="stable")
+def _panel(axes: Axes, rows: pd.DataFrame, name: str, quality: str) -> None:
+    front = rows[rows[f"on the front of {name}"]].sort_values([name, quality], kind="stable")
     axes.plot(front[name], front[quality], drawstyle="steps-post", color=REST, linewidth=1.0,
               linestyle=(0, (4, 2)), zorder=1, label="front")  # fmt: skip
-    _spread(axes, found[found["seeds"] > 1], name, quality)
-    for family, members in found.groupby("family", sort=False):
+    _spread(axes, rows[rows["seeds"] > 1], name, quality)
+    for family, members in rows.groupby("family", sort=False):
         style = FAMILIES.index(str(family))
         axes.plot(members[name], members[quality], linestyle="none", marker=MARKERS[style], markersize=5,
                   color=COLOURS[style], zorder=3, label="solvers")  # fmt: skip
     axes.plot(front[name], front[quality], linestyle="none", marker="o", markersize=10, markerfacecolor="none",
               markeredgecolor="black", markeredgewidth=0.9, zorder=4, label="on the front")  # fmt: skip
-    low, high = found[f"{name} low"].min(), found[f"{name} high"].max()
+    low, high = rows[f"{name} low"].min(), rows[f"{name} high"].max()
     if low > 0:
         widen = max(1.03, (high / low) ** 0.15)
         axes.set_xlim(low / widen, high * widen)
@@ -147,19 +148,19 @@ def _panel(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
     linear(axes.yaxis)
 
 
-def _spread(axes: Axes, found: pd.DataFrame, name: str, quality: str) -> None:
+def _spread(axes: Axes, rows: pd.DataFrame, name: str, quality: str) -> None:
     """Draw a cross over each solver that spans the range of its seeds."""
     look: dict[str, Any] = {"color": "#b5b5b5", "linewidth": 0.8, "zorder": 2}
-    axes.hlines(found[quality], found[f"{name} low"], found[f"{name} high"], label="costs", **look)
-    axes.vlines(found[name], found[f"{quality} low"], found[f"{quality} high"], label="qualities", **look)
+    axes.hlines(rows[quality], rows[f"{name} low"], rows[f"{name} high"], label="costs", **look)
+    axes.vlines(rows[name], rows[f"{quality} low"], rows[f"{quality} high"], label="qualities", **look)
 
 
-def _explained(found: pd.DataFrame, group: Group) -> str:
-    return f"means, thin lines: smallest to largest of {group.seeds}" if (found["seeds"] > 1).any() else group.seeds
+def _explained(rows: pd.DataFrame, group: Group) -> str:
+    return f"means, thin lines: smallest to largest of {group.seeds}" if (rows["seeds"] > 1).any() else group.seeds
 
 
-def _key(figure: Figure, found: pd.DataFrame) -> None:
-    families = [f for f in FAMILIES if f in set(found["family"])]
+def _key(figure: Figure, rows: pd.DataFrame) -> None:
+    families = [f for f in FAMILIES if f in set(rows["family"])]
     handles = [
         Line2D([], [], linestyle="none", color=COLOURS[FAMILIES.index(f)], marker=MARKERS[FAMILIES.index(f)])
         for f in families

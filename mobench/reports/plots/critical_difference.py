@@ -44,18 +44,19 @@ def subjects(records: Sequence[Record]) -> list[tuple[str, Ranked]]:
 
 def table(ranked: Ranked) -> pd.DataFrame:
     """Return one row per solver, best first: average rank, blocks, critical difference and its bars."""
-    found = ranked.comparison.ranking
+    ranking = ranked.comparison.ranking
     return pd.DataFrame(
         {
             "dataset": ranked.comparison.dataset or "all",
-            "solver": found.solvers,
-            "average rank": found.average_ranks,
-            "blocks": found.n_blocks,
+            "solver": ranking.solvers,
+            "average rank": ranking.average_ranks,
+            "blocks": ranking.n_blocks,
             # four digits, in which all releases of scipy agree
-            "critical difference": _digits(found.critical_difference),
-            "Friedman p": _digits(found.friedman_p),
+            "critical difference": _digits(ranking.critical_difference),
+            "Friedman p": _digits(ranking.friedman_p),
             "bars": [
-                " ".join(str(i) for i, run in enumerate(found.alike, start=1) if name in run) for name in found.solvers
+                " ".join(str(i) for i, run in enumerate(ranking.alike, start=1) if name in run)
+                for name in ranking.solvers
             ],
         }
     )
@@ -68,51 +69,51 @@ def _digits(value: float | None) -> float | None:
 def draw(ranked: Ranked) -> Figure:
     """Draw a comparison. Raises: NothingToDrawError if no block has scores of two solvers."""
     comparison = ranked.comparison
-    found = comparison.ranking
-    if found.n_blocks == 0 or len(found.solvers) < 2:
-        where = comparison.dataset or "all data sets together"
-        raise NothingToDrawError(f"{where}: no two solvers have a score in the same block, so nobody can be ranked")
-    one = "" if found.n_blocks == 1 else "s"
-    blocks = f"seed{one} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{one}"
-    return diagram(found, ranked.family, blocks, comparison.absent)
+    ranking = comparison.ranking
+    if ranking.n_blocks == 0 or len(ranking.solvers) < 2:
+        scope = comparison.dataset or "all data sets together"
+        raise NothingToDrawError(f"{scope}: no two solvers have a score in the same block, so nobody can be ranked")
+    plural = "" if ranking.n_blocks == 1 else "s"
+    blocks = f"seed{plural} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{plural}"
+    return diagram(ranking, ranked.family, blocks, comparison.absent)
 
 
-def diagram(found: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
+def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
     """Return the diagram of a ranking, with the absent solvers listed below.
 
     If there is no critical difference, no bars are drawn and the figure states the reason.
     """
-    k = len(found.solvers)
-    bars = [(_at(found, run[0]), _at(found, run[-1])) for run in found.alike]
+    k = len(ranking.solvers)
+    bars = [(_at(ranking, run[0]), _at(ranking, run[-1])) for run in ranking.alike]
     levels = _stack(bars)
     top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
     depth = top_of_names + NAME_STEP * (-(-k // 2))
-    called = short_names(found.solvers)
-    said = _said(found, absent, called.options)
-    figure = new_figure(9.0, 1.0 + 0.42 * (depth + 1.5) + 0.16 * said.count("\n"))
+    called = short_names(ranking.solvers)
+    caption = _said(ranking, absent, called.options)
+    figure = new_figure(9.0, 1.0 + 0.42 * (depth + 1.5) + 0.16 * caption.count("\n"))
     axes = figure.subplots()
     _scale(axes, k, depth)
     for (low, high), level in zip(bars, levels, strict=True):
         y = 0.5 + BAR_STEP * level
         axes.plot([low - 0.05, high + 0.05], [y, y], color="black", linewidth=3.2, solid_capstyle="butt", label="bar")
-    if found.critical_difference is not None:
-        _ruler(axes, found.critical_difference)
-    for i, (name, average) in enumerate(zip(found.solvers, found.average_ranks, strict=True)):
+    if ranking.critical_difference is not None:
+        _ruler(axes, ranking.critical_difference)
+    for i, (name, average) in enumerate(zip(ranking.solvers, ranking.average_ranks, strict=True)):
         _name(axes, called.short[name], average, i, k, top_of_names, FAMILIES.index(family[name]))
-    title = f"average rank over {found.n_blocks} {blocks} (test hypervolume, 1 is best)"
-    if found.critical_difference is not None:
-        p = f"Friedman p = {found.friedman_p:.2g}; " if found.friedman_p is not None else ""
-        title += f"; {p}bars: no difference at {found.alpha:g} (Nemenyi)"
+    title = f"average rank over {ranking.n_blocks} {blocks} (test hypervolume, 1 is best)"
+    if ranking.critical_difference is not None:
+        p = f"Friedman p = {ranking.friedman_p:.2g}; " if ranking.friedman_p is not None else ""
+        title += f"; {p}bars: no difference at {ranking.alpha:g} (Nemenyi)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5)
-    if said:
-        figure.supxlabel(said, fontsize=8, x=0.01, ha="left", color="#333333")
-    _key(axes, [f for f in FAMILIES if f in {family[name] for name in found.solvers}])
+    if caption:
+        figure.supxlabel(caption, fontsize=8, x=0.01, ha="left", color="#333333")
+    _key(axes, [f for f in FAMILIES if f in {family[name] for name in ranking.solvers}])
     return figure
 
 
-def _said(found: Ranking, absent: Sequence[str], options: str) -> str:
+def _said(ranking: Ranking, absent: Sequence[str], options: str) -> str:
     """Return the text below the diagram: why there are no bars, options in brackets, and absent solvers."""
-    lines = [] if found.critical_difference is not None else [f"No bars: {found.said}."]
+    lines = [] if ranking.critical_difference is not None else [f"No bars: {ranking.said}."]
     if options:
         lines.append(f"In brackets: {options}.")
     if absent:
@@ -122,8 +123,8 @@ def _said(found: Ranking, absent: Sequence[str], options: str) -> str:
     return "\n".join(textwrap.fill(line, 110) for line in lines)
 
 
-def _at(found: Ranking, name: str) -> float:
-    return found.average_ranks[found.solvers.index(name)]
+def _at(ranking: Ranking, name: str) -> float:
+    return ranking.average_ranks[ranking.solvers.index(name)]
 
 
 def _stack(bars: Sequence[tuple[float, float]]) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,19 +30,14 @@ def render(figure: Figure, format_: str, data: bytes) -> bytes:
         of a figure even if fonts or library versions change the image.
     """
     buffer = io.BytesIO()
-    said = {SAYS[format_]: f"mobench plot of the numbers with SHA-256 {hashlib.sha256(data).hexdigest()}"}
+    origin = {SAYS[format_]: f"mobench plot of the numbers with SHA-256 {hashlib.sha256(data).hexdigest()}"}
     with warnings.catch_warnings():
         # characters that the font lacks are drawn as boxes in PNG and PDF; an SVG contains the text itself
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=format_, metadata={**METADATA[format_], **said}, dpi=DPI)
+        figure.savefig(buffer, format=format_, metadata={**METADATA[format_], **origin}, dpi=DPI)
     return buffer.getvalue()
 
 
 def as_csv(table: pd.DataFrame) -> bytes:
     """Return a table as CSV with ten digits; further digits of means depend on the processor."""
     return table.to_csv(index=False, lineterminator="\n", float_format="%.10g").encode()
-
-
-def harmless(name: str) -> str:
-    """Return a name in a form that is safe in a file name."""
-    return re.sub(r"[^A-Za-z0-9_+]+", "-", name)[:40].strip("-") or "x"

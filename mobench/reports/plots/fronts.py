@@ -73,9 +73,9 @@ def _corners(contender: Contender, group: Group) -> Iterator[dict[str, Any]]:
             yield _row(contender, group, f"attained by {k} of {n}", corner)
 
 
-def _row(contender: Contender, group: Group, what: str, losses: Sequence[float]) -> dict[str, Any]:
+def _row(contender: Contender, group: Group, kind: str, losses: Sequence[float]) -> dict[str, Any]:
     values = {f"loss {o}": v for o, v in zip(group.objectives, losses, strict=True)}
-    return {"dataset": group.dataset, "solver": contender.name, "family": contender.family, "what": what, **values}
+    return {"dataset": group.dataset, "solver": contender.name, "family": contender.family, "what": kind, **values}
 
 
 def draw(group: Group) -> Figure:
@@ -96,9 +96,9 @@ def points_of(contender: Contender) -> Array:
 def surfaces_of(contender: Contender) -> dict[int, Array]:
     """Return number of seeds -> surface that they attain, for one seed, half of them and all; two objectives only."""
     fronts = [record.fronts["test"].losses for record in contender.records]
-    wanted = sorted({1, _half(len(fronts)), len(fronts)})
-    found = attainment_surfaces(fronts, [100 * k / len(fronts) for k in wanted])
-    return dict(zip(wanted, found.values(), strict=True))
+    n_seeds = sorted({1, _half(len(fronts)), len(fronts)})
+    surfaces = attainment_surfaces(fronts, [100 * k / len(fronts) for k in n_seeds])
+    return dict(zip(n_seeds, surfaces.values(), strict=True))
 
 
 def _half(n: int) -> int:
@@ -134,8 +134,8 @@ def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> N
 def _height(corners: Array, x: Array, top: float) -> Array:
     """Return the second objective of a surface at each x; `top` to the left of its first corner."""
     at = np.searchsorted(corners[:, 0], x, side="right") - 1
-    found: Array = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
-    return found
+    heights: Array = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
+    return heights
 
 
 def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
@@ -171,13 +171,13 @@ def _overlaid(group: Group) -> Figure:
 def _multiples(group: Group) -> Figure:
     figure, panels, bottom = small_multiples(len(group.contenders))
     seen = window(group)
-    everybody = np.concatenate([points_of(c) for c in group.contenders])
-    pooled = everybody[indicators.non_dominated(everybody)]
+    all_points = np.concatenate([points_of(c) for c in group.contenders])
+    pooled = all_points[indicators.non_dominated(all_points)]
     pooled = pooled[np.argsort(pooled[:, 0], kind="stable")]
     for axes, contender in zip(panels, group.contenders, strict=True):
         style = FAMILIES.index(contender.family)
         # these points repeat in every panel; rasterized, they take a tenth of the bytes
-        axes.plot(*everybody.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
+        axes.plot(*all_points.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
                   rasterized=True)  # fmt: skip
         _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
         _one(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
@@ -187,11 +187,11 @@ def _multiples(group: Group) -> Figure:
     for axes in bottom:
         axes.set_xlabel(group.losses[0])
     figure.supylabel(group.losses[1], fontsize=8.5)
-    others = {
+    handles = {
         "points of all solvers": Line2D([], [], color=OTHERS, marker=".", linestyle="none"),
         "their pooled front": Line2D([], [], color=REST, linewidth=0.8, linestyle=(0, (2, 1.5))),
     }
-    family_key(figure, group, others, markersize=4)
+    family_key(figure, group, handles, markersize=4)
     heading(figure, group, f"test fronts, best hypervolume first; {_explained(group)}")
     return figure
 

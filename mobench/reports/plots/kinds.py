@@ -8,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobench.errors import NothingToDrawError, OptionError, StoreError, nearest
-from mobench.records.store import write_whole
+from mobench.errors import NothingToDrawError, OptionError, StoreError
+from mobench.files import write_whole
+from mobench.text import file_name_part, name_hint
 
 if TYPE_CHECKING:
     from mobench.records.record import Record
@@ -39,7 +40,9 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "fronts": Kind("fronts", "test fronts, with attainment bands over seeds"),
     "anytime": Kind("anytime", "validation against seconds, steps and gradient evaluations"),
-    "critical-difference": Kind("critical_difference", "average ranks, and who cannot be told apart", ranked=True),
+    "critical-difference": Kind(
+        "critical_difference", "average ranks, and which solvers do not differ significantly", ranked=True
+    ),
     "cost-quality": Kind("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
     "memory": Kind("memory", "what one network stores against a net for each preference"),
     "ray-alignment": Kind("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),
@@ -71,7 +74,7 @@ def draw(
         no plot could be drawn.
     """
     chosen = _chosen("plot", kinds, list(KINDS)) or list(KINDS)
-    wanted = _chosen("format of plots", formats, FORMATS) or ["svg"]
+    chosen_formats = _chosen("format of plots", formats, FORMATS) or ["svg"]
     from mobench.reports.plots.contenders import groups_of
 
     groups = groups_of(records)
@@ -80,7 +83,7 @@ def draw(
         for name, subject in _subjects(KINDS[kind], records, groups):
             tell(f"{kind}{name}")
             try:
-                files = _files(KINDS[kind].load(), subject, wanted)
+                files = _files(KINDS[kind].load(), subject, chosen_formats)
             except NothingToDrawError as nothing:
                 drawn.empty.append(f"{kind}: {nothing}")
                 continue
@@ -92,15 +95,13 @@ def draw(
 
 def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
     """Yield the suffix of each plot's file name, and the subject that the module draws."""
-    from mobench.reports.plots.files import harmless
-
-    found = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
-    taken: set[str] = set()
-    for dataset, subject in found:
-        plain = name = f"-{harmless(dataset)}" if dataset else ""
-        while name in taken:
-            name = f"{plain}-{len(taken)}"
-        taken.add(name)
+    subjects = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
+    used_names: set[str] = set()
+    for dataset, subject in subjects:
+        plain = name = f"-{file_name_part(dataset)}" if dataset else ""
+        while name in used_names:
+            name = f"{plain}-{len(used_names)}"
+        used_names.add(name)
         yield name, subject
 
 
@@ -115,12 +116,12 @@ def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes
         return {name: data if name == "csv" else render(figure, name, data) for name in formats}
 
 
-def _chosen(what: str, given: Sequence[str], known: Sequence[str]) -> list[str]:
-    for name in given:
-        if name not in known:
-            hint = nearest(name, known) or f"; accepted: {', '.join(known)}"
-            raise OptionError(f"no {what} is called {name!r}{hint} (`mobench plot` lists what there is)")
-    return list(dict.fromkeys(given))
+def _chosen(category: str, names: Sequence[str], accepted: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in accepted:
+            hint = name_hint(name, accepted)
+            raise OptionError(f"no {category} is called {name!r}{hint} (`mobench plot` lists what there is)")
+    return list(dict.fromkeys(names))
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:

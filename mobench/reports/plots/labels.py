@@ -28,9 +28,9 @@ def label_points(
     renderer: Any = FigureCanvasAgg(axes.figure).get_renderer()  # type: ignore[arg-type, no-untyped-call]
     marks = [(float(x), float(y)) for x, y in (axes.transData.transform(p) for p in points)]
     size = axes.figure.dpi / 72
-    taken = [Bbox.from_bounds(x - 3.5 * size, y - 3.5 * size, 7 * size, 7 * size) for x, y in marks]
+    boxes = [Bbox.from_bounds(x - 3.5 * size, y - 3.5 * size, 7 * size, 7 * size) for x, y in marks]
     room = axes.get_window_extent(renderer)
-    made: dict[int, Annotation] = {}
+    annotations: dict[int, Annotation] = {}
     for i in sorted(range(len(points)), key=lambda k: (not important[k], -marks[k][1], k)):
         text = axes.annotate(
             names[i], points[i], xytext=(0, 0), textcoords="offset points", fontsize=7, ha="center", va="center",
@@ -40,19 +40,19 @@ def label_points(
         )  # fmt: skip
         box = text.get_window_extent(renderer)
         width, height = box.width / size, box.height / size
-        others = taken[:i] + taken[i + 1 :]
+        others = boxes[:i] + boxes[i + 1 :]
         offset = _free(marks[i], width, height, size, others, room)
         text.set_position(offset)
         x, y = marks[i][0] + offset[0] * size, marks[i][1] + offset[1] * size
-        taken.append(Bbox.from_bounds(x - width * size / 2, y - height * size / 2, width * size, height * size))
+        boxes.append(Bbox.from_bounds(x - width * size / 2, y - height * size / 2, width * size, height * size))
         if math.hypot(offset[0], offset[1]) < width / 2 + 12 and text.arrow_patch is not None:
             text.arrow_patch.set_visible(False)
-        made[i] = text
-    return [made[i] for i in range(len(points))]
+        annotations[i] = text
+    return [annotations[i] for i in range(len(points))]
 
 
 def _free(
-    mark: tuple[float, float], width: float, height: float, size: float, taken: Sequence[Bbox], room: Bbox
+    mark: tuple[float, float], width: float, height: float, size: float, boxes: Sequence[Bbox], room: Bbox
 ) -> tuple[float, float]:
     """Return the offset in points from a mark to the nearest free position of its name, or to the least covered one."""
     best, least = (0.0, 0.0), math.inf
@@ -64,7 +64,7 @@ def _free(
         box = Bbox.from_bounds(x - w / 2, y - h / 2, w, h)
         if not (room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1):
             continue
-        covered = sum(_shared(box, other) for other in taken)
+        covered = sum(_shared(box, other) for other in boxes)
         if covered == 0:
             return offset
         if covered < least:

@@ -52,10 +52,10 @@ def storages(group: Group) -> list[Storage]:
             nets.setdefault((cost.stored_parameters, cost.n_models), []).append(contender.name)
         else:
             single.setdefault(cost.stored_parameters, []).append(contender.name)
-    found = [Storage(tuple(names), stored, stored // n, n) for (stored, n), names in sorted(nets.items())]
-    if not found and single:
-        found = [_one_net_each(group)]  # no solver trained one network per preference
-    return found + [Storage(tuple(names), stored, None, 1) for stored, names in sorted(single.items(), reverse=True)]
+    of_nets = [Storage(tuple(names), stored, stored // n, n) for (stored, n), names in sorted(nets.items())]
+    if not of_nets and single:
+        of_nets = [_one_net_each(group)]  # no solver trained one network per preference
+    return of_nets + [Storage(tuple(names), stored, None, 1) for stored, names in sorted(single.items(), reverse=True)]
 
 
 def _one_net_each(group: Group) -> Storage:
@@ -72,8 +72,8 @@ def break_even(single: Storage, nets: Storage) -> float:
 
 def table(group: Group) -> pd.DataFrame:
     """Return one row per storage: solvers, stored parameters and bytes, parameters per preference, break-even K."""
-    found = storages(group)
-    nets = [s for s in found if s.per_net is not None]
+    rows = storages(group)
+    nets = [s for s in rows if s.per_net is not None]
     return pd.DataFrame(
         [
             {
@@ -85,7 +85,7 @@ def table(group: Group) -> pd.DataFrame:
                 "stored bytes": s.stored * BYTES_PER_PARAMETER,
                 "break-even preferences": break_even(s, nets[0]) if s.per_net is None else None,
             }
-            for s in found
+            for s in rows
         ]
     )
 
@@ -95,22 +95,22 @@ def draw(group: Group) -> Figure:
 
     Raises: NothingToDrawError if no single network serves several preferences.
     """
-    found = storages(group)
-    single = [s for s in found if s.per_net is None]
+    rows = storages(group)
+    single = [s for s in rows if s.per_net is None]
     if not single:
         raise NothingToDrawError(f"{group.dataset} has no network for all preferences: there is nothing to compare")
-    nets = [s for s in found if s.per_net is not None]
+    nets = [s for s in rows if s.per_net is not None]
     most = max(4.0, 25.0, *(3 * break_even(s, nets[0]) for s in single))
-    figure = new_figure(7.6, max(4.2, 1.2 + 0.32 * len(found)))
+    figure = new_figure(7.6, max(4.2, 1.2 + 0.32 * len(rows)))
     axes = figure.subplots()
     served = np.geomspace(1, most, 200)
-    for i, storage in enumerate(found):
+    for i, storage in enumerate(rows):
         _line(axes, storage, served, i, {c.name: c.short for c in group.contenders})
     for storage in single:
         _cross(axes, storage, nets[0])
     axes.set_xlim(1, most)
     logarithmic(axes.xaxis)
-    axes.set_ylim(*_bounds(found, most))
+    axes.set_ylim(*_bounds(rows, most))
     logarithmic(axes.yaxis)
     axes.set_xlabel("preferences served, K")
     axes.set_ylabel("stored parameters")
@@ -128,7 +128,7 @@ def _line(axes: Axes, storage: Storage, served: np.ndarray, i: int, called: Mapp
     family = 1 if storage.per_net is not None else 0
     colour = COLOURS[1] if family else COLOURS[[0, 2, 3, 4, 5][(i - 1) % 5]]
     names = ", ".join(called.get(name, name) for name in storage.names)
-    what = (
+    description = (
         f"a net per preference, {storage.per_net:,} parameters each: {names}"
         if storage.per_net is not None
         else f"one network, {storage.stored:,} parameters: {names}"
@@ -137,7 +137,7 @@ def _line(axes: Axes, storage: Storage, served: np.ndarray, i: int, called: Mapp
         served, [storage.parameters(k) for k in served], color=colour, linestyle=DASHES[i % len(DASHES)],
         marker=MARKERS[i % len(MARKERS)], markevery=40, markersize=4.5,
     )  # fmt: skip
-    line.set_label(textwrap.fill(what, 95, subsequent_indent="    "))
+    line.set_label(textwrap.fill(description, 95, subsequent_indent="    "))
 
 
 def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
@@ -154,8 +154,8 @@ def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
     )  # fmt: skip
 
 
-def _bounds(found: list[Storage], most: float) -> tuple[float, float]:
-    values = [s.parameters(k) for s in found for k in (1.0, most)]
+def _bounds(rows: list[Storage], most: float) -> tuple[float, float]:
+    values = [s.parameters(k) for s in rows for k in (1.0, most)]
     return min(values) / 1.6, max(values) * 1.6
 
 

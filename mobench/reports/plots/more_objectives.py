@@ -29,8 +29,8 @@ def scaled(contender: Contender, group: Group) -> Array:
     """Return the test points [P, m] of all seeds, scaled to 0 at the ideal point and 1 at the reference point."""
     ideal = np.asarray(contender.records[0].protocol.get("ideal", [0.0] * len(group.objectives)), float)
     points = np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
-    found: Array = (points - ideal) / (np.asarray(group.reference) - ideal)
-    return found
+    points01: Array = (points - ideal) / (np.asarray(group.reference) - ideal)
+    return points01
 
 
 def _diagonal(group: Group) -> Figure:

@@ -34,11 +34,11 @@ def legend(axes: Axes, members: Sequence[Contender], title: str = "", lines: boo
     """Add a legend of the members to the right of a panel, in the given order."""
     handles = [Line2D([], [], **{**m.look.line(), **({} if lines else {"linestyle": "none"})}) for m in members]
     # set the names afterwards, because a legend skips labels that begin with an underscore
-    made = axes.legend(
+    box = axes.legend(
         handles, ["x"] * len(members), loc="upper left", bbox_to_anchor=(1.02, 1.02), borderaxespad=0, title=title,
         alignment="left", handlelength=3.2, labelspacing=0.35,
     )  # fmt: skip
-    for text, member in zip(made.get_texts(), members, strict=True):
+    for text, member in zip(box.get_texts(), members, strict=True):
         text.set_text(member.label)
 
 
@@ -76,11 +76,11 @@ def title(axes: Axes, contender: Contender) -> None:
 
 def family_key(figure: Figure, group: Group, more: Mapping[str, Line2D] | None = None, **look: Any) -> None:
     """Add a key below a figure: colour and marker of each family, overridden by `look`, then the handles `more`."""
-    there = {c.family for c in group.contenders}
+    families = {c.family for c in group.contenders}
     handles = {
         family: Line2D([], [], **{"color": colour, "marker": marker, **look})
         for family, colour, marker in zip(FAMILIES, COLOURS, MARKERS, strict=False)
-        if family in there
+        if family in families
     }
     handles.update(more or {})
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(5, len(handles)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from mobench.text import single_spaced
 
 # Six colours from a search over sRGB: of increasing lightness in greyscale, readable on white, and distinguishable
 # with each type of dichromatic colour blindness. The tests check these requirements.
@@ -89,14 +90,9 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=layout)
 
 
-def flat(name: str) -> str:
-    """Return a name in one line, without unprintable characters."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", name).split())
-
-
 def shown(name: str) -> str:
     """Return a name in one line of at most LONGEST characters; the end, where options differ, is kept."""
-    line = flat(name)
+    line = single_spaced(name)
     if len(line) <= LONGEST:
         return line
     half = (LONGEST - 1) // 2
@@ -120,7 +116,7 @@ def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}") if plain else EngFormatter(unit=unit))
 
 
-def linear(axis: Any, most: int = 5, whole: bool = False) -> None:
+def linear(axis: Any, most: int = 5, is_integer: bool = False) -> None:
     """Set a linear scale with few ticks."""
-    axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(EngFormatter() if whole else ScalarFormatter(useOffset=False))
+    axis.set_major_locator(MaxNLocator(most, integer=is_integer, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(EngFormatter() if is_integer else ScalarFormatter(useOffset=False))

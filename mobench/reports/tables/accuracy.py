@@ -34,7 +34,7 @@ NAMES = ["dataset", "split", "solver", "model"]
 Preference = tuple[float, ...]
 
 
-def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
     """Return the table: one row per dataset, split, solver and model, one column per preference.
 
     Cells are the mean accuracy of the objectives in %. Solvers are compared within each split. Notes give the
@@ -45,20 +45,22 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Co
     long = seeds(board, records)
     if not len(long):
         raise OptionError(f"no completed record has {METRIC}: name a folder whose datasets have it")
-    frame = chosen_rows(_across(long, board), wanted)
+    frame = chosen_rows(_across(long, board), selection)
     preferences = [name for name in dict.fromkeys(long["preference"]) if frame[name].notna().any()]
     shown = [c for c in NAMES if c in ("split", "solver") or frame[c].nunique() > 1]
     late = [] if (frame["status"] == "complete").all() else ["status"]
     described = {name: _column(name) for name in preferences}
-    columns = chosen_columns([*shown, *preferences, *late], wanted)
-    made = sheet(
-        frame, [described.get(c, c) for c in columns], digits=wanted.digits, group=("dataset", "split"),
-        caption=wanted.caption or "Accuracy in % at each preference, mean of the objectives", label=wanted.label,
+    columns = chosen_columns([*shown, *preferences, *late], selection)
+    table = sheet(
+        frame, [described.get(c, c) for c in columns], digits=selection.digits, group=("dataset", "split"),
+        caption=selection.caption or "Accuracy in % at each preference, mean of the objectives", label=selection.label,
         notes=["Accuracies are in %. Solvers are compared within each split.", *_chosen(frame, preferences),
                *notes_of(board)],
     )  # fmt: skip
-    kept = with_halves(frame, wanted.columns)
-    return Content(kept, made, made, wanted, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame))
+    values = with_halves(frame, selection.columns)
+    return Content(
+        values, table, table, selection, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame)
+    )
 
 
 def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
@@ -69,14 +71,14 @@ def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
     import pandas as pd
 
     measured = {} if board.measured is None else {row["id"]: row for row in board.measured.to_dict("records")}
-    found: list[tuple[Preference, dict[str, Any]]] = []
+    accuracies: list[tuple[Preference, dict[str, Any]]] = []
     for record in records:
         if record.id in measured and record.status == "completed" and record.imported is None:
             row = {key: measured[record.id][key] for key in (*tidy.KEYS, "seed")}
             for split, word in SPLITS.items():
-                found += [(p, {**row, "split": word, "value": v}) for p, v in _values(record.fronts.get(split))]
-    names = preference_names(p for p, _ in found)
-    rows = [{**row, "preference": names[p]} for p, row in found]
+                accuracies += [(p, {**row, "split": word, "value": v}) for p, v in _values(record.fronts.get(split))]
+    names = preference_names(p for p, _ in accuracies)
+    rows = [{**row, "preference": names[p]} for p, row in accuracies]
     columns = [*tidy.KEYS, "split", "preference", "seed", "value"]
     places = {name: i for i, name in enumerate([*SPLITS.values(), *(names[p] for p in sorted(names))])}
     table = pd.DataFrame(rows, columns=columns)
@@ -100,10 +102,10 @@ def _values(front: Front | None) -> list[tuple[Preference, float]]:
     """Return each preference with the mean accuracy of the objectives in %; NaN if an objective has none."""
     if front is None:
         return []
-    each = [values for name, values in front.metrics.items() if name.endswith(f"/{METRIC}")]
-    if not each:
+    accuracies = [values for name, values in front.metrics.items() if name.endswith(f"/{METRIC}")]
+    if not accuracies:
         return []
-    mean = 100 * np.mean(np.array(each, dtype=float), axis=0)
+    mean = 100 * np.mean(np.array(accuracies, dtype=float), axis=0)
     return [(tuple(p), float(v)) for p, v in zip(front.preferences, mean, strict=True)]
 
 
@@ -115,8 +117,8 @@ def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
     rows: dict[tuple[str, ...], dict[str, Any]] = defaultdict(dict)
     for key, group in long.groupby([*NAMES, "preference"], sort=False):
         *names, preference = map(str, key)
-        own = estimate([float(v) for v in group["value"]])
-        rows[tuple(names)] |= {preference: own.mean, preference + HALF: own.half_width}
+        mean = estimate([float(v) for v in group["value"]])
+        rows[tuple(names)] |= {preference: mean.mean, preference + HALF: mean.half_width}
     places = {key: i for i, key in enumerate(statuses)}
     splits = list(SPLITS.values())
 
@@ -124,12 +126,12 @@ def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
         dataset, split, solver, model = key
         return dataset, splits.index(split), places[dataset, model, solver]
 
-    made = [
+    records = [
         {**dict(zip(NAMES, key, strict=True)), **rows[key], "status": statuses[key[0], key[3], key[2]]}
         for key in sorted(rows, key=order)
     ]
     values = [n for name in dict.fromkeys(long["preference"]) for n in (name, name + HALF)]
-    return pd.DataFrame(made, columns=[*NAMES, *values, "status"])
+    return pd.DataFrame(records, columns=[*NAMES, *values, "status"])
 
 
 def _chosen(frame: pd.DataFrame, preferences: Sequence[str]) -> list[str]:
@@ -156,6 +158,6 @@ def _estimates(long: pd.DataFrame) -> pd.DataFrame:
     keys = [*tidy.KEYS, "split", "preference"]
     rows = []
     for key, group in long.groupby(keys, sort=False):
-        own = estimate([float(v) for v in group["value"]])
-        rows.append([*key, own.mean, own.low, own.high, own.n])
+        mean = estimate([float(v) for v in group["value"]])
+        rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
     return pd.DataFrame(rows, columns=[*keys, "estimate", "lower", "upper", "n"])

@@ -32,7 +32,7 @@ UNITS = {"core-seconds": "core-s", "seconds": "s"}
 END = "at the end"
 
 
-def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
+def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
     """Return the table: one row per dataset, solver and model, one column per training budget.
 
     Cells show the last validation check within the budget. Budgets are processor time if every check has it, else
@@ -42,33 +42,37 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Co
     """
     looks = _looks(board, records)
     if not len(looks):
-        raise OptionError("no completed record holds looks at validation: there is nothing to tell of a budget")
+        raise OptionError(
+            "no completed record has validation checks, which this table shows: name a folder that has some"
+        )
     unit = "core-seconds" if "core-seconds" in looks and looks["core-seconds"].notna().all() else "seconds"
     budgets = {
         f"{number:g} {UNITS[unit]}": number
         for number in _round_numbers(float(looks[unit].min()), float(looks[unit].max()))
     } | {END: np.inf}
     long = _held(looks, unit, budgets)
-    frame = chosen_rows(_across(long, list(budgets), board), wanted)
-    (what, *others) = dict.fromkeys(looks["what"])
+    frame = chosen_rows(_across(long, list(budgets), board), selection)
+    (quantity, *more) = dict.fromkeys(looks["what"])
     described = {
-        name: Column(name, name, f"{what} {_when(name)}", "lower" if what == VALUES[True] else "higher")
+        name: Column(name, name, f"{quantity} {_when(name)}", "lower" if quantity == VALUES[True] else "higher")
         for name in budgets
     }
-    if others:
+    if more:
         raise OptionError(
-            f"these datasets have {' and '.join([what, *others])}: name some that have one of them, with --dataset"
+            f"these datasets have {' and '.join([quantity, *more])}: name some that have one of them, with --dataset"
         )
     shown = [c for c in tidy.KEYS if c == "solver" or frame[c].nunique() > 1]
     late = [] if (frame["status"] == "complete").all() else ["status"]
-    columns = chosen_columns([*shown, *described, *late], wanted)
-    made = sheet(
-        frame, [described.get(c, c) for c in columns], digits=wanted.digits, label=wanted.label,
-        caption=wanted.caption or f"{what.capitalize()} at the last look within a budget of training",
+    columns = chosen_columns([*shown, *described, *late], selection)
+    table = sheet(
+        frame, [described.get(c, c) for c in columns], digits=selection.digits, label=selection.label,
+        caption=selection.caption or f"{quantity.capitalize()} at the last look within a budget of training",
         notes=["Looks are at a fixed part of the validation split, at equal shares of the training.", *notes_of(board)],
     )  # fmt: skip
-    kept = with_halves(frame, wanted.columns)
-    return Content(kept, made, made, wanted, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame))
+    values = with_halves(frame, selection.columns)
+    return Content(
+        values, table, table, selection, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame)
+    )
 
 
 def _looks(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame:
@@ -83,8 +87,8 @@ def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.Da
     import pandas as pd
 
     rows: list[list[Any]] = []
-    for key, own in looks.groupby(tidy.KEYS, sort=False):
-        runs = {seed: run.sort_values("step") for seed, run in own.groupby("seed")}
+    for key, checks in looks.groupby(tidy.KEYS, sort=False):
+        runs = {seed: run.sort_values("step") for seed, run in checks.groupby("seed")}
         for name, budget in budgets.items():
             held = {seed: run[run[unit] <= budget]["value"] for seed, run in runs.items()}
             if all(len(values) for values in held.values()):
@@ -99,13 +103,13 @@ def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.
     """Return a frame of tidy.KEYS, each budget with its half width, and status, in the leaderboard's order."""
     import pandas as pd
 
-    found = {tuple(key): own for key, own in long.groupby(tidy.KEYS, sort=False)}
+    parts = {tuple(key): values for key, values in long.groupby(tidy.KEYS, sort=False)}
     rows: list[dict[str, Any]] = []
     for place in board.table.to_dict("records"):
-        own = found.get(tuple(place[k] for k in tidy.KEYS))
-        if own is None:
+        values = parts.get(tuple(place[k] for k in tidy.KEYS))
+        if values is None:
             continue
-        means = {name: estimate(list(part["value"])) for name, part in own.groupby("budget", sort=False)}
+        means = {name: estimate(list(part["value"])) for name, part in values.groupby("budget", sort=False)}
         row: dict[str, Any] = {k: place[k] for k in tidy.KEYS}
         for name in names:
             mean = means.get(name)
@@ -122,8 +126,8 @@ def _estimates(long: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for key, own in long.groupby([*tidy.KEYS, "budget"], sort=False):
-        mean = estimate(list(own["value"]))
+    for key, values in long.groupby([*tidy.KEYS, "budget"], sort=False):
+        mean = estimate(list(values["value"]))
         rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
     return pd.DataFrame(rows, columns=[*tidy.KEYS, "budget", "estimate", "lower", "upper", "n"])
 
@@ -131,8 +135,8 @@ def _estimates(long: pd.DataFrame) -> pd.DataFrame:
 def _round_numbers(first: float, last: float) -> list[float]:
     """Return 1, 2, 5, 10, 20, … between the first validation check and the end of the longest training."""
     powers = range(int(np.floor(np.log10(max(first, 1e-6)))), int(np.ceil(np.log10(max(last, 1e-6)))) + 1)
-    every = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    return [number for number in every if first <= number <= last]
+    numbers = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return [number for number in numbers if first <= number <= last]
 
 
 def _when(name: str) -> str:

@@ -34,7 +34,6 @@ class Column:
     better:   "higher", "lower", or "" if neither is better, as for names and counts.
     unit:     unit of the values; "" for pure numbers.
     decimals: default number of digits after the decimal point.
-    interval: whether the leaderboard has half widths for it, in the column `name + HALF`.
     latex, html: the label with typeset symbols, abbreviated in LaTeX; "" if the plain label is sufficient.
     text:     whether the values are text.
     """
@@ -45,7 +44,6 @@ class Column:
     better: Better = ""
     unit: str = ""
     decimals: int = 3
-    interval: bool = True
     latex: str = ""
     html: str = ""
     text: bool = False
@@ -66,15 +64,15 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
     """
     if name in _fixed():
         return _fixed()[name]
-    for pattern, found in _families():
+    for pattern, template in _families():
         if match := re.fullmatch(pattern, name):
             words = {k: v for k, v in match.groupdict().items() if v}
-            made = _filled(found, name, words)
+            result = _filled(template, name, words)
             if "metric" in words:
                 key = dataset, f"{words['objective']}/{words['metric']}" if "objective" in words else words["metric"]
-                made = replace(made, better=(directions or {}).get(key, ""))
-            return made
-    return Column(name, name, f"{name}, which the catalogue of columns does not know")
+                result = replace(result, better=(directions or {}).get(key, ""))
+            return result
+    return Column(name, name, f"{name}, which is missing in the catalogue of columns")
 
 
 def catalogue() -> list[Column]:
@@ -91,11 +89,11 @@ def directions_of(records: Iterable[Measured]) -> Directions:
     parts: dict[str, Part] = {}
     for record in records:
         parts.setdefault(record.job.dataset.name, record.job.dataset)
-    found: dict[tuple[str, str], Better] = {}
+    directions: dict[tuple[str, str], Better] = {}
     for name, part in parts.items():
         for metric, higher in _declared(part):
-            found[name, metric] = "higher" if higher else "lower"
-    return found
+            directions[name, metric] = "higher" if higher else "lower"
+    return directions
 
 
 def _declared(part: Part) -> list[tuple[str, bool]]:
@@ -109,11 +107,11 @@ def _declared(part: Part) -> list[tuple[str, bool]]:
     return [(name, m.higher_is_better) for o, m in pairs for name in (f"{o}/{m.name}", m.name)]
 
 
-def _filled(found: Column, name: str, words: Mapping[str, str]) -> Column:
-    texts = {field: getattr(found, field) for field in ("label", "meaning")}
+def _filled(template: Column, name: str, words: Mapping[str, str]) -> Column:
+    texts = {field: getattr(template, field) for field in ("label", "meaning")}
     for word, value in words.items():
         texts = {field: text.replace(f"<{word}>", value) for field, text in texts.items()}
-    return replace(found, name=name, **texts)
+    return replace(template, name=name, **texts)
 
 
 @cache
@@ -123,28 +121,27 @@ def _fixed() -> dict[str, Column]:
 
 def _names() -> list[Column]:
     def words(name: str, meaning: str) -> Column:
-        return Column(name, name, meaning, text=True, interval=False)
+        return Column(name, name, meaning, text=True)
 
     return [
         words("dataset", "the dataset, whose rows are compared with each other and with no others"),
         words("solver", "the method, with the options that tell its rows apart"),
         words("model", "the target network"),
-        words("rank", "place by hypervolume, as an interval where the solvers cannot be told apart"),
+        words("rank", "place by hypervolume, as an interval where solvers do not differ significantly"),
         words("status", "complete, or which jobs are missing and why; only complete rows are ranked"),
         words("preference", "weights of the objectives, which sum to one; a larger one asks for a smaller loss"),
-        words("split", "the part of the data that was judged"),
+        words("split", "the part of the data that was evaluated"),
         words("chosen", "yes at the preference that validation chooses; the test split has no part in it"),
-        Column("seeds", "seeds", "completed jobs that a row is the mean of", decimals=0, interval=False),
+        Column("seeds", "seeds", "number of completed jobs that the row averages", decimals=0),
     ]
 
 
 def _quality() -> list[Column]:
     volume = "volume that the front dominates below the reference point, in units of the losses"
     return [
-        Column("hypervolume", "hypervolume", f"{volume}, at all rays of the test split", "higher",
-               interval=True, latex="HV"),
+        Column("hypervolume", "hypervolume", f"{volume}, at all rays of the test split", "higher", latex="HV"),
         Column("hypervolume at equal K", "hypervolume at equal K", f"{volume}, at the K rays that finite sets train",
-               "higher", interval=True, latex="HV at equal $K$", html="hypervolume at equal <i>K</i>"),
+               "higher", latex="HV at equal $K$", html="hypervolume at equal <i>K</i>"),
         Column("validation − test", "validation − test", "hypervolume on validation less that on the test split; far "
                "above 0 where validation was fitted", latex="validation $-$ test"),
         Column("IGD+", "IGD+", "mean distance from the known or pooled front to what the solver reaches, counting only "
@@ -169,15 +166,15 @@ def _costs() -> list[Column]:
         Column("training s", "training", "seconds of training, on the processor of the records", "lower", "s", 1),
         Column("training core-s", "training", "processor time of training, all threads together; other work on the "
                "machine does not lengthen it as it does the seconds that pass", "lower", "core-s", 1),
-        Column("steps", "steps", "optimiser steps", decimals=0, interval=False),
-        Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0, interval=False),
-        Column("stored parameters", "parameters stored", "numbers that have to be kept to serve every preference",
-               "lower", decimals=0, interval=False),
+        Column("steps", "steps", "optimiser steps", decimals=0),
+        Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0),
+        Column("stored parameters", "parameters stored", "numbers that are stored to serve every preference",
+               "lower", decimals=0),
         Column("served parameters", "parameters served", "numbers of the target network at one preference", "lower",
-               decimals=0, interval=False),
+               decimals=0),
         Column("peak MB", "peak memory", "largest memory of the job's process", "lower", "MB", 1),
         Column("switch ms", "switch", "time from a preference to a network that serves it", "lower", "ms", 3),
-        Column("ms per sample", "per sample", "time to answer one sample, the network being there", "lower", "ms", 3),
+        Column("ms per sample", "per sample", "time to answer one sample with a network that exists", "lower", "ms", 3),
     ]  # fmt: skip
 
 
@@ -186,12 +183,12 @@ def _families() -> list[tuple[str, Column]]:
     """Return patterns of names, the most specific first; words in <> refer to groups of the pattern."""
     return [
         (r"hypervolume \((?P<which>.+)\)",
-         Column("", "hypervolume (<which>)", "hypervolume, <which>", "higher", interval=True)),
+         Column("", "hypervolume (<which>)", "hypervolume, <which>", "higher")),
         (r"hypervolume at (?P<which>.+)",
-         Column("", "hypervolume at <which>", "hypervolume at <which>", "higher", interval=True)),
+         Column("", "hypervolume at <which>", "hypervolume at <which>", "higher")),
         (r"IGD\+ (?P<which>.+)", Column("", "IGD+ <which>", "IGD+, <which>", "lower")),
-        (r"rank (?P<which>.+)", Column("", "rank <which>", "place, <which>", "lower", decimals=2, interval=False)),
-        (r"p(?:-value)? (?P<which>.+)", Column("", "p <which>", "p-value, <which>", interval=False)),
+        (r"rank (?P<which>.+)", Column("", "rank <which>", "place, <which>", "lower", decimals=2)),
+        (r"p(?:-value)? (?P<which>.+)", Column("", "p <which>", "p-value, <which>")),
         (r"(?P<split>train|validation|test) (?P<objective>.+) loss",
          Column("", "<split> <objective> loss", "loss of <objective> on the <split> split", "lower", decimals=4)),
         (r"(?P<split>train|validation|test) (?P<objective>[^/]+)/(?P<metric>.+)",
@@ -200,7 +197,7 @@ def _families() -> list[tuple[str, Column]]:
          Column("", "<split> <metric>", "<metric>, mean over the objectives, on the <split> split", decimals=4)),
         (r"(?P<objective>[^/]+)/(?P<metric>.+) \((?P<place>first|middle|last) ray\)",
          Column("", "<objective>/<metric> (<place> ray)", "<metric> of <objective> on the test split, at the <place> "
-                "of the rays", interval=True)),
+                "of the rays")),
         (r"(?P<objective>[^/]+)/(?P<metric>.+)",
-         Column("", "<objective>/<metric>", "<metric> of <objective>", interval=True)),
+         Column("", "<objective>/<metric>", "<metric> of <objective>")),
     ]  # fmt: skip

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
 from mobench.reports.analysis.notes import FINE
 from mobench.reports.tables import tidy
 from mobench.reports.tables.columns import HALF, directions_of
 from mobench.reports.tables.sheet import Digits, Sheet, sheet
+from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,24 +65,24 @@ class Content:
     estimates: Callable[[], pd.DataFrame] | None = None
 
 
-def content(board: Leaderboard, records: Sequence[Record] = (), wanted: Wanted | None = None) -> Content:
+def content(board: Leaderboard, records: Sequence[Record] = (), selection: Wanted | None = None) -> Content:
     """Return the content of a leaderboard table with the chosen rows and columns.
 
     records: the records of the leaderboard; without them metrics have no direction and no best value is marked.
 
     Raises: OptionError for a column, dataset or solver that does not exist.
     """
-    wanted = wanted or Wanted()
-    frame = chosen_rows(board.table, wanted)
-    every = [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
-    check_known("column", wanted.columns, [str(c) for c in board.table.columns])
-    made = partial(
-        sheet, frame, directions=directions_of(records), digits=wanted.digits, caption=wanted.caption,
-        label=wanted.label, notes=notes_of(board),
+    selection = selection or Wanted()
+    frame = chosen_rows(board.table, selection)
+    all_columns = [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
+    check_known("column", selection.columns, [str(c) for c in board.table.columns])
+    make_sheet = partial(
+        sheet, frame, directions=directions_of(records), digits=selection.digits, caption=selection.caption,
+        label=selection.label, notes=notes_of(board),
     )  # fmt: skip
     return Content(
-        with_halves(frame, wanted.columns), made(list(wanted.columns) or every),
-        made(list(wanted.columns) or _main(frame)), wanted,
+        with_halves(frame, selection.columns), make_sheet(list(selection.columns) or all_columns),
+        make_sheet(list(selection.columns) or _main(frame)), selection,
         lambda: kept_rows(tidy.seeds(board), frame),
         lambda: kept_rows(tidy.estimates(board, directions_of(records)), frame),
     )  # fmt: skip
@@ -92,33 +93,31 @@ def notes_of(board: Leaderboard) -> list[str]:
     return [*board.notes, *(f"left out: {line}" for line in board.left_out)]
 
 
-def chosen_rows(table: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+def chosen_rows(table: pd.DataFrame, selection: Wanted) -> pd.DataFrame:
     """Return the rows of the wanted datasets and solvers. Raises: OptionError for one that does not exist."""
     solvers = [str(s) for s in table["solver"]]
     names = [s.partition(" (")[0] for s in solvers]
-    check_known("dataset", wanted.datasets, [str(d) for d in table["dataset"]])
-    check_known("solver", wanted.solvers, [*solvers, *names])
+    check_known("dataset", selection.datasets, [str(d) for d in table["dataset"]])
+    check_known("solver", selection.solvers, [*solvers, *names])
     keep = [
-        (not wanted.datasets or dataset in wanted.datasets)
-        and (not wanted.solvers or solver in wanted.solvers or name in wanted.solvers)
+        (not selection.datasets or dataset in selection.datasets)
+        and (not selection.solvers or solver in selection.solvers or name in selection.solvers)
         for dataset, solver, name in zip(table["dataset"], solvers, names, strict=True)
     ]
     return table[keep].reset_index(drop=True)
 
 
-def chosen_columns(names: Sequence[str], wanted: Wanted) -> list[str]:
+def chosen_columns(names: Sequence[str], selection: Wanted) -> list[str]:
     """Return the wanted columns of a table, by default all. Raises: OptionError for one that does not exist."""
-    check_known("column", wanted.columns, names, "table")
-    return list(wanted.columns or names)
+    check_known("column", selection.columns, names, "table")
+    return list(selection.columns or names)
 
 
-def check_known(what: str, given: Sequence[str], known: Sequence[str], where: str = "leaderboard") -> None:
+def check_known(category: str, names: Sequence[str], accepted_names: Sequence[str], place: str = "leaderboard") -> None:
     """Raise OptionError for an unknown name, with the nearest known one."""
-    for name in given:
-        if name not in known:
-            accepted = list(dict.fromkeys(known))
-            hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
-            raise OptionError(f"the {where} has no {what} {name!r}{hint}")
+    for name in names:
+        if name not in accepted_names:
+            raise OptionError(f"the {place} has no {category} {name!r}{name_hint(name, accepted_names)}")
 
 
 def kept_rows(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
@@ -129,8 +128,8 @@ def kept_rows(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _main(frame: pd.DataFrame) -> list[str]:
     """Return the columns of MAIN that carry information in a frame."""
-    there = [c for c in MAIN if c in frame.columns and not all(map(is_missing, frame[c]))]
-    return [c for c in there if c != "dataset" or frame[c].nunique() > 1]
+    present = [c for c in MAIN if c in frame.columns and not all(map(is_missing, frame[c]))]
+    return [c for c in present if c != "dataset" or frame[c].nunique() > 1]
 
 
 def with_halves(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -13,14 +13,14 @@ from itertools import pairwise
 NO_BREAK = "\u00a0"
 
 
-def printable(text: str) -> str:
+def with_codes(text: str) -> str:
     """Return the text with every invisible or layout-changing character replaced by its code."""
     return "".join(_code(c) if _hidden(c) else c for c in text)
 
 
 def markdown(text: str) -> str:
     """Return the text for a cell of a Markdown table: it cannot start markup or end the cell or row."""
-    shown = re.sub(r"[\\`*\[\]|~!#$&^]", r"\\\g<0>", printable(text)).replace("<", "&lt;")
+    shown = re.sub(r"[\\`*\[\]|~!#$&^]", r"\\\g<0>", with_codes(text)).replace("<", "&lt;")
     shown = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", shown)
     shown = re.sub(r"(?i)(https?|ftp|mailto|xmpp):|(www)\.|@", lambda m: m[0][:-1] + "\\" + m[0][-1], shown)
     return _spaces(shown).replace(NO_BREAK, "&nbsp;")  # parsers strip the character itself
@@ -30,7 +30,7 @@ def html(text: str) -> str:
     """Return the text for use between HTML tags or in a quoted attribute."""
     from html import escape
 
-    return escape(_spaces(printable(text)))
+    return escape(_spaces(with_codes(text)))
 
 
 def csv(text: str) -> str:
@@ -39,7 +39,7 @@ def csv(text: str) -> str:
     Text that already has apostrophes before such a sign gets one more, so that removing one apostrophe restores
     the text.
     """
-    shown = printable(text)
+    shown = with_codes(text)
     return f"'{shown}" if re.match(r"'*[=+\-@]", shown) else shown
 
 
@@ -60,7 +60,7 @@ def latex(text: str) -> str:
 def with_glyphs(text: str) -> str:
     """Return the text as printed by LaTeX: every character without a glyph is replaced by its code."""
     return "".join(
-        c if c.isascii() or c in _LATEX or _accented(c) or c in _greek() else _code(c) for c in printable(text)
+        c if c.isascii() or c in _LATEX or _accented(c) or c in _greek() else _code(c) for c in with_codes(text)
     )
 
 
@@ -107,8 +107,8 @@ def _greek() -> dict[str, str]:
     signs |= {"×": "times", "±": "pm", "−": "-", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "≈": "approx",
               "∞": "infty", "→": "rightarrow", "←": "leftarrow", "↑": "uparrow", "↓": "downarrow", "∈": "in",
               "∑": "sum", "∇": "nabla", "∂": "partial", "‖": "Vert", "°": "circ"}  # fmt: skip
-    made = {c: rf"\ensuremath{{\{name}}}" for c, name in signs.items()}
-    return made | {"−": r"\ensuremath{-}", "°": r"\ensuremath{^\circ}"}
+    commands = {c: rf"\ensuremath{{\{name}}}" for c, name in signs.items()}
+    return commands | {"−": r"\ensuremath{-}", "°": r"\ensuremath{^\circ}"}
 
 
 _JOINING = tuple("-'`\"–—‘’“”?!,")

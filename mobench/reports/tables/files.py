@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError, StoreError
+from mobench.files import write_whole
 from mobench.records.record import Record
-from mobench.records.store import write_whole
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables.content import Content, Wanted, content
 from mobench.reports.tables.sheet import Digits, Sheet, explained, printed_as, sheet
@@ -27,40 +27,40 @@ SHORT = (
 
 def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
     """Return a Markdown table followed by notes; a mean and its interval share a cell, "mean ± half width"."""
-    return _markdown(content(board, wanted=Wanted(columns, digits=Digits(decimals))))
+    return _markdown(content(board, selection=Wanted(columns, digits=Digits(decimals))))
 
 
 def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
     """Return the table as CSV with half widths in separate columns and all digits unless `decimals` is given."""
-    return _csv(content(board, wanted=Wanted(columns, digits=Digits(decimals))))
+    return _csv(content(board, selection=Wanted(columns, digits=Digits(decimals))))
 
 
-def _markdown(made: Content) -> str:
-    return markdown_writer.write(made.sheet)
+def _markdown(table: Content) -> str:
+    return markdown_writer.write(table.sheet)
 
 
-def _csv(made: Content) -> str:
-    return frames.csv(made.frame, made.wanted.digits.decimals)
+def _csv(table: Content) -> str:
+    return frames.csv(table.frame, table.wanted.digits.decimals)
 
 
-def _latex(made: Content) -> str:
-    return latex.write(_explained(made.narrow), made.wanted.standalone)
+def _latex(table: Content) -> str:
+    return latex.write(_explained(table.narrow), table.wanted.standalone)
 
 
-def _html(made: Content) -> str:
-    return page.write(_explained(made.sheet))
+def _html(table: Content) -> str:
+    return page.write(_explained(table.sheet))
 
 
-def _parquet(made: Content) -> bytes:
-    return frames.parquet(made.frame, made.sheet.caption)
+def _parquet(table: Content) -> bytes:
+    return frames.parquet(table.frame, table.sheet.caption)
 
 
-def _tidy_csv(made: Content) -> str:
-    return frames.csv(_long(made.estimates, "tidy.csv"))
+def _tidy_csv(table: Content) -> str:
+    return frames.csv(_long(table.estimates, "tidy.csv"))
 
 
-def _seeds_csv(made: Content) -> str:
-    return frames.csv(_long(made.seeds, "seeds.csv"))
+def _seeds_csv(table: Content) -> str:
+    return frames.csv(_long(table.seeds, "seeds.csv"))
 
 
 FORMATS: Mapping[str, Callable[[Content], str | bytes]] = {
@@ -78,27 +78,27 @@ def export(
     folder: Path,
     formats: Sequence[str] = ("md", "csv"),
     records: Sequence[Record] = (),
-    wanted: Wanted | None = None,
+    selection: Wanted | None = None,
 ) -> list[Path]:
     """Write leaderboard.<format> into a folder; each file is written atomically.
 
     Raises: OptionError for an unknown format, column, dataset or solver; StoreError.
     """
     check_formats(formats)
-    return write_texts(folder, texts(content(board, records, wanted), "leaderboard", formats))
+    return write_texts(folder, texts(content(board, records, selection), "leaderboard", formats))
 
 
-def check_formats(formats: Sequence[str], others: Iterable[str] = ()) -> None:
-    """Raise OptionError for a format that is neither in FORMATS nor in `others`."""
-    accepted = [*FORMATS, *others]
+def check_formats(formats: Sequence[str], other_formats: Iterable[str] = ()) -> None:
+    """Raise OptionError for a format that is neither in FORMATS nor in `other_formats`."""
+    accepted = [*FORMATS, *other_formats]
     for name in formats:
         if name not in accepted:
             raise OptionError(f"no format is called {name!r}; accepted: {', '.join(accepted)}")
 
 
-def texts(made: Content, stem: str, formats: Sequence[str]) -> dict[str, str | bytes]:
+def texts(table: Content, stem: str, formats: Sequence[str]) -> dict[str, str | bytes]:
     """Return <stem>.<format> -> content. Raises: OptionError if the table has no such format."""
-    return {f"{stem}.{name}": FORMATS[name](made) for name in formats}
+    return {f"{stem}.{name}": FORMATS[name](table) for name in formats}
 
 
 def write_texts(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
@@ -130,10 +130,10 @@ def number(value: Any, decimals: int = 3) -> str:
     return printed_as(float(value), 0 if float(value).is_integer() else decimals)
 
 
-def _long(made: Callable[[], pd.DataFrame] | None, name: str) -> pd.DataFrame:
-    if made is None:
+def _long(make_frame: Callable[[], pd.DataFrame] | None, name: str) -> pd.DataFrame:
+    if make_frame is None:
         raise OptionError(f"this table has no {name}: leave that format out, or the table")
-    return made()
+    return make_frame()
 
 
 def _explained(table: Sheet) -> Sheet:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables import accuracy, budgets, rays, wide
 from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
+from mobench.text import name_hint
 
 Make = Callable[[Leaderboard, Sequence[Record], Wanted], Content]
 
@@ -32,15 +33,15 @@ class Preset:
 def _of_columns(caption: str, *columns: str) -> Make:
     """Return a function that makes a leaderboard of the given columns, as far as they exist."""
 
-    def make(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-        there = chosen_columns([c for c in columns if c in board.table.columns], wanted)
-        return content(board, records, replace(wanted, columns=there, caption=wanted.caption or caption))
+    def make(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+        present = chosen_columns([c for c in columns if c in board.table.columns], selection)
+        return content(board, records, replace(selection, columns=present, caption=selection.caption or caption))
 
     return make
 
 
-def _rays(board: Leaderboard, records: Sequence[Record], wanted: Wanted) -> Content:
-    return rays.content(records, wanted, board)
+def _rays(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+    return rays.content(records, selection, board)
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -66,7 +67,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
     ),
     "budgets": Preset(
-        "what validation says after 1, 2, 5, 10, 20, … seconds of training: who is ahead when", budgets.content,
+        "validation results after 1, 2, 5, 10, 20, … seconds of training", budgets.content,
     ),
     "fronts": Preset(
         "datasets across: hypervolume, at equal K as well, non-uniformity and training time",
@@ -100,6 +101,5 @@ PRESETS: Mapping[str, Preset] = {
 def preset(name: str) -> Preset:
     """Return a preset by name. Raises: OptionError for an unknown name."""
     if name not in PRESETS:
-        hint = nearest(name, list(PRESETS)) or f"; accepted: {', '.join(PRESETS)}"
-        raise OptionError(f"no table is called {name!r}{hint}")
+        raise OptionError(f"no table is called {name!r}{name_hint(name, PRESETS)}")
     return PRESETS[name]

@@ -62,21 +62,21 @@ def per_ray(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["dataset", "solver", "model"])
 
 
-def content(records: Sequence[Record], wanted: Wanted, board: Leaderboard) -> Content:
+def content(records: Sequence[Record], selection: Wanted, board: Leaderboard) -> Content:
     """Return the table of preferences for the writers, with the status of rows that lack seeds.
 
     board: the leaderboard of the records.
 
     Raises: OptionError for a column or row that does not exist.
     """
-    frame = chosen_rows(_with_status(per_ray(records), board), wanted)
-    columns = chosen_columns([str(c) for c in frame.columns], wanted)
-    made = sheet(
-        frame, columns, directions=directions_of(records), digits=wanted.digits,
-        group=("dataset", "solver", "model"), marks=False, caption=wanted.caption, label=wanted.label,
+    frame = chosen_rows(_with_status(per_ray(records), board), selection)
+    columns = chosen_columns([str(c) for c in frame.columns], selection)
+    table = sheet(
+        frame, columns, directions=directions_of(records), digits=selection.digits,
+        group=("dataset", "solver", "model"), marks=False, caption=selection.caption, label=selection.label,
         notes=[] if board.measured is None else incomplete_rows(board.table, board.measured),
     )  # fmt: skip
-    return Content(with_halves(frame, columns), made, made, wanted)
+    return Content(with_halves(frame, columns), table, table, selection)
 
 
 def _with_status(table: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
@@ -108,15 +108,15 @@ def _means(group: Sequence[Record], split: str) -> dict[str, Any]:
     """Return name -> means [R] over seeds: means of shared metrics, then each objective's metrics, then losses."""
     fronts = [record.fronts[split] for record in group]
     # None becomes NaN, so the mean is missing if a seed is missing
-    each = {
+    metrics = {
         name: np.mean(np.array([f.metrics[name] for f in fronts], dtype=float), axis=0) for name in fronts[0].metrics
     }
     shared: dict[str, list[Any]] = defaultdict(list)
-    for name, values in each.items():
+    for name, values in metrics.items():
         shared[name.partition("/")[2] or name].append(values)
     means = {name: np.mean(values, axis=0) for name, values in shared.items() if len(values) > 1}
     losses = np.mean([f.losses for f in fronts], axis=0)
-    return {**means, **each, **{f"{o} loss": losses[:, i] for i, o in enumerate(group[0].objectives)}}
+    return {**means, **metrics, **{f"{o} loss": losses[:, i] for i, o in enumerate(group[0].objectives)}}
 
 
 def _best(group: Sequence[Record], columns: dict[str, Any]) -> int:
@@ -124,8 +124,8 @@ def _best(group: Sequence[Record], columns: dict[str, Any]) -> int:
 
     higher = {m.name: m.higher_is_better for o in make_dataset(group[0].job.dataset).objectives for m in o.metrics}
     for name, better in higher.items():
-        if found := _of_validation(columns, f"/{name}"):
-            mean = np.mean(found, axis=0)
+        if values := _of_validation(columns, f"/{name}"):
+            mean = np.mean(values, axis=0)
             if not np.isnan(mean).all():
                 return int(np.nanargmax(mean if better else -mean))
     return int(np.argmin(np.mean(_of_validation(columns, " loss"), axis=0)))

@@ -146,7 +146,7 @@ def marked(cells: Sequence[Sequence[Cell]], columns: Sequence[Column], complete:
     for j, col in enumerate(columns):
         if not col.better:
             continue
-        places = [i for i, whole in enumerate(complete) if whole and printed(out[i][j]) is not None]
+        places = [i for i, is_complete in enumerate(complete) if is_complete and printed(out[i][j]) is not None]
         order = sorted({printed(out[i][j]) or 0.0 for i in places}, reverse=col.better == "higher")
         if len(order) < 2:
             continue
@@ -169,35 +169,35 @@ def printed(cell: Cell) -> float | None:
 def explained(table: Sheet) -> list[str]:
     """Return notes that explain the marks and intervals of a table, if it has them."""
     cells = [cell for row in table.rows for cell in row]
-    said = []
+    notes = []
     if any(cell.half for cell in cells):
-        said.append("± is half of the 95 % interval over seeds.")
+        notes.append("± is half of the 95 % interval over seeds.")
     if any(cell.mark for cell in cells):
-        said.append(_of_marks(table))
-    return said
+        notes.append(_of_marks(table))
+    return notes
 
 
 def _of_marks(table: Sheet) -> str:
-    ones = [_clear(block, j) for block in table.blocks for j in range(len(table.columns))]
-    known = [one for one in ones if one is not None]
+    verdicts = [_clear(block, j) for block in table.blocks for j in range(len(table.columns))]
+    decided = [verdict for verdict in verdicts if verdict is not None]
     text = "Best and second are by the printed value, within each dataset."
-    if not known:
+    if not decided:
         return f"{text} Where no interval is shown, the order may be chance."
-    clear = sum(known)
+    clear = sum(decided)
     return (
-        f"{text} The interval of the best is clear of every other in {clear} of {len(known)} comparisons that have "
+        f"{text} The interval of the best is clear of every other in {clear} of {len(decided)} comparisons that have "
         "intervals; elsewhere the order may be chance."
     )
 
 
 def _clear(block: Block, j: int) -> bool | None:
     """Return whether the best value's interval overlaps no other; None without a best value or interval."""
-    found = [_interval(row[j]) for row in block.rows]
-    best = [span for row, span in zip(block.rows, found, strict=True) if row[j].mark == "best"]
+    intervals = [_interval(row[j]) for row in block.rows]
+    best = [span for row, span in zip(block.rows, intervals, strict=True) if row[j].mark == "best"]
     if not best or any(span is None for span in best):
         return None
-    others = [span for row, span in zip(block.rows, found, strict=True) if row[j].mark != "best"]
-    spans = [span for span in others if span is not None]
+    other_intervals = [span for row, span in zip(block.rows, intervals, strict=True) if row[j].mark != "best"]
+    spans = [span for span in other_intervals if span is not None]
     return len(best) == 1 and all(low > best[0][1] or high < best[0][0] for low, high in spans if best[0] is not None)
 
 
@@ -220,5 +220,5 @@ def _described(name: str | Column, dataset: str, directions: Directions | None) 
 def _heading(name: str | Column, frame: pd.DataFrame, directions: Directions | None) -> Column:
     """Return the column for its heading; it has a direction only if all datasets agree on it."""
     datasets = [str(d) for d in dict.fromkeys(frame["dataset"])] if "dataset" in frame else []
-    found = [_described(name, d, directions) for d in datasets or [""]]
-    return found[0] if len({c.better for c in found}) == 1 else replace(found[0], better="")
+    headings = [_described(name, d, directions) for d in datasets or [""]]
+    return headings[0] if len({c.better for c in headings}) == 1 else replace(headings[0], better="")

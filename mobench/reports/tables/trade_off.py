@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mobench.errors import OptionError, nearest
+from mobench.errors import OptionError
 from mobench.metrics import indicators
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables.files import markdown, number, write_texts
+from mobench.text import near_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,26 +39,26 @@ def trade_off(board: Leaderboard, columns: Sequence[str], reference: Sequence[fl
     """
     import pandas as pd
 
-    known = [str(c) for c in board.table.columns]
+    known_columns = [str(c) for c in board.table.columns]
     for column in columns:
-        if column not in known:
-            raise OptionError(f"the leaderboard has no column {column!r}{nearest(column, known)}")
-    kept = board.table[board.table["status"] == "complete"]
+        if column not in known_columns:
+            raise OptionError(f"the leaderboard has no column {column!r}{near_names(column, known_columns)}")
+    complete = board.table[board.table["status"] == "complete"]
     rows, volumes = [], {}
-    for name, group in kept.groupby("dataset", sort=True):
+    for name, group in complete.groupby("dataset", sort=True):
         points = group[list(columns)].to_numpy(float) / np.asarray(reference, float)
-        ones = np.ones(len(columns))
-        whole = volumes[str(name)] = indicators.hypervolume(points, ones)
+        corner = np.ones(len(columns))
+        total = volumes[str(name)] = indicators.hypervolume(points, corner)
         best = indicators.non_dominated(points)
         for i, row in enumerate(group.to_dict("records")):
             rest = np.delete(points, i, axis=0)
-            without = indicators.hypervolume(rest, ones) if len(rest) else 0.0
+            without = indicators.hypervolume(rest, corner) if len(rest) else 0.0
             rows.append(
                 {
                     **{c: row[c] for c in ("dataset", "solver", "model", "seeds")},
                     **{c: row[c] for c in columns},
                     "on the front": "yes" if best[i] else "no",
-                    "share": whole - without,
+                    "share": total - without,
                 }
             )
     table = pd.DataFrame(rows)

@@ -47,12 +47,12 @@ class Shape:
 
     def described(self, quantity: str, dataset: str, directions: Directions) -> Column:
         """Return the column of a quantity with the digits of this table."""
-        made = column(quantity, dataset, directions)
-        own = [digits for pattern, digits in self.decimals.items() if re.fullmatch(pattern, quantity)]
-        return replace(made, decimals=own[0]) if own else made
+        col = column(quantity, dataset, directions)
+        decimals = [digits for pattern, digits in self.decimals.items() if re.fullmatch(pattern, quantity)]
+        return replace(col, decimals=decimals[0]) if decimals else col
 
 
-def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted, shape: Shape) -> Content:
+def content(board: Leaderboard, records: Sequence[Record], selection: Wanted, shape: Shape) -> Content:
     """Return a table with one row per solver and model, and one column per dataset and quantity.
 
     Columns are named "dataset: quantity". If a solver has no row on a dataset, its value is missing; values are
@@ -61,43 +61,43 @@ def content(board: Leaderboard, records: Sequence[Record], wanted: Wanted, shape
 
     Raises: OptionError if the leaderboard has none of the quantities, or a column or row does not exist.
     """
-    table = chosen_rows(board.table, wanted)
-    found = [str(c) for q in shape.quantities for c in table.columns if re.fullmatch(q, str(c))]
-    found = [c for c in found if not all(map(is_missing, table[c]))]
-    if not found:
-        raise OptionError(f"the leaderboard has no column that this table is of: {', '.join(shape.quantities)}")
-    columns = _columns(table, found, shape, directions_of(records))
+    table = chosen_rows(board.table, selection)
+    quantities = [str(c) for q in shape.quantities for c in table.columns if re.fullmatch(q, str(c))]
+    quantities = [c for c in quantities if not all(map(is_missing, table[c]))]
+    if not quantities:
+        raise OptionError(f"the leaderboard has none of this table's columns: {', '.join(shape.quantities)}")
+    columns = _columns(table, quantities, shape, directions_of(records))
     frame = _frame(table, columns)
     shown = [c for c in frame.columns if not c.endswith(HALF) and _says_something(frame, c)]
     described = {c.name: c for _, _, c in columns}
-    names = chosen_columns(shown, wanted)
-    made = sheet(
-        frame, [described.get(c, c) for c in names], digits=wanted.digits, group=(),
-        caption=wanted.caption or shape.caption, label=wanted.label, notes=notes_of(board),
+    names = chosen_columns(shown, selection)
+    result = sheet(
+        frame, [described.get(c, c) for c in names], digits=selection.digits, group=(),
+        caption=selection.caption or shape.caption, label=selection.label, notes=notes_of(board),
     )  # fmt: skip
 
     def long(values: pd.DataFrame) -> pd.DataFrame:
-        return kept_rows(values[values["quantity"].isin(found)], table)
+        return kept_rows(values[values["quantity"].isin(quantities)], table)
 
     return Content(
-        with_halves(frame, wanted.columns), made, made, wanted,
+        with_halves(frame, selection.columns), result, result, selection,
         lambda: long(tidy.seeds(board)), lambda: long(tidy.estimates(board, directions_of(records))),
     )  # fmt: skip
 
 
 def _columns(
-    table: pd.DataFrame, found: Sequence[str], shape: Shape, directions: Directions
+    table: pd.DataFrame, quantities: Sequence[str], shape: Shape, directions: Directions
 ) -> list[tuple[str, str, Column]]:
     """Return (dataset, quantity, column) grouped by dataset; the dataset is "" for quantities that appear once."""
-    single = [q for q in found if q in shape.once and table.groupby(["solver", "model"])[q].nunique().le(1).all()]
+    single = [q for q in quantities if q in shape.once and table.groupby(["solver", "model"])[q].nunique().le(1).all()]
     datasets = sorted({str(d) for d in table["dataset"]})
-    made = [
+    columns = [
         (d, q, _of_dataset(shape.described(q, d, directions), d))
         for d in datasets
-        for q in found
+        for q in quantities
         if q not in single and table[table["dataset"] == d][q].notna().any()
     ]
-    return [*made, *(("", q, shape.described(q, "", directions)) for q in single)]
+    return [*columns, *(("", q, shape.described(q, "", directions)) for q in single)]
 
 
 def _of_dataset(col: Column, dataset: str) -> Column:

@@ -22,7 +22,7 @@ def weighs_every_family(entry: Entry) -> None:
 def weighs_preferences_apart(entry: Entry) -> None:
     """K preferences at once get the weights that each would get by itself"""
     if small(entry).couples_preferences:
-        raise Declined("it weighs preferences against each other, and says so")
+        raise Declined("it weighs preferences against each other (couples_preferences)")
     for case in properties.cases(3, n_cases=4):
         together = case.weights(properties.started(small(entry), 3, n_cases=4))
         for k in range(4):
@@ -31,7 +31,7 @@ def weighs_preferences_apart(entry: Entry) -> None:
             difference = float((alone[0] - together[k]).abs().max()) / scale
             demand(
                 difference < 1e-4,
-                f"{case.name}: row {k} of K = 4 has weights {_shown(together[k])}, by itself {_shown(alone[0])}: "
+                f"{case.name}: row {k} of K = 4 has weights {_shown(together[k])}, alone {_shown(alone[0])}: "
                 "compute each row from its own row alone (dim=1), or set couples_preferences = True",
             )
 
@@ -57,7 +57,7 @@ def follows_the_preference(entry: Entry) -> None:
     """A larger preference for an objective leads to a smaller loss of it, on two quadratic functions"""
     balancer: Balancer = small(entry)
     if not balancer.needs_preference:
-        raise Declined("it ignores the preference, and says so")
+        raise Declined("it ignores the preference (needs_preference = False)")
     shares = torch.tensor([0.2, 0.4, 0.6, 0.8], dtype=torch.float64)
     preferences = torch.stack([shares, 1 - shares], dim=1)
     losses = _descended(balancer, preferences)
@@ -118,7 +118,7 @@ def resumes_from_its_state(entry: Entry) -> None:
     for case in sequence[5:]:
         demand(
             torch.equal(case.weights(one), case.weights(resumed)),
-            "after load_state_dict it goes on otherwise: put everything that start made and steps changed into "
+            "after load_state_dict its weights differ: put everything that start made and steps changed into "
             "state_dict, a torch.Generator by get_state()",
         )
 
@@ -131,7 +131,7 @@ def weighs_in_both_precisions(entry: Entry) -> None:
         demand(alpha.is_floating_point(), f"{case.name}: weights are {alpha.dtype}: return real numbers")
         demand(
             torch.isfinite(alpha).all(),
-            f"{case.name}: weights of float32 losses are not finite: divide by what is not 0",
+            f"{case.name}: weights of float32 losses are not finite: divide by values that are not 0",
         )
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from mobench import options
 from mobench.errors import OptionError
 from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
-from mobench.plugins import Entry, Kind, Pair, Spec, SuiteFile
+from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
 
@@ -40,13 +40,13 @@ def described(entry: Entry) -> None:
     cls = entry.load()
     demand(
         issubclass(cls, BASES[entry.kind]),
-        f"{cls.__name__} is no {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
+        f"{cls.__name__} is not a {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
     )
     own = cls.__dict__.get("__doc__") or ""
     # if there is no docstring, dataclass writes the signature instead
     demand(
         own and not own.startswith(f"{cls.__name__}("),
-        f"{cls.__name__} has no docstring: say in its first line what comes out",
+        f"{cls.__name__} has no docstring: state in its first line what it returns or does",
     )
     for option in options.describe(cls):
         demand(
@@ -61,7 +61,7 @@ def options_round_trip(entry: Entry) -> None:
     An added option that is not given is not stated either (see `mobench.option`).
     """
     if isinstance(entry.spec, Pair):
-        raise Declined("a pair's options are those of its parts")
+        raise Declined("the options of a pair are those of its parts")
     cls = entry.load()
     made = small(entry)
     written = options.values(made)
@@ -83,7 +83,7 @@ def options_round_trip(entry: Entry) -> None:
         options.build(cls, {"no_such_option": 1})
     except OptionError:
         return
-    demand(False, "an option that does not exist was taken: let the fields of the dataclass be the only options")
+    demand(False, "an option that does not exist was accepted: let the fields of the dataclass be the only options")
 
 
 def assert_reached(module: nn.Module) -> None:
@@ -111,8 +111,3 @@ def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
         return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
 
     return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
-
-
-def class_of(entry: Entry) -> str:
-    """What messages call the code of an entry."""
-    return entry.spec.target.partition(":")[2] if isinstance(entry.spec, Spec) else entry.name

@@ -48,12 +48,12 @@ def loads_the_same_samples_again(entry: Entry) -> None:
         demand(len(samples) > 0, f"split {split!r} is empty: put samples in it")
         demand(
             _same(samples, again),
-            f"split {split!r} is another one the second time: draw from a generator of a fixed seed, made in load",
+            f"split {split!r} differs when it is loaded again: draw from a generator of a fixed seed, made in load",
         )
         found = tuple(dataset.prepare(samples.take(slice(0, 2))).inputs.shape[1:])
         demand(
             found == dataset.input_shape,
-            f"a prepared input of split {split!r} has shape {found}, input_shape says {dataset.input_shape}: "
+            f"a prepared input of split {split!r} has shape {found}, input_shape is {dataset.input_shape}: "
             "make them equal",
         )
 
@@ -65,14 +65,14 @@ def augments_by_the_generator_given(entry: Entry) -> None:
     kept = Samples(samples.inputs.clone(), {k: v.clone() for k, v in samples.targets.items()})
     one, two = (dataset.augment(samples, seeded(7)) for _ in range(2))
     demand(_same(samples, kept), "augment changed the samples in place: return new ones")
-    demand(_same(one, two), "augment gives another batch for the same generator: draw from `random` alone")
+    demand(_same(one, two), "augment returns a different batch for the same generator: draw from `random` alone")
 
 
 def has_a_model_and_finite_losses(entry: Entry) -> None:
     """Some registered model serves it; its losses are finite scalars with gradients"""
     problem = problem_of(small(entry))
     losses = _losses(problem)
-    demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: they are finite for a fresh network")
+    demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: make them finite for a new network")
     demand(losses.requires_grad, "the losses have no gradient: compute them from the outputs, with torch")
 
 

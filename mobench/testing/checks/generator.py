@@ -149,7 +149,7 @@ def touches_no_test_data(entry: Entry) -> None:
     batch = _inputs(problem)
     network(batch, rays)
     demand(
-        "test" not in loaded, "the test split was loaded: build from shapes and heads; the core judges, after training"
+        "test" not in loaded, "the test split was loaded: build from shapes and heads; mobench evaluates after training"
     )
 
 
@@ -168,7 +168,7 @@ def _grams(entry: Entry, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The network's own Gram matrices and the dense ones."""
     problem, network, rays = built(entry, dtype=dtype)
     if not isinstance(network, WeightNetwork):
-        raise Declined("it makes no weights; the core takes its Gram matrix")
+        raise Declined("it generates no weights; mobench computes its Gram matrix")
     if network.rays is not None:
         rays = network.rays
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 4)))

@@ -58,7 +58,7 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     demand(torch.equal(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
     demand(
         all(torch.allclose(made[name], own[name], rtol=1e-4, atol=1e-5) for name in own),
-        "with another network's weights it gives other outputs than that network: keep what matters in parameters, "
+        "with another network's weights it gives other outputs than that network: keep all state in parameters, "
         "and read them in forward",
     )
 
@@ -135,5 +135,5 @@ def touches_no_test_data(entry: Entry) -> None:
     net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
     demand(
         "test" not in loaded,
-        "the test split was loaded: build from input_shape and heads; the core judges, after training",
+        "the test split was loaded: build from input_shape and heads; mobench evaluates after training",
     )

@@ -79,13 +79,13 @@ def heeds_the_seed(entry: Entry) -> None:
     one, two, other = (trained_losses(entry, N_STEPS, seed) for seed in (1, 1, 2))
     demand(
         torch.equal(one, two),
-        "the same seeds gave other losses the second time: draw from torch's global random state or from a generator "
+        "the same seeds gave other losses in a second run: draw from torch's global random state or from a generator "
         "seeded by setting.seeds, and from nothing else",
     )
     demand(
         not torch.equal(one, other),
-        "every seed gives the same losses: draw from torch's global random state, which the core seeds, and leave "
-        "the seeding to it",
+        "every seed gives the same losses: draw from torch's global random state, which mobench seeds, and do "
+        "not seed it",
     )
 
 
@@ -107,7 +107,7 @@ def resumes_from_its_state(entry: Entry) -> None:
         return  # the two solvers share a target network, and each would need its own random state
     demand(
         torch.equal(went_on[0], went_on[2]) and torch.equal(went_on[1], went_on[3]),
-        "after load_state_dict it goes on otherwise: put everything that start made and steps changed into state_dict, "
+        "after load_state_dict its losses differ: put everything that start made and steps changed into state_dict, "
         "the optimiser's state and a torch.Generator's get_state() among it",
     )
 
@@ -132,7 +132,7 @@ def trains_on_a_gpu(entry: Entry) -> None:
         solver, problem, _ = watched_solver(entry, device=device())
         start(solver, problem)
         losses = solver.step(batch_of(problem, 0))
-    demand(torch.isfinite(losses).all(), f"losses on a GPU are {losses.tolist()}: they are finite")
+    demand(torch.isfinite(losses).all(), f"losses on a GPU are {losses.tolist()}: make them finite")
 
 
 def touches_no_test_data(entry: Entry) -> None:
@@ -142,7 +142,7 @@ def touches_no_test_data(entry: Entry) -> None:
     assert solver.pareto_set is not None
     demand(
         "test" not in loaded,
-        "the test split was loaded during training: learn from the batch that step is given; the core judges later",
+        "the test split was loaded during training: learn from the batch that step is given; mobench evaluates later",
     )
 
 

@@ -14,6 +14,6 @@ def can_be_planned(entry: Entry) -> None:
     demand(
         entry.spec.path.is_file(),
         f"there is no file {entry.spec.path.name} in the installed package: put it beside the module that names it, "
-        "and let the wheel carry it",
+        "and include it in the wheel",
     )
     demand(plans.plan(suites.load(str(entry.spec.path))).jobs, "it has no jobs: give it entries that can be combined")

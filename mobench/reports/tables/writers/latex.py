@@ -26,9 +26,9 @@ def write(sheet: Sheet, standalone: bool = False) -> str:
         lines.append(rf"\label{{{label(sheet.label)}}}")
     lines += tabular(sheet)
     if sheet.notes:
-        said = [escaped(note) for note in sheet.notes]
+        notes = [escaped(note) for note in sheet.notes]
         lines += [r"\par\medskip", r"\begin{minipage}{\linewidth}\footnotesize\raggedright"]
-        lines += [f"{note}\\par" for note in said] + [r"\end{minipage}"]
+        lines += [f"{note}\\par" for note in notes] + [r"\end{minipage}"]
     lines.append(r"\end{table}")
     body = "\n".join(lines) + "\n"
     return _document(sheet, body) if standalone else "% needs \\usepackage{booktabs}\n" + body

@@ -1,0 +1,33 @@
+"""Pairs of a generator and a balancer that are declined, because they would not train what their name states."""
+
+from __future__ import annotations
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Balancer, Generator
+
+
+def check_pair(
+    generator: Generator | type[Generator],
+    balancer: Balancer | type[Balancer],
+    n_preferences: int,
+    pair: str,
+) -> None:
+    """Raise IncompatibleError for a pair that would not train what its name states.
+
+    generator, balancer: objects or classes; their class attributes decide.
+    n_preferences: the preferences that are drawn for each step of a generator that is not finite.
+    pair: "generator+balancer", the names for the message.
+    """
+    if generator.finite:
+        return
+    name = pair.partition("+")[2]
+    if balancer.couples_preferences and n_preferences < 2:
+        raise IncompatibleError(
+            f"{pair}: balancer {name!r} weighs preferences against each other, but n_preferences is {n_preferences}: "
+            "set it to 2 or more"
+        )
+    if not balancer.needs_preference:
+        raise IncompatibleError(
+            f"{pair}: balancer {name!r} ignores the preference, so a network that takes one would learn the same "
+            "point for all of them: pair it with a finite generator such as a stack"
+        )
