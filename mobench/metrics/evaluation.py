@@ -78,12 +78,15 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: Array | N
 
     The value is None if an indicator is undefined: spacing of fewer than two points, controllability of
     constants, non-uniformity of negative losses. The leaderboard computes IGD and related indicators
-    against a pooled front.
+    against a pooled front. "hypervolume_error", the half width of a 95 % interval, is there only if the
+    hypervolume is an approximation (see `indicators.hypervolume_with_error`).
     """
     losses = front.losses
+    volume, volume_error = indicators.hypervolume_with_error(losses, protocol.reference)
     deviation = indicators.non_uniformity(losses, front.preferences)
     values: dict[str, float | None] = {
-        "hypervolume": indicators.hypervolume(losses, protocol.reference),
+        "hypervolume": volume,
+        **({"hypervolume_error": volume_error} if volume_error else {}),
         "n_non_dominated": float(indicators.n_non_dominated(losses)),
         "spacing": indicators.spacing(losses),
         "r2": indicators.r2(losses, front.preferences, protocol.ideal),

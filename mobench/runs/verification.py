@@ -19,6 +19,8 @@ An accuracy changes by whole samples and a rank correlation by whole ranks, so l
 change it in the third digit.
 """
 
+ERROR_ESTIMATE = "hypervolume_error"
+"""Not compared: the error estimate of an approximate hypervolume, a small difference of nearly equal numbers."""
 MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "non_uniformity_worst")
 
 
@@ -140,7 +142,7 @@ def _measured(record: Record) -> dict[str, list[float | None]]:
         if front.metrics:
             kinds[f"metrics, {split}"] = _metrics(front)
     for split, values in record.indicators.items():
-        kinds |= {f"{name}, {split}": [value] for name, value in values.items()}
+        kinds |= {f"{name}, {split}": [value] for name, value in values.items() if name != ERROR_ESTIMATE}
     if record.trace:
         kinds["trace"] = [v for look in record.trace for v in (look.step, *look.train_losses, look.hypervolume)]
     return kinds

@@ -89,8 +89,8 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
         for i in range(points.shape[1]):
             kept = np.arange(points.shape[1]) != i
             lower = others[points[others, i] < points[k, i]]
-            without = hypervolume(points[lower][:, kept], reference[kept])
-            whole = hypervolume(points[np.append(lower, k)][:, kept], reference[kept])
+            without = hypervolume(points[lower][:, kept], reference[kept], exact=True)
+            whole = hypervolume(points[np.append(lower, k)][:, kept], reference[kept], exact=True)
             gradient[k, i] = whole - without
     return gradient
 

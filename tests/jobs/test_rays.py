@@ -21,6 +21,7 @@ from mobench.options import option
 from mobench.plugins import Plugin, Registry
 from mobench.records import imports, provenance
 from mobench.reports.analysis.comparable import select
+from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.runs.execution import execute
 from mobench_analytic.problems import Analytic
 
@@ -107,3 +108,11 @@ def test_a_finite_set_trains_as_many_nets_as_asked_for_and_old_rays_are_not_mixe
     selection = select([new, old])
     assert len(selection.kept) == 1
     assert "rays is 25 and 5 at equal K" in selection.left_out[0]
+
+
+def test_a_record_has_the_error_of_an_approximate_hypervolume_and_the_table_says_so() -> None:
+    record = execute(corners(11, n_rays=40, n_finite=40))
+    values = record.indicators["test"]
+    assert 0 < (values["hypervolume_error"] or 0) < 0.01 * (values["hypervolume"] or 0)
+    assert any("hypervolume of ls is approximate" in note for note in leaderboard([record]).notes)
+    assert "hypervolume_error" not in execute(corners(4)).indicators["test"]
