@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         ParetoSet,
         Problem,
         Protocol,
+        Sampler,
+        SamplerContext,
         Samples,
         Seeds,
         Setting,
@@ -39,15 +41,16 @@ _HOME = {
     "mobench.options": ("option",),
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "Generator", "Metric", "Model", "Objective", "ParetoNetwork",
-        "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "WeightNetwork",
+        "ParetoSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver",
+        "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "Generator", "Metric", "Model", "Objective", "Pair",
-    "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver", "Spec",
-    "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting",
+    "Solver", "Spec", "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

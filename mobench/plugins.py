@@ -37,8 +37,8 @@ __all__ = [
 GROUP = "mobench"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-Kind = Literal["dataset", "model", "generator", "balancer", "solver", "suite"]
-KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "solver", "suite")
+Kind = Literal["dataset", "model", "generator", "balancer", "sampler", "solver", "suite"]
+KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "sampler", "solver", "suite")
 AnySpec = Spec | Pair | SuiteFile
 
 

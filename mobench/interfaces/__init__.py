@@ -1,4 +1,4 @@
-"""Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
+"""Public interfaces for plugins: datasets, models, objectives, generators, balancers, samplers and solvers."""
 
 from mobench.interfaces.balancer import Balancer, BalancerContext, seeded
 from mobench.interfaces.dataset import Dataset, Protocol, Split
@@ -15,6 +15,7 @@ from mobench.interfaces.generator import (
 from mobench.interfaces.model import Model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective
 from mobench.interfaces.problem import Problem, Weights
+from mobench.interfaces.sampler import Dirichlet, Sampler, SamplerContext, dirichlet, positive_preferences
 from mobench.interfaces.samples import Outputs, Samples
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.target_state import Statistics, TargetState
@@ -24,6 +25,7 @@ __all__ = [
     "Balancer",
     "BalancerContext",
     "Dataset",
+    "Dirichlet",
     "Generator",
     "Layout",
     "Likelihood",
@@ -36,6 +38,8 @@ __all__ = [
     "Predictor",
     "Problem",
     "Protocol",
+    "Sampler",
+    "SamplerContext",
     "Samples",
     "Seeds",
     "Setting",
@@ -48,8 +52,10 @@ __all__ = [
     "WeightNetwork",
     "Weights",
     "check_preferences",
+    "dirichlet",
     "image_channels",
     "inner_products",
     "own_gram",
+    "positive_preferences",
     "seeded",
 ]

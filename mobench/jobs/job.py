@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from mobench.hookspecs import INTERFACE_VERSION
 from mobench.jobs.bounds import Name, Rows, Seed, Table
 
-PartRole = Literal["dataset", "model", "solver", "generator", "balancer"]
+PartRole = Literal["dataset", "model", "solver", "generator", "balancer", "sampler"]
 
 
 class Strict(BaseModel):
@@ -22,7 +22,7 @@ class Strict(BaseModel):
 
 
 class Part(Strict):
-    """Name, version and all options of a dataset, model, generator, balancer or solver class."""
+    """Name, version and all options of a dataset, model, generator, balancer, sampler or solver class."""
 
     name: Name
     version: Name
@@ -35,10 +35,19 @@ class Part(Strict):
 
 
 class SolverPart(Part):
-    """A solver. For a generator/balancer pair, `options` belong to the gradient solver that trains it."""
+    """A solver. For a generator/balancer pair, `options` belong to the gradient solver that trains it.
+
+    sampler: sampler of the preferences of a pair; None for the default one, as in jobs from before samplers.
+    """
 
     generator: Part | None = None
     balancer: Part | None = None
+    sampler: Part | None = None
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit `sampler` where it is not set, so that versions without samplers can still read the solver."""
+        return {k: v for k, v in dump(self).items() if k != "sampler" or v is not None}
 
 
 class Budget(Strict):
@@ -127,7 +136,10 @@ class Job(Strict):
 
     @property
     def parts(self) -> dict[PartRole, Part]:
-        """The parts of the job by role; a pair has the roles "solver", "generator" and "balancer"."""
+        """The parts of the job by role; a pair has the roles "solver", "generator" and "balancer".
+
+        "sampler" is among them if it is not the default one.
+        """
         solver = self.solver
         parts: dict[PartRole, Part | None] = {
             "dataset": self.dataset,
@@ -135,6 +147,7 @@ class Job(Strict):
             "solver": solver,
             "generator": solver.generator,
             "balancer": solver.balancer,
+            "sampler": solver.sampler,
         }
         return {role: part for role, part in parts.items() if part is not None}
 

@@ -12,15 +12,16 @@ from pydantic import ValidationError
 
 from mobench import options
 from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces import Balancer, Dataset, Dirichlet, Generator, Model, Sampler, Solver
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
 from mobench.jobs.rays import rays_version
 from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.pairing import check_pair
+from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.preferences import check_on_simplex
+from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
 from mobench.text import name_hint
 
@@ -74,7 +75,7 @@ def resolve(
 
     solver:   a solver's name, or "generator+balancer".
     settings: option -> value. "lr" is assigned to the part that has an option of that name. If several parts
-        have one, add the prefix of the part: "dataset.", "model.", "solver.", "generator.", "balancer.".
+        have one, add the prefix of the part: "dataset.", "model.", "solver.", "generator.", "balancer.", "sampler.".
 
     rays:     preferences [R][m] that replace those of n_rays and n_finite.
     n_looks:  number of validation checks during training; None means ten.
@@ -103,17 +104,20 @@ def resolve_layers(
 
     Raises: as `resolve`.
     """
-    pieces, defaults = _pieces(dataset, model, solver)
+    pieces, defaults = _pieces(dataset, model, solver, layers)
     settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
     parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
     budget = budget_of(settings)
     instance = make_dataset(parts["dataset"])
-    _check_parts(instance, parts, pieces)
+    _check_parts(instance, parts, pieces, budget)
     job = Job(
         dataset=parts["dataset"],
         model=parts["model"],
         solver=SolverPart(
-            **parts["solver"].model_dump(), generator=parts.get("generator"), balancer=parts.get("balancer")
+            **parts["solver"].model_dump(),
+            generator=parts.get("generator"),
+            balancer=parts.get("balancer"),
+            sampler=_stated_sampler(parts),
         ),
         budget=budget,
         seeds=seeds or SeedSet(),
@@ -127,15 +131,18 @@ def resolve_layers(
     return Resolved(job, tuple(settings))
 
 
-def exact_names(dataset: str, model: str, solver: str) -> Callable[[str], str]:
-    """Return a function that adds the prefix of its part to an option, "lr" -> "solver.lr". Raises: as `resolve`."""
-    pieces, _ = _pieces(dataset, model, solver)
+def exact_names(dataset: str, model: str, solver: str, layers: Sequence[Layer] = ()) -> Callable[[str], str]:
+    """Return a function that adds the prefix of its part to an option, "lr" -> "solver.lr". Raises: as `resolve`.
+
+    layers: the settings, of which the one that chooses the sampler adds the options of the sampler.
+    """
+    pieces, _ = _pieces(dataset, model, solver, layers)
     return partial(_exact, pieces=pieces)
 
 
 def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, Setting]]:
     """Return the classes of a solver's parts by role, and the options that the registered names set."""
-    pieces, pair = _solver_pieces(registry(), name)
+    pieces, pair = _solver_pieces(registry(), name, ())
     settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
     return {role: piece.cls for role, piece in pieces.items()}, {setting.name: setting for setting in settings}
 
@@ -177,7 +184,9 @@ def make_solver(part: SolverPart) -> Solver:
         return solver
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
-    return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+    sampler: Sampler | None = None if part.sampler is None else _make("sampler", part.sampler)
+    training = options.build(GradientOptions, part.options, f"solver {part.name!r}")
+    return GradientSolver(generator, balancer, training, sampler)
 
 
 def every_option(job: Job) -> dict[str, Any]:
@@ -203,10 +212,10 @@ def _make(kind: Kind, part: Part) -> Any:
     return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
-def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _Piece], list[Layer]]:
+def _pieces(dataset: str, model: str, solver: str, layers: Sequence[Layer]) -> tuple[dict[str, _Piece], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     entries = registry()
-    of_solver, pair = _solver_pieces(entries, solver)
+    of_solver, pair = _solver_pieces(entries, solver, layers)
     pieces = {
         "dataset": _piece("dataset", entries.get("dataset", dataset)),
         "model": _piece("model", entries.get("model", model)),
@@ -221,8 +230,11 @@ def _piece(role: Kind, entry: Entry) -> _Piece:
     return _Piece(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _Piece], Layer]:
-    """Return the parts of a solver by role, and the options that the name of a pair sets."""
+def _solver_pieces(entries: Registry, name: str, layers: Sequence[Layer]) -> tuple[dict[str, _Piece], Layer]:
+    """Return the parts of a solver by role, and the options that the name of a pair sets.
+
+    layers: the settings of higher precedence; one of them can choose the sampler of a pair.
+    """
     if "+" in name:
         generator, _, balancer = name.partition("+")
         pair, version = Pair(name, generator, balancer), "pair"
@@ -231,15 +243,36 @@ def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _Piece], Lay
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
+    defaults = Layer(f"solver {name!r}", pair.defaults)
     pieces = {
         "solver": _Piece("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
         "generator": _piece("generator", entries.get("generator", pair.generator)),
         "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
+        "sampler": _sampler_piece(entries, _sampler_name([defaults, *layers])),
     }
-    return pieces, Layer(f"solver {name!r}", pair.defaults)
+    return pieces, defaults
 
 
-def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece]) -> None:
+def _sampler_piece(entries: Registry, name: str) -> _Piece:
+    if name == DEFAULT:  # jobs do not state it, so they do not need its plugin
+        return _Piece("sampler", name, Dirichlet, "1", Layer(f"sampler {name!r}", {}))
+    return _piece("sampler", entries.get("sampler", name))
+
+
+def _sampler_name(layers: Sequence[Layer]) -> str:
+    """Return the name of the sampler that the settings choose, lowest precedence first."""
+    names = [layer.settings[key] for layer in layers for key in ("sampler", "solver.sampler") if key in layer.settings]
+    # a value that is not a text is rejected together with the other options
+    return next((name for name in reversed(names) if isinstance(name, str)), DEFAULT)
+
+
+def _stated_sampler(parts: Mapping[str, Part]) -> Part | None:
+    """Return the sampler that a job states: none for the default one, so that ids of earlier jobs stay."""
+    sampler = parts.get("sampler")
+    return None if sampler is None or sampler.name == DEFAULT else sampler
+
+
+def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece], budget: Budget) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
     make_model(parts["model"]).check(dataset)
     if "generator" not in parts:
@@ -249,6 +282,14 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     check_pair(halves[0].cls, halves[1].cls, n_preferences, "+".join(half.name for half in halves))
     generator: Generator = _make("generator", parts["generator"])
     generator.check(dataset)
+    if (sampler := _stated_sampler(parts)) is not None:
+        if generator.finite:
+            raise IncompatibleError(
+                f"generator {pieces['generator'].name!r} trains its own rays, so sampler {sampler.name!r} would have "
+                "no effect: set it for other solvers only, in [solvers.NAME] of a suite"
+            )
+        m = len(dataset.objectives)
+        check_sampler(_make("sampler", sampler), sampler.name, m, n_preferences, budget.seconds is None)
     if not generator.keeps_statistics:
         layers = _statistics_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
         if layers:

@@ -1,9 +1,8 @@
-"""Preferences on the simplex: rays for evaluation, and samplers for training."""
+"""Rays: the preferences on the simplex that Pareto sets are evaluated on."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import seeded
 from mobench.learning.space_filling import covering_subset, space_filling_rays
-
-SMALLEST = 1e-6
-"""Lower bound of the entries of drawn preferences, because balancers compute 1/r and log r."""
 
 
 def dense_rays(n_objectives: int, n_rays: int = 25) -> Tensor:
@@ -80,48 +75,6 @@ def check_on_simplex(preferences: Tensor, tolerance: float = 1e-5) -> Tensor:
             f"{[round(1 / len(bad), 3)] * len(bad)}"
         )
     return preferences
-
-
-class DirichletSampler:
-    """Draws preferences from a symmetric Dirichlet distribution, with its own random generator."""
-
-    def __init__(self, n_objectives: int, alpha: float, seed: int) -> None:
-        self.n_objectives = n_objectives
-        self.alpha = alpha
-        self._generator = seeded(seed)
-
-    def sample(self, n_preferences: int) -> Tensor:
-        """Return preferences [n_preferences, m]; every entry is positive."""
-        # torch's Dirichlet only uses the global random state; its gamma kernel accepts a generator
-        concentration = torch.full((n_preferences, self.n_objectives), self.alpha, dtype=torch.float64)
-        gamma = torch._standard_gamma(concentration, generator=self._generator)
-        # with small concentrations, all entries can underflow to 0 in rare cases
-        r = gamma.clamp_min(torch.finfo(torch.float64).tiny)
-        r = (r / r.sum(1, keepdim=True)).clamp_min(SMALLEST)
-        return r / r.sum(1, keepdim=True)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"generator": self._generator.get_state()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._generator.set_state(state["generator"])
-
-
-class FixedRays:
-    """Sampler that returns all rays of a finite Pareto set at every step."""
-
-    def __init__(self, rays: Tensor) -> None:
-        self.rays = rays
-
-    def sample(self, n_preferences: int) -> Tensor:
-        """Return all rays [R, m]; `n_preferences` is ignored."""
-        return self.rays
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Do nothing; the sampler has no state."""
 
 
 def _arc(n_objectives: int, n_rays: int) -> Tensor:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobench.plugins import KINDS, Entry, Kind, Registry, registry
-from mobench.testing.checks import balancer, dataset, generator, model, solver, suite
+from mobench.testing.checks import balancer, dataset, generator, model, sampler, solver, suite
 from mobench.testing.checks.common import described, options_round_trip
 from mobench.testing.checks.side_effects import leaves_global_state_alone
 from mobench.testing.outcomes import Case, Check
@@ -64,6 +64,14 @@ CHECKS: dict[Kind, list[Check]] = {
         balancer.resumes_from_its_state,
         balancer.weighs_in_both_precisions,
         balancer.weighs_on_another_device,
+    ],
+    "sampler": [
+        *_EVERY,
+        sampler.draws_preferences,
+        sampler.covers_every_objective,
+        sampler.serves_budgets_in_seconds,
+        sampler.heeds_the_seed,
+        sampler.resumes_from_its_state,
     ],
     "solver": [
         *_EVERY,

@@ -10,11 +10,23 @@ from torch import Tensor
 
 from mobench import options
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, ParetoNetwork, Problem, Seeds, Setting, Solver
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Generator,
+    Model,
+    ParetoNetwork,
+    Problem,
+    Sampler,
+    Seeds,
+    Setting,
+    Solver,
+)
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Spec, registry
 from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
@@ -119,10 +131,12 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     if not isinstance(entry.spec, Pair):
         return small(entry), None
     known = registry()
-    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
+    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}, "sampler": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
-        demand(role in parts, f"default {key!r} names no part: write solver., generator. or balancer. in front")
+        demand(
+            role in parts, f"default {key!r} names no part: write solver., generator., balancer. or sampler. in front"
+        )
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:
@@ -132,7 +146,9 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
 
     generator: Generator = part("generator", entry.spec.generator)
     balancer: Balancer = part("balancer", entry.spec.balancer)
-    return GradientSolver(generator, balancer, options.build(GradientOptions, parts["solver"])), generator
+    training = options.build(GradientOptions, parts["solver"])
+    sampler: Sampler | None = None if training.sampler == DEFAULT else part("sampler", training.sampler)
+    return GradientSolver(generator, balancer, training, sampler), generator
 
 
 def solver_for(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Solver, Problem]:

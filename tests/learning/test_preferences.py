@@ -8,13 +8,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mobench.errors import PreferenceError
 from mobench.learning.preferences import (
-    DirichletSampler,
-    FixedRays,
     check_on_simplex,
     dense_rays,
     finite_rays,
@@ -160,41 +156,6 @@ def test_three_objectives_follow_das_dennis() -> None:
     assert len(rays) == math.comb(6 + 2, 2)
     grid = (rays - 0.1 / 3) / 0.9 * 6
     torch.testing.assert_close(grid, grid.round(), atol=1e-5, rtol=0)
-
-
-@given(m=st.integers(2, 8), k=st.integers(1, 20), alpha=st.floats(0.01, 5), seed=st.integers(0, 1000))
-@settings(deadline=None, max_examples=60)
-def test_drawn_preferences_are_on_the_simplex(m: int, k: int, alpha: float, seed: int) -> None:
-    drawn = DirichletSampler(m, alpha, seed).sample(k)
-    assert drawn.shape == (k, m)
-    assert bool((drawn > 0).all())
-    check_on_simplex(drawn, tolerance=1e-9)
-
-
-@pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
-def test_the_sampler_has_the_moments_of_a_dirichlet(alpha: float) -> None:
-    """Var r_i = (1/m)(1 − 1/m) / (mα + 1)."""
-    drawn = DirichletSampler(3, alpha, seed=1).sample(100_000)
-    variance = (1 / 3) * (2 / 3) / (3 * alpha + 1)
-    torch.testing.assert_close(drawn.mean(0), torch.full((3,), 1 / 3, dtype=torch.float64), atol=5e-3, rtol=0)
-    torch.testing.assert_close(drawn.var(0), torch.full((3,), variance, dtype=torch.float64), atol=0, rtol=0.03)
-
-
-def test_the_sampler_leaves_the_global_random_state_alone_and_goes_on_from_its_own() -> None:
-    before = torch.get_rng_state()
-    sampler = DirichletSampler(2, 0.2, seed=3)
-    sampler.sample(5)
-    state = sampler.state_dict()
-    expected = sampler.sample(4)
-    other = DirichletSampler(2, 0.2, seed=99)
-    other.load_state_dict(state)
-    assert torch.equal(other.sample(4), expected)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_fixed_rays_are_all_given_at_every_step() -> None:
-    rays = finite_rays(2)
-    assert FixedRays(rays).sample(1) is rays
 
 
 @pytest.mark.parametrize("bad", [[[0.5, 0.6]], [[0.5, 0.5], [1.2, -0.2]], [[math.nan, 1.0]], [[0.0, 0.0]], [0.5, 0.5]])

@@ -10,7 +10,7 @@ from torch import nn
 
 from mobench import options
 from mobench.errors import OptionError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces import Balancer, Dataset, Generator, Model, Sampler, Solver
 from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
@@ -20,6 +20,7 @@ BASES: dict[Kind, type] = {
     "model": Model,
     "generator": Generator,
     "balancer": Balancer,
+    "sampler": Sampler,
     "solver": Solver,
 }
 
