@@ -1,4 +1,4 @@
-"""Public interfaces for plugins: datasets, models, objectives, generators, balancers and solvers."""
+"""Public interfaces for plugins: datasets, models, objectives, generators, balancers, samplers and solvers."""
 
 from mobench.interfaces.balancer import (
     SCOPE_HELP,
@@ -26,6 +26,7 @@ from mobench.interfaces.generator import (
 from mobench.interfaces.model import Model, check_model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMeasure
 from mobench.interfaces.problem import Problem, Weights
+from mobench.interfaces.sampler import Dirichlet, Sampler, SamplerContext, dirichlet, positive_preferences
 from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs, tensors_of
 from mobench.interfaces.solver import Seeds, Setting, Solver
 from mobench.interfaces.target_state import PretrainedWeights, Statistics, TargetState
@@ -37,6 +38,7 @@ __all__ = [
     "BalancerContext",
     "Dataset",
     "DirectionBalancer",
+    "Dirichlet",
     "Generator",
     "Inputs",
     "Layout",
@@ -53,6 +55,8 @@ __all__ = [
     "PretrainedWeights",
     "Problem",
     "Protocol",
+    "Sampler",
+    "SamplerContext",
     "Samples",
     "Scope",
     "Seeds",
@@ -72,11 +76,13 @@ __all__ = [
     "check_model",
     "check_preferences",
     "check_start",
+    "dirichlet",
     "head_shape",
     "image_channels",
     "inner_products",
     "map_inputs",
     "own_gram",
+    "positive_preferences",
     "seeded",
     "tensors_of",
 ]

@@ -96,16 +96,20 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: FloatArra
 
     The value is None if an indicator is undefined: spacing of fewer than two points, controllability of
     constants, non-uniformity of negative losses, indicators of preferences if these are unknown (NaN).
-    The leaderboard computes IGD and related indicators against a pooled front.
+    The leaderboard computes IGD and related indicators against a pooled front. "hypervolume_error", the half
+    width of a 95 % interval, is there only if the hypervolume is an approximation (see
+    `indicators.hypervolume_with_error`).
     """
     if np.isnan(front.preferences).any():
         uniform = np.full(front.losses.shape, 1 / front.losses.shape[1])
         at_uniform = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, known_front)
         return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in at_uniform.items()}
     losses = front.losses
+    volume, volume_error = indicators.hypervolume_with_error(losses, protocol.reference)
     deviation = indicators.non_uniformity(losses, front.preferences)
     values: dict[str, float | None] = {
-        "hypervolume": indicators.hypervolume(losses, protocol.reference),
+        "hypervolume": volume,
+        **({"hypervolume_error": volume_error} if volume_error else {}),
         "n_non_dominated": float(indicators.n_non_dominated(losses)),
         "spacing": indicators.spacing(losses),
         "r2": indicators.r2(losses, front.preferences, protocol.ideal),

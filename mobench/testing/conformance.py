@@ -18,6 +18,7 @@ from mobench.testing.checks import (
     dataset_checks,
     generator_checks,
     model_checks,
+    sampler_checks,
     solver_checks,
     suite_checks,
 )
@@ -75,6 +76,14 @@ CHECKS: dict[Kind, list[Check]] = {
         balancer_checks.resumes_from_its_state,
         balancer_checks.weighs_in_both_precisions,
         balancer_checks.weighs_on_another_device,
+    ],
+    "sampler": [
+        *_EVERY,
+        sampler_checks.draws_preferences,
+        sampler_checks.covers_every_objective,
+        sampler_checks.serves_budgets_in_seconds,
+        sampler_checks.heeds_the_seed,
+        sampler_checks.resumes_from_its_state,
     ],
     "solver": [
         *_EVERY,

@@ -17,6 +17,7 @@ from mobench.interfaces import (
     Model,
     ParetoNetwork,
     Problem,
+    Sampler,
     Samples,
     Seeds,
     Setting,
@@ -29,6 +30,7 @@ from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Spec, registry
 from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
@@ -176,10 +178,10 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     if not isinstance(entry.spec, Pair):
         return small(entry), None
     plugins = registry()
-    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}}
+    parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}, "sampler": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
-        demand(role in parts, f"default {key!r} names no part: begin it with solver., generator. or balancer.")
+        demand(role in parts, f"default {key!r} names no part: begin it with {', '.join(f'{r}.' for r in parts)}")
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:
@@ -189,7 +191,9 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
 
     generator: Generator = part("generator", entry.spec.generator)
     balancer: Balancer = part("balancer", entry.spec.balancer)
-    return GradientSolver(generator, balancer, options.build(GradientOptions, parts["solver"])), generator
+    training = options.build(GradientOptions, parts["solver"])
+    sampler: Sampler | None = None if training.sampler == DEFAULT else part("sampler", training.sampler)
+    return GradientSolver(generator, balancer, training, sampler), generator
 
 
 def solver_for(

@@ -70,6 +70,13 @@ def _use_balancer(entry: Entry) -> None:
         case.answer(properties.started(small(entry), 3, n_cases=4))
 
 
+def _use_sampler(entry: Entry) -> None:
+    from mobench.testing.checks.sampler_checks import contexts, started
+
+    for context in contexts(entry):
+        started(entry, context).sample(0)
+
+
 def _use_solver(entry: Entry) -> None:
     solver, problem = solver_for(entry)
     trained(solver, problem, 2)
@@ -82,5 +89,6 @@ _USES: dict[Kind, Callable[[Entry], None]] = {
     "model": _use_model,
     "generator": _use_generator,
     "balancer": _use_balancer,
+    "sampler": _use_sampler,
     "solver": _use_solver,
 }
