@@ -72,13 +72,13 @@ def values(plugin: Any) -> dict[str, Any]:
     return {name: value for name, (f, value) in plain.items() if not (_is_added(f) and value == _plain(_omitted(f)))}
 
 
-def restore(cls: type[T], stored: Mapping[str, Any], whose: str = "") -> T:
+def restore(cls: type[T], stored: Mapping[str, Any], owner: str = "") -> T:
     """Build the plugin object that a job describes: options that the job omits get the value of earlier records.
 
     Raises: as `build`.
     """
     omitted = {f.name: _omitted(f) for f in _option_fields(cls) if _is_added(f)}
-    return build(cls, {**omitted, **stored}, whose)
+    return build(cls, {**omitted, **stored}, owner)
 
 
 def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:

@@ -112,11 +112,11 @@ class WeightNetwork(ParetoNetwork):
     @property
     def serves_one_set(self) -> bool:
         """Whether a prediction is exactly the output of the target network under `weights(preference)`."""
-        own = type(self)
+        cls = type(self)
         return (
-            own.serve is WeightNetwork.serve
-            and own.forward is WeightNetwork.forward
-            and own.outputs is WeightNetwork.outputs
+            cls.serve is WeightNetwork.serve
+            and cls.forward is WeightNetwork.forward
+            and cls.outputs is WeightNetwork.outputs
         )
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:

@@ -225,12 +225,12 @@ class Problem:
         if isinstance(outputs, StackedOutputs):
             heads = list(outputs.stacked)
 
-            def of_one(*own: Tensor) -> tuple[Tensor, ...]:
-                return self._losses_of_one(dict(zip(heads, own, strict=True)), batch, chosen)
+            def of_one(*tensors: Tensor) -> tuple[Tensor, ...]:
+                return self._losses_of_one(dict(zip(heads, tensors, strict=True)), batch, chosen)
 
             return list(torch.vmap(of_one, randomness="different")(*outputs.stacked.values()))
-        each = [self._losses_of_one(one, batch, chosen) for one in outputs]
-        return [torch.stack(column) for column in zip(*each, strict=True)]
+        losses = [self._losses_of_one(outputs_of_set, batch, chosen) for outputs_of_set in outputs]
+        return [torch.stack(column) for column in zip(*losses, strict=True)]
 
     def _losses_of_one(self, outputs: Outputs, batch: Samples, objectives: Sequence[Objective]) -> tuple[Tensor, ...]:
         values = tuple(objective.loss(*_of_task(outputs, batch, objective.name)) for objective in objectives)

@@ -117,8 +117,10 @@ class _Search:
             return self._told(default)
         if self._side_by_side():
             # grouped convolutions have no overhead in this layout, so "split" is not tried
-            beside = [replace(one, layout="batch_last") for one in candidates if one.layout == default.layout]
-            candidates += [one for one in beside if one.stacking != "split"]
+            side_by_side = [
+                replace(strategy, layout="batch_last") for strategy in candidates if strategy.layout == default.layout
+            ]
+            candidates += [strategy for strategy in side_by_side if strategy.stacking != "split"]
         best = self._fastest(default, candidates, train)
         if not self.convolves:
             best = replace(best, threads=self._threads(best, train))
@@ -158,10 +160,10 @@ class _Search:
         return Choice(strategy, "; ".join(dict.fromkeys(self.remarks)))
 
     def _candidates(self, default: Strategy, n_sets: int) -> list[Strategy]:
-        found = [replace(default, stacking=how) for how in self._stackings(n_sets)]
+        candidates = [replace(default, stacking=how) for how in self._stackings(n_sets)]
         if self.convolves and any(tensor.ndim == 4 for tensor in tensors_of(self.samples.inputs)):
-            found += [replace(one, layout="contiguous") for one in found]
-        return found
+            candidates += [replace(strategy, layout="contiguous") for strategy in candidates]
+        return candidates
 
     def _repaid(self, seconds: float) -> bool:
         """Whether training is long enough to repay `seconds` of measuring, if steps are as slow as the first pass."""
@@ -181,11 +183,11 @@ class _Search:
         return not reason
 
     def _stackings(self, n_sets: int) -> list[Stacking]:
-        found: list[Stacking] = ["separate"]
+        stackings: list[Stacking] = ["separate"]
         if n_sets > 1 and self.stackable:
-            some: tuple[Stacking, ...] = ("grouped", "split") if self.convolves else ("grouped",)
-            found += [how for how in some if self._agrees(how, min(n_sets, 2))]
-        return found
+            further: tuple[Stacking, ...] = ("grouped", "split") if self.convolves else ("grouped",)
+            stackings += [how for how in further if self._agrees(how, min(n_sets, 2))]
+        return stackings
 
     def _agrees(self, stacking: Stacking, n_sets: int) -> bool:
         """Whether stacked nets give the same losses as separate nets, in evaluation mode (without dropout)."""
@@ -219,8 +221,8 @@ class _Search:
     def _outputs(self, weights: dict[str, Tensor], inputs: Inputs, how: Stacking | None = None) -> Sequence[Outputs]:
         """Return outputs under weight sets; running statistics are temporary copies."""
         n_sets = len(next(iter(weights.values())))
-        own = {n: torch.stack([s] * n_sets) for n, s in self.problem.state.statistics.items()}
-        return self.problem.outputs_of_sets({**weights, **own}, inputs, how)
+        statistics = {n: torch.stack([s] * n_sets) for n, s in self.problem.state.statistics.items()}
+        return self.problem.outputs_of_sets({**weights, **statistics}, inputs, how)
 
     def _training_pass(self, n_sets: int) -> Callable[[], object]:
         weights = self._weights(n_sets)
@@ -258,18 +260,18 @@ class _Search:
 
         The passes of the candidates alternate, so that other load on the machine affects all of them equally.
         """
-        passes = {one: self._under(one, work) for one in dict.fromkeys([default, *candidates])}
+        passes = {strategy: self._under(strategy, work) for strategy in dict.fromkeys([default, *candidates])}
         if len(passes) == 1:
             return default
         began = time.perf_counter()
         best: dict[Strategy, float] = {}
-        for one, run in passes.items():
+        for strategy, run in passes.items():
             run()  # the first pass includes memory allocation and kernel compilation
-            best[one] = _seconds(run)
+            best[strategy] = _seconds(run)
         for _ in range(ROUNDS):
             bound = HOPELESS * min(best.values())
-            for one in [one for one, seconds in best.items() if seconds <= bound]:
-                best[one] = min(best[one], _seconds(passes[one]))
+            for strategy in [strategy for strategy, seconds in best.items() if seconds <= bound]:
+                best[strategy] = min(best[strategy], _seconds(passes[strategy]))
             if time.perf_counter() - began > AT_MOST_SECONDS:
                 break
         winner = min(best, key=lambda one: best[one])

@@ -57,5 +57,5 @@ def sign_dropout(gradients: Tensor, uniform: Tensor, leak: float = 0.0) -> Tenso
     total = scaled.abs().sum(1)
     purity = 0.5 * (1 + scaled.sum(1) / torch.where(total > 0, total, 1.0))
     keeps_positive, keeps_negative = (purity > uniform)[:, None], (purity < uniform)[:, None]
-    kept = (keeps_positive & (gradients > 0)) | (keeps_negative & (gradients < 0))
-    return ((leak + (1 - leak) * kept.to(gradients.dtype)) * gradients).sum(1)
+    is_kept = (keeps_positive & (gradients > 0)) | (keeps_negative & (gradients < 0))
+    return ((leak + (1 - leak) * is_kept.to(gradients.dtype)) * gradients).sum(1)

@@ -95,9 +95,9 @@ def approximate_volumes(records: Sequence[Measured], measured: pd.DataFrame) -> 
         values = record.indicators.get("test", {})
         error, volume = values.get("hypervolume_error"), values.get("hypervolume")
         if record.status == "completed" and error and volume:
-            own = errors[rows[record.id]["dataset"]]
+            by_row = errors[rows[record.id]["dataset"]]
             called = _called(rows[record.id], measured)
-            own[called] = max(own.get(called, 0.0), error / volume)
+            by_row[called] = max(by_row.get(called, 0.0), error / volume)
     return [
         f"{dataset}: the hypervolume of {', '.join(sorted(by_name))} is approximate, because the exact one takes too "
         f"long for so many points and objectives; its 95 % interval is ±{100 * max(by_name.values()):.2g} % or less"

@@ -50,18 +50,18 @@ def uses_what_it_asks_for(entry: Entry) -> None:
     """Everything that it asks for, and that is paid for, changes its weights or directions"""
     balancer: Balancer = small(entry)
     has_after_step = type(balancer).after_step is not Balancer.after_step
-    asked = {
+    requests = {
         "needs_gram": balancer.needs_gram,
         "needs_second_batch": balancer.needs_second_batch,
         "needs_losses_after": balancer.needs_losses_after and has_after_step,
         "needs_gradients": isinstance(balancer, DirectionBalancer),
     }
-    if not any(asked.values()):
+    if not any(requests.values()):
         raise Declined("it asks for losses and preferences only")
     sequence = list(properties.cases(3))[:8]
-    for name in (name for name, is_asked in asked.items() if is_asked):
-        one, other = (properties.started(small(entry), 3) for _ in range(2))
-        is_used = [not torch.equal(case.answer(one), _altered(case, name).answer(other)) for case in sequence]
+    for name in (name for name, is_asked in requests.items() if is_asked):
+        plain, altered = (properties.started(small(entry), 3) for _ in range(2))
+        is_used = [not torch.equal(case.answer(plain), _altered(case, name).answer(altered)) for case in sequence]
         demand(
             any(is_used),
             f"it sets {name} = True, but gives the same for other values of what it then gets: use it, or leave out "

@@ -78,14 +78,14 @@ def heeds_the_seed(entry: Entry) -> None:
             sampler = started(entry, context, seed)
             return sampler, [sampler.sample(step) for step in range(5)]
 
-        (sampler, one), (_, two), (_, other) = drawn(5), drawn(5), drawn(6)
+        (sampler, first), (_, second), (_, third) = drawn(5), drawn(5), drawn(6)
         demand(
-            all(map(torch.equal, one, two)),
+            all(map(torch.equal, first, second)),
             "the same seed gave other preferences the second time: draw from `seeded(context.seed)`, made in start",
         )
         draws = any(isinstance(value, torch.Generator) for value in vars(sampler).values())
         demand(
-            not draws or not all(map(torch.equal, one, other)),
+            not draws or not all(map(torch.equal, first, third)),
             "every seed gives the same preferences: make the generator in start, as `seeded(context.seed)`",
         )
 
@@ -93,13 +93,13 @@ def heeds_the_seed(entry: Entry) -> None:
 def resumes_from_its_state(entry: Entry) -> None:
     """A state dict, saved and read back, carries everything"""
     for context in contexts(entry):
-        one, resumed = started(entry, context, 5), started(entry, context, 6)
+        original, resumed = started(entry, context, 5), started(entry, context, 6)
         for step in range(5):
-            one.sample(step)
-        resumed.load_state_dict(saved_and_read(one.state_dict()))
+            original.sample(step)
+        resumed.load_state_dict(saved_and_read(original.state_dict()))
         for step in range(5, 10):
             demand(
-                torch.equal(one.sample(step), resumed.sample(step)),
+                torch.equal(original.sample(step), resumed.sample(step)),
                 "after load_state_dict its preferences differ: put everything that start made and steps changed into "
                 "state_dict, a torch.Generator by get_state()",
             )
