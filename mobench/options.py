@@ -7,12 +7,12 @@ import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from mobench.errors import MobenchError, OptionError, PluginError
 from mobench.text import described, message_of, name_hint
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from pydantic import BaseModel
 
 T = TypeVar("T")

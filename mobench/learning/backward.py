@@ -42,14 +42,14 @@ class Backward(ABC):
         return self.balancer.needs_gram or self.balancer.needs_gradients or self.balancer.needs_second_batch
 
     def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
-        each = self.problem.each_loss(outputs, batch)
-        if not any(loss.requires_grad for loss in each):
+        columns = self.problem.each_loss(outputs, batch)
+        if not any(loss.requires_grad for loss in columns):
             names = " and ".join(repr(o.name) for o in self.problem.objectives)
             raise MobenchError(
                 f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
                 "outputs by differentiable operations (no detach, item, argmax or rounding)"
             )
-        return each
+        return columns
 
     def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         # NaN would destroy the weights permanently: stop before the optimiser's step

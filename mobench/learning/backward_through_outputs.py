@@ -22,23 +22,24 @@ class BackwardThroughOutputs(Backward):
         self._own: dict[int, int] | None = None
 
     def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
-        each = self._each_loss(self._outputs(preferences, batch), batch)
+        columns = self._each_loss(self._outputs(preferences, batch), batch)
         if self._own is None:
             is_split = self._uses_gradients and self.balancer.scope != "all"
-            self._own = reached_parameters(each, self.trained) if is_split else {}
+            self._own = reached_parameters(columns, self.trained) if is_split else {}
         shared = [p for i, p in enumerate(self.trained) if i not in self._own]
         if second is not None:
             more = self._each_loss(self._outputs(preferences, second), second)
-            joined = torch.stack([*each, *more], dim=1)
-            m, each = len(each), [(one + other) / 2 for one, other in zip(each, more, strict=True)]
-        losses = torch.stack(each, dim=1)
+            joined = torch.stack([*columns, *more], dim=1)
+            m = len(columns)
+            columns = [(first + further) / 2 for first, further in zip(columns, more, strict=True)]
+        losses = torch.stack(columns, dim=1)
         seen = losses.detach()
         if self.balancer.needs_gradients:
             directions = self._directions(seen, preferences, parameter_gradients(losses, shared))
             pieces = split(directions.sum(0, keepdim=True), [p.shape for p in shared])
             for parameter, piece in zip(shared, pieces, strict=True):
                 parameter.grad = piece[0]
-            self._backward_of_own(each)
+            self._backward_of_own(columns)
             return seen
         gram = None
         if second is not None:
@@ -51,7 +52,7 @@ class BackwardThroughOutputs(Backward):
             return seen
         if shared:
             total.backward(inputs=shared, retain_graph=True)  # type: ignore[no-untyped-call]
-        self._backward_of_own(each)
+        self._backward_of_own(columns)
         return seen
 
     def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
@@ -61,9 +62,9 @@ class BackwardThroughOutputs(Backward):
         gram = parameter_gram(losses, shared or self.trained)
         return gram if shared else torch.zeros_like(gram)
 
-    def _backward_of_own(self, each: Sequence[Tensor]) -> None:
+    def _backward_of_own(self, columns: Sequence[Tensor]) -> None:
         """Set the gradient of every task-specific parameter to that of its own loss, summed over the preferences."""
-        for i, column in enumerate(each):
-            own = [self.trained[index] for index, objective in (self._own or {}).items() if objective == i]
-            if own:
-                column.sum().backward(inputs=own, retain_graph=True)  # type: ignore[no-untyped-call]
+        for i, column in enumerate(columns):
+            own_parameters = [self.trained[index] for index, objective in (self._own or {}).items() if objective == i]
+            if own_parameters:
+                column.sum().backward(inputs=own_parameters, retain_graph=True)  # type: ignore[no-untyped-call]

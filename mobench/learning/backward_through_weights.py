@@ -31,22 +31,26 @@ class BackwardThroughWeights(Backward):
         generated = self.network.weights(preferences)
         statistics = self.problem.state.statistics  # updated in place, not trained
         leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
-        each = self._each_loss(self.network.outputs({**generated, **leaves}, batch.inputs), batch)
+        columns = self._each_loss(self.network.outputs({**generated, **leaves}, batch.inputs), batch)
         if not self._uses_gradients:
-            losses = torch.stack(each, dim=1)
+            losses = torch.stack(columns, dim=1)
             seen = losses.detach()
             alpha = self._alpha(seen, preferences, None).to(seen.dtype)
             names = list(leaves)
-            found = torch.autograd.grad((alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True)
-            pull_back(generated, dict(zip(names, found, strict=True)))
+            gradients_of_leaves = torch.autograd.grad(
+                (alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True
+            )
+            pull_back(generated, dict(zip(names, gradients_of_leaves, strict=True)))
             return seen
         if self._roles is None:
             declared = declared_weights(self.problem)
             is_split = self.balancer.scope != "all"
-            self._roles = task_parameters(each, leaves, generated, self.trained, declared) if is_split else ALL_SHARED
+            self._roles = (
+                task_parameters(columns, leaves, generated, self.trained, declared) if is_split else ALL_SHARED
+            )
         if self.balancer.scope == "representation":
-            return self._combine_representation(each, preferences, generated, leaves)
-        seen, gradients = _losses_and_gradients(each, leaves)
+            return self._combine_representation(columns, preferences, generated, leaves)
+        seen, gradients = _losses_and_gradients(columns, leaves)
         if second is not None:
             more = self._each_loss(self.network.outputs({**generated, **leaves}, second.inputs), second)
             return self._combine_two_batches(preferences, generated, (seen, gradients), more, leaves)
@@ -82,23 +86,27 @@ class BackwardThroughWeights(Backward):
         assert self._roles is not None
         roles = self._roles
         combined = combine({n: g for n, g in gradients.items() if n not in roles.separate}, alpha)
-        own = self._own_gradients(gradients, alpha)
+        own_gradients = self._own_gradients(gradients, alpha)
         if not roles.is_mixed:
-            pull_back(generated, {**combined, **{name: own[name] for name in roles.separate}})
+            pull_back(generated, {**combined, **{name: own_gradients[name] for name in roles.separate}})
             return
         names = list(combined)
         torch.autograd.backward([generated[n] for n in names], [combined[n] for n in names], True, inputs=self._shared)
         own_parameters = [self.trained[i] for i in roles.parameters]
-        torch.autograd.backward([generated[n] for n in own], list(own.values()), inputs=own_parameters)
+        torch.autograd.backward(
+            [generated[n] for n in own_gradients], list(own_gradients.values()), inputs=own_parameters
+        )
 
     def _own_gradients(self, gradients: Mapping[str, Tensor], alpha: Tensor | None) -> dict[str, Tensor]:
         """Return the gradient of every task-specific weight, of its own loss: name -> [K, *shape]."""
         assert self._roles is not None
-        own = {name: gradients[name][:, i] for name, i in self._roles.weights.items()}
+        own_gradients = {name: gradients[name][:, i] for name, i in self._roles.weights.items()}
         if alpha is None or self.balancer.own_parameters == "plain":
-            return own
-        factors = {name: alpha[:, i].view(-1, *[1] * (own[name].ndim - 1)) for name, i in self._roles.weights.items()}
-        return {name: gradient * factors[name].to(gradient.dtype) for name, gradient in own.items()}
+            return own_gradients
+        factors = {
+            name: alpha[:, i].view(-1, *[1] * (own_gradients[name].ndim - 1)) for name, i in self._roles.weights.items()
+        }
+        return {name: gradient * factors[name].to(gradient.dtype) for name, gradient in own_gradients.items()}
 
     def _combine_two_batches(
         self,
@@ -128,7 +136,7 @@ class BackwardThroughWeights(Backward):
 
     def _combine_representation(
         self,
-        each: Sequence[Tensor],
+        columns: Sequence[Tensor],
         preferences: Tensor,
         generated: Mapping[str, Tensor],
         leaves: Mapping[str, Tensor],
@@ -137,17 +145,17 @@ class BackwardThroughWeights(Backward):
         assert self._roles is not None
         own_leaves = {name: leaves[name] for name in self._roles.weights}
         shared = {name: leaf for name, leaf in leaves.items() if name not in self._roles.weights}
-        losses = torch.stack([loss.detach() for loss in each], dim=1)
-        representation = representation_of(each, shared)
-        gram, own = representation.gradients(each, own_leaves)
+        losses = torch.stack([loss.detach() for loss in columns], dim=1)
+        representation = representation_of(columns, shared)
+        gram, own_gradients = representation.gradients(columns, own_leaves)
         alpha = self._alpha(losses, preferences, gram).to(losses.dtype)
-        pull_back(generated, {**representation.combined(alpha), **self._own_gradients(own, alpha)})
+        pull_back(generated, {**representation.combined(alpha), **self._own_gradients(own_gradients, alpha)})
         return losses
 
 
-def _losses_and_gradients(each: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+def _losses_and_gradients(columns: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the losses [K, m], detached, and their gradients: name -> [K, m, *shape]."""
-    losses = torch.stack(list(each), dim=1)
+    losses = torch.stack(list(columns), dim=1)
     # a loss without a graph gets its zero gradients only as a column of the stacked losses
-    is_whole = all(loss.requires_grad for loss in each)
-    return losses.detach(), objective_gradients(each if is_whole else losses, leaves)
+    is_whole = all(loss.requires_grad for loss in columns)
+    return losses.detach(), objective_gradients(columns if is_whole else losses, leaves)

@@ -274,7 +274,7 @@ class _Search:
                 best[strategy] = min(best[strategy], _seconds(passes[strategy]))
             if time.perf_counter() - began > AT_MOST_SECONDS:
                 break
-        winner = min(best, key=lambda one: best[one])
+        winner = min(best, key=lambda strategy: best[strategy])
         return winner if best[winner] < WORTH * best[default] else default
 
 

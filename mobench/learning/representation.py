@@ -28,16 +28,16 @@ class Representation:
     shared: Mapping[str, Tensor]
     rows: list[Tensor]
 
-    def gradients(self, columns: Sequence[Tensor], own: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the Gram matrix [1, m, m] of the representation, and the gradients of the leaves in `own`.
+    def gradients(self, columns: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the Gram matrix [1, m, m] of the representation, and the gradients of the `leaves`.
 
         columns: the m losses [1].
-        own:     name -> leaf [1, *shape] that one loss reaches; its gradients are [1, m, *shape].
+        leaves:  name -> leaf [1, *shape] that one loss reaches; its gradients are [1, m, *shape].
 
         The m backward passes end at the representation.
         """
-        names, n_edges = list(own), len(self.edges)
-        inputs: Any = [*self.edges, *(own[name] for name in names)]
+        names, n_edges = list(leaves), len(self.edges)
+        inputs: Any = [*self.edges, *(leaves[name] for name in names)]
         per_loss = [
             torch.autograd.grad(column, inputs, torch.ones_like(column), retain_graph=True, materialize_grads=True)
             for column in columns

@@ -88,11 +88,11 @@ def declared_weights(problem: Problem) -> dict[str, int]:
     declared = problem.model.task_parameters(problem.dataset)
     objectives, names = [o.name for o in problem.objectives], problem.shapes
     for name, objective in declared.items():
-        for what, given, accepted in (("parameter", name, list(names)), ("objective", objective, objectives)):
-            if given not in accepted:
-                hint = nearest(given, accepted) or f"; accepted: {', '.join(accepted)}"
+        for what, stated, accepted in (("parameter", name, list(names)), ("objective", objective, objectives)):
+            if stated not in accepted:
+                hint = nearest(stated, accepted) or f"; accepted: {', '.join(accepted)}"
                 raise OptionError(
-                    f"{type(problem.model).__name__}.task_parameters names {what} {given!r}, which does not exist{hint}"
+                    f"{type(problem.model).__name__}.task_parameters names {what} {stated!r}, which does not exist{hint}"
                 )
     return {name: objectives.index(objective) for name, objective in declared.items()}
 

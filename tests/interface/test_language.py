@@ -20,8 +20,10 @@ VAGUE_NAMES = re.compile(
     "wanted|whoever|whole|whose"
 )
 """Names that do not say what a variable or parameter holds."""
-ROOMS = "cli docs jobs kernels metrics numerics records reports runs scaffold search testing".split()  # noqa: SIM905
-"""Packages of mobench without vague names; its top-level modules have none either."""
+ROOMS = (
+    "cli docs interfaces jobs kernels learning metrics numerics records reports runs scaffold search testing".split()
+)  # noqa: SIM905
+"""Packages of mobench."""
 SOURCES = [*sorted((ROOT / "mobench").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 PAGES = [
     page
