@@ -92,7 +92,7 @@ def declared_weights(problem: Problem) -> dict[str, int]:
             if stated not in accepted:
                 hint = nearest(stated, accepted) or f"; accepted: {', '.join(accepted)}"
                 raise OptionError(
-                    f"{type(problem.model).__name__}.task_parameters names {what} {stated!r}, which does not exist{hint}"
+                    f"{type(problem.model).__name__}.task_parameters names {what} {stated!r}, which is unknown{hint}"
                 )
     return {name: objectives.index(objective) for name, objective in declared.items()}
 

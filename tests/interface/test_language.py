@@ -21,8 +21,8 @@ VAGUE_NAMES = re.compile(
 )
 """Names that do not say what a variable or parameter holds."""
 ROOMS = (
-    "cli docs interfaces jobs kernels learning metrics numerics records reports runs scaffold search testing".split()
-)  # noqa: SIM905
+    ["cli", "docs", "interfaces", "jobs", "kernels", "learning", "metrics", "numerics", "records", "reports", "runs", "scaffold", "search", "testing"]
+)
 """Packages of mobench."""
 SOURCES = [*sorted((ROOT / "mobench").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 PAGES = [
