@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.events import DataLoading, StrategyMeasuring
-from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
+from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Split, Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
 from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
-from mobench.learning.measured_strategy import Choice, measured
+from mobench.learning.measured_strategy import Choice, convolves, measured
 from mobench.plugins import registry
 from mobench.records import provenance
 from mobench.records.failure import DECLINED, failure, sound_notes, weights_not_kept
@@ -139,7 +140,7 @@ class _Run:
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)
-        self._lay_out(problem, solver, splits["train"], len(rays))
+        self._lay_out(problem, solver, splits["train"], rays, seeds)
         before = problem.state.copy()
         training = train(
             solver,
@@ -178,17 +179,26 @@ class _Run:
             common["notes"] |= _save_weights(weights, solver, problem)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
 
-    def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
+    def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, rays: Tensor, seeds: Seeds) -> None:
         """Set the strategy of the problem: the given one, else the one that is fastest on this machine."""
         batches = Batches(samples, self.job.budget.batch_size, 0)
-        budget, n_sets = self.job.budget, solver.n_weight_sets(n_rays)
+        budget, n_sets = self.job.budget, solver.n_weight_sets(len(rays))
         steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
         if self.options.strategy is None:
             self.tell(StrategyMeasuring())
             threads = torch.get_num_threads()
+
+            def start_step() -> Callable[[], object]:
+                trial = make_solver(self.job.solver)
+                trial.start(problem, Setting(rays, seeds, batches.per_epoch, steps))
+                problem.train(True)
+                step_batches = [problem.prepare(batches.at(0, index)) for index in range(trial.n_batches)]
+                return lambda: trial.step(*step_batches)
+
             self.choice = remembered(
                 self.job, n_sets, self.options.device, threads,
-                lambda: measured(problem, batches.at(0), n_sets, threads, steps),
+                lambda: measured(problem, batches.at(0), n_sets, threads, steps, start_step),
+                depends_on_solver=not convolves(problem),
             )  # fmt: skip
         problem.strategy = self.choice.strategy
         if self.choice.strategy.threads is not None:

@@ -31,6 +31,8 @@ JUMPS = ("controllability", "n_non_dominated", "spacing")
 
 Where they differ although the losses of their split agree, they agree if they follow from the recorded losses.
 """
+ERROR_ESTIMATE = "hypervolume_error"
+"""Not compared: the error estimate of an approximate hypervolume, a small difference of nearly equal numbers."""
 MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "non_uniformity_worst")
 TRACE = "trace"
 """Losses and hypervolumes during training. They move fast there, so they have the larger tolerance too."""
@@ -182,7 +184,7 @@ def _measured(record: Record) -> dict[str, list[float | None]]:
         if front.metrics:
             kinds[f"metrics, {split}"] = _metrics(front)
     for split, values in record.indicators.items():
-        kinds |= {f"{name}, {split}": [value] for name, value in values.items()}
+        kinds |= {f"{name}, {split}": [value] for name, value in values.items() if name != ERROR_ESTIMATE}
     if record.trace:
         kinds[TRACE] = [value for point in record.trace for value in (*point.train_losses, point.hypervolume)]
     return kinds

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mobench import files
 from mobench.datafiles import require
 from mobench.errors import DataError
+from mobench.interfaces import Split
 from mobench_multimnist.compose import Pairs, Pictures
 
 PicturePart = Literal["train", "test"]
@@ -32,6 +33,30 @@ def full(name: str, part: PicturePart) -> Pictures:
     paths = require(name)
     stem = f"{FOLDERS[name]}/{'train' if part == 'train' else 't10k'}"
     return Pictures(read_idx(paths[f"{stem}-images-idx3-ubyte"]), read_idx(paths[f"{stem}-labels-idx1-ubyte"]))
+
+
+def of_split(name: str, split: Split, source: str, validation: float, seed: int) -> Pictures:
+    """Return the images of a split; no image is in two splits.
+
+    source:     "full", or "embedded" for the digits that come with the package.
+    validation: share of the training images that is set aside for validation, drawn with `seed`.
+
+    Raises: DataError if the source does not have these images.
+    """
+    part: PicturePart = "test" if split == "test" else "train"
+    if source == "full":
+        images = full(name, part)
+    elif source == "embedded" and name == "mnist":
+        images = embedded(part)
+    elif source == "embedded":
+        raise DataError("only digits are embedded, and this dataset needs Fashion-MNIST: use source=full")
+    else:
+        raise DataError(f"source {source[:200]!r} is unknown: full and embedded are accepted")
+    if split == "test":
+        return images
+    order = np.random.default_rng(seed).permutation(len(images.labels))
+    cut = round(len(order) * (1 - validation))
+    return images.take(order[:cut] if split == "train" else order[cut:])
 
 
 def embedded(part: PicturePart) -> Pictures:

@@ -61,7 +61,8 @@ def test_what_cannot_be_exported_is_told(cli: Cli, finished: Path, words: list[s
 def test_data_are_listed_and_verified(cli: Cli, tmp_path: Path) -> None:
     listed = cli("data", "list")
     assert listed.returncode == 0
-    assert "missing MNIST/raw/train-images-idx3-ubyte" in listed.stdout
+    assert "missing MNIST/raw/train-images-idx3-ubyte  47.0 MB  CC BY-SA 3.0, as commonly given\n" in listed.stdout
+    assert "missing jura/jura_val.csv  11 kB  GPL-2 or later (package)\n" in listed.stdout
     place = tmp_path / "mine" / "MNIST" / "raw"
     place.mkdir(parents=True)
     (place / "train-labels-idx1-ubyte").write_bytes(b"wrong")

@@ -147,6 +147,10 @@ def test_points_beyond_the_reference_are_told() -> None:
 def test_a_front_in_no_imported_record_has_to_be_whole(measured: list[Record]) -> None:
     data = measured[0].model_dump(by_alias=True)
     data["fronts"]["test"]["preferences"] = []
+    with pytest.raises(ValueError, match="some of its fronts have preferences and some have none"):
+        Record.model_validate(data)
+    data = measured[0].model_dump(by_alias=True)
+    data["fronts"]["test"]["n_samples"] = None
     with pytest.raises(ValueError, match="is not imported"):
         Record.model_validate(data)
     data = imported(measured[0]).model_dump(by_alias=True)

@@ -62,6 +62,10 @@ ELSEWHERE = (
         r"(\.venv/bin/python tests/benchmarks/|… )run\.py.*", "measures for minutes",
         "tests/readmes/test_benchmarks.py::test_every_group_of_the_benchmarks_that_a_page_names_runs",
     ),
+    Elsewhere(
+        r"python -m mobench_engineering\.compute_fronts", "computes for half an hour",
+        "tests/plugins/test_engineering.py::test_the_command_writes_fronts",
+    ),
     # other machines
     Elsewhere(
         r"mobench run standard --executor ray( --address .*)?|ray start --(head|address head:6379)", "needs a cluster",
