@@ -159,6 +159,7 @@ def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
     assert "\x1b[?25l" not in shown.raw, "nothing is drawn"
 
 
+@pytest.mark.slow
 def test_a_run_that_has_nothing_to_do_draws_nothing_that_stays(
     terminal: Any, command: list[str], finished: Path, tmp_path: Path
 ) -> None:

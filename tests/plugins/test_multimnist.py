@@ -217,7 +217,7 @@ def test_what_is_no_idx_file_is_refused(tmp_path: Path, data: bytes) -> None:
 @pytest.mark.parametrize("n_axes", [4, 65, 255])
 def test_an_idx_file_of_more_axes_than_pictures_have_is_refused(tmp_path: Path, n_axes: int) -> None:
     (tmp_path / "a").write_bytes(b"\x00\x00\x08" + bytes([n_axes]) + b"\x00\x00\x00\x01" * n_axes + b"\x00")
-    with pytest.raises(DataError, match=f"has {n_axes} axes.*fetch it again"):
+    with pytest.raises(DataError, match=f"states {n_axes} axes.*fetch it again"):
         pictures.read_idx(tmp_path / "a")
 
 
