@@ -5,8 +5,8 @@ from mobench.interfaces.balancer import (
     Balancer,
     BalancerContext,
     DirectionBalancer,
-    OwnGradient,
     Scope,
+    TaskGradient,
     seeded,
 )
 from mobench.interfaces.dataset import Dataset, Protocol, Split
@@ -42,7 +42,6 @@ __all__ = [
     "Model",
     "Objective",
     "Outputs",
-    "OwnGradient",
     "ParetoNetwork",
     "ParetoSet",
     "PointSet",
@@ -59,6 +58,7 @@ __all__ = [
     "Statistics",
     "Strategy",
     "TargetState",
+    "TaskGradient",
     "WeightNetwork",
     "Weights",
     "check_preferences",
