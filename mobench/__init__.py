@@ -27,10 +27,14 @@ if TYPE_CHECKING:
         PointSet,
         Problem,
         Protocol,
+        Sampler,
+        SamplerContext,
         Samples,
         Seeds,
         Setting,
         Solver,
+        SummedMeasure,
+        TaskSamples,
         WeightNetwork,
     )
     from mobench.options import option
@@ -41,16 +45,17 @@ _HOME = {
     "mobench.options": ("option",),
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
-        "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Samples", "Seeds", "Setting", "Solver",
-        "WeightNetwork",
+        "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples",
+        "Seeds", "Setting", "Solver", "SummedMeasure", "TaskSamples", "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
-    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Samples", "Seeds", "Setting",
-    "Solver", "Spec", "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
+    "Samples", "Seeds", "Setting", "Solver", "Spec", "SuiteFile", "SummedMeasure", "TaskSamples", "WeightNetwork",
+    "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

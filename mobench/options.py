@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mobench.errors import MobenchError, OptionError, PluginError
 from mobench.text import described, message_of, name_hint
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 T = TypeVar("T")
 
@@ -85,11 +89,11 @@ def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
     Raises: OptionError for an unknown option (with the nearest names), a value of the wrong type or
         out of range, or a combination that the plugin rejects; PluginError if the plugin raises another exception.
     """
-    from pydantic import ConfigDict, ValidationError, create_model
+    from pydantic import ValidationError
 
     owner = owner or cls.__name__
-    hints = typing.get_type_hints(cls, include_extras=True)
     fields = {f.name: f for f in _option_fields(cls)}
+    hints, model = _validator(typing.cast(Any, cls))
     for name in values:
         if name not in fields:
             hint = name_hint(name, fields, none="none, it has no options")
@@ -98,8 +102,6 @@ def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
         # pydantic would convert true to 1
         if _has_bool(value) and not _takes_bool(hints[name]):
             raise OptionError(f"{owner}: option {name!r} was given {value}: accepted: {_type_name(hints[name])}")
-    schema: dict[str, Any] = {n: (hints[n], _default(f)) for n, f in fields.items()}
-    model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **schema)
     try:
         checked = model.model_validate(dict(values))
     except ValidationError as error:
@@ -114,6 +116,20 @@ def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
         raise
     except BaseException as error:  # a plugin's own code
         raise PluginError(f"{owner} cannot be created with these options: {described(error)}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _validator(cls: type) -> tuple[dict[str, Any], type[BaseModel]]:
+    """Return the type of each option of a plugin class, and the pydantic model that validates them.
+
+    They are kept, because pydantic takes a millisecond to create a model and a plan builds many objects of a class.
+    """
+    from pydantic import ConfigDict, create_model
+
+    hints = typing.get_type_hints(cls, include_extras=True)
+    schema: dict[str, Any] = {f.name: (hints[f.name], _default(f)) for f in _option_fields(cls)}
+    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    return hints, create_model(cls.__name__, __config__=config, **schema)
 
 
 def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:
@@ -134,7 +150,9 @@ def _default(f: dataclasses.Field[Any]) -> Any:
     if f.default is not dataclasses.MISSING:
         return f.default
     if f.default_factory is not dataclasses.MISSING:
-        return f.default_factory()
+        from pydantic import Field
+
+        return Field(default_factory=f.default_factory)
     return ...
 
 

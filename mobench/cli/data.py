@@ -12,6 +12,8 @@ from mobench.cli.output import App, say
 from mobench.cli.progress import steps
 from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
+from mobench.plugins import DataFile
+from mobench.text import one_line
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
 Collections = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
@@ -19,14 +21,15 @@ Collections = Annotated[list[str] | None, typer.Argument(help="Collections of da
 
 @app.command("list")
 def list_() -> None:
-    """List the data files that plugins register, and whether each is present."""
+    """List the data files that plugins register: whether each is present, its size and its licence."""
     from mobench.datafiles import collections, locate
 
     for name, files in sorted(collections().items()):
         for file in files:
             place = locate(file)
-            line = f"{name:<16} {'here   ' if place else 'missing'} {file.path}" + (f"  ({place})" if place else "")
-            _tell(line, name, file.path, "here" if place else "missing", place)
+            state: DataFileState = "here" if place else "missing"
+            line = f"{name:<16} {state:<7} {file.path}  {_size(file)}  {one_line(file.licence) or 'licence not stated'}"
+            _tell(line + (f"  ({place})" if place else ""), file, state, place)
 
 
 @app.command()
@@ -59,15 +62,22 @@ def verify(names: Collections = None) -> None:
                 if place is None:
                     raise DataError(f"missing: run `mobench data fetch {file.name}`")
                 check(file, place)
-                _tell(f"ok      {file.path}", file.name, file.path, "ok", place)
+                _tell(f"ok      {file.path}", file, "ok", place)
             except DataError as error:
                 bad += 1
-                _tell(f"BAD     {file.path}: {error}", file.name, file.path, "bad", place, str(error))
+                _tell(f"BAD     {file.path}: {error}", file, "bad", place, str(error))
     if bad:
         raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _tell(line: str, collection: str, path: str, state: DataFileState, place: Path | None, message: str = "") -> None:
+def _size(file: DataFile) -> str:
+    """Return the size of a file, for example "38 kB"."""
+    if not file.n_bytes:
+        return "size not stated"
+    return f"{file.n_bytes / 1e6:.1f} MB" if file.n_bytes >= 1e6 else f"{file.n_bytes / 1e3:.0f} kB"
+
+
+def _tell(line: str, file: DataFile, state: DataFileState, place: Path | None, message: str = "") -> None:
     """Print the state of a data file."""
     at = None if place is None else str(place)
-    say(line, DataFileLine(collection, path, state, at, message))
+    say(line, DataFileLine(file.name, file.path, state, at, message, file.n_bytes, file.licence))

@@ -186,6 +186,8 @@ class DataFileLine(OutputLine):
 
     place: path of the file; null if it is missing.
     message: why the file is bad.
+    n_bytes: size of the right file; 0 if it is not stated.
+    licence: licence of the data; empty if it is not stated.
     """
 
     event = "file"
@@ -194,6 +196,8 @@ class DataFileLine(OutputLine):
     state: DataFileState
     place: str | None
     message: str
+    n_bytes: int
+    licence: str
 
 
 @dataclass(frozen=True)

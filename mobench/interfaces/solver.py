@@ -51,6 +51,9 @@ class Solver(ABC):
         """
         return 1
 
+    def check(self, problem: Problem) -> None:  # noqa: B027 - most solvers accept every problem
+        """Raise IncompatibleError, with the reason, if the problem is not supported; called before any job is run."""
+
     @abstractmethod
     def start(self, problem: Problem, setting: Setting) -> None:
         """Build the network to train.

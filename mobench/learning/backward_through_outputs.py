@@ -22,13 +22,13 @@ class BackwardThroughOutputs(Backward):
         self._own: dict[int, int] | None = None
 
     def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
-        each = self._each_loss(self.network(batch.inputs, preferences), batch)
+        each = self._each_loss(self._outputs(preferences, batch), batch)
         if self._own is None:
             is_split = self._uses_gradients and self.balancer.scope != "all"
             self._own = reached_parameters(each, self.trained) if is_split else {}
         shared = [p for i, p in enumerate(self.trained) if i not in self._own]
         if second is not None:
-            more = self._each_loss(self.network(second.inputs, preferences), second)
+            more = self._each_loss(self._outputs(preferences, second), second)
             joined = torch.stack([*each, *more], dim=1)
             m, each = len(each), [(one + other) / 2 for one, other in zip(each, more, strict=True)]
         losses = torch.stack(each, dim=1)
@@ -55,8 +55,7 @@ class BackwardThroughOutputs(Backward):
         return seen
 
     def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
-        outputs: Sequence[Outputs] = self.network(batch.inputs, preferences)
-        return outputs
+        return self.problem.outputs_by_task(lambda inputs: self.network(inputs, preferences), batch.inputs)
 
     def _gram(self, losses: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
         gram = parameter_gram(losses, shared or self.trained)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Samples, seeded
+from mobench.interfaces import Samples, TaskSamples, seeded
 
 AUGMENTATION = 1 << 40
 """Offset of the seeds of augmentation, so that its random numbers differ from those of the batch order."""
 
+BETWEEN_TASKS = 1_000_000_007
+"""Difference between the seeds of two tasks' orders."""
 FURTHER = 2_654_435_761
 """Offset of the seeds of each further batch of a step; torch's generator on the CPU uses the lower 32 bits only."""
 
 
 class Batches:
     """An endless stream of shuffled batches; the same seed gives every solver the same order.
+
+    For `TaskSamples`, each task has its own order, and every batch has samples of all tasks. An epoch has as many
+    batches as the longest task; the others start again in between, in a new order.
 
     The order of an epoch depends only on the seed and the epoch number, so a resumed run gets the same
     batches as an uninterrupted run. A last, smaller batch is dropped, unless it is the only one.
@@ -25,7 +30,13 @@ class Batches:
         self.samples = samples
         self.batch_size = min(batch_size, len(samples))
         self.seed = seed
-        self.per_epoch = max(1, len(samples) // self.batch_size)
+        self.tasks: dict[str, Batches] = {}
+        if isinstance(samples, TaskSamples):
+            tasks = enumerate(samples.tasks.items())
+            self.tasks = {name: Batches(part, batch_size, seed + i * BETWEEN_TASKS) for i, (name, part) in tasks}
+        self.per_epoch: int = max(
+            [batches.per_epoch for batches in self.tasks.values()] or [1, len(samples) // self.batch_size]
+        )
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
     def at(self, step: int, index: int = 0) -> Samples:
@@ -33,6 +44,8 @@ class Batches:
 
         index: which of the step's independent batches. Each index has its own order of the samples.
         """
+        if self.tasks:
+            return TaskSamples({name: batches.at(step, index) for name, batches in self.tasks.items()})
         if len(self.samples) == 1:
             return self.samples
         epoch, position = divmod(step, self.per_epoch)

@@ -15,20 +15,25 @@ from mobench.errors import IncompatibleError
 from mobench.interfaces import (
     Balancer,
     BalancerContext,
+    Dirichlet,
     Generator,
     ParetoNetwork,
     Problem,
+    Sampler,
+    SamplerContext,
     Samples,
     Setting,
     Solver,
     WeightNetwork,
+    check_generator,
+    check_start,
 )
 from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.backward import Backward
 from mobench.learning.backward_through_outputs import BackwardThroughOutputs
 from mobench.learning.backward_through_weights import BackwardThroughWeights
-from mobench.learning.pairing import check_pair
-from mobench.learning.preferences import DirichletSampler, FixedRays
+from mobench.learning.pairing import check_pair, check_sampler
+from mobench.learning.samplers import DEFAULT, FixedRays
 from mobench.learning.trained_points import TrainedPoints
 from mobench.options import option
 
@@ -44,6 +49,7 @@ class GradientOptions:
     alpha: Annotated[float, Gt(0)] = option(
         0.2, "concentration of the Dirichlet that preferences are drawn from; 1 is uniform on the simplex"
     )
+    sampler: str = option(DEFAULT, "sampler of the preferences of each step, see `mobench list samplers`", added=True)
     n_preferences: Annotated[int, Gt(0)] = option(1, "preferences drawn for each step; a finite set trains all its own")
     milestones: tuple[Annotated[float, Interval(gt=0, lt=1)], ...] = option(
         (), "fractions of the budget after which the learning rate is multiplied by gamma"
@@ -57,28 +63,41 @@ class GradientSolver(Solver):
     One step (a common form of algorithm 1 of the methods' papers): draw preferences, generate weights,
     compute the losses, get α from the balancer, and pull Σ α_i ∇L_i back through the generator. The m
     backward passes go through the target network only; one backward pass goes through the generator.
+
+    sampler: chooses the preferences of each step, unless the generator is finite; None for the default one. It takes
+        precedence over `options.sampler`, which is only its name.
     """
 
-    def __init__(self, generator: Generator, balancer: Balancer, options: GradientOptions) -> None:
+    def __init__(
+        self, generator: Generator, balancer: Balancer, options: GradientOptions, sampler: Sampler | None = None
+    ) -> None:
         self.generator = generator
         self.balancer = balancer
         self.options = options
+        self._chosen_sampler = sampler or Dirichlet()
 
     def n_weight_sets(self, n_rays: int) -> int:
         if not self.generator.finite:
             return self.options.n_preferences
         return n_rays if self._has_several_points else 1
 
-    def start(self, problem: Problem, setting: Setting) -> None:
-        self.problem = problem
-        rays = setting.rays if self._has_several_points else _middle(setting.rays)
+    def check(self, problem: Problem) -> None:
         names = f"{type(self.generator).__name__}+{type(self.balancer).__name__}"
         check_pair(self.generator, self.balancer, self.options.n_preferences, names)
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
+        check_generator(self.generator, problem.dataset)
+        check_start(self.generator, problem.model)
+        self.generator.check_problem(problem)
+
+    def start(self, problem: Problem, setting: Setting) -> None:
+        self.check(problem)
+        self.problem = problem
+        rays = setting.rays if self._has_several_points else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
-        self.sampler = self._sampler(setting)
+        check_generator(self.generator, problem.dataset, self.network)
         n_preferences = self.options.n_preferences if self.network.rays is None else len(self.network.rays)
+        self.sampler = self._sampler(setting, n_preferences)
         self.balancer.start(
             BalancerContext(
                 n_preferences=n_preferences,
@@ -102,7 +121,7 @@ class GradientSolver(Solver):
         return 2 if self.balancer.needs_second_batch else 1
 
     def step(self, batch: Samples, *more: Samples) -> Tensor:
-        preferences = self.sampler.sample(self.n_preferences).to(self.problem.device, self.problem.dtype)
+        preferences = self.sampler.sample(self.n_steps).to(self.problem.device, self.problem.dtype)
         self._schedule()
         self.optimiser.zero_grad(set_to_none=True)
         losses = self.backward(preferences, batch, *more)
@@ -163,10 +182,22 @@ class GradientSolver(Solver):
                     "balancer of Gram matrices with one network of a stack"
                 )
 
-    def _sampler(self, setting: Setting) -> DirichletSampler | FixedRays:
+    def _sampler(self, setting: Setting, n_preferences: int) -> Sampler:
         if self.network.rays is not None:
             return FixedRays(self.network.rays)
-        return DirichletSampler(self.problem.n_objectives, self.options.alpha, setting.seeds.preferences)
+        sampler, m = self._chosen_sampler, self.problem.n_objectives
+        check_sampler(sampler, type(sampler).__name__, m, n_preferences, setting.total_steps is not None)
+        sampler.start(
+            SamplerContext(
+                n_objectives=m,
+                n_preferences=n_preferences,
+                seed=setting.seeds.preferences,
+                alpha=self.options.alpha,
+                steps_per_epoch=setting.steps_per_epoch,
+                total_steps=setting.total_steps,
+            )
+        )
+        return sampler
 
     def _optimiser(self) -> Optimizer:
         o, parameters = self.options, [p for p in self.network.parameters() if p.requires_grad]

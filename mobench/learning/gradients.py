@@ -23,9 +23,9 @@ def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str,
     """
     columns = losses.unbind(1) if isinstance(losses, Tensor) else losses
     names, leaves = list(weights), list(weights.values())
-    ones, last = torch.ones_like(columns[0]), len(columns) - 1
+    cotangent, last = torch.ones_like(columns[0]), len(columns) - 1
     rows = [
-        torch.autograd.grad(column, leaves, ones, retain_graph=i < last, materialize_grads=True)
+        torch.autograd.grad(column, leaves, cotangent, retain_graph=i < last, materialize_grads=True)
         for i, column in enumerate(columns)
     ]
     return {name: torch.stack([row[j] for row in rows], dim=1) for j, name in enumerate(names)}

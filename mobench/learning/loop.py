@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,13 +149,18 @@ def train(
     return run
 
 
+def _augmented(problem: Problem, random: torch.Generator, samples: Samples) -> Samples:
+    return problem.dataset.augment(samples, random)
+
+
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
-    step_batches = [
-        problem.prepare(problem.dataset.augment(batches.at(run.steps, i), batches.random(run.steps, i)))
-        for i in range(solver.n_batches)
-    ]
+    step_batches = []
+    for index in range(solver.n_batches):
+        random = batches.random(run.steps, index)
+        batch = batches.at(run.steps, index).by_task(partial(_augmented, problem, random))
+        step_batches.append(problem.prepare(batch))
     losses = solver.step(*step_batches)
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
@@ -167,8 +173,8 @@ def _count(run: Training, losses: Tensor, steps_per_epoch: int, n_batches: int) 
     run.epochs = run.steps / steps_per_epoch
     run.gradient_evaluations += losses.numel() * n_batches
     means = losses.double().mean(0).tolist()
-    former = run.recent_losses or means
-    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(former, means, strict=True)]
+    previous = run.recent_losses or means
+    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(previous, means, strict=True)]
 
 
 class _Looks:
@@ -194,9 +200,9 @@ class _Progress:
     """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
-        self, tell: Callable[[TrainingProgress], None] | None, every: float, total: int | None, limit: Limit
+        self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, every, total, limit
+        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     def tell(self, run: Training, force: bool = False) -> None:

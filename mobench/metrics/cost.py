@@ -30,7 +30,7 @@ def inference_seconds_per_sample(
     pareto_set: ParetoSet | PointSet, rays: Tensor, problem: Problem, samples: Samples, repeats: int = 5
 ) -> float:
     """Return the median seconds per sample of one batch; the switch of the preference is not included."""
-    batch = problem.prepare(samples)
+    batch = problem.prepare(problem.parts(samples)[0][1])  # of several tasks, the first
     with torch.no_grad(), evaluating(problem, pareto_set):
         if isinstance(pareto_set, PointSet):
             predict = pareto_set.predictor(pareto_set.n_points // 2)

@@ -14,7 +14,7 @@ import torch
 from mobench.errors import DataError, MobenchError, PreferenceError
 from mobench.interfaces import Dataset, Protocol
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.jobs.rays import job_rays
+from mobench.jobs.rays import job_rays, rays_version
 from mobench.jobs.resolve import make_dataset
 from mobench.learning.preferences import check_on_simplex
 from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays, indicators_of
@@ -36,15 +36,16 @@ def like(dataset: Part, other: Job | None = None) -> Job:
 
     Raises: MobenchError where `other` has another version of the dataset's protocol.
     """
-    stated = make_dataset(dataset).protocol.version
+    instance = make_dataset(dataset)
+    stated = instance.protocol.version
     if other is not None and other.protocol != stated:
         raise MobenchError(
             f"the records here were made under protocol {other.protocol!r}, dataset {dataset.name!r} now has "
             f"{stated!r}: points under different protocols are not comparable; name another folder"
         )
-    rays: dict[str, Any] = (
-        {} if other is None else {"n_rays": other.n_rays, "n_finite": other.n_finite, "rays": other.rays}
-    )
+    rays: dict[str, Any] = {"rays_version": rays_version(len(instance.objectives))}
+    if other is not None:
+        rays = {name: getattr(other, name) for name in ("n_rays", "n_finite", "rays", "rays_version")}
     foreign = Part(name="elsewhere", version=VERSION)
     return Job(
         dataset=dataset,

@@ -106,7 +106,7 @@ class Source(Strict):
     sha256: str
 
 
-Role = Literal["mobench", "dataset", "model", "generator", "balancer", "solver"]
+Role = Literal["mobench", "dataset", "model", "generator", "balancer", "sampler", "solver"]
 
 
 class Provenance(Strict):

@@ -46,16 +46,16 @@ def judge(
     dense = job_rays(job, problem.n_objectives).dense
     own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
     rays = dense if own_rays is None else own_rays.cpu()
-    every = rays if own_rays is not None else _union(rays, finite)
+    all_rays = rays if own_rays is not None else _union(rays, finite)
     # evaluate the training split on as many samples as the validation split has: its front shows
     # the fit, and should not cost more than the rest of the evaluation
     splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
-    known = problem.dataset.known_front(KNOWN_FRONT_POINTS)
-    front_of_truth = None if known is None else known.double().numpy()
+    known_front = problem.dataset.known_front(KNOWN_FRONT_POINTS)
+    front_of_truth = None if known_front is None else known_front.double().numpy()
     fronts: dict[str, FrontValues] = {}
     for done, (split, samples) in enumerate(splits.items()):
         tell(EvaluationProgress(split, done / len(splits)))
-        fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
+        fronts[split] = evaluate(pareto_set, problem, samples, all_rays if split == "test" else rays)
         _check_front(fronts[split], split, [o.name for o in problem.objectives])
     few: FrontValues | None = fronts["test"]
     if isinstance(pareto_set, PointSet):
@@ -107,10 +107,10 @@ def _n_models(pareto_set: ParetoSet | PointSet) -> int:
     return 1 if pareto_set.rays is None else len(pareto_set.rays)
 
 
-def _union(rays: Tensor, others: Tensor) -> Tensor:
-    """Concatenate `rays` and those of `others` that are not among `rays`."""
-    distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
-    return torch.cat([rays, others[distances > 1e-6]])
+def _union(rays: Tensor, other_rays: Tensor) -> Tensor:
+    """Concatenate `rays` and those of `other_rays` that are not among `rays`."""
+    distances = (other_rays[:, None] - rays[None]).abs().amax(2).amin(1)
+    return torch.cat([rays, other_rays[distances > 1e-6]])
 
 
 def _front(front: FrontValues, n_samples: int) -> Front:

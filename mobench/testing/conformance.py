@@ -18,6 +18,7 @@ from mobench.testing.checks import (
     dataset_checks,
     generator_checks,
     model_checks,
+    sampler_checks,
     solver_checks,
     suite_checks,
 )
@@ -57,6 +58,8 @@ CHECKS: dict[Kind, list[Check]] = {
         generator_checks.resumes_from_its_state,
         generator_checks.is_reached_by_gradients,
         generator_checks.gives_an_exact_gram_matrix,
+        generator_checks.starts_at_pretrained_weights,
+        generator_checks.leaves_frozen_parameters_alone,
         generator_checks.works_in_both_precisions,
         generator_checks.works_on_another_device,
         generator_checks.touches_no_test_data,
@@ -73,6 +76,14 @@ CHECKS: dict[Kind, list[Check]] = {
         balancer_checks.resumes_from_its_state,
         balancer_checks.weighs_in_both_precisions,
         balancer_checks.weighs_on_another_device,
+    ],
+    "sampler": [
+        *_EVERY,
+        sampler_checks.draws_preferences,
+        sampler_checks.covers_every_objective,
+        sampler_checks.serves_budgets_in_seconds,
+        sampler_checks.heeds_the_seed,
+        sampler_checks.resumes_from_its_state,
     ],
     "solver": [
         *_EVERY,

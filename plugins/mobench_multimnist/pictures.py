@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from mobench import files
 from mobench.datafiles import require
 from mobench.errors import DataError
+from mobench.interfaces import Split
 from mobench_multimnist.compose import Pairs, Pictures
 
 PicturePart = Literal["train", "test"]
@@ -33,15 +35,48 @@ def full(name: str, part: PicturePart) -> Pictures:
     return Pictures(read_idx(paths[f"{stem}-images-idx3-ubyte"]), read_idx(paths[f"{stem}-labels-idx1-ubyte"]))
 
 
+def of_split(name: str, split: Split, source: str, validation: float, seed: int) -> Pictures:
+    """Return the images of a split; no image is in two splits.
+
+    source:     "full", or "embedded" for the digits that come with the package.
+    validation: share of the training images that is set aside for validation, drawn with `seed`.
+
+    Raises: DataError if the source does not have these images.
+    """
+    part: PicturePart = "test" if split == "test" else "train"
+    if source == "full":
+        images = full(name, part)
+    elif source == "embedded" and name == "mnist":
+        images = embedded(part)
+    elif source == "embedded":
+        raise DataError("only digits are embedded, and this dataset needs Fashion-MNIST: use source=full")
+    else:
+        raise DataError(f"source {source[:200]!r} is unknown: full and embedded are accepted")
+    if split == "test":
+        return images
+    order = np.random.default_rng(seed).permutation(len(images.labels))
+    cut = round(len(order) * (1 - validation))
+    return images.take(order[:cut] if split == "train" else order[cut:])
+
+
 def embedded(part: PicturePart) -> Pictures:
     """Return the digits that come with the package: 4,000 for training, the other 1,000 for testing."""
-    with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
-        archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
-        images, labels = archive["images"], archive["labels"]
+    images, labels = _digits()
     testing = np.concatenate([np.flatnonzero(labels == c)[-N_EMBEDDED_TEST:] for c in range(10)])
     mask = np.zeros(len(labels), bool)
     mask[testing] = True
     return Pictures(images, labels).take(np.flatnonzero(mask if part == "test" else ~mask))
+
+
+@cache
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the images and labels that come with the package, read-only: 4 MB, which are decompressed once."""
+    with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
+        archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
+        images, labels = archive["images"], archive["labels"]
+    images.setflags(write=False)
+    labels.setflags(write=False)
+    return images, labels
 
 
 def embed(csv: Path, target: Path) -> None:

@@ -85,6 +85,9 @@ def test_plugins_data_files_and_plots_are_listed_as_data(cli: Cli) -> None:
     assert {(e["collection"], e["path"]) for e in files} == {
         (name, file.path) for name, files in collections().items() for file in files
     }
+    assert {(e["path"], e["n_bytes"], e["licence"]) for e in files} == {
+        (file.path, file.n_bytes, file.licence) for files in collections().values() for file in files
+    }
     name = files[0]["collection"]
     verified = data(cli, "data", "verify", name, "--quiet", code=1)
     assert {e["state"] for e in verified if e["event"] == "file"} == {"bad"}

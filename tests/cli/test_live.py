@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import IN_PROCESS
 from rich.console import Console
 
 from mobench.cli.formats import clock, duration
@@ -21,6 +23,7 @@ from mobench.events import EvaluationProgress, JobEnded, JobStarted, NodeLost, T
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
 Cli = Any
+SUPPORT = Path(in_process.__file__).parent
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;5|38;2)[0-9;]*m")
 """Codes for coloured text; those for bold and dim are none."""
 
@@ -99,6 +102,7 @@ def test_the_view_fits_any_terminal(columns: int, rows: int, states: list[str], 
     assert all(sum(segment.cell_length for segment in line) <= columns for line in lines)
 
 
+@pytest.mark.slow
 def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     terminal: Any, command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -116,13 +120,14 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     ended = [line for line in shown.screen if line.startswith("completed vlmop2 · ")]
     assert len(ended) == 4
     assert not [line for line in shown.screen if "gone, ETA" in line]
-    assert "4 jobs run, 0 were there, 0 diverged, 0 failed" in "\n".join(shown.screen)
+    assert "4 jobs run, 0 already present, 0 diverged, 0 failed" in "\n".join(shown.screen)
     wrote = [line for line in shown.screen if line.startswith("wrote ")]
     assert wrote == [f"wrote results/tiny/{name}" for name in ("records", "leaderboard.md", "leaderboard.csv")]
     assert shown.screen[shown.screen.index(wrote[-1]) + 1].startswith("next: `mobench report results/tiny`")
     assert shown.cursor_is_shown
 
 
+@pytest.mark.slow
 def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls"], columns=60, env={"NO_COLOR": "1"})
     assert shown.returncode == 0
@@ -131,21 +136,26 @@ def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: 
     assert not COLOUR.search(shown.raw)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
     assert shown.returncode == 130
     assert shown.cursor_is_shown
-    assert any(line.startswith("error: interrupted; every record") for line in shown.screen)
+    assert any(line.startswith("error: interrupted; all written records") for line in shown.screen)
     assert not [line for line in shown.screen if "gone, ETA" in line]
 
 
+@pytest.mark.slow
 def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
-    terminal: Any, command: list[str], cli: Cli, tiny: Path
+    terminal: Any, command: list[str], cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
-    done = cli("run", tiny, "--solver", "ls", "--quiet")
+    words = ["run", tiny, "--solver", "ls", *IN_PROCESS]
+    done = cli(*words, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert "wrote results/tiny/records" in done.stdout
-    shown = terminal([*command, "run", tiny, "--solver", "ls", "-q"])
+    shutil.rmtree(tmp_path / "results")
+    shown = terminal([*command, *words, "-q"], env={"PYTHONPATH": str(SUPPORT)})
+    assert shown.returncode == 0
     assert "\x1b[?25l" not in shown.raw, "nothing is drawn"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import IN_PROCESS
 
 from mobench.errors import OptionError
 from mobench.jobs import plan as plans
@@ -236,7 +237,7 @@ def test_set_reaches_every_solver_and_a_dry_run_shows_what_it_overrides(cli: Cli
 
 def test_a_dry_run_names_the_jobs_that_a_run_makes(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     before = cli("run", tiny, "--set", "lr=0.05", "--dry-run", "--json", "--out", "r").stdout
-    assert cli("run", tiny, "--set", "lr=0.05", "--out", "r", "-q").returncode == 0
+    assert cli("run", tiny, "--set", "lr=0.05", "--out", "r", "-q", *IN_PROCESS).returncode == 0
     after = cli("run", tiny, "--set", "lr=0.05", "--dry-run", "--json", "--out", "r").stdout
     rows = [
         next(e["rows"] for e in map(json.loads, text.splitlines()) if e["event"] == "table") for text in (before, after)

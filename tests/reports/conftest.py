@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.resolve import resolve
@@ -49,11 +50,10 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mobench.jobs import suite as suites
     from mobench.records.store import Store
     from mobench.runs import runner
-    from mobench.runs.executors.local import LocalExecutor
 
     folder = tmp_path_factory.mktemp("quick")
     suite = suites.overridden(suites.load("quick"), seeds=[0, 1], budget={"steps": 6})
-    runner.run(plans.plan(suite), Store(folder), LocalExecutor(2))
+    runner.run(plans.plan(suite), Store(folder), InProcess())
     return folder
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from in_process import InProcess
 
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.records.store import Store
 from mobench.reports.analysis.curves import curves
-from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.runner import run
 
 
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
         }
     )
     made = Store(tmp_path)
-    run(plans.plan(suite), made, LocalExecutor())
+    run(plans.plan(suite), made, InProcess())
     return made
 
 

@@ -183,7 +183,7 @@ def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handm
     notes = [note for note in leaderboard(found).notes if "reference point" in note and "pooled" not in note]
     assert sorted(notes) == [
         f"data: no point of corner {start}: each of a, b is below it at some point, but never all of them",
-        f"data: no point of over, once at seed 0 {start}: b is 2.25 at best, the reference is 2",
+        f"data: no point of once at seed 0, over {start}: b is 2.25 at best, the reference is 2",
     ]
     outlined = leaderboard([outline(record) for record in found]).notes
     assert set(notes) <= set(outlined), "as from the index"
@@ -218,3 +218,17 @@ def test_indicators_of_preferences_are_empty_for_a_solver_that_ignores_them(hand
     assert table[column]["takes"] == indicators[column.replace("-", "_")]
     assert np.isnan(table[column]["ignores"])
     assert table["hypervolume"].notna().all()
+
+
+def test_rows_with_approximate_hypervolumes_are_noted_with_the_largest_error(handmade: Made) -> None:
+    """The handmade hypervolume is 3."""
+    records = [
+        handmade("far", 0, indicators={"hypervolume_error": 0.03}),
+        handmade("far", 1, indicators={"hypervolume_error": 0.06}),
+        handmade("near", 0), handmade("near", 1), handmade("mid", 0, indicators={"hypervolume_error": 0.01}),
+    ]  # fmt: skip
+    for form in (records, [outline(record) for record in records]):
+        (note,) = [note for note in leaderboard(form).notes if "approximate" in note]
+        assert note.startswith("data: the hypervolume of far, mid is approximate")
+        assert note.endswith("±2 % or less")
+    assert not [note for note in leaderboard(records[2:4]).notes if "approximate" in note]

@@ -7,13 +7,13 @@ import math
 import os
 import signal
 import subprocess
-import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
 from mobench.errors import MobenchError, OptionError, StoreError
 from mobench.events import JobEnded, JobEvent
@@ -24,9 +24,16 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.search import study
 from mobench.search import tables as report
+from mobench.search import trial as trials
 from mobench.search.trial import NoValue, plan_of, value_on_validation
 
 Cli = Any
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run jobs in this process. Searches that are killed or interrupted are commands with worker processes."""
+    monkeypatch.setattr(trials, "LocalExecutor", InProcess)
 
 
 def suite(**search: Any) -> Suite:
@@ -137,15 +144,18 @@ def test_trials_far_behind_are_pruned_and_leave_no_record(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], environment: dict[str, str]) -> None:
     text = (
-        '[budget]\nsteps = 1500\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
+        '[budget]\nsteps = 400\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
         '[search]\n[search.space]\n"solver.lr" = [0.3, 0.2, 0.1]\n'
     )
     (tmp_path / "s.toml").write_text(text)
     words = [*command, "tune", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert any("trial 0 complete" in line for line in iter(process.stderr.readline, ""))
-    time.sleep(1.5)
+    process = subprocess.Popen(
+        [*words, "--json"], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    events = map(json.loads, iter(process.stdout.readline, ""))
+    assert any(event["event"] == "trial" and event["state"] == "complete" for event in events)
+    assert any(event["event"] == "job" for event in events), "the next one has begun"
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)

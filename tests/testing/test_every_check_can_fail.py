@@ -73,6 +73,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("generator", "IdleGenerator", "is_reached_by_gradients", "no gradient reaches idle: use it in forward"),
     ("generator", "WrongGramGenerator", "gives_an_exact_gram_matrix", "count every parameter, or leave it to"),
     ("generator", "SingleGramGenerator", "gives_an_exact_gram_matrix", "use inner_products of mobench.interfaces"),
+    ("generator", "StartsElsewhere", "starts_at_pretrained_weights", "start at problem.new_weights()"),
+    ("generator", "GeneratesFrozen", "leaves_frozen_parameters_alone", "which leave out frozen parameters"),
     ("generator", "SingleOnly", "works_in_both_precisions", "end build with .to(device=problem.device"),
     ("generator", "StaysHereGenerator", "works_on_another_device", "make tensors on the device of the inputs"),
     ("generator", "Peeks", "touches_no_test_data", "the test split was loaded: build from shapes and heads"),
@@ -98,8 +100,19 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "NoGradient", "has_a_model_and_finite_losses", "compute them from the outputs, with torch"),
     ("dataset", "RootOfMean", "has_losses_that_are_means", "divide sums by the number of samples"),
     ("dataset", "RootAsMetric", "has_losses_that_are_means", "give the Metric pooled=True"),
+    ("dataset", "MeanStatistics", "has_losses_that_are_means", "return sums over samples, and divide in finish"),
     ("dataset", "SingleOnly", "judges_in_both_precisions", "make constants in the outputs' dtype"),
     ("dataset", "StaysHere", "judges_on_another_device", "make tensors on the device of the inputs"),
+    ("sampler", "OwnField", "options_round_trip", "leave options as they are given"),
+    ("sampler", "TouchesTorch", "leaves_global_state_alone", "draw from `seeded"),
+    ("sampler", "OneRow", "draws_preferences", "return [K, m]"),
+    ("sampler", "Unnormalised", "draws_preferences", "return positive entries that sum to 1"),
+    ("sampler", "Vertices", "draws_preferences", "positive_preferences of mobench.interfaces"),
+    ("sampler", "Constant", "covers_every_objective", "draw from the whole simplex"),
+    ("sampler", "NeedsSteps", "serves_budgets_in_seconds", "set needs_total_steps = True"),
+    ("sampler", "OneSeed", "heeds_the_seed", "make the generator in start"),
+    ("sampler", "Entropy", "heeds_the_seed", "draw from `seeded(context.seed)`, made in start"),
+    ("sampler", "Forgets", "resumes_from_its_state", "put everything that start made and steps changed"),
     ("solver", "DrawsElsewhere", "leaves_global_state_alone", "use numpy.random.default_rng"),
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
@@ -112,7 +125,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "SingleOnly", "trains_in_both_precisions", "make tensors in problem.dtype"),
     ("solver", "Peeks", "touches_no_test_data", "learn from the batch that step is given"),
 ]
-KINDS_WITH_CLASSES: tuple[Kind, ...] = ("balancer", "generator", "model", "dataset", "solver")
+KINDS_WITH_CLASSES: tuple[Kind, ...] = ("balancer", "generator", "model", "dataset", "sampler", "solver")
 
 
 @pytest.fixture(autouse=True)

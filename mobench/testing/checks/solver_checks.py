@@ -190,7 +190,7 @@ def touches_no_test_data(entry: Entry) -> None:
 
 def _served(solver: Solver, problem: Problem) -> list[Tensor]:
     """Predictions for the first and the last preference or point, all heads in one."""
-    pareto_set, inputs = solver.pareto_set, batch_of(problem, 0).inputs
+    pareto_set, inputs = solver.pareto_set, problem.parts(batch_of(problem, 0))[0][1].inputs
     problem.train(False)
     if isinstance(pareto_set, nn.Module):
         pareto_set.eval()
