@@ -5,8 +5,8 @@ from mobench.interfaces.balancer import (
     Balancer,
     BalancerContext,
     DirectionBalancer,
-    OwnGradient,
     Scope,
+    TaskGradient,
     seeded,
 )
 from mobench.interfaces.dataset import Dataset, Protocol, Split, head_shape
@@ -47,7 +47,6 @@ __all__ = [
     "Model",
     "Objective",
     "Outputs",
-    "OwnGradient",
     "ParetoNetwork",
     "ParetoSet",
     "PointSet",
@@ -68,6 +67,7 @@ __all__ = [
     "Strategy",
     "SummedMeasure",
     "TargetState",
+    "TaskGradient",
     "TaskInputs",
     "TaskSamples",
     "WeightNetwork",

@@ -14,7 +14,7 @@ from mobench.interfaces.objective import Likelihood
 Scope = Literal["all", "shared", "representation"]
 """What gradients are taken with respect to: all trained parameters, those that several losses reach, or the last
 tensors that all losses are computed from."""
-OwnGradient = Literal["weighted", "plain"]
+TaskGradient = Literal["weighted", "plain"]
 """Gradient of a task-specific parameter: that of its loss times the weight of the objective, or that of its loss."""
 SCOPE_HELP = "parameters whose gradients are combined: those that several losses reach, or all"
 """Help text of the option `scope` of gradient surgery methods."""
@@ -55,7 +55,7 @@ class Balancer(ABC):
         "all": all trained parameters. "shared": the parameters that the losses of at least two objectives reach; a
         model can declare its task-specific parameters. "representation": the shared representation, the last tensors
         that all losses are computed from (MGDA-UB, arXiv 1810.04650, section 3.3), at one preference per step.
-    own_parameters: gradient of the task-specific parameters, unless `scope` is "all". "weighted": α_i ∇L_i; "plain":
+    task_gradients: gradient of the task-specific parameters, unless `scope` is "all". "weighted": α_i ∇L_i; "plain":
         ∇L_i, whatever the weights are.
     needs_second_batch: True if each step takes a second, independent batch (MoDo). Losses and gradients are then
         means over both batches, and row i, column j of the Gram matrix is the inner product of the gradient of loss i
@@ -80,7 +80,7 @@ class Balancer(ABC):
     needs_preference: ClassVar[bool] = True
     couples_preferences: ClassVar[bool] = False
     scope: Scope = "all"
-    own_parameters: ClassVar[OwnGradient] = "weighted"
+    task_gradients: ClassVar[TaskGradient] = "weighted"
     needs_second_batch: ClassVar[bool] = False
     needs_losses_after: ClassVar[bool] = False
     needs_gradients: ClassVar[bool] = False

@@ -47,7 +47,7 @@ class BackwardThroughOutputs(Backward):
         elif self.balancer.needs_gram:
             gram = self._gram(losses, shared)
         total = (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum()
-        if not self._own or self.balancer.own_parameters == "weighted":
+        if not self._own or self.balancer.task_gradients == "weighted":
             total.backward()  # type: ignore[no-untyped-call]
             return seen
         if shared:

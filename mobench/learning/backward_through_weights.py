@@ -92,16 +92,16 @@ class BackwardThroughWeights(Backward):
             return
         names = list(combined)
         torch.autograd.backward([generated[n] for n in names], [combined[n] for n in names], True, inputs=self._shared)
-        own_parameters = [self.trained[i] for i in roles.parameters]
+        task_specific = [self.trained[i] for i in roles.parameters]
         torch.autograd.backward(
-            [generated[n] for n in own_gradients], list(own_gradients.values()), inputs=own_parameters
+            [generated[n] for n in own_gradients], list(own_gradients.values()), inputs=task_specific
         )
 
     def _own_gradients(self, gradients: Mapping[str, Tensor], alpha: Tensor | None) -> dict[str, Tensor]:
         """Return the gradient of every task-specific weight, of its own loss: name -> [K, *shape]."""
         assert self._roles is not None
         own_gradients = {name: gradients[name][:, i] for name, i in self._roles.weights.items()}
-        if alpha is None or self.balancer.own_parameters == "plain":
+        if alpha is None or self.balancer.task_gradients == "plain":
             return own_gradients
         factors = {
             name: alpha[:, i].view(-1, *[1] * (own_gradients[name].ndim - 1)) for name, i in self._roles.weights.items()

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
+from mobench.interfaces import SCOPE_HELP, Balancer, TaskGradient
 from mobench.numerics import min_norm
 from mobench.options import option
 
@@ -39,7 +39,7 @@ class CAGrad(Balancer):
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
     c: Annotated[float, Interval(ge=0, lt=1)] = option(0.4, "radius around the mean gradient, relative to its length")
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")

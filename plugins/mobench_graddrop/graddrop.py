@@ -9,7 +9,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from mobench.interfaces import SCOPE_HELP, BalancerContext, DirectionBalancer, OwnGradient, seeded
+from mobench.interfaces import SCOPE_HELP, BalancerContext, DirectionBalancer, TaskGradient, seeded
 from mobench.options import option
 
 
@@ -25,7 +25,7 @@ class GradDrop(DirectionBalancer):
     """
 
     needs_preference: ClassVar[bool] = False
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
     leak: Annotated[float, Interval(ge=0, le=1)] = option(0.0, "share of every gradient that is never dropped")
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP)

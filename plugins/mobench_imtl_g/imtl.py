@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
+from mobench.interfaces import SCOPE_HELP, Balancer, TaskGradient
 from mobench.options import option
 
 TINY = torch.finfo(torch.float64).tiny
@@ -40,7 +40,7 @@ class IMTLG(Balancer):
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 

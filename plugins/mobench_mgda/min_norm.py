@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
+from mobench.interfaces import SCOPE_HELP, Balancer, TaskGradient
 from mobench.numerics import min_norm
 from mobench.options import option
 
@@ -39,7 +39,7 @@ class MinNorm(Balancer):
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
     normalise: Literal["none", "l2", "loss"] = option(
         "none", "gradients as they are, divided by their length, or by their loss"

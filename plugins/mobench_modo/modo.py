@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from mobench.interfaces import SCOPE_HELP, Balancer, BalancerContext, OwnGradient
+from mobench.interfaces import SCOPE_HELP, Balancer, BalancerContext, TaskGradient
 from mobench.options import option
 
 
@@ -29,7 +29,7 @@ class MoDo(Balancer):
     needs_gram: ClassVar[bool] = True
     needs_second_batch: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
     rate: Annotated[float, Gt(0)] = option(1e-3, "learning rate of the weights, γ")
     rho: Annotated[float, Ge(0)] = option(0.1, "regularisation towards equal weights, ρ")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mobench.interfaces import SCOPE_HELP, Balancer, BalancerContext, OwnGradient, seeded
+from mobench.interfaces import SCOPE_HELP, Balancer, BalancerContext, TaskGradient, seeded
 from mobench.options import option
 
 TINY = torch.finfo(torch.float64).tiny
@@ -31,7 +31,7 @@ class PCGrad(Balancer):
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 

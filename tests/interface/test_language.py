@@ -20,9 +20,22 @@ VAGUE_NAMES = re.compile(
     "wanted|whoever|whole|whose"
 )
 """Names that do not say what a variable or parameter holds."""
-ROOMS = (
-    ["cli", "docs", "interfaces", "jobs", "kernels", "learning", "metrics", "numerics", "records", "reports", "runs", "scaffold", "search", "testing"]
-)
+ROOMS = [
+    "cli",
+    "docs",
+    "interfaces",
+    "jobs",
+    "kernels",
+    "learning",
+    "metrics",
+    "numerics",
+    "records",
+    "reports",
+    "runs",
+    "scaffold",
+    "search",
+    "testing",
+]
 """Packages of mobench."""
 SOURCES = [*sorted((ROOT / "mobench").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 PAGES = [

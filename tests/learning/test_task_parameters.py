@@ -53,7 +53,7 @@ class Fixed(Balancer):
 
 @dataclass(eq=False)
 class FixedPlain(Fixed):
-    own_parameters = "plain"
+    task_gradients = "plain"
 
 
 @dataclass(eq=False)
@@ -87,7 +87,7 @@ def jacobian(solver: GradientSolver, problem: Problem, batch: Samples) -> tuple[
     return losses, rows
 
 
-def test_own_parameters_of_a_stack_are_the_heads_of_every_net() -> None:
+def test_task_gradients_of_a_stack_are_the_heads_of_every_net() -> None:
     problem, batch = problem_of()
     for balancer, own_factors in ((Fixed(), ALPHA), (FixedPlain(), torch.ones(2).double())):
         solver = started(balancer, Stack(), problem)
@@ -182,7 +182,7 @@ class InputGenerator(Generator):
         return InputNetwork(problem)
 
 
-def test_a_network_without_generated_weights_has_own_parameters_too() -> None:
+def test_a_network_without_generated_weights_has_task_gradients_too() -> None:
     problem, batch = problem_of()
     for balancer, own_factors in ((Fixed(), ALPHA), (FixedPlain(), torch.ones(2).double())):
         solver = started(balancer, InputGenerator(), problem, n_preferences=1)
@@ -200,7 +200,7 @@ def test_a_network_without_generated_weights_has_own_parameters_too() -> None:
         torch.testing.assert_close(balancer.gram, inner_products(torch.cat(shared, dim=1))[None])
 
 
-def test_without_own_parameters_both_scopes_give_the_same_steps() -> None:
+def test_without_task_gradients_both_scopes_give_the_same_steps() -> None:
     """The decision vector of an analytic problem is reached by every loss."""
     after = []
     for scope in ("shared", "all"):

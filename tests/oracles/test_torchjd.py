@@ -17,7 +17,7 @@ from torchjd.aggregation import UPGrad as TheirUPGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 from torchjd.linalg import QuadprogProjector
 
-from mobench.interfaces import Balancer, OwnGradient, Problem, Samples, Seeds, Setting
+from mobench.interfaces import Balancer, Problem, Samples, Seeds, Setting, TaskGradient
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.preferences import finite_rays
 from mobench.testing.small import batch_of
@@ -70,7 +70,7 @@ def our_step(balancer: Balancer, seed: int) -> tuple[dict[str, Tensor], nn.Modul
 
 
 def their_step(
-    target: nn.Module, problem: Problem, batch: Samples, aggregator: Aggregator, own_gradient: OwnGradient
+    target: nn.Module, problem: Problem, batch: Samples, aggregator: Aggregator, own_gradient: TaskGradient
 ) -> dict[str, Tensor]:
     """Return the parameters of `target` after one SGD step with TorchJD's gradients."""
     heads: Any = target.heads
@@ -97,7 +97,7 @@ def their_step(
 class PlainNash(NashMTL):
     """Nash-MTL as in `mtl_backward`: each head takes the gradient of its own loss."""
 
-    own_parameters: ClassVar[OwnGradient] = "plain"
+    task_gradients: ClassVar[TaskGradient] = "plain"
 
 
 CASES: list[tuple[Balancer, Any]] = [
@@ -117,7 +117,7 @@ def test_a_step_on_lenet_is_that_of_mtl_backward(balancer: Balancer, aggregator:
     """Seed 1 has shared gradients with a positive inner product, seed 7 has conflicting ones."""
     ours, target, problem, batch = our_step(balancer, seed)
     before = {name: p.detach().clone() for name, p in target.named_parameters()}
-    theirs = their_step(target, problem, batch, aggregator(), balancer.own_parameters)
+    theirs = their_step(target, problem, batch, aggregator(), balancer.task_gradients)
     assert ours.keys() == theirs.keys()
     for name in ours:
         assert not torch.equal(ours[name], before[name]), f"{name} was not trained"

@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer, DirectionBalancer, OwnGradient, Scope
+from mobench.interfaces import Balancer, DirectionBalancer, Scope, TaskGradient
 from mobench.plugins import Entry
 from mobench.testing import properties
 from mobench.testing.isolation import device, elsewhere, saved_and_read
@@ -25,7 +25,7 @@ def weighs_every_family(entry: Entry) -> None:
 def declares_what_it_asks_for(entry: Entry) -> None:
     """What it asks for is known, and it has the methods that receive it"""
     balancer: Balancer = small(entry)
-    for name, accepted in (("scope", get_args(Scope)), ("own_parameters", get_args(OwnGradient))):
+    for name, accepted in (("scope", get_args(Scope)), ("task_gradients", get_args(TaskGradient))):
         value = getattr(balancer, name)
         demand(value in accepted, f"{name} is {value!r}: choose one of {', '.join(map(repr, accepted))}")
     demand(

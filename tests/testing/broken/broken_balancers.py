@@ -48,7 +48,7 @@ class NoBalancer:
     needs_second_batch: ClassVar[bool] = False
     needs_losses_after: ClassVar[bool] = False
     needs_gradients: ClassVar[bool] = False
-    scope, own_parameters, after_step = "all", "weighted", Balancer.after_step
+    scope, task_gradients, after_step = "all", "weighted", Balancer.after_step
     start, state_dict, load_state_dict = Balancer.start, Balancer.state_dict, Balancer.load_state_dict
     __call__ = lambda self, losses, preferences, gram: 1.0 * preferences  # noqa: E731
 
@@ -133,7 +133,7 @@ class UnknownScope(Sound):
 class UnknownOwn(Sound):
     """An unknown treatment of task-specific parameters."""
 
-    own_parameters: ClassVar[str] = "half"
+    task_gradients: ClassVar[str] = "half"
 
 
 @dataclass(eq=False)
