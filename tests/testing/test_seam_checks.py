@@ -119,7 +119,7 @@ BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape is {'tokens': (7,), 'masks': (7,)}"),
     ("model", MasksInPlace, "is_a_function_of_its_weights", "inputs were changed in place: work on copies"),
     ("dataset", MeansOfBatches, "has_losses_that_are_means", "or give a mobench.SummedMeasure with statistics"),
-    ("dataset", TakesNan, "has_a_model_and_finite_losses", "they are finite for a fresh network"),
+    ("dataset", TakesNan, "has_a_model_and_finite_losses", "make them finite for a new network"),
     ("dataset", OtherTasks, "loads_the_same_samples_again", "give the samples of each objective under its name"),
     ("dataset", DrawsTask, "loads_the_same_samples_again", "draw from a generator of a fixed seed"),
 ]
