@@ -81,7 +81,7 @@ def run(
     from mobench.kernels.strategy import Strategy as ParsedStrategy
     from mobench.reports.tables.table_files import export
     from mobench.runs.executors.base import Limits, check_limits
-    from mobench.runs.options import RunOptions
+    from mobench.runs.run_options import RunOptions
     from mobench.runs.suite_run import run_suite
 
     overrides = Overrides(

@@ -24,7 +24,7 @@ hookimpl = pluggy.HookimplMarker("mobench")
 
 @dataclass(frozen=True)
 class Spec:
-    """A registered dataset, model, generator, balancer or solver.
+    """A registered dataset, model, generator, balancer, sampler or solver.
 
     name:      registered name, lower case with hyphens.
     target:    import path of the class, "package.module:Class".
@@ -54,7 +54,8 @@ class Pair:
     """A solver that combines a generator and a balancer, with the defaults of its paper.
 
     defaults: options with the prefix of their part: "generator.hidden", "balancer.epsilon",
-              "solver.lr" (options of the gradient solver that trains the pair).
+              "solver.lr" (options of the gradient solver that trains the pair). "solver.sampler" names a sampler,
+              and "sampler.power" is an option of it.
     declines: as in Spec.
     """
 
@@ -124,6 +125,11 @@ class Hooks:
     @hookspec
     def mobench_balancers(self) -> Sequence[Spec]:
         """Balancers: classes deriving from mobench.Balancer."""
+        return ()
+
+    @hookspec
+    def mobench_samplers(self) -> Sequence[Spec]:
+        """Samplers of preferences: classes deriving from mobench.Sampler."""
         return ()
 
     @hookspec

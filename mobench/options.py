@@ -18,17 +18,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def option(default: Any, help: str, added: bool = False) -> Any:
+def option(default: Any, help: str, added: bool = False, earlier: Any = dataclasses.MISSING) -> Any:
     """Return a dataclass field with a help text. Mutable defaults are not accepted; use tuples.
 
     Ranges are part of the annotation: `rate: Annotated[float, Gt(0)] = option(1e-3, "step size")`
     with `Gt`, `Ge`, `Interval` from annotated_types.
 
-    added: True if the option was added to a plugin that already has records. Its default must reproduce the
-        previous behaviour. A job omits the option while it has its default, so the ids of earlier jobs do not
-        change. The default of an added option must not change within one version of the plugin.
+    added: True if the option was added to a plugin that already has records. A job omits the option while it has
+        the value that reproduces the previous behaviour, so the ids of earlier jobs do not change.
+    earlier: the value that reproduces the previous behaviour; by default it is `default`. New jobs get `default`,
+        and jobs that omit the option get `earlier`. It must not change within one version of the plugin.
+
+    Raises: OptionError if `earlier` is given for an option without `added`.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "added": added})
+    if not added and earlier is not dataclasses.MISSING:
+        raise OptionError(f"option with help {help!r} states earlier={earlier!r} but not added=True: state both")
+    omitted = default if earlier is dataclasses.MISSING else earlier
+    return dataclasses.field(default=default, metadata={"help": help, "added": added, "omitted": omitted})
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Option:
     """One option of a plugin, for listings.
 
     added: see `option`.
+    omitted: the value of an added option in jobs that omit it.
     """
 
     name: str
@@ -43,13 +50,14 @@ class Option:
     default: Any
     help: str
     added: bool = False
+    omitted: Any = None
 
 
 def describe(cls: type) -> list[Option]:
     """Return the options of a plugin class, in the order of its fields."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return [
-        Option(f.name, _type_name(hints[f.name]), f.default, f.metadata.get("help", ""), _is_added(f))
+        Option(f.name, _type_name(hints[f.name]), f.default, f.metadata.get("help", ""), _is_added(f), _omitted(f))
         for f in _option_fields(cls)
     ]
 
@@ -57,11 +65,20 @@ def describe(cls: type) -> list[Option]:
 def values(plugin: Any) -> dict[str, Any]:
     """Return the options of a plugin object as a job stores them: plain JSON values by name.
 
-    Options with `added=True` are omitted if they have their default value.
-    `build` reconstructs the same object from the result.
+    Options with `added=True` are omitted if they have the value of earlier records (see `option`).
+    `restore` reconstructs the same object from the result.
     """
     plain = {f.name: (f, _plain(getattr(plugin, f.name))) for f in _option_fields(type(plugin))}
-    return {name: value for name, (f, value) in plain.items() if not (_is_added(f) and value == _plain(f.default))}
+    return {name: value for name, (f, value) in plain.items() if not (_is_added(f) and value == _plain(_omitted(f)))}
+
+
+def restore(cls: type[T], stored: Mapping[str, Any], owner: str = "") -> T:
+    """Build the plugin object that a job describes: options that the job omits get the value of earlier records.
+
+    Raises: as `build`.
+    """
+    omitted = {f.name: _omitted(f) for f in _option_fields(cls) if _is_added(f)}
+    return build(cls, {**omitted, **stored}, owner)
 
 
 def build(cls: type[T], values: Mapping[str, Any], owner: str = "") -> T:
@@ -123,6 +140,10 @@ def _option_fields(cls: type) -> list[dataclasses.Field[Any]]:
 
 def _is_added(f: dataclasses.Field[Any]) -> bool:
     return bool(f.metadata.get("added", False))
+
+
+def _omitted(f: dataclasses.Field[Any]) -> Any:
+    return f.metadata.get("omitted")
 
 
 def _default(f: dataclasses.Field[Any]) -> Any:

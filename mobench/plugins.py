@@ -156,11 +156,11 @@ class Registry:
         for plugin in self.broken():
             if name in (plugin.name, plugin.distribution):
                 raise PluginError(f"plugin {plugin.origin} is broken: {plugin.error} (`mobench plugins --details`)")
-        every = [entry for kind in kinds for entry in self.entries[kind].values()]
-        entries = [entry for entry in every if name in (entry.plugin.distribution, entry.plugin.name)]
+        all_entries = [entry for kind in kinds for entry in self.entries[kind].values()]
+        entries = [entry for entry in all_entries if name in (entry.plugin.distribution, entry.plugin.name)]
         if not entries:
-            known = {word for e in every for word in (e.name, e.plugin.name, e.plugin.distribution)}
-            raise unknown_in(self, kinds[0] if len(kinds) == 1 else "plugin", name, known)
+            words = {word for e in all_entries for word in (e.name, e.plugin.name, e.plugin.distribution)}
+            raise unknown_in(self, kinds[0] if len(kinds) == 1 else "plugin", name, words)
         return entries
 
     def broken(self) -> Iterator[Plugin]:
@@ -177,25 +177,25 @@ class Registry:
             names[entry.name] = entry
 
 
-def entries_named(known: Registry, name: str, kinds: Sequence[Kind] = KINDS) -> list[Entry]:
+def entries_named(plugins: Registry, name: str, kinds: Sequence[Kind] = KINDS) -> list[Entry]:
     """Return the entries that are registered under exactly this name, at most one per kind.
 
     Raises: PluginError if there is none because several plugins offer the name.
     """
-    entries = [known.entries[kind][name] for kind in kinds if name in known.entries[kind]]
+    entries = [plugins.entries[kind][name] for kind in kinds if name in plugins.entries[kind]]
     for kind in kinds:
-        if not entries and name in known.conflicts[kind]:
-            origins = " and ".join(plugin.origin for plugin in known.conflicts[kind][name])
+        if not entries and name in plugins.conflicts[kind]:
+            origins = " and ".join(plugin.origin for plugin in plugins.conflicts[kind][name])
             raise PluginError(
                 f"{kind} {name!r} is offered by {origins}: uninstall one, or block its plugin with MOBENCH_BLOCK"
             )
     return entries
 
 
-def unknown_in(known: Registry, kind: str, name: str, accepted: Iterable[str]) -> UnknownNameError:
+def unknown_in(plugins: Registry, kind: str, name: str, accepted: Iterable[str]) -> UnknownNameError:
     """Return the error for an unknown name, with the nearest names and a note for each broken plugin."""
     error = unknown_name(kind, name, accepted)
-    for plugin in known.broken():
+    for plugin in plugins.broken():
         error.add_note(f"plugin {plugin.origin} is broken: {plugin.error}")
     return error
 

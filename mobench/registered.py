@@ -13,8 +13,8 @@ from mobench.global_state import restored
 from mobench.hookspecs import Pair, Spec, SuiteFile
 from mobench.text import described
 
-Kind = Literal["dataset", "model", "generator", "balancer", "solver", "suite"]
-KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "solver", "suite")
+Kind = Literal["dataset", "model", "generator", "balancer", "sampler", "solver", "suite"]
+KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "sampler", "solver", "suite")
 AnySpec = Spec | Pair | SuiteFile
 
 
@@ -73,10 +73,10 @@ class Entry:
         Raises: PluginError, with the cause, if it cannot be imported.
         """
         if not isinstance(self.spec, Spec):
-            raise PluginError(f"{self.kind} {self.name!r} names no class of its own")
+            raise PluginError(f"{self.kind} {self.name!r} has no class: it is a pair or a suite")
         module, _, attribute = self.spec.target.partition(":")
         try:
-            found = getattr(imported(module, self.plugin), attribute)
+            cls = getattr(imported(module, self.plugin), attribute)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -84,9 +84,9 @@ class Entry:
                 f"{self.kind} {self.name!r} of {self.plugin.origin} cannot be loaded from "
                 f"{self.spec.target!r}: {described(error)}"
             ) from error
-        if not isinstance(found, type):
+        if not isinstance(cls, type):
             raise PluginError(f"{self.spec.target!r} of {self.plugin.origin} is not a class")
-        return found
+        return cls
 
 
 def imported(name: str, plugin: Plugin) -> Any:

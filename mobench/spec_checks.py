@@ -22,12 +22,12 @@ def check_spec(kind: Kind, spec: Any) -> None:
     by_kind: dict[Kind, tuple[type, ...]] = {"suite": (SuiteFile,), "solver": (Spec, Pair)}
     accepted = by_kind.get(kind, (Spec,))
     if not (isinstance(spec, Spec | Pair | SuiteFile) and isinstance(spec, accepted)):
-        wanted = " or ".join(t.__name__ for t in accepted)
-        raise PluginError(f"hook mobench_{kind}s returned {_shown(spec)}: return a list of {wanted}")
+        names = " or ".join(t.__name__ for t in accepted)
+        raise PluginError(f"hook mobench_{kind}s returned {_shown(spec)}: return a list of {names}")
     if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
         raise PluginError(
-            f"hook mobench_{kind}s names one {str(spec.name)[:80]!r}: a name is 1 to 80 letters, digits and ._-, "
-            "beginning with a letter or digit"
+            f"hook mobench_{kind}s returned the name {str(spec.name)[:80]!r}: a name has 1 to 80 letters, digits "
+            "and ._-, beginning with a letter or digit"
         )
     if spec.interface != INTERFACE_VERSION:
         raise PluginError(
@@ -44,13 +44,15 @@ def _check_fields(owner: str, spec: Any) -> None:
 
     Strings and numbers must be Python's own: a subclass that raises when it is printed would end every command.
     """
-    for each in fields(spec):
-        value, accepted = getattr(spec, each.name), _ACCEPTED[str(each.type).partition("[")[0]]
-        whole = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
-        if whole and accepted is tuple:
-            whole = all(type(item) is str for item in value)
-        if not whole:
-            raise PluginError(f"{owner} has {each.name}={_shown(value)}: a value of type {each.type} is accepted")
+    for declared in fields(spec):
+        value, accepted = getattr(spec, declared.name), _ACCEPTED[str(declared.type).partition("[")[0]]
+        is_accepted = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
+        if is_accepted and accepted is tuple:
+            is_accepted = all(type(item) is str for item in value)
+        if not is_accepted:
+            raise PluginError(
+                f"{owner} has {declared.name}={_shown(value)}: a value of type {declared.type} is accepted"
+            )
 
 
 _ACCEPTED: dict[str, type] = {"str": str, "int": int, "tuple": tuple, "Mapping": Mapping, "Path": Path}

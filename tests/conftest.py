@@ -36,6 +36,13 @@ solvers = ["ls", "phn-ls"]
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run files with slow tests first: processes that share out short tests at the end stop at the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    longest = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: (item.path not in longest, item.path not in slow))
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """Return the file of a suite of two jobs that take a fraction of a second each."""
@@ -61,16 +68,18 @@ def command() -> list[str]:
 def cli(preloaded: Preloaded, command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
     """Return a function that runs the installed command in an empty folder; `env` adds environment variables.
 
-    The command runs in a fork of a process that has imported its modules. With keywords of `subprocess.run`, such as
-    `preexec_fn`, it runs in a fresh process.
+    The command runs in a fork of a process that has imported its modules, after the function that `before` names as
+    "module:function". With keywords of `subprocess.run`, such as `preexec_fn`, it runs in a fresh process.
     """
 
-    def run(*words: Any, env: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: Any, env: dict[str, str] | None = None, before: str = "", **more: Any
+    ) -> subprocess.CompletedProcess[str]:
         texts = [*map(str, words)]
         variables = {**environment, **(env or {})}
         if not more:
             path = [part for part in variables.get("PYTHONPATH", "").split(os.pathsep) if part]
-            return preloaded.run(texts, tmp_path, variables, path)
+            return preloaded.run(texts, tmp_path, variables, path, before)
         return subprocess.run(
             [*command, *texts],
             cwd=tmp_path,

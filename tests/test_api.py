@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MobenchError], str]] = {
     "a device that torch has not": ({"device": "gpu"}, OptionError, "device gpu cannot be used"),
     "a device that is no name": ({"device": None}, OptionError, "device None cannot be used"),
     "rays off the simplex": ({"rays": np.array([[0.5, 0.6], [0.2, 0.8]])}, MobenchError, "not on the simplex"),
-    "rays in a row": ({"rays": np.array([0.5, 0.5])}, OptionError, "rays was given .*pass a list of lists"),
+    "rays in a row": ({"rays": np.array([0.5, 0.5])}, OptionError, "rays was given .*pass lists of finite"),
     "rays of text": ({"rays": [["0.5", "0.5"], ["1", "0"]]}, OptionError, "rays was given"),
     "rays that are no numbers": ({"rays": [[float("nan"), 1.0], [0.5, 0.5]]}, OptionError, "rays was given"),
     "one seed": ({"seeds": 3}, OptionError, "seeds was given 3: pass a list"),

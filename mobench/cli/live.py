@@ -39,17 +39,17 @@ NotInLines: TypeAlias = JobPresent | DataLoading | StrategyMeasuring | Evaluatio
 
 
 @contextmanager
-def watch(tally: Tally, what: str, ends: bool = True) -> Iterator[Listen]:
+def watch(tally: Tally, title: str, ends: bool = True) -> Iterator[Listen]:
     """Return a context manager that gives a listener for the runner, which shows the events of the run.
 
     tally: the tally of the jobs.
-    what:  heading of the live view.
+    title:  heading of the live view.
     ends:  whether to print lines when jobs start and end. False if the caller reports them.
 
     Events may arrive from any thread; they are shown one at a time.
     """
     guard = threading.RLock()
-    with _view(tally, guard, what, ends) as show:
+    with _view(tally, guard, title, ends) as show:
 
         def listen(job: Job, event: JobEvent) -> None:
             with guard:
@@ -71,15 +71,15 @@ def _warn(job: Job, event: Warned) -> None:
 
 
 @contextmanager
-def _view(tally: Tally, guard: threading.RLock, what: str, ends: bool) -> Iterator[Show]:
+def _view(tally: Tally, guard: threading.RLock, title: str, ends: bool) -> Iterator[Show]:
     if (stream := events()) is not None:
-        yield lambda tally, one: emit(stream, tally, one)
+        yield lambda tally, watched: emit(stream, tally, watched)
     elif is_quiet():
-        yield lambda tally, one: None
+        yield lambda tally, watched: None
     elif on_terminal():
         from mobench.cli.screen import screen
 
-        with screen(tally, guard, what, ends) as show:
+        with screen(tally, guard, title, ends) as show:
             yield show
     else:
         yield Lines(ends).show
@@ -95,49 +95,51 @@ class Lines:
         self._ends = ends
         self._told: dict[str, tuple[float, int]] = {}
 
-    def show(self, tally: Tally, one: Watched) -> None:
-        line = self._line(tally, one)
+    def show(self, tally: Tally, watched: Watched) -> None:
+        line = self._line(tally, watched)
         if line:
             print(" ".join(printable(line).splitlines()), file=sys.stderr, flush=True)
 
-    def _line(self, tally: Tally, one: Watched) -> str:
-        title, event = one.job.title, one.event
+    def _line(self, tally: Tally, watched: Watched) -> str:
+        title, event = watched.job.title, watched.event
         if event is None or isinstance(event, NotInLines | Warned):
             return ""
         match event:
             case JobStarted():
-                self._told[one.job.id] = (tally.clock(), 0)
+                self._told[watched.job.id] = (tally.clock(), 0)
                 return f"start   {title}" if self._ends else ""
             case TrainingProgress():
-                since, tenth = self._told.get(one.job.id, (tally.clock(), 0))
+                since, tenth = self._told.get(watched.job.id, (tally.clock(), 0))
                 reached = int(10 * event.fraction + 1e-9)
                 if reached <= tenth or tally.clock() - since < LINE_SECONDS:
                     return ""
-                self._told[one.job.id] = (tally.clock(), reached)
-                return f"{10 * reached:4d} %  {title}{_said(one)}{_and_left(tally)}"
+                self._told[watched.job.id] = (tally.clock(), reached)
+                return f"{10 * reached:4d} %  {title}{_said(watched)}{_and_left(tally)}"
             case JobEnded():
-                said = f"{one.state} {title}{_said(one)}{_and_left(tally)}"
-                return f"[{tally.n_done}/{tally.n_jobs}] {said}" if self._ends else ""
+                text = f"{watched.state} {title}{_said(watched)}{_and_left(tally)}"
+                return f"[{tally.n_done}/{tally.n_jobs}] {text}" if self._ends else ""
             case _:
                 assert_never(event)
 
 
-def _said(one: Watched) -> str:
-    if one.message:
-        return f": {one.message}"
-    losses = f"losses {numbers(one.losses)}" if one.losses and isinstance(one.event, TrainingProgress) else ""
-    volume = f"validation HV {one.hypervolume:.4g}" if one.hypervolume is not None else ""
-    said = ", ".join(filter(None, (losses, volume)))
-    return f": {said}" if said else ""
+def _said(watched: Watched) -> str:
+    if watched.message:
+        return f": {watched.message}"
+    losses = (
+        f"losses {numbers(watched.losses)}" if watched.losses and isinstance(watched.event, TrainingProgress) else ""
+    )
+    volume = f"validation HV {watched.hypervolume:.4g}" if watched.hypervolume is not None else ""
+    text = ", ".join(filter(None, (losses, volume)))
+    return f": {text}" if text else ""
 
 
 def _and_left(tally: Tally) -> str:
     return f" (ETA {duration(tally.left())})" if tally.n_done < tally.n_jobs else ""
 
 
-def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
+def emit(stream: JsonLines, tally: Tally, watched: Watched) -> None:
     """Emit the `job` event, and after a start or an end of a job also the `run` event."""
-    job, event = one.job, one.event
+    job, event = watched.job, watched.event
     assert event is not None
     stream.emit(
         JobLine(
@@ -150,9 +152,9 @@ def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
             split=event.split if isinstance(event, EvaluationProgress) else None,
             fraction=event.fraction if isinstance(event, TrainingProgress) else None,
             losses=event.losses if isinstance(event, TrainingProgress) else None,
-            hypervolume=one.hypervolume,
-            eta_seconds=tally.left_of(one).seconds if one.state == "running" else None,
-            status=one.state if isinstance(event, JobPresent | JobEnded) else None,
+            hypervolume=watched.hypervolume,
+            eta_seconds=tally.left_of(watched).seconds if watched.state == "running" else None,
+            status=watched.state if isinstance(event, JobPresent | JobEnded) else None,
             message=(event.message if isinstance(event, JobPresent | JobEnded | Warned) else "") or None,
         )
     )
@@ -173,7 +175,13 @@ def whole(tally: Tally) -> RunLine:
         eta_seconds=left.seconds,
         guessed=left.guessed,
         best=[
-            BestOfDataset(dataset, one.hypervolume, one.job.solver.name, one.job.seeds.solver, one.state == "completed")
-            for dataset, one in tally.best().items()
+            BestOfDataset(
+                dataset,
+                watched.hypervolume,
+                watched.job.solver.name,
+                watched.job.seeds.solver,
+                watched.state == "completed",
+            )
+            for dataset, watched in tally.best().items()
         ],
     )

@@ -15,12 +15,12 @@ from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import complain, say, warn, wrote
-from mobench.cli.overrides import Device, takes_overrides
 from mobench.cli.result_lines import SummaryLine
+from mobench.cli.suite_options import Device, takes_overrides
 from mobench.cli.trade_off import tell_trade_off
 from mobench.jobs.overrides import Overrides
 from mobench.kernels.strategy import Strategy
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
     from mobench.jobs.plan import Plan
@@ -33,12 +33,12 @@ def run(
     overrides: Overrides,
     jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = None,
     device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Folder of the records; default results/<suite>.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the records; default: results/<suite>.")] = None,
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
-    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is ended.")] = None,
-    memory: Annotated[str, typer.Option(help="Memory at which a job is ended: 500MB, 2GiB.")] = "",
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is stopped.")] = None,
+    memory: Annotated[str, typer.Option(help="Memory at which a job is stopped: 500MB, 2GiB.")] = "",
     executor: Annotated[str, typer.Option(help="Where jobs run: local, ray, slurm, or a module of yours.")] = "local",
-    address: Annotated[str | None, typer.Option(help="Of a cluster: host:port of Ray's head node.")] = None,
+    address: Annotated[str | None, typer.Option(help="Address of the cluster: host:port of Ray's head node.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each job, instead of its share.")] = None,
     gpus: Annotated[float | None, typer.Option(min=0, help="GPUs of each job on a cluster.")] = None,
     checkpoint: Annotated[
@@ -120,7 +120,7 @@ def _warn_of_weights(summary: Summary) -> None:
     """Warn about trained networks that could not be kept."""
     for note, jobs in summary.without_weights.items():
         warn(
-            f"the weights of {len(jobs)} jobs, {jobs[0].title} first, are {note}; their records are whole: where the "
+            f"the weights of {len(jobs)} jobs, {jobs[0].title} first, are {note}; their records are complete: if the "
             "weights are needed, make room and run with --keep-weights into another folder"
         )
 
@@ -142,15 +142,15 @@ def _tell(summary: Summary, folder: Path) -> None:
     else:
         declined = f"{jobs['declined']} declined, " if jobs["declined"] else ""
         text = (
-            f"{jobs['completed']} jobs run, {jobs['present']} were there, {jobs['diverged']} diverged, "
+            f"{jobs['completed']} jobs run, {jobs['present']} already present, {jobs['diverged']} diverged, "
             f"{jobs['failed']} failed, {declined}in {clock(summary.seconds)}"
         )
     say(text, SummaryLine(**jobs, seconds=summary.seconds))
     for path in (folder / "records", *written):
         wrote(path)
-    here = shlex.quote(str(folder))
+    quoted = shlex.quote(str(folder))
     say(
-        f"next: `mobench report {here}` makes a page of it, `mobench export {here} --format tex --standalone` a "
+        f"next: `mobench report {quoted}` makes a page of it, `mobench export {quoted} --format tex --standalone` a "
         "LaTeX table"
     )
 

@@ -15,11 +15,11 @@ from mobench.cli.dry_run import show_search
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.live import watch
 from mobench.cli.output import complain, events, is_quiet, warn, wrote
-from mobench.cli.overrides import Device, takes_overrides
 from mobench.cli.result_lines import TrialLine
+from mobench.cli.suite_options import Device, takes_overrides
 from mobench.cli.tally import Tally
 from mobench.jobs.overrides import Overrides
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
     from mobench.search.proposals import Trial
@@ -30,11 +30,11 @@ def tune(
     suite: Annotated[str, typer.Argument(help="A suite with a [search] table: its name or its TOML file.")],
     overrides: Overrides,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials of each solver in all; default: the suite's, or the grid.")
+        int | None, typer.Option(min=1, help="Trials of each solver in total; default: the suite's, or the grid.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
     device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Folder of the study; default results/<suite>.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; default: results/<suite>.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is searched, and where other options come from; run nothing.")
     ] = False,

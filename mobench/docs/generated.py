@@ -12,15 +12,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mobench.plugins import KINDS, Entry, Pair, Plugin, SuiteFile, registry
+from mobench.plugins import KINDS, Entry, Kind, Pair, Plugin, SuiteFile, registry
 
 ROOT = Path(__file__).parents[2]
 PUBLIC_MODULES = (
     "mobench", "mobench.api", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins",
-    "mobench.errors", "mobench.events", "mobench.numerics", "mobench.datafiles", "mobench.downloads", "mobench.files",
-    "mobench.metrics.indicators",
-    "mobench.metrics.evaluation", "mobench.testing", "mobench.testing.conformance", "mobench.testing.families",
-    "mobench.testing.properties", "mobench.testing.small",
+    "mobench.errors", "mobench.events", "mobench.numerics", "mobench.measures", "mobench.datafiles",
+    "mobench.downloads", "mobench.files", "mobench.metrics.indicators", "mobench.metrics.evaluation", "mobench.testing",
+    "mobench.testing.conformance", "mobench.testing.families", "mobench.testing.properties", "mobench.testing.small",
 )  # fmt: skip
 
 
@@ -56,12 +55,12 @@ def all_pages() -> Iterator[tuple[str, str]]:
 
 
 def methods_page(entries: Iterable[Entry]) -> str:
-    """Solvers, generators, balancers and models: name, summary, source and version, with a link to each README."""
-    titles = {"solver": "Solvers", "generator": "Generators", "balancer": "Balancers", "model": "Models"}
+    """Solvers and their parts, and models: name, summary, source and version, with a link to each README."""
+    kinds: tuple[Kind, ...] = ("solver", "generator", "balancer", "sampler", "model")
     parts = ["# Methods\n\nA solver is a generator of networks and a balancer of objectives, or a class of its own.\n"]
-    for kind, title in titles.items():
+    for kind in kinds:
         rows = [_row(entry) for entry in entries if entry.kind == kind]
-        parts.append(f"## {title}\n\n{_table(('name', 'what it is', 'source', 'version'), rows)}")
+        parts.append(f"## {kind.capitalize()}s\n\n{_table(('name', 'what it is', 'source', 'version'), rows)}")
     return "\n".join(parts)
 
 

@@ -49,14 +49,14 @@ class TargetState:
 
         Raises: ValueError if names or shapes differ.
         """
-        own = {**self.constants, **self.statistics}
-        if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in state.items()}:
+        tensors = {**self.constants, **self.statistics}
+        if {name: tensor.shape for name, tensor in tensors.items()} != {name: t.shape for name, t in state.items()}:
             raise ValueError(
                 f"frozen parameters and buffers of the target network are {sorted(state) or 'missing'}, "
-                f"the model has {sorted(own) or 'none'}"
+                f"the model has {sorted(tensors) or 'none'}"
             )
         with torch.no_grad():
-            for name, tensor in own.items():
+            for name, tensor in tensors.items():
                 tensor.copy_(state[name])
 
 
@@ -78,14 +78,41 @@ class Statistics(nn.Module):
         return tensors if index is None else {name: tensor[index] for name, tensor in tensors.items()}
 
 
-def statistics_declined(layers: Sequence[str], who: str) -> str:
+class PretrainedWeights(nn.Module):
+    """Weights θ₀ of a pretrained target network, as buffers, to which a generator adds what it generates.
+
+    Generators that start at zero then start at the pretrained network. Without pretrained weights there are no buffers,
+    and `plus` returns its argument.
+
+    weights: name -> [*shape]; empty for a model that is not pretrained.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._names = list(weights)
+        for i, name in enumerate(self._names):  # names of buffers must not contain dots
+            self.register_buffer(str(i), weights[name].detach().clone())
+
+    @property
+    def n_values(self) -> int:
+        """Number of stored values."""
+        return sum(buffer.numel() for buffer in self.buffers())
+
+    def plus(self, generated: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return θ₀ + generated weights: name -> [K, *shape]."""
+        if not self._names:
+            return generated
+        return {**generated, **{n: b + generated[n] for n, b in zip(self._names, self.buffers(), strict=True)}}
+
+
+def statistics_declined(layers: Sequence[str], owner: str) -> str:
     """Return the error message for a target with running statistics whose weight sets have no statistics.
 
     layers: names of the layers with running statistics.
-    who:    the source of the weights, for the message.
+    owner:    the source of the weights, for the message.
     """
     return (
         f"layer {layers[0]!r} of the target network keeps running statistics, which belong to one set of weights, and "
-        f"{who} keeps none for each set: use normalisation by the batch (track_running_stats=False) or GroupNorm in "
+        f"{owner} keeps none for each set: use normalisation by the batch (track_running_stats=False) or GroupNorm in "
         "the model, or a generator with statistics for each net, such as stack"
     )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from mobench.hookspecs import INTERFACE_VERSION
 from mobench.jobs.bounds import Name, OptionTable, Rows, Seed
 
-PartRole = Literal["dataset", "model", "solver", "generator", "balancer"]
+PartRole = Literal["dataset", "model", "solver", "generator", "balancer", "sampler"]
 
 
 class Strict(BaseModel):
@@ -22,7 +22,7 @@ class Strict(BaseModel):
 
 
 class Part(Strict):
-    """Name, version and all options of a dataset, model, generator, balancer or solver class."""
+    """Name, version and all options of a dataset, model, generator, balancer, sampler or solver class."""
 
     name: Name
     version: Name
@@ -35,10 +35,19 @@ class Part(Strict):
 
 
 class SolverPart(Part):
-    """A solver. For a generator/balancer pair, `options` belong to the gradient solver that trains it."""
+    """A solver. For a generator/balancer pair, `options` belong to the gradient solver that trains it.
+
+    sampler: sampler of the preferences of a pair; None for the default one, as in jobs from before samplers.
+    """
 
     generator: Part | None = None
     balancer: Part | None = None
+    sampler: Part | None = None
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit `sampler` where it is not set, so that versions without samplers can still read the solver."""
+        return {k: v for k, v in dump(self).items() if k != "sampler" or v is not None}
 
 
 class Budget(Strict):
@@ -93,6 +102,8 @@ class Job(Strict):
     n_finite: size of `finite_rays`, the preferences that a finite Pareto set trains. All solvers are compared on them
               at equal K.
     rays:     preferences [R][m] that replace both, for all solvers.
+    rays_version: version of the rays of more than three objectives (see `mobench.jobs.rays`); None for fewer
+              objectives, for explicit rays, and in jobs that were created before there was a version.
     n_looks:  number of validation checks during training; None means ten.
     protocol: version of the dataset's protocol when the job was created.
     """
@@ -105,9 +116,15 @@ class Job(Strict):
     n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
     n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
     rays: Annotated[Rows, Field(min_length=2, max_length=10_000)] | None = None
+    rays_version: Annotated[int, Field(ge=2, lt=1000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
     protocol: Name
     interface: int = INTERFACE_VERSION
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit `rays_version` where it is not set, so that earlier versions can still read the job."""
+        return {k: v for k, v in dump(self).items() if k != "rays_version" or v is not None}
 
     @cached_property
     def id(self) -> str:
@@ -119,7 +136,10 @@ class Job(Strict):
 
     @property
     def parts(self) -> dict[PartRole, Part]:
-        """The parts of the job by role; a pair has the roles "solver", "generator" and "balancer"."""
+        """The parts of the job by role; a pair has the roles "solver", "generator" and "balancer".
+
+        "sampler" is among them if it is not the default one.
+        """
         solver = self.solver
         parts: dict[PartRole, Part | None] = {
             "dataset": self.dataset,
@@ -127,6 +147,7 @@ class Job(Strict):
             "solver": solver,
             "generator": solver.generator,
             "balancer": solver.balancer,
+            "sampler": solver.sampler,
         }
         return {role: part for role, part in parts.items() if part is not None}
 

@@ -148,7 +148,17 @@ def _searched(
     """Return the options that a combination searches, and those that it does not because the command line sets them."""
     from mobench.jobs.resolve import exact_names
 
-    exact = exact_names(dataset, model, solver)
+    solver_table = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
+    exact = exact_names(
+        dataset,
+        model,
+        solver,
+        [
+            *(Layer("[entries.set]", entry.set) for entry in suite.entries),
+            Layer("", solver_table),
+            Layer("", suite.overrides),
+        ],
+    )
     tables = [
         Layer("[search.space]", search.space),
         Layer(f"[search.solvers.{solver}]", search.solvers.get(solver, {})),

@@ -2,7 +2,7 @@
 
 The order is the same for every command and for Python. From the lowest to the highest precedence:
 
-1. the class of a dataset, model, solver, generator or balancer: the default of its field;
+1. the class of a dataset, model, solver, generator, balancer or sampler: the default of its field;
 2. its name: `Spec.defaults`, overridden by the `Pair.defaults` of the solver;
 3. the suite: `[budget]`;
 4. the entry: `[entries.budget]`, `[entries.set]`;

@@ -12,14 +12,27 @@ from pydantic import ValidationError
 
 from mobench import options
 from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Dirichlet,
+    Generator,
+    Model,
+    Problem,
+    Sampler,
+    Solver,
+    check_generator,
+    check_model,
+    check_start,
+)
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, OptionSetting, budget_layer, budget_of, combine
-from mobench.kernels.stacked import running_statistics
+from mobench.jobs.rays import rays_version
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.pairing import check_pair
+from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.preferences import check_on_simplex
+from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Registry, Spec, pair_of, plugin_key, registry
 from mobench.text import name_hint
 
@@ -69,11 +82,11 @@ def resolve(
 ) -> Job:
     """Return the job of these names and settings.
 
-    The job states the values of all options, except options added in later versions that are at their default.
+    The job states the values of all options, except options added in later versions that reproduce earlier records.
 
     solver:   a solver's name, or "generator+balancer".
     settings: option -> value. "lr" is assigned to the part that has an option of that name. If several parts
-        have one, add the prefix of the part: "dataset.", "model.", "solver.", "generator.", "balancer.".
+        have one, add the prefix of the part: "dataset.", "model.", "solver.", "generator.", "balancer.", "sampler.".
 
     rays:     preferences [R][m] that replace those of n_rays and n_finite.
     n_looks:  number of validation checks during training; None means ten.
@@ -102,38 +115,45 @@ def resolve_layers(
 
     Raises: as `resolve`.
     """
-    pieces, defaults = _pieces(dataset, model, solver)
+    pieces, defaults = _pieces(dataset, model, solver, layers)
     settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
     parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
     budget = budget_of(settings)
     instance = make_dataset(parts["dataset"])
-    _check_parts(instance, parts, pieces)
+    _check_parts(instance, parts, pieces, budget)
     job = Job(
         dataset=parts["dataset"],
         model=parts["model"],
         solver=SolverPart(
-            **parts["solver"].model_dump(), generator=parts.get("generator"), balancer=parts.get("balancer")
+            **parts["solver"].model_dump(),
+            generator=parts.get("generator"),
+            balancer=parts.get("balancer"),
+            sampler=_stated_sampler(parts),
         ),
         budget=budget,
         seeds=seeds or SeedSet(),
         n_rays=n_rays,
         n_finite=n_finite,
         rays=_checked_rays(rays, len(instance.objectives)),
+        rays_version=rays_version(len(instance.objectives)) if rays is None else None,
         n_looks=n_looks,
         protocol=instance.protocol.version,
     )
     return Resolved(job, tuple(settings))
 
 
-def exact_names(dataset: str, model: str, solver: str) -> Callable[[str], str]:
-    """Return a function that adds the prefix of its part to an option, "lr" -> "solver.lr". Raises: as `resolve`."""
-    pieces, _ = _pieces(dataset, model, solver)
+def exact_names(dataset: str, model: str, solver: str, layers: Sequence[Layer] = ()) -> Callable[[str], str]:
+    """Return a function that adds the prefix of its part to an option, "lr" -> "solver.lr". Raises: as `resolve`.
+
+    layers: the settings, of which the one that chooses the sampler adds the options of the sampler.
+    """
+    pieces, _ = _pieces(dataset, model, solver, layers)
     return partial(_exact, pieces=pieces)
 
 
 def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, OptionSetting]]:
     """Return the classes of a solver's parts by role, and the options that the registered names set."""
-    pieces, pair = _solver_pieces(registry(), name)
+    pieces, pair = _solver_pieces(registry(), name, ())
     settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
     return {role: piece.cls for role, piece in pieces.items()}, {setting.name: setting for setting in settings}
 
@@ -175,16 +195,18 @@ def make_solver(part: SolverPart) -> Solver:
         return solver
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
-    return GradientSolver(generator, balancer, options.build(GradientOptions, part.options, f"solver {part.name!r}"))
+    sampler: Sampler | None = None if part.sampler is None else _make("sampler", part.sampler)
+    training = options.restore(GradientOptions, part.options, f"solver {part.name!r}")
+    return GradientSolver(generator, balancer, training, sampler)
 
 
 def every_option(job: Job) -> dict[str, Any]:
-    """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
+    """Return "role.option" -> value for all parts of a job, with the values of options that the job omits."""
     registered = job.registered_parts
     values: dict[str, Any] = {}
     for role, part in job.parts.items():
         cls = GradientOptions if role not in registered else registry().get(role, part.name).load()
-        left_out = {o.name: o.default for o in options.describe(cls) if o.added}
+        left_out = {o.name: o.omitted for o in options.describe(cls) if o.added}
         values |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
     return values
 
@@ -198,13 +220,15 @@ def providers(job: Job) -> list[str]:
 
 
 def _make(kind: Kind, part: Part) -> Any:
-    return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
+    return options.restore(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
-def _pieces(dataset: str, model: str, solver: str) -> tuple[dict[str, _PartSource], list[Layer]]:
+def _pieces(
+    dataset: str, model: str, solver: str, layers: Sequence[Layer]
+) -> tuple[dict[str, _PartSource], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     entries = registry()
-    of_solver, pair = _solver_pieces(entries, solver)
+    of_solver, pair = _solver_pieces(entries, solver, layers)
     pieces = {
         "dataset": _piece("dataset", entries.get("dataset", dataset)),
         "model": _piece("model", entries.get("model", model)),
@@ -219,49 +243,96 @@ def _piece(role: Kind, entry: Entry) -> _PartSource:
     return _PartSource(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(entries: Registry, name: str) -> tuple[dict[str, _PartSource], Layer]:
-    """Return the parts of a solver by role, and the options that the name of a pair sets."""
+def _solver_pieces(entries: Registry, name: str, layers: Sequence[Layer]) -> tuple[dict[str, _PartSource], Layer]:
+    """Return the parts of a solver by role, and the options that the name of a pair sets.
+
+    layers: the settings of higher precedence; one of them can choose the sampler of a pair.
+    """
     pair, version = pair_of(name), "pair"
     if pair is None:
         entry = entries.get("solver", name)
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
+    defaults = Layer(f"solver {name!r}", pair.defaults)
     pieces = {
         "solver": _PartSource("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
         "generator": _piece("generator", entries.get("generator", pair.generator)),
         "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
+        "sampler": _sampler_piece(entries, _sampler_name([defaults, *layers])),
     }
-    return pieces, Layer(f"solver {name!r}", pair.defaults)
+    return pieces, defaults
 
 
-def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _PartSource]) -> None:
+def _sampler_piece(entries: Registry, name: str) -> _PartSource:
+    if name == DEFAULT:  # jobs do not state it, so they do not need its plugin
+        return _PartSource("sampler", name, Dirichlet, "1", Layer(f"sampler {name!r}", {}))
+    return _piece("sampler", entries.get("sampler", name))
+
+
+def _sampler_name(layers: Sequence[Layer]) -> str:
+    """Return the name of the sampler that the settings choose, lowest precedence first."""
+    names = [layer.settings[key] for layer in layers for key in ("sampler", "solver.sampler") if key in layer.settings]
+    # a value that is not a text is rejected together with the other options
+    return next((name for name in reversed(names) if isinstance(name, str)), DEFAULT)
+
+
+def _stated_sampler(parts: Mapping[str, Part]) -> Part | None:
+    """Return the sampler that a job states: none for the default one, so that ids of earlier jobs stay."""
+    sampler = parts.get("sampler")
+    return None if sampler is None or sampler.name == DEFAULT else sampler
+
+
+def _check_parts(
+    dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _PartSource], budget: Budget
+) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
-    make_model(parts["model"]).check(dataset)
+    model = make_model(parts["model"])
+    check_model(model, dataset)
     if "generator" not in parts:
+        solver: Solver = _make("solver", parts["solver"])
+        if type(solver).check is not Solver.check and (problem := _problem(parts)) is not None:
+            solver.check(problem)
         return
     halves = pieces["generator"], pieces["balancer"]
     n_preferences = parts["solver"].options["n_preferences"]
     check_pair(halves[0].cls, halves[1].cls, n_preferences, "+".join(half.name for half in halves))
     generator: Generator = _make("generator", parts["generator"])
-    generator.check(dataset)
-    if not generator.keeps_statistics:
-        layers = _statistics_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
-        if layers:
-            raise IncompatibleError(statistics_declined(layers, f"generator {pieces['generator'].name!r}"))
+    if (sampler := _stated_sampler(parts)) is not None:
+        if generator.finite:
+            raise IncompatibleError(
+                f"generator {pieces['generator'].name!r} trains its own rays, so sampler {sampler.name!r} would have "
+                "no effect: set it for other solvers only, in [solvers.NAME] of a suite"
+            )
+        m = len(dataset.objectives)
+        check_sampler(_make("sampler", sampler), sampler.name, m, n_preferences, budget.seconds is None)
+    check_generator(generator, dataset)
+    check_start(generator, model)
+    if generator.keeps_statistics and type(generator).check_problem is Generator.check_problem:
+        return
+    problem = _problem(parts)
+    if problem is None:
+        return
+    if problem.state.layers and not generator.keeps_statistics:
+        raise IncompatibleError(statistics_declined(problem.state.layers, f"generator {pieces['generator'].name!r}"))
+    generator.check_problem(problem)
 
 
-@lru_cache(maxsize=256)
-def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
-    """Return the layers with running statistics of the target network. model, dataset: the parts as JSON."""
+def _problem(parts: Mapping[str, Part]) -> Problem | None:
+    """Return the problem of a dataset and a model; None if its target network cannot be built."""
+    return _problem_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+
+
+@lru_cache(maxsize=2)  # a few, because target networks may be large
+def _problem_of(model: str, dataset: str) -> Problem | None:
+    """Return the problem of two parts as JSON; None if its target network cannot be built."""
     with torch.random.fork_rng(devices=[]):
         try:
-            target = make_model(Part.model_validate_json(model)).build(make_dataset(Part.model_validate_json(dataset)))
+            return Problem(make_dataset(Part.model_validate_json(dataset)), make_model(Part.model_validate_json(model)))
         except IncompatibleError:
             raise
         except Exception:  # the job itself reports this error in its record
-            return ()
-    return tuple(running_statistics(target))
+            return None
 
 
 def _values(role: str, settings: Sequence[OptionSetting]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Range(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Range:
         if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("a range goes from low to a larger high, and with log from above 0")
+            raise ValueError("a range needs a low below its high, and with log a low above 0")
         return self
 
 

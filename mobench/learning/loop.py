@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
 from mobench.events import TrainingProgress
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
+from mobench.interfaces import PointSet, Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.finite import check_losses, check_weights, likely_cause
@@ -126,7 +127,7 @@ def train(
         while not _finished(run, total, limit):
             try:
                 losses = _timed_step(solver, problem, batches, run)
-                _count(run, losses, batches.per_epoch)
+                _count(run, losses, batches.per_epoch, solver.n_batches)
                 count.reach(run.steps)
                 at_end = _finished(run, total, limit)
                 looking = looks.due(run) or at_end
@@ -148,24 +149,32 @@ def train(
     return run
 
 
+def _augmented(problem: Problem, random: torch.Generator, samples: Samples) -> Samples:
+    return problem.dataset.augment(samples, random)
+
+
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
-    batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
-    losses = solver.step(problem.prepare(batch))
+    step_batches = []
+    for index in range(solver.n_batches):
+        random = batches.random(run.steps, index)
+        batch = batches.at(run.steps, index).by_task(partial(_augmented, problem, random))
+        step_batches.append(problem.prepare(batch))
+    losses = solver.step(*step_batches)
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
     run.core_seconds += time.process_time() - began_working
     return losses
 
 
-def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
+def _count(run: Training, losses: Tensor, steps_per_epoch: int, n_batches: int) -> None:
     run.steps += 1
     run.epochs = run.steps / steps_per_epoch
-    run.gradient_evaluations += losses.numel()
+    run.gradient_evaluations += losses.numel() * n_batches
     means = losses.double().mean(0).tolist()
-    former = run.recent_losses or means
-    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(former, means, strict=True)]
+    previous = run.recent_losses or means
+    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(previous, means, strict=True)]
 
 
 class _Looks:
@@ -191,9 +200,9 @@ class _Progress:
     """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
-        self, tell: Callable[[TrainingProgress], None] | None, every: float, total: int | None, limit: Limit
+        self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, every, total, limit
+        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     def tell(self, run: Training, force: bool = False) -> None:
@@ -227,7 +236,8 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
     value = None
     if validation is not None:
         pareto_set = solver.pareto_set
-        at = rays if pareto_set.rays is None else pareto_set.rays.cpu()
+        own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
+        at = rays if own_rays is None else own_rays.cpu()
         with torch.random.fork_rng(devices=[]):
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())

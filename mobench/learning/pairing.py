@@ -1,9 +1,9 @@
-"""Pairs of a generator and a balancer that are declined, because they would not train what their name states."""
+"""Combinations of generators, balancers and samplers that would not train what they state, and are declined."""
 
 from __future__ import annotations
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Balancer, Generator
+from mobench.interfaces import Balancer, Generator, Sampler
 
 
 def check_pair(
@@ -31,3 +31,16 @@ def check_pair(
             f"{pair}: balancer {name!r} ignores the preference, so a network that takes one would learn the same "
             "point for all of them: pair it with a finite generator such as a stack"
         )
+
+
+def check_sampler(sampler: Sampler, name: str, n_objectives: int, n_preferences: int, counts_steps: bool) -> None:
+    """Raise IncompatibleError for a job whose preferences a sampler cannot choose.
+
+    name: the name for the message.
+    counts_steps: whether the total number of steps is known; it is not if the budget is in seconds.
+    """
+    if sampler.needs_total_steps and not counts_steps:
+        raise IncompatibleError(
+            f"sampler {name!r} depends on the training progress, and the budget is in seconds: give epochs or steps"
+        )
+    sampler.check(n_objectives, n_preferences)

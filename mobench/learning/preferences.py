@@ -1,43 +1,62 @@
-"""Preferences on the simplex: rays for evaluation, and samplers for training."""
+"""Rays: the preferences on the simplex that Pareto sets are evaluated on."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import seeded
-
-SMALLEST = 1e-6
-"""Lower bound of the entries of drawn preferences, because balancers compute 1/r and log r."""
+from mobench.learning.space_filling import covering_subset, space_filling_rays
 
 
 def dense_rays(n_objectives: int, n_rays: int = 25) -> Tensor:
     """Return the rays [R, m] on which a continuous Pareto set is evaluated; the first ray favours objective 0.
 
-    m = 2: angles evenly spaced in [0.1, π/2 − 0.1] on the quarter circle, normalised to the
-    simplex (arXiv 2010.04104, section 5). m > 2: Das-Dennis directions with the smallest even
-    number of partitions that gives at least `n_rays` points, moved towards the centre by a tenth
-    so that every r_i > 0. The number is even so that `finite_rays` is a subset.
+    m = 2: angles evenly spaced in [0.1, π/2 − 0.1] on the quarter circle, normalised to the simplex (arXiv
+    2010.04104, section 5). m = 3: Das-Dennis directions with the smallest even number of partitions that gives at
+    least `n_rays` points; the number is even so that `finite_rays` is a subset. m > 3: exactly `n_rays` space-filling
+    rays, with the vertices and the centre among them if n_rays > m (see `space_filling_rays`). For m > 2, rays are
+    moved towards the centre by a tenth, so that every r_i > 0.
     """
     if n_objectives <= 2:
         return _arc(n_objectives, n_rays)
+    if n_objectives == 3:
+        return lattice_rays(n_objectives, n_rays)
+    return _inside(space_filling_rays(n_objectives, n_rays))
+
+
+def finite_rays(n_objectives: int, n_rays: int = 5, n_dense: int = 25) -> Tensor:
+    """Return the rays [R, m] that a finite Pareto set trains, and on which all methods are compared at equal K.
+
+    m = 2: the same arc with `n_rays` angles (the 5 default rays are every sixth of 25). m = 3: two partitions,
+    whatever `n_rays` is. m > 3: the `n_rays` of the `n_dense` dense rays that cover the simplex best (see
+    `covering_subset`); `n_rays` space-filling rays if there are no more dense ones.
+    """
+    if n_objectives <= 2:
+        return _arc(n_objectives, n_rays)
+    if n_objectives == 3:
+        return lattice_rays(n_objectives, 2)
+    n_dense = max(n_dense, n_rays)
+    return dense_rays(n_objectives, n_dense)[list(covering_subset(n_objectives, n_dense, n_rays))]
+
+
+def lattice_rays(n_objectives: int, n_rays: int) -> Tensor:
+    """Return Das-Dennis directions [R, m] of the smallest even number of partitions that gives `n_rays` or more.
+
+    They are moved towards the centre by a tenth. For m > 3 they are the rays of earlier records: two partitions give
+    m (m + 1) / 2 of them, all with one or two large entries.
+    """
+    from pymoo.util.ref_dirs import get_reference_directions
+
     partitions = 2
     while math.comb(partitions + n_objectives - 1, n_objectives - 1) < n_rays:
         partitions += 2
-    return _das_dennis(n_objectives, partitions)
-
-
-def finite_rays(n_objectives: int, n_rays: int = 5) -> Tensor:
-    """Return the rays [R, m] that a finite Pareto set trains, and on which all methods are compared at equal K.
-
-    m = 2: the same arc with `n_rays` angles (the 5 default rays are every sixth of 25). m > 2: two partitions.
-    """
-    return _arc(n_objectives, n_rays) if n_objectives <= 2 else _das_dennis(n_objectives, 2)
+    directions = get_reference_directions("das-dennis", n_objectives, n_partitions=partitions)
+    return _inside(directions[np.lexsort(directions.T[::-1])][::-1].copy())
 
 
 def check_on_simplex(preferences: Tensor, tolerance: float = 1e-5) -> Tensor:
@@ -58,48 +77,6 @@ def check_on_simplex(preferences: Tensor, tolerance: float = 1e-5) -> Tensor:
     return preferences
 
 
-class DirichletSampler:
-    """Draws preferences from a symmetric Dirichlet distribution, with its own random generator."""
-
-    def __init__(self, n_objectives: int, alpha: float, seed: int) -> None:
-        self.n_objectives = n_objectives
-        self.alpha = alpha
-        self._generator = seeded(seed)
-
-    def sample(self, n_preferences: int) -> Tensor:
-        """Return preferences [n_preferences, m]; every entry is positive."""
-        # torch's Dirichlet only uses the global random state; its gamma kernel accepts a generator
-        concentration = torch.full((n_preferences, self.n_objectives), self.alpha, dtype=torch.float64)
-        gamma = torch._standard_gamma(concentration, generator=self._generator)
-        # with small concentrations, all entries can underflow to 0 in rare cases
-        r = gamma.clamp_min(torch.finfo(torch.float64).tiny)
-        r = (r / r.sum(1, keepdim=True)).clamp_min(SMALLEST)
-        return r / r.sum(1, keepdim=True)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"generator": self._generator.get_state()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._generator.set_state(state["generator"])
-
-
-class FixedRays:
-    """Sampler that returns all rays of a finite Pareto set at every step."""
-
-    def __init__(self, rays: Tensor) -> None:
-        self.rays = rays
-
-    def sample(self, n_preferences: int) -> Tensor:
-        """Return all rays [R, m]; `n_preferences` is ignored."""
-        return self.rays
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Do nothing; the sampler has no state."""
-
-
 def _arc(n_objectives: int, n_rays: int) -> Tensor:
     if n_objectives == 1:
         return torch.ones(1, 1)
@@ -108,9 +85,7 @@ def _arc(n_objectives: int, n_rays: int) -> Tensor:
     return (rays / rays.sum(1, keepdim=True)).float()
 
 
-def _das_dennis(n_objectives: int, partitions: int) -> Tensor:
-    from pymoo.util.ref_dirs import get_reference_directions
-
-    directions = get_reference_directions("das-dennis", n_objectives, n_partitions=partitions)
-    ordered = directions[np.lexsort(directions.T[::-1])][::-1].copy()
-    return torch.from_numpy(0.9 * ordered + 0.1 / n_objectives).float()
+def _inside(directions: NDArray[np.float64]) -> Tensor:
+    """Return directions [R, m] as preferences, moved towards the centre by a tenth."""
+    on_simplex = directions / directions.sum(axis=1, keepdims=True)
+    return torch.from_numpy(0.9 * on_simplex + 0.1 / directions.shape[1]).float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 def controllability(losses: ArrayLike, preferences: ArrayLike) -> list[float | None]:
@@ -24,12 +24,12 @@ def controllability(losses: ArrayLike, preferences: ArrayLike) -> list[float | N
     return [one(i) for i in range(loss.shape[1])]
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the ranks of the values, from 1. Equal values have the mean of their ranks; NaN has the rank NaN.
 
     pandas and scipy.stats do the same, but each job would wait up to a second for their import.
     """
     _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: np.ndarray = (np.cumsum(sizes) - (sizes - 1) / 2)[group]
+    ranks: NDArray[np.float64] = (np.cumsum(sizes) - (sizes - 1) / 2)[group]
     ranks[np.isnan(values)] = np.nan
     return ranks

@@ -15,33 +15,37 @@ from numpy.typing import ArrayLike, NDArray
 
 from mobench.arrays import FloatArray
 from mobench.errors import NonFiniteError, ShapeError
+from mobench.metrics.approximate_hypervolume import approximate_volume, is_exact_affordable
 
 _AT_ONCE = 1 << 18
 """Largest number of values in a temporary array of `_of_each`, so that it fits in the processor's cache."""
 
 
-def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
+def hypervolume(points: ArrayLike, reference: ArrayLike, exact: bool = False) -> float:
     """Return the volume dominated by the points and bounded by the reference point.
 
     points: [P, m]. Points that are not below the reference in every objective are ignored; 0 without points.
     reference: [m].
+    exact: True if differences of hypervolumes are needed: the value is exact, however long that takes. Otherwise
+        fronts of five or more objectives with many points have an approximate value (see `hypervolume_with_error`).
 
     Raises: ShapeError, NonFiniteError.
     """
-    from pymoo.indicators.hv import HV
+    inside, bound = _inside(points, reference)
+    return _exact_volume(inside, bound) if exact else _volume_with_error(inside, bound)[0]
 
-    front, bound = _points(points), np.asarray(reference, dtype=float)
-    if front.size and bound.shape != (front.shape[1],):
-        raise ShapeError(
-            f"the reference point has {bound.size} values, the front has {front.shape[1]} objectives: "
-            "pass one value per objective"
-        )
-    inside = front[(front < bound).all(axis=1)] if front.size else front
-    if not len(inside):
-        return 0.0
-    if inside.shape[1] == 1:  # pymoo's backend needs at least two objectives
-        return float(bound[0] - inside.min())
-    return float(HV(ref_point=bound)(inside))
+
+def hypervolume_with_error(points: ArrayLike, reference: ArrayLike) -> tuple[float, float]:
+    """Return the hypervolume, and the half width of its 95 % interval; 0 where the value is exact.
+
+    The value is exact wherever that takes less than 0.2 s, by a fixed rule of the number of objectives and of
+    non-dominated points: always for up to three objectives, then for 10,000 points of 4 objectives, 4,000 of 5,
+    400 of 6, 70 of 8, 28 of 11 and 12 of more than 18. Otherwise it is an approximation with fixed seeds, which is
+    the same in every run (`mobench.metrics.approximate_hypervolume`); its relative error is a few thousandths.
+
+    Raises: ShapeError, NonFiniteError.
+    """
+    return _volume_with_error(*_inside(points, reference))
 
 
 def igd(points: ArrayLike, reference_front: ArrayLike) -> float:
@@ -163,6 +167,38 @@ def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> FloatArray:
     p = np.divide(weighted, total, out=np.full_like(weighted, 1 / m), where=total > 0)
     logs = np.log(np.where(p > 0, m * p, 1.0))  # p log p is 0 at 0
     return np.where(valid, (p * logs).sum(axis=1), np.nan)
+
+
+def _inside(points: ArrayLike, reference: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return the points that are below the reference in every objective [n, m], and the reference [m]."""
+    front, bound = _points(points), np.asarray(reference, dtype=float)
+    if front.size and bound.shape != (front.shape[1],):
+        raise ShapeError(
+            f"the reference point has {bound.size} values, the front has {front.shape[1]} objectives: "
+            "pass one value per objective"
+        )
+    return front[(front < bound).all(axis=1)] if front.size else front, bound
+
+
+def _volume_with_error(inside: FloatArray, bound: FloatArray) -> tuple[float, float]:
+    if not len(inside) or inside.shape[1] <= 3:
+        return _exact_volume(inside, bound), 0.0
+    best = inside[non_dominated(inside)]
+    if is_exact_affordable(*best.shape):
+        return _exact_volume(inside, bound), 0.0
+    return approximate_volume(bound - best)
+
+
+def _exact_volume(inside: FloatArray, bound: FloatArray) -> float:
+    from pymoo.indicators.hv import HV
+
+    if not len(inside):
+        return 0.0
+    if inside.shape[1] == 1:  # pymoo's backend needs at least two objectives
+        return float(bound[0] - inside.min())
+    if len(inside) == 1:  # and accepts at most 31
+        return float(np.prod(bound - inside[0]))
+    return float(HV(ref_point=bound)(inside))
 
 
 def _points(points: ArrayLike) -> FloatArray:

@@ -14,7 +14,7 @@ import torch
 from mobench.errors import DataError, MobenchError, PreferenceError
 from mobench.interfaces import Dataset, Protocol
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.jobs.rays import job_rays
+from mobench.jobs.rays import job_rays, rays_version
 from mobench.jobs.resolve import make_dataset
 from mobench.learning.preferences import check_on_simplex
 from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays, indicators_of
@@ -25,7 +25,6 @@ from mobench.records.record import Front, Imported, Record
 
 VERSION = "imported"
 LONGEST_NAME = 80
-OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 
 
 def like(dataset: Part, other: Job | None = None) -> Job:
@@ -37,15 +36,16 @@ def like(dataset: Part, other: Job | None = None) -> Job:
 
     Raises: MobenchError where `other` has another version of the dataset's protocol.
     """
-    stated = make_dataset(dataset).protocol.version
+    instance = make_dataset(dataset)
+    stated = instance.protocol.version
     if other is not None and other.protocol != stated:
         raise MobenchError(
             f"the records here were made under protocol {other.protocol!r}, dataset {dataset.name!r} now has "
             f"{stated!r}: points under different protocols are not comparable; name another folder"
         )
-    rays: dict[str, Any] = (
-        {} if other is None else {"n_rays": other.n_rays, "n_finite": other.n_finite, "rays": other.rays}
-    )
+    rays: dict[str, Any] = {"rays_version": rays_version(len(instance.objectives))}
+    if other is not None:
+        rays = {name: getattr(other, name) for name in ("n_rays", "n_finite", "rays", "rays_version")}
     foreign = Part(name="elsewhere", version=VERSION)
     return Job(
         dataset=dataset,
@@ -135,10 +135,7 @@ def _record(
         protocol=stated_by(dataset),
         objectives=objectives,
         fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
-        indicators={
-            split: _indicators(front, dataset.protocol, truth, bool(stated.fronts["test"].preferences))
-            for split, front in fronts.items()
-        },
+        indicators={split: indicators_of(front, dataset.protocol, truth) for split, front in fronts.items()},
         imported=origin,
         provenance=provenance_now,
     )
@@ -161,14 +158,6 @@ def _at_few(job: Job, front: FrontValues, rays_are_known: bool) -> dict[str, Fro
         return {f"test@{len(few)}": at_rays(front, few)}
     except PreferenceError:
         return {}
-
-
-def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_known: bool) -> dict[str, float | None]:
-    if rays_are_known:
-        return indicators_of(front, protocol, truth)
-    uniform = np.full(front.losses.shape, 1 / front.losses.shape[1])
-    values = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, truth)
-    return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in values.items()}
 
 
 def _check_name(role: str, name: str) -> None:

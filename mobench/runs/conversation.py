@@ -64,8 +64,8 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
             continue
         if not part:
             return
-        *whole, rest = (rest + part).split(b"\n")
-        for line in whole:
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
             if not is_cut:
                 yield line
             is_cut = False

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.events import DataLoading, StrategyMeasuring
-from mobench.interfaces import Problem, Samples, Seeds, Solver, Split, Strategy
+from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Split, Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
 from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
-from mobench.learning.measured_strategy import Choice, measured
+from mobench.learning.measured_strategy import Choice, convolves, measured
 from mobench.plugins import registry
 from mobench.records import provenance
 from mobench.records.failure import DECLINED, failure, sound_notes, weights_not_kept
@@ -31,7 +32,7 @@ from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 from mobench.runs.strategy_cache import remembered
 from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described, message_of
@@ -63,7 +64,7 @@ def execute(
         for an imported job.
     """
     if job.budget.elsewhere:
-        raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
+        raise MobenchError(f"{job.title} was imported: an imported job cannot be trained")
     if threads is not None:
         torch.set_num_threads(threads)
     started = datetime.now(UTC)
@@ -90,7 +91,12 @@ def execute(
 
 
 def failure_record(
-    job: Job, kind: str, message: str, details: str, made: Any, status: Literal["failed", "diverged"] = "failed"
+    job: Job,
+    kind: str,
+    message: str,
+    details: str,
+    provenance_now: Any,
+    status: Literal["failed", "diverged"] = "failed",
 ) -> Record:
     """Return the record of a job that failed or diverged without a result."""
     return Record(
@@ -100,7 +106,7 @@ def failure_record(
         protocol={"version": job.protocol},
         objectives=[],
         failure=failure(kind, message, details),
-        provenance=made,
+        provenance=provenance_now,
     )
 
 
@@ -134,7 +140,7 @@ class _Run:
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)
-        self._lay_out(problem, solver, splits["train"], len(rays))
+        self._lay_out(problem, solver, splits["train"], rays, seeds)
         before = problem.state.copy()
         training = train(
             solver,
@@ -173,17 +179,26 @@ class _Run:
             common["notes"] |= _save_weights(weights, solver, problem)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
 
-    def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, n_rays: int) -> None:
+    def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, rays: Tensor, seeds: Seeds) -> None:
         """Set the strategy of the problem: the given one, else the one that is fastest on this machine."""
         batches = Batches(samples, self.job.budget.batch_size, 0)
-        budget, n_sets = self.job.budget, solver.n_weight_sets(n_rays)
+        budget, n_sets = self.job.budget, solver.n_weight_sets(len(rays))
         steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
         if self.options.strategy is None:
             self.tell(StrategyMeasuring())
             threads = torch.get_num_threads()
+
+            def start_step() -> Callable[[], object]:
+                trial = make_solver(self.job.solver)
+                trial.start(problem, Setting(rays, seeds, batches.per_epoch, steps))
+                problem.train(True)
+                step_batches = [problem.prepare(batches.at(0, index)) for index in range(trial.n_batches)]
+                return lambda: trial.step(*step_batches)
+
             self.choice = remembered(
                 self.job, n_sets, self.options.device, threads,
-                lambda: measured(problem, batches.at(0), n_sets, threads, steps),
+                lambda: measured(problem, batches.at(0), n_sets, threads, steps, start_step),
+                depends_on_solver=not convolves(problem),
             )  # fmt: skip
         problem.strategy = self.choice.strategy
         if self.choice.strategy.threads is not None:
@@ -192,8 +207,8 @@ class _Run:
 
 def _side_effects() -> dict[str, str]:
     """Return a note about plugins whose import changed global state, which was restored; {} if there are none."""
-    found = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
-    return {"global_state": "restored after an import; " + "; ".join(found)} if found else {}
+    changes = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
+    return {"global_state": "restored after an import; " + "; ".join(changes)} if changes else {}
 
 
 def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:

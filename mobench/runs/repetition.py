@@ -15,8 +15,8 @@ from mobench.records.store import Store
 from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 from mobench.text import one_line
 
@@ -33,10 +33,10 @@ def check_repeatable(record: Record) -> None:
     if record.imported is not None:
         raise RecordError(
             f"record {record.id} was imported from {record.imported.file}: what made its points is not known here, so "
-            "nothing can be trained again; ask those who made them"
+            "nothing can be trained again; ask the authors of the points"
         )
     if record.status != "completed":
-        raise RecordError(f"record {record.id} says {record.status}: there is no result to compare with")
+        raise RecordError(f"record {record.id} has status {record.status}: there is no result to compare with")
     budget = record.job.budget
     if budget.seconds is not None:
         raise RecordError(
@@ -45,7 +45,7 @@ def check_repeatable(record: Record) -> None:
     for name, largest in (("steps", MAX_STEPS), ("epochs", MAX_EPOCHS)):
         if (length := getattr(budget, name)) is not None and length > largest:
             raise RecordError(
-                f"record {record.id} says that it trained for {length:g} {name}, at most {largest:g} are repeated: "
+                f"record {record.id} states that it trained for {length:g} {name}, at most {largest:g} are repeated: "
                 "verify a shorter job"
             )
 
@@ -64,15 +64,17 @@ def repeat(
 
     Raises: RecordError where the second run does not complete; StoreError where no temporary file can be written.
     """
-    made = record.provenance
-    executor = LocalExecutor(1, limits.timeout, limits.memory, _at_most_cores(made.threads) or None)
-    kept = {name: value for name, value in (made.strategy or {}).items() if name != "remark"}
+    provenance = record.provenance
+    executor = LocalExecutor(1, limits.timeout, limits.memory, _at_most_cores(provenance.threads) or None)
+    strategy = {name: value for name, value in (provenance.strategy or {}).items() if name != "remark"}
     with _temporary_folder() as folder:
         request = Request(
             job=record.job,
             store=folder,
             # nobody takes a repetition up again
-            options=RunOptions(made.device, _bounded(Strategy.from_dict(kept)), checkpoint_seconds=MAX_SECONDS),
+            options=RunOptions(
+                provenance.device, _bounded(Strategy.from_dict(strategy)), checkpoint_seconds=MAX_SECONDS
+            ),
             threads=executor.threads,
             plugins=providers(record.job),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mobench.jobs.job import Job, Strict
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 
 class Request(Strict):

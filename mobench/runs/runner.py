@@ -22,8 +22,8 @@ from mobench.records.store import Store
 from mobench.runs.executors.base import Executor, Exit
 from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.leases import remove_files_of_dead_runners
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 Listen: TypeAlias = Callable[[Job, JobEvent], None]
 """Receives every event of every job of a run."""
@@ -136,7 +136,7 @@ class _Present:
         """
         record = self.store.read(job)
         if record is not None and record.job != job:
-            raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
+            raise RecordError(f"the record file of job {job.id} belongs to another job: move it away to go on")
         if record is None or (retry and record.status == "failed"):
             return None
         # the record of a failed job contains only the version of the protocol
@@ -186,7 +186,7 @@ class _Crew:
             threads=self.executor.threads,
             plugins=providers(job),
         )
-        started, former = datetime.now(UTC), self.store.read(job)
+        started, previous = datetime.now(UTC), self.store.read(job)
         ended = self.executor.run(request, lambda event: self.listen(job, event))
         if ended.kind == ExitKind.STORE_ERROR:
             raise StoreError(ended.message)
@@ -198,7 +198,7 @@ class _Crew:
             return _Result(None, is_ours=True, reason=ended.message)
         record = self.store.read(job)
         # the record of a worker that died after it had written the record is valid
-        if record is None or (record == former and ended.status is None):
+        if record is None or (record == previous and ended.status is None):
             record = self.store.write_failure(_died(job, ended, started, self.options.device))
         if ended.status is None and record.status != "failed":
             self.store.forget_training(job)
@@ -266,7 +266,7 @@ def _died(job: Job, ended: Exit, started: datetime, device: str) -> Record:
     """Return the failure record of a job whose process did not write a record."""
     message = ended.message
     if ended.status is not None:
-        message = f"the job's process said that the job {ended.status}, and left no record"
+        message = f"the job's process reported that the job {ended.status}, but left no record"
     return Record(
         id=job.id,
         status="failed",

@@ -22,22 +22,27 @@ from mobench.user_cache import user_cache_dir
 MAX_BYTES = 2**16
 
 
-def remembered(job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice]) -> Choice:
+def remembered(
+    job: Job, n_sets: int, device: str, threads: int, measure: Callable[[], Choice], depends_on_solver: bool = False
+) -> Choice:
     """Return the cached choice for this workload, or call `measure()` and cache its result.
+
+    depends_on_solver: whether solvers and generators have choices of their own; otherwise they share those of the
+        target network.
 
     If the cache cannot be read or written, or if other users can write to it, the choice is measured.
     """
     cache_dir = folder()
     if cache_dir is None:
         return measure()
-    path = cache_dir / f"{_key(job, n_sets, device, threads)}.json"
+    path = cache_dir / f"{_key(job, n_sets, device, threads, depends_on_solver)}.json"
     try:
-        kept = json.loads(files.read_ours(path, MAX_BYTES))
-        return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
+        cached = json.loads(files.read_ours(path, MAX_BYTES))
+        return Choice(Strategy.from_dict(cached["strategy"]), str(cached["remark"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OptionError):
-        found = measure()
-    _keep(path, {"strategy": found.strategy.to_dict(), "remark": found.remark})
-    return found
+        choice = measure()
+    _keep(path, {"strategy": choice.strategy.to_dict(), "remark": choice.remark})
+    return choice
 
 
 def folder() -> Path | None:
@@ -45,11 +50,14 @@ def folder() -> Path | None:
     return user_cache_dir("strategies")
 
 
-def _key(job: Job, n_sets: int, device: str, threads: int) -> str:
-    parts = [
+def _key(job: Job, n_sets: int, device: str, threads: int, depends_on_solver: bool) -> str:
+    parts: list[Any] = [
         job.dataset.model_dump(mode="json"), job.model.model_dump(mode="json"), job.budget.batch_size,
         n_sets, device, threads, processor(), torch.__version__, get_args(Layout),
     ]  # fmt: skip
+    if depends_on_solver:
+        generator = job.solver.generator
+        parts += [job.solver.name, job.solver.version, generator and generator.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -15,12 +15,12 @@ from mobench.jobs.suite import Suite
 from mobench.records.store import Store
 from mobench.runs import executors
 from mobench.runs.executors import Limits
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
     from mobench.runs.runner import Listen, Summary
 
-Watch: TypeAlias = "Callable[[Plan, int], AbstractContextManager[Listen]]"
+OpenView: TypeAlias = "Callable[[Plan, int], AbstractContextManager[Listen]]"
 """Opens a view of a run, given its plan and the number of jobs at once, and gives a listener for its events."""
 
 
@@ -42,7 +42,7 @@ def run_suite(
     executor: str,
     limits: Limits,
     on_declined: Callable[[str], None],
-    watch: Watch,
+    watch: OpenView,
 ) -> SuiteRun:
     """Run the jobs of a suite that have no record yet.
 

@@ -23,7 +23,8 @@ from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
 from mobench.text import message_of, shortened
 
-SendEvent = Callable[[WorkerProgress | WorkerResult], None]
+Send = Callable[[WorkerProgress | WorkerResult], None]
+"""Sends an event to the runner."""
 LAST_SECONDS = 5.0
 """Time that a worker has to end after its runner has ended."""
 
@@ -54,7 +55,7 @@ def main() -> WorkerExitCode:
     return WorkerExitCode.DONE
 
 
-def _record(request: Request, store: Store, tell: SendEvent) -> Record:
+def _record(request: Request, store: Store, tell: Send) -> Record:
     """Run the job and return its record, which is in the store unless the job was declined.
 
     Raises: MobenchError if the record cannot be written or read.
@@ -67,9 +68,9 @@ def _record(request: Request, store: Store, tell: SendEvent) -> Record:
         load_only(request.plugins)
 
     # the worker of a runner that was killed may have finished the job while this worker waited
-    kept = store.read(request.job)
-    if kept is None or kept.status == "failed":
-        kept = execute(
+    record = store.read(request.job)
+    if record is None or record.status == "failed":
+        record = execute(
             request.job,
             request.options,
             threads=request.threads,
@@ -77,16 +78,16 @@ def _record(request: Request, store: Store, tell: SendEvent) -> Record:
             weights=store.weights(request.job) if request.options.keep_weights else None,
             on_event=tell,
         )
-        if kept.failure is None or kept.failure.kind != DECLINED:
-            store.write(kept)
+        if record.failure is None or record.failure.kind != DECLINED:
+            store.write(record)
             # another process may have written a result, which a failure does not replace
-            kept = store.read(request.job) or kept
+            record = store.read(request.job) or record
     # not before the record is stored: until then, only the checkpoint holds the result
     store.forget_training(request.job)
-    return kept
+    return record
 
 
-def _teller(events: IO[str]) -> SendEvent:
+def _teller(events: IO[str]) -> Send:
     """Return a function that writes an event to the pipe to the runner."""
 
     def tell(event: WorkerProgress | WorkerResult) -> None:

@@ -10,8 +10,8 @@ from typing import Literal
 from mobench.errors import NewNameError
 from mobench.plugins import KINDS, Registry
 
-NewKind = Literal["solver", "balancer", "generator", "dataset", "model"]
-NEW_KINDS: tuple[NewKind, ...] = ("solver", "balancer", "generator", "dataset", "model")
+NewKind = Literal["solver", "balancer", "generator", "sampler", "dataset", "model"]
+NEW_KINDS: tuple[NewKind, ...] = ("solver", "balancer", "generator", "sampler", "dataset", "model")
 LONGEST = 30
 
 
@@ -42,8 +42,9 @@ class PackageNames:
 
     @property
     def solver(self) -> str:
-        """Name of the solver to run: the registered pair of a balancer or generator, otherwise `name` itself."""
-        return {"balancer": f"phn-{self.name}", "generator": f"{self.name}-ls"}.get(self.kind, self.name)
+        """Name of the solver to run: the registered pair of a balancer, generator or sampler, else `name` itself."""
+        pairs = {"balancer": f"phn-{self.name}", "sampler": f"phn-{self.name}", "generator": f"{self.name}-ls"}
+        return pairs.get(self.kind, self.name)
 
 
 def normalised(text: str) -> str:

@@ -21,7 +21,7 @@ from mobench.records.index import outlines
 from mobench.records.record import Cost
 from mobench.records.store import Store
 from mobench.runs import runner
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 from mobench.runs.runner import Listen
 from mobench.search.contents import check, first_of, state
 from mobench.search.journal import JOURNAL, is_there, mend, reading, storage_of

@@ -81,7 +81,8 @@ def _entry(best_options: Mapping[str, Any], alone: Suite) -> list[str]:
     """Return the TOML lines of one combination: all settings of its suite and its best options."""
     (entry,) = alone.entries
     (names,) = zip(entry.datasets, entry.models, entry.solvers, strict=True)
-    holding = combine(layers_of(alone, entry, names[2], best_options), exact_names(*names))
+    layers = layers_of(alone, entry, names[2], best_options)
+    holding = combine(layers, exact_names(*names, layers))
     settings = {s.key: s.value for s in holding if not s.name.startswith(f"{BUDGET}.")}
     lines = ["[[entries]]"]
     lines += [f"{k} = {json.dumps(getattr(entry, k))}" for k in ("datasets", "models", "solvers")]

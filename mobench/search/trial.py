@@ -17,7 +17,7 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 from mobench.runs.runner import Listen
 from mobench.search.proposals import proposed
 

@@ -41,6 +41,7 @@ class Input(Generator):
     """
 
     keeps_statistics: ClassVar[bool] = True
+    takes_named_inputs: ClassVar[bool] = False
 
     channels: Literal["learnt", "constant"] = option(
         "learnt", "input channels added to images: learned patterns, or the preference at every pixel"

@@ -88,8 +88,8 @@ def hypervolume_gradient(points: NDArray[np.float64], reference: NDArray[np.floa
         for i in range(points.shape[1]):
             columns = np.arange(points.shape[1]) != i
             lower = others[points[others, i] < points[k, i]]
-            without = hypervolume(points[lower][:, columns], reference[columns])
-            volume = hypervolume(points[np.append(lower, k)][:, columns], reference[columns])
+            without = hypervolume(points[lower][:, columns], reference[columns], exact=True)
+            volume = hypervolume(points[np.append(lower, k)][:, columns], reference[columns], exact=True)
             gradient[k, i] = volume - without
     return gradient
 

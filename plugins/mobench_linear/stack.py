@@ -15,10 +15,11 @@ from mobench.interfaces import Generator, ParetoNetwork, Problem, Statistics, We
 
 @dataclass(frozen=True)
 class Stack(Generator):
-    """One freshly initialised target network per ray."""
+    """One freshly initialised target network per ray, or one copy of a pretrained network."""
 
     finite: ClassVar[bool] = True
     keeps_statistics: ClassVar[bool] = True
+    starts_pretrained: ClassVar[bool] = True
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         check_preferences(rays, problem.n_objectives)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -60,13 +61,22 @@ def of_split(name: str, split: Split, source: str, validation: float, seed: int)
 
 def embedded(part: PicturePart) -> Pictures:
     """Return the digits that come with the package: 4,000 for training, the other 1,000 for testing."""
-    with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
-        archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
-        images, labels = archive["images"], archive["labels"]
+    images, labels = _digits()
     testing = np.concatenate([np.flatnonzero(labels == c)[-N_EMBEDDED_TEST:] for c in range(10)])
     mask = np.zeros(len(labels), bool)
     mask[testing] = True
     return Pictures(images, labels).take(np.flatnonzero(mask if part == "test" else ~mask))
+
+
+@cache
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the images and labels that come with the package, read-only: 4 MB, which are decompressed once."""
+    with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
+        archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
+        images, labels = archive["images"], archive["labels"]
+    images.setflags(write=False)
+    labels.setflags(write=False)
+    return images, labels
 
 
 def embed(csv: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt, Interval, Len
@@ -34,6 +34,9 @@ class NoiseConditioned(Generator):
     hypernetwork).
     """
 
+    takes_named_inputs: ClassVar[bool] = False
+    starts_pretrained: ClassVar[bool] = True
+
     kind: Literal["noise", "dropout"] = option("noise", "what varies: a vector of noise, or which features are dropped")
     noise: Annotated[int, Gt(0)] = option(16, "length of the noise vector")
     rate: Annotated[float, Interval(gt=0, lt=1)] = option(0.2, "share of the hypernetwork's features that is dropped")
@@ -46,6 +49,12 @@ class NoiseConditioned(Generator):
             raise IncompatibleError(
                 f"this generator averages class probabilities of images, this dataset has inputs of shape "
                 f"{list(dataset.input_shape)}: choose a dataset of images"
+            )
+        shaped = [head for head, size in dataset.heads.items() if not isinstance(size, int)]
+        if shaped:
+            raise IncompatibleError(
+                f"this generator averages class probabilities of images, head {shaped[0]!r} of this dataset has the "
+                f"shape {list(dataset.heads[shaped[0]])}: choose a dataset whose heads have a width"
             )
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:

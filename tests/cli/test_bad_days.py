@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import resource
@@ -27,13 +26,7 @@ from mobench.records.store import Store
 from mobench.runs import execution
 
 Cli = Any
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
-
-
-def _obeys_permissions() -> None:
-    """Prefix of a command under which even the superuser cannot write to read-only files."""
-    if os.geteuid() == 0:
-        assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0
+OBEY = "restrictions:obey_permissions"
 
 
 @pytest.fixture
@@ -50,17 +43,18 @@ def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_store_that_is_read_only_is_read_and_a_run_is_refused_in_one_line(cli: Cli, tiny: Path, locked: Path) -> None:
-    board = cli("leaderboard", locked, preexec_fn=_obeys_permissions)
+    board = cli("leaderboard", locked, before=OBEY)
     assert board.returncode == 0, board.stderr
     assert "phn-ls" in board.stdout
     before = sorted(locked.rglob("*"))
-    done = cli("run", tiny, "--out", "out", "--seeds", "7", preexec_fn=_obeys_permissions)
+    done = cli("run", tiny, "--out", "out", "--seeds", "7", before=OBEY)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("error: nothing can be written to out: Permission denied")
     assert sorted(locked.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_store_on_another_file_system_than_anything_else(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     elsewhere = Path("/dev/shm") / f"mobench-{uuid4().hex}"
     assert Path("/dev/shm").stat().st_dev != tmp_path.stat().st_dev
@@ -100,6 +94,7 @@ def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: 
     assert record.cost.evaluation_seconds > 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once_without_a_traceback_and_leaves_no_worker(
     command: list[str], cli: Cli, environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +122,7 @@ def _small_files_alone() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000))
 
 
+@pytest.mark.slow
 def test_weights_without_room_cost_no_result_and_are_told_once(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     words = ("run", tiny, "--solver", "ls,phn-ls", "--seeds", "0,1", "--keep-weights", "--strategy", "default")
     done = cli(*words, "--out", "out", preexec_fn=_small_files_alone)

@@ -135,6 +135,7 @@ def test_a_reader_that_goes_away_is_no_bug(command: list[str], environment: dict
     assert "this is a bug" not in done.stderr
 
 
+@pytest.mark.slow
 def test_being_told_to_end_stops_the_workers_and_leaves_no_failure(
     command: list[str], environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:

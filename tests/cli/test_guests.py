@@ -161,6 +161,7 @@ def test_a_class_that_cannot_be_imported_fails_where_it_is_used(
     assert "ModuleNotFoundError" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_solver_that_leaves_the_interpreter_takes_only_its_job_along(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
@@ -186,7 +187,7 @@ def __getattr__(name):
     assert done.returncode == 1
     assert "the job's process ended with exit code 3 and left no record" in done.stderr
     assert "failed vlmop2 · stack+exits · seed 0: enough" in done.stderr
-    assert "1 jobs run, 0 were there, 0 diverged, 2 failed" in done.stdout
+    assert "1 jobs run, 0 already present, 0 diverged, 2 failed" in done.stdout
 
 
 PICKY = """
@@ -209,6 +210,7 @@ def __getattr__(name):
 """
 
 
+@pytest.mark.slow
 def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
@@ -220,7 +222,7 @@ def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     reason = "declined: vlmop2 × point × stack+picky: two objectives are too few: take three or more"
     assert [line for line in done.stderr.splitlines() if line.startswith("declined:")] == [reason]
     assert done.stderr.count("] declined vlmop2 · stack+picky") == 2, "the lines of both jobs"
-    assert "2 jobs run, 0 were there, 0 diverged, 0 failed, 2 declined, in " in done.stdout
+    assert "2 jobs run, 0 already present, 0 diverged, 0 failed, 2 declined, in " in done.stdout
     assert "picky" not in (tmp_path / "out" / "leaderboard.csv").read_text()
     assert len(list((tmp_path / "out" / "records").iterdir())) == 2
     alone = cli(*words, "stack+picky", "--json", env=environment)

@@ -102,6 +102,7 @@ def test_the_view_fits_any_terminal(columns: int, rows: int, states: list[str], 
     assert all(sum(segment.cell_length for segment in line) <= columns for line in lines)
 
 
+@pytest.mark.slow
 def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     terminal: Any, command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -119,13 +120,14 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     ended = [line for line in shown.screen if line.startswith("completed vlmop2 · ")]
     assert len(ended) == 4
     assert not [line for line in shown.screen if "gone, ETA" in line]
-    assert "4 jobs run, 0 were there, 0 diverged, 0 failed" in "\n".join(shown.screen)
+    assert "4 jobs run, 0 already present, 0 diverged, 0 failed" in "\n".join(shown.screen)
     wrote = [line for line in shown.screen if line.startswith("wrote ")]
     assert wrote == [f"wrote results/tiny/{name}" for name in ("records", "leaderboard.md", "leaderboard.csv")]
     assert shown.screen[shown.screen.index(wrote[-1]) + 1].startswith("next: `mobench report results/tiny`")
     assert shown.cursor_is_shown
 
 
+@pytest.mark.slow
 def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls"], columns=60, env={"NO_COLOR": "1"})
     assert shown.returncode == 0
@@ -134,14 +136,16 @@ def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: 
     assert not COLOUR.search(shown.raw)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
     assert shown.returncode == 130
     assert shown.cursor_is_shown
-    assert any(line.startswith("error: interrupted; every record") for line in shown.screen)
+    assert any(line.startswith("error: interrupted; all written records") for line in shown.screen)
     assert not [line for line in shown.screen if "gone, ETA" in line]
 
 
+@pytest.mark.slow
 def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
     terminal: Any, command: list[str], cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def shell(command: list[str], environment: dict[str, str], tiny: Path, tmp_path:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "code"),
     [
@@ -58,6 +59,7 @@ def test_a_run_whose_output_is_lost_runs_every_job(shell: Any, tmp_path: Path, o
     assert {path.read_bytes() for path in (tmp_path / "out" / "locks").iterdir()} == {b""}
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_told_by_the_exit_code_although_nobody_reads(shell: Any, tmp_path: Path) -> None:
     line = "mobench run tiny.toml --strategy default --timeout 0.01 --out out >/dev/full 2>/dev/full"
     assert shell(line)[0] == 1

@@ -32,7 +32,7 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     first = cli("run", tiny)
     assert first.returncode == 0, first.stderr
     assert "hypervolume" in first.stdout
-    assert "2 jobs run, 0 were there" in first.stdout
+    assert "2 jobs run, 0 already present" in first.stdout
     out = tmp_path / "results" / "tiny"
     assert {p.name for p in out.iterdir()} >= {"records", "leaderboard.md", "leaderboard.csv"}
     before = records(out)
@@ -43,6 +43,7 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     assert records(out) == before
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_whatever_runs_beside_and_another_seed_others(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +183,7 @@ def test_debug_shows_where(cli: Cli) -> None:
     assert "suite.py" in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_records_and_running_again_completes(
     command: list[str], cli: Cli, environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -197,7 +199,7 @@ def test_ctrl_c_leaves_whole_records_and_running_again_completes(
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; every record that was written is whole" in errors
+    assert "interrupted; all written records are complete" in errors
     assert "Traceback" not in errors
     left = records(tmp_path / "out")
     assert 1 <= len(left) < 3

@@ -25,9 +25,11 @@ JOB = Job(
         options={"lr": 1e-3},
         generator=Part(name="g", version="1", options={"hidden": [4]}),
         balancer=Part(name="b", version="1", options={"flag": True}),
+        sampler=Part(name="s", version="1", options={"power": 2.0}),
     ),
     budget=Budget(epochs=2),
     rays=[[0.25, 0.75], [0.5, 0.5]],
+    rays_version=2,
     n_looks=10,
     protocol="p-1",
 )

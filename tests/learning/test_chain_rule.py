@@ -111,7 +111,7 @@ def test_the_solver_leaves_the_same_gradient(problem: Problem, network: ParetoHy
     solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
     assert isinstance(solver.network, ParetoHypernetwork)
     solver.network.load_state_dict(network.state_dict())
-    solver._through_weights(solver.network, R, batch)
+    solver.backward(R, batch)
     scalarised(network, problem, batch).backward()
     for ours, whole in zip(solver.network.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, whole.grad, rtol=1e-9, atol=1e-12)
@@ -137,7 +137,7 @@ def test_gram_equals_the_dense_one_over_all_parameters(
     solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
     assert isinstance(solver.network, ParetoHypernetwork)
     solver.network.load_state_dict(network.state_dict())
-    solver._through_weights(solver.network, preferences, batch)
+    solver.backward(preferences, batch)
 
     class Losses(nn.Module):
         def __init__(self, network: ParetoHypernetwork) -> None:

@@ -326,10 +326,10 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     for module in (resolve, provenance):
         monkeypatch.setattr(module, "registry", lambda: made)
     provenance._packages.cache_clear()
-    resolve._statistics_of.cache_clear()
+    resolve._problem_of.cache_clear()
     yield made
     provenance._packages.cache_clear()
-    resolve._statistics_of.cache_clear()
+    resolve._problem_of.cache_clear()
 
 
 def job_of(kind: str, solver: str) -> Any:

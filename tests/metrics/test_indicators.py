@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from itertools import combinations
 
 import moocore
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from mobench.errors import NonFiniteError, ShapeError
 from mobench.metrics import indicators as ind
+from mobench.metrics.approximate_hypervolume import _sobol, approximate_volume, is_exact_affordable
 
 Array = NDArray[np.float64]
 
@@ -49,6 +52,100 @@ def test_hypervolume_of_a_staircase(n: int) -> None:
     """(i, n − i), i = 0..n, reference (n + 1, n + 1): (n+1)² less the steps 1 + 2 + … + n."""
     points = [(i, n - i) for i in range(n + 1)]
     assert ind.hypervolume(points, (n + 1, n + 1)) == pytest.approx((n + 1) ** 2 - n * (n + 1) / 2)
+
+
+@pytest.mark.parametrize("m", [5, 8, 11, 20, 31, 40])
+def test_hypervolume_of_unit_vectors_and_cubes_of_many_objectives(m: int) -> None:
+    """As above; m unit vectors are 20 and more points from m = 20 on, so those are approximate."""
+    value, error = ind.hypervolume_with_error(np.eye(m), np.full(m, 3.0))
+    expected = 3.0**m - 1
+    assert value == pytest.approx(expected, rel=1e-9) if not error else abs(value - expected) <= 2 * error
+    assert (error > 0) == (m >= 20)
+    assert ind.hypervolume_with_error([np.full(m, 0.5)], np.ones(m)) == (pytest.approx(0.5**m), 0.0)
+
+
+def test_approximate_hypervolume_approaches_the_volume_outside_a_sphere_octant() -> None:
+    """Points on the unit sphere, reference 1: from inside the corner, they dominate all but the octant of the ball.
+
+    The union of boxes of 3,000 points is smaller than this limit, and at least that of the best 400 of them.
+    """
+    points = np.abs(np.random.default_rng(0).standard_normal((3000, 6)))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    value, error = ind.hypervolume_with_error(points, np.ones(6))
+    limit = 1 - math.pi**3 / math.gamma(4) / 2**6
+    assert error > 0
+    assert ind.hypervolume(points[:400], np.ones(6), exact=True) - error < value < limit + error
+
+
+KINDS = ("plane", "sphere", "complement", "stretched")
+
+
+def random_front(kind: str, n: int, m: int, seed: int) -> Array:
+    """Mutually non-dominated points below 1.1, or below 1.1e6 in one objective of the stretched kind."""
+    random = np.random.default_rng(seed)
+    plane = random.exponential(size=(n, m))
+    plane /= plane.sum(axis=1, keepdims=True)
+    sphere = np.abs(random.standard_normal((n, m)))
+    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    stretch = np.where(np.arange(m) == 0, 1e6, 1.0)
+    return {"plane": plane, "sphere": sphere, "complement": 1 - sphere, "stretched": sphere * stretch}[kind]
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 60), (5, 60), (8, 40), (10, 25), (11, 20)])
+def test_the_error_of_an_approximate_hypervolume_covers_the_exact_one(m: int, n: int) -> None:
+    """Of sixteen 95 % intervals, thirteen or more must cover, and all with 2.5 times the width."""
+    ratios = []
+    for kind in KINDS:
+        for seed in range(4):
+            front = random_front(kind, n, m, seed)
+            reference = np.where(front.max(axis=0) > 2, 1.1e6, 1.1)
+            value, error = approximate_volume(reference - front)
+            exact = moocore.hypervolume(front, ref=reference)
+            assert 0 < error < 0.02 * exact
+            ratios.append(abs(value - exact) / error)
+    assert sum(ratio <= 1 for ratio in ratios) >= 13
+    assert max(ratios) < 2.5
+
+
+def test_an_approximate_hypervolume_is_exact_for_one_box_and_for_boxes_in_a_box() -> None:
+    assert approximate_volume(np.array([[0.5, 2.0, 3.0]])) == (pytest.approx(3.0), 0.0)
+    value, error = approximate_volume(np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 1e-9]]))
+    assert value == pytest.approx(1.0, abs=2 * error + 1e-8)
+
+
+def test_an_approximate_hypervolume_is_the_same_in_every_run_and_leaves_the_random_state_alone() -> None:
+    sides, before = 1.1 - random_front("plane", 40, 9, 0), torch.get_rng_state()
+    first = approximate_volume(sides)
+    _sobol.cache_clear()
+    assert approximate_volume(sides) == first
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("m", "largest"), [(4, 10_000), (6, 400), (8, 70), (9, 45), (11, 28), (18, 13), (25, 12)])
+def test_the_exact_hypervolume_is_used_up_to_a_size_that_depends_on_the_front_alone(m: int, largest: int) -> None:
+    assert is_exact_affordable(largest, m)
+    assert not is_exact_affordable(largest + 1, m)
+    front = random_front("sphere", 12, m, 0)
+    assert ind.hypervolume_with_error(front, np.full(m, 1.1)) == (
+        pytest.approx(moocore.hypervolume(front, ref=np.full(m, 1.1))), 0.0,
+    )  # fmt: skip
+
+
+def test_dominated_points_do_not_count_for_the_size() -> None:
+    few = random_front("sphere", 20, 11, 0)
+    many = np.vstack([few, *(few + 1e-3 * k for k in range(1, 4))])
+    value, error = ind.hypervolume_with_error(many, np.full(11, 1.1))
+    assert (value, error) == (pytest.approx(ind.hypervolume(few, np.full(11, 1.1))), 0.0)
+
+
+def test_eleven_objectives_with_many_rays_take_less_than_a_second() -> None:
+    """66 rays took 18 to 25 s a call. Processor time, so that other work on the machine does not count."""
+    front = random_front("sphere", 66, 11, 0)
+    began = time.process_time()
+    value, error = ind.hypervolume_with_error(front, np.full(11, 1.1))
+    assert time.process_time() - began < 3
+    assert 0 < error < 0.01 * value
+    assert ind.hypervolume(front, np.full(11, 1.1)) == value
 
 
 def test_hypervolume_by_hand() -> None:

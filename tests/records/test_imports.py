@@ -112,7 +112,7 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
     found = imported(measured[0])
     with pytest.raises(MobenchError, match=r"imported from f\.csv"):
         verify(found)
-    with pytest.raises(MobenchError, match="nothing of it to train"):
+    with pytest.raises(MobenchError, match="an imported job cannot be trained"):
         execute(found.job)
 
 
@@ -124,7 +124,7 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
         (b"f1,f2\n0.5,0.5\n", "", DataError, "is not a name of a solver"),
         (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is not a name of a solver"),
         (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is not a name of a solver"),
-        (b"f1,f2,f3\n1,1,1\n", "x", DataError, "column 'f3' that means nothing"),
+        (b"f1,f2,f3\n1,1,1\n", "x", DataError, "column 'f3' that is unknown"),
     ],
 )
 def test_the_impossible_is_refused(content: bytes, name: str, kind: type[Exception], message: str) -> None:
@@ -134,7 +134,7 @@ def test_the_impossible_is_refused(content: bytes, name: str, kind: type[Excepti
 
 def test_points_under_another_protocol_cannot_join(measured: list[Record]) -> None:
     job = Job.model_validate({**measured[0].job.model_dump(), "protocol": "analytic-0"})
-    with pytest.raises(MobenchError, match="made under protocol 'analytic-0', data set 'vlmop2' now states"):
+    with pytest.raises(MobenchError, match="made under protocol 'analytic-0', dataset 'vlmop2' now has"):
         foreign.like(job.dataset, job)
 
 
@@ -147,11 +147,15 @@ def test_points_beyond_the_reference_are_told() -> None:
 def test_a_front_in_no_imported_record_has_to_be_whole(measured: list[Record]) -> None:
     data = measured[0].model_dump(by_alias=True)
     data["fronts"]["test"]["preferences"] = []
+    with pytest.raises(ValueError, match="some of its fronts have preferences and some have none"):
+        Record.model_validate(data)
+    data = measured[0].model_dump(by_alias=True)
+    data["fronts"]["test"]["n_samples"] = None
     with pytest.raises(ValueError, match="is not imported"):
         Record.model_validate(data)
     data = imported(measured[0]).model_dump(by_alias=True)
     data["imported"] = None
-    with pytest.raises(ValueError, match="but not both"):
+    with pytest.raises(ValueError, match="belong together, and it has one of them"):
         Record.model_validate(data)
 
 

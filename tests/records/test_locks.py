@@ -26,8 +26,8 @@ from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.base import Exit
 from mobench.runs.leases import Lease, remove_files_of_dead_runners
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 HOLD = """
 import errno, fcntl, platform, socket, sys, time
@@ -90,7 +90,7 @@ def test_a_lock_names_its_owner_and_what_to_do(tmp_path: Path, holder: Any) -> N
         if owner.state() == "stopped":
             break
         time.sleep(0.05)
-    assert f"which is stopped: let it go on with `kill -CONT {process.pid}`" in described(path)
+    assert f"which is stopped: continue it with `kill -CONT {process.pid}`" in described(path)
     process.kill()
     process.wait()
     assert described(path).endswith("which has ended: delete locks/some.lock")
@@ -145,7 +145,7 @@ def test_without_flock_a_holder_that_was_killed_on_another_host_is_named_with_th
     with Store(tmp_path).training(job(), tell):
         assert len(told) == 1
     assert f"held by process {process.pid} on another-host since" in told[0]
-    assert f"where it has ended already, delete locks/{path.name}" in told[0]
+    assert f"if it has already ended, delete locks/{path.name}" in told[0]
 
 
 @pytest.mark.filterwarnings("ignore")

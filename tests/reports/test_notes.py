@@ -218,3 +218,17 @@ def test_indicators_of_preferences_are_empty_for_a_solver_that_ignores_them(hand
     assert table[column]["takes"] == indicators[column.replace("-", "_")]
     assert np.isnan(table[column]["ignores"])
     assert table["hypervolume"].notna().all()
+
+
+def test_rows_with_approximate_hypervolumes_are_noted_with_the_largest_error(handmade: Made) -> None:
+    """The handmade hypervolume is 3."""
+    records = [
+        handmade("far", 0, indicators={"hypervolume_error": 0.03}),
+        handmade("far", 1, indicators={"hypervolume_error": 0.06}),
+        handmade("near", 0), handmade("near", 1), handmade("mid", 0, indicators={"hypervolume_error": 0.01}),
+    ]  # fmt: skip
+    for form in (records, [outline(record) for record in records]):
+        (note,) = [note for note in leaderboard(form).notes if "approximate" in note]
+        assert note.startswith("data: the hypervolume of far, mid is approximate")
+        assert note.endswith("±2 % or less")
+    assert not [note for note in leaderboard(records[2:4]).notes if "approximate" in note]

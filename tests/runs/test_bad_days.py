@@ -28,7 +28,7 @@ from mobench.records import provenance
 from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 from mobench_analytic.problems import Analytic
 

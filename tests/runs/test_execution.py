@@ -29,7 +29,7 @@ from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
 from mobench.runs.judging import _union, job_rays
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 from mobench_analytic.problems import VLMOP2
 
 

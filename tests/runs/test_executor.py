@@ -24,8 +24,8 @@ from mobench.runs.executors import local as executor
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 Worker = Callable[..., None]
 PATIENCE = 60.0

@@ -23,6 +23,8 @@ from mobench.jobs.plan import Plan
 from mobench.records.record import Record, parse
 from mobench.runs.execution import execute
 
+pytestmark = pytest.mark.slow
+
 STEPS = 300
 """At a checkpoint each this is a second or two of training."""
 SUITE = f"""

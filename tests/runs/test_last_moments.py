@@ -22,8 +22,8 @@ from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import Outcome, bring_home, do, errand
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 JOB = resolve("vlmop2", "point", "ls", {}, Budget(steps=2))
 KILLED = Exit(None, "the job's process was killed by SIGKILL (out of memory?)")
@@ -122,7 +122,7 @@ def test_a_worker_that_claims_a_result_and_left_none_has_failed(tmp_path: Path) 
     record = Store(tmp_path).read(JOB)
     assert record is not None
     assert record.failure is not None
-    assert record.failure.message == "the job's process said that the job completed, and left no record"
+    assert record.failure.message == "the job's process reported that the job completed, but left no record"
 
 
 @pytest.mark.parametrize("former", STATUSES)

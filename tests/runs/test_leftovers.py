@@ -22,8 +22,10 @@ from mobench.records.store import Store
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
+
+pytestmark = pytest.mark.slow
 
 PATIENCE = 120.0
 """Seconds after which something that must happen is taken to never happen."""

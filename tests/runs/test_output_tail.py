@@ -17,9 +17,9 @@ from mobench.runs.executors import limits, local
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.output_tail import MAX_BYTES, TAIL_BYTES, OutputTail
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 
 @pytest.mark.parametrize("n_bytes", [1, 100, TAIL_BYTES - 1, TAIL_BYTES])

@@ -19,10 +19,11 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

@@ -18,8 +18,8 @@ from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Errand, Outcome, RemoteExecutor, bring_home, do, errand
 from mobench.runs.exit_kinds import ExitKind
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 JOB = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=5))
 

@@ -25,8 +25,8 @@ from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 
 
@@ -124,6 +124,7 @@ class Dies(InProcess):
         return Exit(None, "the job's process was killed by SIGKILL")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_a_failure_record_and_the_rest_goes_on(long: Plan, plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     killed = runner.run(long, store, Kills())
@@ -136,6 +137,7 @@ def test_a_killed_worker_leaves_a_failure_record_and_the_rest_goes_on(long: Plan
     assert len(runner.run(plan, store, LocalExecutor()).completed) == 2
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_ended_and_says_so(long: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     summary = runner.run(long, store, LocalExecutor(timeout=6))
@@ -214,6 +216,7 @@ def test_no_space_is_an_error_at_once_and_nothing_is_trained(
     assert "start" not in started
 
 
+@pytest.mark.slow
 def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,12 +226,12 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
         "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.jobs.job import Job\n"
-        "from mobench.interfaces import Strategy; from mobench.runs.options import RunOptions\n"
+        "from mobench.interfaces import Strategy; from mobench.runs.run_options import RunOptions\n"
         "job, checkpoint = Job.model_validate_json(sys.argv[1]), Path(sys.argv[2])\n"
         "execution.execute(job, RunOptions('cpu', Strategy(), checkpoint_seconds=0), threads=1, checkpoint=checkpoint)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, job.model_dump_json(), str(checkpoint)])
-    for _ in range(600):
+    for _ in range(2400):
         if checkpoint.exists():
             break
         time.sleep(0.05)

@@ -22,7 +22,7 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make, slurm
-from mobench.runs.options import RunOptions
+from mobench.runs.run_options import RunOptions
 
 STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
 
@@ -47,6 +47,7 @@ def jobs_of(tiny: Path, steps: int) -> list[Job]:
     return [Job.model_validate({**job.model_dump(), "budget": budget}) for job in plan.jobs]
 
 
+@pytest.mark.slow
 def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     jobs = jobs_of(tiny, 30)
     limits = Limits(cpus=2, memory=3 * 2**30, timeout=600, gpus=1, address="short")
@@ -72,6 +73,7 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
     assert list((tmp_path / "out" / "locks").glob("mark-*")) == []
 
 
+@pytest.mark.slow
 def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, gate: Gate) -> None:
     jobs = [gate.job(job) for job in jobs_of(tiny, 1)]
     executor = make("slurm", Limits(cpus=1))
@@ -98,6 +100,7 @@ def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, gat
     assert phases.count("lost") == 1
 
 
+@pytest.mark.slow
 def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     (job, *_) = jobs_of(tiny, 10**6)
     executor = make("slurm", Limits())
@@ -119,7 +122,7 @@ def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: 
 
 def test_jobs_that_slurm_refuses_end_the_run_in_one_line(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     shutil.copy("/bin/false", cluster.parent / "bin" / "sbatch")
-    with pytest.raises(OptionError, match="SLURM did not take the jobs"):
+    with pytest.raises(OptionError, match="SLURM refused the jobs"):
         runner.run(Plan("one", jobs_of(tiny, 10)), Store(tmp_path / "out"), make("slurm", Limits()))
 
 

@@ -21,8 +21,8 @@ from mobench.errors import MobenchError
 from mobench.events import JobEnded, JobEvent, JobPresent, JobStarted, TrainingProgress
 from mobench.interfaces import Strategy
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_an_exception_of_a_listener_ends_the_run(requests: list[Request], tiny: 
         ({"gpus": float("nan")}, "^gpus was given nan"),
         ({"checkpoint": -1}, "^checkpoint was given -1"),
         ({"strategy": "layout=round"}, "strategy: layout is 'round'"),
-        ({"address": "there:1"}, "address means nothing to --executor local"),
+        ({"address": "there:1"}, "address has no effect with --executor local"),
         ({"executor": "lokal"}, "did you mean 'local'"),
     ],
 )

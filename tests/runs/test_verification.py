@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from guests import balancer, install
 from in_process import InProcess
@@ -18,6 +19,7 @@ from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
 from mobench.jobs.resolve import providers
 from mobench.jobs.suite import Suite, load, overridden
+from mobench.metrics.evaluation import FrontValues, indicators_of
 from mobench.records.record import Record, parse
 from mobench.records.store import Store
 from mobench.runs import repetition
@@ -26,6 +28,7 @@ from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
 from mobench.runs.request import Request
 from mobench.runs.verification import VerificationResult, compare, verify
+from mobench_analytic.problems import VLMOP2
 
 
 def job(**budget: float) -> Job:
@@ -78,7 +81,7 @@ def test_a_changed_number_is_found_and_named(record: Record) -> None:
         (("cost", "stored_parameters"), 1, "stored_parameters"),
         (("protocol", "reference"), [9.0, 9.0], "protocol"),
         (("indicators", "test", "spacing"), None, "spacing, test"),
-        (("trace",), [], "trace"),
+        (("trace",), [], "trace steps, trace"),
         (("objectives",), ["x", "y"], "objectives"),
     ],
 )
@@ -89,7 +92,7 @@ def test_what_a_job_fixes_has_to_be_equal(record: Record, path: tuple[str, ...],
         inner = inner[key]
     inner[path[-1]] = value
     verdict = compare(Record.model_validate(data), record, 0.5)
-    assert [c.name for c in verdict.comparisons if not c.agrees] == [name]
+    assert ", ".join(c.name for c in verdict.comparisons if not c.agrees) == name
     assert not verdict.agrees
 
 
@@ -115,6 +118,30 @@ def test_what_moves_in_steps_may_move_further(record: Record) -> None:
     assert verdict.agrees
     data["indicators"]["test"]["hypervolume"] *= 1.0006
     assert not compare(Record.model_validate(data), record).agrees
+
+
+def test_the_order_of_nearly_equal_points_is_no_difference(record: Record) -> None:
+    """On another processor, two points that agree to six digits change places, and four points become five."""
+    first, second = (record.model_dump(by_alias=True) for _ in range(2))
+    for data, step in ((first, 1e-6), (second, -1e-6)):
+        losses = np.array([[0.1 * i, 1 - 0.1 * i] for i in range(25)])
+        losses[1] = losses[0] + [1e-6, step]
+        front = FrontValues(np.asarray(data["fronts"]["test"]["preferences"]), losses, {})
+        data["fronts"]["test"]["losses"] = losses.tolist()
+        data["indicators"]["test"] = indicators_of(front, VLMOP2().protocol, None)
+    n_points = [data["indicators"]["test"]["n_non_dominated"] for data in (first, second)]
+    assert n_points[0] != n_points[1]
+    assert compare(Record.model_validate(first), Record.model_validate(second)).agrees
+    first["indicators"]["test"]["n_non_dominated"] = 3.0
+    comparisons = compare(Record.model_validate(first), Record.model_validate(second)).comparisons
+    assert [c.name for c in comparisons if not c.agrees] == ["n_non_dominated, test"]
+
+
+def test_the_losses_of_the_trace_are_not_measured_by_its_steps(record: Record) -> None:
+    data = record.model_dump(by_alias=True)
+    data["trace"][-1]["train_losses"][0] *= 1.1
+    wrong = [c.name for c in compare(Record.model_validate(data), record).comparisons if not c.agrees]
+    assert wrong == ["trace"]
 
 
 def test_a_distance_is_measured_by_the_losses(record: Record) -> None:
@@ -158,7 +185,7 @@ def test_seconds_and_failures_cannot_be_verified(record: Record) -> None:
         verify(execute(job(seconds=0.05), threads=1))
     data = record.model_dump(by_alias=True)
     data |= {"status": "failed", "failure": {"kind": "X", "message": "y"}}
-    with pytest.raises(RecordError, match="says failed"):
+    with pytest.raises(RecordError, match="has status failed"):
         verify(Record.model_validate(data))
 
 

@@ -17,8 +17,8 @@ from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 WORDS = [sys.executable, "-m", "mobench.runs.worker"]
 
@@ -74,6 +74,7 @@ def training(store: Store, environment: dict[str, str]) -> Iterator[subprocess.P
         pipe.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_leaves_no_record_and_keeps_its_checkpoint(
     training: subprocess.Popen[str], store: Store
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_worker_that_is_told_to_stop_leaves_no_record_and_keeps_its_checkpoint
     assert store.checkpoint(job(seconds=86_400)).exists()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_runner_is_gone_stops_and_keeps_its_checkpoint(
     training: subprocess.Popen[str], store: Store
 ) -> None:
@@ -117,6 +119,7 @@ def __getattr__(name):
 """
 
 
+@pytest.mark.slow
 def test_what_a_plugin_prints_is_not_taken_for_events(
     store: Store, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_request_that_is_none_ends_the_worker(environment: dict[str, str]) -> 
     assert "ValidationError" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_strategy_one_is_measured_recorded_and_remembered(store: Store, environment: dict[str, str]) -> None:
     request = Request(job=job(steps=3), store=str(store.folder))
     done = subprocess.run(

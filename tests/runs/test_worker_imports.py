@@ -23,8 +23,8 @@ from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.options import RunOptions
 from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 
 def job(steps: int = 3, balancer: str = "") -> Job:
@@ -53,6 +53,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "site"
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_from_the_working_folder(
     tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_nothing_is_imported_from_the_working_folder(
     assert record.digest == run(job(balancer="asked"), tmp_path / "elsewhere").digest
 
 
+@pytest.mark.slow
 def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site: Path) -> None:
     path = install(site, "hashed", balancer("hashed"))
     record = run(job(balancer="hashed"), tmp_path / "out")
@@ -90,6 +92,7 @@ def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site:
     assert parse(record.to_json(), "x") == record
 
 
+@pytest.mark.slow
 def test_a_copy_that_comes_first_is_told_from_what_is_installed(tmp_path: Path, site: Path) -> None:
     """PYTHONPATH is the user's: a copy there is what runs, and the record says so."""
     shutil.copytree(Path(mobench_linear.__file__).parent, site / "mobench_linear")
@@ -117,6 +120,7 @@ def test_records_from_before_sources_were_noted_stay_as_they_are() -> None:
 CHANGES = "import torch; torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False); torch.manual_seed(3)"
 
 
+@pytest.mark.slow
 def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path) -> None:
     """Another plugin, which changes global state and leaves a trace, is not imported; the numbers are as without it."""
     trace = tmp_path / "imported"
@@ -135,6 +139,7 @@ def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path)
     assert "default dtype was changed" in str(record.notes["global_state"])
 
 
+@pytest.mark.slow
 def test_a_name_that_the_given_plugins_lack_is_looked_for_in_all(tmp_path: Path, site: Path) -> None:
     install(site, "late", balancer("late"))
     record = run(job(balancer="late"), tmp_path / "out", ["mobench:linear", "nobody:nothing"])

@@ -70,6 +70,7 @@ def test_the_commands_of_its_readme_run(
     assert "| complete |" in table
 
 
+@pytest.mark.slow
 def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> None:
     """In one process, which imports torch once."""
     words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
@@ -82,6 +83,7 @@ def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> 
         assert re.search(rf"::test_conformance\[{kind} my-{kind}: .* PASSED", done.stdout)
 
 
+@pytest.mark.slow
 def test_they_are_typed_linted_and_formatted(made: Path) -> None:
     ruff = Path(sys.executable).parent / "ruff"
     for kind in NEW_KINDS:

@@ -149,10 +149,13 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], en
     )
     (tmp_path / "s.toml").write_text(text)
     words = [*command, "tune", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert any("trial 0 complete" in line for line in iter(process.stderr.readline, ""))
-    assert any(line.startswith("start ") for line in iter(process.stderr.readline, "")), "the next one has begun"
+    process = subprocess.Popen(
+        [*words, "--json"], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    events = map(json.loads, iter(process.stdout.readline, ""))
+    assert any(event["event"] == "trial" and event["state"] == "complete" for event in events)
+    assert any(event["event"] == "job" for event in events), "the next one has begun"
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)

@@ -69,7 +69,10 @@ def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[
 
 
 def _rays(job: Job) -> str:
-    return json.dumps(job.rays) if job.rays is not None else f"{job.n_rays} and {job.n_finite} at equal K"
+    if job.rays is not None:
+        return json.dumps(job.rays)
+    version = "" if job.rays_version is None else f", version {job.rays_version}"
+    return f"{job.n_rays} and {job.n_finite} at equal K{version}"
 
 
 def _always(record: Measured) -> bool:

@@ -14,7 +14,13 @@ from mobench.records.outline import Measured
 from mobench.reports.analysis.comparable import select
 from mobench.reports.analysis.costs import CONSTANT_COSTS
 from mobench.reports.analysis.measurements import NAMES, measurements
-from mobench.reports.analysis.notes import ROW, beyond_reference, incomplete_rows, missing_values
+from mobench.reports.analysis.notes import (
+    ROW,
+    approximate_volumes,
+    beyond_reference,
+    incomplete_rows,
+    missing_values,
+)
 from mobench.reports.analysis.row_labels import labels_of
 from mobench.reports.analysis.statistics import Estimate, half_widths, paired_rank_intervals, place_among
 
@@ -67,6 +73,7 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
         *incomplete_rows(table, measured),
         *missing_values(chosen.kept, measured),
         *beyond_reference(chosen.kept, measured),
+        *approximate_volumes(chosen.kept, measured),
         *_notes(chosen.kept, measured),
     ]
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured)

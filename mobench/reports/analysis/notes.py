@@ -1,4 +1,4 @@
-"""Notes of a leaderboard on means with missing values and on fronts beyond the reference point."""
+"""Notes of a leaderboard on missing values, fronts beyond the reference point and approximate hypervolumes."""
 
 from __future__ import annotations
 
@@ -84,6 +84,24 @@ def beyond_reference(records: Sequence[Measured], measured: pd.DataFrame) -> lis
         f"{dataset}: no point of {', '.join(by_name)} is below the reference point, so the hypervolume is 0 and ranks "
         f"by it tell nothing: {_where([r for row_records in by_name.values() for r in row_records], objectives)}"
         for (dataset, objectives), by_name in groups.items()
+    ]
+
+
+def approximate_volumes(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
+    """Return a note for each dataset whose rows contain approximate hypervolumes, with the largest relative error."""
+    rows = measured.set_index("id")[ROW].to_dict("index")
+    errors: dict[str, dict[str, float]] = defaultdict(dict)
+    for record in records:
+        values = record.indicators.get("test", {})
+        error, volume = values.get("hypervolume_error"), values.get("hypervolume")
+        if record.status == "completed" and error and volume:
+            by_row = errors[rows[record.id]["dataset"]]
+            called = _called(rows[record.id], measured)
+            by_row[called] = max(by_row.get(called, 0.0), error / volume)
+    return [
+        f"{dataset}: the hypervolume of {', '.join(sorted(by_name))} is approximate, because the exact one takes too "
+        f"long for so many points and objectives; its 95 % interval is ±{100 * max(by_name.values()):.2g} % or less"
+        for dataset, by_name in sorted(errors.items())
     ]
 
 

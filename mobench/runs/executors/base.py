@@ -100,4 +100,4 @@ def refuse(name: str, limits: Limits, *unused: str) -> None:
     """Raise OptionError if one of the limits named in `unused` is set, because the executor does not support it."""
     for limit in unused:
         if getattr(limits, limit) is not None:
-            raise OptionError(f"--{limit} means nothing to --executor {name}: leave it out")
+            raise OptionError(f"--{limit} has no effect with --executor {name}: leave it out")

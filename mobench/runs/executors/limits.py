@@ -70,9 +70,9 @@ class Watch:
     def _excess(self, elapsed: float) -> Excess | None:
         if self._timeout is not None and elapsed >= self._timeout:
             return Excess(ExitKind.TIMED_OUT, f"timed out after {self._timeout:g} seconds (--timeout)")
-        if self._memory is not None and (taken := resident_bytes(self._process.pid)) > self._memory:
-            said = f"took {_mb(taken)} MB of memory, {_mb(self._memory)} MB are allowed (--memory)"
-            return Excess(ExitKind.OUT_OF_MEMORY, said)
+        if self._memory is not None and (n_bytes := resident_bytes(self._process.pid)) > self._memory:
+            message = f"took {_mb(n_bytes)} MB of memory, {_mb(self._memory)} MB are allowed (--memory)"
+            return Excess(ExitKind.OUT_OF_MEMORY, message)
         return None
 
 

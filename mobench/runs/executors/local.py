@@ -125,8 +125,8 @@ def _python_path() -> dict[str, str]:
 
     Python reads an empty part as the working folder.
     """
-    given = os.environ.get("PYTHONPATH")
-    return {} if given is None else {"PYTHONPATH": os.pathsep.join(filter(None, given.split(os.pathsep)))}
+    value = os.environ.get("PYTHONPATH")
+    return {} if value is None else {"PYTHONPATH": os.pathsep.join(filter(None, value.split(os.pathsep)))}
 
 
 def make(limits: Limits) -> LocalExecutor:
@@ -145,8 +145,8 @@ def _at_most_asked(threads: int) -> int:
 
     If OMP_NUM_THREADS is a list for nested regions, its first number counts.
     """
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return min(threads, int(asked)) if asked.isdecimal() and int(asked) > 0 else threads
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(threads, int(limit)) if limit.isdecimal() and int(limit) > 0 else threads
 
 
 def _leave(process: subprocess.Popen[str], seconds: float) -> None:

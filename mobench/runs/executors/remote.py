@@ -87,16 +87,16 @@ class RemoteExecutor(ABC):
 
     def run(self, request: Request, tell: Tell) -> Exit:
         """Run a job on the cluster, and retry it when its node is lost (see `Executor`)."""
-        asked = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
+        task = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
         try:
             for number in range(1, 2 + self.retries):
-                ended = self.attempt(asked, tell)
+                ended = self.attempt(task, tell)
                 if ended.kind != ExitKind.NODE_LOST:
                     return ended
                 tell(NodeLost(number, ended.message))
             return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind=ExitKind.NODE_LOST)
         finally:
-            Path(asked.mark).unlink(missing_ok=True)
+            Path(task.mark).unlink(missing_ok=True)
 
     def lease(self, folder: Path) -> Lease:
         """Return this runner's lease on a store, which is held until the process ends."""
@@ -108,7 +108,7 @@ class RemoteExecutor(ABC):
             return self._leases[folder]
 
     @abstractmethod
-    def attempt(self, asked: Errand, tell: Tell) -> Exit:
+    def attempt(self, errand: Errand, tell: Tell) -> Exit:
         """Run an errand once. Return an exit of kind NODE_LOST if the errand may be retried."""
 
 
@@ -127,9 +127,9 @@ def errand(request: Request, timeout: float | None, memory: int | None, lease: L
 
 def do(errand: Errand) -> Iterator[WorkerProgress | Outcome]:
     """Run an errand on the machine that calls this. Yield its events as they arrive, and the outcome last."""
-    if errand.version != (here := version_of("mobench")):
-        said = f"mobench {here} is installed there, {errand.version} here: install the same everywhere"
-        yield Outcome(Exit(None, said, kind=ExitKind.VERSION_MISMATCH), {})
+    if errand.version != (version_here := version_of("mobench")):
+        message = f"mobench {version_here} is installed there, {errand.version} here: install the same everywhere"
+        yield Outcome(Exit(None, message, kind=ExitKind.VERSION_MISMATCH), {})
         return
     if Path(errand.mark).exists():
         yield from _run(errand, errand.request)
@@ -161,7 +161,7 @@ def bring_home(outcome: Outcome, request: Request) -> Exit:
             record = parse(record_content, record_path.name)
             has_weights = weights_path in contents or "weights" in record.notes
             if request.options.keep_weights and record.status == "completed" and not has_weights:
-                notes = weights_not_kept("they are missing on the other machine, or too large to be brought here")
+                notes = weights_not_kept("they are missing on the other machine, or too large to be copied here")
             record = record.model_copy(update={"notes": {**record.notes, **notes}})
             (store.write if record.status == "completed" else store.write_failure)(record)
     except StoreError as error:
@@ -182,13 +182,13 @@ def _run(errand: Errand, request: Request) -> Iterator[WorkerProgress | Outcome]
     thread = threading.Thread(target=lambda: events.put(executor.run(request, events.put)), daemon=True)
     thread.start()
     try:
-        while not isinstance(said := events.get(), Exit):
-            yield said
+        while not isinstance(item := events.get(), Exit):
+            yield item
     finally:
         executor.stop()
     shared = request.store == errand.request.store
     # a job's process that died just before its end may have left a record
-    yield Outcome(said, {} if shared else _files(request))
+    yield Outcome(item, {} if shared else _files(request))
 
 
 def _files(request: Request) -> dict[str, bytes]:

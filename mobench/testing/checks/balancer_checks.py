@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import get_args
+
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer
+from mobench.interfaces import Balancer, DirectionBalancer, OwnGradient, Scope
 from mobench.plugins import Entry
 from mobench.testing import properties
 from mobench.testing.isolation import device, elsewhere, saved_and_read
@@ -19,14 +22,72 @@ def weighs_every_family(entry: Entry) -> None:
         properties.assert_well_behaved(small(entry), m)
 
 
+def declares_what_it_asks_for(entry: Entry) -> None:
+    """What it asks for is known, and it has the methods that receive it"""
+    balancer: Balancer = small(entry)
+    for name, accepted in (("scope", get_args(Scope)), ("own_parameters", get_args(OwnGradient))):
+        value = getattr(balancer, name)
+        demand(value in accepted, f"{name} is {value!r}: choose one of {', '.join(map(repr, accepted))}")
+    demand(
+        balancer.needs_gradients == isinstance(balancer, DirectionBalancer),
+        f"needs_gradients is {balancer.needs_gradients}: derive it from mobench.DirectionBalancer to get gradients and "
+        "return directions, or from mobench.Balancer to return weights",
+    )
+    has_after_step = type(balancer).after_step is not Balancer.after_step
+    demand(
+        balancer.needs_losses_after == has_after_step,
+        f"needs_losses_after is {balancer.needs_losses_after}, and it has {'an' if has_after_step else 'no'} "
+        "after_step: set needs_losses_after = True and implement after_step, or leave out both",
+    )
+    demand(
+        not (balancer.needs_gradients and (balancer.needs_gram or balancer.needs_second_batch)),
+        "it asks for gradients and for Gram matrices: directions gets the gradients of one batch only, so leave out "
+        "needs_gram and needs_second_batch",
+    )
+
+
+def uses_what_it_asks_for(entry: Entry) -> None:
+    """Everything that it asks for, and that is paid for, changes its weights or directions"""
+    balancer: Balancer = small(entry)
+    has_after_step = type(balancer).after_step is not Balancer.after_step
+    requests = {
+        "needs_gram": balancer.needs_gram,
+        "needs_second_batch": balancer.needs_second_batch,
+        "needs_losses_after": balancer.needs_losses_after and has_after_step,
+        "needs_gradients": isinstance(balancer, DirectionBalancer),
+    }
+    if not any(requests.values()):
+        raise Declined("it asks for losses and preferences only")
+    sequence = list(properties.cases(3))[:8]
+    for name in (name for name, is_asked in requests.items() if is_asked):
+        plain, altered = (properties.started(small(entry), 3) for _ in range(2))
+        is_used = [not torch.equal(case.answer(plain), _altered(case, name).answer(altered)) for case in sequence]
+        demand(
+            any(is_used),
+            f"it sets {name} = True, but gives the same for other values of what it then gets: use it, or leave out "
+            f"{name}, because every step pays for it",
+        )
+
+
+def _altered(case: properties.Case, request: str) -> properties.Case:
+    """Return the case with other values of what a request provides."""
+    flipped = case.gradients.flip(1) + case.gradients.roll(1, 2)
+    if request == "needs_second_batch":
+        return replace(case, second=flipped)
+    if request == "needs_losses_after":
+        factors = torch.linspace(0.1, 0.9, case.losses.shape[1], dtype=case.losses.dtype)
+        return replace(case, losses_after=case.losses - factors * case.losses.abs())
+    return replace(case, gradients=flipped)
+
+
 def weighs_preferences_apart(entry: Entry) -> None:
     """K preferences at once get the weights that each would get by itself"""
     if small(entry).couples_preferences:
         raise Declined("it weighs preferences against each other (couples_preferences)")
     for case in properties.cases(3, n_cases=4):
-        together = case.weights(properties.started(small(entry), 3, n_cases=4))
+        together = case.answer(properties.started(small(entry), 3, n_cases=4))
         for k in range(4):
-            alone = case.rows(slice(k, k + 1)).weights(properties.started(small(entry), 3, n_cases=1))
+            alone = case.rows(slice(k, k + 1)).answer(properties.started(small(entry), 3, n_cases=1))
             scale = float(together[k].abs().max()) + 1e-12
             difference = float((alone[0] - together[k]).abs().max()) / scale
             demand(
@@ -42,7 +103,7 @@ def heeds_the_preference(entry: Entry) -> None:
     moved = []
     for case in properties.cases(2):
         other = case.with_preferences(case.preferences.flip(1))
-        first, second = (c.weights(properties.started(small(entry), 2)) for c in (case, other))
+        first, second = (c.answer(properties.started(small(entry), 2)) for c in (case, other))
         moved.append(not torch.equal(first, second))
     if balancer.needs_preference:
         demand(
@@ -82,7 +143,11 @@ def _descended(balancer: Balancer, preferences: Tensor, n_steps: int = 400, lr: 
     for _ in range(n_steps):
         gradients = x[:, None] - centres
         case = properties.Case("two quadratics", gradients.square().sum(2) / 2, preferences, gradients)
-        alpha = case.weights(balancer).double()
+        if isinstance(balancer, DirectionBalancer):
+            directions = case.answer(balancer).double()
+            x = x - lr * directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
+            continue
+        alpha = case.answer(balancer).double()
         alpha = alpha / alpha.abs().sum(1, keepdim=True).clamp_min(1e-12)
         x = x - lr * torch.einsum("km,kmn->kn", alpha, gradients)
     return (x[:, None] - centres).square().sum(2) / 2
@@ -94,7 +159,7 @@ def heeds_the_seed(entry: Entry) -> None:
 
     def weights(seed: int) -> tuple[Balancer, list[Tensor]]:
         balancer = properties.started(small(entry), 3, seed=seed)
-        return balancer, [case.weights(balancer) for case in sequence]
+        return balancer, [case.answer(balancer) for case in sequence]
 
     (balancer, first), (_, second), (_, third) = weights(5), weights(5), weights(6)
     demand(
@@ -113,11 +178,11 @@ def resumes_from_its_state(entry: Entry) -> None:
     sequence = list(properties.cases(3))
     original, resumed = properties.started(small(entry), 3, seed=5), properties.started(small(entry), 3, seed=6)
     for case in sequence[:5]:
-        case.weights(original)
+        case.answer(original)
     resumed.load_state_dict(saved_and_read(original.state_dict()))
     for case in sequence[5:]:
         demand(
-            torch.equal(case.weights(original), case.weights(resumed)),
+            torch.equal(case.answer(original), case.answer(resumed)),
             "after load_state_dict its weights differ: put everything that start made and steps changed into "
             "state_dict, a torch.Generator by get_state()",
         )
@@ -127,7 +192,7 @@ def weighs_in_both_precisions(entry: Entry) -> None:
     """Losses in float32 are taken as well as losses in float64"""
     for case in properties.cases(3):
         balancer = properties.started(small(entry), 3, dtype=torch.float32)
-        alpha = case.weights(balancer, torch.float32)
+        alpha = case.answer(balancer, torch.float32)
         demand(alpha.is_floating_point(), f"{case.name}: weights are {alpha.dtype}: return real numbers")
         demand(
             torch.isfinite(alpha).all(),
@@ -141,7 +206,7 @@ def weighs_on_another_device(entry: Entry) -> None:
     for case in properties.cases(3, n_cases=4):
         with elsewhere():
             balancer = properties.started(small(entry), 3, n_cases=4, device=at)
-            alpha = case.weights(balancer, torch.float32, at)
+            alpha = case.answer(balancer, torch.float32, at)
         demand(
             alpha.device.type == at.type,
             f"weights are on {alpha.device}, the losses on {at}: return them where those are",

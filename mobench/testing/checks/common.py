@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mobench import options
 from mobench.errors import OptionError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Solver
+from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Model, Sampler, Solver, map_inputs
 from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
@@ -20,6 +21,7 @@ BASES: dict[Kind, type] = {
     "model": Model,
     "generator": Generator,
     "balancer": Balancer,
+    "sampler": Sampler,
     "solver": Solver,
 }
 
@@ -65,7 +67,7 @@ def options_round_trip(entry: Entry) -> None:
     cls = entry.load()
     instance = small(entry)
     written = options.values(instance)
-    again = options.values(options.build(cls, json.loads(json.dumps(written))))
+    again = options.values(options.restore(cls, json.loads(json.dumps(written))))
     for name, value in written.items():
         demand(
             again.get(name) == value,
@@ -73,10 +75,10 @@ def options_round_trip(entry: Entry) -> None:
             "keep what is computed from them in fields of other names",
         )
     for added in (o for o in options.describe(cls) if o.added):
-        stated = options.values(options.build(cls, {k: v for k, v in written.items() if k != added.name}))
+        stated = options.values(options.restore(cls, {k: v for k, v in written.items() if k != added.name}))
         demand(
             added.name not in stated,
-            f"option {added.name!r} has added=True, and its default {added.default!r} became "
+            f"option {added.name!r} has added=True, and its value in earlier records {added.omitted!r} became "
             f"{stated.get(added.name)!r}, which changes the id of every job: leave options as they are given",
         )
     try:
@@ -102,6 +104,29 @@ def assert_reached(module: nn.Module) -> None:
             gradient.any(),
             f"the gradient of {name} is zero everywhere: start it where it matters, as small random values",
         )
+
+
+def same_inputs(first: Inputs, second: Inputs) -> bool:
+    """Whether two inputs, tensors or named tensors, are equal bit for bit; NaN equals NaN."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(same_inputs(first[name], second[name]) for name in first)
+    if isinstance(first, Mapping) or isinstance(second, Mapping):
+        return False
+    return same_tensors(first, second)
+
+
+def same_tensors(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are equal; NaN equals NaN."""
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    if not first.is_floating_point():
+        return torch.equal(first, second)
+    return bool(((first == second) | (first.isnan() & second.isnan())).all())
+
+
+def copied(inputs: Inputs) -> Inputs:
+    """Return a copy of inputs."""
+    return map_inputs(torch.Tensor.clone, inputs)
 
 
 def equal_states(first: dict[str, Any], second: dict[str, Any]) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Problem, Samples, Split, seeded
+from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, TaskSamples, seeded
 from mobench.plugins import Entry
-from mobench.runs.admission import check_means
+from mobench.runs.additivity import check_means
+from mobench.testing.checks.common import same_inputs, same_tensors
 from mobench.testing.isolation import device, elsewhere
 from mobench.testing.outcomes import demand
 from mobench.testing.small import load, problem_of, small
@@ -50,20 +52,21 @@ def loads_the_same_samples_again(entry: Entry) -> None:
             _same(samples, again),
             f"split {split!r} differs when it is loaded again: draw from a generator of a fixed seed, made in load",
         )
-        shape = tuple(dataset.prepare(samples.take(slice(0, 2))).inputs.shape[1:])
-        demand(
-            shape == dataset.input_shape,
-            f"a prepared input of split {split!r} has shape {shape}, input_shape is {dataset.input_shape}: "
-            "make them equal",
-        )
+        for part in _parts(dataset, samples):
+            shape = _shapes(dataset.prepare(part.take(slice(0, 2))).inputs)
+            demand(
+                shape == dataset.input_shape,
+                f"a prepared input of split {split!r} has shape {shape}, input_shape is {dataset.input_shape}: "
+                "make them equal",
+            )
 
 
 def augments_by_the_generator_given(entry: Entry) -> None:
     """Augmentation draws from the generator it is given, and leaves the stored samples as they are"""
     dataset: Dataset = small(entry)
     samples = load(dataset, "train").take(slice(0, 8))
-    copies = Samples(samples.inputs.clone(), {k: v.clone() for k, v in samples.targets.items()})
-    first, second = (dataset.augment(samples, seeded(7)) for _ in range(2))
+    copies = samples.map(Tensor.clone)
+    first, second = (_augmented(dataset, samples, seeded(7)) for _ in range(2))
     demand(_same(samples, copies), "augment changed the samples in place: return new ones")
     demand(_same(first, second), "augment returns a different batch for the same generator: draw from `random` alone")
 
@@ -108,12 +111,39 @@ def judges_on_another_device(entry: Entry) -> None:
 
 def _losses(problem: Problem) -> Tensor:
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
-    return problem.losses([problem.target(batch.inputs)], batch)
+    return problem.losses(problem.outputs_by_task(lambda inputs: [problem.target(inputs)], batch.inputs), batch)
+
+
+def _augmented(dataset: Dataset, samples: Samples, random: torch.Generator) -> Samples:
+    return samples.by_task(lambda part: dataset.augment(part, random))
+
+
+def _parts(dataset: Dataset, samples: Samples) -> list[Samples]:
+    """Return the samples of each task; one part where all tasks have the same samples."""
+    if not isinstance(samples, TaskSamples):
+        return [samples]
+    names = [objective.name for objective in dataset.objectives]
+    demand(
+        samples.tasks.keys() == set(names),
+        f"the samples have the tasks {sorted(samples.tasks)}, the objectives are {sorted(names)}: give the samples of "
+        "each objective under its name",
+    )
+    return [samples.tasks[name] for name in names]
 
 
 def _same(first: Samples, second: Samples) -> bool:
+    if isinstance(first, TaskSamples) and isinstance(second, TaskSamples):
+        tasks, others = first.tasks, second.tasks
+        return tasks.keys() == others.keys() and all(_same(tasks[name], others[name]) for name in tasks)
     return (
-        torch.equal(first.inputs, second.inputs)
+        same_inputs(first.inputs, second.inputs)
         and first.targets.keys() == second.targets.keys()
-        and all(torch.equal(first.targets[name], second.targets[name]) for name in first.targets)
+        and all(same_tensors(first.targets[name], second.targets[name]) for name in first.targets)
     )
+
+
+def _shapes(inputs: Inputs) -> Any:
+    """Return the shape of one input, name -> shape for named inputs."""
+    if isinstance(inputs, Mapping):
+        return {name: tuple(tensor.shape[1:]) for name, tensor in inputs.items()}
+    return tuple(inputs.shape[1:])

@@ -5,36 +5,38 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Outputs, ParetoNetwork, Problem, WeightNetwork
+from mobench.interfaces import Generator, Inputs, Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
 from mobench.learning.gradients import objective_gradients
+from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.plugins import Entry
-from mobench.testing.checks.common import assert_reached, equal_states
-from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
+from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
+from mobench.testing.isolation import altered, device, elsewhere, saved_and_read, watched, with_frozen
 from mobench.testing.outcomes import Declined, demand
-from mobench.testing.small import built, load, problem_of, served, small
+from mobench.testing.small import built, first_samples, load, problem_for, small
 
 
 def makes_outputs_for_preferences(entry: Entry) -> None:
     """Outputs for K preferences at once, the same as one by one; inputs stay as they are"""
     problem, network, rays = built(entry)
     inputs = _inputs(problem)
-    before = (inputs.clone(), rays.clone())
+    before = (copied(inputs), rays.clone())
     outputs = _outputs(problem, network, inputs, rays)
     demand(
-        torch.equal(before[0], inputs) and torch.equal(before[1], rays),
+        same_inputs(before[0], inputs) and torch.equal(before[1], rays),
         "inputs or preferences were changed in place: work on copies",
     )
     demand(len(outputs) == len(rays), f"{len(rays)} preferences gave {len(outputs)} outputs: return one for each")
     for k in (0, len(rays) - 1):
         alone = network.serve(rays[k])(inputs)
-        for name, width in problem.dataset.heads.items():
+        for name, size in problem.dataset.heads.items():
+            axes = head_shape(size)
             demand(
                 name in outputs[k], f"output {name!r} is missing: return a dict with a tensor for each of dataset.heads"
             )
             shape = tuple(outputs[k][name].shape)
             demand(
-                shape[-1:] == (width,),
-                f"output {name!r} has shape {shape}: its last axis is {width}, as in dataset.heads",
+                shape[len(shape) - len(axes) :] == axes,
+                f"output {name!r} has shape {shape}: its last axes are {axes}, as in dataset.heads",
             )
             demand(
                 torch.allclose(alone[name], outputs[k][name], rtol=1e-4, atol=1e-5),
@@ -96,7 +98,8 @@ def is_reached_by_gradients(entry: Entry) -> None:
     problem, network, rays = built(entry)
     batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
     problem.train(True)
-    torch.autograd.backward(problem.losses(network(batch.inputs, rays), batch).sum())
+    outputs = problem.outputs_by_task(lambda inputs: network(inputs, rays), batch.inputs)
+    torch.autograd.backward(problem.losses(outputs, batch).sum())
     assert_reached(network)
 
 
@@ -111,6 +114,64 @@ def gives_an_exact_gram_matrix(entry: Entry) -> None:
     demand(
         gram.dtype == torch.float64,
         f"gram is summed in {gram.dtype}: use inner_products of mobench.interfaces, which sums in float64",
+    )
+
+
+def starts_at_pretrained_weights(entry: Entry) -> None:
+    """Around a pretrained model, a new network predicts what that model predicts, for every preference"""
+    generator: Generator = small(entry)
+    if not generator.starts_pretrained:
+        raise Declined("it does not start from pretrained weights (starts_pretrained = False)")
+    accepted = problem_for(generator)
+    torch.manual_seed(0)
+    problem = Problem(accepted.dataset, altered(accepted.model, pretrained=True))
+    network = generator.build(problem, finite_rays(problem.n_objectives))
+    rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
+    samples = load(problem.dataset, "train")
+    for i in range(min(4, len(samples))):  # losses, because outputs may differ where they mean the same
+        batch = problem.prepare(samples.take(slice(i, i + 1)))
+        with torch.no_grad():
+            outputs = problem.outputs_by_task(lambda inputs: _outputs(problem, network, inputs, rays), batch.inputs)
+            expected = problem.outputs_by_task(lambda inputs: [problem.target(inputs)], batch.inputs)
+            target_losses = problem.losses(expected, batch)
+            losses = problem.losses(outputs, batch)
+        demand(
+            torch.allclose(losses, target_losses.expand_as(losses), rtol=1e-4, atol=1e-5, equal_nan=True),
+            f"around a pretrained model its losses on a sample are {losses[0].tolist()}, those of the model "
+            f"{target_losses[0].tolist()}: start at problem.new_weights(), add what starts at zero to "
+            "problem.pretrained_weights(), or set starts_pretrained = False",
+        )
+
+
+def leaves_frozen_parameters_alone(entry: Entry) -> None:
+    """Frozen parameters of the target network are neither generated nor trained"""
+    generator: Generator = small(entry)
+    accepted = problem_for(generator, n_tensors=2)
+    torch.manual_seed(0)
+    problem = Problem(accepted.dataset, with_frozen(accepted.model))
+    generator.check_problem(problem)
+    network = generator.build(problem, finite_rays(problem.n_objectives))
+    rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
+    (name,) = (n for n, p in problem.target.named_parameters() if not p.requires_grad)
+    if isinstance(network, WeightNetwork):
+        names = set(network.weights(rays)) - problem.state.statistics.keys()
+        demand(
+            names == problem.shapes.keys(),
+            f"it makes {sorted(names ^ problem.shapes.keys())} otherwise than problem.shapes says: make weights of "
+            "problem.shapes or problem.new_weights() alone, which leave out frozen parameters",
+        )
+    modules = [problem.target, *(m for m in network.modules() if m is not network)]
+    frozen = [p for module in modules for n, p in module.named_parameters() if n == name and not p.requires_grad]
+    before = [p.clone() for p in frozen]
+    problem.train(True)
+    batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
+    trained = [p for p in network.parameters() if p.requires_grad]
+    outputs = problem.outputs_by_task(lambda inputs: network(inputs, rays), batch.inputs)
+    problem.losses(outputs, batch).sum().backward()  # type: ignore[no-untyped-call]
+    torch.optim.SGD(trained, lr=0.1).step()
+    demand(
+        all(map(torch.equal, before, frozen)),
+        f"a step changed the frozen parameter {name!r}: change no parameter with requires_grad=False",
     )
 
 
@@ -144,8 +205,9 @@ def works_on_another_device(entry: Entry) -> None:
 def touches_no_test_data(entry: Entry) -> None:
     """Building and running it loads no test split"""
     generator = small(entry)
-    dataset, loaded = watched(served(generator))
-    problem = problem_of(dataset)
+    accepted = problem_for(generator)
+    dataset, loaded = watched(accepted.dataset)
+    problem = Problem(dataset, accepted.model)
     _, _, rays = built(entry)
     network = generator.build(problem, rays)
     batch = _inputs(problem)
@@ -155,11 +217,11 @@ def touches_no_test_data(entry: Entry) -> None:
     )
 
 
-def _inputs(problem: Problem) -> Tensor:
-    return problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
+def _inputs(problem: Problem) -> Inputs:
+    return problem.prepare(first_samples(problem.dataset, 4)).inputs
 
 
-def _outputs(problem: Problem, network: ParetoNetwork, inputs: Tensor, rays: Tensor) -> list[Outputs]:
+def _outputs(problem: Problem, network: ParetoNetwork, inputs: Inputs, rays: Tensor) -> list[Outputs]:
     """Outputs in evaluation mode, where dropout and noise are still."""
     network.eval()
     problem.train(False)

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Model, Problem
+from mobench.interfaces import Dataset, Model, Problem, head_shape
 from mobench.plugins import Entry
 from mobench.runs.admission import check_state
-from mobench.testing.checks.common import assert_reached, equal_states
+from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
 from mobench.testing.outcomes import demand
-from mobench.testing.small import load, served, small
+from mobench.testing.small import first_samples, load, served, small
 
 
 def served_net(entry: Entry, seed: int = 0) -> tuple[Dataset, nn.Module]:
@@ -26,19 +26,22 @@ def served_net(entry: Entry, seed: int = 0) -> tuple[Dataset, nn.Module]:
 def serves_a_dataset(entry: Entry) -> None:
     """An output for each head of a dataset, one row per input; gradients reach every parameter"""
     dataset, net = served_net(entry)
-    batch = dataset.prepare(load(dataset, "train").take(slice(0, 8)))
-    outputs = net(batch.inputs)
+    problem = Problem(dataset, small(entry))
+    batch = load(dataset, "train").take(slice(0, 8)).by_task(dataset.prepare)
+    outputs = net(problem.parts(batch)[0][1].inputs)
     demand(
         isinstance(outputs, dict) and set(outputs) == set(dataset.heads),
         f"forward returned {sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__}: return a dict "
         f"with a tensor for each of dataset.heads, {sorted(dataset.heads)}",
     )
-    for name, width in dataset.heads.items():
-        shape = tuple(outputs[name].shape)
+    for name, size in dataset.heads.items():
+        shape, axes = tuple(outputs[name].shape), head_shape(size)
         demand(
-            shape[-1:] == (width,), f"output {name!r} has shape {shape}: its last axis is {width}, as in dataset.heads"
+            shape[len(shape) - len(axes) :] == axes,
+            f"output {name!r} has shape {shape}: its last axes are {axes}, as in dataset.heads",
         )
-    torch.autograd.backward([o.loss(outputs, batch) for o in dataset.objectives])
+    outputs_of_tasks = problem.outputs_by_task(lambda inputs: [net(inputs)], batch.inputs)
+    torch.autograd.backward([loss.sum() for loss in problem.each_loss(outputs_of_tasks, batch)])
     assert_reached(net)
 
 
@@ -47,15 +50,15 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     model: Model = small(entry)
     problem = Problem(served(model), model)
     torch.manual_seed(1)
-    other = problem.new_target()
+    other = problem.build_target()
     problem.target.eval()
     other.eval()
-    inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
-    before = inputs.clone()
+    inputs = problem.prepare(first_samples(problem.dataset, 4)).inputs
+    before = copied(inputs)
     buffers = {name: buffer for name, buffer in other.named_buffers() if name in problem.state.statistics}
     weights = {name: p for name, p in other.named_parameters() if p.requires_grad}
     outputs, expected = problem.outputs({**weights, **buffers}, inputs), other(inputs)
-    demand(torch.equal(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
+    demand(same_inputs(before, inputs), "inputs were changed in place: work on copies, without functions ending in _")
     demand(
         all(torch.allclose(outputs[name], expected[name], rtol=1e-4, atol=1e-5) for name in expected),
         "with another network's weights it gives other outputs than that network: keep all state in parameters, "
@@ -91,7 +94,7 @@ def resumes_from_its_state(entry: Entry) -> None:
     dataset, original = served_net(entry, 3)
     _, restored = served_net(entry, 4)
     restored.load_state_dict(saved_and_read(original.state_dict()))
-    inputs = dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs
+    inputs = dataset.prepare(first_samples(dataset, 4)).inputs
     mine, its = (net.eval()(inputs) for net in (original, restored))
     demand(
         all(torch.equal(mine[name], its[name]) for name in mine),
@@ -105,7 +108,7 @@ def works_in_both_precisions(entry: Entry) -> None:
     model: Model = small(entry)
     for dtype in (torch.float32, torch.float64):
         problem = Problem(served(model), model, dtype=dtype)
-        outputs = problem.target(problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs)
+        outputs = problem.target(problem.prepare(first_samples(problem.dataset, 4)).inputs)
         for name, values in outputs.items():
             demand(
                 values.dtype == dtype,
@@ -119,7 +122,7 @@ def works_on_another_device(entry: Entry) -> None:
     model, at = small(entry), device()
     with elsewhere():
         problem = Problem(served(model), model, device=at)
-        outputs = problem.target(problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs)
+        outputs = problem.target(problem.prepare(first_samples(problem.dataset, 4)).inputs)
     for name, values in outputs.items():
         demand(
             values.device.type == at.type,
@@ -132,7 +135,7 @@ def touches_no_test_data(entry: Entry) -> None:
     model: Model = small(entry)
     dataset, loaded = watched(served(model))
     net = model.build(dataset)
-    net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
+    net(dataset.prepare(first_samples(dataset, 4)).inputs)
     demand(
         "test" not in loaded,
         "the test split was loaded: build from input_shape and heads; mobench evaluates after training",

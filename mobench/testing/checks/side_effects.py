@@ -10,7 +10,7 @@ from mobench.interfaces import Dataset, seeded
 from mobench.plugins import Entry, Kind, Spec
 from mobench.testing import properties
 from mobench.testing.outcomes import demand
-from mobench.testing.small import built, load, small, solver_for, trained
+from mobench.testing.small import built, first_samples, load, small, solver_for, trained
 from mobench.testing.state_changes import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
 
 # the interfaces state that these draw from torch's global random state, which checkpoints save
@@ -43,7 +43,8 @@ def _package(entry: Entry) -> str:
 def _use_dataset(entry: Entry) -> None:
     dataset: Dataset = small(entry)
     batch = load(dataset, "train").take(slice(0, 8))
-    dataset.prepare(dataset.augment(batch, seeded(0)))
+    random = seeded(0)
+    batch.by_task(lambda part: dataset.prepare(dataset.augment(part, random)))
     load(dataset, "val")
     load(dataset, "test")
     dataset.known_front(10)
@@ -53,12 +54,12 @@ def _use_model(entry: Entry) -> None:
     from mobench.testing.checks.model_checks import served_net
 
     dataset, net = served_net(entry)
-    net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
+    net(dataset.prepare(first_samples(dataset, 4)).inputs)
 
 
 def _use_generator(entry: Entry) -> None:
     problem, network, rays = built(entry)
-    inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
+    inputs = problem.prepare(first_samples(problem.dataset, 4)).inputs
     network(inputs, rays)
     with torch.no_grad():
         network.serve(rays[0])(inputs)
@@ -66,7 +67,14 @@ def _use_generator(entry: Entry) -> None:
 
 def _use_balancer(entry: Entry) -> None:
     for case in properties.cases(3, n_cases=4):
-        case.weights(properties.started(small(entry), 3, n_cases=4))
+        case.answer(properties.started(small(entry), 3, n_cases=4))
+
+
+def _use_sampler(entry: Entry) -> None:
+    from mobench.testing.checks.sampler_checks import contexts, started
+
+    for context in contexts(entry):
+        started(entry, context).sample(0)
 
 
 def _use_solver(entry: Entry) -> None:
@@ -81,5 +89,6 @@ _USES: dict[Kind, Callable[[Entry], None]] = {
     "model": _use_model,
     "generator": _use_generator,
     "balancer": _use_balancer,
+    "sampler": _use_sampler,
     "solver": _use_solver,
 }

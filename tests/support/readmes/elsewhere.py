@@ -43,7 +43,10 @@ ELSEWHERE = (
     ),
     Elsewhere(r"pip install -e '\.\[dev\]'", "changes an environment", TUTORIAL, TEMPLATE),
     # the checks themselves
-    Elsewhere(r"(\.venv/bin/python|…) -m pytest( tests/runs -x)?", "is the suite that this is part of", CI),
+    Elsewhere(
+        r"(\.venv/bin/python|…) -m pytest( -n 0 tests/runs/test_runner\.py| -m \"not slow\")?",
+        "is the suite that this is part of", CI,
+    ),
     Elsewhere(r"bash \.ci/run", "runs the suite that this is part of", CI),
     Elsewhere(r"python -m pytest", "one process for all", f"{NEW}::test_their_own_tests_pass_as_written", TEMPLATE),
     Elsewhere(r"mypy|ruff check", "one process for all", f"{NEW}::test_they_are_typed_linted_and_formatted", TEMPLATE),

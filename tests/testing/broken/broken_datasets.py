@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mobench import Dataset, Metric, Objective, Protocol, Samples
+from mobench import Dataset, Metric, Objective, Protocol, Samples, SummedMeasure
 from mobench.interfaces import seeded
 
 
@@ -137,3 +137,14 @@ class StaysHere(Sound):
         Objective("near", near),
         Objective("far", lambda o, b: (o["y"] + torch.ones(len(b), 1, dtype=o["y"].dtype)).square().mean()),
     )
+
+
+def batch_means(outputs, batch):
+    return {"mean": near(outputs, batch)}
+
+
+@dataclass(frozen=True)
+class MeanStatistics(Sound):
+    """Statistics that are means, which do not add up."""
+
+    objectives = (Objective("near", near), Objective("far", SummedMeasure(batch_means, lambda sums: sums["mean"])))

@@ -148,3 +148,21 @@ class Warns(Sound):
 
         warnings.filterwarnings("ignore")
         return super().build(problem, rays)
+
+
+class StartsFrozen(Lines):
+    def __init__(self, problem):
+        super().__init__(problem)
+        own = dict(problem.target.named_parameters())
+        self.names = list(own)
+        self.slopes = nn.ParameterList(nn.Parameter(torch.randn(problem.n_objectives, *p.shape)) for p in own.values())
+
+
+using("GeneratesFrozen", StartsFrozen)
+
+
+@dataclass(frozen=True)
+class StartsElsewhere(Sound):
+    """Declares a start that it does not make."""
+
+    starts_pretrained = True

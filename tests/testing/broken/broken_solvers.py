@@ -60,6 +60,35 @@ class Sound(Solver):
         self.nets, self.moving = state["nets"], state["moving"]
 
 
+class NetsAsPoints:
+    """The nets without their preferences."""
+
+    def __init__(self, problem, nets):
+        self.problem, self.nets, self.n_points = problem, nets, len(nets)
+        self.n_stored_parameters = len(nets) * problem.n_target_parameters
+
+    def predictor(self, index):
+        return lambda inputs: self.problem.outputs(self.nets[index], inputs)
+
+
+@dataclass(eq=False)
+class SoundPoints(Sound):
+    """The same, as a set of points without preferences."""
+
+    @property
+    def pareto_set(self):
+        return NetsAsPoints(self.problem, self.nets)
+
+
+@dataclass(eq=False)
+class SamePoints(SoundPoints):
+    """Every point is the first one."""
+
+    @property
+    def pareto_set(self):
+        return NetsAsPoints(self.problem, self.nets[:1] * len(self.nets))
+
+
 @dataclass(eq=False)
 class WithGraph(Sound):
     """Losses that still have their graph."""
@@ -152,6 +181,16 @@ class Peeks(Sound):
 
     def step(self, batch):
         self.problem.dataset.load("test")
+        return super().step(batch)
+
+
+@dataclass(eq=False)
+class IgnoresBatch(Sound):
+    """Asks for a second batch and ignores it."""
+
+    n_batches = 2
+
+    def step(self, batch, second):
         return super().step(batch)
 
 
