@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import moocore
 import numpy as np
@@ -48,12 +50,20 @@ def minima(problem: EngineeringProblem) -> Array:
 
     points = []
     for i in range(problem.n_objectives):
+        # scipy's stubs describe functions of one design; with vectorized=True there are many
+        objective: Any = partial(_column, problem, i)
+        bounds: Any = [(0.0, 1.0)] * problem.n_variables
         best = differential_evolution(
-            lambda x, i=i: evaluate(problem, x.T.copy())[:, i], [(0.0, 1.0)] * problem.n_variables, seed=0,
-            popsize=40, maxiter=600, tol=1e-12, polish=False, vectorized=True, updating="deferred",
+            objective, bounds, seed=0, popsize=40, maxiter=600, tol=1e-12, polish=False, vectorized=True,
+            updating="deferred",
         )  # fmt: skip
         points.append(evaluate(problem, best.x[None])[0])
     return np.stack(points)
+
+
+def _column(problem: EngineeringProblem, i: int, x: Array) -> Array:
+    """Return objective i [P] of decision vectors [n, P], the columns of x."""
+    return np.ascontiguousarray(evaluate(problem, x.T.copy())[:, i])
 
 
 def populations(problem: EngineeringProblem) -> Array:
@@ -119,11 +129,13 @@ def front_of(problem: EngineeringProblem, points: Array) -> Array:
     The choice keeps the extremes of every objective.
     """
     inside = points[(scaled(problem, points) < REFERENCE).all(axis=1)]
-    kept: Array = inside[moocore.is_nondominated(inside)]
-    if len(kept) <= MOST_CANDIDATES:
-        return kept
-    chosen = np.random.default_rng(0).permutation(len(kept))[:MOST_CANDIDATES]
-    return kept[np.unique(np.concatenate([chosen, kept.argmin(0), kept.argmax(0)]))]
+    front: Array = inside[moocore.is_nondominated(inside)]
+    if len(front) <= MOST_CANDIDATES:
+        return front
+    chosen = np.random.default_rng(0).permutation(len(front))[:MOST_CANDIDATES]
+    kept_rows = np.unique(np.concatenate([chosen, front.argmin(0), front.argmax(0)]))
+    few: Array = front[kept_rows]
+    return few
 
 
 def well_spread(points: Array, n_points: int) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,8 +131,8 @@ class Sarcos(TableRegression):
 
     def read(self) -> Table:
         train, test = (self._matrix(name) for name in ("sarcos_inv", "sarcos_inv_test"))
-        known = {row.tobytes() for row in test}
-        train = train[[row.tobytes() not in known for row in train]]
+        test_rows = {row.tobytes() for row in test}
+        train = train[[row.tobytes() not in test_rows for row in train]]
         values = np.concatenate([train, test])
         groups = np.repeat([0, 1], [len(train), len(test)])
         return Table(values[:, : self.n_inputs], values[:, self.n_inputs :], groups)
@@ -148,7 +149,7 @@ class Sarcos(TableRegression):
 
         path = self._path(f"{name}.mat")
         try:
-            content = io.BytesIO(files.read(path, MAX_SARCOS_BYTES))
+            content: Any = io.BytesIO(files.read(path, MAX_SARCOS_BYTES))
             values = np.asarray(loadmat(content, variable_names=[name])[name], np.float64)
         except Exception as error:  # a damaged file can raise almost any exception
             reason = " ".join(str(error).split())[:120]
@@ -177,7 +178,7 @@ def composition(formulas: Sequence[str]) -> tuple[Array, NDArray[np.int64]]:
 
     Raises: DataError for a formula that is not a sequence of elements and amounts.
     """
-    parsed: list[Mapping[str, float]] = []
+    parsed: list[dict[str, float]] = []
     for formula in formulas:
         parts = re.findall(r"([A-Z][a-z]?)(\d*\.?\d*)", formula)
         if not parts or "".join(element + amount for element, amount in parts) != formula:

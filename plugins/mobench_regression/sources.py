@@ -44,10 +44,10 @@ def jura_from_packages(folder: Path) -> None:
     run(["apt-get", "download", "r-cran-gstat"], folder, PACKAGE_BYTES)
     for archive in folder.glob("r-cran-gstat*.deb"):
         run(["dpkg-deb", "-x", archive.name, "package"], folder, PACKAGE_BYTES)
-    found = next((folder / "package").rglob("jura.rda"), None)
-    if found is None:
+    rda_path = next((folder / "package").rglob("jura.rda"), None)
+    if rda_path is None:
         raise DataError("the package has no file jura.rda")
-    with lzma.open(found) as file:
+    with lzma.open(rda_path) as file:
         frames = objects(file.read(MEMBER_BYTES))
     for part in ("pred", "val"):
         names, columns = columns_of(frames[f"jura.{part}"])
