@@ -29,7 +29,7 @@ from mobench_engineering import mobench_datasets
 from mobench_engineering.fronts import FILE
 from mobench_engineering.problem import REFERENCE, EngineeringProblem
 
-Array = NDArray[np.float64]
+FrontArray = NDArray[np.float64]
 N_POINTS = {2: 300, 3: 500, 4: 600, 6: 600, 9: 600}
 """Number of objectives -> largest number of points in the file."""
 N_GENERATIONS = 400
@@ -37,14 +37,14 @@ MOST_CANDIDATES = 20_000
 """Largest number of non-dominated points from which the well-spread ones are chosen."""
 
 
-def evaluate(problem: EngineeringProblem, x: Array) -> Array:
+def evaluate(problem: EngineeringProblem, x: FrontArray) -> FrontArray:
     """Return the values [P, m], in original units, of decision vectors [P, n] in [0, 1]."""
     with torch.no_grad():
-        values: Array = torch.stack(problem.functions(problem.design(torch.from_numpy(x))), -1).numpy()
+        values: FrontArray = torch.stack(problem.functions(problem.design(torch.from_numpy(x))), -1).numpy()
     return values
 
 
-def minima(problem: EngineeringProblem) -> Array:
+def minima(problem: EngineeringProblem) -> FrontArray:
     """Return points [m, m] of which point i has the smallest value of objective i that differential evolution finds."""
     from scipy.optimize import differential_evolution
 
@@ -61,12 +61,12 @@ def minima(problem: EngineeringProblem) -> Array:
     return np.stack(points)
 
 
-def _column(problem: EngineeringProblem, i: int, x: Array) -> Array:
+def _column(problem: EngineeringProblem, i: int, x: FrontArray) -> FrontArray:
     """Return objective i [P] of decision vectors [n, P], the columns of x."""
     return np.ascontiguousarray(evaluate(problem, x.T.copy())[:, i])
 
 
-def populations(problem: EngineeringProblem) -> Array:
+def populations(problem: EngineeringProblem) -> FrontArray:
     """Return the points of the populations of NSGA-II, and for m > 2 of NSGA-III, that no other dominates.
 
     Both minimise the scaled objectives under the constraint that each is below the reference.
@@ -84,11 +84,11 @@ def populations(problem: EngineeringProblem) -> Array:
         def __init__(self) -> None:
             super().__init__(n_var=problem.n_variables, n_obj=m, n_ieq_constr=1, xl=0.0, xu=1.0)
 
-        def _evaluate(self, x: Array, out: dict[str, Array], *_: object, **__: object) -> None:
+        def _evaluate(self, x: FrontArray, out: dict[str, FrontArray], *_: object, **__: object) -> None:
             out["F"] = scaled(problem, evaluate(problem, x))
             out["G"] = out["F"].max(axis=1, keepdims=True) - REFERENCE
 
-    collected: list[Array] = []
+    collected: list[FrontArray] = []
 
     def collect(algorithm: Algorithm) -> None:
         collected.append(evaluate(problem, algorithm.pop.get("X")))
@@ -104,7 +104,7 @@ def populations(problem: EngineeringProblem) -> Array:
     return np.concatenate(collected)
 
 
-def enumerated(problem: EngineeringProblem) -> Array:
+def enumerated(problem: EngineeringProblem) -> FrontArray:
     """Return the exact front of a problem whose variables all are whole numbers."""
     axes = [np.arange(lower, upper + 1) for lower, upper in zip(problem.lower, problem.upper, strict=True)]
     front = np.empty((0, problem.n_objectives))
@@ -116,29 +116,29 @@ def enumerated(problem: EngineeringProblem) -> Array:
     return front
 
 
-def scaled(problem: EngineeringProblem, points: Array) -> Array:
+def scaled(problem: EngineeringProblem, points: FrontArray) -> FrontArray:
     """Return points [P, m] in the units of losses."""
     ideal, nadir = np.array(problem.ideal), np.array(problem.nadir)
-    losses: Array = (points - ideal) / (nadir - ideal)
+    losses: FrontArray = (points - ideal) / (nadir - ideal)
     return losses
 
 
-def front_of(problem: EngineeringProblem, points: Array) -> Array:
+def front_of(problem: EngineeringProblem, points: FrontArray) -> FrontArray:
     """Return the distinct non-dominated rows below the reference; where there are very many, a random choice of them.
 
     The choice keeps the extremes of every objective.
     """
     inside = points[(scaled(problem, points) < REFERENCE).all(axis=1)]
-    front: Array = inside[moocore.is_nondominated(inside)]
+    front: FrontArray = inside[moocore.is_nondominated(inside)]
     if len(front) <= MOST_CANDIDATES:
         return front
     chosen = np.random.default_rng(0).permutation(len(front))[:MOST_CANDIDATES]
     kept_rows = np.unique(np.concatenate([chosen, front.argmin(0), front.argmax(0)]))
-    few: Array = front[kept_rows]
+    few: FrontArray = front[kept_rows]
     return few
 
 
-def well_spread(points: Array, n_points: int) -> NDArray[np.int64]:
+def well_spread(points: FrontArray, n_points: int) -> NDArray[np.int64]:
     """Return the indices of `n_points` rows: the extremes of every objective, then always the farthest row."""
     chosen = list(dict.fromkeys([*points.argmin(0).tolist(), *points.argmax(0).tolist()]))[:n_points]
     distances = np.min([np.linalg.norm(points - points[i], axis=1) for i in chosen], axis=0)
@@ -148,7 +148,7 @@ def well_spread(points: Array, n_points: int) -> NDArray[np.int64]:
     return np.array(chosen)
 
 
-def rounded_down(point: Array) -> Array:
+def rounded_down(point: FrontArray) -> FrontArray:
     """Round to ten significant digits, downwards, so that the point stays a lower bound."""
     digits = [9 - int(np.floor(np.log10(abs(v)))) if v else 0 for v in point]
     return np.array([float(f"{np.floor(v * 10.0**d) / 10.0**d:.10g}") for v, d in zip(point, digits, strict=True)])
@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compute the fronts of the engineering problems.")
     parser.add_argument("output", type=Path, nargs="?", default=Path(__file__).parent / FILE)
     output: Path = parser.parse_args().output
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, FrontArray] = {}
     for spec in mobench_datasets():
         problem = problem_of(spec)
         name = type(problem).__name__
@@ -181,7 +181,7 @@ def problem_of(spec: Spec) -> EngineeringProblem:
     return problem
 
 
-def _tuple(values: Array) -> str:
+def _tuple(values: FrontArray) -> str:
     return f"({', '.join(repr(float(v)) for v in values)})"
 
 

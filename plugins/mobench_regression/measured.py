@@ -20,7 +20,7 @@ from mobench.interfaces import Split
 from mobench.options import option
 from mobench_regression.dataset import TableRegression
 from mobench_regression.splits import Parts, blocks, drawn
-from mobench_regression.table import Array, Table, number, read_csv
+from mobench_regression.table import Table, TableArray, number, read_csv
 
 GAUGES = ("CHSI2", "NASI2", "EADM7", "SCLM7", "CLKM7", "VALI2", "NAPM7", "DLDI4")
 HOURS_BACK, HOURS_AHEAD = 60, 48
@@ -143,7 +143,7 @@ class Sarcos(TableRegression):
         of_first: dict[Split, NDArray[np.int64]] = {split: first[rows] for split, rows in parts.items()}
         return {**of_first, "test": np.flatnonzero(table.groups == 1)}
 
-    def _matrix(self, name: str) -> Array:
+    def _matrix(self, name: str) -> TableArray:
         """Return the matrix [N, 28] of a MATLAB file, whose variable has the name of the file."""
         from scipy.io import loadmat
 
@@ -171,7 +171,7 @@ class Sarcos(TableRegression):
         return path
 
 
-def composition(formulas: Sequence[str]) -> tuple[Array, NDArray[np.int64]]:
+def composition(formulas: Sequence[str]) -> tuple[TableArray, NDArray[np.int64]]:
     """Return the fractions of elements [N, elements] of formulas such as "Al2O3", and the chemical systems [N].
 
     The elements are those that occur, in alphabetical order. Formulas with the same elements are of one system.
@@ -196,7 +196,7 @@ def composition(formulas: Sequence[str]) -> tuple[Array, NDArray[np.int64]]:
     return fractions, np.array([systems.setdefault(tuple(sorted(a)), len(systems)) for a in parsed])
 
 
-def _numbers(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Array:
+def _numbers(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> TableArray:
     missing = next((column for column in columns if column not in rows[0]), None)
     if missing is not None:
         raise DataError(f"a table has no column {missing!r}: fetch its file again")

@@ -11,7 +11,7 @@ import numpy as np
 
 from mobench.datafiles import require
 from mobench_regression.dataset import TableRegression
-from mobench_regression.table import Array, Table, read_arff, read_csv
+from mobench_regression.table import Table, TableArray, read_arff, read_csv
 
 PERSONS = "ln(1 + persons)"
 SALES = "ln(1 + sales)"
@@ -141,5 +141,5 @@ def embed(arff: Path, target: Path, header: str) -> None:
     target.write_text("\n".join([header, *lines]) + "\n")
 
 
-def _table(values: Array, n_targets: int) -> Table:
+def _table(values: TableArray, n_targets: int) -> Table:
     return Table(values[:, :-n_targets], values[:, -n_targets:], np.arange(len(values)))

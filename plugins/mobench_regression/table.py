@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mobench import files
 from mobench.errors import DataError
 
-Array = NDArray[np.float64]
+TableArray = NDArray[np.float64]
 MAX_BYTES = 2**26
 """Of a table: ten times the largest of those that are read."""
 
@@ -28,8 +28,8 @@ class Table:
     groups:  [N]; rows of one group belong to the same split. Without groups, each row is its own.
     """
 
-    inputs: Array
-    targets: Array
+    inputs: TableArray
+    targets: TableArray
     groups: NDArray[np.int64]
 
 
@@ -48,7 +48,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def read_arff(path: Path) -> Array:
+def read_arff(path: Path) -> TableArray:
     """Return the rows [N, columns] of a dense ARFF file whose attributes all are numeric; "?" becomes NaN.
 
     Raises: DataError if the file cannot be read or is of another format.
@@ -85,7 +85,7 @@ def number(field: str) -> float:
         raise DataError(f"a table has {field[:40]!r} where a number is expected: fetch the file again") from error
 
 
-def mean_and_deviation(columns: Array) -> tuple[Array, Array]:
+def mean_and_deviation(columns: TableArray) -> tuple[TableArray, TableArray]:
     """Return mean and standard deviation [d] of the columns [N, d] without their NaN; 0 and 1 for an empty column.
 
     The deviation of a constant column is 1. Sums are exact, so that every machine gets the same result.
