@@ -17,12 +17,14 @@ if TYPE_CHECKING:
         Balancer,
         BalancerContext,
         Dataset,
+        DirectionBalancer,
         Generator,
         Metric,
         Model,
         Objective,
         ParetoNetwork,
         ParetoSet,
+        PointSet,
         Problem,
         Protocol,
         Sampler,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
         Seeds,
         Setting,
         Solver,
+        SummedMeasure,
+        TaskSamples,
         WeightNetwork,
     )
     from mobench.options import option
@@ -40,17 +44,18 @@ _HOME = {
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.interfaces": (
-        "Balancer", "BalancerContext", "Dataset", "Generator", "Metric", "Model", "Objective", "ParetoNetwork",
-        "ParetoSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver",
-        "WeightNetwork",
+        "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
+        "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples",
+        "Seeds", "Setting", "Solver", "SummedMeasure", "TaskSamples", "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Balancer", "BalancerContext", "DataFile", "Dataset", "Generator", "Metric", "Model", "Objective", "Pair",
-    "ParetoNetwork", "ParetoSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting",
-    "Solver", "Spec", "SuiteFile", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
+    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
+    "Samples", "Seeds", "Setting", "Solver", "Spec", "SuiteFile", "SummedMeasure", "TaskSamples", "WeightNetwork",
+    "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,12 @@ from mobench.text import one_line
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mobench.events import JobEvent
+    from mobench.interfaces import Strategy
+    from mobench.jobs.job import Job
+    from mobench.jobs.plan import Plan
     from mobench.reports.analysis.leaderboard import Leaderboard
+    from mobench.runs.runner import Listen
 
 
 def run(
@@ -27,17 +35,41 @@ def run(
     epochs: float | None = None,
     steps: int | None = None,
     seconds: float | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     device: str = "cpu",
     out: str | Path | None = None,
+    retry: bool = True,
+    timeout: float | None = None,
+    memory: int | str | None = None,
+    executor: str = "local",
+    address: str | None = None,
+    cpus: int | None = None,
+    gpus: float | None = None,
+    checkpoint: float = 30.0,
+    keep_weights: bool = False,
+    strategy: Strategy | str | None = None,
+    on_event: Callable[[Job, JobEvent], None] | None = None,
 ) -> pd.DataFrame:
     """Run the jobs of a suite that have no record yet, write its tables, and return its leaderboard.
 
-    suite: a registered name or a TOML file. All other arguments override the suite's settings, in the order of
-        `mobench.jobs.precedence`.
+    The arguments are those of `mobench run`.
+
+    suite: a registered name or a TOML file. The arguments from `dataset` to `seconds` override the suite's settings, in
+        the order of `mobench.jobs.precedence`.
     rays: preferences [R][m] on which finite sets are trained and all methods are evaluated; lists, an array or a
         tensor.
+    jobs: number of jobs at once; None: 1, or as many as a cluster has room for.
     out: folder of the records; by default results/<suite>.
+    retry: whether to run failed jobs again.
+    timeout, memory: seconds and bytes (a number, or a text such as "2GiB") at which a job is ended.
+    executor: where jobs run: "local", "ray", "slurm", or a module of your own. address: of a cluster.
+    cpus, gpus: of each job.
+    checkpoint: seconds between checkpoints.
+    keep_weights: whether to keep the trained networks, also if the suite does not ask for it.
+    strategy: how to compute, as a `Strategy` or as the text of `--strategy`; None: what is fastest on this machine.
+    on_event: called with a job and an event of `mobench.events` for everything that happens to a job, one call at a
+        time, from threads of the run. A job has `id`, `title`, and the names `dataset.name`, `model.name` and
+        `solver.name`. An exception ends the run and is raised.
 
     Declined combinations, and records that cannot be read or compared, are reported as a UserWarning.
 
@@ -45,35 +77,60 @@ def run(
         job is declined. A failed job raises no error; its row in the leaderboard says that it failed.
     """
     from mobench.jobs import arguments
-    from mobench.jobs import plan as plans
-    from mobench.jobs import suite as suites
-    from mobench.records.store import Store
-    from mobench.reports.tables.files import export
-    from mobench.runs import runner
-    from mobench.runs.executors.local import LocalExecutor
+    from mobench.jobs.overrides import Overrides
+    from mobench.kernels.strategy import Strategy as ParsedStrategy
+    from mobench.reports.tables.table_files import export
+    from mobench.runs.executors.base import Limits, check_limits
+    from mobench.runs.run_options import RunOptions
+    from mobench.runs.suite_run import run_suite
 
-    chosen = suites.overridden(
-        suites.load(suite),
+    overrides = Overrides(
         datasets=arguments.names(dataset, "dataset"),
         models=arguments.names(model, "model"),
         solvers=arguments.names(solver, "solver"),
         settings=settings,
         seeds=seeds,
         rays=rays,
-        budget={"epochs": epochs, "steps": steps, "seconds": seconds},
+        epochs=epochs,
+        steps=steps,
+        seconds=seconds,
     )
-    n_jobs, device = arguments.count(jobs, "jobs"), arguments.check_device(device)
-    store = Store(Path(out) if out is not None else Path("results") / chosen.name)
-    plan = plans.plan(chosen)
-    for line in plan.declined:
-        _warn(f"declined: {line}")
-    summary = runner.run(plan, store, LocalExecutor(n_jobs), device=device, keep_weights=chosen.keep_weights)
-    for line in summary.declined[summary.n_declined_by_plan :]:
-        _warn(f"declined: {line}")
-    summary.check_any(chosen.name)
-    board = _board([store.folder])
-    export(board, store.folder)
+    n_bytes = arguments.parse_bytes(memory, "memory") if isinstance(memory, str) else memory
+    check_limits({"jobs": jobs, "cpus": cpus, "gpus": gpus, "memory": n_bytes, "timeout": timeout})
+    options = RunOptions(
+        # devices of other machines cannot be checked here
+        device=arguments.check_device(device) if executor == "local" else device,
+        strategy=ParsedStrategy.parse(strategy) if isinstance(strategy, str) else strategy,
+        keep_weights=keep_weights,
+        checkpoint_seconds=arguments.quantity(checkpoint, "checkpoint"),
+        retry=retry,
+    )
+    finished = run_suite(
+        suite,
+        overrides,
+        options,
+        out=out,
+        executor=executor,
+        limits=Limits(jobs, cpus, gpus, n_bytes, timeout, address=address),
+        on_declined=lambda line: _warn(f"declined: {line}", stacklevel=5),
+        watch=partial(_watch, on_event),
+    )
+    board = _board([finished.folder])
+    export(board, finished.folder)
     return board.table
+
+
+@contextmanager
+def _watch(on_event: Callable[[Job, JobEvent], None] | None, plan: Plan, slots: int) -> Iterator[Listen]:
+    """Give a listener that calls `on_event` for one event at a time."""
+    guard = threading.Lock()
+
+    def listen(job: Job, event: JobEvent) -> None:
+        if on_event is not None:
+            with guard:
+                on_event(job, event)
+
+    yield listen
 
 
 def leaderboard(folder: str | Path) -> pd.DataFrame:
@@ -98,5 +155,5 @@ def _board(folders: Sequence[str | Path]) -> Leaderboard:
     return board
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=3)
+def _warn(message: str, stacklevel: int = 3) -> None:
+    warnings.warn(message, UserWarning, stacklevel)

@@ -21,7 +21,7 @@ from mobench.plugins import DataFile, load_all, registry
 from mobench.text import message_of, one_line
 from mobench.user_cache import user_cache_dir
 
-Tell = Callable[[str], None]
+TellLine = Callable[[str], None]
 Share = Callable[[float], None]
 VARIABLE = "MOBENCH_DATA"
 STAGE, STAGE_LOCK = ".fetch-", ".lock"
@@ -39,18 +39,18 @@ def cache_folder() -> Path | None:
 
 def folders() -> list[Path]:
     """Return the folders that are searched for data files, in order: $MOBENCH_DATA, then the cache."""
-    given = os.environ.get(VARIABLE)
+    variable = os.environ.get(VARIABLE)
     # expanduser leaves the ~ of an unknown user unchanged; such a folder does not exist
-    own = Path(os.path.expanduser(given)) if given else None
-    return [folder for folder in (own, cache_folder()) if folder is not None]
+    chosen = Path(os.path.expanduser(variable)) if variable else None
+    return [folder for folder in (chosen, cache_folder()) if folder is not None]
 
 
 def collections() -> dict[str, list[DataFile]]:
     """Return all registered data files, grouped by the name of their collection."""
-    found: dict[str, list[DataFile]] = {}
+    by_name: dict[str, list[DataFile]] = {}
     for file in registry().data_files:
-        found.setdefault(file.name, []).append(file)
-    return found
+        by_name.setdefault(file.name, []).append(file)
+    return by_name
 
 
 def collection(name: str) -> list[DataFile]:
@@ -58,13 +58,13 @@ def collection(name: str) -> list[DataFile]:
 
     Raises: UnknownNameError if no collection has this name.
     """
-    known = collections()
-    if name not in known:
+    by_name = collections()
+    if name not in by_name:
         load_all()
-        known = collections()
-    if name not in known:
-        raise unknown_name("data collection", name, known)
-    return known[name]
+        by_name = collections()
+    if name not in by_name:
+        raise unknown_name("data collection", name, by_name)
+    return by_name[name]
 
 
 def locate(file: DataFile) -> Path | None:
@@ -75,15 +75,15 @@ def locate(file: DataFile) -> Path | None:
 def verify(file: DataFile, path: Path) -> None:
     """Raise DataError unless the file at `path` has the registered checksum."""
     status = path.stat()
-    found = _sha256(path, status.st_size, status.st_mtime_ns)
-    if found != file.sha256:
+    digest = _sha256(path, status.st_size, status.st_mtime_ns)
+    if digest != file.sha256:
         raise DataError(
-            f"data file {file.path} is not the expected one: SHA-256 {found[:12]}… of {status.st_size} bytes, "
+            f"data file {file.path} is not the expected one: SHA-256 {digest[:12]}… of {status.st_size} bytes, "
             f"expected {file.sha256[:12]}…: delete it and run `mobench data fetch {file.name}`"
         )
 
 
-def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
+def require(name: str, tell: TellLine = lambda line: None) -> dict[str, Path]:
     """Return the verified files of a collection: registered path -> path on disk. Missing files are fetched.
 
     tell: called with a message when a source is tried.
@@ -93,7 +93,7 @@ def require(name: str, tell: Tell = lambda line: None) -> dict[str, Path]:
     return {file.path: obtain(file, tell) for file in collection(name)}
 
 
-def obtain(file: DataFile, tell: Tell = lambda line: None, share: Share = lambda part: None) -> Path:
+def obtain(file: DataFile, tell: TellLine = lambda line: None, share: Share = lambda part: None) -> Path:
     """Return the path of a verified file; fetch the file if it is missing.
 
     tell:  called with a message when a source is tried.
@@ -111,7 +111,7 @@ def _have(file: DataFile) -> Path | None:
     return path
 
 
-def _fetch(file: DataFile, tell: Tell, share: Share) -> Path:
+def _fetch(file: DataFile, tell: TellLine, share: Share) -> Path:
     """Try the sources of a file in turn; verify the result before it is moved to its final path."""
     from filelock import FileLock
 

@@ -71,12 +71,12 @@ class NothingToDrawError(MobenchError, ValueError):
     """Records contain no data for a plot; the message gives the reason."""
 
 
-def nearest(given: str, accepted: Iterable[str]) -> str:
+def nearest(name: str, accepted: Iterable[str]) -> str:
     """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
-    return near_names(given, accepted)
+    return near_names(name, accepted)
 
 
-def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: str, accepted: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that is not registered; the message suggests the nearest registered names."""
-    hint = name_hint(given, sorted(accepted), none="none is registered")
-    return UnknownNameError(f"no {kind} is called {given!r}{hint} (`mobench list` shows all)")
+    hint = name_hint(name, sorted(accepted), none="none is registered")
+    return UnknownNameError(f"no {kind} is called {name!r}{hint} (`mobench list` shows all)")

@@ -25,7 +25,7 @@ ENVIRONMENT, FILTERS = "the environment", "the warnings filters"
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _StatePart:
     """How to read and restore one part of the global state.
 
     instead: what a plugin should do instead of changing it.
@@ -59,19 +59,19 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], allowed: Iterab
 
 
 @contextmanager
-def restored(*own: str) -> Iterator[list[str]]:
+def restored(*packages: str) -> Iterator[list[str]]:
     """Restore the global state at the end of the block, even if the block raises.
 
     The yielded list then contains a message for each changed part, as `changes` returns them. The state of a library
     that the block imports is compared with, and restored to, its state in a new process.
 
-    own: top-level packages whose import is checked. If they import third-party libraries for the first time, these may
-        have changed the warnings filters and the environment. The filters are then kept, and the environment is
-        restored without a message. If `own` is empty, every change is reported.
+    packages: top-level packages whose import is checked. If they import third-party libraries for the first time,
+        these may have changed the warnings filters and the environment. The filters are then kept, and the
+        environment is restored without a message. If `packages` is empty, every change is reported.
     """
-    before, modules, found = snapshot(), set(sys.modules), list[str]()
+    before, modules, changed = snapshot(), set(sys.modules), list[str]()
     try:
-        yield found
+        yield changed
     finally:
         after = snapshot()
         before |= {
@@ -79,8 +79,8 @@ def restored(*own: str) -> Iterator[list[str]]:
             for name in after.keys() - before.keys()
             if (fresh := _PIECES[name].fresh) is not None
         }  # fmt: skip
-        brings_libraries = bool(own) and _brings_libraries(own, modules)
-        found += changes(before, after, (ENVIRONMENT, FILTERS) if brings_libraries else ())
+        brings_libraries = bool(packages) and _brings_libraries(packages, modules)
+        changed += changes(before, after, (ENVIRONMENT, FILTERS) if brings_libraries else ())
         if brings_libraries:
             del before[FILTERS]
         for name, value in before.items():
@@ -88,20 +88,20 @@ def restored(*own: str) -> Iterator[list[str]]:
                 _PIECES[name].write(value)
 
 
-def _brings_libraries(own: tuple[str, ...], modules: set[str]) -> bool:
+def _brings_libraries(packages: tuple[str, ...], modules: set[str]) -> bool:
     """Whether third-party packages were imported in addition to `modules`."""
-    known = {name.partition(".")[0] for name in modules} | {*own, "mobench", *sys.stdlib_module_names}
-    return not {name.partition(".")[0] for name in sys.modules} <= known
+    expected = {name.partition(".")[0] for name in modules} | {*packages, "mobench", *sys.stdlib_module_names}
+    return not {name.partition(".")[0] for name in sys.modules} <= expected
 
 
-def _same(one: Any, two: Any) -> bool:
-    if type(one).__module__ == "torch" and type(one).__name__ == "Tensor":
-        return bool(_torch().equal(one, two))
-    if isinstance(one, tuple):
-        return len(one) == len(two) and all(map(_same, one, two))
-    if type(one).__module__ == "numpy" and hasattr(one, "tobytes"):
-        return bool(one.tobytes() == two.tobytes())
-    return bool(one == two)
+def _same(a: Any, b: Any) -> bool:
+    if type(a).__module__ == "torch" and type(a).__name__ == "Tensor":
+        return bool(_torch().equal(a, b))
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if type(a).__module__ == "numpy" and hasattr(a, "tobytes"):
+        return bool(a.tobytes() == b.tobytes())
+    return bool(a == b)
 
 
 def _torch() -> Any:
@@ -158,9 +158,9 @@ def _flushes_denormals() -> bool:
 
 def _of_torch(
     read: Callable[[Any], Any], write: Callable[[Any, Any], object], instead: str, fresh: Callable[[Any], Any] | None
-) -> _Piece:
-    known = None if fresh is None else lambda: fresh(_torch())
-    return _Piece(lambda: read(_torch()), lambda value: write(_torch(), value), instead, "torch", known)
+) -> _StatePart:
+    read_fresh = None if fresh is None else lambda: fresh(_torch())
+    return _StatePart(lambda: read(_torch()), lambda value: write(_torch(), value), instead, "torch", read_fresh)
 
 
 _LEAVE = "leave this setting to the user"
@@ -171,13 +171,13 @@ _PIECES = {
         "draw from `seeded(seed)` of mobench.interfaces, with the seed given",
         None,  # differs in every new process
     ),
-    "NumPy's random state": _Piece(
+    "NumPy's random state": _StatePart(
         lambda: _numpy().random.get_state(),
         lambda value: _numpy().random.set_state(value),
         "use numpy.random.default_rng(seed)",
         "numpy",
     ),
-    "Python's random state": _Piece(random.getstate, random.setstate, "use random.Random(seed)"),
+    "Python's random state": _StatePart(random.getstate, random.setstate, "use random.Random(seed)"),
     "torch's default dtype": _of_torch(
         lambda t: t.get_default_dtype(),
         lambda t, value: t.set_default_dtype(value),
@@ -226,23 +226,23 @@ _PIECES = {
         _LEAVE,
         None,
     ),
-    "NumPy's handling of errors": _Piece(
+    "NumPy's handling of errors": _StatePart(
         lambda: _numpy().geterr(),
         lambda value: _numpy().seterr(**value),
         "use `with numpy.errstate(...):`",
         "numpy",
     ),
-    FILTERS: _Piece(
+    FILTERS: _StatePart(
         lambda: list(warnings.filters), _filters, "use `with warnings.catch_warnings():` around the code that warns"
     ),
-    "the working folder": _Piece(_folder, _change_folder, "use paths that do not depend on it"),
-    ENVIRONMENT: _Piece(lambda: dict(os.environ), _environment, "pass values as arguments"),
-    "sys.path": _Piece(lambda: list(sys.path), _python_path, "import installed packages only"),
-    "the signal handlers": _Piece(
+    "the working folder": _StatePart(_folder, _change_folder, "use paths that do not depend on it"),
+    ENVIRONMENT: _StatePart(lambda: dict(os.environ), _environment, "pass values as arguments"),
+    "sys.path": _StatePart(lambda: list(sys.path), _python_path, "import installed packages only"),
+    "the signal handlers": _StatePart(
         lambda: tuple(map(signal.getsignal, _SIGNALS)), _handle_signals, "leave Ctrl-C and SIGTERM to mobench"
     ),
-    "the recursion limit": _Piece(sys.getrecursionlimit, sys.setrecursionlimit, "leave it as it is"),
-    "the garbage collector's state": _Piece(
+    "the recursion limit": _StatePart(sys.getrecursionlimit, sys.setrecursionlimit, "leave it as it is"),
+    "the garbage collector's state": _StatePart(
         gc.isenabled, lambda value: gc.enable() if value else gc.disable(), "leave it as it is"
     ),
 }

@@ -91,6 +91,7 @@ class DataFile:
     fetch:   functions "package.module:function", tried in order after the addresses. A function is
              called with a folder and writes `path`, and possibly other files, relative to that folder.
     n_bytes: size of the file; downloads must not exceed it. 0: not specified, the limit is 4 GiB.
+    licence: licence of the data, or what its source states about it, for `mobench data list`.
     """
 
     name: str
@@ -100,6 +101,7 @@ class DataFile:
     fetch: tuple[str, ...] = ()
     interface: int = INTERFACE_VERSION
     n_bytes: int = 0
+    licence: str = ""
 
 
 class Hooks:

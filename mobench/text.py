@@ -50,19 +50,19 @@ def first_line(error: BaseException) -> str:
     return next(iter(message_of(error).strip().splitlines()), type(error).__name__)
 
 
-def near_names(given: str, accepted: Iterable[str]) -> str:
+def near_names(unknown: str, accepted: Iterable[str]) -> str:
     """Return `; did you mean 'a' or 'b'?` for the closest accepted names, or ''."""
-    close = get_close_matches(given, list(accepted), n=3, cutoff=0.5)
+    close = get_close_matches(unknown, list(accepted), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
 
 
-def name_hint(given: str, accepted: Iterable[str], intro: str = "accepted:", none: str = "none") -> str:
+def name_hint(unknown: str, accepted: Iterable[str], intro: str = "accepted:", none: str = "none") -> str:
     """Return the end of a message about an unknown name: the closest accepted names, or else all of them.
 
     intro: text before the list of all names. none: text instead of the list if there are no names.
     """
     names = list(dict.fromkeys(accepted))
-    return near_names(given, names) or f"; {intro} {', '.join(names) or none}"
+    return near_names(unknown, names) or f"; {intro} {', '.join(names) or none}"
 
 
 def file_name_part(name: str) -> str:

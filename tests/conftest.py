@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 from readmes.preloaded import Preloaded
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -33,6 +34,13 @@ datasets = ["vlmop2"]
 models = ["point"]
 solvers = ["ls", "phn-ls"]
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run files with slow tests first: processes that share out short tests at the end stop at the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    longest = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: (item.path not in longest, item.path not in slow))
 
 
 @pytest.fixture
@@ -57,14 +65,25 @@ def command() -> list[str]:
 
 
 @pytest.fixture
-def cli(command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
-    """Return a function that runs the installed command in an empty folder; `env` adds environment variables."""
+def cli(preloaded: Preloaded, command: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
+    """Return a function that runs the installed command in an empty folder; `env` adds environment variables.
 
-    def run(*words: Any, env: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    The command runs in a fork of a process that has imported its modules, after the function that `before` names as
+    "module:function". With keywords of `subprocess.run`, such as `preexec_fn`, it runs in a fresh process.
+    """
+
+    def run(
+        *words: Any, env: dict[str, str] | None = None, before: str = "", **more: Any
+    ) -> subprocess.CompletedProcess[str]:
+        texts = [*map(str, words)]
+        variables = {**environment, **(env or {})}
+        if not more:
+            path = [part for part in variables.get("PYTHONPATH", "").split(os.pathsep) if part]
+            return preloaded.run(texts, tmp_path, variables, path, before)
         return subprocess.run(
-            [*command, *map(str, words)],
+            [*command, *texts],
             cwd=tmp_path,
-            env={**environment, **(env or {})},
+            env=variables,
             capture_output=True,
             text=True,
             timeout=280,
@@ -82,11 +101,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mobench.jobs import suite as suites
     from mobench.records.store import Store
     from mobench.runs import runner
-    from mobench.runs.executors.local import LocalExecutor
 
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.toml").write_text(TINY)
-    runner.run(plans.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), LocalExecutor(2))
+    runner.run(plans.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), InProcess())
     return folder / "out"
 
 

@@ -1,4 +1,4 @@
-"""`mobench.run` and `mobench.leaderboard` refuse what the command line refuses, and say what it says."""
+"""`mobench.run` and `mobench.leaderboard` refuse the same input as the command line, with the same messages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from in_process import IN_PROCESS, InProcess
 
 import mobench
 from mobench.errors import MobenchError, OptionError, StoreError, SuiteError, UnknownNameError
@@ -65,7 +66,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MobenchError], str]] = {
     "a device that torch has not": ({"device": "gpu"}, OptionError, "device gpu cannot be used"),
     "a device that is no name": ({"device": None}, OptionError, "device None cannot be used"),
     "rays off the simplex": ({"rays": np.array([[0.5, 0.6], [0.2, 0.8]])}, MobenchError, "not on the simplex"),
-    "rays in a row": ({"rays": np.array([0.5, 0.5])}, OptionError, "rays was given .*pass a list of lists"),
+    "rays in a row": ({"rays": np.array([0.5, 0.5])}, OptionError, "rays was given .*pass lists of finite"),
     "rays of text": ({"rays": [["0.5", "0.5"], ["1", "0"]]}, OptionError, "rays was given"),
     "rays that are no numbers": ({"rays": [[float("nan"), 1.0], [0.5, 0.5]]}, OptionError, "rays was given"),
     "one seed": ({"seeds": 3}, OptionError, "seeds was given 3: pass a list"),
@@ -119,8 +120,11 @@ def test_arrays_tensors_and_tuples_mean_the_same_as_lists(tiny: Path, rays: Any)
     assert settings == {"lr": 0.5, "milestones": [0.5]}
 
 
-def test_python_and_the_command_line_make_the_same_jobs(cli: Cli, tiny: Path, tmp_path: Path) -> None:
-    done = cli("run", tiny, "--set", "lr=0.05", "--steps", "3", "--rays", str(RAYS), "--out", "a", "-q")
+def test_python_and_the_command_line_make_the_same_jobs(
+    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", InProcess)
+    done = cli("run", tiny, "--set", "lr=0.05", "--steps", "3", "--rays", str(RAYS), "--out", "a", "-q", *IN_PROCESS)
     assert done.returncode == 0, done.stderr
     mobench.run(tiny, settings={"lr": 0.05}, steps=3, rays=np.array(RAYS), out=tmp_path / "b", jobs=2)
     names = [{path.name for path in (tmp_path / name / "records").glob("*.json")} for name in "ab"]

@@ -1,4 +1,4 @@
-"""Data files: looked for, fetched from one source after the other, checked."""
+"""Data files: located, fetched from their sources in order, and verified."""
 
 from __future__ import annotations
 

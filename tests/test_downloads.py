@@ -1,4 +1,4 @@
-"""Downloads from a server that sends for ever: they end at the size that is expected."""
+"""Downloads from a server that sends endlessly: they stop at the expected size."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             if body is not None:
                 self.wfile.write(body)
-            # members without content: gzip reads on, and nothing comes out
+            # members without content: gzip reads on without output
             endless = {"/endless-packed": gzip.compress(b"") * 1000, "/endless": ZEROS}
             part = endless.get(self.path, gzip.compress(ZEROS))
             while body is None:
@@ -90,7 +90,7 @@ def test_what_is_larger_than_expected_is_given_up_there(
     with pytest.raises(DataError, match=r"expected: it is another file|sends more than"):
         download(address(server, path), place, at_most, unpack=unpack)
     assert place.stat().st_size <= at_most
-    # what is under way in buffers of the system is sent before the server sees that nobody reads
+    # what is under way in buffers of the system is sent before the server notices that the reader has ended
     assert server.sent < 64 * len(ZEROS)
 
 

@@ -1,4 +1,4 @@
-"""Files are written where their name is, and nowhere that a symbolic link leads to."""
+"""Files are written in place of their name; symbolic links are not followed."""
 
 from __future__ import annotations
 

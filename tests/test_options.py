@@ -100,6 +100,27 @@ def test_added_options_are_listed_with_the_others() -> None:
         options.build(Grown, {"zzz": 1})
 
 
+@dataclass(frozen=True)
+class Changed(Example):
+    """An example with an added option whose default differs from earlier records."""
+
+    scope: str = option("shared", "which parameters", added=True, earlier="all")
+
+
+def test_a_job_that_omits_an_option_has_the_value_of_earlier_records() -> None:
+    assert options.values(Changed(scope="all")) == options.values(Example())
+    assert options.values(options.build(Changed, {})) == {**options.values(Example()), "scope": "shared"}
+    for made in (Changed(), Changed(scope="all"), Changed(scope="other")):
+        assert options.restore(Changed, options.values(made)) == made
+    (scope,) = (o for o in options.describe(Changed) if o.added)
+    assert (scope.default, scope.omitted) == ("shared", "all")
+
+
+def test_an_earlier_value_is_of_an_added_option() -> None:
+    with pytest.raises(OptionError, match="added=True"):
+        option(1, "x", earlier=2)
+
+
 def test_described_with_type_default_and_help() -> None:
     by_name = {o.name: o for o in options.describe(Example)}
     assert list(by_name) == ["rate", "kind", "widths", "flag"]

@@ -1,4 +1,4 @@
-"""The registry, with plugins that are whole and plugins that are broken in every way."""
+"""The registry, with working plugins and plugins with every kind of defect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ import pytest
 
 from mobench.errors import PluginError, UnknownNameError
 from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks
-from mobench.plugins import KINDS, Pair, Plugin, Registry, Spec, SuiteFile, hookimpl, registry
+from mobench.plugins import (
+    KINDS,
+    Pair,
+    Plugin,
+    Registry,
+    Spec,
+    SuiteFile,
+    entries_named,
+    hookimpl,
+    pair_of,
+    registry,
+)
 
 
 def module(**hooks: Callable[..., Any]) -> ModuleType:
@@ -64,7 +75,7 @@ class PanicException(BaseException):
 
 
 class Unspeakable(Exception):
-    """Raises when somebody asks what it says."""
+    """Raises when its message is read."""
 
     def __str__(self) -> str:
         raise PanicException("no words")
@@ -181,10 +192,26 @@ def test_a_class_that_cannot_be_loaded_is_told_with_its_plugin(target: str, reas
     assert reason in str(caught.value)
 
 
+def test_an_exact_name_finds_its_entries_and_a_disputed_one_is_an_error() -> None:
+    known = Registry()
+    added(known, "one", module(mobench_balancers=spec(name="mine"), mobench_models=spec(name="mine")))
+    added(known, "two", module(mobench_balancers=spec(name="mine")))
+    (entry,) = entries_named(known, "mine")
+    assert entry.kind == "model"
+    assert entries_named(known, "one") == [], "the name of a plugin"
+    with pytest.raises(PluginError, match="offered by"):
+        entries_named(known, "mine", ("balancer",))
+
+
+def test_a_name_with_a_plus_is_a_pair() -> None:
+    assert pair_of("g+b") == Pair("g+b", "g", "b")
+    assert pair_of("phn-ls") is None
+
+
 def test_a_pair_names_no_class() -> None:
     known = Registry()
     added(known, "guest", module(mobench_solvers=lambda: [Pair("p", "g", "b")]))
-    with pytest.raises(PluginError, match="no class of its own"):
+    with pytest.raises(PluginError, match="has no class: it is a pair"):
         known.get("solver", "p").load()
 
 

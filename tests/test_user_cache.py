@@ -1,4 +1,4 @@
-"""The cache is of use where it can be used, and no condition of anything."""
+"""The cache is used if it is available, and nothing depends on it."""
 
 from __future__ import annotations
 

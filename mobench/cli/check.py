@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import complain, say
-from mobench.cli.progress import Steps, steps
+from mobench.cli.progress import StepCounter, steps
+from mobench.cli.result_lines import CheckLine, ChecksLine
 from mobench.plugins import Entry
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def check(
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Show tracebacks of failed checks.")] = False,
 ) -> None:
-    """Check that plugins do what the interfaces ask; exit with 1 if any does not."""
+    """Check that plugins conform to the interfaces; exit with 1 if any does not."""
     from mobench.testing.conformance import cases_of, entries
 
     chosen = entries(names, kind)
@@ -31,13 +33,13 @@ def check(
     with steps("check", sum(len(cases_of(entry)) for entry in chosen), lines=False) as step:
         for entry in chosen:
             counts.update(result.state for result in _results(entry, details, step))
-    say(", ".join(f"{n} {state}" for state, n in counts.items()), "checks", **counts)
+    say(", ".join(f"{n} {state}" for state, n in counts.items()), ChecksLine(**counts))
     if counts["failed"]:
         complain(f"{counts['failed']} checks failed")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _results(entry: Entry, details: bool, step: Steps) -> list[Result]:
+def _results(entry: Entry, details: bool, step: StepCounter) -> list[Result]:
     """Run every check of an entry, print each result at once, and return the results."""
     from mobench.testing.conformance import CHECKS, cases_of
     from mobench.testing.outcomes import unknown_declines
@@ -57,9 +59,11 @@ def _results(entry: Entry, details: bool, step: Steps) -> list[Result]:
 def _tell(entry: Entry, result: Result, details: bool) -> None:
     message = " ".join(result.message.split())
     say(
-        f"  {result.state:<9} {result.check}: {message or result.says}", "check",
-        kind=entry.kind, name=entry.name, distribution=entry.plugin.distribution, version=entry.plugin.version,
-        check=result.check, says=result.says, state=result.state, message=message, details=result.details,
+        f"  {result.state:<9} {result.check}: {message or result.says}",
+        CheckLine(
+            kind=entry.kind, name=entry.name, distribution=entry.plugin.distribution, version=entry.plugin.version,
+            check=result.check, says=result.says, state=result.state, message=message, details=result.details,
+        ),
     )  # fmt: skip
     if details and result.details:
         say(result.details)

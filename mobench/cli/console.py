@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from mobench.cli.output import events, warn
+from mobench.cli.output_lines import TableLine
 from mobench.cli.streams import raw
 from mobench.plugins import Registry
 from mobench.text import printable
@@ -14,7 +15,7 @@ from mobench.text import printable
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """Print a table. It wraps on a terminal and keeps all columns elsewhere. With `--json`, it is one event."""
     if (stream := events()) is not None:
-        stream.emit("table", {"title": title, "columns": columns, "rows": rows})
+        stream.emit(TableLine(title, columns, rows))
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

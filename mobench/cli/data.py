@@ -7,29 +7,34 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import App, say
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
+from mobench.plugins import DataFile
+from mobench.text import one_line
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
+Collections = Annotated[list[str] | None, typer.Argument(help="Collections of data files; default: all.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """List the data files that plugins register, and whether they are here."""
+    """List the data files that plugins register: whether each is present, its size and its licence."""
     from mobench.datafiles import collections, locate
 
     for name, files in sorted(collections().items()):
         for file in files:
             place = locate(file)
-            line = f"{name:<16} {'here   ' if place else 'missing'} {file.path}" + (f"  ({place})" if place else "")
-            _tell(line, name, file.path, "here" if place else "missing", place)
+            state: DataFileState = "here" if place else "missing"
+            line = f"{name:<16} {state:<7} {file.path}  {_size(file)}  {one_line(file.licence) or 'licence not stated'}"
+            _tell(line + (f"  ({place})" if place else ""), file, state, place)
 
 
 @app.command()
-def fetch(names: Names = None) -> None:
-    """Fetch what is missing, from one source after the other, and check it."""
+def fetch(names: Collections = None) -> None:
+    """Fetch the missing files, trying their sources in order, and verify them."""
     from mobench.datafiles import collection, collections, obtain
 
     files_by_name = {name: collection(name) for name in names or sorted(collections())}
@@ -42,7 +47,7 @@ def fetch(names: Names = None) -> None:
 
 
 @app.command()
-def verify(names: Names = None) -> None:
+def verify(names: Collections = None) -> None:
     """Check the SHA-256 of every file; the exit code is not 0 if any is missing or wrong."""
     from mobench.datafiles import collection, collections, locate
     from mobench.datafiles import verify as check
@@ -57,15 +62,22 @@ def verify(names: Names = None) -> None:
                 if place is None:
                     raise DataError(f"missing: run `mobench data fetch {file.name}`")
                 check(file, place)
-                _tell(f"ok      {file.path}", file.name, file.path, "ok", place)
+                _tell(f"ok      {file.path}", file, "ok", place)
             except DataError as error:
                 bad += 1
-                _tell(f"BAD     {file.path}: {error}", file.name, file.path, "bad", place, str(error))
+                _tell(f"BAD     {file.path}: {error}", file, "bad", place, str(error))
     if bad:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _tell(line: str, collection: str, path: str, state: str, place: Path | None, message: str = "") -> None:
+def _size(file: DataFile) -> str:
+    """Return the size of a file, for example "38 kB"."""
+    if not file.n_bytes:
+        return "size not stated"
+    return f"{file.n_bytes / 1e6:.1f} MB" if file.n_bytes >= 1e6 else f"{file.n_bytes / 1e3:.0f} kB"
+
+
+def _tell(line: str, file: DataFile, state: DataFileState, place: Path | None, message: str = "") -> None:
     """Print the state of a data file."""
     at = None if place is None else str(place)
-    say(line, "file", collection=collection, path=path, state=state, place=at, message=message)
+    say(line, DataFileLine(file.name, file.path, state, at, message, file.n_bytes, file.licence))

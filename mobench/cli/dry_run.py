@@ -12,7 +12,7 @@ from mobench.cli.output import say
 
 if TYPE_CHECKING:
     from mobench.jobs.plan import Combination, Plan
-    from mobench.jobs.precedence import Setting
+    from mobench.jobs.precedence import OptionSetting
     from mobench.jobs.suite import Range, Suite
 
 
@@ -60,7 +60,7 @@ def show_settings(combinations: Sequence[Combination]) -> None:
     print_table(columns, rows, title="settings; every other option has the default of its class")
 
 
-def _overridden(setting: Setting) -> str:
+def _overridden(setting: OptionSetting) -> str:
     return "; ".join(
         f"{_shown(weaker.value)} of {weaker.source}"
         if weaker.name == setting.name

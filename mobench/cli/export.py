@@ -38,8 +38,8 @@ def export(
     """Write the records of a folder as tables, and its networks as ONNX."""
     from mobench.errors import OptionError
     from mobench.jobs import arguments
-    from mobench.reports.tables import files as tables
     from mobench.reports.tables import presets
+    from mobench.reports.tables import table_files as tables
     from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.sheet import Digits
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import say
+from mobench.cli.result_lines import ImportedLine
 from mobench.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def import_(
     source: Annotated[str, typer.Option(help="Source of the points: a paper's table, a program.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Replace points imported under the same name.")] = False,
 ) -> None:
-    """Add points that another program made to a folder of records, marked as imported.
+    """Add points that another program computed to a folder of records, marked as imported.
 
     Columns: each objective by its name, with its loss; and, where known, "preference <objective>" for each,
     metrics as <objective>/<metric>, "seed", "split" (test, val, train), "training seconds", "parameters".
-    Indicators are computed here from the losses. A column that means nothing is refused, with those that do.
+    Indicators are computed here from the losses. An unknown column is refused.
     """
     from mobench.errors import RecordError
     from mobench.records import imports
@@ -106,10 +107,11 @@ def _tell(records: list[Record], out: Path) -> None:
     say(
         f"imported {first.job.solver.name}: seed {seeds}, {points} points each on the test split; stated against "
         f"{first.job.dataset.name}, protocol {first.job.protocol}, reference point ({reference})",
-        "imported",
-        solver=first.job.solver.name, dataset=first.job.dataset.name, protocol=first.job.protocol,
-        ids=[r.id for r in records], seeds=[r.job.seeds.solver for r in records],
-        points=[len(r.fronts["test"].losses) for r in records], reference=first.protocol["reference"],
+        ImportedLine(
+            solver=first.job.solver.name, dataset=first.job.dataset.name, protocol=first.job.protocol,
+            ids=[r.id for r in records], seeds=[r.job.seeds.solver for r in records],
+            points=[len(r.fronts["test"].losses) for r in records], reference=first.protocol["reference"],
+        ),
     )  # fmt: skip
     options = ", ".join(f"{k}={v}" for k, v in first.job.dataset.options.items())
     if options:

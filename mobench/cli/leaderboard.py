@@ -11,13 +11,14 @@ import typer
 
 from mobench.cli.console import print_table
 from mobench.cli.output import events, say, warn
+from mobench.cli.result_lines import LeaderboardLine
 from mobench.errors import OptionError
 from mobench.text import name_hint, one_line
 
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
     from mobench.records.record import Record
-    from mobench.reports.analysis.comparison import Comparison
+    from mobench.reports.analysis.comparison import SolverComparison
     from mobench.reports.analysis.leaderboard import Leaderboard
 
 MOST_LINES = 20
@@ -33,9 +34,9 @@ def leaderboard(
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Show every pair, not only pairs with the best.")] = False,
 ) -> None:
-    """Print the leaderboard of records, ranks, tests and effect sizes, and what cannot be tested and why.
+    """Print the leaderboard of records with ranks, tests and effect sizes, and the reasons for missing tests.
 
-    Records of several folders stand in one table, as far as they are comparable.
+    Comparable records of several folders are shown in one table.
     """
     from mobench.records.index import uncollected
     from mobench.reports.analysis.comparison import compare
@@ -46,7 +47,7 @@ def leaderboard(
         board = board_of(records, protocol or ())
         comparisons = compare(board, by, _higher_is_better(records, by))
         if (stream := events()) is not None:
-            stream.emit("leaderboard", _content(board, comparisons))
+            stream.emit(_line(board, comparisons))
             return
         print_board(board)
         for comparison in comparisons:
@@ -91,7 +92,7 @@ def folder_of(named: Path) -> Path:
 
 def print_board(board: Leaderboard) -> None:
     """Print the main columns of a leaderboard, its notes, and the records that are left out."""
-    from mobench.reports.tables.files import SHORT, cells_of
+    from mobench.reports.tables.table_files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
@@ -105,10 +106,10 @@ def print_board(board: Leaderboard) -> None:
         say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
 
 
-def print_comparison(comparison: Comparison, every_pair: bool = False) -> None:
+def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
     """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
     from mobench.reports.analysis.comparison import against_best, told_apart
-    from mobench.reports.tables.files import number
+    from mobench.reports.tables.table_files import number
 
     ranking = comparison.ranking
     scope = comparison.dataset or "all datasets"
@@ -167,16 +168,11 @@ def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
     return better == {"higher"}
 
 
-def _content(board: Leaderboard, comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def _line(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> LeaderboardLine:
     from mobench.reports.analysis.comparison import to_dict
     from mobench.reports.analysis.leaderboard import is_missing
 
     rows: list[dict[Any, Any]] = [
         {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")
     ]
-    return {
-        "table": rows,
-        "comparisons": [to_dict(c) for c in comparisons],
-        "notes": board.notes,
-        "left_out": board.left_out,
-    }
+    return LeaderboardLine(rows, [to_dict(c) for c in comparisons], board.notes, board.left_out)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mobench.cli.console import warn_of_broken
 from mobench.cli.output import events, say
+from mobench.cli.result_lines import EntryLine
 from mobench.errors import unknown_name
 from mobench.hookspecs import Pair
 from mobench.plugins import KINDS, Entry, registry
@@ -28,23 +29,24 @@ def list_(
             print(f"{kind_of_entry}s")
         for name in entries.names(kind_of_entry):
             entry = entries.entries[kind_of_entry][name]
-            say(f"  {name:<22} {_summary(entry)}".rstrip(), "entry", **fields_of(entry))
+            say(f"  {name:<22} {_summary(entry)}".rstrip(), line_of(entry))
 
 
-def fields_of(entry: Entry) -> dict[str, Any]:
-    """Return the fields of the `entry` event of a registered name."""
+def line_of(entry: Entry, text: str = "") -> EntryLine:
+    """Return the line of a registered name. text: the TOML of a suite or the docstring of a class."""
     spec = entry.spec
-    return {
-        "kind": entry.kind,
-        "name": entry.name,
-        "summary": spec.summary,
-        "source": getattr(spec, "source", ""),
-        "generator": spec.generator if isinstance(spec, Pair) else None,
-        "balancer": spec.balancer if isinstance(spec, Pair) else None,
-        "plugin": entry.plugin.name,
-        "distribution": entry.plugin.distribution,
-        "version": entry.version,
-    }
+    return EntryLine(
+        kind=entry.kind,
+        name=entry.name,
+        summary=spec.summary,
+        source=getattr(spec, "source", ""),
+        generator=spec.generator if isinstance(spec, Pair) else None,
+        balancer=spec.balancer if isinstance(spec, Pair) else None,
+        plugin=entry.plugin.name,
+        distribution=entry.plugin.distribution,
+        version=entry.version,
+        text=text,
+    )
 
 
 def _summary(entry: Entry) -> str:

@@ -6,57 +6,80 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from mobench.cli.formats import duration, numbers
 from mobench.cli.output import JsonLines, events, is_quiet, warn
 from mobench.cli.progress import on_terminal
+from mobench.cli.result_lines import BestOfDataset, JobLine, RunLine
 from mobench.cli.tally import Show, Tally, Watched
-from mobench.text import printable
+from mobench.events import (
+    DataLoading,
+    EvaluationProgress,
+    JobEnded,
+    JobEvent,
+    JobPresent,
+    JobStarted,
+    JobWaiting,
+    NodeLost,
+    StrategyMeasuring,
+    TrainingProgress,
+)
+from mobench.text import one_line, printable
 
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
     from mobench.runs.runner import Listen
 
 LINE_SECONDS = 10.0
-PHASES = ("present", "start", "data", "strategy", "train", "evaluate", "end")
+Warned: TypeAlias = JobWaiting | NodeLost
+"""Events that are warnings in every mode. With `--quiet`, no other event is shown."""
+NotInLines: TypeAlias = JobPresent | DataLoading | StrategyMeasuring | EvaluationProgress
+"""Events that have no plain line of their own."""
 
 
 @contextmanager
-def watch(tally: Tally, what: str, ends: bool = True) -> Iterator[Listen]:
+def watch(tally: Tally, title: str, ends: bool = True) -> Iterator[Listen]:
     """Return a context manager that gives a listener for the runner, which shows the events of the run.
 
     tally: the tally of the jobs.
-    what:  heading of the live view.
+    title:  heading of the live view.
     ends:  whether to print lines when jobs start and end. False if the caller reports them.
 
     Events may arrive from any thread; they are shown one at a time.
     """
     guard = threading.RLock()
-    with _view(tally, guard, what, ends) as show:
+    with _view(tally, guard, title, ends) as show:
 
-        def listen(job: Job, event: dict[str, Any]) -> None:
-            if event["phase"] == "waiting":
-                with guard:
-                    warn(f"{job.title} is {event['message']}", "waiting")
-            # the last event of a worker is only for the runner, which then sends "end"
-            if event["phase"] in PHASES:
-                with guard:
-                    show(tally, tally.hear(job, event))
+        def listen(job: Job, event: JobEvent) -> None:
+            with guard:
+                if isinstance(event, Warned):
+                    _warn(job, event)
+                show(tally, tally.hear(job, event))
 
         yield listen
 
 
+def _warn(job: Job, event: Warned) -> None:
+    match event:
+        case JobWaiting(message):
+            warn(f"{job.title} is {message}", "waiting")
+        case NodeLost(attempt, message):
+            warn(f"{job.title}: the node of attempt {attempt} was lost: {one_line(message)}", "lost")
+        case _:
+            assert_never(event)
+
+
 @contextmanager
-def _view(tally: Tally, guard: threading.RLock, what: str, ends: bool) -> Iterator[Show]:
+def _view(tally: Tally, guard: threading.RLock, title: str, ends: bool) -> Iterator[Show]:
     if (stream := events()) is not None:
-        yield lambda tally, one: emit(stream, tally, one)
+        yield lambda tally, watched: emit(stream, tally, watched)
     elif is_quiet():
-        yield lambda tally, one: None
+        yield lambda tally, watched: None
     elif on_terminal():
         from mobench.cli.screen import screen
 
-        with screen(tally, guard, what, ends) as show:
+        with screen(tally, guard, title, ends) as show:
             yield show
     else:
         yield Lines(ends).show
@@ -72,85 +95,93 @@ class Lines:
         self._ends = ends
         self._told: dict[str, tuple[float, int]] = {}
 
-    def show(self, tally: Tally, one: Watched) -> None:
-        line = self._line(tally, one)
+    def show(self, tally: Tally, watched: Watched) -> None:
+        line = self._line(tally, watched)
         if line:
             print(" ".join(printable(line).splitlines()), file=sys.stderr, flush=True)
 
-    def _line(self, tally: Tally, one: Watched) -> str:
-        title = one.job.title
-        if one.phase == "start":
-            self._told[one.job.id] = (tally.clock(), 0)
-            return f"start   {title}" if self._ends else ""
-        if one.phase == "end" and self._ends:
-            return f"[{tally.n_done}/{tally.n_jobs}] {one.state} {title}{_said(one)}{_and_left(tally)}"
-        since, tenth = self._told.get(one.job.id, (tally.clock(), 0))
-        reached = int(10 * (one.fraction or 0.0) + 1e-9)
-        if one.phase != "train" or reached <= tenth or tally.clock() - since < LINE_SECONDS:
+    def _line(self, tally: Tally, watched: Watched) -> str:
+        title, event = watched.job.title, watched.event
+        if event is None or isinstance(event, NotInLines | Warned):
             return ""
-        self._told[one.job.id] = (tally.clock(), reached)
-        return f"{10 * reached:4d} %  {title}{_said(one)}{_and_left(tally)}"
+        match event:
+            case JobStarted():
+                self._told[watched.job.id] = (tally.clock(), 0)
+                return f"start   {title}" if self._ends else ""
+            case TrainingProgress():
+                since, tenth = self._told.get(watched.job.id, (tally.clock(), 0))
+                reached = int(10 * event.fraction + 1e-9)
+                if reached <= tenth or tally.clock() - since < LINE_SECONDS:
+                    return ""
+                self._told[watched.job.id] = (tally.clock(), reached)
+                return f"{10 * reached:4d} %  {title}{_said(watched)}{_and_left(tally)}"
+            case JobEnded():
+                text = f"{watched.state} {title}{_said(watched)}{_and_left(tally)}"
+                return f"[{tally.n_done}/{tally.n_jobs}] {text}" if self._ends else ""
+            case _:
+                assert_never(event)
 
 
-def _said(one: Watched) -> str:
-    if one.message:
-        return f": {one.message}"
-    losses = f"losses {numbers(one.losses)}" if one.losses and one.phase == "train" else ""
-    volume = f"validation HV {one.hypervolume:.4g}" if one.hypervolume is not None else ""
-    said = ", ".join(filter(None, (losses, volume)))
-    return f": {said}" if said else ""
+def _said(watched: Watched) -> str:
+    if watched.message:
+        return f": {watched.message}"
+    losses = (
+        f"losses {numbers(watched.losses)}" if watched.losses and isinstance(watched.event, TrainingProgress) else ""
+    )
+    volume = f"validation HV {watched.hypervolume:.4g}" if watched.hypervolume is not None else ""
+    text = ", ".join(filter(None, (losses, volume)))
+    return f": {text}" if text else ""
 
 
 def _and_left(tally: Tally) -> str:
     return f" (ETA {duration(tally.left())})" if tally.n_done < tally.n_jobs else ""
 
 
-def emit(stream: JsonLines, tally: Tally, one: Watched) -> None:
+def emit(stream: JsonLines, tally: Tally, watched: Watched) -> None:
     """Emit the `job` event, and after a start or an end of a job also the `run` event."""
-    job = one.job
-    training = one.phase == "train"
+    job, event = watched.job, watched.event
+    assert event is not None
     stream.emit(
-        "job",
-        {
-            "id": job.id,
-            "dataset": job.dataset.name,
-            "model": job.model.name,
-            "solver": job.solver.name,
-            "seed": job.seeds.solver,
-            "phase": one.phase,
-            "split": one.split or None,
-            "fraction": one.fraction if training else None,
-            "losses": one.losses if training else None,
-            "hypervolume": one.hypervolume,
-            "eta_seconds": tally.left_of(one).seconds if one.state == "running" else None,
-            "status": one.state if one.phase in ("present", "end") else None,
-            "message": one.message or None,
-        },
+        JobLine(
+            id=job.id,
+            dataset=job.dataset.name,
+            model=job.model.name,
+            solver=job.solver.name,
+            seed=job.seeds.solver,
+            phase=event.phase,
+            split=event.split if isinstance(event, EvaluationProgress) else None,
+            fraction=event.fraction if isinstance(event, TrainingProgress) else None,
+            losses=event.losses if isinstance(event, TrainingProgress) else None,
+            hypervolume=watched.hypervolume,
+            eta_seconds=tally.left_of(watched).seconds if watched.state == "running" else None,
+            status=watched.state if isinstance(event, JobPresent | JobEnded) else None,
+            message=(event.message if isinstance(event, JobPresent | JobEnded | Warned) else "") or None,
+        )
     )
-    if one.phase in ("present", "start", "end"):
-        stream.emit("run", whole(tally))
+    if isinstance(event, JobPresent | JobStarted | JobEnded):
+        stream.emit(whole(tally))
 
 
-def whole(tally: Tally) -> dict[str, Any]:
-    """Return the fields of a `run` event."""
+def whole(tally: Tally) -> RunLine:
+    """Return the line about the whole run."""
     left = tally.left()
-    return {
-        "jobs": tally.n_jobs,
-        "done": tally.n_done,
-        "failed": len(tally.of("failed", "diverged")),
-        "running": len(tally.of("running")),
-        "waiting": tally.n_waiting,
-        "seconds": tally.seconds,
-        "eta_seconds": left.seconds,
-        "guessed": left.guessed,
-        "best": [
-            {
-                "dataset": dataset,
-                "hypervolume": one.hypervolume,
-                "solver": one.job.solver.name,
-                "seed": one.job.seeds.solver,
-                "final": one.state == "completed",
-            }
-            for dataset, one in tally.best().items()
+    return RunLine(
+        jobs=tally.n_jobs,
+        done=tally.n_done,
+        failed=len(tally.of("failed", "diverged")),
+        running=len(tally.of("running")),
+        waiting=tally.n_waiting,
+        seconds=tally.seconds,
+        eta_seconds=left.seconds,
+        guessed=left.guessed,
+        best=[
+            BestOfDataset(
+                dataset,
+                watched.hypervolume,
+                watched.job.solver.name,
+                watched.job.seeds.solver,
+                watched.state == "completed",
+            )
+            for dataset, watched in tally.best().items()
         ],
-    }
+    )

@@ -27,7 +27,9 @@ from mobench.cli import (
     tune,
     verify,
 )
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import App, complain, json_lines
+from mobench.cli.output_lines import EndLine
 from mobench.cli.streams import guard_streams, lost_output
 from mobench.errors import MobenchError, OptionError
 from mobench.text import described, message_of
@@ -56,8 +58,6 @@ app.command("verify")(verify.verify)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
-
-USAGE, INTERNAL, NOT_WRITTEN, INTERRUPTED = 2, 70, 74, 130
 
 
 def _version(is_wanted: bool) -> None:
@@ -93,16 +93,16 @@ def main() -> None:
     with json_lines() as stream:
         code = _run()
         stream.finish()
-        stream.emit("end", {"code": code})
+        stream.emit(EndLine(code))
     _leave(_judged(code, stream.lost))
 
 
 def _judged(code: int, lost: OSError | None) -> int:
     """Return the exit code, or NOT_WRITTEN if a successful command could not write to standard output."""
-    if lost is None or code != 0:
+    if lost is None or code != ExitCode.SUCCESS:
         return code
     complain(f"standard output could not be written: {lost.strerror or lost}; the command itself is complete")
-    return NOT_WRITTEN
+    return ExitCode.NOT_WRITTEN
 
 
 def _run() -> int:
@@ -116,19 +116,19 @@ def _run() -> int:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except MobenchError as error:
         notes = [f"({note})" for note in getattr(error, "__notes__", [])]
-        return _failed(" ".join([message_of(error), *notes]), USAGE, error)
+        return _failed(" ".join([message_of(error), *notes]), ExitCode.USAGE, error)
     except BaseException as error:
         # usage errors of typer have no public base class; a command without arguments shows its whole help
         usage: Any = error
         if hasattr(usage, "format_message"):
             if type(usage).__name__ == "NoArgsIsHelpError":
                 usage.show()
-                return USAGE
-            return _failed(usage.format_message(), USAGE)
-        return _failed(f"{described(error)} (this is a bug; --debug shows where)", INTERNAL, error)
+                return ExitCode.USAGE
+            return _failed(usage.format_message(), ExitCode.USAGE)
+        return _failed(f"{described(error)} (this is a bug; --debug shows where)", ExitCode.INTERNAL, error)
 
 
 def _check_words(words: Sequence[str]) -> None:

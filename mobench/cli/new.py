@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import say
+from mobench.cli.output_lines import WroteLine
 from mobench.errors import unknown_name
 from mobench.plugins import registry
-from mobench.scaffold.names import NEW_KINDS, Names, check_is_free, normalised
+from mobench.scaffold.package_names import NEW_KINDS, PackageNames, check_is_free, normalised
 
 
 def new(
@@ -18,20 +19,19 @@ def new(
     name: Annotated[str, typer.Argument(help="The name that users type: lower case, with hyphens.")],
     out: Annotated[Path, typer.Option(help="Folder in which the package's folder is created.")] = Path(),
 ) -> None:
-    """Write a small installable package with a method, its test and its README; nothing is ever overwritten."""
+    """Write a small installable package with a method, its test and its README; no file is ever overwritten."""
     from mobench.scaffold.package import write
 
     new_kind = next((known_kind for known_kind in NEW_KINDS if known_kind == kind), None)
     if new_kind is None:
         raise unknown_name("kind that can be made", kind, NEW_KINDS)
-    names = Names(new_kind, normalised(name))
+    names = PackageNames(new_kind, normalised(name))
     if names.name != name:
         say(f"note: {name!r} is written {names.name}")
     check_is_free(names, registry())
     folder = write(names, out)
     say(
         f"{folder}: the {kind} {names.name}, class {names.cls} in {names.package}/{kind}.py, with its test and README",
-        "wrote",
-        path=str(folder),
+        WroteLine(str(folder)),
     )
     say(f"next: pip install -e {folder} && mobench check {names.distribution}")

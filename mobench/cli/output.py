@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import inspect
 import io
-import json
-import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from functools import wraps
@@ -23,6 +21,7 @@ from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from mobench.cli.output_lines import ErrorLine, OutputLine, TextLine, WarningLine, WroteLine
 from mobench.cli.plain import PlainCommand, PlainGroup
 from mobench.cli.streams import Lasting, raw
 from mobench.text import one_line
@@ -42,11 +41,11 @@ class JsonLines(io.TextIOBase):
         self._unfinished = ""
         self._guard = threading.Lock()
 
-    def emit(self, event: str, fields: Mapping[str, Any]) -> None:
-        """Write one object immediately. Numbers that are not finite become null."""
-        line = json.dumps({"event": event, **_finite(fields)}, allow_nan=False)
+    def emit(self, line: OutputLine) -> None:
+        """Write one line immediately."""
+        text = line.to_json()
         with self._guard:
-            self._stream.write(line + "\n")
+            self._stream.write(text + "\n")
             self._stream.flush()
 
     @property
@@ -58,7 +57,7 @@ class JsonLines(io.TextIOBase):
         *lines, self._unfinished = (self._unfinished + text).split("\n")
         for line in lines:
             if line.strip():
-                self.emit("line", {"text": line.rstrip()})
+                self.emit(TextLine(line.rstrip()))
         return len(text)
 
     def writable(self) -> bool:
@@ -119,25 +118,25 @@ def is_quiet() -> bool:
     return _QUIET.get()
 
 
-def say(text: str, event: str = "line", /, **fields: Any) -> None:
-    """Print a result: `text`, or with `--json` an event with its fields (see `mobench.cli.events`)."""
+def say(text: str, line: OutputLine | None = None) -> None:
+    """Print a result: `text`, or with `--json` the line (None: a line with the text)."""
     stream = events()
     if stream is None:
         print(text)
     else:
-        stream.emit(event, fields or {"text": text})
+        stream.emit(line if line is not None else TextLine(text))
 
 
 def wrote(path: Path) -> None:
     """Report that a file was written."""
-    say(f"wrote {path}", "wrote", path=str(path))
+    say(f"wrote {path}", WroteLine(str(path)))
 
 
 def warn(message: str, sign: str = "warning") -> None:
     """Print a warning to standard error, also with `--quiet`. With `--json`, emit an event as well."""
     print(f"{sign}: {message}", file=sys.stderr)
     if (stream := events()) is not None:
-        stream.emit("warning", {"message": message})
+        stream.emit(WarningLine(message))
 
 
 def complain(message: str) -> None:
@@ -145,7 +144,7 @@ def complain(message: str) -> None:
     message = one_line(message, 4000)
     print(f"error: {message}", file=sys.stderr)
     if (stream := events()) is not None:
-        stream.emit("error", {"message": message})
+        stream.emit(ErrorLine(message))
 
 
 class App(typer.Typer):
@@ -192,12 +191,3 @@ def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__signature__ = extended  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in extended.parameters.values()}
     return command
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that are not finite by None, recursively, and tuples by lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(element) for key, element in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(element) for element in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

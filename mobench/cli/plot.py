@@ -9,6 +9,7 @@ import typer
 
 from mobench.cli.output import events, say, warn, wrote
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import PlotKindLine
 
 
 def plot(
@@ -21,14 +22,14 @@ def plot(
     format: Annotated[str, typer.Option(help="Comma-separated formats: svg, pdf, png, csv.")] = "svg",
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: plots in the same folder.")] = None,
 ) -> None:
-    """Draw the records of a folder, or list the kinds of plots there are."""
+    """Draw the records of a folder, or list the kinds of plots."""
     from mobench.reports.plots.kinds import FORMATS, KINDS, draw
 
     if folder is None:
         width = max(map(len, KINDS))
         for name, kind in KINDS.items():
             text = f"{name:{width}}  {kind.summary}"
-            say(text, "plot", name=name, summary=kind.summary, formats=list(FORMATS))
+            say(text, PlotKindLine(name, kind.summary, list(FORMATS)))
         if events() is None:
             print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return

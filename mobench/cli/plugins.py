@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import events, say
+from mobench.cli.result_lines import PluginLine
 from mobench.plugins import registry
 
 
@@ -19,11 +21,13 @@ def plugins(
     for plugin in entries.plugins:
         line = f"{plugin.state:<8} {plugin.name:<16} {plugin.distribution} {plugin.version}"
         say(
-            f"{line}  {plugin.error}".rstrip(), "plugin",
-            name=plugin.name, distribution=plugin.distribution, version=plugin.version, state=plugin.state,
-            error=plugin.error, details=plugin.details if details else "",
+            f"{line}  {plugin.error}".rstrip(),
+            PluginLine(
+                name=plugin.name, distribution=plugin.distribution, version=plugin.version, state=plugin.state,
+                error=plugin.error, details=plugin.details if details else "",
+            ),
         )  # fmt: skip
         if details and plugin.details and events() is None:
             print(plugin.details)
     if strict and (any(entries.broken()) or any(entries.conflicts.values())):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)

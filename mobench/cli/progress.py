@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mobench.cli.output import events, is_quiet
+from mobench.cli.output_lines import ProgressLine
 from mobench.cli.streams import raw
 
-Tell = Callable[[str, float, float | None], None]
+TellProgress = Callable[[str, float, float | None], None]
 WITHIN = 0.02
 """Smallest share of a step that is reported."""
 
 
-class Steps:
+class StepCounter:
     """Counts steps and reports them when they start."""
 
-    def __init__(self, total: int | None, tell: Tell, tell_within: Tell) -> None:
+    def __init__(self, total: int | None, tell: TellProgress, tell_within: TellProgress) -> None:
         self._total, self._tell, self._tell_within = total, tell, tell_within
         self._begun, self._label, self._share = 0, "", 0.0
 
@@ -39,7 +40,7 @@ class Steps:
 
 
 @contextmanager
-def steps(title: str, total: int | None = None, lines: bool = True) -> Iterator[Steps]:
+def steps(title: str, total: int | None = None, lines: bool = True) -> Iterator[StepCounter]:
     """Show the progress of a command in its output mode.
 
     title:  name of the whole work in one or two words: "fetch", "draw plots".
@@ -61,7 +62,7 @@ def steps(title: str, total: int | None = None, lines: bool = True) -> Iterator[
     if (stream := events()) is not None:
 
         def tell(label: str, done: float, of: float | None) -> None:
-            stream.emit("progress", {"what": title, "label": label, "done": done, "total": of})
+            stream.emit(ProgressLine(title, label, done, of))
 
         yield from _counted(total, tell, tell)
     elif is_quiet() or not (lines or on_terminal()):
@@ -78,8 +79,8 @@ def on_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _counted(total: int | None, tell: Tell, tell_within: Tell) -> Iterator[Steps]:
-    counter = Steps(total, tell, tell_within)
+def _counted(total: int | None, tell: TellProgress, tell_within: TellProgress) -> Iterator[StepCounter]:
+    counter = StepCounter(total, tell, tell_within)
     yield counter
     counter.end()
 
@@ -94,7 +95,7 @@ def _line(title: str, label: str, done: float, total: float | None) -> None:
 
 
 @contextmanager
-def _bar(title: str, total: float | None) -> Iterator[Tell]:
+def _bar(title: str, total: float | None) -> Iterator[TellProgress]:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from mobench.cli.output import say, warn
+from mobench.cli.output_lines import WroteLine
 from mobench.cli.progress import steps
+from mobench.cli.result_lines import LiveNetworkLine
 
 NAMED = 4
 
@@ -18,7 +20,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The HTML file; default: report.html in the same folder.")] = None,
     live: Annotated[bool, typer.Option("--live/--no-live", help="Embed the trained networks in the page.")] = True,
 ) -> None:
-    """Write one HTML file that needs no network: leaderboard, fronts to move along, and networks that answer in it."""
+    """Write one HTML file that works offline: leaderboard, interactive fronts, and networks that run in the page."""
     from mobench.records.store import Store
     from mobench.reports.page import build
 
@@ -30,6 +32,6 @@ def report(
         named = ", ".join(rows) if len(rows) <= NAMED else f"{len(rows)} rows"
         warn(f"{named}: {reason}", "not live")
     for network in written["networks"]:
-        fields = {name: network[name] for name in ("dataset", "name", "seed")}
-        say(f"live: {network['dataset']} · {network['name']} seed {network['seed']}", "live", **fields)
-    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser", "wrote", path=str(path))
+        line = LiveNetworkLine(network["dataset"], network["name"], network["seed"])
+        say(f"live: {line.dataset} · {line.name} seed {line.seed}", line)
+    say(f"wrote {path} ({written['bytes'] / 1e6:.1f} MB): open it in a browser", WroteLine(str(path)))

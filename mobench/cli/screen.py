@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,6 +17,17 @@ from rich.text import Text
 from mobench.cli.formats import clock, duration, numbers
 from mobench.cli.streams import raw
 from mobench.cli.tally import Show, Tally, Watched
+from mobench.events import (
+    DataLoading,
+    EvaluationProgress,
+    JobEnded,
+    JobPresent,
+    JobStarted,
+    JobWaiting,
+    NodeLost,
+    StrategyMeasuring,
+    TrainingProgress,
+)
 from mobench.text import one_line
 
 STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow", "declined": "yellow"}
@@ -25,7 +37,7 @@ MAX_BEST = 8
 
 
 @contextmanager
-def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -> Iterator[Show]:
+def screen(tally: Tally, guard: threading.RLock, title: str, ends: bool = True) -> Iterator[Show]:
     """Draw the live view on standard error until the end of the block.
 
     After that only the lines of jobs that ended remain.
@@ -34,7 +46,7 @@ def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -
 
     def draw() -> RenderableType:
         with guard:
-            return picture(tally, what, console.width, console.height)
+            return picture(tally, title, console.width, console.height)
 
     with Live(
         console=console,
@@ -46,18 +58,18 @@ def screen(tally: Tally, guard: threading.RLock, what: str, ends: bool = True) -
         vertical_overflow="crop",
     ):
 
-        def show(tally: Tally, one: Watched) -> None:
-            if one.phase == "end" and ends:
-                console.print(_ended(one))
+        def show(tally: Tally, watched: Watched) -> None:
+            if isinstance(watched.event, JobEnded) and ends:
+                console.print(_ended(watched))
 
         yield show
 
 
-def picture(tally: Tally, what: str, width: int, height: int) -> Group:
+def picture(tally: Tally, title: str, width: int, height: int) -> Group:
     """Return the current view, at most `width` wide and `height` high."""
     running, best = tally.of("running"), tally.best()
     room = max(1, height - OTHER_LINES - min(len(best), MAX_BEST))
-    parts: list[RenderableType] = [_heading(tally, what), _bar(tally, width), _jobs(tally, running[:room], width)]
+    parts: list[RenderableType] = [_heading(tally, title), _bar(tally, width), _jobs(tally, running[:room], width)]
     if len(running) > room:
         parts.append(Text(f"  and {len(running) - room} more jobs", style="dim"))
     if best:
@@ -65,10 +77,10 @@ def picture(tally: Tally, what: str, width: int, height: int) -> Group:
     return Group(*parts)
 
 
-def _heading(tally: Tally, what: str) -> Text:
+def _heading(tally: Tally, title: str) -> Text:
     n_bad = len(tally.of("failed", "diverged"))
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(what, style="bold")
+    line.append(title, style="bold")
     line.append(f"  {tally.n_done} of {tally.n_jobs} jobs done, {len(tally.of('running'))} running")
     if n_bad:
         line.append(f", {n_bad} failed", style="red")
@@ -77,11 +89,11 @@ def _heading(tally: Tally, what: str) -> Text:
 
 def _bar(tally: Tally, width: int) -> Table:
     grid = Table.grid(padding=(0, 2))
-    done = tally.n_done + sum(one.fraction or 0.0 for one in tally.of("running"))
+    done = tally.n_done + sum(watched.fraction or 0.0 for watched in tally.of("running"))
     n_jobs = tally.n_jobs
-    said = f"{clock(tally.seconds)} gone, ETA {duration(tally.left())}"
-    bar = ProgressBar(total=n_jobs or None, completed=done, width=max(10, min(40, width - len(said) - 2)))
-    grid.add_row(bar, Text(said, no_wrap=True))
+    text = f"{clock(tally.seconds)} gone, ETA {duration(tally.left())}"
+    bar = ProgressBar(total=n_jobs or None, completed=done, width=max(10, min(40, width - len(text) - 2)))
+    grid.add_row(bar, Text(text, no_wrap=True))
     return grid
 
 
@@ -92,48 +104,63 @@ def _jobs(tally: Tally, running: list[Watched], width: int) -> Table:
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1 if not wide else None)
     for _ in range(4 if wide else 3):
         grid.add_column(no_wrap=True, overflow="ellipsis")
-    for one in running:
-        volume = f"HV {one.hypervolume:.4g}" if one.hypervolume is not None else ""
-        left = tally.left_of(one)
-        row = [f"  {one.job.title}", _doing(one), volume]
+    for watched in running:
+        volume = f"HV {watched.hypervolume:.4g}" if watched.hypervolume is not None else ""
+        left = tally.left_of(watched)
+        row = [f"  {watched.job.title}", _doing(watched), volume]
         if wide:
-            row.append(f"losses {numbers(one.losses)}" if one.losses else "")
+            row.append(f"losses {numbers(watched.losses)}" if watched.losses else "")
         row.append("" if left.seconds is None else f"ETA {duration(left)}")
         grid.add_row(*(Text(one_line(cell)) for cell in row))
     return grid
 
 
-def _doing(one: Watched) -> str:
-    if one.phase == "train":
-        return f"train {100 * (one.fraction or 0.0):3.0f} %"
-    return {"start": "starting", "strategy": "measuring", "evaluate": f"evaluate {one.split}"}.get(one.phase, one.phase)
+def _doing(watched: Watched) -> str:
+    """Describe the last event of a running job in a word or two."""
+    match watched.event:
+        case TrainingProgress(fraction=fraction):
+            return f"train {100 * fraction:3.0f} %"
+        case EvaluationProgress(split=split):
+            return f"evaluate {split}"
+        case JobStarted():
+            return "starting"
+        case StrategyMeasuring():
+            return "measuring"
+        case NodeLost():
+            return "node lost"
+        case DataLoading() | JobWaiting() | JobPresent() | JobEnded():
+            return watched.event.phase
+        case None:
+            return ""
+        case _:
+            assert_never(watched.event)
 
 
 def _best(best: list[Watched]) -> Table:
     grid = Table.grid(padding=(0, 2))
-    for number, one in enumerate(best):
-        who = f"{one.job.solver.name}, seed {one.job.seeds.solver}"
-        if one.state == "running":
-            who += ", in training"
+    for number, watched in enumerate(best):
+        name = f"{watched.job.solver.name}, seed {watched.job.seeds.solver}"
+        if watched.state == "running":
+            name += ", in training"
         grid.add_row(
             Text("best HV" if number == 0 else "", style="dim"),
-            Text(one_line(one.job.dataset.name)),
-            Text(f"{one.hypervolume:.4g}", style="bold"),
-            Text(one_line(who)),
+            Text(one_line(watched.job.dataset.name)),
+            Text(f"{watched.hypervolume:.4g}", style="bold"),
+            Text(one_line(name)),
         )
     for column in grid.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
     return grid
 
 
-def _ended(one: Watched) -> Text:
+def _ended(watched: Watched) -> Text:
     line = Text()
-    line.append(f"{one.state:<9}", style=STYLES.get(one.state, ""))
-    line.append(f" {one_line(one.job.title)}")
-    if one.ended is not None:
-        line.append(f"  {clock(one.ended - one.began)}", style="dim")
-    if one.message:
-        line.append(f"  {one_line(one.message)}")
-    elif one.hypervolume is not None:
-        line.append(f"  validation HV {one.hypervolume:.4g}")
+    line.append(f"{watched.state:<9}", style=STYLES.get(watched.state, ""))
+    line.append(f" {one_line(watched.job.title)}")
+    if watched.ended is not None:
+        line.append(f"  {clock(watched.ended - watched.began)}", style="dim")
+    if watched.message:
+        line.append(f"  {one_line(watched.message)}")
+    elif watched.hypervolume is not None:
+        line.append(f"  validation HV {watched.hypervolume:.4g}")
     return line

@@ -9,11 +9,11 @@ import typer
 
 from mobench import files
 from mobench.cli.console import print_table
-from mobench.cli.list import fields_of
+from mobench.cli.list import line_of
 from mobench.cli.output import events, say
-from mobench.errors import PluginError, SuiteError, unknown_name
+from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
-from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, registry
+from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ def show(
     name: Annotated[str, typer.Argument(help="A registered name, or generator+balancer.")],
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
-    """Show what a name is: its source, and its options with their defaults."""
+    """Show the source of a registered name, and its options with their defaults."""
     entries = registry()
-    if "+" in name:
-        generator, _, balancer = name.partition("+")
-        _show_pair(Pair(name, generator, balancer))
+    if pair := pair_of(name):
+        _show_pair(pair)
         return
     for entry in _find(entries, name, kind):
         spec = entry.spec
@@ -38,11 +37,11 @@ def show(
             print(f"  from {entry.plugin.origin}, version {entry.version}")
         if isinstance(spec, SuiteFile):
             text = _text(spec)
-            say(text.removesuffix("\n"), "entry", **fields_of(entry), text=text)
+            say(text.removesuffix("\n"), line_of(entry, text))
             continue
         if not as_text:
             doc = "" if isinstance(spec, Pair) else (entry.load().__doc__ or "").strip()
-            say("", "entry", **fields_of(entry), text=doc)
+            say("", line_of(entry, doc))
         elif spec.source:
             print(f"  source: {spec.source}")
         if isinstance(spec, Pair):
@@ -67,14 +66,9 @@ def _find(registered: Registry, name: str, kind: str | None) -> list[Entry]:
     kinds = [k for k in KINDS if kind in (None, k)]
     if not kinds:
         raise unknown_name("kind", str(kind), KINDS)
-    matching = [registered.entries[k][name] for k in kinds if name in registered.entries[k]]
-    if matching:
+    if matching := entries_named(registered, name, kinds):
         return matching
-    disputed = [k for k in kinds if name in registered.conflicts[k]]
-    if disputed:
-        registered.get(disputed[0], name)
-        raise PluginError(name)
-    raise unknown_name(kind or "plugin", name, [n for k in kinds for n in registered.entries[k]])
+    raise unknown_in(registered, kind or "plugin", name, [n for k in kinds for n in registered.entries[k]])
 
 
 def _show_pair(pair: Pair) -> None:

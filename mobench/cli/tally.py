@@ -9,29 +9,42 @@ import heapq
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
+
+from mobench.events import (
+    DataLoading,
+    EvaluationProgress,
+    JobEnded,
+    JobEvent,
+    JobPresent,
+    JobStarted,
+    JobStatus,
+    JobWaiting,
+    NodeLost,
+    StrategyMeasuring,
+    TrainingProgress,
+)
 
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
 
-State = Literal["waiting", "running", "completed", "diverged", "failed", "pruned", "declined"]
+JobState: TypeAlias = Literal["waiting", "running"] | JobStatus
 SURE_AFTER_SECONDS = 1.0
 """Minimum time of observed training from which its speed is estimated."""
 
 
 @dataclass
 class Watched:
-    """A job and its latest known state. Times are seconds of the tally's clock."""
+    """A job, its state and its last event. Times are seconds of the tally's clock."""
 
     job: Job
-    state: State = "waiting"
+    state: JobState = "waiting"
     present: bool = False
-    phase: str = ""
-    split: str = ""
+    event: JobEvent | None = None
     fraction: float | None = None
-    losses: list[float] = field(default_factory=list)
+    losses: tuple[float, ...] = ()
     hypervolume: float | None = None
     message: str = ""
     recorded_seconds: float | None = None
@@ -119,27 +132,36 @@ class Tally:
     def n_waiting(self) -> int:
         return self.n_jobs - self.n_done - len(self.of("running"))
 
-    def hear(self, job: Job, event: dict[str, Any]) -> Watched:
+    def hear(self, job: Job, event: JobEvent) -> Watched:
         """Update the state by an event of a job, and return the state of that job."""
-        one = self.jobs.setdefault(job.id, Watched(job))
-        one.phase, one.split = event["phase"], event.get("split", "")
+        watched = self.jobs.setdefault(job.id, Watched(job))
+        watched.event = event
         now = self.clock()
-        one.hypervolume = one.hypervolume if event.get("hypervolume") is None else event["hypervolume"]
-        if one.phase == "start":
-            one.state, one.began = "running", now
-        elif one.phase in ("present", "end"):
-            one.state, one.message = event["status"], event.get("message", "")
-            one.present, one.ended = one.phase == "present", now
-            one.recorded_seconds = event.get("seconds")
-        elif one.phase == "train" and "fraction" in event:
-            one.fraction, one.losses = event["fraction"], event.get("losses", [])
-            one.last = (now, event["fraction"])
-            one.first = one.first or one.last
-        return one
+        match event:
+            case JobStarted():
+                watched.state, watched.began = "running", now
+            case TrainingProgress():
+                watched.fraction, watched.losses = event.fraction, event.losses
+                watched.last = (now, event.fraction)
+                watched.first = watched.first or watched.last
+            case NodeLost():
+                # the next attempt may start at another fraction and run at another speed
+                watched.fraction = watched.first = watched.last = None
+            case JobPresent() | JobEnded():
+                watched.state, watched.message = event.status, event.message
+                watched.present, watched.ended = isinstance(event, JobPresent), now
+                watched.recorded_seconds = event.seconds
+            case JobWaiting() | DataLoading() | StrategyMeasuring() | EvaluationProgress():
+                pass
+            case _:
+                assert_never(event)
+        if isinstance(event, TrainingProgress | JobPresent | JobEnded) and event.hypervolume is not None:
+            watched.hypervolume = event.hypervolume
+        return watched
 
-    def of(self, *states: State) -> list[Watched]:
+    def of(self, *states: JobState) -> list[Watched]:
         """Return the jobs that are in one of the states, in their order."""
-        return [one for one in self.jobs.values() if one.state in states]
+        return [watched for watched in self.jobs.values() if watched.state in states]
 
     @property
     def n_done(self) -> int:
@@ -150,9 +172,9 @@ class Tally:
         """Seconds since the start of the run."""
         return self.clock() - self.began
 
-    def left_of(self, one: Watched) -> Left:
+    def left_of(self, watched: Watched) -> Left:
         """Return the estimated remaining time of a running job."""
-        return self._left_of(one, self._expected("length"), self._expected("judging"))
+        return self._left_of(watched, self._expected("length"), self._expected("judging"))
 
     def left(self) -> Left:
         """Return the estimated remaining time of the run, with `slots` jobs at once.
@@ -162,53 +184,53 @@ class Tally:
         is not known yet is guessed as the mean over all jobs.
         """
         length, judging = self._expected("length"), self._expected("judging")
-        running = [self._left_of(one, length, judging) for one in self.of("running")]
-        waiting = [length(one) for one in self.of("waiting")]
+        running = [self._left_of(watched, length, judging) for watched in self.of("running")]
+        waiting = [length(watched) for watched in self.of("waiting")]
         waiting += [self._anything()] * (self.n_jobs - len(self.jobs))
         lefts = [left.seconds for left in (*running, *waiting)]
-        known = [seconds for seconds in lefts if seconds is not None]
-        if len(known) < len(lefts):
+        known_seconds = [seconds for seconds in lefts if seconds is not None]
+        if len(known_seconds) < len(lefts):
             return Left(None)
         n, guessed = len(running), sum(left.guessed for left in (*running, *waiting))
-        return Left(makespan(known[:n], known[n:], self.slots), guessed)
+        return Left(makespan(known_seconds[:n], known_seconds[n:], self.slots), guessed)
 
     def best(self) -> dict[str, Watched]:
         """Return dataset -> the job with the largest validation hypervolume so far."""
-        found: dict[str, Watched] = {}
-        for one in self.jobs.values():
-            if one.hypervolume is None or one.state in ("diverged", "failed", "pruned"):
+        best: dict[str, Watched] = {}
+        for watched in self.jobs.values():
+            if watched.hypervolume is None or watched.state in ("diverged", "failed", "pruned"):
                 continue
-            former = found.get(one.job.dataset.name)
-            if former is None or one.hypervolume > (former.hypervolume or 0.0):
-                found[one.job.dataset.name] = one
-        return found
+            previous = best.get(watched.job.dataset.name)
+            if previous is None or watched.hypervolume > (previous.hypervolume or 0.0):
+                best[watched.job.dataset.name] = watched
+        return best
 
     def _anything(self) -> Left:
-        lengths = [one.length for one in self.of("running", "completed") if one.length is not None]
+        lengths = [watched.length for watched in self.of("running", "completed") if watched.length is not None]
         return Left(sum(lengths) / len(lengths) if lengths else None, guessed=1)
 
-    def _left_of(self, one: Watched, length: Expected, judging: Expected) -> Left:
+    def _left_of(self, watched: Watched, length: Expected, judging: Expected) -> Left:
         now = self.clock()
-        if one.training is not None and one.last is not None:
-            if one.phase == "evaluate" and judging(one).seconds is None:
+        if watched.training is not None and watched.last is not None:
+            if isinstance(watched.event, EvaluationProgress) and judging(watched).seconds is None:
                 return Left(None)
-            rest = (1.0 - one.last[1]) * one.training + (judging(one).seconds or 0.0)
-            return Left(max(0.0, rest - (now - one.last[0])))
-        whole = length(one)
-        return Left(None if whole.seconds is None else max(0.0, whole.seconds - (now - one.began)), whole.guessed)
+            rest = (1.0 - watched.last[1]) * watched.training + (judging(watched).seconds or 0.0)
+            return Left(max(0.0, rest - (now - watched.last[0])))
+        total = length(watched)
+        return Left(None if total.seconds is None else max(0.0, total.seconds - (now - watched.began)), total.guessed)
 
-    def _expected(self, what: Literal["length", "judging"]) -> Expected:
+    def _expected(self, quantity: Literal["length", "judging"]) -> Expected:
         """Return a function that estimates `length` or `judging` of a job.
 
         The estimate is the mean over jobs of its kind, or as a guess, the mean over jobs with the same likeness.
         """
         values = defaultdict[str, list[float]](list)
-        for one in self.of("running", "completed"):
-            if (value := getattr(one, what)) is not None:
-                values[one.kind].append(value)
-                values[one.likeness].append(value)
-        means = {key: sum(found) / len(found) for key, found in values.items()}
-        return lambda one: Left(means[one.kind]) if one.kind in means else Left(means.get(one.likeness), guessed=1)
+        for watched in self.of("running", "completed"):
+            if (value := getattr(watched, quantity)) is not None:
+                values[watched.kind].append(value)
+                values[watched.likeness].append(value)
+        means = {key: sum(values_of_key) / len(values_of_key) for key, values_of_key in values.items()}
+        return lambda job: Left(means[job.kind]) if job.kind in means else Left(means.get(job.likeness), guessed=1)
 
 
 def makespan(running: Sequence[float], waiting: Sequence[float], slots: int) -> float:

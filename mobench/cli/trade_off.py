@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.output import say, wrote
+from mobench.cli.result_lines import TradeOffLine
 from mobench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ def trade_off(
     suite: Annotated[str, typer.Argument(help="A suite with a [trade_off] table: its name or its TOML file.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the records; default: results/<suite>.")] = None,
 ) -> None:
-    """Print the front of a suite's solvers, as of error against memory, and write it beside its records."""
+    """Print the front of a suite's solvers, such as error against memory, and write it beside the records."""
     from mobench.jobs import suite as suites
+    from mobench.runs.suite_run import folder_of
 
     chosen = suites.load(suite)
     if chosen.trade_off is None:
         raise OptionError(f"suite {chosen.name!r} has no [trade_off] table: add one with columns and reference")
-    tell_trade_off(chosen.trade_off, out if out is not None else Path("results") / chosen.name)
+    tell_trade_off(chosen.trade_off, folder_of(chosen, out))
 
 
 def tell_trade_off(options: TradeOff, folder: Path) -> None:
@@ -34,9 +36,8 @@ def tell_trade_off(options: TradeOff, folder: Path) -> None:
 
     board = report.trade_off(read_board(folder), options.columns, options.reference)
     say(
-        report.to_markdown(board, options.columns, options.reference), "trade_off",
-        columns=options.columns, reference=options.reference, table=board.table.to_dict("records"),
-        hypervolume=board.hypervolume,
-    )  # fmt: skip
+        report.to_markdown(board, options.columns, options.reference),
+        TradeOffLine(options.columns, options.reference, board.table.to_dict("records"), board.hypervolume),
+    )
     for path in report.export(board, options.columns, options.reference, folder):
         wrote(path)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import say
+from mobench.cli.result_lines import ComparisonLine, VerdictLine
+from mobench.events import JobEnded, JobStarted
 
 if TYPE_CHECKING:
-    from mobench.runs.verification import Comparison
+    from mobench.runs.verification import Difference
 
 
 def verify(
@@ -29,7 +32,7 @@ def verify(
         str, typer.Option(help="Memory at which training is stopped: 500MB, 2GiB; default: no limit.")
     ] = "",
 ) -> None:
-    """Train the job of a record again, from the record alone, and compare every number. Exit code 1: they disagree.
+    """Train the job of a record again, from the record alone, and compare all numbers; exit with 1 if they disagree.
 
     Training runs in a process of its own. A record of unknown origin decides how long it trains and how much memory
     it takes: limit them by --timeout and --memory.
@@ -48,15 +51,16 @@ def verify(
     check_repeatable(original)
     say(f"{original.id}: {original.job.title}")
     with watch(Tally([original.job]), "verify") as listen:
-        listen(original.job, {"phase": "start"})
-        verdict = again(original, tolerance, lambda event: listen(original.job, event), limits.timeout, limits.memory)
-        listen(original.job, {"phase": "end", "status": "completed"})
+        listen(original.job, JobStarted())
+        verdict = again(original, tolerance, lambda event: listen(original.job, event), limits)
+        listen(original.job, JobEnded("completed"))
     for comparison in verdict.comparisons:
         say(
-            _line(comparison), "comparison",
-            name=comparison.name, recorded=comparison.recorded, again=comparison.again,
-            difference=comparison.difference, agrees=comparison.agrees,
-        )  # fmt: skip
+            _line(comparison),
+            ComparisonLine(
+                comparison.name, comparison.recorded, comparison.again, comparison.difference, comparison.agrees
+            ),
+        )
     for cost in verdict.costs:
         say(f"not compared, {cost}")
     for caveat in verdict.caveats:
@@ -68,12 +72,12 @@ def verify(
         text = "identical: every computed number agrees to the bit"
     else:
         text = "agrees: each kind of number within its tolerance"
-    say(text, "verdict", id=original.id, identical=verdict.identical, agrees=verdict.agrees, differing=differing)
+    say(text, VerdictLine(original.id, verdict.identical, verdict.agrees, differing))
     if differing:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _line(comparison: Comparison) -> str:
+def _line(comparison: Difference) -> str:
     sign = "agrees" if comparison.agrees else "DIFFERS"
     within = f"within {comparison.tolerance:g}" if comparison.tolerance else "exactly"
     if math.isfinite(comparison.difference):

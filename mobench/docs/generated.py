@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mobench.plugins import KINDS, Entry, Kind, Pair, Plugin, SuiteFile, registry
 
 ROOT = Path(__file__).parents[2]
 PUBLIC_MODULES = (
     "mobench", "mobench.api", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins",
-    "mobench.errors", "mobench.numerics", "mobench.datafiles", "mobench.downloads", "mobench.files",
-    "mobench.metrics.indicators",
-    "mobench.metrics.evaluation", "mobench.testing", "mobench.testing.conformance", "mobench.testing.families",
-    "mobench.testing.properties", "mobench.testing.small",
+    "mobench.errors", "mobench.events", "mobench.numerics", "mobench.measures", "mobench.datafiles",
+    "mobench.downloads", "mobench.files", "mobench.metrics.indicators", "mobench.metrics.evaluation", "mobench.testing",
+    "mobench.testing.conformance", "mobench.testing.families", "mobench.testing.properties", "mobench.testing.small",
 )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def all_pages() -> Iterator[tuple[str, str]]:
         yield f"plugins/{name}.md", plugin_page(plugin, [e for e in entries if e.plugin.name == name])
     yield "cli.md", command_line_page()
     yield "columns.md", columns_page()
+    yield "events.md", events_page()
     yield "tutorial.md", without_relative_links((ROOT / "mobench" / "scaffold" / "TUTORIAL.md").read_text("utf-8"))
     yield "interface.md", without_relative_links((ROOT / "mobench" / "INTERFACE.md").read_text("utf-8"))
     yield "results.md", without_relative_links((ROOT / "results" / "README.md").read_text("utf-8"))
@@ -122,6 +125,59 @@ def columns_page() -> str:
     return f"{heading}\n{_table(('column', 'meaning', 'better', 'unit'), rows)}"
 
 
+def events_page() -> str:
+    """Every event of a job and every line of `--json`: meaning, fields and their types, from the classes."""
+    from mobench.cli import output_lines
+    from mobench.cli.result_lines import LINES
+    from mobench.events import JobEvent
+
+    parts = [
+        "# Events\n\nWhat mobench reports about a job during a run, and what `--json` writes.\n",
+        "## Events of a job\n\nFrozen dataclasses of `mobench.events`. `mobench.run(..., on_event=function)` calls\n"
+        "`function(job, event)` with each of them, one call at a time. `phase` is their name in lines of `--json`.\n",
+        *(_event(f"{cls.__name__}, phase `{cls.phase}`", cls) for cls in get_args(JobEvent)),
+        f"## Lines of `--json`\n\n{inspect.cleandoc(output_lines.__doc__ or '')}\n",
+        *(_event(f"`{kind}`", cls) for kind, cls in LINES.items()),
+    ]
+    return "\n".join(parts)
+
+
+def _event(title: str, cls: type[Any]) -> str:
+    """The section of an event or a line: its docstring, with the descriptions of fields in a table."""
+    text, meanings = described_fields(cls)
+    hints = get_type_hints(cls)
+    rows = [
+        (f"`{field.name}`", _type(hints[field.name], str(field.type)), meanings.get(field.name, ""))
+        for field in dataclasses.fields(cls)
+    ]
+    table = _table(("field", "type", "meaning"), rows) if rows else "It has no fields of its own.\n"
+    return f"### {title}\n\n{text}\n\n{table}"
+
+
+def described_fields(cls: type[Any]) -> tuple[str, dict[str, str]]:
+    """Return the docstring of a dataclass without its descriptions of fields, and field -> description.
+
+    A description is a line "field: text" and the indented lines after it.
+    """
+    text, meanings, last = list[str](), dict[str, str](), ""
+    names = {field.name for field in dataclasses.fields(cls)}
+    for line in inspect.cleandoc(cls.__doc__ or "").splitlines():
+        name, colon, meaning = line.partition(":")
+        if colon and name in names:
+            last, meanings[name] = name, meaning.strip()
+        elif last and line.startswith(" "):
+            meanings[last] += f" {line.strip()}"
+        else:
+            last = ""
+            text.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(text)).strip(), meanings
+
+
+def _type(hint: Any, text: str) -> str:
+    values = " or ".join(json.dumps(value) for value in get_args(hint)) if get_origin(hint) is Literal else text
+    return f"`{values}`"
+
+
 def api_page() -> str:
     """The reference of all public modules, from their docstrings."""
     parts = ["# Python reference\n\nThese modules are public; `mobench/interface.txt` lists their names.\n"]
@@ -134,9 +190,9 @@ def api_page() -> str:
     return "\n".join(parts)
 
 
-def as_line_block(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def as_line_block(app: object, kind: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Replace the lines of a docstring by a reStructuredText line block, which keeps its line breaks."""
-    if what == "module":
+    if kind == "module":
         lines.clear()
         return
     lines[:] = ["| " + _escaped(line) if line.strip() else "" for line in lines]
@@ -161,9 +217,9 @@ def _link(entry: Entry) -> str:
 def _options_table(entry: Entry) -> str:
     from mobench.options import describe
 
-    own: Mapping[str, Any] = getattr(entry.spec, "defaults", {})
+    defaults: Mapping[str, Any] = getattr(entry.spec, "defaults", {})
     rows = [
-        (f"`{option.name}`", f"`{own.get(option.name, option.default)}`", option.type, option.help)
+        (f"`{option.name}`", f"`{defaults.get(option.name, option.default)}`", option.type, option.help)
         for option in describe(entry.load())
     ]
     return _table(("option", "default", "accepted", "meaning"), rows) if rows else "It has no options.\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from mobench.interfaces.objective import Objective
-from mobench.interfaces.samples import Samples
+from mobench.interfaces.samples import Samples, map_inputs, tensors_of
 
 Split = Literal["train", "val", "test"]
 
@@ -49,13 +49,20 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def heads(self) -> Mapping[str, int]:
-        """Outputs that the target network must return for the objectives: name -> width."""
+    def heads(self) -> Mapping[str, Any]:
+        """Outputs that the target network must return for the objectives: name -> width, or shape such as (13, H, W).
+
+        A width n and the shape (n,) mean outputs whose last axis has length n. Models without `takes_head_shapes` are
+        declined for shapes. The type is Any, so that code for widths needs no distinction.
+        """
 
     @property
     @abstractmethod
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one prepared input, without the batch dimension."""
+    def input_shape(self) -> Any:
+        """Shape of one prepared input, a tuple without the batch dimension; for named inputs name -> shape.
+
+        The type is Any, so that code for datasets with one tensor needs no distinction.
+        """
 
     @property
     @abstractmethod
@@ -70,9 +77,9 @@ class Dataset(ABC):
         """
 
     def prepare(self, batch: Samples) -> Samples:
-        """Convert a batch to network inputs; by default uint8 values become floats in [0, 1]."""
-        if batch.inputs.dtype == torch.uint8:
-            return Samples(batch.inputs.float().div_(255), batch.targets)
+        """Convert a batch to network inputs; by default uint8 inputs become floats in [0, 1]."""
+        if any(tensor.dtype == torch.uint8 for tensor in tensors_of(batch.inputs)):
+            return Samples(map_inputs(_as_floats, batch.inputs), batch.targets)
         return batch
 
     def augment(self, batch: Samples, random: torch.Generator) -> Samples:
@@ -91,3 +98,12 @@ class Dataset(ABC):
     def known_front(self, n_points: int) -> Tensor | None:
         """Return about `n_points` points [P, m] of the true Pareto front; None if it is unknown."""
         return None
+
+
+def _as_floats(tensor: Tensor) -> Tensor:
+    return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor
+
+
+def head_shape(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return the last axes of the outputs of a head, for its entry in `Dataset.heads`."""
+    return (size,) if isinstance(size, int) else tuple(size)

@@ -9,13 +9,15 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from mobench.errors import ShapeError
+from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset
+from mobench.interfaces.model import Model
 from mobench.interfaces.problem import Problem
-from mobench.interfaces.samples import Outputs
+from mobench.interfaces.samples import Inputs, Outputs
+from mobench.interfaces.target_state import PretrainedWeights
 
-Predictor = Callable[[Tensor], Outputs]
-"""Predictor for one preference: maps inputs [B, ...] to outputs."""
+Predictor = Callable[[Inputs], Outputs]
+"""Predictor for one preference: maps inputs [B, ...], or named inputs, to outputs."""
 
 
 @runtime_checkable
@@ -34,6 +36,25 @@ class ParetoSet(Protocol):
         """Return the predictor for one preference [m]; the time of this call is the switch latency."""
 
 
+@runtime_checkable
+class PointSet(Protocol):
+    """The result of a solver that learns several points without preferences: a predictor for each point.
+
+    Nothing that depends on preferences is computed for it: controllability, non-uniformity, seconds to switch.
+    """
+
+    @property
+    def n_points(self) -> int:
+        """Number of points."""
+
+    @property
+    def n_stored_parameters(self) -> int:
+        """Number of values that must be stored in order to serve all points."""
+
+    def predictor(self, index: int) -> Predictor:
+        """Return the predictor of point `index`, from 0 to n_points − 1."""
+
+
 class ParetoNetwork(nn.Module):
     """A network that maps preferences and inputs to outputs; its parameters are trained.
 
@@ -49,8 +70,8 @@ class ParetoNetwork(nn.Module):
     def n_stored_parameters(self) -> int:
         return sum(p.numel() for p in self.parameters())
 
-    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
-        """Return K outputs for inputs [B, ...] and preferences [K, m]."""
+    def forward(self, inputs: Inputs, preferences: Tensor) -> Sequence[Outputs]:
+        """Return K outputs for inputs [B, ...], or named inputs, and preferences [K, m]."""
         raise TypeError(f"{type(self).__name__} has no forward: implement it, or derive from WeightNetwork")
 
     def serve(self, preference: Tensor) -> Predictor:
@@ -66,8 +87,9 @@ class WeightNetwork(ParetoNetwork):
 
     @property
     def n_stored_parameters(self) -> int:
-        """Number of trained values, plus the target network's constants once."""
-        return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants
+        """Number of trained values, plus the target network's constants and pretrained weights once."""
+        pretrained = sum(module.n_values for module in self.modules() if isinstance(module, PretrainedWeights))
+        return sum(p.numel() for p in self.parameters()) + self.problem.state.n_constants + pretrained
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         """Return target weights for K preferences: name -> [K, *shape of that tensor].
@@ -76,11 +98,11 @@ class WeightNetwork(ParetoNetwork):
         """
         raise TypeError(f"{type(self).__name__} has no weights: implement weights(preferences)")
 
-    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Sequence[Outputs]:
+    def outputs(self, weights: Mapping[str, Tensor], inputs: Inputs) -> Sequence[Outputs]:
         """Return K outputs of the target network under K weight sets."""
         return self.problem.outputs_of_sets(weights, inputs)
 
-    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
+    def forward(self, inputs: Inputs, preferences: Tensor) -> Sequence[Outputs]:
         return self.outputs(self.weights(preferences), inputs)
 
     def serve(self, preference: Tensor) -> Predictor:
@@ -108,21 +130,7 @@ class WeightNetwork(ParetoNetwork):
         m × |parameters| values. A subclass can override it with a method that uses its structure
         (algorithm: arXiv 2010.04104 computes the same matrix one row at a time).
         """
-        names = list(cotangents)
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        n_sets, m = next(iter(cotangents.values())).shape[:2]
-        grams = []
-        for k in range(n_sets):
-            rows = torch.autograd.grad(
-                [weights[n][k] for n in names],
-                parameters,
-                [cotangents[n][k] for n in names],
-                is_grads_batched=True,
-                retain_graph=True,
-                allow_unused=True,
-            )
-            grams.append(inner_products(torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)))
-        return torch.stack(grams)
+        return pulled_gram(weights, cotangents, [p for p in self.parameters() if p.requires_grad])
 
 
 class Generator(ABC):
@@ -131,13 +139,26 @@ class Generator(ABC):
     finite: True if the network supports only the rays that it was built for (a stack of nets).
     keeps_statistics: True if the network keeps running statistics of batch normalisation for each weight set; other
         generators are declined for models with such layers.
+    takes_named_inputs: whether the network takes named tensors as inputs. None: a WeightNetwork does, another network
+        is declined for datasets with named inputs.
+    starts_pretrained: True if a new network predicts what the target network of a pretrained model predicts, for every
+        preference; other generators are declined for such models. `Problem.new_weights` and
+        `Problem.pretrained_weights` return the weights to start from.
     """
 
     finite: ClassVar[bool] = False
     keeps_statistics: ClassVar[bool] = False
+    takes_named_inputs: ClassVar[bool | None] = None
+    starts_pretrained: ClassVar[bool] = False
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 - most generators serve every dataset
         """Raise IncompatibleError, with the reason, if the dataset is not supported; called before any job is run."""
+
+    def check_problem(self, problem: Problem) -> None:  # noqa: B027 - most generators serve every target network
+        """Raise IncompatibleError, with the reason, if the target network is not supported, for example its layers.
+
+        Called before any job is run, after `check`, and again by the solver.
+        """
 
     @abstractmethod
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
@@ -149,6 +170,32 @@ class Generator(ABC):
         """
 
 
+def check_start(generator: Generator, model: Model) -> None:
+    """Raise IncompatibleError if the model is pretrained and the generator does not start at its weights."""
+    if model.pretrained and not generator.starts_pretrained:
+        raise IncompatibleError(
+            f"{type(model).__name__} is pretrained, and {type(generator).__name__} does not start from the weights of "
+            "the model: choose a generator with starts_pretrained = True, such as stack, or a model that is not "
+            "pretrained"
+        )
+
+
+def check_generator(generator: Generator, dataset: Dataset, network: ParetoNetwork | None = None) -> None:
+    """Raise IncompatibleError unless the generator serves the dataset: what it declares, then its own `check`.
+
+    network: the network that it built; None: it is not built yet.
+    """
+    takes_named = generator.takes_named_inputs
+    if takes_named is None:
+        takes_named = network is None or isinstance(network, WeightNetwork)
+    if isinstance(dataset.input_shape, Mapping) and not takes_named:
+        raise IncompatibleError(
+            f"{type(generator).__name__} takes one tensor, this dataset has the named inputs "
+            f"{', '.join(map(repr, dataset.input_shape))}: choose a generator of weights"
+        )
+    generator.check(dataset)
+
+
 def inner_products(rows: Tensor) -> Tensor:
     """Return Gram matrices [..., m, m] in float64 of gradients [..., m, n] in any precision.
 
@@ -157,6 +204,29 @@ def inner_products(rows: Tensor) -> Tensor:
     """
     exact = rows.double()
     return exact @ exact.transpose(-1, -2)
+
+
+def pulled_gram(
+    weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor], parameters: Sequence[nn.Parameter]
+) -> Tensor:
+    """Return Gram matrices [K, m, m] in float64 of the loss gradients with respect to `parameters`.
+
+    weights, cotangents: as in `WeightNetwork.gram`. The graph of the weights is retained.
+    """
+    names = list(cotangents)
+    n_sets, m = next(iter(cotangents.values())).shape[:2]
+    grams = []
+    for k in range(n_sets):
+        rows = torch.autograd.grad(
+            [weights[n][k] for n in names],
+            parameters,
+            [cotangents[n][k] for n in names],
+            is_grads_batched=True,
+            retain_graph=True,
+            allow_unused=True,
+        )
+        grams.append(inner_products(torch.cat([row.reshape(m, -1) for row in rows if row is not None], dim=1)))
+    return torch.stack(grams)
 
 
 def own_gram(gradients: Mapping[str, Tensor]) -> Tensor:

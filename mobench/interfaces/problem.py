@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +11,12 @@ from torch.func import functional_call
 
 from mobench.errors import IncompatibleError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol
-from mobench.interfaces.model import Model
+from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
-from mobench.interfaces.samples import Outputs, Samples
-from mobench.interfaces.target_state import TargetState, statistics_declined
-from mobench.kernels import Kernels
+from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs
+from mobench.interfaces.target_state import PretrainedWeights, TargetState, statistics_declined
 from mobench.kernels.batch_last import batch_last
+from mobench.kernels.dispatch import Kernels
 from mobench.kernels.stacked import StackedOutputs, stacked_call
 from mobench.kernels.strategy import Stacking, Strategy
 
@@ -25,6 +26,8 @@ Weights = Mapping[str, Tensor]
 
 class Problem:
     """The losses of a target network on a dataset, functional in the network's weights.
+
+    Raises: IncompatibleError if the dataset needs something that the model does not declare.
 
     The parameters stored in the target network are never trained through this object; they define
     names, shapes and initial values. `outputs` runs the network with weights from another source
@@ -43,12 +46,13 @@ class Problem:
         dtype: torch.dtype = torch.float32,
         strategy: Strategy = Strategy(),  # noqa: B008 - frozen
     ) -> None:
+        check_declared(model, dataset)
         self.dataset = dataset
         self.model = model
         self.device = torch.device(device)
         self.dtype = dtype
         self.strategy = strategy
-        self.target = self.new_target()
+        self.target = self.build_target()
         self._state: TargetState | None = None
 
     @property
@@ -85,13 +89,28 @@ class Problem:
             self._state = TargetState(self.target)
         return self._state
 
-    def new_target(self) -> nn.Module:
-        """Return a new target network, initialised from torch's global random state."""
+    def build_target(self) -> nn.Module:
+        """Return a network that the model builds, initialised from torch's global random state."""
         return self.model.build(self.dataset).to(device=self.device, dtype=self.dtype)
 
+    def new_target(self) -> nn.Module:
+        """Return a target network at which training may start.
+
+        It is initialised from torch's global random state. For a pretrained model it is a copy of `target`.
+        """
+        return deepcopy(self.target) if self.model.pretrained else self.build_target()
+
     def new_weights(self) -> dict[str, Tensor]:
-        """Return the trainable tensors of a new target network, initialised from torch's global random state."""
+        """Return the trainable tensors of a target network at which training may start, as in `new_target`."""
         return {name: p.detach() for name, p in self.new_target().named_parameters() if p.requires_grad}
+
+    def pretrained_weights(self, names: Collection[str] | None = None) -> PretrainedWeights:
+        """Return the trained tensors of the target network of a pretrained model; an empty module for other models.
+
+        names: the tensors to return; None: all.
+        """
+        trained = self.state.trained if self.model.pretrained else {}
+        return PretrainedWeights({name: p for name, p in trained.items() if names is None or name in names})
 
     def train(self, mode: bool = True) -> None:
         """Set the target network to training or evaluation mode (dropout, batch norm)."""
@@ -99,14 +118,23 @@ class Problem:
 
     def prepare(self, batch: Samples) -> Samples:
         """Prepare a batch and move it to this problem's device; real-valued tensors get the problem's dtype."""
-        batch = self.dataset.prepare(batch.to(self.device))
-        return Samples(self._laid_out(self._cast(batch.inputs)), {k: self._cast(v) for k, v in batch.targets.items()})
+        return batch.by_task(self._prepared)
 
-    def outputs(self, weights: Weights, inputs: Tensor) -> Outputs:
+    def _prepared(self, batch: Samples) -> Samples:
+        batch = self.dataset.prepare(batch.to(self.device))
+        inputs = map_inputs(lambda tensor: self._laid_out(self._cast(tensor)), batch.inputs)
+        return Samples(inputs, {k: self._cast(v) for k, v in batch.targets.items()})
+
+    def outputs(self, weights: Weights, inputs: Inputs) -> Outputs:
         """Return the target network's outputs under one set of named weights.
+
+        For `TaskInputs`, the network runs once per task, and the names of the outputs are "task/head".
 
         Raises: IncompatibleError if the target keeps running statistics and `weights` does not contain them.
         """
+        if isinstance(inputs, TaskInputs):
+            by_task = [self.outputs(weights, task_inputs) for task_inputs in inputs.values()]
+            return _named_by_task(inputs, by_task)
         statistics, passed = self.state.statistics, dict(weights)
         if not statistics.keys() <= passed.keys():
             raise IncompatibleError(statistics_declined(self.state.layers, "the maker of these weights"))
@@ -117,54 +145,96 @@ class Problem:
                 weights[name].copy_(passed[name].detach())
         return outputs
 
-    def outputs_of_network(self, network: nn.Module, inputs: Tensor) -> Outputs:
+    def outputs_of_network(self, network: nn.Module, inputs: Inputs) -> Outputs:
         """Return the outputs of a module that uses its own parameters, for real-valued inputs.
 
         inputs: prepared inputs, or inputs computed from prepared ones. Images get the memory layout of the strategy.
 
-        Operations use the same kernels as in `outputs`.
+        Operations use the same kernels as in `outputs`. The network itself is not split by task: `TaskInputs` go
+        through `outputs` or `outputs_of_sets`.
         """
         with Kernels():
-            outputs: Outputs = network(self._laid_out(inputs))
+            outputs: Outputs = network(map_inputs(self._laid_out, inputs))
         return outputs
 
-    def outputs_of_sets(self, weights: Weights, inputs: Tensor, stacking: Stacking | None = None) -> Sequence[Outputs]:
+    def outputs_of_sets(self, weights: Weights, inputs: Inputs, stacking: Stacking | None = None) -> Sequence[Outputs]:
         """Return the outputs under K weight sets, name -> [K, *shape].
 
         stacking: how the K sets are run; None uses the strategy's value. Sets with running statistics are always run
             one after the other.
         """
+        if isinstance(inputs, TaskInputs):
+            return self.outputs_by_task(lambda part: self.outputs_of_sets(weights, part, stacking), inputs)
         n_sets = len(next(iter(weights.values())))
         how = self.strategy.stacking if stacking is None else stacking
         if how == "separate" or n_sets == 1 or self.state.statistics:
             return [self.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
         return StackedOutputs(stacked_call(self.target, weights, inputs, how))
 
-    def losses(self, outputs: Sequence[Outputs], batch: Samples) -> Tensor:
+    def outputs_by_task(self, predict: Callable[[Inputs], Sequence[Outputs]], inputs: Inputs) -> Sequence[Outputs]:
+        """Return K outputs of a function of inputs; for `TaskInputs`, called once per task, named "task/head"."""
+        if not isinstance(inputs, TaskInputs):
+            return predict(inputs)
+        by_task = {task: predict(task_inputs) for task, task_inputs in inputs.items()}
+        stacked = [outputs.stacked for outputs in by_task.values() if isinstance(outputs, StackedOutputs)]
+        if len(stacked) == len(by_task):
+            return StackedOutputs(_named_by_task(by_task, stacked))
+        return [_named_by_task(by_task, outputs) for outputs in zip(*by_task.values(), strict=True)]
+
+    def parts(self, samples: Samples) -> list[tuple[list[int], Samples]]:
+        """Return the parts of samples that are evaluated separately, with the positions of their objectives.
+
+        There is one part with all objectives, unless the samples are `TaskSamples`.
+
+        Raises: ShapeError if the tasks are not the objectives.
+        """
+        if not isinstance(samples, TaskSamples):
+            return [(list(range(self.n_objectives)), samples)]
+        names = [objective.name for objective in self.objectives]
+        if set(names) != samples.tasks.keys():
+            raise ShapeError(
+                f"the samples have the tasks {sorted(samples.tasks)}, the objectives are {sorted(names)}: give the "
+                "samples of each objective under its name"
+            )
+        return [([i], samples.tasks[name]) for i, name in enumerate(names)]
+
+    def losses(
+        self, outputs: Sequence[Outputs], batch: Samples, objectives: Sequence[Objective] | None = None
+    ) -> Tensor:
         """Return the losses [K, m] of K outputs on one prepared batch.
+
+        objectives: those whose losses are returned; None: all.
 
         Raises: ShapeError if an objective's loss is not a scalar.
         """
-        return torch.stack(self.each_loss(outputs, batch), dim=1)
+        columns = self.each_loss(outputs, batch, objectives)
+        if not columns:
+            return next(iter(outputs[0].values())).new_zeros(len(outputs), 0)
+        return torch.stack(columns, dim=1)
 
-    def each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
+    def each_loss(
+        self, outputs: Sequence[Outputs], batch: Samples, objectives: Sequence[Objective] | None = None
+    ) -> list[Tensor]:
         """Return the m columns [K] of `losses` as separate tensors.
 
         A backward pass from one column then visits only the branch of that objective.
         """
+        chosen = self.objectives if objectives is None else objectives
+        if not chosen:
+            return []
         if isinstance(outputs, StackedOutputs):
             heads = list(outputs.stacked)
 
             def of_one(*own: Tensor) -> tuple[Tensor, ...]:
-                return self._losses_of_one(dict(zip(heads, own, strict=True)), batch)
+                return self._losses_of_one(dict(zip(heads, own, strict=True)), batch, chosen)
 
             return list(torch.vmap(of_one, randomness="different")(*outputs.stacked.values()))
-        each = [self._losses_of_one(one, batch) for one in outputs]
+        each = [self._losses_of_one(one, batch, chosen) for one in outputs]
         return [torch.stack(column) for column in zip(*each, strict=True)]
 
-    def _losses_of_one(self, outputs: Outputs, batch: Samples) -> tuple[Tensor, ...]:
-        values = tuple(objective.loss(outputs, batch) for objective in self.objectives)
-        for objective, value in zip(self.objectives, values, strict=True):
+    def _losses_of_one(self, outputs: Outputs, batch: Samples, objectives: Sequence[Objective]) -> tuple[Tensor, ...]:
+        values = tuple(objective.loss(*_of_task(outputs, batch, objective.name)) for objective in objectives)
+        for objective, value in zip(objectives, values, strict=True):
             if value.ndim != 0:
                 raise ShapeError(
                     f"the loss of objective {objective.name!r} has shape {tuple(value.shape)}: "
@@ -184,3 +254,18 @@ class Problem:
 
     def _cast(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
+
+def _of_task(outputs: Outputs, batch: Samples, task: str) -> tuple[Outputs, Samples]:
+    """Return the outputs and samples that the loss of an objective receives: those of its task."""
+    if not isinstance(batch, TaskSamples):
+        return outputs, batch
+    prefix = f"{task}/"
+    task_outputs = {name.removeprefix(prefix): output for name, output in outputs.items() if name.startswith(prefix)}
+    return task_outputs, batch.tasks[task]
+
+
+def _named_by_task(tasks: Iterable[str], outputs: Iterable[Outputs]) -> dict[str, Tensor]:
+    """Return the outputs of several tasks in one mapping, by "task/head"."""
+    pairs = zip(tasks, outputs, strict=True)
+    return {f"{task}/{head}": output for task, task_outputs in pairs for head, output in task_outputs.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mobench.interfaces.generator import ParetoSet
+from mobench.interfaces.generator import ParetoSet, PointSet
 from mobench.interfaces.problem import Problem
 from mobench.interfaces.samples import Samples
 
@@ -51,6 +51,9 @@ class Solver(ABC):
         """
         return 1
 
+    def check(self, problem: Problem) -> None:  # noqa: B027 - most solvers accept every problem
+        """Raise IncompatibleError, with the reason, if the problem is not supported; called before any job is run."""
+
     @abstractmethod
     def start(self, problem: Problem, setting: Setting) -> None:
         """Build the network to train.
@@ -60,14 +63,22 @@ class Solver(ABC):
         Raises: IncompatibleError, with the reason, if the problem is not supported.
         """
 
+    @property
+    def n_batches(self) -> int:
+        """Number of independent batches that one step takes; the training loop passes them all to `step`."""
+        return 1
+
     @abstractmethod
     def step(self, batch: Samples) -> Tensor:
-        """Take one step on a prepared batch and return its losses [K, m], detached."""
+        """Take one step on a prepared batch and return its losses [K, m], detached.
+
+        With `n_batches` above 1, the signature is `step(self, batch, *more)`.
+        """
 
     @property
     @abstractmethod
-    def pareto_set(self) -> ParetoSet:
-        """The Pareto set in its current state of training."""
+    def pareto_set(self) -> ParetoSet | PointSet:
+        """The Pareto set in its current state of training; a PointSet if its points belong to no preference."""
 
     @property
     def notes(self) -> dict[str, float | int | str]:

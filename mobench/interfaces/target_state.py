@@ -78,6 +78,33 @@ class Statistics(nn.Module):
         return tensors if index is None else {name: tensor[index] for name, tensor in tensors.items()}
 
 
+class PretrainedWeights(nn.Module):
+    """Weights θ₀ of a pretrained target network, as buffers, to which a generator adds what it generates.
+
+    Generators that start at zero then start at the pretrained network. Without pretrained weights there are no buffers,
+    and `plus` returns its argument.
+
+    weights: name -> [*shape]; empty for a model that is not pretrained.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._names = list(weights)
+        for i, name in enumerate(self._names):  # names of buffers must not contain dots
+            self.register_buffer(str(i), weights[name].detach().clone())
+
+    @property
+    def n_values(self) -> int:
+        """Number of stored values."""
+        return sum(buffer.numel() for buffer in self.buffers())
+
+    def plus(self, generated: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return θ₀ + generated weights: name -> [K, *shape]."""
+        if not self._names:
+            return generated
+        return {**generated, **{n: b + generated[n] for n, b in zip(self._names, self.buffers(), strict=True)}}
+
+
 def statistics_declined(layers: Sequence[str], who: str) -> str:
     """Return the error message for a target with running statistics whose weight sets have no statistics.
 

@@ -151,6 +151,8 @@ def quantity(value: Any, argument: str, smallest: float = 0.0, largest: float = 
 
 def check_device(device: Any, argument: str = "device") -> str:
     """Return the device's name. Raises: OptionError where torch cannot use the device on this machine."""
+    if device == "cpu":  # always usable: torch, whose import takes seconds, is not asked
+        return "cpu"
     import torch
 
     name = str(device) if isinstance(device, str | torch.device) else None

@@ -89,7 +89,7 @@ def _check_plain(value: Any, depth: int) -> None:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)]
-Table = Annotated[dict[str, Any], Field(max_length=MAX_KEYS), AfterValidator(plain)]
+OptionTable = Annotated[dict[str, Any], Field(max_length=MAX_KEYS), AfterValidator(plain)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 # validation of a list stops at the first error: a malicious file may contain millions
 Numbers = Annotated[list[Number], Field(fail_fast=True)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mobench.hookspecs import INTERFACE_VERSION
-from mobench.jobs.bounds import Name, Rows, Seed, Table
+from mobench.jobs.bounds import Name, OptionTable, Rows, Seed
 
 PartRole = Literal["dataset", "model", "solver", "generator", "balancer", "sampler"]
 
@@ -26,7 +26,7 @@ class Part(Strict):
 
     name: Name
     version: Name
-    options: Table = Field(default_factory=dict)
+    options: OptionTable = Field(default_factory=dict)
 
     @cached_property
     def text(self) -> str:

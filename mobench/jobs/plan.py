@@ -9,8 +9,16 @@ from typing import Any
 
 from mobench.errors import IncompatibleError, OptionError, SuiteError
 from mobench.jobs.job import Job, SeedSet
-from mobench.jobs.precedence import COMMAND_LINE, SUITE_BUDGET, Layer, Setting, budget_layer, combine, is_same_option
-from mobench.jobs.suite import Entry, Search, Suite
+from mobench.jobs.precedence import (
+    COMMAND_LINE,
+    SUITE_BUDGET,
+    Layer,
+    OptionSetting,
+    budget_layer,
+    combine,
+    is_same_option,
+)
+from mobench.jobs.suite import Search, Suite, SuiteEntry
 
 MAX_JOBS = 100_000
 
@@ -20,7 +28,7 @@ class Combination:
     """A dataset, a model and a solver of a suite: the jobs, one per seed, and the settings that they use."""
 
     jobs: tuple[Job, ...]
-    settings: tuple[Setting, ...]
+    settings: tuple[OptionSetting, ...]
 
 
 @dataclass
@@ -63,7 +71,7 @@ def plan(suite: Suite) -> Plan:
 
 
 def combination_of(
-    suite: Suite, entry: Entry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
+    suite: Suite, entry: SuiteEntry, dataset: str, model: str, solver: str, searched: Mapping[str, Any] | None = None
 ) -> Combination:
     """Return one combination of an entry. searched: options of a trial. Raises: as `plan`; IncompatibleError."""
     from mobench.jobs.resolve import resolve_layers
@@ -83,7 +91,7 @@ def combination_of(
     return Combination(tuple(jobs), resolved.settings)
 
 
-def layers_of(suite: Suite, entry: Entry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
+def layers_of(suite: Suite, entry: SuiteEntry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
     """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
     settings = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [
@@ -136,7 +144,7 @@ def _own_search(suite: Suite, search: Search, dataset: str, model: str, solver: 
 
 def _searched(
     suite: Suite, search: Search, dataset: str, model: str, solver: str
-) -> tuple[list[Setting], list[Setting]]:
+) -> tuple[list[OptionSetting], list[OptionSetting]]:
     """Return the options that a combination searches, and those that it does not because the command line sets them."""
     from mobench.jobs.resolve import exact_names
 
@@ -152,7 +160,7 @@ def _searched(
         Layer(f"[search.solvers.{solver}]", search.solvers.get(solver, {})),
     ]
     fixed = [exact(key) for key in suite.overrides]
-    free, set_elsewhere = list[Setting](), list[Setting]()
+    free, set_elsewhere = list[OptionSetting](), list[OptionSetting]()
     for setting in combine(tables, exact):
         is_fixed = any(is_same_option(setting.name, name) for name in fixed)
         (set_elsewhere if is_fixed else free).append(setting)

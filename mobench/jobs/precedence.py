@@ -42,7 +42,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Setting:
+class OptionSetting:
     """The value of one option and its source.
 
     name:      the option with the prefix of its part, for example "solver.lr".
@@ -54,10 +54,10 @@ class Setting:
     key: str
     value: Any
     source: str
-    overrides: tuple[Setting, ...] = ()
+    overrides: tuple[OptionSetting, ...] = ()
 
 
-def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Setting]:
+def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[OptionSetting]:
     """Return the settings that take effect, in the order in which their options are first set.
 
     layers: the layers, lowest precedence first.
@@ -65,7 +65,7 @@ def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Settin
 
     Raises: OptionError where one layer sets an option twice.
     """
-    settings: dict[str, Setting] = {}
+    settings: dict[str, OptionSetting] = {}
     for layer in layers:
         keys: dict[str, str] = {}
         for key, value in layer.settings.items():
@@ -76,7 +76,7 @@ def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Settin
             keys[slot] = key
             weaker = settings.get(slot)
             replaced = () if weaker is None else (replace(weaker, overrides=()), *weaker.overrides)
-            settings[slot] = Setting(name, key, value, layer.source, replaced)
+            settings[slot] = OptionSetting(name, key, value, layer.source, replaced)
     return list(settings.values())
 
 
@@ -86,7 +86,7 @@ def budget_layer(source: str, budget: Budget | None) -> Layer:
     return Layer(source, {f"{BUDGET}.{name}": value for name, value in values.items()})
 
 
-def budget_of(settings: Iterable[Setting]) -> Budget:
+def budget_of(settings: Iterable[OptionSetting]) -> Budget:
     """Return the budget that the settings define. Settings of other parts are ignored. Raises: OptionError."""
     prefix = f"{BUDGET}."
     values = {s.name.removeprefix(prefix): s.value for s in settings if s.name.startswith(prefix)}

@@ -12,22 +12,33 @@ from pydantic import ValidationError
 
 from mobench import options
 from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
-from mobench.interfaces import Balancer, Dataset, Dirichlet, Generator, Model, Sampler, Solver
+from mobench.interfaces import (
+    Balancer,
+    Dataset,
+    Dirichlet,
+    Generator,
+    Model,
+    Problem,
+    Sampler,
+    Solver,
+    check_generator,
+    check_model,
+    check_start,
+)
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, Setting, budget_layer, budget_of, combine
+from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, OptionSetting, budget_layer, budget_of, combine
 from mobench.jobs.rays import rays_version
-from mobench.kernels.stacked import running_statistics
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.preferences import check_on_simplex
 from mobench.learning.samplers import DEFAULT
-from mobench.plugins import Entry, Kind, Pair, Registry, Spec, plugin_key, registry
+from mobench.plugins import Entry, Kind, Pair, Registry, Spec, pair_of, plugin_key, registry
 from mobench.text import name_hint
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _PartSource:
     """One part of a job while its options are being collected."""
 
     role: str
@@ -54,7 +65,7 @@ class Resolved:
     """A job and its settings: every option that is set by a place other than the class."""
 
     job: Job
-    settings: tuple[Setting, ...]
+    settings: tuple[OptionSetting, ...]
 
 
 def resolve(
@@ -71,7 +82,7 @@ def resolve(
 ) -> Job:
     """Return the job of these names and settings.
 
-    The job states the values of all options, except options added in later versions that are at their default.
+    The job states the values of all options, except options added in later versions that reproduce earlier records.
 
     solver:   a solver's name, or "generator+balancer".
     settings: option -> value. "lr" is assigned to the part that has an option of that name. If several parts
@@ -140,7 +151,7 @@ def exact_names(dataset: str, model: str, solver: str, layers: Sequence[Layer] =
     return partial(_exact, pieces=pieces)
 
 
-def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, Setting]]:
+def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, OptionSetting]]:
     """Return the classes of a solver's parts by role, and the options that the registered names set."""
     pieces, pair = _solver_pieces(registry(), name, ())
     settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
@@ -185,17 +196,17 @@ def make_solver(part: SolverPart) -> Solver:
     generator: Generator = _make("generator", part.generator)
     balancer: Balancer = _make("balancer", part.balancer)
     sampler: Sampler | None = None if part.sampler is None else _make("sampler", part.sampler)
-    training = options.build(GradientOptions, part.options, f"solver {part.name!r}")
+    training = options.restore(GradientOptions, part.options, f"solver {part.name!r}")
     return GradientSolver(generator, balancer, training, sampler)
 
 
 def every_option(job: Job) -> dict[str, Any]:
-    """Return "role.option" -> value for all parts of a job, with the defaults of options that the job omits."""
+    """Return "role.option" -> value for all parts of a job, with the values of options that the job omits."""
     registered = job.registered_parts
     values: dict[str, Any] = {}
     for role, part in job.parts.items():
         cls = GradientOptions if role not in registered else registry().get(role, part.name).load()
-        left_out = {o.name: o.default for o in options.describe(cls) if o.added}
+        left_out = {o.name: o.omitted for o in options.describe(cls) if o.added}
         values |= {f"{role}.{name}": value for name, value in {**left_out, **part.options}.items()}
     return values
 
@@ -209,10 +220,12 @@ def providers(job: Job) -> list[str]:
 
 
 def _make(kind: Kind, part: Part) -> Any:
-    return options.build(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
+    return options.restore(registry().get(kind, part.name).load(), part.options, f"{kind} {part.name!r}")
 
 
-def _pieces(dataset: str, model: str, solver: str, layers: Sequence[Layer]) -> tuple[dict[str, _Piece], list[Layer]]:
+def _pieces(
+    dataset: str, model: str, solver: str, layers: Sequence[Layer]
+) -> tuple[dict[str, _PartSource], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     entries = registry()
     of_solver, pair = _solver_pieces(entries, solver, layers)
@@ -224,28 +237,26 @@ def _pieces(dataset: str, model: str, solver: str, layers: Sequence[Layer]) -> t
     return pieces, [*(piece.defaults for piece in pieces.values()), pair]
 
 
-def _piece(role: Kind, entry: Entry) -> _Piece:
+def _piece(role: Kind, entry: Entry) -> _PartSource:
     settings = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
     defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in settings.items()})
-    return _Piece(role, entry.name, entry.load(), entry.version, defaults)
+    return _PartSource(role, entry.name, entry.load(), entry.version, defaults)
 
 
-def _solver_pieces(entries: Registry, name: str, layers: Sequence[Layer]) -> tuple[dict[str, _Piece], Layer]:
+def _solver_pieces(entries: Registry, name: str, layers: Sequence[Layer]) -> tuple[dict[str, _PartSource], Layer]:
     """Return the parts of a solver by role, and the options that the name of a pair sets.
 
     layers: the settings of higher precedence; one of them can choose the sampler of a pair.
     """
-    if "+" in name:
-        generator, _, balancer = name.partition("+")
-        pair, version = Pair(name, generator, balancer), "pair"
-    else:
+    pair, version = pair_of(name), "pair"
+    if pair is None:
         entry = entries.get("solver", name)
         if not isinstance(entry.spec, Pair):
             return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
         pair, version = entry.spec, entry.version
     defaults = Layer(f"solver {name!r}", pair.defaults)
     pieces = {
-        "solver": _Piece("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
+        "solver": _PartSource("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
         "generator": _piece("generator", entries.get("generator", pair.generator)),
         "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
         "sampler": _sampler_piece(entries, _sampler_name([defaults, *layers])),
@@ -253,9 +264,9 @@ def _solver_pieces(entries: Registry, name: str, layers: Sequence[Layer]) -> tup
     return pieces, defaults
 
 
-def _sampler_piece(entries: Registry, name: str) -> _Piece:
+def _sampler_piece(entries: Registry, name: str) -> _PartSource:
     if name == DEFAULT:  # jobs do not state it, so they do not need its plugin
-        return _Piece("sampler", name, Dirichlet, "1", Layer(f"sampler {name!r}", {}))
+        return _PartSource("sampler", name, Dirichlet, "1", Layer(f"sampler {name!r}", {}))
     return _piece("sampler", entries.get("sampler", name))
 
 
@@ -272,16 +283,21 @@ def _stated_sampler(parts: Mapping[str, Part]) -> Part | None:
     return None if sampler is None or sampler.name == DEFAULT else sampler
 
 
-def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _Piece], budget: Budget) -> None:
+def _check_parts(
+    dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _PartSource], budget: Budget
+) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
-    make_model(parts["model"]).check(dataset)
+    model = make_model(parts["model"])
+    check_model(model, dataset)
     if "generator" not in parts:
+        solver: Solver = _make("solver", parts["solver"])
+        if type(solver).check is not Solver.check and (problem := _problem(parts)) is not None:
+            solver.check(problem)
         return
     halves = pieces["generator"], pieces["balancer"]
     n_preferences = parts["solver"].options["n_preferences"]
     check_pair(halves[0].cls, halves[1].cls, n_preferences, "+".join(half.name for half in halves))
     generator: Generator = _make("generator", parts["generator"])
-    generator.check(dataset)
     if (sampler := _stated_sampler(parts)) is not None:
         if generator.finite:
             raise IncompatibleError(
@@ -290,31 +306,41 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
             )
         m = len(dataset.objectives)
         check_sampler(_make("sampler", sampler), sampler.name, m, n_preferences, budget.seconds is None)
-    if not generator.keeps_statistics:
-        layers = _statistics_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
-        if layers:
-            raise IncompatibleError(statistics_declined(layers, f"generator {pieces['generator'].name!r}"))
+    check_generator(generator, dataset)
+    check_start(generator, model)
+    if generator.keeps_statistics and type(generator).check_problem is Generator.check_problem:
+        return
+    problem = _problem(parts)
+    if problem is None:
+        return
+    if problem.state.layers and not generator.keeps_statistics:
+        raise IncompatibleError(statistics_declined(problem.state.layers, f"generator {pieces['generator'].name!r}"))
+    generator.check_problem(problem)
 
 
-@lru_cache(maxsize=256)
-def _statistics_of(model: str, dataset: str) -> tuple[str, ...]:
-    """Return the layers with running statistics of the target network. model, dataset: the parts as JSON."""
+def _problem(parts: Mapping[str, Part]) -> Problem | None:
+    """Return the problem of a dataset and a model; None if its target network cannot be built."""
+    return _problem_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+
+
+@lru_cache(maxsize=2)  # a few, because target networks may be large
+def _problem_of(model: str, dataset: str) -> Problem | None:
+    """Return the problem of two parts as JSON; None if its target network cannot be built."""
     with torch.random.fork_rng(devices=[]):
         try:
-            target = make_model(Part.model_validate_json(model)).build(make_dataset(Part.model_validate_json(dataset)))
+            return Problem(make_dataset(Part.model_validate_json(dataset)), make_model(Part.model_validate_json(model)))
         except IncompatibleError:
             raise
         except Exception:  # the job itself reports this error in its record
-            return ()
-    return tuple(running_statistics(target))
+            return None
 
 
-def _values(role: str, settings: Sequence[Setting]) -> dict[str, Any]:
+def _values(role: str, settings: Sequence[OptionSetting]) -> dict[str, Any]:
     """Return the options of one part."""
     return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
 
 
-def _exact(key: str, pieces: Mapping[str, _Piece]) -> str:
+def _exact(key: str, pieces: Mapping[str, _PartSource]) -> str:
     """Return an option with the prefix of its part. Raises: OptionError for an unknown part or option."""
     role, dot, _ = key.partition(".")
     if dot:

@@ -1,4 +1,7 @@
-"""Suites: TOML files that list the datasets, models, solvers, seeds, budgets and options to compare."""
+"""Suites: TOML files that list the datasets, models, solvers, seeds, budgets and options to compare.
+
+Suites are loaded, checked and overridden here; `mobench.jobs.suite_schema` defines their tables.
+"""
 
 from __future__ import annotations
 
@@ -7,147 +10,21 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import ValidationError
 
 from mobench import files
 from mobench.errors import OptionError, SuiteError
 from mobench.jobs import arguments
-from mobench.jobs.bounds import Name, Seed, Table, check_key_depth, few_keys, plain
+from mobench.jobs.bounds import check_key_depth, few_keys
 from mobench.jobs.job import Budget, Strict
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
+from mobench.jobs.suite_schema import NAME, Range, Search, Suite, SuiteEntry, TradeOff
 from mobench.plugins import SuiteFile, registry
 from mobench.text import name_hint, one_line
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}"
-Names = Annotated[list[Name], Field(min_length=1)]
-
-
-class Entry(Strict):
-    """A cross product of datasets, models and solvers.
-
-    set:    options of all its jobs.
-    budget: fields that replace those of the suite's budget.
-    """
-
-    datasets: Names
-    models: Names
-    solvers: Names
-    set: Table = Field(default_factory=dict)
-    budget: Budget | None = None
-
-
-class TradeOff(Strict):
-    """Leaderboard columns, all to be minimised, that form a Pareto front among solvers, and its reference point."""
-
-    columns: Annotated[list[str], Field(min_length=2, max_length=4)]
-    reference: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=4)]
-
-    @model_validator(mode="after")
-    def _as_long(self) -> TradeOff:
-        if len(self.columns) != len(self.reference):
-            raise ValueError(
-                f"{len(self.columns)} columns and {len(self.reference)} reference values: give one for each"
-            )
-        return self
-
-
-class Range(Strict):
-    """An interval of values; whole numbers where both ends are whole numbers."""
-
-    low: int | float
-    high: int | float
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Range:
-        if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("a range needs a low below its high, and with log a low above 0")
-        return self
-
-
-Space = dict[str, Range | Annotated[list[Any], Field(min_length=1), AfterValidator(plain)]]
-
-
-class Search(Strict):
-    """The search of `mobench tune`, which runs separately for every combination of the suite.
-
-    metric:  "hypervolume" or a metric of the dataset, on the validation split.
-    sampler: "grid" tries every combination of the space. "tpe" runs `trials` trials of Optuna's TPE; the first
-             trial uses the options of a job without a search, if they lie in the space.
-    trials:  number of TPE trials; None means 20. A grid determines its own number.
-    prune:   stop trials during training whose validation hypervolume is below the median of the other trials.
-    space:   option -> list of values, or a range (TPE only). Budget options such as "budget.epochs" are accepted.
-    solvers: solver name -> space that extends or overrides `space` for this solver.
-    """
-
-    metric: str = "hypervolume"
-    sampler: Literal["grid", "tpe"] = "grid"
-    trials: Annotated[int, Field(gt=0, le=10_000)] | None = None
-    prune: bool = False
-    space: Annotated[Space, Field(min_length=1)]
-    solvers: dict[str, Space] = Field(default_factory=dict)
-
-    @property
-    def n_trials(self) -> int:
-        """The number of TPE trials."""
-        return 20 if self.trials is None else self.trials
-
-    @model_validator(mode="after")
-    def _grid_has_all(self) -> Search:
-        if self.sampler == "grid" and self.trials is not None:
-            raise ValueError("a grid tries every combination of its space: leave trials out, or use sampler = 'tpe'")
-        return self
-
-    @model_validator(mode="after")
-    def _grid_of_lists(self) -> Search:
-        spaces = (self.space, *self.solvers.values())
-        ranges = [name for space in spaces for name, values in space.items() if isinstance(values, Range)]
-        if self.sampler == "grid" and ranges:
-            raise ValueError(f"a grid has no ranges, and {', '.join(ranges)} is one: list its values, or use tpe")
-        return self
-
-
-class Suite(Strict):
-    """All settings of one comparison.
-
-    n_rays, n_finite: sizes of `dense_rays`, on which continuous sets are evaluated, and of `finite_rays`, which finite
-             sets train.
-    rays:    custom preferences [R][m] that replace both.
-    n_looks: number of validation checks during training; None means ten.
-    keep_weights: keep every trained network beside its record. This is not part of a job's identity.
-    solvers: solver name -> options of this solver.
-    trade_off: a Pareto front among the solvers themselves, for example of error against memory.
-    search:  the options that `mobench tune` tries.
-
-    `mobench.jobs.precedence` defines which setting takes effect when several places set the same option.
-    """
-
-    name: Annotated[str, Field(pattern=f"^{NAME}$")]
-    summary: str = ""
-    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])
-    n_rays: Annotated[int, Field(ge=2, le=10_000)] = 25
-    n_finite: Annotated[int, Field(ge=2, le=1_000)] = 5
-    rays: Annotated[list[list[float]], Field(min_length=2, max_length=10_000)] | None = None
-    n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
-    keep_weights: bool = False
-    budget: Budget
-    entries: Annotated[list[Entry], Field(min_length=1)]
-    solvers: dict[str, Table] = Field(default_factory=dict)
-    trade_off: TradeOff | None = None
-    search: Search | None = None
-    _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @property
-    def overrides(self) -> Mapping[str, Any]:
-        """Settings of the command line or of a Python caller. They have the highest precedence."""
-        return self._overrides
-
-    @property
-    def solver_names(self) -> list[str]:
-        """The solver names of all entries, without duplicates."""
-        return list(dict.fromkeys(solver for entry in self.entries for solver in entry.solvers))
+__all__ = ["Range", "Search", "Suite", "SuiteEntry", "TradeOff", "check_tables", "load", "overridden"]
 
 
 def load(name: str | Path) -> Suite:
@@ -228,7 +105,7 @@ def overridden(
     if new_rays := arguments.rays(rays):
         update["rays"] = new_rays
     try:
-        entries = [Entry(**names, set=entry.set, budget=entry.budget) for entry, names in selected]
+        entries = [SuiteEntry(**names, set=entry.set, budget=entry.budget) for entry, names in selected]
         unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
         result = Suite.model_validate({**dict(suite), **update, "entries": unique})
     except ValidationError as error:
@@ -251,7 +128,7 @@ def _without_tables_of_others(suite: Suite) -> Suite:
     return suite.model_copy(update=update)
 
 
-def _chosen(suite: Suite, entry: Entry, role: str, names: Sequence[str]) -> list[str]:
+def _chosen(suite: Suite, entry: SuiteEntry, role: str, names: Sequence[str]) -> list[str]:
     """Return the given names that an entry has; all given names if the suite lacks one of them."""
     entry_names: list[str] = getattr(entry, role)
     if not names:
@@ -298,7 +175,7 @@ def _usable(name: str) -> str:
 def _explain(error: ValidationError) -> str:
     """Return the first error and the key that it concerns. Unknown keys come before missing ones."""
     errors = error.errors(include_url=False)
-    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    first = min(errors, key=lambda details: details["type"] != "extra_forbidden")
     # pydantic adds type names, which are not keys of the file
     keys = [part for part in first["loc"] if part not in ("int", "float") and "[" not in str(part)]
     location = ".".join(map(str, keys)) or "the file"
@@ -316,5 +193,5 @@ def _table(place: Sequence[int | str]) -> type[Strict]:
         return Budget
     if any("Range" in str(part) for part in place[:-1]):
         return Range
-    tables: dict[int | str, type[Strict]] = {"entries": Entry, "search": Search, "trade_off": TradeOff}
+    tables: dict[int | str, type[Strict]] = {"entries": SuiteEntry, "search": Search, "trade_off": TradeOff}
     return tables.get(place[0], Suite) if len(place) > 1 else Suite

@@ -21,11 +21,11 @@ def pooled(x: Tensor, size: int) -> Tensor:
     """
     if batch_last.has_memory(x) and not (torch.is_grad_enabled() and x.requires_grad):
         return _pool(x, size, None)
-    maxima: Tensor = _Pool.apply(x, size)[0]
+    maxima: Tensor = _MaxPool.apply(x, size)[0]
     return maxima
 
 
-class _Pool(torch.autograd.Function):
+class _MaxPool(torch.autograd.Function):
     """Maxima over size × size windows of a batch-last tensor, and the position of each in its window."""
 
     @staticmethod
@@ -62,7 +62,7 @@ class _Pool(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, size: int) -> Any:
-        pooled = [_Pool.apply(images, size) for images in x.unbind(in_dims[0])]
+        pooled = [_MaxPool.apply(images, size) for images in x.unbind(in_dims[0])]
         return tuple(map(torch.stack, zip(*pooled, strict=True))), (0, 0)
 
 

@@ -19,8 +19,8 @@ from mobench.kernels import batch_last
 MANY = 64
 """Limit of the channels: above MANY² input × output channels, torch needs no padding and uses the cache better."""
 
-Pair = tuple[int, int]
-Shape = ctypes.c_long * 10
+TwoSizes = tuple[int, int]
+SizesOfCall = ctypes.c_long * 10
 
 
 def conv2d(
@@ -46,7 +46,7 @@ def conv2d(
     return func(input, weight, bias, stride, padding, dilation, groups)
 
 
-def _pair(value: Any) -> Pair | None:
+def _pair(value: Any) -> TwoSizes | None:
     if isinstance(value, int):
         return value, value
     if isinstance(value, tuple | list) and len(value) in (1, 2) and all(isinstance(v, int) for v in value):
@@ -54,7 +54,7 @@ def _pair(value: Any) -> Pair | None:
     return None
 
 
-def _fits(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Pair, groups: int) -> bool:
+def _fits(x: Tensor, weight: Tensor, bias: Tensor | None, pad: TwoSizes, groups: int) -> bool:
     if weight.ndim != 4 or weight.dtype != x.dtype or weight.device != x.device:
         return False
     if bias is not None and (bias.dtype != x.dtype or bias.shape != weight.shape[:1] or bias.device != x.device):
@@ -73,7 +73,7 @@ class _Convolution(torch.autograd.Function):
     """y [N, O, H', W'] of x [N, C, H, W], w [O, C / groups, kernel] and bias [O] or None."""
 
     @staticmethod
-    def forward(x: Tensor, w: Tensor, bias: Tensor | None, pad: Pair, groups: int) -> Tensor:
+    def forward(x: Tensor, w: Tensor, bias: Tensor | None, pad: TwoSizes, groups: int) -> Tensor:
         high, wide = (n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], pad, w.shape[2:], strict=True))
         y = batch_last.empty(len(x), len(w), high, wide)
         _convolve(x, w, bias, y, pad, groups, transposed=False)
@@ -110,7 +110,7 @@ class _Convolution(torch.autograd.Function):
         x: Tensor,
         w: Tensor,
         bias: Tensor | None,
-        pad: Pair,
+        pad: TwoSizes,
         groups: int,
     ) -> tuple[Tensor, int]:
         # in this layout, the additional dimension cannot be folded into the batch or the channels
@@ -121,10 +121,12 @@ class _Convolution(torch.autograd.Function):
         return torch.stack([_Convolution.apply(*tensors, pad, groups) for tensors in zip(*unstacked, strict=True)]), 0
 
 
-def _convolve(x: Tensor, w: Tensor, bias: Tensor | None, y: Tensor, pad: Pair, groups: int, transposed: bool) -> None:
+def _convolve(
+    x: Tensor, w: Tensor, bias: Tensor | None, y: Tensor, pad: TwoSizes, groups: int, transposed: bool
+) -> None:
     c, x, w = batch_last.functions(), batch_last.batch_last(x), w.contiguous()
     at_bias = None if bias is None else bias.contiguous()
-    shape = Shape(*x.shape, y.shape[1], *w.shape[2:], *pad, groups)
+    shape = SizesOfCall(*x.shape, y.shape[1], *w.shape[2:], *pad, groups)
     _enough(
         batch_last.shared_out(
             lambda start, end: c.mobench_convolution(
@@ -137,10 +139,10 @@ def _convolve(x: Tensor, w: Tensor, bias: Tensor | None, y: Tensor, pad: Pair, g
     )  # fmt: skip
 
 
-def _kernel_gradient(x: Tensor, gradient: Tensor, w: Tensor, pad: Pair, groups: int) -> Tensor:
+def _kernel_gradient(x: Tensor, gradient: Tensor, w: Tensor, pad: TwoSizes, groups: int) -> Tensor:
     c = batch_last.functions()
     block = c.mobench_block()
-    shape = Shape(*x.shape, len(w), *w.shape[2:], *pad, groups)
+    shape = SizesOfCall(*x.shape, len(w), *w.shape[2:], *pad, groups)
     parts = torch.empty(-(-len(x) // block), *w.shape)
     _enough(
         batch_last.shared_out(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mobench.kernels import by_kernel
+from mobench.kernels.dispatch import by_kernel
 from mobench.kernels.strategy import Stacking
 
 Rule = Callable[[int, tuple[int | None, ...], tuple[Tensor, ...]], tuple[Tensor, int]]

@@ -60,7 +60,7 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
         problem.strategy = Strategy.from_dict(state["strategy"])
     except Exception as error:
         raise MobenchError(
-            f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"
+            f"checkpoint {path.name} cannot be loaded ({type(error).__name__}: {error}): delete it to restart training"
         ) from error
     return run
 

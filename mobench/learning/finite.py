@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mobench.errors import NonFiniteError
-from mobench.interfaces import Problem, Samples, Solver
+from mobench.interfaces import Problem, Samples, Solver, tensors_of
 
 LARGE = 1e4
 """A trained value above this limit indicates that a step was too long."""
@@ -46,9 +46,14 @@ def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -
 
     batches: the batches of the step and of the previous step; a bad batch may show its effect one step later.
     """
-    for batch in batches:
-        inputs = problem.prepare(batch).inputs
-        spoiled = int((~torch.isfinite(inputs)).flatten(1).any(1).sum()) if inputs.is_floating_point() else 0
+    parts = [part for batch in batches for _, part in problem.parts(batch)]
+    for batch in parts:
+        bad = [
+            (~torch.isfinite(tensor)).flatten(1).any(1)
+            for tensor in tensors_of(problem.prepare(batch).inputs)
+            if tensor.is_floating_point()
+        ]
+        spoiled = int(torch.stack(bad).any(0).sum()) if bad else 0
         if spoiled:
             return f"{spoiled} of a batch's {len(batch)} inputs hold NaN or infinity: mend or leave out such samples"
     trained = [parameter.detach() for _, parameter in _trained(solver)]
@@ -60,22 +65,33 @@ def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -
     largest = max((float(parameter.abs().max()) for parameter in trained if parameter.numel()), default=0.0)
     if largest > LARGE:
         return f"the largest trained number is {largest:.2g}: lower the learning rate, or scale the objectives"
+    missing = [
+        name
+        for part in parts
+        for name, target in problem.prepare(part).targets.items()
+        if target.is_floating_point() and bool(target.isnan().any())
+    ]
+    if missing:
+        return (
+            f"inputs and weights are finite, but targets {missing[0]!r} hold NaN: average over the labels that exist, "
+            "for example with mobench.measures.masked_mean"
+        )
     return "inputs and weights are finite: look for roots, logarithms, exponentials and divisions in the objective"
 
 
-def _check(values: Tensor, names: Sequence[str], what: str) -> None:
+def _check(values: Tensor, names: Sequence[str], subject: str) -> None:
     if is_finite(values):
         return
-    said = [
+    descriptions = [
         _said(name, column) for name, column in zip(names, values.detach().unbind(1), strict=True) if _n_bad(column)
     ]
-    raise NonFiniteError(f"{what} {' and '.join(said)}")
+    raise NonFiniteError(f"{subject} {' and '.join(descriptions)}")
 
 
 def _said(name: str, values: Tensor) -> str:
     first = float(values[~torch.isfinite(values)][0])
-    where = f" at {_n_bad(values)} of {len(values)} preferences" if len(values) > 1 else ""
-    return f"{name!r} is {first}{where}"
+    extent = f" at {_n_bad(values)} of {len(values)} preferences" if len(values) > 1 else ""
+    return f"{name!r} is {first}{extent}"
 
 
 def _n_bad(values: Tensor) -> int:

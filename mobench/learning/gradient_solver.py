@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -12,13 +11,12 @@ from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
+from mobench.errors import IncompatibleError
 from mobench.interfaces import (
     Balancer,
     BalancerContext,
     Dirichlet,
     Generator,
-    Outputs,
     ParetoNetwork,
     Problem,
     Sampler,
@@ -27,12 +25,16 @@ from mobench.interfaces import (
     Setting,
     Solver,
     WeightNetwork,
+    check_generator,
+    check_start,
 )
 from mobench.interfaces.target_state import statistics_declined
-from mobench.learning.finite import check_gradients, check_losses, is_finite
-from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back, rounded_weights
+from mobench.learning.backward import Backward
+from mobench.learning.backward_through_outputs import BackwardThroughOutputs
+from mobench.learning.backward_through_weights import BackwardThroughWeights
 from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.samplers import DEFAULT, FixedRays
+from mobench.learning.trained_points import TrainedPoints
 from mobench.options import option
 
 
@@ -77,16 +79,23 @@ class GradientSolver(Solver):
     def n_weight_sets(self, n_rays: int) -> int:
         if not self.generator.finite:
             return self.options.n_preferences
-        return n_rays if self.balancer.needs_preference else 1
+        return n_rays if self._has_several_points else 1
 
-    def start(self, problem: Problem, setting: Setting) -> None:
-        self.problem = problem
-        rays = setting.rays if self.balancer.needs_preference else _middle(setting.rays)
+    def check(self, problem: Problem) -> None:
         names = f"{type(self.generator).__name__}+{type(self.balancer).__name__}"
         check_pair(self.generator, self.balancer, self.options.n_preferences, names)
         if problem.state.statistics and not self.generator.keeps_statistics:
             raise IncompatibleError(statistics_declined(problem.state.layers, type(self.generator).__name__))
+        check_generator(self.generator, problem.dataset)
+        check_start(self.generator, problem.model)
+        self.generator.check_problem(problem)
+
+    def start(self, problem: Problem, setting: Setting) -> None:
+        self.check(problem)
+        self.problem = problem
+        rays = setting.rays if self._has_several_points else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
+        check_generator(self.generator, problem.dataset, self.network)
         n_preferences = self.options.n_preferences if self.network.rays is None else len(self.network.rays)
         self.sampler = self._sampler(setting, n_preferences)
         self.balancer.start(
@@ -102,25 +111,29 @@ class GradientSolver(Solver):
             )
         )
         self.n_preferences = n_preferences
+        self.backward = self._backward()
         self.n_steps = 0
         self.total_steps = setting.total_steps
         self.optimiser = self._optimiser()
 
-    def step(self, batch: Samples) -> Tensor:
+    @property
+    def n_batches(self) -> int:
+        return 2 if self.balancer.needs_second_batch else 1
+
+    def step(self, batch: Samples, *more: Samples) -> Tensor:
         preferences = self.sampler.sample(self.n_steps).to(self.problem.device, self.problem.dtype)
         self._schedule()
         self.optimiser.zero_grad(set_to_none=True)
-        if isinstance(self.network, WeightNetwork):
-            losses = self._through_weights(self.network, preferences, batch)
-        else:
-            losses = self._through_outputs(self.network, preferences, batch)
+        losses = self.backward(preferences, batch, *more)
         self.optimiser.step()
+        if self.balancer.needs_losses_after:
+            self.balancer.after_step(losses, preferences, self.backward.losses_of(preferences, batch))
         self.n_steps += 1
         return losses
 
     @property
-    def pareto_set(self) -> ParetoNetwork:
-        return self.network
+    def pareto_set(self) -> ParetoNetwork | TrainedPoints:
+        return TrainedPoints(self.network) if self.balancer.learns_set else self.network
 
     @property
     def notes(self) -> dict[str, float | int | str]:
@@ -143,62 +156,31 @@ class GradientSolver(Solver):
         self.sampler.load_state_dict(state["sampler"])
         self.n_steps = state["n_steps"]
 
-    def _through_weights(self, network: WeightNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        """Compute gradients for networks that generate weights, and return the losses [K, m].
+    @property
+    def _has_several_points(self) -> bool:
+        return self.balancer.needs_preference or self.balancer.learns_set
 
-        The generated weights are detached from the network's graph and used as leaves, so that the
-        backward passes through the target network end there. The combined gradient is then pulled
-        back through the network once.
-        """
-        generated = network.weights(preferences)
-        statistics = self.problem.state.statistics  # updated in place, not trained
-        leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
-        each = self._each_loss(network.outputs({**generated, **leaves}, batch.inputs), batch)
-        losses = torch.stack(each, dim=1)
-        seen = losses.detach()
-        if self.balancer.needs_gram:
-            # a loss without a graph gets its zero gradients only as a column of the stacked losses
-            whole = all(loss.requires_grad for loss in each)
-            gradients = objective_gradients(each if whole else losses, leaves)
-            gram = network.gram(preferences, generated, gradients)
-            pulled = combine(gradients, rounded_weights(self._alpha(seen, preferences, gram), gram, seen.dtype))
-        else:
-            alpha = self._alpha(seen, preferences, None).to(seen.dtype)
-            names = list(leaves)
-            found = torch.autograd.grad((alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True)
-            pulled = dict(zip(names, found, strict=True))
-        pull_back(generated, pulled)
-        return seen
+    def _backward(self) -> Backward:
+        if self.balancer.scope == "representation":
+            self._check_representation()
+        if isinstance(self.network, WeightNetwork):
+            return BackwardThroughWeights(self.problem, self.balancer, self.network)
+        return BackwardThroughOutputs(self.problem, self.balancer, self.network)
 
-    def _through_outputs(self, network: ParetoNetwork, preferences: Tensor, batch: Samples) -> Tensor:
-        losses = torch.stack(self._each_loss(network(batch.inputs, preferences), batch), dim=1)
-        seen = losses.detach()
-        gram = None
-        if self.balancer.needs_gram:
-            gram = parameter_gram(losses, [p for p in network.parameters() if p.requires_grad])
-        (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum().backward()  # type: ignore[no-untyped-call]
-        return seen
-
-    def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
-        each = self.problem.each_loss(outputs, batch)
-        if not any(loss.requires_grad for loss in each):
-            names = " and ".join(repr(o.name) for o in self.problem.objectives)
-            raise MobenchError(
-                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
-                "outputs by differentiable operations (no detach, item, argmax or rounding)"
-            )
-        return each
-
-    def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
-        # NaN would destroy the weights permanently: stop before the optimiser's step
-        names = [o.name for o in self.problem.objectives]
-        check_losses(losses, names)
-        if gram is not None:
-            check_gradients(gram, names)
-        alpha = self.balancer(losses, preferences, gram)
-        if not is_finite(alpha):
-            raise NonFiniteError(f"the balancer's weights are {alpha.tolist()} for losses {losses.tolist()}")
-        return alpha
+    def _check_representation(self) -> None:
+        """Raise IncompatibleError if gradients with respect to the representation cannot be computed."""
+        reasons = {
+            f"each step has {self.n_preferences} preferences": self.n_preferences > 1,
+            f"{type(self.generator).__name__} generates no weights": not isinstance(self.network, WeightNetwork),
+            "the balancer asks for gradients or a second batch": self.balancer.needs_gradients
+            or self.balancer.needs_second_batch,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise IncompatibleError(
+                    f"balancer.scope is 'representation', but {reason}: set the scope to 'shared' or 'all', or use a "
+                    "balancer of Gram matrices with one network of a stack"
+                )
 
     def _sampler(self, setting: Setting, n_preferences: int) -> Sampler:
         if self.network.rays is not None:

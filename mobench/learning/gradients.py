@@ -23,9 +23,9 @@ def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str,
     """
     columns = losses.unbind(1) if isinstance(losses, Tensor) else losses
     names, leaves = list(weights), list(weights.values())
-    ones, last = torch.ones_like(columns[0]), len(columns) - 1
+    cotangent, last = torch.ones_like(columns[0]), len(columns) - 1
     rows = [
-        torch.autograd.grad(column, leaves, ones, retain_graph=i < last, materialize_grads=True)
+        torch.autograd.grad(column, leaves, cotangent, retain_graph=i < last, materialize_grads=True)
         for i, column in enumerate(columns)
     ]
     return {name: torch.stack([row[j] for row in rows], dim=1) for j, name in enumerate(names)}
@@ -99,3 +99,21 @@ def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor
         rows = [torch.stack(g).flatten(1) for g in zip(*gradients, strict=True)]
         grams.append(torch.stack([inner_products(r) for r in rows]).sum(0))
     return torch.stack(grams)
+
+
+def parameter_gradients(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Return the gradients [K, m, n] of losses [K, m] with respect to n values of shared parameters.
+
+    Used as `parameter_gram`, where the gradients themselves are needed. The graph is retained.
+    """
+    rows = [
+        [torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in row]
+        for row in losses
+    ]
+    return torch.stack([torch.stack([torch.cat([g.flatten() for g in grads]) for grads in row]) for row in rows])
+
+
+def split(vectors: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    """Split vectors [K, n] into tensors [K, *shape], one for each shape, in this order."""
+    pieces = torch.split(vectors, [shape.numel() for shape in shapes], dim=1)
+    return [piece.reshape(len(vectors), *shape) for piece, shape in zip(pieces, shapes, strict=True)]

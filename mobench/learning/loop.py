@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
+from mobench.events import TrainingProgress
+from mobench.interfaces import PointSet, Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.finite import check_losses, check_weights, likely_cause
@@ -41,7 +43,7 @@ class Limit:
 
 
 @dataclass
-class Look:
+class ValidationCheck:
     """Result of one validation check during training; `seconds` and `core_seconds` count training only."""
 
     step: int
@@ -75,7 +77,7 @@ class Training:
     repeated: int = 0
     unsaved: int = 0
     recent_losses: list[float] = field(default_factory=list)
-    trace: list[Look] = field(default_factory=list)
+    trace: list[ValidationCheck] = field(default_factory=list)
 
 
 def train(
@@ -91,7 +93,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 30.0,
     n_looks: int | None = None,
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     progress_seconds: float = 0.5,
 ) -> Training:
     """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
@@ -100,8 +102,7 @@ def train(
     validation: validation checks compute the hypervolume on the first TRACE_SAMPLES of these samples; None: the
         trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
-    on_progress: called with step, total, epoch, seconds, losses and hypervolume, at most every
-        `progress_seconds` of wall time, and after every validation check.
+    on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
 
     Training stops with status "diverged" at the first loss, gradient or weight that is not finite. Such a
     step is never skipped, because methods would then be compared at different numbers of steps. The
@@ -126,7 +127,7 @@ def train(
         while not _finished(run, total, limit):
             try:
                 losses = _timed_step(solver, problem, batches, run)
-                _count(run, losses, batches.per_epoch)
+                _count(run, losses, batches.per_epoch, solver.n_batches)
                 count.reach(run.steps)
                 at_end = _finished(run, total, limit)
                 looking = looks.due(run) or at_end
@@ -148,24 +149,32 @@ def train(
     return run
 
 
+def _augmented(problem: Problem, random: torch.Generator, samples: Samples) -> Samples:
+    return problem.dataset.augment(samples, random)
+
+
 def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
-    batch = problem.dataset.augment(batches.at(run.steps), batches.random(run.steps))
-    losses = solver.step(problem.prepare(batch))
+    step_batches = []
+    for index in range(solver.n_batches):
+        random = batches.random(run.steps, index)
+        batch = batches.at(run.steps, index).by_task(partial(_augmented, problem, random))
+        step_batches.append(problem.prepare(batch))
+    losses = solver.step(*step_batches)
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
     run.core_seconds += time.process_time() - began_working
     return losses
 
 
-def _count(run: Training, losses: Tensor, steps_per_epoch: int) -> None:
+def _count(run: Training, losses: Tensor, steps_per_epoch: int, n_batches: int) -> None:
     run.steps += 1
     run.epochs = run.steps / steps_per_epoch
-    run.gradient_evaluations += losses.numel()
+    run.gradient_evaluations += losses.numel() * n_batches
     means = losses.double().mean(0).tolist()
-    former = run.recent_losses or means
-    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(former, means, strict=True)]
+    previous = run.recent_losses or means
+    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(previous, means, strict=True)]
 
 
 class _Looks:
@@ -191,9 +200,9 @@ class _Progress:
     """Reports the progress of training to a callback, at a limited rate."""
 
     def __init__(
-        self, tell: Callable[[dict[str, Any]], None] | None, every: float, total: int | None, limit: Limit
+        self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, every, total, limit
+        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     def tell(self, run: Training, force: bool = False) -> None:
@@ -204,17 +213,17 @@ class _Progress:
             return
         self._last = now
         done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
+        hypervolume = run.trace[-1].hypervolume if run.trace else None
         self._tell(
-            {
-                "phase": "train",
-                "step": run.steps,
-                "total": self._total,
-                "fraction": min(1.0, done),
-                "epoch": run.epochs,
-                "seconds": run.seconds,
-                "losses": run.recent_losses,
-                "hypervolume": run.trace[-1].hypervolume if run.trace else None,
-            }
+            TrainingProgress(
+                step=run.steps,
+                total=self._total,
+                fraction=min(1.0, done),
+                epoch=run.epochs,
+                seconds=run.seconds,
+                losses=tuple(run.recent_losses),
+                hypervolume=hypervolume if hypervolume is not None and math.isfinite(hypervolume) else None,
+            )
         )
 
 
@@ -222,17 +231,18 @@ def _finished(run: Training, total: int | None, limit: Limit) -> bool:
     return run.steps >= total if total is not None else run.seconds >= (limit.seconds or 0)
 
 
-def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> Look:
+def _look(run: Training, solver: Solver, problem: Problem, validation: Samples | None, rays: Tensor) -> ValidationCheck:
     """Run a validation check on the current Pareto set; random states are not changed."""
     value = None
     if validation is not None:
         pareto_set = solver.pareto_set
-        at = rays if pareto_set.rays is None else pareto_set.rays.cpu()
+        own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
+        at = rays if own_rays is None else own_rays.cpu()
         with torch.random.fork_rng(devices=[]):
             front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
-    return Look(
+    return ValidationCheck(
         step=run.steps,
         epoch=run.epochs,
         seconds=run.seconds,
@@ -261,10 +271,10 @@ def _resumed(saved: dict[str, Any], path: Path) -> Training:
     Raises: MobenchError if the stored values are invalid.
     """
     try:
-        run = Training(**{**saved, "trace": [Look(**look) for look in saved["trace"]]})
+        run = Training(**{**saved, "trace": [ValidationCheck(**look) for look in saved["trace"]]})
     except (TypeError, KeyError) as error:
         raise MobenchError(
-            f"checkpoint {path.name} cannot be taken up ({type(error).__name__}: {error}): delete it to train anew"
+            f"checkpoint {path.name} cannot be loaded ({type(error).__name__}: {error}): delete it to restart training"
         ) from error
     run.resumed += 1
     return run

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from mobench.interfaces import Outputs, Problem, Samples, Stacking, Strategy
+from mobench.interfaces import Inputs, Outputs, Problem, Samples, Stacking, Strategy, tensors_of
 from mobench.kernels import batch_last
 from mobench.metrics.evaluation import RAYS_AT_ONCE
 from mobench.text import message_of
@@ -159,7 +159,7 @@ class _Search:
 
     def _candidates(self, default: Strategy, n_sets: int) -> list[Strategy]:
         found = [replace(default, stacking=how) for how in self._stackings(n_sets)]
-        if self.convolves and self.samples.inputs.ndim == 4:
+        if self.convolves and any(tensor.ndim == 4 for tensor in tensors_of(self.samples.inputs)):
             found += [replace(one, layout="contiguous") for one in found]
         return found
 
@@ -170,7 +170,8 @@ class _Search:
     def _side_by_side(self) -> bool:
         """Whether the layout "batch_last" can be used: the problem fits and its kernels are available."""
         problem = self.problem
-        if not (self.convolves and self.samples.inputs.ndim == 4 and problem.device.type == "cpu"):
+        has_images = any(tensor.ndim == 4 for tensor in tensors_of(self.samples.inputs))
+        if not (self.convolves and has_images and problem.device.type == "cpu"):
             return False
         if problem.dtype != torch.float32 or not (batch_last.at_hand() or self._repaid(COMPILES)):
             return False
@@ -215,7 +216,7 @@ class _Search:
         nets = [self.problem.new_weights() for _ in range(n_sets)]
         return {n: torch.stack([net[n] for net in nets]).requires_grad_() for n in self.problem.shapes}
 
-    def _outputs(self, weights: dict[str, Tensor], inputs: Tensor, how: Stacking | None = None) -> Sequence[Outputs]:
+    def _outputs(self, weights: dict[str, Tensor], inputs: Inputs, how: Stacking | None = None) -> Sequence[Outputs]:
         """Return outputs under weight sets; running statistics are temporary copies."""
         n_sets = len(next(iter(weights.values())))
         own = {n: torch.stack([s] * n_sets) for n, s in self.problem.state.statistics.items()}

@@ -7,12 +7,11 @@ same bits on every machine, whatever the order of the sums or the number of thre
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+from mobench.arrays import FloatArray
 
 UNIT = 2**20
 """Sum of the coordinates of a sample or a ray in this module."""
@@ -24,7 +23,7 @@ _ROWS_AT_ONCE = 2048
 
 
 @lru_cache(maxsize=32)
-def space_filling_rays(n_objectives: int, n_rays: int) -> Array:
+def space_filling_rays(n_objectives: int, n_rays: int) -> FloatArray:
     """Return rays [n_rays, m], whole numbers of 1/UNIT in descending lexicographic order.
 
     The m vertices and the centre are among them if n_rays > m; otherwise only the centre. The other rays are free:
@@ -70,7 +69,7 @@ def covering_subset(n_objectives: int, n_rays: int, n_chosen: int) -> tuple[int,
     return tuple(sorted(chosen))
 
 
-def uniform_samples(n_objectives: int, n_samples: int) -> Array:
+def uniform_samples(n_objectives: int, n_samples: int) -> FloatArray:
     """Return points [n, m] that are uniform on the simplex, in whole numbers of 1/UNIT; always the same ones.
 
     The coordinates are the gaps between sorted uniform numbers.
@@ -82,12 +81,12 @@ def uniform_samples(n_objectives: int, n_samples: int) -> Array:
     return np.diff(edges, axis=1)
 
 
-def _fixed(n_objectives: int, n_rays: int) -> Array:
+def _fixed(n_objectives: int, n_rays: int) -> FloatArray:
     centre = np.full((1, n_objectives), float(UNIT // n_objectives))
     return centre if n_rays <= n_objectives else np.concatenate([UNIT * np.eye(n_objectives), centre])
 
 
-def _nearest(samples: Array, rays: Array) -> NDArray[np.intp]:
+def _nearest(samples: FloatArray, rays: FloatArray) -> NDArray[np.intp]:
     """Return for each sample the index of the nearest ray, the first one of equals."""
     squares, doubled = (rays**2).sum(axis=1), 2 * rays.T
     parts = [samples[start : start + _ROWS_AT_ONCE] for start in range(0, len(samples), _ROWS_AT_ONCE)]
@@ -95,7 +94,7 @@ def _nearest(samples: Array, rays: Array) -> NDArray[np.intp]:
     return np.concatenate([(squares - part @ doubled).argmin(axis=1) for part in parts])
 
 
-def _squared_distances(samples: Array, rays: Array) -> Array:
+def _squared_distances(samples: FloatArray, rays: FloatArray) -> FloatArray:
     """Return squared distances [n, R] in 1/UNIT²; exact."""
-    squares: Array = (samples**2).sum(axis=1)[:, None] - 2 * samples @ rays.T + (rays**2).sum(axis=1)
+    squares: FloatArray = (samples**2).sum(axis=1)[:, None] - 2 * samples @ rays.T + (rays**2).sum(axis=1)
     return squares

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+from mobench.arrays import FloatArray
 
 _MOST_POINTS = {
     4: 10_000, 5: 4_000, 6: 400, 7: 130, 8: 70, 9: 45, 10: 34, 11: 28, 12: 24, 13: 20, 14: 18, 15: 16, 16: 15, 17: 14,
@@ -36,7 +34,7 @@ def is_exact_affordable(n_points: int, n_objectives: int) -> bool:
     return n_points <= _MOST_POINTS.get(n_objectives, _ALWAYS_EXACT_POINTS)
 
 
-def approximate_volume(sides: Array) -> tuple[float, float]:
+def approximate_volume(sides: FloatArray) -> tuple[float, float]:
     """Return the volume of a union of boxes that share a corner, and the half width of its 95 % interval.
 
     sides: [n, m], the positive side lengths of the boxes.
@@ -70,13 +68,14 @@ def approximate_volume(sides: Array) -> tuple[float, float]:
 def _points_per_replicate(n_boxes: int, m: int) -> int:
     """Return the power of two for which an estimate takes about 0.2 s; at most 2^14, at least 2^9."""
     affordable = 2e8 / (n_boxes * m * REPLICATES)
-    return 2 ** int(np.clip(np.log2(affordable), 9, 14))
+    exponent = int(np.clip(np.log2(affordable), 9, 14))
+    return 1 << exponent
 
 
 @lru_cache(maxsize=2 * REPLICATES)
-def _sobol(dimension: int, n: int, seed: int) -> Array:
+def _sobol(dimension: int, n: int, seed: int) -> FloatArray:
     import torch
 
-    engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=seed)
-    drawn: Array = engine.draw(n, dtype=torch.float64).numpy()
+    engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    drawn: FloatArray = engine.draw(n, dtype=torch.float64).numpy()
     return drawn

@@ -14,14 +14,22 @@ def controllability(losses: ArrayLike, preferences: ArrayLike) -> list[float | N
     1 means that a larger preference always gives a smaller loss; −1 means the reverse. None if undefined: fewer than
     two rays, or a constant preference or loss.
     """
-    from pandas import DataFrame  # averages tied ranks; scipy.stats takes three times as long to import
-
     loss, preference = np.asarray(losses, dtype=float), np.asarray(preferences, dtype=float)
-    loss_ranks, preference_ranks = DataFrame(loss).rank().to_numpy(), DataFrame(preference).rank().to_numpy()
 
     def one(i: int) -> float | None:
         if len(loss) < 2 or np.ptp(loss[:, i]) == 0 or np.ptp(preference[:, i]) == 0:
             return None
-        return -float(np.corrcoef(preference_ranks[:, i], loss_ranks[:, i])[0, 1])
+        return -float(np.corrcoef(_ranks(preference[:, i]), _ranks(loss[:, i]))[0, 1])
 
     return [one(i) for i in range(loss.shape[1])]
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of the values, from 1. Equal values have the mean of their ranks; NaN has the rank NaN.
+
+    pandas and scipy.stats do the same, but each job would wait up to a second for their import.
+    """
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: np.ndarray = (np.cumsum(sizes) - (sizes - 1) / 2)[group]
+    ranks[np.isnan(values)] = np.nan
+    return ranks

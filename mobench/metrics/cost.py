@@ -11,12 +11,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from mobench.interfaces import ParetoSet, Problem, Samples
+from mobench.interfaces import ParetoSet, PointSet, Problem, Samples
 from mobench.metrics.evaluation import evaluating
 
 
-def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeats: int = 11) -> float:
-    """Return the median seconds from a new preference to its predictor."""
+def switch_seconds(pareto_set: ParetoSet | PointSet, rays: Tensor, problem: Problem, repeats: int = 11) -> float | None:
+    """Return the median seconds from a new preference to its predictor; None for points without preferences."""
+    if isinstance(pareto_set, PointSet):
+        return None
     at = rays.to(problem.device, problem.dtype)
     with torch.no_grad(), evaluating(problem, pareto_set):
         return statistics.median(
@@ -25,12 +27,15 @@ def switch_seconds(pareto_set: ParetoSet, rays: Tensor, problem: Problem, repeat
 
 
 def inference_seconds_per_sample(
-    pareto_set: ParetoSet, rays: Tensor, problem: Problem, samples: Samples, repeats: int = 5
+    pareto_set: ParetoSet | PointSet, rays: Tensor, problem: Problem, samples: Samples, repeats: int = 5
 ) -> float:
     """Return the median seconds per sample of one batch; the switch of the preference is not included."""
-    batch = problem.prepare(samples)
+    batch = problem.prepare(problem.parts(samples)[0][1])  # of several tasks, the first
     with torch.no_grad(), evaluating(problem, pareto_set):
-        predict = pareto_set.serve(rays.to(problem.device, problem.dtype)[len(rays) // 2])
+        if isinstance(pareto_set, PointSet):
+            predict = pareto_set.predictor(pareto_set.n_points // 2)
+        else:
+            predict = pareto_set.serve(rays.to(problem.device, problem.dtype)[len(rays) // 2])
         seconds = statistics.median(_timed(lambda: predict(batch.inputs), problem.device) for _ in range(repeats))
     return seconds / len(batch)
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mobench.arrays import FloatArray
 from mobench.errors import NonFiniteError, ShapeError
-from mobench.metrics.approximate_hypervolume import approximate_volume, is_exact_affordable
-
-Array: TypeAlias = NDArray[np.float64]
+from mobench.metrics.approximate_hypervolume import (
+    MOST_EXACT_OBJECTIVES,
+    approximate_volume,
+    is_exact_affordable,
+)
 
 _AT_ONCE = 1 << 18
 """Largest number of values in a temporary array of `_of_each`, so that it fits in the processor's cache."""
@@ -99,8 +101,8 @@ def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike
     """
     origin = np.asarray(ideal, dtype=float)
 
-    def scaled(points: Array, w: Array, i: int) -> Array:
-        weighted: Array = w[:, None] * np.abs(points - origin[i])
+    def scaled(points: FloatArray, w: FloatArray, i: int) -> FloatArray:
+        weighted: FloatArray = w[:, None] * np.abs(points - origin[i])
         return weighted
 
     return _of_each(fronts, weights, scaled, np.maximum, lambda values: values.min(axis=2).mean(axis=1))
@@ -109,7 +111,7 @@ def r2_of_each(fronts: Sequence[ArrayLike], weights: ArrayLike, ideal: ArrayLike
 def igd_plus_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) -> list[float]:
     """Return `igd_plus` of each front, equal up to rounding; as fast as `r2_of_each`."""
 
-    def worse(points: Array, z: Array, i: int) -> Array:
+    def worse(points: FloatArray, z: FloatArray, i: int) -> FloatArray:
         return np.square(np.maximum(points - z[:, None], 0))
 
     return _of_each(fronts, reference_front, worse, np.add, lambda sums: np.sqrt(sums.min(axis=2)).mean(axis=1))
@@ -118,7 +120,7 @@ def igd_plus_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) ->
 def additive_epsilon_of_each(fronts: Sequence[ArrayLike], reference_front: ArrayLike) -> list[float]:
     """Return `additive_epsilon` of each front; as fast as `r2_of_each`."""
 
-    def shift(points: Array, z: Array, i: int) -> Array:
+    def shift(points: FloatArray, z: FloatArray, i: int) -> FloatArray:
         return points - z[:, None]
 
     return _of_each(fronts, reference_front, shift, np.maximum, lambda shifts: shifts.min(axis=2).max(axis=1))
@@ -157,7 +159,7 @@ def spacing(points: ArrayLike) -> float | None:
     return float(distances.min(axis=1).std(ddof=1))
 
 
-def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
+def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> FloatArray:
     """Return the KL divergence [P] of the normalised r∘L from the uniform distribution; 0 on the exact ray.
 
     losses: [P, m], non-negative; a row with a negative loss gives NaN, because r∘L is then not a distribution.
@@ -171,7 +173,7 @@ def non_uniformity(losses: ArrayLike, preferences: ArrayLike) -> Array:
     return np.where(valid, (p * logs).sum(axis=1), np.nan)
 
 
-def _inside(points: ArrayLike, reference: ArrayLike) -> tuple[Array, Array]:
+def _inside(points: ArrayLike, reference: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return the points that are below the reference in every objective [n, m], and the reference [m]."""
     front, bound = _points(points), np.asarray(reference, dtype=float)
     if front.size and bound.shape != (front.shape[1],):
@@ -182,7 +184,7 @@ def _inside(points: ArrayLike, reference: ArrayLike) -> tuple[Array, Array]:
     return front[(front < bound).all(axis=1)] if front.size else front, bound
 
 
-def _volume_with_error(inside: Array, bound: Array) -> tuple[float, float]:
+def _volume_with_error(inside: FloatArray, bound: FloatArray) -> tuple[float, float]:
     if not len(inside) or inside.shape[1] <= 3:
         return _exact_volume(inside, bound), 0.0
     best = inside[non_dominated(inside)]
@@ -191,19 +193,19 @@ def _volume_with_error(inside: Array, bound: Array) -> tuple[float, float]:
     return approximate_volume(bound - best)
 
 
-def _exact_volume(inside: Array, bound: Array) -> float:
+def _exact_volume(inside: FloatArray, bound: FloatArray) -> float:
     from pymoo.indicators.hv import HV
 
     if not len(inside):
         return 0.0
     if inside.shape[1] == 1:  # pymoo's backend needs at least two objectives
         return float(bound[0] - inside.min())
-    if len(inside) == 1:  # and accepts at most 31
+    if len(inside) == 1 and inside.shape[1] > MOST_EXACT_OBJECTIVES:
         return float(np.prod(bound - inside[0]))
     return float(HV(ref_point=bound)(inside))
 
 
-def _points(points: ArrayLike) -> Array:
+def _points(points: ArrayLike) -> FloatArray:
     """Return the points as an array [P, m] of finite floats.
 
     Raises: ShapeError, NonFiniteError.
@@ -219,7 +221,7 @@ def _points(points: ArrayLike) -> Array:
     return array
 
 
-def _pair(points: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
+def _pair(points: ArrayLike, other: ArrayLike) -> tuple[FloatArray, FloatArray]:
     a, z = _points(points), _points(other)
     if not len(a) or not len(z):
         raise ShapeError(f"{len(a)} points against {len(z)} of reference: pass one point or more of each")
@@ -231,9 +233,9 @@ def _pair(points: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
 def _of_each(
     fronts: Sequence[ArrayLike],
     other: ArrayLike,
-    term: Callable[[Array, Array, int], Array],
-    join: Callable[[Array, Array], Array],
-    indicator: Callable[[Array], Array],
+    term: Callable[[FloatArray, FloatArray, int], FloatArray],
+    join: Callable[[FloatArray, FloatArray], FloatArray],
+    indicator: Callable[[FloatArray], FloatArray],
 ) -> list[float]:
     """Compute an indicator for many fronts, batching fronts of equal shape.
 
@@ -245,7 +247,7 @@ def _of_each(
     places_by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, array in enumerate(arrays):
         places_by_shape[array.shape].append(i)
-    results: Array = np.empty(len(arrays))
+    results: FloatArray = np.empty(len(arrays))
     for shape, places in places_by_shape.items():
         points, z = _pair(np.concatenate([arrays[i] for i in places]), other)
         stacked, columns = points.reshape(len(places), 1, *shape), np.ascontiguousarray(z.T)
@@ -257,6 +259,6 @@ def _of_each(
     return [float(value) for value in results]
 
 
-def _distances(a: Array, b: Array) -> Array:
-    distances: Array = np.linalg.norm(a[:, None] - b[None], axis=2)
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    distances: FloatArray = np.linalg.norm(a[:, None] - b[None], axis=2)
     return distances

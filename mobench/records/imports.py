@@ -25,7 +25,6 @@ from mobench.records.record import Front, Imported, Record
 
 VERSION = "imported"
 LONGEST_NAME = 80
-OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 
 
 def like(dataset: Part, other: Job | None = None) -> Job:
@@ -41,8 +40,8 @@ def like(dataset: Part, other: Job | None = None) -> Job:
     stated = instance.protocol.version
     if other is not None and other.protocol != stated:
         raise MobenchError(
-            f"the records here were made under protocol {other.protocol!r}, data set {dataset.name!r} now states "
-            f"{stated!r}: points stated under one cannot join the other's leaderboard; name another folder"
+            f"the records here were made under protocol {other.protocol!r}, dataset {dataset.name!r} now has "
+            f"{stated!r}: points under different protocols are not comparable; name another folder"
         )
     rays: dict[str, Any] = {"rays_version": rays_version(len(instance.objectives))}
     if other is not None:
@@ -136,10 +135,7 @@ def _record(
         protocol=stated_by(dataset),
         objectives=objectives,
         fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
-        indicators={
-            split: _indicators(front, dataset.protocol, truth, bool(stated.fronts["test"].preferences))
-            for split, front in fronts.items()
-        },
+        indicators={split: indicators_of(front, dataset.protocol, truth) for split, front in fronts.items()},
         imported=origin,
         provenance=provenance_now,
     )
@@ -164,18 +160,10 @@ def _at_few(job: Job, front: FrontValues, rays_are_known: bool) -> dict[str, Fro
         return {}
 
 
-def _indicators(front: FrontValues, protocol: Protocol, truth: Any, rays_are_known: bool) -> dict[str, float | None]:
-    if rays_are_known:
-        return indicators_of(front, protocol, truth)
-    uniform = np.full(front.losses.shape, 1 / front.losses.shape[1])
-    values = indicators_of(FrontValues(uniform, front.losses, front.metrics), protocol, truth)
-    return {name: None if name.startswith(OF_PREFERENCES) else value for name, value in values.items()}
-
-
 def _check_name(role: str, name: str) -> None:
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise DataError(
-            f"{name[:LONGEST_NAME]!r} is no name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
+            f"{name[:LONGEST_NAME]!r} is not a name of a {role}: pass 1 to {LONGEST_NAME} printable characters"
         )
 
 
@@ -188,7 +176,7 @@ def _check_possible(file: str, stated: Stated, protocol: Protocol, objectives: S
             row, i = np.argwhere(beyond)[0]
             raise DataError(
                 f"{file}: {objectives[i]} is {losses[row, i]:g} at point {row + 1} of split {split}, seed "
-                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the data set, minimised"
+                f"{stated.seed}, below the ideal point's {ideal[i]:g}: state the losses of the dataset, minimised"
             )
         if front.preferences:
             try:

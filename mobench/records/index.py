@@ -17,7 +17,7 @@ from pathlib import Path
 from mobench import files
 from mobench.errors import RecordError
 from mobench.files import write_whole
-from mobench.records.index_format import Bounds, State, pack, unpack
+from mobench.records.index_format import Bounds, FileState, pack, unpack
 from mobench.records.outline import Outline, outline
 from mobench.records.store import Contents, Store, read_record
 
@@ -42,15 +42,15 @@ def outlines(store: Store) -> Contents[Outline]:
 
     Raises: StoreError where the folder cannot be read.
     """
-    contents, indexed = Contents[Outline](), dict[str, tuple[State, Outline]]()
+    contents, indexed = Contents[Outline](), dict[str, tuple[FileState, Outline]]()
     listed = store.listed()
     states = [_state(entry) for entry in listed]
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
-        former = _read(index, states) if large else {}
+        previous = _read(index, states) if large else {}
     n_new, now = 0, time.time_ns()
     for entry, state in zip(listed, states, strict=True):
-        before = former.get(entry.name)
+        before = previous.get(entry.name)
         if before is not None and before[0] == state:
             indexed[entry.name] = before
             contents.records.append(before[1])
@@ -64,7 +64,7 @@ def outlines(store: Store) -> Contents[Outline]:
         if state is not None and entry.name.isprintable() and now - max(state[1:3]) > YOUNG_SECONDS * 10**9:
             indexed[entry.name] = state, result
             n_new += 1
-    n_gone = len(former.keys() - indexed.keys())
+    n_gone = len(previous.keys() - indexed.keys())
     if large and n_new + n_gone > STALE * len(listed):
         # without space or permission to write, only speed is lost
         with suppress(OSError):
@@ -84,7 +84,7 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _state(entry: os.DirEntry[str]) -> State | None:
+def _state(entry: os.DirEntry[str]) -> FileState | None:
     try:
         status = entry.stat()
     except OSError:
@@ -92,7 +92,7 @@ def _state(entry: os.DirEntry[str]) -> State | None:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _read(path: Path, states: Sequence[State | None]) -> dict[str, tuple[State, Outline]]:
+def _read(path: Path, states: Sequence[FileState | None]) -> dict[str, tuple[FileState, Outline]]:
     """What an index says of records in these states; nothing of one that is larger than theirs can be."""
     n_bytes = sum(state[0] for state in states if state is not None)
     try:

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mobench.jobs.bounds import LARGEST, Name, Number, Rows, Table
+from mobench.jobs.bounds import LARGEST, Name, Number, OptionTable, Rows
 from mobench.jobs.job import Job, SeedSet, Strict
 from mobench.records.outline import FrontOutline, Outline
 from mobench.records.record import Cost, Imported, Status
 
-State = tuple[int, int, int, int]
+FileState = tuple[int, int, int, int]
 """Size, mtime (ns), ctime (ns) and inode of a file. Copies and archives cannot set the ctime, so an index that was
 copied together with its records is not used."""
 
@@ -50,14 +50,14 @@ class _Content(Strict):
     format: Literal[3] = 3
     mobench: str = Field(default_factory=lambda: _reader())
     jobs: Listed[Job]
-    protocols: Listed[Table]
+    protocols: Listed[OptionTable]
     objectives: Listed[list[Name]]
     rays: Listed[Rows]
     metrics: Listed[list[str]]
     indicators: Listed[dict[str, list[str]]]
 
     file: Listed[str]
-    state: Listed[State]
+    state: Listed[FileState]
     id: Listed[str]
     status: Listed[Status]
     job: Listed[Place]
@@ -97,7 +97,7 @@ class _Shared:
         return place
 
 
-def pack(entries: Mapping[str, tuple[State, Outline]]) -> bytes:
+def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
     """Return the content of an index file. kept: file name of a record -> state of the file, outline."""
     jobs, protocols, objectives, rays, metrics, indicators = (_Shared() for _ in range(6))
     states, records = [state for state, _ in entries.values()], [record for _, record in entries.values()]
@@ -160,7 +160,7 @@ class Bounds:
         )
 
 
-def unpack(data: bytes, bounds: Bounds) -> dict[str, tuple[State, Outline]]:
+def unpack(data: bytes, bounds: Bounds) -> dict[str, tuple[FileState, Outline]]:
     """Return file name -> state of the file and outline; {} if `data` is not a valid index of this version.
 
     bounds: an index whose text exceeds them is not parsed.

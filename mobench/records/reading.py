@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from mobench import files
 from mobench.errors import StoreError
 from mobench.records.index import outlines
 from mobench.records.outline import Outline
 from mobench.records.record import Record
-from mobench.records.store import Contents, Store, looking_into
+from mobench.records.store import Contents, Read, Store, looking_into
 from mobench.text import one_line
 
-Read = TypeVar("Read")
 Warn = Callable[[str], None]
 
 

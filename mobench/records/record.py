@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 from pydantic_core import from_json
 
 from mobench.errors import RecordError
-from mobench.jobs.bounds import Amount, Count, Name, Number, Numbers, Rows, Table, Values, few_keys, is_point
+from mobench.jobs.bounds import Amount, Count, Name, Number, Numbers, OptionTable, Rows, Values, few_keys, is_point
 from mobench.jobs.job import Job, Strict
 from mobench.text import one_line
 
@@ -29,7 +29,8 @@ class Front(Strict):
     preferences, losses: [R][m]. metrics: "objective/metric" -> [R]; None where a metric has no finite value.
     n_samples: number of samples of the split that were used.
 
-    For an imported front, `n_samples` is None, and `preferences` is [] if the file has no preferences.
+    `preferences` is [] if the points belong to no preference, or if an imported file has none. For an imported front,
+    `n_samples` is None.
     """
 
     preferences: Rows
@@ -68,6 +69,7 @@ class Cost(Strict):
 
     training_core_seconds: processor time of training, summed over all threads. Unlike elapsed time, it does not
                     depend on other load of the machine. None where it was not measured.
+    switch_seconds: None for a set of points without preferences.
     resumed:        how often training was resumed from a checkpoint.
     repeated_steps: steps repeated after an interruption. Neither `steps` nor any time includes them.
     """
@@ -81,7 +83,7 @@ class Cost(Strict):
     served_parameters: Count
     n_models: Count
     peak_bytes: Count
-    switch_seconds: Amount
+    switch_seconds: Amount | None
     inference_seconds_per_sample: Amount
     resumed: Count = 0
     repeated_steps: Count = 0
@@ -175,7 +177,7 @@ class Record(Strict):
     id: str
     status: Status
     job: Job
-    protocol: Table
+    protocol: OptionTable
     objectives: Annotated[list[Name], Field(fail_fast=True)]
     fronts: dict[Name, Front] = Field(default_factory=dict)
     indicators: dict[Name, dict[Name, Number | None]] = Field(default_factory=dict)
@@ -195,8 +197,10 @@ class Record(Strict):
         foreign = self.imported is not None
         if foreign != bool(self.job.budget.elsewhere):
             raise ValueError("imported points and a budget of elsewhere belong together, and it has one of them")
-        if not foreign and any(not f.preferences or f.n_samples is None for f in self.fronts.values()):
-            raise ValueError("a front has no preferences or no number of samples, and is not imported")
+        if not foreign and any(front.n_samples is None for front in self.fronts.values()):
+            raise ValueError("a front has no number of samples, and is not imported")
+        if not foreign and len({bool(front.preferences) for front in self.fronts.values()}) > 1:
+            raise ValueError("some of its fronts have preferences and some have none")
         if any(len(front.losses[0]) != len(self.objectives) for front in self.fronts.values()):
             raise ValueError(f"a front has another number of objectives than the {len(self.objectives)} named")
         for name in POINTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mobench.errors import IncompatibleError, MobenchError
 from mobench.files import write_whole
 from mobench.interfaces import ParetoNetwork, Predictor, Split
+from mobench.interfaces.model import shape_text
 from mobench.metrics.evaluation import evaluate
 from mobench.records.networks import Trained, load
 from mobench.records.record import Record
@@ -58,9 +59,9 @@ def check_fits(trained: Trained) -> None:
             f"{solver} keeps a net for each of {len(rays)} preferences, and none takes a preference as an input: "
             "choose a solver with one network for all preferences, such as those with a hypernetwork"
         )
-    if len(shape) != 3:
+    if isinstance(shape, Mapping) or len(shape) != 3:
         raise IncompatibleError(
-            f"{solver} on {trained.record.job.dataset.name} reads inputs of shape {list(shape)}: "
+            f"{solver} on {trained.record.job.dataset.name} reads inputs of shape {shape_text(shape)}: "
             "images [channels, height, width] are accepted"
         )
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Outputs, Problem, Samples, Split, seeded
-from mobench.interfaces.objective import Measure
+from mobench.interfaces import Outputs, Problem, Samples, Split
+from mobench.runs.additivity import check_means, predicted, predicted_by
 
 N_STATE = 8
 """Number of samples in the check for state."""
-N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**22, 3
-"""Samples in the check for means with random outputs, numbers that they may have in all, and how often it is made."""
 OTHER_SEED = 1
 """Seed of the second network, whose predictions must equal those of the first under the state of the first."""
-N_HALF = 16
-"""Number of samples in each half of the check for means. Even, because datasets may alternate two kinds of samples."""
-RELATIVE = 1e-5
-"""Largest relative difference that counts as rounding error; losses are computed in double precision."""
 
 
 def check_before_training(problem: Problem, splits: Mapping[Split, Samples]) -> None:
@@ -49,21 +42,22 @@ def check_state(problem: Problem, samples: Samples) -> None:
             "sizes of its inputs, from dataset.input_shape, instead of a lazy layer"
         )
     state = problem.state
-    inputs = problem.prepare(samples.take(slice(0, N_STATE))).inputs
+    first_part = problem.parts(samples)[0][1]  # of several tasks, the first
+    inputs = problem.prepare(first_part.take(slice(0, N_STATE))).inputs
     before = state.copy()
     training = problem.target.training
     with torch.random.fork_rng(), torch.no_grad():
         try:
-            first = _predicted(problem, inputs)
+            first = predicted(problem, inputs)
             problem.train(True)
             with torch.enable_grad():  # some layers change only where gradients are taken
                 problem.outputs_of_network(problem.target, inputs)
             now = dict([*problem.target.named_parameters(), *problem.target.named_buffers()])
             changed = [n for n in state.constants if not torch.equal(now[n], before[n])]
             state.load(before)
-            second = _predicted(problem, inputs)
+            second = predicted(problem, inputs)
             torch.manual_seed(OTHER_SEED)
-            rebuilt = _predicted_by(problem, _with_state_of(problem.target, problem.new_target()), inputs)
+            rebuilt = predicted_by(problem, _with_state_of(problem.target, problem.build_target()), inputs)
         finally:
             problem.train(training)
     _decline_changed(changed)
@@ -98,133 +92,16 @@ def _decline_changed(names: Sequence[str]) -> None:
         )
 
 
-def _moved(outputs: Outputs, others: Outputs) -> list[str]:
+def _moved(outputs: Outputs, other_outputs: Outputs) -> list[str]:
     """The names of outputs that differ."""
-    return [name for name in outputs if not torch.allclose(outputs[name], others[name], 1e-4, 1e-6, equal_nan=True)]
+    return [
+        name for name in outputs if not torch.allclose(outputs[name], other_outputs[name], 1e-4, 1e-6, equal_nan=True)
+    ]
 
 
 def _with_state_of(network: nn.Module, other: nn.Module) -> nn.Module:
     """`other` with the parameters and buffers of `network`, buffers that no state dict holds among them."""
-    own = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    tensors = {**dict(other.named_parameters()), **dict(other.named_buffers())}
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        own[name].copy_(tensor)
+        tensors[name].copy_(tensor)
     return other
-
-
-def check_means(problem: Problem, samples: Samples, split: str) -> None:
-    """Raise IncompatibleError unless losses and metrics that are not pooled are means over samples.
-
-    Evaluation averages them over batches. The check takes two equal parts of a split, its first and its last samples:
-    the mean of the values of the parts must equal the value of both parts together. The outputs come from the target
-    network with its current weights, without and with noise. A group of samples may be too rare to be in these parts,
-    so the check is repeated with random outputs for larger blocks of neighbouring samples.
-    """
-    n = min(N_HALF, len(samples) // 2)
-    if n == 0:
-        return
-    parts = [problem.prepare(samples.take(part)) for part in (slice(0, n), slice(len(samples) - n, None))]
-    whole = _joined(parts)
-    with torch.random.fork_rng(), torch.no_grad():
-        outputs = _predicted(problem, whole.inputs)
-        sizes = {name: output.shape[:1] for name, output in _predicted(problem, parts[0].inputs).items()}
-    # an output whose length is not the batch size is the same for all batches, as a point of an analytic problem is
-    by_sample = {name for name, size in sizes.items() if size == (n,) and outputs[name].shape[:1] == (2 * n,)}
-    draw = seeded(0)
-    noise = {name: torch.randn(outputs[name].shape, generator=draw, dtype=torch.float64) for name in sorted(by_sample)}
-    for scale in (0.0, 1.0):  # outputs of an untrained network hardly vary between samples
-        varied = {name: o + scale * noise[name].to(o) if name in noise else o for name, o in outputs.items()}
-        _check_parts(problem, varied, by_sample, parts, whole, split)
-    shapes = {name: output.shape[1:] for name, output in outputs.items() if name in by_sample}
-    for seed in range(N_DRAWS):
-        _check_drawn(problem, outputs, shapes, samples, split, seed)
-
-
-def _check_drawn(
-    problem: Problem, outputs: Outputs, shapes: Mapping[str, Sequence[int]], samples: Samples, split: str, seed: int
-) -> None:
-    """Check a block of neighbouring samples, cut in two at a random place, with normal random outputs.
-
-    shapes: of an output for one sample, by name.
-    """
-    draw = seeded(seed)
-    per_sample = samples.take(slice(0, 1)).inputs.numel() + sum(math.prod(shape) for shape in shapes.values())
-    # even numbers, because datasets may alternate two kinds of samples, and blocks, because evaluation takes blocks
-    n_pairs = min(N_WIDE, len(samples), MOST_NUMBERS // max(1, per_sample)) // 2
-    if n_pairs < 2:
-        return
-    start = 2 * int(torch.randint(len(samples) // 2 - n_pairs + 1, (), generator=draw))
-    cut = start + 2 * int(torch.randint(1, n_pairs, (), generator=draw))
-    end = start + 2 * n_pairs
-    parts = [problem.prepare(samples.take(block)) for block in (slice(start, cut), slice(cut, end))]
-    noise = {
-        name: torch.randn(end - start, *shape, generator=draw, dtype=torch.float64).to(outputs[name])
-        for name, shape in shapes.items()
-    }
-    _check_parts(problem, {**outputs, **noise}, set(shapes), parts, _joined(parts), split)
-
-
-def _joined(parts: Sequence[Samples]) -> Samples:
-    """Return the samples of all parts, one part after the other."""
-    return Samples(
-        torch.cat([part.inputs for part in parts]),
-        {name: torch.cat([part.targets[name] for part in parts]) for name in parts[0].targets},
-    )
-
-
-def _check_parts(
-    problem: Problem, outputs: Outputs, by_sample: set[str], parts: Sequence[Samples], whole: Samples, split: str
-) -> None:
-    """Raise IncompatibleError if a loss or metric of `whole` differs from its mean over the two parts."""
-    n, n_first = len(whole), len(parts[0])
-    outputs_of_parts = [
-        {name: output[at] if name in by_sample else output for name, output in outputs.items()}
-        for at in (slice(0, n_first), slice(n_first, None))
-    ]
-    for what, remedy, measure in _measures(problem):
-        together = _value(measure, outputs, whole)
-        apart = [_value(measure, half, part) for half, part in zip(outputs_of_parts, parts, strict=True)]
-        mean = (n_first * apart[0] + (n - n_first) * apart[1]) / n
-        size = max(abs(together), *map(abs, apart))
-        # values that are not finite are reported by training, which knows their step and their cause
-        if math.isfinite(together + mean) and not abs(mean - together) <= RELATIVE * size:
-            raise IncompatibleError(
-                f"{what} is no mean over samples: on {n} samples of split {split!r} it is {together:.6g}, on two "
-                f"parts of them {apart[0]:.6g} and {apart[1]:.6g}; evaluation averages over batches and would "
-                f"record another value than that of the split: {remedy}"
-            )
-
-
-def _measures(problem: Problem) -> Iterable[tuple[str, str, Measure]]:
-    for objective in problem.objectives:
-        yield (
-            f"the loss of objective {objective.name!r}",
-            "divide sums by the number of samples, not by a quantity of the batch",
-            objective.loss,
-        )
-        for metric in objective.metrics:
-            if not metric.pooled:
-                yield f"metric '{objective.name}/{metric.name}'", "give the Metric pooled=True", metric.measure
-
-
-def _predicted(problem: Problem, inputs: Tensor) -> dict[str, Tensor]:
-    """Return outputs of the target network in evaluation mode and double precision, for a fixed random state."""
-    return _predicted_by(problem, problem.target, inputs)
-
-
-def _predicted_by(problem: Problem, network: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
-    training = network.training
-    network.eval()
-    torch.manual_seed(0)
-    outputs = problem.outputs_of_network(network, inputs)
-    network.train(training)
-    return {name: _double(output.detach()) for name, output in outputs.items()}
-
-
-def _value(measure: Measure, outputs: Outputs, batch: Samples) -> float:
-    with torch.no_grad():
-        value = measure(outputs, Samples(_double(batch.inputs), {n: _double(t) for n, t in batch.targets.items()}))
-    return float(value) if value.ndim == 0 else math.nan  # other shapes are rejected when losses are computed
-
-
-def _double(tensor: Tensor) -> Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor

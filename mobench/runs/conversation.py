@@ -8,38 +8,34 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 
-from mobench.runs.worker_events import MAX_CHARACTERS, parse_event
+from mobench.runs.worker_events import MAX_CHARACTERS, WorkerProgress, WorkerResult, parse_event
 
-Tell = Callable[[dict[str, Any]], None]
-LAST_PHASES = ("done", "error", "declined")
-"""Phases of a worker's last event: the record is written, it cannot be written, or the job is declined."""
 LOOK_SECONDS = 0.25
 """Interval of the checks whether the process has ended while another process holds its pipe open."""
 DRAIN_SECONDS = 1.0
 """Time after the end of the process to read the events that it wrote before its end."""
 
 
-def converse(process: subprocess.Popen[str], request: str, tell: Tell) -> dict[str, Any]:
+def converse(
+    process: subprocess.Popen[str], request: str, tell: Callable[[WorkerProgress], None]
+) -> WorkerResult | None:
     """Send the request and pass events to `tell` until the worker's last event or the end of its process.
 
-    Returns the last event, or {} if there was none. Other processes that hold the pipe open, such as children in
-    their own sessions, are not waited for.
+    Returns the last event, which `tell` does not receive; None if the process ended without it. Other processes that
+    hold the pipe open, such as children in their own sessions, are not waited for.
     """
     assert process.stdin is not None
     # the process ended before it had read the request: its exit code gives the reason
     with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(request)
-    last: dict[str, Any] = {}
     for line in _lines(process):
         event = parse_event(line)
+        if isinstance(event, WorkerResult):
+            return event
         if event is not None:
-            last = event
             tell(event)
-            if event["phase"] in LAST_PHASES:
-                break
-    return last
+    return None
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
@@ -68,8 +64,8 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
             continue
         if not part:
             return
-        *whole, rest = (rest + part).split(b"\n")
-        for line in whole:
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
             if not is_cut:
                 yield line
             is_cut = False

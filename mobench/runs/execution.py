@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
+from mobench.events import DataLoading, StrategyMeasuring
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Split, Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
@@ -31,53 +32,50 @@ from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
+from mobench.runs.run_options import RunOptions
 from mobench.runs.strategy_cache import remembered
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described, message_of
 
-Tell = Callable[[dict[str, Any]], None]
+DEFAULT_OPTIONS = RunOptions(strategy=Strategy())
+"""Options of `execute` by default: the default strategy, so that none is measured."""
 
 
 def execute(
     job: Job,
+    options: RunOptions = DEFAULT_OPTIONS,
     *,
-    device: str = "cpu",
     threads: int | None = None,
     checkpoint: Path | None = None,
-    checkpoint_seconds: float = 30.0,
     weights: Path | None = None,
-    on_progress: Tell | None = None,
-    command: Sequence[str] = (),
-    strategy: Strategy | None = Strategy(),  # noqa: B008 - frozen
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
 ) -> Record:
     """Run a job in this process and return its record. Errors of the job are in the record.
 
-    device:     torch device to train on.
+    options:    of the run. By default, the default strategy is used and none is measured.
     threads:    number of threads of torch. None leaves it unchanged.
     checkpoint: path of the training state. The caller removes the file after it has stored the record. If the job
                 fails, the file is removed at once, because it may be the cause.
-    checkpoint_seconds: seconds between checkpoints.
     weights:    path to write the trained network to, as safetensors. None: it is not written. If it cannot be
                 written, the note "weights" of the record gives the reason.
-    on_progress: called with each progress event.
-    command:    command line to store in the record.
-    strategy:   strategy of the computation. None: the one that was measured to be fastest on this machine.
+    on_event:   called with each event.
 
     Raises: KeyboardInterrupt, in which case the checkpoint is kept and a later call resumes from it; MobenchError
         for an imported job.
     """
     if job.budget.elsewhere:
-        raise MobenchError(f"{job.title} was imported: there is nothing of it to train here")
+        raise MobenchError(f"{job.title} was imported: an imported job cannot be trained")
     if threads is not None:
         torch.set_num_threads(threads)
     started = datetime.now(UTC)
 
     def provenance_now() -> Any:
         chosen = {**run.choice.strategy.to_dict(), "remark": run.choice.remark} if run is not None else None
-        return provenance.collect(started, device, torch.get_num_threads(), list(command), chosen, job)
+        return provenance.collect(started, options.device, torch.get_num_threads(), list(options.command), chosen, job)
 
     run: _Run | None = None
     try:
-        run = _Run(job, device, checkpoint, checkpoint_seconds, on_progress or (lambda event: None), strategy)
+        run = _Run(job, options, checkpoint, on_event)
         record = run.record(provenance_now, weights)
     except NonFiniteError as error:
         record = failure_record(job, "NonFiniteError", message_of(error), "", provenance_now(), "diverged")
@@ -93,7 +91,12 @@ def execute(
 
 
 def failure_record(
-    job: Job, kind: str, message: str, details: str, made: Any, status: Literal["failed", "diverged"] = "failed"
+    job: Job,
+    kind: str,
+    message: str,
+    details: str,
+    provenance_now: Any,
+    status: Literal["failed", "diverged"] = "failed",
 ) -> Record:
     """Return the record of a job that failed or diverged without a result."""
     return Record(
@@ -103,7 +106,7 @@ def failure_record(
         protocol={"version": job.protocol},
         objectives=[],
         failure=failure(kind, message, details),
-        provenance=made,
+        provenance=provenance_now,
     )
 
 
@@ -113,31 +116,27 @@ class _Run:
     def __init__(
         self,
         job: Job,
-        device: str,
+        options: RunOptions,
         checkpoint: Path | None,
-        checkpoint_seconds: float,
-        tell: Tell,
-        strategy: Strategy | None,
+        tell: Callable[[WorkerProgress], None],
     ) -> None:
-        self.pinned = strategy is not None
-        self.choice = Choice(strategy or Strategy())
-        self.job, self.device, self.tell = job, device, tell
-        self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
+        self.job, self.options, self.checkpoint, self.tell = job, options, checkpoint, tell
+        self.choice = Choice(options.strategy or Strategy())
         self.dataset = make_dataset(job.dataset)
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(
                 f"the job was made under protocol {job.protocol!r}, dataset {job.dataset.name!r} now states "
-                f"{self.dataset.protocol.version!r}: make the job anew"
+                f"{self.dataset.protocol.version!r}: create the job again"
             )
 
     def record(self, provenance_now: Callable[[], Any], weights: Path | None) -> Record:
         job = self.job
-        self.tell({"phase": "data"})
+        self.tell(DataLoading())
         # load the data first, so that a missing file is reported before anything is built
         splits: dict[Split, Samples] = {split: self.dataset.load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
         torch.manual_seed(seeds.initialisation)
-        problem = Problem(self.dataset, make_model(job.model), self.device)
+        problem = Problem(self.dataset, make_model(job.model), self.options.device)
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)
@@ -153,7 +152,7 @@ class _Run:
             rays=rays,
             validation=splits["val"],
             checkpoint=self.checkpoint,
-            checkpoint_seconds=self.checkpoint_seconds,
+            checkpoint_seconds=self.options.checkpoint_seconds,
             n_looks=job.n_looks,
             on_progress=self.tell,
         )
@@ -185,18 +184,18 @@ class _Run:
         batches = Batches(samples, self.job.budget.batch_size, 0)
         budget, n_sets = self.job.budget, solver.n_weight_sets(len(rays))
         steps = Limit(budget.epochs, budget.steps, budget.seconds).total_steps(batches.per_epoch)
-        if not self.pinned:
-            self.tell({"phase": "strategy"})
+        if self.options.strategy is None:
+            self.tell(StrategyMeasuring())
             threads = torch.get_num_threads()
 
             def start_step() -> Callable[[], object]:
                 trial = make_solver(self.job.solver)
                 trial.start(problem, Setting(rays, seeds, batches.per_epoch, steps))
                 problem.train(True)
-                return lambda: trial.step(problem.prepare(batches.at(0)))
+                return lambda: trial.step(*(problem.prepare(batches.at(0, k)) for k in range(trial.n_batches)))
 
             self.choice = remembered(
-                self.job, n_sets, self.device, threads,
+                self.job, n_sets, self.options.device, threads,
                 lambda: measured(problem, batches.at(0), n_sets, threads, steps, start_step),
                 depends_on_solver=not convolves(problem),
             )  # fmt: skip
@@ -207,8 +206,8 @@ class _Run:
 
 def _side_effects() -> dict[str, str]:
     """Return a note about plugins whose import changed global state, which was restored; {} if there are none."""
-    found = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
-    return {"global_state": "restored after an import; " + "; ".join(found)} if found else {}
+    changes = [f"{p.origin}: {change}" for p in registry().plugins for change in p.side_effects]
+    return {"global_state": "restored after an import; " + "; ".join(changes)} if changes else {}
 
 
 def _save_weights(path: Path, solver: Solver, problem: Problem) -> dict[str, float | int | str]:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from mobench.errors import NonFiniteError
-from mobench.interfaces import ParetoSet, Problem, Samples, Split
+from mobench.events import EvaluationProgress
+from mobench.interfaces import ParetoSet, PointSet, Problem, Samples, Split
 from mobench.jobs.bounds import LARGEST
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
@@ -23,16 +24,17 @@ from mobench.records.record import Cost, Front
 
 def judge(
     job: Job,
-    pareto_set: ParetoSet,
+    pareto_set: ParetoSet | PointSet,
     problem: Problem,
     splits: dict[Split, Samples],
     finite: Tensor,
     training: Training,
-    tell: Callable[[dict[str, Any]], None],
+    tell: Callable[[EvaluationProgress], None],
 ) -> dict[str, Any]:
     """Evaluate a trained Pareto set. Returns the fields "fronts", "indicators", "cost" and "notes" of its record.
 
-    finite: [R, m], the rays of finite Pareto sets. Continuous sets are also evaluated at them.
+    finite: [R, m], the rays of finite Pareto sets. Continuous sets are also evaluated at them. A PointSet has no rays:
+            its fronts have no preferences, and it has indicators at equal K if it has at most R points.
     tell:   called with an event for each split.
 
     Metric values that are not finite are None in the fronts; "notes" lists these metrics.
@@ -41,22 +43,29 @@ def judge(
     """
     protocol = problem.dataset.protocol
     began = time.perf_counter()
-    rays = job_rays(job, problem.n_objectives).dense if pareto_set.rays is None else pareto_set.rays.cpu()
-    every = rays if pareto_set.rays is not None else _union(rays, finite)
+    dense = job_rays(job, problem.n_objectives).dense
+    own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
+    rays = dense if own_rays is None else own_rays.cpu()
+    all_rays = rays if own_rays is not None else _union(rays, finite)
     # evaluate the training split on as many samples as the validation split has: its front shows
     # the fit, and should not cost more than the rest of the evaluation
     splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
-    known = problem.dataset.known_front(KNOWN_FRONT_POINTS)
-    front_of_truth = None if known is None else known.double().numpy()
+    known_front = problem.dataset.known_front(KNOWN_FRONT_POINTS)
+    front_of_truth = None if known_front is None else known_front.double().numpy()
     fronts: dict[str, FrontValues] = {}
     for done, (split, samples) in enumerate(splits.items()):
-        tell({"phase": "evaluate", "split": split, "fraction": done / len(splits)})
-        fronts[split] = evaluate(pareto_set, problem, samples, every if split == "test" else rays)
+        tell(EvaluationProgress(split, done / len(splits)))
+        fronts[split] = evaluate(pareto_set, problem, samples, all_rays if split == "test" else rays)
         _check_front(fronts[split], split, [o.name for o in problem.objectives])
-    few = fronts["test"] if pareto_set.rays is not None else at_rays(fronts["test"], finite)
-    fronts["test"] = at_rays(fronts["test"], rays)
+    few: FrontValues | None = fronts["test"]
+    if isinstance(pareto_set, PointSet):
+        few = few if pareto_set.n_points <= len(finite) else None
+    else:
+        few = fronts["test"] if own_rays is not None else at_rays(fronts["test"], finite)
+        fronts["test"] = at_rays(fronts["test"], rays)
     indicators = {s: indicators_of(f, protocol, front_of_truth) for s, f in fronts.items()}
-    indicators[f"test@{len(few.losses)}"] = indicators_of(few, protocol, front_of_truth)
+    if few is not None:
+        indicators[f"test@{len(few.losses)}"] = indicators_of(few, protocol, front_of_truth)
     return {
         "fronts": {s: _front(f, len(splits[s])) for s, f in fronts.items()},  # type: ignore[index]
         "notes": _missing_metrics(fronts),
@@ -67,7 +76,7 @@ def judge(
 
 def _cost(
     job: Job,
-    pareto_set: ParetoSet,
+    pareto_set: ParetoSet | PointSet,
     problem: Problem,
     samples: Samples,
     rays: Tensor,
@@ -83,7 +92,7 @@ def _cost(
         epochs=training.epochs,
         stored_parameters=pareto_set.n_stored_parameters,
         served_parameters=problem.n_served_parameters,
-        n_models=1 if pareto_set.rays is None else len(pareto_set.rays),
+        n_models=_n_models(pareto_set),
         peak_bytes=cost.peak_bytes(problem.device),
         switch_seconds=cost.switch_seconds(pareto_set, rays, problem),
         inference_seconds_per_sample=cost.inference_seconds_per_sample(pareto_set, rays, problem, batch),
@@ -92,15 +101,21 @@ def _cost(
     )
 
 
-def _union(rays: Tensor, others: Tensor) -> Tensor:
-    """Concatenate `rays` and those of `others` that are not among `rays`."""
-    distances = (others[:, None] - rays[None]).abs().amax(2).amin(1)
-    return torch.cat([rays, others[distances > 1e-6]])
+def _n_models(pareto_set: ParetoSet | PointSet) -> int:
+    if isinstance(pareto_set, PointSet):
+        return pareto_set.n_points
+    return 1 if pareto_set.rays is None else len(pareto_set.rays)
+
+
+def _union(rays: Tensor, other_rays: Tensor) -> Tensor:
+    """Concatenate `rays` and those of `other_rays` that are not among `rays`."""
+    distances = (other_rays[:, None] - rays[None]).abs().amax(2).amin(1)
+    return torch.cat([rays, other_rays[distances > 1e-6]])
 
 
 def _front(front: FrontValues, n_samples: int) -> Front:
     return Front(
-        preferences=front.preferences.tolist(),
+        preferences=[] if np.isnan(front.preferences).any() else front.preferences.tolist(),
         losses=front.losses.tolist(),
         metrics={name: [v if _is_number(v) else None for v in values] for name, values in front.metrics.items()},
         n_samples=n_samples,
@@ -108,14 +123,15 @@ def _front(front: FrontValues, n_samples: int) -> Front:
 
 
 def _check_front(front: FrontValues, split: str, names: Sequence[str]) -> None:
-    """Raise NonFiniteError, with the objective and the preference, unless every loss of a front is finite."""
+    """Raise NonFiniteError, with the objective and the preference or point, unless every loss of a front is finite."""
+    what = "points" if np.isnan(front.preferences).any() else "preferences"
     for name, values in zip(names, front.losses.T, strict=True):
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
-            ray = [round(float(r), 3) for r in front.preferences[bad[0]]]
+            first = bad[0] + 1 if what == "points" else [round(float(r), 3) for r in front.preferences[bad[0]]]
             raise NonFiniteError(
                 f"trained to the end, but on the {split} split the loss of objective {name!r} is {values[bad[0]]} at "
-                f"{len(bad)} of {len(values)} preferences, the first {ray}: look for NaN and infinity in the split's "
+                f"{len(bad)} of {len(values)} {what}, the first {first}: look for NaN and infinity in the split's "
                 "samples, and for roots, logarithms and divisions in what is computed from them"
             )
 

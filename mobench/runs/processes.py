@@ -34,11 +34,11 @@ def descendants(pid: int) -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdecimal() and (parent := _parent(name)) is not None:
             children[parent].append(int(name))
-    found, new = [], [pid]
+    pids, new = [], [pid]
     while new:
         new = [child for parent in new for child in children[parent]]
-        found += new
-    return found
+        pids += new
+    return pids
 
 
 def kill_all(pid: int) -> None:
@@ -46,9 +46,9 @@ def kill_all(pid: int) -> None:
     # a stopped process starts no more children, but still adopts its descendants, so that none can escape
     _send(pid, signal.SIGSTOP)
     end = time.monotonic() + KILL_SECONDS
-    while (found := [each for each in descendants(pid) if _is_alive(each)]) and time.monotonic() < end:
-        for each in found:
-            _send(each, signal.SIGKILL)
+    while (children := [child for child in descendants(pid) if _is_alive(child)]) and time.monotonic() < end:
+        for child in children:
+            _send(child, signal.SIGKILL)
         time.sleep(PAUSE_SECONDS)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
@@ -64,8 +64,8 @@ def end_children() -> None:
                 pass
         except ChildProcessError:
             return
-        for each in descendants(os.getpid()):
-            _send(each, signal.SIGKILL)
+        for child in descendants(os.getpid()):
+            _send(child, signal.SIGKILL)
         time.sleep(PAUSE_SECONDS)
 
 

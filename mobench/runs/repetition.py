@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from mobench.errors import RecordError, StoreError
 from mobench.interfaces import Strategy
@@ -13,10 +12,12 @@ from mobench.jobs.arguments import MAX_SECONDS
 from mobench.jobs.resolve import providers
 from mobench.records.record import Record
 from mobench.records.store import Store
-from mobench.runs.conversation import LAST_PHASES
-from mobench.runs.executors.base import Exit
+from mobench.runs.executors.base import Exit, Limits
 from mobench.runs.executors.local import LocalExecutor, available_cores
-from mobench.runs.worker import Request
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import one_line
 
 MAX_STEPS = 10**9
@@ -32,10 +33,10 @@ def check_repeatable(record: Record) -> None:
     if record.imported is not None:
         raise RecordError(
             f"record {record.id} was imported from {record.imported.file}: what made its points is not known here, so "
-            "nothing can be trained again; ask those who made them"
+            "nothing can be trained again; ask the authors of the points"
         )
     if record.status != "completed":
-        raise RecordError(f"record {record.id} says {record.status}: there is no result to compare with")
+        raise RecordError(f"record {record.id} has status {record.status}: there is no result to compare with")
     budget = record.job.budget
     if budget.seconds is not None:
         raise RecordError(
@@ -44,48 +45,41 @@ def check_repeatable(record: Record) -> None:
     for name, largest in (("steps", MAX_STEPS), ("epochs", MAX_EPOCHS)):
         if (length := getattr(budget, name)) is not None and length > largest:
             raise RecordError(
-                f"record {record.id} says that it trained for {length:g} {name}, at most {largest:g} are repeated: "
+                f"record {record.id} states that it trained for {length:g} {name}, at most {largest:g} are repeated: "
                 "verify a shorter job"
             )
 
 
 def repeat(
     record: Record,
-    on_progress: Callable[[dict[str, Any]], None],
-    timeout: float | None = None,
-    memory: int | None = None,
+    on_event: Callable[[WorkerProgress], None],
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Record:
     """The record of a second run of a record's job, with the device and the strategy of the first.
 
     It runs in a process of its own, which loads the plugins of the job alone and leaves nothing behind. It has at most
     as many threads as there are cores here.
 
-    timeout: seconds after which the process is ended; None: never.
-    memory:  bytes that it may have in memory; None: no limit.
+    limits: seconds and bytes of memory after which the process is ended; other limits are not used.
 
     Raises: RecordError where the second run does not complete; StoreError where no temporary file can be written.
     """
-    made = record.provenance
-    executor = LocalExecutor(1, timeout, memory, _at_most_cores(made.threads) or None)
-    kept = {name: value for name, value in (made.strategy or {}).items() if name != "remark"}
+    provenance = record.provenance
+    executor = LocalExecutor(1, limits.timeout, limits.memory, _at_most_cores(provenance.threads) or None)
+    strategy = {name: value for name, value in (provenance.strategy or {}).items() if name != "remark"}
     with _temporary_folder() as folder:
         request = Request(
             job=record.job,
             store=folder,
-            device=made.device,
-            threads=executor.threads,
-            strategy=_text(_bounded(Strategy.from_dict(kept))),
             # nobody takes a repetition up again
-            checkpoint_seconds=MAX_SECONDS,
+            options=RunOptions(
+                provenance.device, _bounded(Strategy.from_dict(strategy)), checkpoint_seconds=MAX_SECONDS
+            ),
+            threads=executor.threads,
             plugins=providers(record.job),
         )
-
-        def pass_on(event: dict[str, Any]) -> None:
-            if event["phase"] not in LAST_PHASES:
-                on_progress(event)
-
         try:
-            ended = executor.run(request, pass_on)
+            ended = executor.run(request, on_event)
         finally:
             executor.stop()
         again = Store(folder).read(record.job)
@@ -94,7 +88,7 @@ def repeat(
 
 def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
     """The second record. Raises: RecordError, StoreError."""
-    if ended.kind == "StoreError":
+    if ended.kind == ExitKind.STORE_ERROR:
         raise StoreError(
             f"record {record.id} cannot be repeated, as a temporary folder cannot be used: {ended.message} (or set "
             "TMPDIR to a folder that has room)"
@@ -104,7 +98,7 @@ def _completed(record: Record, ended: Exit, again: Record | None) -> Record:
     how = "failed"
     if again is not None:
         how, reason = again.status, again.failure.message if again.failure else "no reason given"
-    elif ended.kind == "Declined":
+    elif ended.kind == ExitKind.DECLINED:
         how, reason = "was declined", ended.message
     else:
         reason = ended.message or "it left no record"
@@ -130,8 +124,3 @@ def _bounded(strategy: Strategy) -> Strategy:
     if strategy.threads is None:
         return strategy
     return replace(strategy, threads=max(1, _at_most_cores(strategy.threads)))
-
-
-def _text(strategy: Strategy) -> str:
-    """The strategy as `Strategy.parse` reads it."""
-    return ",".join(f"{name}={value}" for name, value in strategy.to_dict().items() if value is not None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from mobench.errors import RecordError, StoreError, SuiteError
+from mobench.events import JobEnded, JobEvent, JobPresent, JobStarted, JobWaiting
 from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan
 from mobench.jobs.resolve import make_dataset, providers
@@ -19,13 +20,16 @@ from mobench.records.protocols import contents, differing, same_contents, stated
 from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs.executors.base import Executor, Exit
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.leases import remove_files_of_dead_runners
-from mobench.runs.worker import CHECKPOINT_SECONDS, Request
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
-Listen = Callable[[Job, dict[str, Any]], None]
+Listen: TypeAlias = Callable[[Job, JobEvent], None]
+"""Receives every event of every job of a run."""
 POLL_SECONDS = 0.5
 NAME_SECONDS = 5.0
-"""Time without a job to run after which the "waiting" event names the runner that has the job."""
+"""Time without a job to run after which a `JobWaiting` event names the runner that has the job."""
 
 
 class Stopped(Exception):
@@ -63,24 +67,14 @@ def run(
     plan: Plan,
     store: Store,
     executor: Executor,
+    options: RunOptions = RunOptions(),  # noqa: B008 - frozen
     *,
-    device: str = "cpu",
-    retry: bool = True,
-    keep_weights: bool = False,
-    strategy: str = "",
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
 ) -> Summary:
     """Run the jobs of a plan that have no record yet. Each job leaves a record, unless one of its parts declines it.
 
-    strategy: a fixed strategy, in the format of `Strategy.parse`, instead of the measured one.
-    checkpoint_seconds: seconds of training between checkpoints.
-    retry: rerun jobs whose record has the status "failed". A record that cannot be read is an error.
-    listen: called with a job and an event, whose "phase" is "present", "start", "data", "strategy", "train",
-        "evaluate", "waiting" or "end". Events "present" and "end" have the record's status, message, validation
-        hypervolume and seconds (None if it has none). The "end" of a declined job has the status "declined".
-        Event "waiting" has a message that names the runner that has claimed the job.
+    listen: called with a job and an event, from several threads. The last event of a job is `JobPresent` or `JobEnded`,
+        except for a job that another runner runs.
 
     Several runners may share a store: the first runner that claims a job runs it, and the others wait for its
     record. On KeyboardInterrupt the workers are stopped, their checkpoints are kept, and the interrupt is raised
@@ -92,27 +86,23 @@ def run(
     """
     began = time.monotonic()
     summary = Summary(declined=list(plan.declined), n_declined_by_plan=len(plan.declined))
-    present = _Present(store, retry)
+    present = _Present(store, options.retry)
     todo, failed_before = [], dict[str, Any]()
     for job in plan.jobs:
         failed_before[job.id] = store.state_of(job)
-        record = present.usable(job, retry)
+        record = present.usable(job, options.retry)
         if record is None:
             todo.append(job)
         else:
             if record.status != "failed":
                 # left by a worker that was killed after it had written its record
                 store.forget_training(job)
-            listen(job, {"phase": "present", **_told(record)})
+            listen(job, JobPresent(**_result_of(record)))
             summary.present.append(job)
     if todo:
         store.check_writable()
         remove_files_of_dead_runners(store.folder)
-        crew = _Crew(
-            store, executor, device, present, keep_weights, strategy, checkpoint_seconds, list(command), listen,
-            failed_before,
-        )  # fmt: skip
-        _work(crew, todo, summary)
+        _work(_Crew(store, executor, options, present, listen, failed_before), todo, summary)
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -146,7 +136,7 @@ class _Present:
         """
         record = self.store.read(job)
         if record is not None and record.job != job:
-            raise RecordError(f"the record in the place of job {job.id} is of another job: move it away to go on")
+            raise RecordError(f"the record file of job {job.id} belongs to another job: move it away to go on")
         if record is None or (retry and record.status == "failed"):
             return None
         # the record of a failed job contains only the version of the protocol
@@ -170,12 +160,8 @@ class _Present:
 class _Crew:
     store: Store
     executor: Executor
-    device: str
+    options: RunOptions
     present: _Present
-    keep_weights: bool
-    strategy: str
-    checkpoint_seconds: float
-    command: list[str]
     listen: Listen
     failed_before: dict[str, Any]
 
@@ -192,35 +178,31 @@ class _Crew:
             return self._run(job)
 
     def _run(self, job: Job) -> _Result:
-        self.listen(job, {"phase": "start"})
+        self.listen(job, JobStarted())
         request = Request(
             job=job,
             store=str(self.store.folder),
-            device=self.device,
+            options=self.options,
             threads=self.executor.threads,
-            keep_weights=self.keep_weights,
-            strategy=self.strategy,
-            checkpoint_seconds=self.checkpoint_seconds,
-            command=self.command,
             plugins=providers(job),
         )
-        started, former = datetime.now(UTC), self.store.read(job)
+        started, previous = datetime.now(UTC), self.store.read(job)
         ended = self.executor.run(request, lambda event: self.listen(job, event))
-        if ended.kind == "StoreError":
+        if ended.kind == ExitKind.STORE_ERROR:
             raise StoreError(ended.message)
-        if ended.kind == "Stopped":
+        if ended.kind == ExitKind.STOPPED:
             raise Stopped(ended.message)
-        if ended.kind == "Declined":
+        if ended.kind == ExitKind.DECLINED:
             self.store.forget_failure(job)
-            self.listen(job, {"phase": "end", "status": "declined", "message": ended.message})
+            self.listen(job, JobEnded("declined", ended.message))
             return _Result(None, is_ours=True, reason=ended.message)
         record = self.store.read(job)
         # the record of a worker that died after it had written the record is valid
-        if record is None or (record == former and ended.status is None):
-            record = self.store.write_failure(_died(job, ended, started, self.device))
+        if record is None or (record == previous and ended.status is None):
+            record = self.store.write_failure(_died(job, ended, started, self.options.device))
         if ended.status is None and record.status != "failed":
             self.store.forget_training(job)
-        self.listen(job, {"phase": "end", **_told(record)})
+        self.listen(job, JobEnded(**_result_of(record)))
         return _Result(record, is_ours=True)
 
 
@@ -242,11 +224,11 @@ def _work(crew: _Crew, todo: list[Job], summary: Summary) -> None:
                     waiting.append(job)
                     if job.id not in named and time.monotonic() - idle_since > NAME_SECONDS:
                         named.add(job.id)
-                        crew.listen(job, {"phase": "waiting", "message": crew.store.claimed_by(job)})
+                        crew.listen(job, JobWaiting(crew.store.claimed_by(job)))
                     time.sleep(POLL_SECONDS)
                     continue
                 idle_since = time.monotonic()
-                _count(summary, job, result, crew.keep_weights)
+                _count(summary, job, result, crew.options.keep_weights)
     except BaseException:
         crew.executor.stop()
         raise
@@ -270,8 +252,8 @@ def _count(summary: Summary, job: Job, result: _Result, keep_weights: bool) -> N
             summary.without_weights.setdefault(str(record.notes["weights"]), []).append(job)
 
 
-def _told(record: Record) -> dict[str, Any]:
-    """Return the event fields of a record. Of its results they contain only the validation hypervolume."""
+def _result_of(record: Record) -> dict[str, Any]:
+    """Return the fields of a `JobPresent` or `JobEnded` event. Of the results they contain only the hypervolume."""
     return {
         "status": record.status,
         "message": record.failure.message if record.failure else "",
@@ -284,7 +266,7 @@ def _died(job: Job, ended: Exit, started: datetime, device: str) -> Record:
     """Return the failure record of a job whose process did not write a record."""
     message = ended.message
     if ended.status is not None:
-        message = f"the job's process said that the job {ended.status}, and left no record"
+        message = f"the job's process reported that the job {ended.status}, but left no record"
     return Record(
         id=job.id,
         status="failed",

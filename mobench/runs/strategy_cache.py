@@ -37,12 +37,12 @@ def remembered(
         return measure()
     path = cache_dir / f"{_key(job, n_sets, device, threads, depends_on_solver)}.json"
     try:
-        kept = json.loads(files.read_ours(path, MAX_BYTES))
-        return Choice(Strategy.from_dict(kept["strategy"]), str(kept["remark"]))
+        cached = json.loads(files.read_ours(path, MAX_BYTES))
+        return Choice(Strategy.from_dict(cached["strategy"]), str(cached["remark"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OptionError):
-        found = measure()
-    _keep(path, {"strategy": found.strategy.to_dict(), "remark": found.remark})
-    return found
+        choice = measure()
+    _keep(path, {"strategy": choice.strategy.to_dict(), "remark": choice.remark})
+    return choice
 
 
 def folder() -> Path | None:

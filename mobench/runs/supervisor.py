@@ -15,6 +15,7 @@ import sys
 import time
 from typing import Any
 
+from mobench.runs.exit_kinds import WorkerExitCode
 from mobench.runs.output_tail import OutputTail
 from mobench.runs.processes import adopt_orphans, end_children, end_with_parent
 
@@ -36,7 +37,7 @@ def main() -> int:
         os.close(worker_output)
         end_with_parent()
         # the supervisor may have ended before end_with_parent took effect
-        return _work() if os.getppid() == supervisor else 130
+        return _work() if os.getppid() == supervisor else WorkerExitCode.INTERRUPTED
     os.close(worker_output)
     tail = OutputTail(output, 2)
     status = _wait(worker, tail)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mobench.errors import MobenchError
+import numpy as np
+
+from mobench.errors import MobenchError, PreferenceError
+from mobench.interfaces import Protocol
+from mobench.jobs.rays import job_rays
+from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
 from mobench.records.record import Front, Provenance, Record
+from mobench.runs.executors.base import Limits
 from mobench.runs.repetition import check_repeatable, repeat
+from mobench.runs.worker_events import WorkerProgress
 
 TOLERANCE = 1e-3
 STEPWISE = 20
@@ -21,17 +28,25 @@ change it in the third digit.
 
 ERROR_ESTIMATE = "hypervolume_error"
 """Not compared: the error estimate of an approximate hypervolume, a small difference of nearly equal numbers."""
+JUMPS = ("controllability", "n_non_dominated", "spacing")
+"""Indicators that depend on the order of points: two nearly equal points that change places change them by any amount.
+
+Where they differ although the losses of their split agree, they agree if they follow from the recorded losses.
+"""
 MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "non_uniformity_worst")
+TRACE = "trace"
+"""Losses and hypervolumes during training. They move fast there, so they have the larger tolerance too."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Difference:
     """Comparison of one kind of number between a record and the rerun of its job.
 
     recorded, again: the pair of numbers, in the record and in the rerun, with the largest difference.
-    difference: relative difference of that pair, relative to the larger of the two. For numbers below a thousandth
-                of the largest number of the kind it is relative to that thousandth, and for distances between
-                fronts below a hundredth of the largest loss, to that hundredth. Infinite if one of the two is missing.
+    difference: relative difference of that pair, relative to the larger of the two. For losses below a tenth of the
+                largest loss it is relative to that tenth, for distances between fronts to a hundredth of the largest
+                loss, and for other numbers to a thousandth of the largest of the kind. 0 for an indicator in `JUMPS`
+                that follows from recorded losses which agree. Infinite if one of the two is missing.
     tolerance:  largest difference that counts as agreement.
     """
 
@@ -47,7 +62,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerificationResult:
     """Result of a verification.
 
     identical:   whether every computed number agrees to the bit.
@@ -57,7 +72,7 @@ class Verdict:
     """
 
     identical: bool
-    comparisons: list[Comparison]
+    comparisons: list[Difference]
     caveats: list[str]
     costs: list[str]
 
@@ -69,26 +84,25 @@ class Verdict:
 def verify(
     record: Record,
     tolerance: float = TOLERANCE,
-    on_progress: Callable[[dict[str, Any]], None] = lambda event: None,
-    timeout: float | None = None,
-    memory: int | None = None,
-) -> Verdict:
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> VerificationResult:
     """Train a record's job again, on its device and strategy, and compare every number.
 
     It is trained in a process of its own, with at most as many threads as there are cores here; a caveat tells of any
     difference.
 
-    timeout: seconds after which the repetition is ended; None: never.
-    memory:  bytes that it may have in memory; None: no limit.
+    on_event: called with each event of the rerun.
+    limits:   seconds and bytes of memory after which the rerun is ended; other limits are not used.
 
     Raises: RecordError for a record that cannot be repeated (see `check_repeatable`), or whose repetition does not
         complete; StoreError where no temporary file can be written.
     """
     check_repeatable(record)
-    return compare(record, repeat(record, on_progress, timeout, memory), tolerance)
+    return compare(record, repeat(record, on_event, limits), tolerance)
 
 
-def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verdict:
+def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> VerificationResult:
     """Compare two completed records of one job. Returns the largest difference of each kind of number.
 
     Losses and indicators must agree within `tolerance`, quantities that change in steps within `STEPWISE` times
@@ -101,7 +115,34 @@ def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Verd
         _compared(name, then.get(name, []), now.get(name, []), tolerance, largest)
         for name in dict.fromkeys([*then, *now])
     ]
-    return Verdict(record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again))
+    agreeing = {difference.name for difference in measured if difference.agrees}
+    measured = [
+        replace(difference, difference=0.0) if _is_explained(difference, record, agreeing) else difference
+        for difference in measured
+    ]
+    return VerificationResult(
+        record.digest == again.digest, [*exact, *measured], _caveats(record, again), _costs(record, again)
+    )
+
+
+def _is_explained(difference: Difference, record: Record, agreeing: set[str]) -> bool:
+    """Whether an indicator in `JUMPS` that differs is what the recorded losses give, and these losses agree."""
+    name, _, split = difference.name.partition(", ")
+    split, _, n_finite = split.partition("@")
+    if difference.agrees or not name.startswith(JUMPS) or f"losses, {split}" not in agreeing:
+        return False
+    recorded = record.fronts[split]
+    front = FrontValues(np.asarray(recorded.preferences), np.asarray(recorded.losses), {})
+    if n_finite and len(front.losses) != int(n_finite):
+        try:
+            front = at_rays(front, job_rays(record.job, front.losses.shape[1]).finite)
+        except PreferenceError:  # the record has no losses at the finite rays
+            return False
+    protocol = Protocol(
+        record.protocol["version"], *(tuple(record.protocol[point]) for point in ("reference", "ideal", "nadir"))
+    )
+    value = indicators_of(front, protocol, None).get(name)
+    return value is not None and math.isclose(value, difference.recorded, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _determined(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
@@ -115,6 +156,7 @@ def _determined(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
             "protocol": r.protocol,
             "objectives": r.objectives,
             "preferences": {split: _rounded(f.preferences) for split, f in r.fronts.items()},
+            "trace steps": [point.step for point in r.trace or ()],
             "samples": {split: f.n_samples for split, f in r.fronts.items()},
             **cost,
         }
@@ -127,11 +169,11 @@ def _rounded(rows: Iterable[Iterable[float]]) -> list[list[float]]:
     return [[round(value, 6) for value in row] for row in rows]
 
 
-def _exactly(name: str, then: Any, now: Any) -> Comparison:
+def _exactly(name: str, then: Any, now: Any) -> Difference:
     """Compare two values exactly: the difference is 0 or infinite. Only integers are shown in the comparison."""
     number = isinstance(then, int) and isinstance(now, int)
     shown = (float(then), float(now)) if number else (math.nan, math.nan)
-    return Comparison(name, *shown, 0.0 if then == now else math.inf, 0.0)
+    return Difference(name, *shown, 0.0 if then == now else math.inf, 0.0)
 
 
 def _measured(record: Record) -> dict[str, list[float | None]]:
@@ -144,7 +186,7 @@ def _measured(record: Record) -> dict[str, list[float | None]]:
     for split, values in record.indicators.items():
         kinds |= {f"{name}, {split}": [value] for name, value in values.items() if name != ERROR_ESTIMATE}
     if record.trace:
-        kinds["trace"] = [v for look in record.trace for v in (look.step, *look.train_losses, look.hypervolume)]
+        kinds[TRACE] = [value for point in record.trace for value in (*point.train_losses, point.hypervolume)]
     return kinds
 
 
@@ -154,15 +196,16 @@ def _metrics(front: Front) -> list[float | None]:
 
 def _compared(
     name: str, then: Sequence[float | None], now: Sequence[float | None], tolerance: float, largest_loss: float
-) -> Comparison:
-    allowed = tolerance * (STEPWISE if name.startswith(MOVES_IN_STEPS) else 1)
+) -> Difference:
+    allowed = tolerance * (STEPWISE if name.startswith((*MOVES_IN_STEPS, TRACE)) else 1)
     if len(then) != len(now):
-        return Comparison(name, math.nan, math.nan, math.inf, allowed)
-    own = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
-    least = max(own / 1000, _least(name.partition(", ")[0], largest_loss))
+        return Difference(name, math.nan, math.nan, math.inf, allowed)
+    size = max((abs(v) for v in (*then, *now) if v is not None), default=0.0)
+    kind = name.partition(", ")[0]
+    least = max(size / (10 if kind in ("losses", TRACE) else 1000), _least(kind, largest_loss))
     pairs = [(_difference(a, b, least), a, b) for a, b in zip(then, now, strict=True)]
     difference, a, b = max(pairs, key=lambda d: d[0], default=(0.0, 0.0, 0.0))
-    return Comparison(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
+    return Difference(name, math.nan if a is None else a, math.nan if b is None else b, difference, allowed)
 
 
 def _least(name: str, largest_loss: float) -> float:
@@ -195,9 +238,9 @@ def _costs(record: Record, again: Record) -> list[str]:
 
 def _caveats(record: Record, again: Record) -> list[str]:
     then, now = record.provenance, again.provenance
-    found = [
-        f"{what}: {before} then, {after} now"
-        for what, before, after in (
+    lines = [
+        f"{quantity}: {before} then, {after} now"
+        for quantity, before, after in (
             ("processor", then.processor, now.processor),
             ("threads", then.threads, now.threads),
             ("mobench", then.mobench, now.mobench),
@@ -208,8 +251,8 @@ def _caveats(record: Record, again: Record) -> list[str]:
         if before != after
     ]
     if then.strategy is None:
-        found.append("the record is older than strategies: the default one was taken")
-    return found
+        lines.append("the record has no strategy: the default one was used")
+    return lines
 
 
 def _sources(then: Provenance, now: Provenance) -> list[tuple[str, str, str]]:

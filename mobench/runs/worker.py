@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -11,44 +10,27 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
-
-from pydantic import Field
+from typing import IO
 
 from mobench.errors import MobenchError
-from mobench.jobs.job import Job, Strict
-from mobench.records.failure import DECLINED
+from mobench.events import JobWaiting
+from mobench.records.failure import DECLINED, MESSAGE
 from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs.allocator import keep_freed_memory
+from mobench.runs.exit_kinds import WorkerExitCode
+from mobench.runs.request import Request
+from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
+from mobench.text import message_of, shortened
 
-Tell = Callable[[dict[str, Any]], None]
-CHECKPOINT_SECONDS = 30.0
+Send = Callable[[WorkerProgress | WorkerResult], None]
+"""Sends an event to the runner."""
 LAST_SECONDS = 5.0
 """Time that a worker has to end after its runner has ended."""
 
 
-class Request(Strict):
-    """Request to a worker.
-
-    strategy: in the format of `Strategy.parse`. Empty: the strategy is measured or read from the cache.
-    checkpoint_seconds: seconds between checkpoints. 0: a checkpoint after every step.
-    plugins: keys of the plugins of the job's parts; only these are loaded. Empty: all plugins are loaded.
-    """
-
-    job: Job
-    store: str
-    device: str = "cpu"
-    threads: int = 1
-    keep_weights: bool = False
-    strategy: str = ""
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    command: list[str] = Field(default_factory=list)
-    plugins: list[str] = Field(default_factory=list)
-
-
-def main() -> int:
-    """Run the job and write its record. Returns an exit code: 0 if a record was written or the job was declined."""
+def main() -> WorkerExitCode:
+    """Run the job, write its record, and return the exit code."""
     # SIGTERM acts like Ctrl-C: no record is written and the checkpoint is kept. SystemExit is not used, because
     # it would look like a plugin's own sys.exit, which is recorded as a failure
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -61,24 +43,23 @@ def main() -> int:
     store = Store(Path(request.store))
     keep_freed_memory()
     try:
-        with store.training(request.job, lambda message: tell({"phase": "waiting", "message": message})):
+        with store.training(request.job, lambda message: tell(JobWaiting(message))):
             record = _record(request, store, tell)
     except MobenchError as error:
-        tell({"phase": "error", "message": str(error)})
-        return 3
+        tell(WorkerError(shortened(message_of(error), MESSAGE)))
+        return WorkerExitCode.STORE_ERROR
     if record.failure is not None and record.failure.kind == DECLINED:
-        tell({"phase": "declined", "message": record.failure.message})
+        tell(WorkerDeclined(record.failure.message))
     else:
-        tell({"phase": "done", "status": record.status})
-    return 0
+        tell(WorkerDone(record.status))
+    return WorkerExitCode.DONE
 
 
-def _record(request: Request, store: Store, tell: Tell) -> Record:
+def _record(request: Request, store: Store, tell: Send) -> Record:
     """Run the job and return its record, which is in the store unless the job was declined.
 
     Raises: MobenchError if the record cannot be written or read.
     """
-    from mobench.interfaces import Strategy
     from mobench.plugins import load_only
     from mobench.runs.execution import execute
 
@@ -87,34 +68,31 @@ def _record(request: Request, store: Store, tell: Tell) -> Record:
         load_only(request.plugins)
 
     # the worker of a runner that was killed may have finished the job while this worker waited
-    kept = store.read(request.job)
-    if kept is None or kept.status == "failed":
-        kept = execute(
+    record = store.read(request.job)
+    if record is None or record.status == "failed":
+        record = execute(
             request.job,
-            device=request.device,
+            request.options,
             threads=request.threads,
             checkpoint=store.checkpoint(request.job),
-            checkpoint_seconds=request.checkpoint_seconds,
-            weights=store.weights(request.job) if request.keep_weights else None,
-            on_progress=tell,
-            command=request.command,
-            strategy=Strategy.parse(request.strategy) if request.strategy else None,
+            weights=store.weights(request.job) if request.options.keep_weights else None,
+            on_event=tell,
         )
-        if kept.failure is None or kept.failure.kind != DECLINED:
-            store.write(kept)
+        if record.failure is None or record.failure.kind != DECLINED:
+            store.write(record)
             # another process may have written a result, which a failure does not replace
-            kept = store.read(request.job) or kept
+            record = store.read(request.job) or record
     # not before the record is stored: until then, only the checkpoint holds the result
     store.forget_training(request.job)
-    return kept
+    return record
 
 
-def _teller(events: IO[str]) -> Tell:
+def _teller(events: IO[str]) -> Send:
     """Return a function that writes an event to the pipe to the runner."""
 
-    def tell(event: dict[str, Any]) -> None:
+    def tell(event: WorkerProgress | WorkerResult) -> None:
         try:
-            events.write(json.dumps(event) + "\n")
+            events.write(event.to_json() + "\n")
             events.flush()
         except BrokenPipeError:
             # the runner has ended, which is not a failure of the job: stop as for SIGTERM
@@ -134,15 +112,15 @@ def _end_with_runner(events: int) -> None:
     poll.poll()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_SECONDS)
-    os._exit(130)
+    os._exit(WorkerExitCode.INTERRUPTED)
 
 
-def run() -> int:
-    """Run `main` and return its exit code, or 130 if the worker was interrupted."""
+def run() -> WorkerExitCode:
+    """Run `main` and return its exit code; INTERRUPTED if the worker was interrupted."""
     try:
         return main()
     except KeyboardInterrupt:
-        return 130
+        return WorkerExitCode.INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -1,52 +1,73 @@
-"""Parsing of worker events. The lines are validated, because plugins can write to the worker's pipe too."""
+"""Events on a worker's pipe, one line of JSON each. Lines are validated, because plugins can write to the pipe too."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import math
-from collections.abc import Callable
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any, TypeAlias, get_args
 
+from pydantic import TypeAdapter
+
+from mobench.events import DataLoading, EvaluationProgress, Event, JobWaiting, StrategyMeasuring, TrainingProgress
 from mobench.records.record import Status
 
 MAX_CHARACTERS = 1 << 16
 """Maximum length of a line; a longer line is not an event."""
-OF_RUNNERS = ("present", "start", "end")
-"""Phases of events that only a runner sends."""
 
 
-def parse_event(line: str | bytes) -> dict[str, Any] | None:
-    """Return the event in a line, or None if the line is truncated, is no JSON object, or has a value of a wrong type.
+@dataclass(frozen=True)
+class WorkerDone(Event):
+    """Last event of a worker: the job has a record in the store."""
 
-    Every event has a "phase". Unknown fields are not validated.
+    phase = "done"
+    status: Status
+
+
+@dataclass(frozen=True)
+class WorkerDeclined(Event):
+    """Last event of a worker: a part of the job declines another part, so there is no record."""
+
+    phase = "declined"
+    message: str
+
+
+@dataclass(frozen=True)
+class WorkerError(Event):
+    """Last event of a worker: the store cannot be read or written."""
+
+    phase = "error"
+    message: str
+
+
+WorkerProgress: TypeAlias = JobWaiting | DataLoading | StrategyMeasuring | TrainingProgress | EvaluationProgress
+"""Events that a worker sends and that listeners of a run receive."""
+WorkerResult: TypeAlias = WorkerDone | WorkerDeclined | WorkerError
+"""Last events of a worker, which only its executor receives."""
+CLASSES: dict[str, type[Any]] = {cls.phase: cls for cls in get_args(WorkerProgress | WorkerResult)}
+"""Phase -> class of every event that a worker sends."""
+ADAPTERS: dict[str, TypeAdapter[Any]] = {phase: TypeAdapter(cls) for phase, cls in CLASSES.items()}
+"""Phase -> validator of the class."""
+
+
+def parse_event(line: str | bytes) -> WorkerProgress | WorkerResult | None:
+    """Return the event of a line that `Event.to_json` wrote.
+
+    None for a line that is too long, truncated or not a JSON object, for an unknown phase, and for a field that is
+    missing, unknown, of a wrong type or out of bounds.
     """
     try:
-        event = json.loads(line) if len(line) <= MAX_CHARACTERS else None
+        fields = json.loads(line) if len(line) <= MAX_CHARACTERS else None
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or not isinstance(event.get("phase"), str) or event["phase"] in OF_RUNNERS:
+    if not isinstance(fields, dict) or not isinstance(phase := fields.pop("phase", None), str):
         return None
-    return event if all(is_valid(event[name]) for name, is_valid in _FIELDS.items() if name in event) else None
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
-
-
-def _is_finite_or_none(value: Any) -> bool:
-    return value is None or (_is_number(value) and math.isfinite(value))
-
-
-_FIELDS: dict[str, Callable[[Any], bool]] = {
-    "status": lambda value: value in get_args(Status),
-    "message": _is_text,
-    "split": _is_text,
-    "fraction": lambda value: _is_number(value) and 0 <= value <= 1,
-    "losses": lambda value: isinstance(value, list) and all(map(_is_number, value)),
-    "hypervolume": _is_finite_or_none,
-    "seconds": _is_finite_or_none,
-}
+    cls = CLASSES.get(phase)
+    if cls is None or not fields.keys() <= {field.name for field in dataclasses.fields(cls)}:
+        return None
+    try:
+        # lines of JSON, because a tuple is a list there
+        event: WorkerProgress | WorkerResult = ADAPTERS[phase].validate_json(json.dumps(fields), strict=True)
+    except (ValueError, RecursionError):  # a ValidationError of pydantic is a ValueError
+        return None
+    return event

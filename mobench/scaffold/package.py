@@ -10,13 +10,13 @@ from pathlib import Path
 from string import Template
 
 from mobench.errors import NewNameError
-from mobench.scaffold.names import Names
+from mobench.scaffold.package_names import PackageNames
 
 SUFFIX = ".tmpl"
 """Suffix of templates. It prevents tools from importing, linting or collecting them as Python files."""
 
 
-def contents(names: Names) -> dict[str, str]:
+def contents(names: PackageNames) -> dict[str, str]:
     """Return the files of a new package: path relative to its folder -> text."""
     values = {
         "kind": names.kind,
@@ -28,11 +28,11 @@ def contents(names: Names) -> dict[str, str]:
         "mobench": ".".join(version("mobench").split(".")[:2]),
     }
     folder = files("mobench.scaffold") / "templates"
-    found = {**_templates(folder / "common"), **_templates(folder / names.kind)}
-    return {Template(path).substitute(values): Template(text).substitute(values) for path, text in found.items()}
+    templates = {**_templates(folder / "common"), **_templates(folder / names.kind)}
+    return {Template(path).substitute(values): Template(text).substitute(values) for path, text in templates.items()}
 
 
-def write(names: Names, parent: Path) -> Path:
+def write(names: PackageNames, parent: Path) -> Path:
     """Create the new package in `parent`, and return its folder.
 
     Raises: NewNameError if the folder exists or cannot be created. Existing files are never changed; an incomplete
@@ -65,11 +65,11 @@ def write(names: Names, parent: Path) -> Path:
 
 def _templates(folder: Traversable, below: str = "") -> dict[str, str]:
     """Return path -> text of all templates in a folder of the installed package."""
-    found: dict[str, str] = {}
+    templates: dict[str, str] = {}
     for item in folder.iterdir():
         path = f"{below}{item.name}"
         if item.is_dir():
-            found |= _templates(item, f"{path}/")
+            templates |= _templates(item, f"{path}/")
         elif item.name.endswith(SUFFIX):
-            found[path.removesuffix(SUFFIX)] = item.read_text(encoding="utf-8")
-    return found
+            templates[path.removesuffix(SUFFIX)] = item.read_text(encoding="utf-8")
+    return templates

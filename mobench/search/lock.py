@@ -51,8 +51,8 @@ class StudyLock:
                 self._file_lock.acquire(timeout=LOCK_SECONDS, poll_interval=POLL_SECONDS)
             except Timeout:
                 raise StoreError(
-                    f"{self.path} is held by {owner_of(self.path)} for over {LOCK_SECONDS:.0f} seconds, and a search "
-                    "holds it for milliseconds: let that process go on, or end it, and run this again"
+                    f"{self.path} is held by {owner_of(self.path)} for over {LOCK_SECONDS:.0f} seconds, but a "
+                    "search needs it for milliseconds only: continue or end that process, then run this again"
                 ) from None
         if self._file_lock.lock_counter == 1:
             sign(self.path)

@@ -21,12 +21,13 @@ from mobench.records.index import outlines
 from mobench.records.record import Cost
 from mobench.records.store import Store
 from mobench.runs import runner
+from mobench.runs.run_options import RunOptions
 from mobench.runs.runner import Listen
 from mobench.search.contents import check, first_of, state
 from mobench.search.journal import JOURNAL, is_there, mend, reading, storage_of
 from mobench.search.lock import Presence, StudyLock, is_alive, owner, remove_left_over
 from mobench.search.proposals import Trial, as_trial, ask, opened, others, take, trials_of
-from mobench.search.trial import Bench, NoValue, Objective, Pruned, plan_of
+from mobench.search.trial import Bench, NoValue, Pruned, TrialObjective, plan_of
 from mobench.text import name_hint
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ NAME = "mobench"
 
 
 @dataclass
-class Outcome:
+class StudyResult:
     """All trials of one combination so far, best first. Trials without a value come last."""
 
     dataset: str
@@ -53,22 +54,23 @@ class Outcome:
 def search(
     suite: Suite,
     store: Store,
+    options: RunOptions = RunOptions(),  # noqa: B008 - frozen
     *,
-    device: str = "cpu",
     slots: int = 1,
     n_trials: int | None = None,
-    command: Sequence[str] = (),
     listen: Listen = lambda job, event: None,
     tell: Callable[[str, Trial], None] = lambda solver, trial: None,
     expect: Callable[[int], None] = lambda n_jobs: None,
     note: Callable[[str], None] = lambda line: None,
-) -> list[Outcome]:
-    """Run the trials that the studies in `store` still lack; return all trials, one `Outcome` per combination.
+) -> list[StudyResult]:
+    """Run the trials that the studies in `store` still lack; return all trials, one `StudyResult` per combination.
 
     Optuna proposes options and keeps its journal in the store's folder. The jobs of each trial write records to the
     store. An interrupted search resumes with the interrupted trial. Several searches may share a store: each trial is
     run by one of them, and all searches return when the last trial has ended.
 
+    options: of the jobs; a failed job is not retried.
+    slots: number of trials at once.
     n_trials: total number of trials per combination, including earlier ones; None means the number of the search, or
         the whole grid.
     listen: called with every event of every job.
@@ -86,10 +88,10 @@ def search(
     first_plans(suite)  # check names and options before anything is written
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    bench = Bench(store, device, slots, list(command), listen)
+    bench = Bench(store, options, slots, listen)
     with Presence(store.folder) as presence:
         turn = StudyLock(store.folder, "study.turn")
-        crew = _Crew(store, turn, presence.token, n_trials, bench, note)
+        crew = _TrialCrew(store, turn, presence.token, n_trials, bench, note)
         with turn, reading(store):
             remove_left_over(store.folder / JOURNAL, store.folder)
             mend(store)
@@ -111,7 +113,7 @@ class _Combination:
     suite: Suite
     search: Search
     study: optuna.Study
-    objective: Objective
+    objective: TrialObjective
 
     @property
     def solver(self) -> str:
@@ -119,7 +121,7 @@ class _Combination:
 
 
 @dataclass
-class _Crew:
+class _TrialCrew:
     """The shared state of a search's slots, which take trials in turn, also with the slots of other searches."""
 
     store: Store
@@ -149,7 +151,7 @@ class _Crew:
             study = opened(storage, name, search)
             state(study, alone, search)
             n_lacking += ask(study, search, partial(_usual, alone), self.n_trials, self._is_alive)
-            self.combinations.append(_Combination(alone, search, study, Objective(alone, search, self.bench)))
+            self.combinations.append(_Combination(alone, search, study, TrialObjective(alone, search, self.bench)))
         return n_lacking
 
     def run_one(self) -> tuple[str, Trial] | None:
@@ -198,7 +200,7 @@ class _Crew:
         return token == self.token or is_alive(self.store.folder, token)
 
 
-def _work(crew: _Crew, tell: Callable[[str, Trial], None]) -> None:
+def _work(crew: _TrialCrew, tell: Callable[[str, Trial], None]) -> None:
     """Run trials in all slots until none is missing; call `tell` for each. An exception in one slot stops all slots."""
     with ThreadPoolExecutor(crew.bench.slots) as pool:
         pending = {pool.submit(crew.run_one) for _ in range(crew.bench.slots)}
@@ -216,7 +218,7 @@ def _work(crew: _Crew, tell: Callable[[str, Trial], None]) -> None:
             raise
 
 
-def outcomes(suite: Suite, store: Store) -> list[Outcome]:
+def outcomes(suite: Suite, store: Store) -> list[StudyResult]:
     """Return the trials of each combination in a store's journal, best first.
 
     Raises: OptionError; StoreError where there are no trials, and for a journal of another search.
@@ -241,7 +243,7 @@ def outcomes(suite: Suite, store: Store) -> list[Outcome]:
             trials = [_with_cost(trial, costs) for trial in trials_of(study)]
             ended = [t for t in trials if t.state in ("complete", "pruned", "failed")]
             best_first = sorted(ended, key=lambda t: (t.value is None, -(t.value or 0.0), t.number))
-            results.append(Outcome(entry.datasets[0], entry.models[0], entry.solvers[0], search.metric, best_first))
+            results.append(StudyResult(entry.datasets[0], entry.models[0], entry.solvers[0], search.metric, best_first))
     return results
 
 

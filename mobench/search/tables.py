@@ -13,12 +13,12 @@ from mobench.jobs.plan import apart, layers_of
 from mobench.jobs.precedence import BUDGET, SUITE_BUDGET, budget_of, combine
 from mobench.jobs.resolve import exact_names
 from mobench.jobs.suite import Suite
-from mobench.reports.tables.files import markdown, number, write_texts
+from mobench.reports.tables.table_files import markdown, number, write_texts
 from mobench.search.proposals import Trial
-from mobench.search.study import Outcome
+from mobench.search.study import StudyResult
 
 
-def columns(outcomes: Sequence[Outcome]) -> list[str]:
+def columns(outcomes: Sequence[StudyResult]) -> list[str]:
     """Return the column names: roles in which the combinations differ, rank, trial, options, value, time and state.
 
     The time is the processor time of training if all trials with a value have it, else the seconds of training and
@@ -28,7 +28,7 @@ def columns(outcomes: Sequence[Outcome]) -> list[str]:
     return [*_telling(outcomes), "rank", "trial", *_options(outcomes), f"validation {metric}", time, "state"]
 
 
-def cells(outcomes: Sequence[Outcome]) -> list[list[str]]:
+def cells(outcomes: Sequence[StudyResult]) -> list[list[str]]:
     """Return one row per trial; the trials of each combination are sorted, best first."""
     telling, names, cores = _telling(outcomes), _options(outcomes), _has_core_seconds(outcomes)
     return [
@@ -38,11 +38,11 @@ def cells(outcomes: Sequence[Outcome]) -> list[list[str]]:
     ]
 
 
-def to_markdown(outcomes: Sequence[Outcome]) -> str:
+def to_markdown(outcomes: Sequence[StudyResult]) -> str:
     return markdown(columns(outcomes), cells(outcomes))
 
 
-def to_csv(outcomes: Sequence[Outcome]) -> str:
+def to_csv(outcomes: Sequence[StudyResult]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*columns(outcomes), "jobs"])
@@ -52,7 +52,7 @@ def to_csv(outcomes: Sequence[Outcome]) -> str:
     return buffer.getvalue()
 
 
-def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
+def best_suite(outcomes: Sequence[StudyResult], suite: Suite) -> str:
     """Return the suite as TOML, with the best options of each combination instead of the search.
 
     Values are written by `json.dumps`: numbers, strings, lists and booleans have the same syntax in TOML.
@@ -69,7 +69,7 @@ def best_suite(outcomes: Sequence[Outcome], suite: Suite) -> str:
     return "\n".join(lines) + "\n"
 
 
-def export(outcomes: Sequence[Outcome], suite: Suite, folder: Path) -> list[Path]:
+def export(outcomes: Sequence[StudyResult], suite: Suite, folder: Path) -> list[Path]:
     """Write study.md, study.csv and, if some trial has a value, best.toml. Raises: StoreError."""
     texts = {"study.md": to_markdown(outcomes), "study.csv": to_csv(outcomes)}
     if any(outcome.best is not None for outcome in outcomes):
@@ -98,19 +98,19 @@ def _budget(table: str, values: Mapping[str, Any]) -> list[str]:
     return [f"[{table}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items())]
 
 
-def _telling(outcomes: Sequence[Outcome]) -> list[str]:
+def _telling(outcomes: Sequence[StudyResult]) -> list[str]:
     """Return the roles in which the combinations differ."""
     return [
         role for role in ("dataset", "model", "solver") if len({getattr(outcome, role) for outcome in outcomes}) > 1
     ]
 
 
-def _options(outcomes: Sequence[Outcome]) -> list[str]:
+def _options(outcomes: Sequence[StudyResult]) -> list[str]:
     trials = [trial for outcome in outcomes for trial in outcome.trials]
     return list(dict.fromkeys(name for trial in trials for name in trial.settings))
 
 
-def _has_core_seconds(outcomes: Sequence[Outcome]) -> bool:
+def _has_core_seconds(outcomes: Sequence[StudyResult]) -> bool:
     """Return whether all trials with a value have a processor time."""
     have_time = [t.core_seconds is not None for outcome in outcomes for t in outcome.trials if t.value is not None]
     return bool(have_time) and all(have_time)

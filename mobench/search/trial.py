@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
+from mobench.events import JobEnded, JobEvent, TrainingProgress
 from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan, combination_of
 from mobench.jobs.suite import Search, Suite
@@ -16,6 +17,7 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.run_options import RunOptions
 from mobench.runs.runner import Listen
 from mobench.search.proposals import proposed
 
@@ -37,14 +39,14 @@ class Pruned(Exception):
 class Bench:
     """Runs the jobs of trials, several at once, and can stop all of them.
 
+    options: of the jobs. A failed job is not retried, because its trial has failed.
     slots: number of concurrent trials; they share the cores of the processor.
     listen: called with every event of every job.
     """
 
     store: Store
-    device: str
+    options: RunOptions
     slots: int
-    command: list[str]
     listen: Listen
     _running: list[LocalExecutor] = field(default_factory=list, repr=False)
     _stopped: bool = field(default=False, repr=False)
@@ -59,7 +61,7 @@ class Bench:
                 raise runner.Stopped
             self._running.append(executor)
         try:
-            runner.run(plan, self.store, executor, device=self.device, retry=False, command=self.command, listen=listen)
+            runner.run(plan, self.store, executor, replace(self.options, retry=False), listen=listen)
         finally:
             with self._guard:
                 self._running.remove(executor)
@@ -78,7 +80,7 @@ class Bench:
 
 
 @dataclass
-class Objective:
+class TrialObjective:
     """The Optuna objective: the value of a trial. suite: a suite with a single combination."""
 
     suite: Suite
@@ -96,7 +98,7 @@ class Objective:
                 self.bench.run(Plan(self.suite.name, [job]), listen)
             except Pruned:
                 self.bench.store.forget_training(job)
-                self.bench.listen(job, {"phase": "end", "status": "pruned", "message": "worse than the other trials"})
+                self.bench.listen(job, JobEnded("pruned", "worse than the other trials"))
                 raise
             values.append(self._value(job))
         return sum(values) / len(values)
@@ -112,15 +114,16 @@ class Objective:
         """Return a listener that forwards events, and reports the hypervolume of each validation check to Optuna."""
         seen: set[int] = set()
 
-        def hear(job: Job, event: dict[str, Any]) -> None:
+        def hear(job: Job, event: JobEvent) -> None:
             self.bench.listen(job, event)
-            value = event.get("hypervolume")
+            if not isinstance(event, TrainingProgress) or event.hypervolume is None:
+                return
             # validation checks at equal fractions of the budget are compared, for any length of the budget
-            share = math.floor(10 * event.get("fraction", 0.0) + 1e-9)
-            if event.get("phase") != "train" or value is None or share in seen or share == 0:
+            share = math.floor(10 * event.fraction + 1e-9)
+            if share in seen or share == 0:
                 return
             seen.add(share)
-            trial.report(value, share)
+            trial.report(event.hypervolume, share)
             if share < 10 and trial.should_prune():
                 raise Pruned
 

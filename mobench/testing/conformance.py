@@ -13,7 +13,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobench.plugins import KINDS, Entry, Kind, Registry, registry
-from mobench.testing.checks import balancer, dataset, generator, model, sampler, solver, suite
+from mobench.testing.checks import (
+    balancer_checks,
+    dataset_checks,
+    generator_checks,
+    model_checks,
+    sampler_checks,
+    solver_checks,
+    suite_checks,
+)
 from mobench.testing.checks.common import described, options_round_trip
 from mobench.testing.checks.side_effects import leaves_global_state_alone
 from mobench.testing.outcomes import Case, Check
@@ -23,68 +31,74 @@ _EVERY: list[Check] = [described, options_round_trip, leaves_global_state_alone]
 CHECKS: dict[Kind, list[Check]] = {
     "dataset": [
         *_EVERY,
-        dataset.is_judged_by_its_protocol,
-        dataset.loads_the_same_samples_again,
-        dataset.augments_by_the_generator_given,
-        dataset.has_a_model_and_finite_losses,
-        dataset.has_losses_that_are_means,
-        dataset.judges_in_both_precisions,
-        dataset.judges_on_another_device,
+        dataset_checks.is_judged_by_its_protocol,
+        dataset_checks.loads_the_same_samples_again,
+        dataset_checks.augments_by_the_generator_given,
+        dataset_checks.has_a_model_and_finite_losses,
+        dataset_checks.has_losses_that_are_means,
+        dataset_checks.judges_in_both_precisions,
+        dataset_checks.judges_on_another_device,
     ],
     "model": [
         *_EVERY,
-        model.serves_a_dataset,
-        model.is_a_function_of_its_weights,
-        model.keeps_no_state_of_its_own,
-        model.heeds_the_seed,
-        model.resumes_from_its_state,
-        model.works_in_both_precisions,
-        model.works_on_another_device,
-        model.touches_no_test_data,
+        model_checks.serves_a_dataset,
+        model_checks.is_a_function_of_its_weights,
+        model_checks.keeps_no_state_of_its_own,
+        model_checks.heeds_the_seed,
+        model_checks.resumes_from_its_state,
+        model_checks.works_in_both_precisions,
+        model_checks.works_on_another_device,
+        model_checks.touches_no_test_data,
     ],
     "generator": [
         *_EVERY,
-        generator.makes_outputs_for_preferences,
-        generator.moves_with_the_preference,
-        generator.heeds_the_seed,
-        generator.resumes_from_its_state,
-        generator.is_reached_by_gradients,
-        generator.gives_an_exact_gram_matrix,
-        generator.works_in_both_precisions,
-        generator.works_on_another_device,
-        generator.touches_no_test_data,
+        generator_checks.makes_outputs_for_preferences,
+        generator_checks.moves_with_the_preference,
+        generator_checks.heeds_the_seed,
+        generator_checks.resumes_from_its_state,
+        generator_checks.is_reached_by_gradients,
+        generator_checks.gives_an_exact_gram_matrix,
+        generator_checks.starts_at_pretrained_weights,
+        generator_checks.leaves_frozen_parameters_alone,
+        generator_checks.works_in_both_precisions,
+        generator_checks.works_on_another_device,
+        generator_checks.touches_no_test_data,
     ],
     "balancer": [
         *_EVERY,
-        balancer.weighs_every_family,
-        balancer.weighs_preferences_apart,
-        balancer.heeds_the_preference,
-        balancer.follows_the_preference,
-        balancer.heeds_the_seed,
-        balancer.resumes_from_its_state,
-        balancer.weighs_in_both_precisions,
-        balancer.weighs_on_another_device,
+        balancer_checks.declares_what_it_asks_for,
+        balancer_checks.uses_what_it_asks_for,
+        balancer_checks.weighs_every_family,
+        balancer_checks.weighs_preferences_apart,
+        balancer_checks.heeds_the_preference,
+        balancer_checks.follows_the_preference,
+        balancer_checks.heeds_the_seed,
+        balancer_checks.resumes_from_its_state,
+        balancer_checks.weighs_in_both_precisions,
+        balancer_checks.weighs_on_another_device,
     ],
     "sampler": [
         *_EVERY,
-        sampler.draws_preferences,
-        sampler.covers_every_objective,
-        sampler.serves_budgets_in_seconds,
-        sampler.heeds_the_seed,
-        sampler.resumes_from_its_state,
+        sampler_checks.draws_preferences,
+        sampler_checks.covers_every_objective,
+        sampler_checks.serves_budgets_in_seconds,
+        sampler_checks.heeds_the_seed,
+        sampler_checks.resumes_from_its_state,
     ],
     "solver": [
         *_EVERY,
-        solver.trains_and_can_be_judged,
-        solver.learns,
-        solver.moves_with_the_preference,
-        solver.heeds_the_seed,
-        solver.resumes_from_its_state,
-        solver.trains_in_both_precisions,
-        solver.trains_on_a_gpu,
-        solver.touches_no_test_data,
+        solver_checks.trains_and_can_be_judged,
+        solver_checks.learns,
+        solver_checks.moves_with_the_preference,
+        solver_checks.has_different_points,
+        solver_checks.uses_every_batch,
+        solver_checks.heeds_the_seed,
+        solver_checks.resumes_from_its_state,
+        solver_checks.trains_in_both_precisions,
+        solver_checks.trains_on_a_gpu,
+        solver_checks.touches_no_test_data,
     ],
-    "suite": [described, suite.can_be_planned],
+    "suite": [described, suite_checks.can_be_planned],
 }
 
 
@@ -93,16 +107,16 @@ def cases_of(entry: Entry) -> list[Case]:
     return [Case(entry, check) for check in CHECKS[entry.kind]]
 
 
-def entries(names: Sequence[str], kind: str | None = None, known: Registry | None = None) -> list[Entry]:
+def entries(names: Sequence[str], kind: str | None = None, plugins: Registry | None = None) -> list[Entry]:
     """Return the registry entries for registered names (of any kind), plugins or distributions, without duplicates.
 
     Raises: PluginError for a broken plugin and for a name that two plugins register; UnknownNameError for an
         unknown name, with the nearest names.
     """
-    known = known or registry()
-    kinds = [each for each in KINDS if kind in (None, each)]
-    found = [entry for name in names for entry in known.meant(name, kinds)]
-    return [entry for i, entry in enumerate(found) if entry not in found[:i]]
+    plugins = plugins or registry()
+    kinds = [candidate for candidate in KINDS if kind in (None, candidate)]
+    matching = [entry for name in names for entry in plugins.meant(name, kinds)]
+    return [entry for i, entry in enumerate(matching) if entry not in matching[:i]]
 
 
 def cases(*names: str, kind: str | None = None) -> list[Case]:

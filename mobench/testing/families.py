@@ -24,20 +24,20 @@ def gradient_families(n_objectives: int, n_cases: int = 20, seed: int = 0, n_wei
         return normal(n_cases, n_objectives, n_weights)
 
     rank = torch.arange(n_objectives, dtype=torch.float64)[:, None]
-    one = normal(n_cases, 1, n_weights)
+    direction = normal(n_cases, 1, n_weights)
     first = torch.zeros(n_objectives, 1, dtype=torch.float64)
     first[0] = 1.0
     random = base()
     return {
         "random": random,
-        "conflicting": base() - 1.1 * base().mean(1, keepdim=True) - 1.5 * one * (-1.0) ** rank,
+        "conflicting": base() - 1.1 * base().mean(1, keepdim=True) - 1.5 * direction * (-1.0) ** rank,
         "zero": base() * (1 - first),
         "all_zero": torch.zeros_like(random),
-        "parallel": one * (1 + rank),
-        "opposite": one * (-1.0) ** rank,
-        "equal": one.expand(-1, n_objectives, -1).clone(),
+        "parallel": direction * (1 + rank),
+        "opposite": direction * (-1.0) ** rank,
+        "equal": direction.expand(-1, n_objectives, -1).clone(),
         "one_huge": base() * (1 + (1e6 - 1) * first),
-        "rank_one": one * normal(n_cases, n_objectives, 1),
+        "rank_one": direction * normal(n_cases, n_objectives, 1),
         "tiny": base() * 1e-8,
         "large": base() * 1e8,
         "few_weights": normal(n_cases, n_objectives, max(1, min(n_weights, n_objectives - 1))),

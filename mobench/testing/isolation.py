@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mobench.interfaces import Dataset, Samples, Split
+from mobench.interfaces import Dataset, Model, Samples, Split
 from mobench.testing.outcomes import Declined
 from mobench.text import first_line
 
@@ -35,10 +35,32 @@ def watched(dataset: Dataset) -> tuple[Dataset, list[Split]]:
         return samples
 
     # a subclass of the dataset's class, because models check with isinstance whether they accept a dataset
-    own = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
-    copy: Dataset = object.__new__(own)
+    subclass = type(kind.__name__, (kind,), {"load": load, "__doc__": kind.__doc__})
+    copy: Dataset = object.__new__(subclass)
     copy.__dict__.update(vars(dataset))
     return copy, loaded
+
+
+def altered(model: Model, **attributes: Any) -> Model:
+    """Return a copy of the model whose class has other attributes, such as `pretrained` or `build`."""
+    kind: Any = type(model)
+    # a subclass of the model's class, because generators may check with isinstance whether they accept a model
+    altered_kind = type(kind.__name__, (kind,), {**attributes, "__doc__": kind.__doc__})
+    copy: Model = object.__new__(altered_kind)
+    copy.__dict__.update({name: value for name, value in vars(model).items() if name not in attributes})
+    return copy
+
+
+def with_frozen(model: Model) -> Model:
+    """Return a copy of the model whose networks have a frozen first parameter."""
+    inner: Any = type(model)
+
+    def build(self: Model, dataset: Dataset) -> torch.nn.Module:
+        network: torch.nn.Module = inner.build(self, dataset)
+        next(network.parameters()).requires_grad_(False)
+        return network
+
+    return altered(model, build=build)
 
 
 def saved_and_read(state: Any) -> Any:
@@ -73,10 +95,10 @@ def elsewhere() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        said = str(error)
-        if any(words in said for words in NO_VALUES):
+        message = str(error)
+        if any(words in message for words in NO_VALUES):
             raise Declined("no CUDA device is here, and it looks at values, which the meta device has not") from error
-        if "device" in said:
+        if "device" in message:
             raise AssertionError(
                 f"a tensor is on another device than the tensors it is combined with ({first_line(error)[:120]}): "
                 "make tensors on the device of the inputs, and keep constants as buffers"

@@ -12,7 +12,7 @@ from mobench.plugins import Entry, Spec, SuiteFile
 from mobench.text import message_of, name_hint
 
 Check = Callable[[Entry], None]
-State = Literal["passed", "failed", "declined"]
+CheckState = Literal["passed", "failed", "declined"]
 
 
 class Declined(Exception):
@@ -39,7 +39,7 @@ class Result:
 
     check: str
     says: str
-    state: State
+    state: CheckState
     message: str = ""
     details: str = ""
 
@@ -56,7 +56,7 @@ class Case:
 
     def run(self) -> Result:
         """Run the check and return its result. Any exception of the plugin is a failure. Global state is restored."""
-        from mobench.testing.global_state import put_back
+        from mobench.testing.state_changes import put_back
 
         name, says = self.check.__name__, (self.check.__doc__ or "").splitlines()[0]
         reason = "" if isinstance(self.entry.spec, SuiteFile) else self.entry.spec.declines.get(name, "")
@@ -80,24 +80,25 @@ def unknown_declines(entry: Entry, checks: list[Check]) -> list[Result]:
     """Return a failed result for each unknown check name in the `declines` of a spec."""
     if isinstance(entry.spec, SuiteFile):
         return []
-    known = [check.__name__ for check in checks]
-    what = "Pair" if not isinstance(entry.spec, Spec) else "Spec"
+    names = [check.__name__ for check in checks]
+    kind = "Pair" if not isinstance(entry.spec, Spec) else "Spec"
     return [
         Result(
             name,
             "What is declined exists",
             "failed",
-            f"the {what} declines {name!r}, which is not a check of a {entry.kind}"
-            f"{name_hint(name, known, 'there are')}",
+            f"the {kind} declines {name!r}, which is not a check of a {entry.kind}{name_hint(name, names)}",
         )
         for name in entry.spec.declines
-        if name not in known
+        if name not in names
     ]
 
 
 def _raised(error: BaseException) -> str:
     """Describe an exception: its type, file, line and message."""
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    location = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     message = message_of(error)
-    return f"raised {type(error).__name__}{where}: {message} (fix the error; the traceback shows where it was raised)"
+    return (
+        f"raised {type(error).__name__}{location}: {message} (fix the error; the traceback shows where it was raised)"
+    )

@@ -12,37 +12,67 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer, BalancerContext, inner_products, seeded
+from mobench.interfaces import Balancer, BalancerContext, DirectionBalancer, inner_products, seeded
 from mobench.testing.families import gradient_families, loss_families, preferences
 from mobench.testing.outcomes import demand
 
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs of one call of a balancer, all in float64."""
+    """Inputs of one call of a balancer, all in float64.
+
+    second:       gradients [K, m, n] on the second batch; None: equal to those on the first batch.
+    losses_after: losses [K, m] after the step; None: each loss is reduced by a tenth of its absolute value.
+    """
 
     name: str
     losses: Tensor
     preferences: Tensor
     gradients: Tensor
+    second: Tensor | None = None
+    losses_after: Tensor | None = None
 
     @property
     def gram(self) -> Tensor:
-        return inner_products(self.gradients)
+        """The Gram matrices [K, m, m], between both batches where there are two."""
+        if self.second is None:
+            return inner_products(self.gradients)
+        return self.gradients.double() @ self.second.double().transpose(1, 2)
 
     def weights(
         self, balancer: Balancer, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
     ) -> Tensor:
         """Return the balancer's weights [K, m] for losses and preferences in `dtype`.
 
-        The Gram matrix is always in float64.
+        The Gram matrix is always in float64. A balancer that needs the losses after the step then gets them.
         """
-        gram = self.gram.to(device) if balancer.needs_gram else None
-        return balancer(self.losses.to(device, dtype), self.preferences.to(device, dtype), gram)
+        gram = self.gram.to(device) if balancer.needs_gram or balancer.needs_second_batch else None
+        losses, preferences = self.losses.to(device, dtype), self.preferences.to(device, dtype)
+        weights = balancer(losses, preferences, gram)
+        self._end_step(balancer, losses, preferences)
+        return weights
 
-    def rows(self, some: slice) -> Case:
+    def answer(
+        self, balancer: Balancer, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        """Return what the balancer computes: its weights [K, m], or the directions [K, n] of a DirectionBalancer."""
+        if not isinstance(balancer, DirectionBalancer):
+            return self.weights(balancer, dtype, device)
+        losses, preferences = self.losses.to(device, dtype), self.preferences.to(device, dtype)
+        directions = balancer.directions(losses, preferences, self.gradients.to(device, dtype))
+        self._end_step(balancer, losses, preferences)
+        return directions
+
+    def _end_step(self, balancer: Balancer, losses: Tensor, preferences: Tensor) -> None:
+        # a missing method is reported by its own check
+        if balancer.needs_losses_after and type(balancer).after_step is not Balancer.after_step:
+            after = self.losses - 0.1 * self.losses.abs() if self.losses_after is None else self.losses_after
+            balancer.after_step(losses, preferences, after.to(losses))
+
+    def rows(self, rows: slice) -> Case:
         """Return the case restricted to the rows in a slice."""
-        return Case(self.name, self.losses[some], self.preferences[some], self.gradients[some])
+        second, after = (None if t is None else t[rows] for t in (self.second, self.losses_after))
+        return Case(self.name, self.losses[rows], self.preferences[rows], self.gradients[rows], second, after)
 
     def with_preferences(self, preferences: Tensor) -> Case:
         """Return the case with the same losses and gradients and other preferences."""
@@ -81,21 +111,24 @@ def assert_well_behaved(balancer: Balancer, n_objectives: int) -> None:
     """Assert that weights are finite, of the right shape and dtype on every family, and that inputs do not change."""
     for case in cases(n_objectives):
         before = (case.losses.clone(), case.preferences.clone(), case.gradients.clone())
-        alpha = case.weights(started(balancer, n_objectives))
-        given = f"{case.name}, m = {n_objectives}"
+        answer = case.answer(started(balancer, n_objectives))
+        title = f"{case.name}, m = {n_objectives}"
+        gives_directions = isinstance(balancer, DirectionBalancer)
+        what, size = ("directions", "[K, n]") if gives_directions else ("weights", "[K, m]")
+        expected = case.gradients[:, 0].shape if gives_directions else case.losses.shape
         demand(
-            alpha.shape == case.losses.shape,
-            f"{given}: weights have shape {tuple(alpha.shape)}, the losses {tuple(case.losses.shape)}: return [K, m]",
+            answer.shape == expected,
+            f"{title}: {what} have shape {tuple(answer.shape)} and not {tuple(expected)}: return {size}",
         )
-        demand(alpha.dtype == case.losses.dtype, f"{given}: weights are {alpha.dtype}: keep the dtype of the losses")
+        demand(answer.dtype == case.losses.dtype, f"{title}: {what} are {answer.dtype}: keep the dtype of the losses")
         demand(
-            torch.isfinite(alpha).all(),
-            f"{given}: weights are not finite: divide by values that cannot be 0, and take roots and logs of positive "
+            torch.isfinite(answer).all(),
+            f"{title}: {what} are not finite: divide by values that cannot be 0, and take roots and logs of positive "
             "values",
         )
         demand(
             all(map(torch.equal, before, (case.losses, case.preferences, case.gradients))),
-            f"{given}: inputs were changed in place: work on copies, without functions ending in _",
+            f"{title}: inputs were changed in place: work on copies, without functions ending in _",
         )
 
 
@@ -108,11 +141,11 @@ def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolera
     for case in cases(n_objectives):
         if "one_huge" in case.name or "large" in case.name or "tiny" in case.name:
             continue  # the directions differ by less than the rounding error of the longest gradient
-        one = direction(case, case.weights(started(balancer, n_objectives)))
+        first = direction(case, case.weights(started(balancer, n_objectives)))
         other = case.permuted(order)
-        two = direction(other, other.weights(started(balancer, n_objectives)))
+        second = direction(other, other.weights(started(balancer, n_objectives)))
         size = case.gradients.norm(dim=2).amax(1, keepdim=True).clamp_min(1e-300)
-        difference = float(((one - two) / size).abs().max())
+        difference = float(((first - second) / size).abs().max())
         assert difference < tolerance, f"{case.name}: directions differ by {difference}"
 
 

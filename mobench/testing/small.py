@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -18,9 +18,13 @@ from mobench.interfaces import (
     ParetoNetwork,
     Problem,
     Sampler,
+    Samples,
     Seeds,
     Setting,
     Solver,
+    TaskSamples,
+    check_generator,
+    check_model,
 )
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
@@ -32,8 +36,8 @@ from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
 __all__ = [
-    "N_STEPS", "Declined", "accepts", "batch_of", "built", "load", "problem_of", "small", "small_datasets",
-    "solver_for", "start", "trained", "trained_losses", "watched_solver",
+    "N_STEPS", "Declined", "accepts", "batch_of", "batches_of", "built", "first_samples", "load", "problem_for",
+    "problem_of", "small", "small_datasets", "solver_for", "start", "trained", "trained_losses", "watched_solver",
 ]  # fmt: skip
 
 N_STEPS = 4
@@ -45,7 +49,7 @@ def small(entry: Entry) -> Any:
     Raises: Declined for an entry without a class of its own.
     """
     if not isinstance(entry.spec, Spec):
-        raise Declined(f"{entry.kind} {entry.name!r} names no class of its own")
+        raise Declined(f"{entry.kind} {entry.name!r} has no class: it is a pair or a suite")
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
@@ -59,14 +63,17 @@ def _registered(kind: Kind) -> Iterator[Any]:
             continue
 
 
-def small_datasets() -> Iterator[Dataset]:
-    """Yield every registered dataset in its small configuration, those with several objectives first.
+def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
+    """Yield registered datasets in their small configuration, those with several objectives first.
 
-    Datasets whose files are missing are skipped.
+    Datasets for which `accepts` is false are skipped before anything is loaded, those whose files are missing after
+    that.
     """
     datasets: list[Dataset] = list(_registered("dataset"))
     # a preference has an effect only if there are several objectives
     for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
+        if not accepts(dataset):
+            continue
         try:
             dataset.load("train")
         except DataError:
@@ -82,10 +89,20 @@ def load(dataset: Dataset, split: Any) -> Any:
         raise Declined(str(error)) from error
 
 
+def first_samples(dataset: Dataset, n: int) -> Samples:
+    """Return the first `n` training samples; those of the first task where each task has samples of its own."""
+    samples: Samples = load(dataset, "train")
+    part = next(iter(samples.tasks.values())) if isinstance(samples, TaskSamples) else samples
+    return part.take(slice(0, n))
+
+
 def accepts(part: Model | Generator, dataset: Dataset) -> bool:
-    """Return whether `part.check` accepts the dataset."""
+    """Return whether a model or generator accepts the dataset."""
     try:
-        part.check(dataset)
+        if isinstance(part, Model):
+            check_model(part, dataset)
+        else:
+            check_generator(part, dataset)
     except IncompatibleError:
         return False
     return True
@@ -93,10 +110,10 @@ def accepts(part: Model | Generator, dataset: Dataset) -> bool:
 
 def served(part: Model | Generator) -> Dataset:
     """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
-    found = next((dataset for dataset in small_datasets() if accepts(part, dataset)), None)
-    if found is None:
+    accepted = next(small_datasets(lambda dataset: accepts(part, dataset)), None)
+    if accepted is None:
         raise Declined("it serves none of the registered datasets whose files are here")
-    return found
+    return accepted
 
 
 def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
@@ -110,6 +127,38 @@ def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: tor
     return Problem(dataset, model, device, dtype)
 
 
+def problem_for(
+    generator: Generator,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    n_tensors: int = 1,
+) -> Problem:
+    """Build the first problem of a small dataset and a registered model that a generator accepts.
+
+    n_tensors: smallest number of trained tensors of the target network.
+
+    torch's random state is seeded before the problem is built. Raises: Declined if there is none.
+    """
+    reason = "none is registered whose files are here"
+    for dataset in small_datasets():
+        if not accepts(generator, dataset):
+            continue
+        for model in _registered("model"):
+            if not accepts(model, dataset):
+                continue
+            torch.manual_seed(seed)
+            problem = Problem(dataset, model, device, dtype)
+            try:
+                generator.check_problem(problem)
+            except IncompatibleError as error:
+                reason = str(error)
+                continue
+            if len(problem.shapes) >= n_tensors:
+                return problem
+    raise Declined(f"it serves no registered dataset with any model: {reason}")
+
+
 def built(
     entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> tuple[Problem, ParetoNetwork, Tensor]:
@@ -118,9 +167,7 @@ def built(
     Returns the problem, the network and preferences [K, m] to call it with.
     """
     generator: Generator = small(entry)
-    dataset = served(generator)
-    torch.manual_seed(seed)
-    problem = problem_of(dataset, dtype, device)
+    problem = problem_for(generator, seed, dtype, device)
     rays = finite_rays(problem.n_objectives).to(device, dtype)
     network = generator.build(problem, rays)
     return problem, network, rays if network.rays is not None else dense_rays(problem.n_objectives, 5).to(device, dtype)
@@ -130,19 +177,19 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     """Build a solver in its small configuration. Returns the solver, and for a pair also its generator."""
     if not isinstance(entry.spec, Pair):
         return small(entry), None
-    known = registry()
+    plugins = registry()
     parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}, "sampler": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
         demand(
-            role in parts, f"default {key!r} names no part: write solver., generator., balancer. or sampler. in front"
+            role in parts, f"default {key!r} names no part: begin it with solver., generator., balancer. or sampler."
         )
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:
-        found = known.get(kind, name)
-        given = found.spec if isinstance(found.spec, Spec) else Spec(name, "")
-        return options.build(found.load(), {**given.defaults, **parts[kind], **given.small}, f"{kind} {name!r}")
+        part_entry = plugins.get(kind, name)
+        spec = part_entry.spec if isinstance(part_entry.spec, Spec) else Spec(name, "")
+        return options.build(part_entry.load(), {**spec.defaults, **parts[kind], **spec.small}, f"{kind} {name!r}")
 
     generator: Generator = part("generator", entry.spec.generator)
     balancer: Balancer = part("balancer", entry.spec.balancer)
@@ -151,26 +198,44 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     return GradientSolver(generator, balancer, training, sampler), generator
 
 
-def solver_for(entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Solver, Problem]:
-    """Return a solver in its small configuration and the first problem that it accepts."""
-    solver, problem, _ = watched_solver(entry, seed, dtype)
+def solver_for(
+    entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, min_samples: int = 1
+) -> tuple[Solver, Problem]:
+    """Return a solver in its small configuration and the first problem that it accepts.
+
+    min_samples: smallest number of training samples of the problem.
+    """
+    solver, problem, _ = watched_solver(entry, seed, dtype, min_samples=min_samples)
     return solver, problem
 
 
 def watched_solver(
-    entry: Entry, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    entry: Entry,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    min_samples: int = 1,
 ) -> tuple[Solver, Problem, list[Any]]:
     """Return a solver, the first problem that it accepts, and a list that records which splits it loads.
 
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets():
+    models: list[Model] = list(_registered("model"))
+    _, generator = _solver(entry)
+    parts = [] if generator is None else [generator]
+
+    def serves(dataset: Dataset) -> bool:
+        return all(accepts(part, dataset) for part in parts) and any(accepts(model, dataset) for model in models)
+
+    for dataset in small_datasets(serves):
+        if min_samples > 1 and len(dataset.load("train")) < min_samples:
+            continue
         seen, loaded = watched(dataset)
-        for model in _registered("model"):
-            solver, generator = _solver(entry)
-            if not accepts(model, seen) or not (generator is None or accepts(generator, seen)):
+        for model in models:
+            if not accepts(model, seen):
                 continue
+            solver, _ = _solver(entry)
             torch.manual_seed(seed)
             problem = Problem(seen, model, device, dtype)
             try:
@@ -188,6 +253,12 @@ def start(solver: Solver, problem: Problem, seed: int = 0) -> None:
     torch.manual_seed(seed)
     seeds = Seeds(seed, seed, seed, seed)
     solver.start(problem, Setting(finite_rays(problem.n_objectives), seeds, N_STEPS, N_STEPS))
+
+
+def batches_of(solver: Solver, problem: Problem, step: int) -> list[Any]:
+    """Return the batches that a solver takes in one step, as the training loop does."""
+    batches = Batches(load(problem.dataset, "train"), 16, 0)
+    return [problem.prepare(batches.at(step, i)) for i in range(solver.n_batches)]
 
 
 def batch_of(problem: Problem, step: int) -> Any:
@@ -216,4 +287,4 @@ def trained_losses(entry: Entry, n_steps: int, seed: int) -> Tensor:
     """Train for `n_steps` steps and return the losses of the next step."""
     solver, problem = solver_for(entry, seed)
     trained(solver, problem, n_steps, seed)
-    return solver.step(batch_of(problem, n_steps))
+    return solver.step(*batches_of(solver, problem, n_steps))

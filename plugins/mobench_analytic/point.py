@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Dataset, Model
-from mobench_analytic.problems import Analytic, Bounds
+from mobench_analytic.problems import Analytic, Box
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Point(Model):
 
 
 class _Point(nn.Module):
-    def __init__(self, n_variables: int, bounds: Bounds | None) -> None:
+    def __init__(self, n_variables: int, bounds: Box | None) -> None:
         super().__init__()
         self.bounds = bounds
         u = torch.rand(n_variables)

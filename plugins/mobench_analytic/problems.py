@@ -15,7 +15,7 @@ from torch import Tensor
 from mobench.interfaces import Dataset, Objective, Outputs, Protocol, Samples, Split
 from mobench.options import option
 
-Bounds = tuple[float, float]
+Box = tuple[float, float]
 ROOT_FLOOR = 1e-12
 """Lower bound of the arguments of square roots, whose slope at 0 is infinite."""
 
@@ -26,7 +26,7 @@ class Analytic(Dataset):
     n_variables: int
 
     @property
-    def bounds(self) -> Bounds | None:
+    def bounds(self) -> Box | None:
         """Lower and upper bound of every variable; None if x is free."""
         return (0.0, 1.0)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from mobench.interfaces import Balancer
+from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
 from mobench.numerics import min_norm
 from mobench.options import option
 
@@ -32,12 +32,17 @@ class CAGrad(Balancer):
     Conditioning: ‖d − g₀‖ = c ‖g₀‖ holds at any ratio of the longest gradient to the shortest. It holds to 1e-6
     where g_w is longer than 1e-5 of its terms w_i ‖g_i‖, and to a hundredth at 1e-7 of them. A shorter g_w counts as
     zero (a Pareto stationary point). The correction is then shorter than c ‖g₀‖.
+
+    The gradients are those of the shared parameters. Task-specific parameters take the gradient of their own loss, as
+    in LibMTL and in `mtl_backward` of TorchJD.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
+    own_parameters: ClassVar[OwnGradient] = "plain"
 
     c: Annotated[float, Interval(ge=0, lt=1)] = option(0.4, "radius around the mean gradient, relative to its length")
+    scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return non-negative weights [K, m] in float64; they sum to 1 plus the length of the correction."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt
@@ -32,6 +32,8 @@ class ChunkedPHN(Generator):
     Parameters: 32 m + 64 n + 97·100 + 2·101·100 + 10⁶ M, with the default widths.
     """
 
+    starts_pretrained: ClassVar[bool] = True
+
     size: Literal["11M", "5M", "2M", "1M", "fit"] = option(
         "1M", "chunks and matrices: the paper's sizes, or one matrix"
     )
@@ -40,16 +42,24 @@ class ChunkedPHN(Generator):
     hidden: Annotated[int, Gt(0)] = option(100, "width of the three layers")
     chunk: Annotated[int, Ge(1)] = option(10_000, "weights in a chunk")
 
-    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+    def check_problem(self, problem: Problem) -> None:
         n_weights = problem.n_target_parameters
-        n_chunks, n_matrices = SIZES.get(self.size, (-(-n_weights // self.chunk), 1))
+        n_chunks, n_matrices = self._sizes(problem)
         if n_chunks * n_matrices * self.chunk < n_weights:
             raise IncompatibleError(
                 f"chunked-phn of size {self.size!r} makes {n_chunks * n_matrices * self.chunk:,} weights, "
                 f"the target has {n_weights:,}: set generator.size=fit"
             )
+
+    def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
+        self.check_problem(problem)
+        n_chunks, n_matrices = self._sizes(problem)
         network = ChunkedParetoHypernetwork(problem, self, n_chunks, n_matrices)
         return network.to(device=problem.device, dtype=problem.dtype)
+
+    def _sizes(self, problem: Problem) -> tuple[int, int]:
+        """Return the numbers of chunks and matrices."""
+        return SIZES.get(self.size, (-(-problem.n_target_parameters // self.chunk), 1))
 
 
 class ChunkedParetoHypernetwork(WeightNetwork):
@@ -58,7 +68,8 @@ class ChunkedParetoHypernetwork(WeightNetwork):
     Generated weights are multiplied by a fixed factor for each tensor of the target, so that they
     start with the spread of the target's own initialisation. For a tensor that the target
     initialises as a constant, this constant is added. The paper does not specify the scale. Without
-    this, ResNet-18 starts with normalisation weights around 0 and does not learn.
+    this, ResNet-18 starts with normalisation weights around 0 and does not learn. Around pretrained weights, which are
+    added, the matrices start at zero.
     """
 
     offsets: Tensor
@@ -80,6 +91,10 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         self._shapes = problem.shapes
         self._sizes = [shape.numel() for shape in self._shapes.values()]
         self._scale()
+        self.pretrained = problem.pretrained_weights()
+        if problem.model.pretrained:
+            nn.init.zeros_(self.matrices)
+            nn.init.zeros_(self.offsets)
 
     def features(self, preferences: Tensor) -> Tensor:
         """Return h [K, n, width] of every chunk for K preferences."""
@@ -91,7 +106,7 @@ class ChunkedParetoHypernetwork(WeightNetwork):
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         check_preferences(preferences, self.problem.n_objectives)
-        return self._split(self._stretches(self.features(preferences)))
+        return self.pretrained.plus(self._split(self._stretches(self.features(preferences))))
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Return the exact Gram matrices without storing m × |φ| numbers.
@@ -106,14 +121,14 @@ class ChunkedParetoHypernetwork(WeightNetwork):
         at_features = torch.einsum("kinMc,Mch->kinh", at_stretches, matrices)
         parameters = [self.preference_embedding, self.chunk_embeddings, *self.trunk.parameters()]
         grams = []
-        for one in range(k):
-            g = at_stretches[one].flatten(2).double()
-            products = inner_products(detached[one])  # h_j · h_l
-            own = torch.stack([(g * (products @ row)).sum((1, 2)) for row in g])
+        for i in range(k):
+            g = at_stretches[i].flatten(2).double()
+            products = inner_products(detached[i])  # h_j · h_l
+            of_matrices = torch.stack([(g * (products @ row)).sum((1, 2)) for row in g])
             rows = torch.autograd.grad(
-                h[one], parameters, at_features[one].reshape(m, n, -1), is_grads_batched=True, retain_graph=True
+                h[i], parameters, at_features[i].reshape(m, n, -1), is_grads_batched=True, retain_graph=True
             )
-            grams.append(own + inner_products(torch.cat([row.flatten(1) for row in rows], dim=1)))
+            grams.append(of_matrices + inner_products(torch.cat([row.flatten(1) for row in rows], dim=1)))
         return torch.stack(grams)
 
     def _stretches(self, h: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class Input(Generator):
     """
 
     keeps_statistics: ClassVar[bool] = True
+    takes_named_inputs: ClassVar[bool] = False
 
     channels: Literal["learnt", "constant"] = option(
         "learnt", "input channels added to images: learned patterns, or the preference at every pixel"
@@ -112,11 +113,11 @@ class ConditionedNetwork(ParetoNetwork):
         k, b, sizes = len(preferences), inputs.shape[0], inputs.shape[2:]  # len() would fix an exported network's batch
         images = inputs.expand(k, *inputs.shape)
         if self.patterns is None:
-            beside = preferences.reshape(k, self.n_objectives, *[1] * len(sizes))
+            added = preferences.reshape(k, self.n_objectives, *[1] * len(sizes))
         else:
-            beside = self.patterns(preferences, (sizes[0], sizes[1]))
-        beside = beside.unsqueeze(1).expand(k, b, self.n_objectives, *sizes)
-        outputs = self.problem.outputs_of_network(self.target, torch.cat([images, beside], dim=2).flatten(0, 1))
+            added = self.patterns(preferences, (sizes[0], sizes[1]))
+        added = added.unsqueeze(1).expand(k, b, self.n_objectives, *sizes)
+        outputs = self.problem.outputs_of_network(self.target, torch.cat([images, added], dim=2).flatten(0, 1))
         return [{name: o[i * b : (i + 1) * b] for name, o in outputs.items()} for i in range(k)]
 
 

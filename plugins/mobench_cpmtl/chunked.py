@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt, Len
@@ -28,6 +28,8 @@ class Chunked(Generator):
     for each chunk instead of W_j.
     """
 
+    starts_pretrained: ClassVar[bool] = True
+
     rank: Annotated[int, Gt(0)] = option(4, "d, the length of a; the parameters are about d times the target's")
     embedding: Annotated[int, Gt(0)] = option(8, "length of a chunk's embedding")
     hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((64, 64), "widths of the small network")
@@ -40,7 +42,10 @@ class Chunked(Generator):
 
 
 class ChunkedHypernetwork(WeightNetwork):
-    """Hypernetwork with a tensor [chunks, rows × cols, d] per target tensor and one small network for all chunks."""
+    """Hypernetwork with a tensor [chunks, rows × cols, d] per target tensor and one small network for all chunks.
+
+    Around pretrained weights, which are added, the tensors start at zero.
+    """
 
     numbers: Tensor
 
@@ -62,6 +67,10 @@ class ChunkedHypernetwork(WeightNetwork):
         self._learned = learned
         self._calibrate()
         self._make_chunks(options.rank)
+        self.pretrained = problem.pretrained_weights()
+        if problem.model.pretrained:
+            for chunk in self.chunks:
+                nn.init.zeros_(chunk)
 
     @property
     def parameter_ratio(self) -> float:
@@ -73,19 +82,19 @@ class ChunkedHypernetwork(WeightNetwork):
         names = self.embeddings if self._learned else self.numbers.to(preferences.dtype)
         k, j = len(preferences), len(names)
         joined = torch.cat([preferences[:, None].expand(k, j, -1), names.expand(k, j, -1)], dim=2)
-        found: Tensor = self.small(joined)
-        return found
+        coefficients: Tensor = self.small(joined)
+        return coefficients
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         check_preferences(preferences, self.problem.n_objectives)
         pieces = torch.split(self.coefficients(preferences), self._counts, dim=1)
-        made = {}
+        weights = {}
         for i, (name, shape) in enumerate(self._shapes.items()):
             chunks = torch.einsum("jsd,kjd->kjs", self.chunks[i], pieces[i])
             if not self._learned:
                 chunks = chunks + self.biases[i]
-            made[name] = chunks.reshape(len(preferences), *shape)
-        return made
+            weights[name] = chunks.reshape(len(preferences), *shape)
+        return self.pretrained.plus(weights)
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Return the exact Gram matrices without storing m × |φ| numbers.

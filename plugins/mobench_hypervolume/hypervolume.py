@@ -16,7 +16,6 @@ from mobench.interfaces import Balancer, BalancerContext
 from mobench.metrics.indicators import hypervolume, non_dominated
 from mobench.options import option
 
-Array = NDArray[np.float64]
 SHORTEST = 1e-12
 """Loss vectors up to this length have no direction."""
 
@@ -52,7 +51,7 @@ class Hypervolume(Balancer):
         return (weights - self.penalty * cosine_gradient(points, r)).to(losses)
 
 
-def layered_gradient(points: Array, reference: Array) -> Array:
+def layered_gradient(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return −∂HV/∂points [K, m], computed separately for each non-dominated layer of the points."""
     gradient = np.zeros_like(points)
     for layer in layers(points):
@@ -60,7 +59,7 @@ def layered_gradient(points: Array, reference: Array) -> Array:
     return gradient
 
 
-def layers(points: Array) -> Iterator[NDArray[np.intp]]:
+def layers(points: NDArray[np.float64]) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of the non-dominated points, then of those non-dominated among the rest, and so on."""
     rest = np.arange(len(points))
     while len(rest):
@@ -69,7 +68,7 @@ def layers(points: Array) -> Iterator[NDArray[np.intp]]:
         rest = rest[~first]
 
 
-def hypervolume_gradient(points: Array, reference: Array) -> Array:
+def hypervolume_gradient(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return −∂HV/∂points [K, m] of mutually non-dominated points.
 
     Lowering point k in objective i adds the part of its face that no other point covers. Its size is
@@ -87,11 +86,11 @@ def hypervolume_gradient(points: Array, reference: Array) -> Array:
     for k in inside:
         others = inside[inside != k]
         for i in range(points.shape[1]):
-            kept = np.arange(points.shape[1]) != i
+            columns = np.arange(points.shape[1]) != i
             lower = others[points[others, i] < points[k, i]]
-            without = hypervolume(points[lower][:, kept], reference[kept], exact=True)
-            whole = hypervolume(points[np.append(lower, k)][:, kept], reference[kept], exact=True)
-            gradient[k, i] = whole - without
+            without = hypervolume(points[lower][:, columns], reference[columns], exact=True)
+            volume = hypervolume(points[np.append(lower, k)][:, columns], reference[columns], exact=True)
+            gradient[k, i] = volume - without
     return gradient
 
 

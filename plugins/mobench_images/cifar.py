@@ -25,7 +25,7 @@ def read(root: Path, part: Literal["train", "test"]) -> tuple[NDArray[np.uint8],
     Raises: DataError if a file is missing or differs from the authors' file.
     """
     try:
-        found = reader(str(root), train=part == "train", download=False)
+        split = reader(str(root), train=part == "train", download=False)
     except (RuntimeError, KeyError, ValueError, EOFError) as error:
         raise DataError(f"{FOLDER} is not CIFAR-10 as published ({error}): unpack the archive again") from error
-    return np.ascontiguousarray(found.data.transpose(0, 3, 1, 2)), np.array(found.targets, np.uint8)
+    return np.ascontiguousarray(split.data.transpose(0, 3, 1, 2)), np.array(split.targets, np.uint8)

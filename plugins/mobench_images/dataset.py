@@ -84,7 +84,7 @@ class OneLabel(Dataset):
         return Samples(_moved(batch.inputs, self.shift, random), batch.targets)
 
     @abstractmethod
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return images [N, C, H, W] and labels [N] of a part, in the order of the files."""
 
 
@@ -96,12 +96,12 @@ class Mnist(OneLabel):
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        found = pictures.full("mnist", part) if self.source == "full" else pictures.embedded(part)
-        order = np.arange(len(found.labels))
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        digits = pictures.full("mnist", part) if self.source == "full" else pictures.embedded(part)
+        order = np.arange(len(digits.labels))
         if self.source == "embedded":  # the embedded digits are sorted by class
             order = np.random.default_rng(SPLIT_SEED).permutation(order)
-        return found.images[order][:, None], found.labels[order]
+        return digits.images[order][:, None], digits.labels[order]
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ class FashionMnist(OneLabel):
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        found = pictures.full("fashion-mnist", part)
-        return found.images[:, None], found.labels
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        garments = pictures.full("fashion-mnist", part)
+        return garments.images[:, None], garments.labels
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Cifar10(OneLabel):
         )
         return Samples((batch.inputs.float() / 255 - mean) / deviation, batch.targets)
 
-    def _read(self, part: pictures.Part) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         root = next((folder for folder in folders() if is_readable_dir(folder / cifar.FOLDER)), None)
         if root is None:
             raise DataError(
@@ -163,8 +163,8 @@ def _moved(images: Tensor, shift: int, random: torch.Generator) -> Tensor:
     padded = pad(images, (shift, shift, shift, shift))
     rows = torch.randint(0, 2 * shift + 1, (n, 1), generator=random) + torch.arange(height)
     columns = torch.randint(0, 2 * shift + 1, (n, 1), generator=random) + torch.arange(width)
-    every = torch.arange(n)[:, None, None, None], torch.arange(channels)[None, :, None, None]
-    return padded[(*every, rows[:, None, :, None], columns[:, None, None, :])]
+    all_channels = torch.arange(n)[:, None, None, None], torch.arange(channels)[None, :, None, None]
+    return padded[(*all_channels, rows[:, None, :, None], columns[:, None, None, :])]
 
 
 def _loss(outputs: Outputs, batch: Samples) -> Tensor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer
+from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
+from mobench.options import option
 
 TINY = torch.finfo(torch.float64).tiny
 RANK = 1e-10
@@ -32,10 +33,16 @@ class IMTLG(Balancer):
 
     Conditioning: any ratio of lengths. Unit gradients whose cosine matrix has an eigenvalue below 1e-10 of the
     largest count as linearly dependent if all projections then remain equal to 1e-8.
+
+    The gradients are those of the shared parameters; task-specific parameters take the gradient of their own loss
+    (algorithm 1 of the paper; LibMTL; `mtl_backward` of TorchJD).
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
+    own_parameters: ClassVar[OwnGradient] = "plain"
+
+    scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return weights [K, m] in float64; rows sum to 1."""

@@ -15,10 +15,11 @@ from mobench.interfaces import Generator, ParetoNetwork, Problem, Statistics, We
 
 @dataclass(frozen=True)
 class Stack(Generator):
-    """One freshly initialised target network per ray."""
+    """One freshly initialised target network per ray, or one copy of a pretrained network."""
 
     finite: ClassVar[bool] = True
     keeps_statistics: ClassVar[bool] = True
+    starts_pretrained: ClassVar[bool] = True
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         check_preferences(rays, problem.n_objectives)
@@ -42,9 +43,13 @@ class StackedNets(WeightNetwork):
         self.stacked = nn.ParameterList(
             nn.Parameter(torch.stack([p[name].detach() for p in parameters])) for name in self._names
         )
-        kept = problem.state.statistics
+        names = problem.state.statistics
         buffers = [dict(net.named_buffers()) for net in nets]
-        self.statistics = Statistics([{name: own[name] for name in kept} for own in buffers]) if kept else None
+        self.statistics = (
+            Statistics([{name: buffers_of_net[name] for name in names} for buffers_of_net in buffers])
+            if names
+            else None
+        )
 
     @property
     def rays(self) -> Tensor:

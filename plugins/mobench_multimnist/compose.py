@@ -79,6 +79,6 @@ def _place(pictures: Bytes, corners: NDArray[np.int64]) -> Bytes:
     canvas = np.zeros((len(pictures), CANVAS, CANVAS), np.uint8)
     # one assignment per distinct corner: at most 16
     for row, column in np.unique(corners, axis=0):
-        here = (corners == (row, column)).all(axis=1)
-        canvas[here, row : row + SIDE, column : column + SIDE] = pictures[here]
+        at_corner = (corners == (row, column)).all(axis=1)
+        canvas[at_corner, row : row + SIDE, column : column + SIDE] = pictures[at_corner]
     return canvas

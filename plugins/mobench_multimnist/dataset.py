@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import numpy as np
 import torch
 from annotated_types import Gt, Interval
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from mobench.errors import DataError
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split
 from mobench.options import option
 from mobench_multimnist import pictures
@@ -93,18 +91,7 @@ class TwoPictures(Dataset):
         return compose(left, right, n_pairs, self.placement, self.combine, stream, self.classes)
 
     def _pictures(self, name: str, split: Split) -> Pictures:
-        part: pictures.Part = "test" if split == "test" else "train"
-        if self.source == "full":
-            found = pictures.full(name, part)
-        elif name == "mnist":
-            found = pictures.embedded(part)
-        else:
-            raise DataError("only digits are embedded, and this dataset needs Fashion-MNIST: use source=full")
-        if split == "test":
-            return found
-        order = np.random.default_rng(self.composition_seed).permutation(len(found.labels))
-        cut = round(len(order) * (1 - self.validation))
-        return found.take(order[:cut] if split == "train" else order[cut:])
+        return pictures.of_split(name, split, self.source, self.validation, self.composition_seed)
 
     def _from_pickle(self, split: Split) -> Pairs:
         """Return the pairs of a split from a paper's pickle.

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from mobench import files
 from mobench.datafiles import require
 from mobench.errors import DataError
+from mobench.interfaces import Split
 from mobench_multimnist.compose import Pairs, Pictures
 
-Part = Literal["train", "test"]
+PicturePart = Literal["train", "test"]
 FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
 MOST_AXES = 3
 MAX_BYTES = 2**28
@@ -26,14 +27,38 @@ N_EMBEDDED_TEST = 100
 """Number of embedded digits per class that are reserved for testing."""
 
 
-def full(name: str, part: Part) -> Pictures:
+def full(name: str, part: PicturePart) -> Pictures:
     """Return all images of MNIST or Fashion-MNIST: 60,000 for training, 10,000 for testing."""
     paths = require(name)
     stem = f"{FOLDERS[name]}/{'train' if part == 'train' else 't10k'}"
     return Pictures(read_idx(paths[f"{stem}-images-idx3-ubyte"]), read_idx(paths[f"{stem}-labels-idx1-ubyte"]))
 
 
-def embedded(part: Part) -> Pictures:
+def of_split(name: str, split: Split, source: str, validation: float, seed: int) -> Pictures:
+    """Return the images of a split; no image is in two splits.
+
+    source:     "full", or "embedded" for the digits that come with the package.
+    validation: share of the training images that is set aside for validation, drawn with `seed`.
+
+    Raises: DataError if the source does not have these images.
+    """
+    part: PicturePart = "test" if split == "test" else "train"
+    if source == "full":
+        images = full(name, part)
+    elif source == "embedded" and name == "mnist":
+        images = embedded(part)
+    elif source == "embedded":
+        raise DataError("only digits are embedded, and this dataset needs Fashion-MNIST: use source=full")
+    else:
+        raise DataError(f"source {source[:200]!r} is unknown: full and embedded are accepted")
+    if split == "test":
+        return images
+    order = np.random.default_rng(seed).permutation(len(images.labels))
+    cut = round(len(order) * (1 - validation))
+    return images.take(order[:cut] if split == "train" else order[cut:])
+
+
+def embedded(part: PicturePart) -> Pictures:
     """Return the digits that come with the package: 4,000 for training, the other 1,000 for testing."""
     with resources.files("mobench_multimnist").joinpath("digits.npz").open("rb") as file:
         archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
@@ -73,7 +98,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return body.reshape(shape)
 
 
-def papers_pickle(path: Path, part: Part) -> Pairs:
+def papers_pickle(path: Path, part: PicturePart) -> Pairs:
     """Return pairs from a pickle in the format of the Pareto MTL repository: (trainX, trainLabel, testX, testLabel).
 
     Only arrays are ever constructed from the file.

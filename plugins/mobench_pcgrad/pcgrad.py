@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer, BalancerContext, seeded
+from mobench.interfaces import SCOPE_HELP, Balancer, BalancerContext, OwnGradient, seeded
+from mobench.options import option
 
 TINY = torch.finfo(torch.float64).tiny
 
@@ -23,10 +24,16 @@ class PCGrad(Balancer):
 
     Conditioning: any ratio of lengths. The projection of a gradient nearly opposite to another is exact to 1e-16
     of the gradient's length.
+
+    Only gradients of shared parameters are projected. Task-specific parameters take the gradient of their own loss,
+    as in LibMTL and in `mtl_backward` of TorchJD.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
+    own_parameters: ClassVar[OwnGradient] = "plain"
+
+    scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 
     def start(self, context: BalancerContext) -> None:
         self._generator = seeded(context.seed)

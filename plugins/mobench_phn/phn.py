@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Gt, Len
@@ -22,6 +22,8 @@ class PHN(Generator):
     With the LeNet of 31,910 parameters, it has 3,243,410 parameters.
     """
 
+    starts_pretrained: ClassVar[bool] = True
+
     hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100, 100), "widths of the hidden layers")
     features: Annotated[int, Gt(0)] = option(100, "length of h, what the heads read")
 
@@ -34,7 +36,7 @@ class ParetoHypernetwork(WeightNetwork):
     """Hypernetwork θ_t = W_t h(r) + b_t for every target tensor t, reshaped.
 
     The heads are stored as one matrix, so that one product computes all weights: [K, d] × [d, n].
-    Their initial values are those of separate linear layers.
+    Their initial values are those of separate linear layers, or zero around pretrained weights, which are added.
     """
 
     def __init__(self, problem: Problem, hidden: tuple[int, ...], features: int) -> None:
@@ -46,12 +48,16 @@ class ParetoHypernetwork(WeightNetwork):
         # as published, there is no activation between h and the heads
         self.trunk = nn.Sequential(*layers, nn.Linear(widths[-1], features))
         self.heads = nn.Linear(features, problem.n_target_parameters)
+        self.pretrained = problem.pretrained_weights()
+        if problem.model.pretrained:
+            nn.init.zeros_(self.heads.weight)
+            nn.init.zeros_(self.heads.bias)
         self._shapes = problem.shapes
         self._sizes = [shape.numel() for shape in self._shapes.values()]
 
     def weights(self, preferences: Tensor) -> dict[str, Tensor]:
         check_preferences(preferences, self.problem.n_objectives)
-        return self._split(self.heads(self.trunk(preferences)))
+        return self.pretrained.plus(self._split(self.heads(self.trunk(preferences))))
 
     def gram(self, preferences: Tensor, weights: Mapping[str, Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
         """Return the Gram matrices with respect to the hypernetwork's parameters, without m × |φ| numbers.

@@ -112,17 +112,6 @@ class Decomposition(Balancer):
         self._was_inside = state["was_inside"].numpy().copy()
 
 
-def decomposition_weights(
-    losses: Tensor, preferences: Tensor, gram: Tensor, directions: Tensor, epsilon: float
-) -> Tensor:
-    """Return weights [K, m] in float64 for losses [K, m], preferences [K, m] and Gram matrices [K, m, m].
-
-    Outside the cell, only the violated constraints are descended. directions: [J, m], unit vectors.
-    """
-    away, values = constraints(losses, preferences, directions)
-    return program_weights(away, values, gram, is_outside(values), epsilon)
-
-
 def constraints(losses: Tensor, preferences: Tensor, directions: Tensor) -> tuple[Array, Array]:
     """Return u^j − p [K, J, m] and the constraint values G_j / ‖L‖ [K, J], −inf where u^j equals p."""
     l, r = (t.detach().double().cpu().numpy() for t in (losses, preferences))  # noqa: E741 - the paper's L

@@ -80,8 +80,8 @@ class _HyperLstm(nn.Module):
             sums = hyper_now + torch.cat([state, small], dim=1) @ hyper_weights
             small, small_cell = self.hyper_gates(by_gate(sums), small_cell)
             z = torch.addmm(z_bias, small, self.to_z).reshape(n, N_SCALED * N_GATES, self.nz)
-            made = torch.bmm(z.transpose(0, 1), maps).transpose(0, 1)
-            d_h, d_x, bias = made[:, :N_GATES], made[:, N_GATES : 2 * N_GATES], made[:, 2 * N_GATES :]
+            scales = torch.bmm(z.transpose(0, 1), maps).transpose(0, 1)
+            d_h, d_x, bias = scales[:, :N_GATES], scales[:, N_GATES : 2 * N_GATES], scales[:, 2 * N_GATES :]
             recurrent = by_gate(state @ self.recurrent)
             state, cell = self.gates(d_h * recurrent + d_x * now + bias + self.constant_bias, cell)
             states.append(state)

@@ -57,10 +57,10 @@ class _DataConditionedCnn(nn.Module):
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:
         features = self.pool(self.conv1(inputs))
         b, c, height, width = features.shape
-        own = torch.einsum("bj,joikl->boikl", self.shares(features), self.kernels)
+        kernels = torch.einsum("bj,joikl->boikl", self.shares(features), self.kernels)
         # a grouped convolution with one group per image
         mixed = conv2d(
-            features.reshape(1, b * c, height, width), own.flatten(0, 1), padding=own.shape[-1] // 2, groups=b
+            features.reshape(1, b * c, height, width), kernels.flatten(0, 1), padding=kernels.shape[-1] // 2, groups=b
         )
         second = mixed.reshape(b, c, height, width) + self.bias[:, None, None]
         flat = self.pool(second).flatten(1)

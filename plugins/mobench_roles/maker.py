@@ -15,7 +15,8 @@ class WeightMaker(nn.Module):
 
     The biases of the heads start as the weights of a newly initialised target, and their matrices
     start small. The generated weights therefore start near an ordinary initialisation, and the
-    inputs cause small deviations from it.
+    inputs cause small deviations from it. For a pretrained model the biases are its weights, and the
+    matrices start at zero.
     """
 
     def __init__(self, problem: Problem, n_inputs: int, hidden: Sequence[int], features: int) -> None:
@@ -28,16 +29,18 @@ class WeightMaker(nn.Module):
         heads = [nn.Linear(features, shape.numel()) for shape in self._shapes.values()]
         for head, p in zip(heads, problem.new_weights().values(), strict=True):
             nn.init.normal_(head.weight, std=0.3 * _spread(p) / features**0.5)
+            if problem.model.pretrained:
+                nn.init.zeros_(head.weight)
             head.bias.data.copy_(p.detach().flatten())
         self.heads = nn.ModuleList(heads)
 
-    def forward(self, given: Tensor) -> dict[str, Tensor]:
-        return self.from_features(self.trunk(given))
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        return self.from_features(self.trunk(inputs))
 
     def from_features(self, h: Tensor) -> dict[str, Tensor]:
         """Return the weights for the trunk's output h [K, features]."""
-        made = zip(self._shapes.items(), self.heads, strict=True)
-        return {name: head(h).reshape(len(h), *shape) for (name, shape), head in made}
+        heads = zip(self._shapes.items(), self.heads, strict=True)
+        return {name: head(h).reshape(len(h), *shape) for (name, shape), head in heads}
 
 
 def _spread(tensor: Tensor) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt, Interval, Len
@@ -34,6 +34,9 @@ class NoiseConditioned(Generator):
     hypernetwork).
     """
 
+    takes_named_inputs: ClassVar[bool] = False
+    starts_pretrained: ClassVar[bool] = True
+
     kind: Literal["noise", "dropout"] = option("noise", "what varies: a vector of noise, or which features are dropped")
     noise: Annotated[int, Gt(0)] = option(16, "length of the noise vector")
     rate: Annotated[float, Interval(gt=0, lt=1)] = option(0.2, "share of the hypernetwork's features that is dropped")
@@ -46,6 +49,12 @@ class NoiseConditioned(Generator):
             raise IncompatibleError(
                 f"this generator averages class probabilities of images, this dataset has inputs of shape "
                 f"{list(dataset.input_shape)}: choose a dataset of images"
+            )
+        shaped = [head for head, size in dataset.heads.items() if not isinstance(size, int)]
+        if shaped:
+            raise IncompatibleError(
+                f"this generator averages class probabilities of images, head {shaped[0]!r} of this dataset has the "
+                f"shape {list(dataset.heads[shaped[0]])}: choose a dataset whose heads have a width"
             )
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
@@ -76,11 +85,11 @@ class NoiseConditionedNetwork(ParetoNetwork):
 
     def weights(self, preference: Tensor, drawn: Tensor) -> dict[str, Tensor]:
         """Return the weights for one preference [m] and each of S draws: name -> [S, *shape]."""
-        given = preference.expand(len(drawn), -1)
+        preferences = preference.expand(len(drawn), -1)
         if self.options.kind == "noise":
-            made: dict[str, Tensor] = self.maker(torch.cat([drawn.to(preference), given], dim=1))
-            return made
-        return self.maker.from_features(self.maker.trunk(given) * drawn.to(preference))
+            weights: dict[str, Tensor] = self.maker(torch.cat([drawn.to(preference), preferences], dim=1))
+            return weights
+        return self.maker.from_features(self.maker.trunk(preferences) * drawn.to(preference))
 
     def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
         check_preferences(preferences, self.problem.n_objectives)
@@ -89,20 +98,20 @@ class NoiseConditionedNetwork(ParetoNetwork):
         drawn = self._draw(len(preferences), int(self.seed) + 1 + int(self.n_drawn)).to(inputs.device)
         self.n_drawn += 1
         return [
-            self.problem.outputs({n: w[0] for n, w in self.weights(preference, one[None]).items()}, inputs)
-            for preference, one in zip(preferences, drawn, strict=True)
+            self.problem.outputs({n: w[0] for n, w in self.weights(preference, draw[None]).items()}, inputs)
+            for preference, draw in zip(preferences, drawn, strict=True)
         ]
 
     def serve(self, preference: Tensor) -> Predictor:
-        made = self.weights(preference, self.fixed)
-        return lambda inputs: self._average(made, inputs)
+        weights = self.weights(preference, self.fixed)
+        return lambda inputs: self._average(weights, inputs)
 
-    def _average(self, made: dict[str, Tensor], inputs: Tensor) -> Outputs:
+    def _average(self, weights: dict[str, Tensor], inputs: Tensor) -> Outputs:
         """Return the logarithm of the mean probabilities, which cross-entropy accepts as logits."""
         n = len(self.fixed)
-        each = [self.problem.outputs({name: w[s] for name, w in made.items()}, inputs) for s in range(n)]
+        outputs = [self.problem.outputs({name: w[s] for name, w in weights.items()}, inputs) for s in range(n)]
         return {
-            head: torch.stack([one[head].log_softmax(-1) for one in each]).logsumexp(0) - torch.tensor(n).log()
+            head: torch.stack([output[head].log_softmax(-1) for output in outputs]).logsumexp(0) - torch.tensor(n).log()
             for head in self.problem.dataset.heads
         }
 
@@ -111,5 +120,5 @@ class NoiseConditionedNetwork(ParetoNetwork):
         random = seeded(seed)
         if self.options.kind == "noise":
             return torch.randn(n, self.options.noise, generator=random)
-        kept = torch.rand(n, self.options.features, generator=random) >= self.options.rate
-        return kept.float() / (1 - self.options.rate)
+        mask = torch.rand(n, self.options.features, generator=random) >= self.options.rate
+        return mask.float() / (1 - self.options.rate)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Gt, Len
 from torch import Tensor, nn
 
-from mobench.interfaces import Generator, Outputs, ParetoNetwork, Predictor, Problem, check_preferences
+from mobench.interfaces import Generator, Inputs, Outputs, ParetoNetwork, Predictor, Problem, check_preferences
 from mobench.options import option
 from mobench_roles.maker import WeightMaker
 
@@ -22,6 +22,9 @@ class TaskConditioned(Generator):
     The tasks are the dataset's heads. With hard sharing all tasks have one body. Here each task has
     its own body, and all tasks train the shared hypernetwork (arXiv 2306.06955, section 3).
     """
+
+    takes_named_inputs: ClassVar[bool] = True
+    starts_pretrained: ClassVar[bool] = True
 
     embedding: Annotated[int, Gt(0)] = option(8, "length of a task's embedding")
     hidden: Annotated[tuple[Annotated[int, Gt(0)], ...], Len(1)] = option((100,), "widths of the hidden layers")
@@ -47,20 +50,20 @@ class TaskConditionedNetwork(ParetoNetwork):
 
     def weights(self, preference: Tensor) -> dict[str, Tensor]:
         """Return the weights of every task for one preference [m]: name -> [tasks, *shape]."""
-        given = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)
-        made: dict[str, Tensor] = self.maker(given)
-        return made
+        inputs = torch.cat([self.embeddings, preference.expand(len(self.tasks), -1)], dim=1)
+        weights: dict[str, Tensor] = self.maker(inputs)
+        return weights
 
-    def forward(self, inputs: Tensor, preferences: Tensor) -> Sequence[Outputs]:
+    def forward(self, inputs: Inputs, preferences: Tensor) -> Sequence[Outputs]:
         check_preferences(preferences, self.problem.n_objectives)
         return [self._outputs(self.weights(preference), inputs) for preference in preferences]
 
     def serve(self, preference: Tensor) -> Predictor:
-        made = self.weights(preference)
-        return lambda inputs: self._outputs(made, inputs)
+        weights = self.weights(preference)
+        return lambda inputs: self._outputs(weights, inputs)
 
-    def _outputs(self, made: dict[str, Tensor], inputs: Tensor) -> Outputs:
+    def _outputs(self, weights: dict[str, Tensor], inputs: Inputs) -> Outputs:
         return {
-            task: self.problem.outputs({name: w[t] for name, w in made.items()}, inputs)[task]
+            task: self.problem.outputs({name: w[t] for name, w in weights.items()}, inputs)[task]
             for t, task in enumerate(self.tasks)
         }

@@ -66,8 +66,8 @@ def error(outputs: Outputs, samples: Samples) -> Tensor:
 def calibration_error(outputs: Outputs, samples: Samples) -> Tensor:
     """Return the expected calibration error of the digits, 15 bins of equal width (arXiv 1706.04599, equation 3)."""
     scores, labels = _digits(outputs, samples)
-    confidence, told = scores.softmax(1).max(1)
-    right = (told == labels).double()
+    confidence, predicted = scores.softmax(1).max(1)
+    right = (predicted == labels).double()
     bins = (confidence * N_BINS).ceil().long().clamp(1, N_BINS) - 1
     gap = torch.zeros(N_BINS, dtype=torch.float64).index_add_(0, bins, right - confidence.double())
     return gap.abs().sum() / len(labels)
@@ -91,5 +91,5 @@ def _loss(outputs: Outputs, batch: Samples) -> Tensor:
 
 
 def _digits(outputs: Outputs, samples: Samples) -> tuple[Tensor, Tensor]:
-    known = samples.targets[HEAD] != UNKNOWN
-    return outputs[HEAD][known], samples.targets[HEAD][known]
+    is_digit = samples.targets[HEAD] != UNKNOWN
+    return outputs[HEAD][is_digit], samples.targets[HEAD][is_digit]

@@ -26,6 +26,7 @@ class StaticKernels(Generator):
     """
 
     finite: ClassVar[bool] = True
+    starts_pretrained: ClassVar[bool] = True
 
     kernel: Annotated[int, Gt(0)] = option(7, "side of the kernels that are generated")
     basic: tuple[Annotated[int, Gt(0)], Annotated[int, Gt(0)]] = option(
@@ -37,19 +38,36 @@ class StaticKernels(Generator):
     def check(self, dataset: Dataset) -> None:
         if len(dataset.objectives) != 1:
             raise IncompatibleError(
-                f"static makes one set of weights, whatever the preference, and this dataset has "
+                f"static generates one set of weights for all preferences, and this dataset has "
                 f"{len(dataset.objectives)} objectives: use a dataset with one, or a generator that reads preferences"
+            )
+
+    def check_problem(self, problem: Problem) -> None:
+        if not any(self.tiling(shape) for shape in problem.shapes.values()):
+            n_in, n_out = self.basic
+            raise IncompatibleError(
+                f"the target network has no {self.kernel}×{self.kernel} convolution with channels in multiples of "
+                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
             )
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
         self.check(problem.dataset)
+        self.check_problem(problem)
         return StaticKernelNetwork(problem, rays, self).to(device=problem.device, dtype=problem.dtype)
+
+    def tiling(self, shape: torch.Size) -> tuple[int, int] | None:
+        """Return the number of basic kernels along the axes (out, in), or None if the tensor is not generated."""
+        n_in, n_out = self.basic
+        if len(shape) != 4 or tuple(shape[2:]) != (self.kernel, self.kernel) or shape[0] % n_out or shape[1] % n_in:
+            return None
+        return shape[0] // n_out, shape[1] // n_in
 
 
 class StaticKernelNetwork(WeightNetwork):
     """One hypernetwork for the kernels of all layers; the target's other tensors are ordinary parameters.
 
-    Parameters of the hypernetwork, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1).
+    Parameters of the hypernetwork, without embeddings: d (Nz + 1) N_in + f² N_out (d + 1). Around pretrained kernels,
+    which are added, the output layer starts at zero.
     """
 
     def __init__(self, problem: Problem, rays: Tensor, options: StaticKernels) -> None:
@@ -58,12 +76,7 @@ class StaticKernelNetwork(WeightNetwork):
         self._kernel = options.kernel
         n_in, n_out = self._basic = options.basic
         nz, d = options.embedding, options.hidden
-        self._tiles = {name: tiles for name, shape in problem.shapes.items() if (tiles := self._tiling(shape))}
-        if not self._tiles:
-            raise IncompatibleError(
-                f"the target network has no {self._kernel}×{self._kernel} convolution with channels in multiples of "
-                f"{n_in} and {n_out}: set generator.kernel and generator.basic to what it has"
-            )
+        self._tiles = {name: tiles for name, shape in problem.shapes.items() if (tiles := options.tiling(shape))}
         # the scales below give generated kernels the variance of He et al. for their fan-in
         self.into = nn.Parameter(torch.randn(n_in, d, nz) / math.sqrt(nz))
         self.into_bias = nn.Parameter(torch.zeros(n_in, d))
@@ -75,6 +88,9 @@ class StaticKernelNetwork(WeightNetwork):
         )
         fresh = problem.new_weights()
         self._plain = [name for name in problem.shapes if name not in self._tiles]
+        self.pretrained = problem.pretrained_weights(list(self._tiles))
+        if problem.model.pretrained:
+            nn.init.zeros_(self.out)
         self.plain = nn.ParameterList(nn.Parameter(fresh[name].clone()) for name in self._plain)
 
     @property
@@ -103,15 +119,9 @@ class StaticKernelNetwork(WeightNetwork):
         n_in, n_out = self._basic
         f, k = self._kernel, len(preferences)
         pieces = torch.split(self.basic_kernels(), [o * i for o, i in self._tiles.values()])
-        made: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
+        weights: dict[str, Tensor] = dict(zip(self._plain, self.plain, strict=True))
         for (name, (o, i)), piece in zip(self._tiles.items(), pieces, strict=True):
             grid = piece.reshape(o, i, n_out, n_in, f, f).transpose(1, 2)
-            made[name] = grid.reshape(o * n_out, i * n_in, f, f)
-        return {name: made[name].expand(k, *made[name].shape) for name in self.problem.shapes}
-
-    def _tiling(self, shape: torch.Size) -> tuple[int, int] | None:
-        """Return the number of basic kernels along the axes (out, in), or None if the tensor is not generated."""
-        n_in, n_out = self._basic
-        if len(shape) != 4 or tuple(shape[2:]) != (self._kernel, self._kernel) or shape[0] % n_out or shape[1] % n_in:
-            return None
-        return shape[0] // n_out, shape[1] // n_in
+            weights[name] = grid.reshape(o * n_out, i * n_in, f, f)
+        weights = self.pretrained.plus(weights)
+        return {name: weights[name].expand(k, *weights[name].shape) for name in self.problem.shapes}

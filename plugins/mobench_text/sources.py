@@ -19,10 +19,10 @@ MEMBER = "gensim/test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000
 def wiki_from_packages(folder: Path) -> None:
     """Extract 206 pages of the English Wikipedia as XML, 6,089,746 bytes, from the Python package gensim 4.4.0."""
     # request the wheel of a fixed platform, so that every machine gets the same file
-    wanted = ["--implementation", "cp", "--python-version", "3.11", "--abi", "cp311"]
-    wanted += ["--platform", "manylinux_2_24_x86_64"]
+    platform = ["--implementation", "cp", "--python-version", "3.11", "--abi", "cp311"]
+    platform += ["--platform", "manylinux_2_24_x86_64"]
     pip = [sys.executable, "-P", "-m", "pip"]
-    command = [*pip, "download", "--quiet", "--no-deps", "--dest", str(folder), *wanted, PACKAGE]
+    command = [*pip, "download", "--quiet", "--no-deps", "--dest", str(folder), *platform, PACKAGE]
     run(command, folder, PACKAGE_BYTES)
     wheels = list(folder.glob("gensim-*.whl"))
     if not wheels:

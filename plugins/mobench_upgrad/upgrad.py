@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Balancer
+from mobench.interfaces import SCOPE_HELP, Balancer, OwnGradient
 from mobench.numerics import nnls
+from mobench.options import option
 
 
 @dataclass(eq=False)
@@ -23,10 +24,16 @@ class UPGrad(Balancer):
     Conditioning: any ratio of lengths. At an angle ε to a linear dependence of the gradients, all cosines between
     direction and gradients are non-negative up to about 1e-13/ε: 1e-7 at ε = 1e-6. Weights of nearly dependent
     gradients are large and cancel, so they stay in float64.
+
+    The gradients are those of the shared parameters. Task-specific parameters take the gradient of their own loss, as
+    in `mtl_backward` of TorchJD, the library of its authors.
     """
 
     needs_gram: ClassVar[bool] = True
     needs_preference: ClassVar[bool] = False
+    own_parameters: ClassVar[OwnGradient] = "plain"
+
+    scope: Literal["shared", "all"] = option("shared", SCOPE_HELP, added=True, earlier="all")
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return weights [K, m] in float64, each at least 1/m."""

@@ -73,8 +73,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))
-        kept = x[:, :, :: self.stride, :: self.stride]
-        return change + (pad(kept, (0, 0, 0, 0, 0, self.n_new)) if self.n_new else kept)
+        shortcut = x[:, :, :: self.stride, :: self.stride]
+        return change + (pad(shortcut, (0, 0, 0, 0, 0, self.n_new)) if self.n_new else shortcut)
 
 
 def _norm(channels: int) -> nn.Module:

@@ -1,10 +1,10 @@
-"""How fast mobench is against the straightforward implementation, as ratios inside one process.
+"""Speed of mobench relative to a straightforward implementation, as ratios measured in one process.
 
     python tests/benchmarks/run.py                  # everything, about ten minutes
     python tests/benchmarks/run.py step evaluation  # some groups
     python tests/benchmarks/run.py --out results/speed
 
-Every pair is timed in turns (A, B, A, B, …) and the median ratio of a turn is given.
+The two sides of a pair are timed alternately (A, B, A, B, …); the median ratio is reported.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def row(work: str, goal: float, timing: tuple[float, float, float], note: str = 
 
 
 class Bench:
-    """MultiMNIST, LeNet and both ways to train on it."""
+    """MultiMNIST, LeNet and both ways to train them."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -143,7 +143,7 @@ def evaluation(bench: Bench) -> list[Row]:
 
 
 def choice(bench: Bench) -> list[Row]:
-    """The measured strategy against every fixed one: how much slower than the best it is."""
+    """Compare the measured strategy with every fixed one: how much slower it is than the best."""
     rows = []
     for k in (1, 5):
         problem = bench.problem(n_sets=k)
@@ -258,7 +258,7 @@ def vlmop2(bench: Bench) -> list[Row]:
 
 
 def overhead(bench: Bench) -> list[Row]:
-    """What loop, progress and trace cost beside the steps: their share of the wall time.
+    """Share of the wall time that the loop, progress and trace take in addition to the steps.
 
     Of steps alone: what a job costs that has fewer of them is taken away, for building the networks is no step.
     """
@@ -266,7 +266,7 @@ def overhead(bench: Bench) -> list[Row]:
     samples = bench.dataset.load("train")
 
     def spent(steps: int) -> tuple[float, float]:
-        """Wall time of a job, and what of it was no step."""
+        """Return the wall time of a job, and the part of it outside steps."""
         solver = GradientSolver(PHN(), Linear(), GradientOptions())
         began = time.perf_counter()
         run = train(
@@ -284,7 +284,7 @@ def overhead(bench: Bench) -> list[Row]:
 
 
 def together(bench: Bench) -> list[Row]:
-    """Two jobs at once, a thread each, against one after the other with both threads."""
+    """Two jobs at once with one thread each, against one after the other with two threads."""
     word = [sys.executable, __file__, "--train-once"]
 
     def run(threads: int, at_once: int) -> float:

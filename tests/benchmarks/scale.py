@@ -1,4 +1,4 @@
-"""How time and memory grow with preferences, objectives, batch and target: a table and a plot.
+"""Growth of time and memory with preferences, objectives, batch and target: a table and a plot.
 
     python tests/benchmarks/scale.py --out results/scale
 
@@ -32,7 +32,7 @@ POINTS: dict[str, list[Any]] = {
 
 @dataclass
 class Case:
-    """What is trained, or judged, at one point of the table."""
+    """The training or evaluation that one point of the table measures."""
 
     problem: Any
     solver: Any
@@ -90,7 +90,7 @@ def case(kind: str, value: Any) -> Case:
 
 
 def chosen(kind: str, value: Any) -> dict[str, Any]:
-    """The strategy that is fastest there; in a process of its own, for the memory of those not taken would count."""
+    """Return the fastest strategy; run it in a separate process, because the memory of the others would count."""
     from mobench.learning.measured_strategy import measured
 
     at = case(kind, value)
@@ -208,7 +208,7 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
 
 
 def alone(kind: str, *values: Any) -> dict[str, Any]:
-    """What a process of its own says of a point."""
+    """Return the measurement of a point from a separate process."""
     words = [sys.executable, __file__, "--one", kind, *map(json.dumps, values)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""How long the leaderboard of a large store takes: `python tests/benchmarks/store.py FOLDER --records 20000`.
+"""Time of the leaderboard of a large store: `python tests/benchmarks/store.py FOLDER --records 20000`.
 
 Makes the records where FOLDER has none, from the committed ones with other seeds and other numbers, and
 then times the whole command: without an index, and with the one that is there afterwards.
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def make(store: Store, n_records: int) -> None:
-    """Fill a store with so many records, all of different jobs."""
+    """Fill a store with this number of records, all of different jobs."""
     store.records_folder.mkdir(parents=True)
     for number, record in enumerate(different(n_records)):
         store.path(record.job).write_text(record.to_json())
@@ -54,7 +54,7 @@ def make(store: Store, n_records: int) -> None:
 
 
 def different(n_records: int) -> Iterator[Record]:
-    """Records like the committed ones, of seeds that those do not have."""
+    """Yield copies of the committed records with seeds that those do not have."""
     numbers = random.Random(0)
     found: dict[str, Record] = {}
     for folder in sorted(COMMITTED.glob("*/records")):
@@ -68,7 +68,7 @@ def different(n_records: int) -> Iterator[Record]:
 
 
 def like(record: Record, seed: int, numbers: random.Random) -> Record:
-    """The record with another seed and with numbers some percent off."""
+    """Return the record with another seed and numbers that differ by a few percent."""
     data = record.model_dump(by_alias=True)
     data["job"]["seeds"] = dict.fromkeys(data["job"]["seeds"], seed)
     data["id"] = Job.model_validate(data["job"]).id

@@ -1,4 +1,4 @@
-"""What a paper's script does, written plainly: the other side of every ratio.
+"""The straightforward implementation, as in scripts of papers: the other side of every ratio.
 
 NCHW, ReLU before the pool, one preference at a time, each objective's gradient taken through the
 hypernetwork, one convex program per step handed to a general solver, Adam without fusing, and
@@ -40,7 +40,7 @@ class Hypernetwork(nn.Module):
 
 
 class Net(nn.Module):
-    """A LeNet of its own."""
+    """A plain LeNet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def losses_of(w: Weights, x: Tensor, labels: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class Trainer:
-    """Linear scalarisation or EPO of one maker of weights."""
+    """Linear scalarisation or EPO with a network that generates weights."""
 
     def __init__(self, maker: nn.Module, epo: bool) -> None:
         self.maker, self.epo = maker, EPOProgram(2) if epo else None

@@ -1,4 +1,4 @@
-"""A terminal for tests of what is drawn on one."""
+"""A pseudo-terminal for tests of the live view."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 
 @dataclass
 class Shown:
-    """What a process drew: every byte of it as text, the screens that one saw in between, and the last one."""
+    """The output of a process: all of it as text, the screens in between, and the last screen."""
 
     raw: str
     frames: list[list[str]]
@@ -31,7 +31,7 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """Every line that was ever seen."""
+        """All lines that were visible at some time."""
         return "\n".join(line for frame in self.frames for line in frame)
 
 
@@ -85,5 +85,5 @@ def _read(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 65536)
     except OSError:
-        # how Linux says that nobody has the other end open any more
+        # Linux raises this when the other end is closed
         return b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import resource
@@ -27,18 +26,12 @@ from mobench.records.store import Store
 from mobench.runs import execution
 
 Cli = Any
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
-
-
-def _obeys_permissions() -> None:
-    """Before a command is started: not even the superuser may then write what is marked read-only."""
-    if os.geteuid() == 0:
-        assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0
+OBEY = "restrictions:obey_permissions"
 
 
 @pytest.fixture
 def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
-    """A store in which nothing can be written."""
+    """A read-only store."""
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     folders = [out, *(p for p in out.rglob("*") if p.is_dir())]
@@ -50,17 +43,18 @@ def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_store_that_is_read_only_is_read_and_a_run_is_refused_in_one_line(cli: Cli, tiny: Path, locked: Path) -> None:
-    board = cli("leaderboard", locked, preexec_fn=_obeys_permissions)
+    board = cli("leaderboard", locked, before=OBEY)
     assert board.returncode == 0, board.stderr
     assert "phn-ls" in board.stdout
     before = sorted(locked.rglob("*"))
-    done = cli("run", tiny, "--out", "out", "--seeds", "7", preexec_fn=_obeys_permissions)
+    done = cli("run", tiny, "--out", "out", "--seeds", "7", before=OBEY)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("error: nothing can be written to out: Permission denied")
     assert sorted(locked.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_store_on_another_file_system_than_anything_else(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     elsewhere = Path("/dev/shm") / f"mobench-{uuid4().hex}"
     assert Path("/dev/shm").stat().st_dev != tmp_path.stat().st_dev
@@ -75,13 +69,13 @@ def test_a_store_on_another_file_system_than_anything_else(cli: Cli, tiny: Path,
 
 
 def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Durations come from clocks that nobody sets; the wall clock only dates the record."""
+    """Durations come from monotonic clocks; the wall clock only dates the record."""
     job = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=20))
     calm = execution.execute(job, threads=1)
     hours = iter(range(1000, 0, -1))
 
     class Backwards(datetime):
-        """Each look at it is an hour earlier than the one before."""
+        """Each reading is an hour earlier than the previous one."""
 
         @classmethod
         def now(cls, tz: Any = None) -> Any:
@@ -100,6 +94,7 @@ def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: 
     assert record.cost.evaluation_seconds > 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once_without_a_traceback_and_leaves_no_worker(
     command: list[str], cli: Cli, environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +122,7 @@ def _small_files_alone() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000))
 
 
+@pytest.mark.slow
 def test_weights_without_room_cost_no_result_and_are_told_once(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     words = ("run", tiny, "--solver", "ls,phn-ls", "--seeds", "0,1", "--keep-weights", "--strategy", "default")
     done = cli(*words, "--out", "out", preexec_fn=_small_files_alone)
@@ -156,7 +152,7 @@ from mobench_analytic.problems import VLMOP2
 class Greedy(VLMOP2):
     def load(self, split):
         hoard = []
-        for _ in range(20):  # were nobody to end it, the machine should live
+        for _ in range(20):  # the worker ends even if the test fails
             hoard.append(torch.ones(50_000_000))
             time.sleep(0.2)
         return super().load(split)

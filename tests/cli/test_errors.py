@@ -1,4 +1,4 @@
-"""Bad input that never reaches a job: pairs that make no sense, words that are no options, files that are too large."""
+"""Invalid input that never reaches a job: impossible pairs, unknown options, files that are too large."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def records(folder: Path) -> dict[str, bytes]:
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of an error that a person can mend."""
+    """Return the single line of an error that the user can correct."""
     assert done.returncode not in (0, 70), done.stderr
     (line,) = (line for line in done.stderr.splitlines() if line)
     assert line.startswith("error: ")
@@ -31,7 +31,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture
 def out(finished: Path, tmp_path: Path) -> Path:
-    """A folder with records of earlier."""
+    """A folder with existing records."""
     shutil.copytree(finished, tmp_path / "out")
     return tmp_path / "out"
 
@@ -84,7 +84,7 @@ def test_a_command_that_is_none_is_one_line(cli: Cli) -> None:
 
 
 def test_a_suite_file_of_any_size_is_refused_without_being_read(cli: Cli, tmp_path: Path) -> None:
-    """64 GB that take no room on the disk, and a process that may not use so much memory."""
+    """A sparse file of 64 GB, and a process with less memory than that."""
     path = tmp_path / "large.toml"
     with path.open("wb") as file:
         file.truncate(64 * 2**30)
@@ -135,10 +135,11 @@ def test_a_reader_that_goes_away_is_no_bug(command: list[str], environment: dict
     assert "this is a bug" not in done.stderr
 
 
+@pytest.mark.slow
 def test_being_told_to_end_stops_the_workers_and_leaves_no_failure(
     command: list[str], environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
-    """SIGTERM is how systems and schedulers end a program."""
+    """Systems and schedulers end a program with SIGTERM."""
     process = subprocess.Popen(
         [*command, "run", str(tiny), "--solver", "ls", "--seconds", "86400", "--out", "out"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -172,7 +173,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _waits_out(pid: int) -> bool:
-    """Whether a process is still there after a while in which it could have ended."""
+    """Return whether a process is still alive after a time in which it could have ended."""
     import psutil
 
     try:

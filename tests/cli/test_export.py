@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from in_process import IN_PROCESS
 
 from mobench.cli.main import app
 from mobench.errors import OptionError
-from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.table_files import FORMATS
 
 Cli = Any
 
@@ -38,8 +39,8 @@ def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_commands_lead_from_nothing_to_a_table_that_compiles(
     cli: Cli, tiny: Path, tmp_path: Path, compiled: Callable[[str], str]
 ) -> None:
-    """The second command is the one that the first names at its end."""
-    first = cli("run", tiny)
+    """The second command is the one that the output of the first suggests."""
+    first = cli("run", tiny, *IN_PROCESS)
     assert first.returncode == 0, first.stderr
     (second,) = re.findall(r"`mobench (export [^`]+ --format tex --standalone)`", first.stdout)
     done = cli(*shlex.split(second))

@@ -1,4 +1,4 @@
-"""Plugins from other distributions, installed by pip: one that is whole, and one for each way of being broken."""
+"""Plugins of other distributions, installed by pip: one that works, and one for each kind of defect."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import IN_PROCESS
 
 Cli = Any
 GUESTS = Path(__file__).parent / "guests"
@@ -87,7 +88,7 @@ def test_a_guest_stands_in_a_leaderboard_beside_the_built_in_ones(
     cli: Cli, whole: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
     solvers = "guest-worst,walk,ls,phn-ls,stack+worst"
-    words = ["run", tiny, "--dataset", "circles", "--model", "place", "--solver", solvers, "--out", "out", "--jobs", 2]
+    words = ["run", tiny, "--dataset", "circles", "--model", "place", "--solver", solvers, "--out", "out", *IN_PROCESS]
     done = cli(*words, env=whole)
     assert done.returncode == 0, done.stderr
     table = (tmp_path / "out" / "leaderboard.md").read_text()
@@ -99,7 +100,7 @@ def test_a_guest_stands_in_a_leaderboard_beside_the_built_in_ones(
 
 
 def test_a_guests_solver_runs_on_a_built_in_dataset(cli: Cli, whole: dict[str, str], tiny: Path) -> None:
-    assert cli("run", tiny, "--solver", "guest-worst", env=whole).returncode == 0
+    assert cli("run", tiny, "--solver", "guest-worst", *IN_PROCESS, env=whole).returncode == 0
 
 
 @pytest.mark.parametrize("how", BROKEN)
@@ -117,7 +118,7 @@ def test_a_broken_guest_is_reported_and_breaks_nothing(
 
 
 def test_a_run_goes_on_beside_a_broken_guest(cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path) -> None:
-    done = cli("run", tiny, "--solver", "ls", env=guest("raises", BROKEN["raises"][0]))
+    done = cli("run", tiny, "--solver", "ls", *IN_PROCESS, env=guest("raises", BROKEN["raises"][0]))
     assert done.returncode == 0
     assert "warning: plugin guest-raises 0.1" in done.stderr
 
@@ -132,8 +133,8 @@ def test_a_name_that_two_plugins_offer_is_refused_with_both_origins(
     refused = cli("run", tiny, "--solver", "phn-ls", env=environment)
     assert refused.returncode == 2
     assert "block its plugin with MOBENCH_BLOCK" in refused.stderr.splitlines()[-1]
-    assert cli("run", tiny, "--solver", "ls", env=environment).returncode == 0
-    blocked = cli("run", tiny, "--solver", "phn-ls", env={**environment, "MOBENCH_BLOCK": "twin"})
+    assert cli("run", tiny, "--solver", "ls", *IN_PROCESS, env=environment).returncode == 0
+    blocked = cli("run", tiny, "--solver", "phn-ls", *IN_PROCESS, env={**environment, "MOBENCH_BLOCK": "twin"})
     assert blocked.returncode == 0, blocked.stderr
 
 
@@ -160,6 +161,7 @@ def test_a_class_that_cannot_be_imported_fails_where_it_is_used(
     assert "ModuleNotFoundError" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_solver_that_leaves_the_interpreter_takes_only_its_job_along(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
@@ -185,7 +187,7 @@ def __getattr__(name):
     assert done.returncode == 1
     assert "the job's process ended with exit code 3 and left no record" in done.stderr
     assert "failed vlmop2 · stack+exits · seed 0: enough" in done.stderr
-    assert "1 jobs run, 0 were there, 0 diverged, 2 failed" in done.stdout
+    assert "1 jobs run, 0 already present, 0 diverged, 2 failed" in done.stdout
 
 
 PICKY = """
@@ -208,6 +210,7 @@ def __getattr__(name):
 """
 
 
+@pytest.mark.slow
 def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
@@ -219,7 +222,7 @@ def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     reason = "declined: vlmop2 × point × stack+picky: two objectives are too few: take three or more"
     assert [line for line in done.stderr.splitlines() if line.startswith("declined:")] == [reason]
     assert done.stderr.count("] declined vlmop2 · stack+picky") == 2, "the lines of both jobs"
-    assert "2 jobs run, 0 were there, 0 diverged, 0 failed, 2 declined, in " in done.stdout
+    assert "2 jobs run, 0 already present, 0 diverged, 0 failed, 2 declined, in " in done.stdout
     assert "picky" not in (tmp_path / "out" / "leaderboard.csv").read_text()
     assert len(list((tmp_path / "out" / "records").iterdir())) == 2
     alone = cli(*words, "stack+picky", "--json", env=environment)
@@ -270,7 +273,7 @@ def test_the_core_knows_no_plugin_by_name() -> None:
 
     own = {e.name for kind in KINDS for e in registry().entries[kind].values()}
     packages = {p.name for p in registry().plugins}
-    generic = {"linear", "point", "input", "hypervolume", "report", "text"}  # words that the core uses for other things
+    generic = {"linear", "point", "input", "hypervolume", "report", "text"}  # words that mobench uses for other things
     for path in Path(mobench.__file__).parent.rglob("*.py"):
         text = path.read_text()
         if path.name == "__init__.py" and path.parent.name == "mobench":

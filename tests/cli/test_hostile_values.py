@@ -1,4 +1,4 @@
-"""Every option of every command against values that it cannot take: one clear line, never an internal error."""
+"""Every option of every command with invalid values: a single clear line, never an internal error."""
 
 from __future__ import annotations
 

@@ -1,24 +1,37 @@
-"""`--json` gives data: every line is an event that `mobench.cli.events` describes, and none is text made for people."""
+"""`--json` gives data: every line has the fields of its class, and none is text made for people."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from mobench.cli.events import Event
+from mobench.cli.output_lines import OutputLine
+from mobench.cli.result_lines import LINES
 from mobench.datafiles import collections
 from mobench.options import describe
 from mobench.plugins import KINDS, Pair, registry
 from mobench.reports.plots.kinds import KINDS as PLOTS
 
 Cli = Any
-CHECKED: TypeAdapter[Any] = TypeAdapter(Event)
+
+
+def check(line: str) -> None:
+    """Fail unless a line has exactly the fields of its class, in their order and with values of their types."""
+    content = json.loads(line)
+    cls = LINES[content.pop("event")]
+    assert list(content) == [field.name for field in fields(cls)]
+    TypeAdapter(cls).validate_json(json.dumps(content), strict=True)
+
+
+def test_every_class_of_lines_has_a_kind_of_its_own() -> None:
+    assert sorted(cls.__name__ for cls in LINES.values()) == sorted(c.__name__ for c in OutputLine.__subclasses__())
 
 
 def data(cli: Cli, *words: Any, code: int = 0) -> list[dict[str, Any]]:
@@ -27,7 +40,7 @@ def data(cli: Cli, *words: Any, code: int = 0) -> list[dict[str, Any]]:
     assert done.returncode == code, done.stderr
     lines = done.stdout.splitlines()
     for line in lines:
-        CHECKED.validate_json(line)
+        check(line)
     events = [json.loads(line) for line in lines]
     assert events[-1] == {"event": "end", "code": code}
     return events[:-1]
@@ -71,6 +84,9 @@ def test_plugins_data_files_and_plots_are_listed_as_data(cli: Cli) -> None:
     files = data(cli, "data", "list")
     assert {(e["collection"], e["path"]) for e in files} == {
         (name, file.path) for name, files in collections().items() for file in files
+    }
+    assert {(e["path"], e["n_bytes"], e["licence"]) for e in files} == {
+        (file.path, file.n_bytes, file.licence) for files in collections().values() for file in files
     }
     name = files[0]["collection"]
     verified = data(cli, "data", "verify", name, "--quiet", code=1)

@@ -1,4 +1,4 @@
-"""A run while it lasts: on a terminal, elsewhere, and in silence."""
+"""The progress of a run: on a terminal, elsewhere, and with --quiet."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import IN_PROCESS
 from rich.console import Console
 
 from mobench.cli.formats import clock, duration
 from mobench.cli.live import LINE_SECONDS, Lines
 from mobench.cli.screen import picture
 from mobench.cli.tally import Left, Tally
+from mobench.events import EvaluationProgress, JobEnded, JobStarted, NodeLost, TrainingProgress
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
 Cli = Any
+SUPPORT = Path(in_process.__file__).parent
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;5|38;2)[0-9;]*m")
 """Codes for coloured text; those for bold and dim are none."""
 
@@ -31,8 +35,8 @@ def job(seed: int = 0, dataset: str = "data") -> Job:
     )  # fmt: skip
 
 
-def train(fraction: float, hypervolume: float | None = None) -> dict[str, Any]:
-    return {"phase": "train", "fraction": fraction, "losses": [0.5, 0.25], "hypervolume": hypervolume}
+def train(fraction: float, hypervolume: float | None = None) -> TrainingProgress:
+    return TrainingProgress(1, 10, fraction, 1.0, 1.0, (0.5, 0.25), hypervolume)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +58,13 @@ def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: p
     one, other = job(), job(1)
     tally, lines = Tally([one, other], clock=lambda: now), Lines()
     for seconds, event in (
-        (0.0, {"phase": "start"}),
+        (0.0, JobStarted()),
         (1.0, train(0.1)),
         (LINE_SECONDS, train(0.3, 1.5)),
         (LINE_SECONDS + 1, train(0.35)),
         (LINE_SECONDS + 2, train(0.4)),
         (2 * LINE_SECONDS, train(0.45)),
-        (31.0, {"phase": "end", "status": "completed", "hypervolume": 2.0, "seconds": 30.0}),
+        (31.0, JobEnded("completed", hypervolume=2.0, seconds=30.0)),
     ):
         now = seconds
         lines.show(tally, tally.hear(one, event))
@@ -77,25 +81,28 @@ def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: p
 @given(
     st.integers(20, 200),
     st.integers(8, 60),
-    st.lists(st.sampled_from(["start", "train", "completed", "failed", "evaluate"]), max_size=40),
+    st.lists(st.sampled_from(["start", "train", "completed", "failed", "evaluate", "lost"]), max_size=40),
     st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), min_size=1, max_size=60),
 )
 def test_the_view_fits_any_terminal(columns: int, rows: int, states: list[str], name: str) -> None:
     tally = Tally([job(seed, name) for seed in range(50)], 40, clock=lambda: 3.0)
     for one, state in zip(list(tally.jobs.values()), states, strict=False):
-        tally.hear(one.job, {"phase": "start"})
+        tally.hear(one.job, JobStarted())
         if state in ("completed", "failed"):
-            tally.hear(one.job, {"phase": "end", "status": state, "message": name, "hypervolume": 1.0})
+            tally.hear(one.job, JobEnded(state, name, 1.0))
         elif state == "train":
             tally.hear(one.job, train(0.5, 2.0))
         elif state == "evaluate":
-            tally.hear(one.job, {"phase": "evaluate", "split": "test"})
+            tally.hear(one.job, EvaluationProgress("test", 0.0))
+        elif state == "lost":
+            tally.hear(one.job, NodeLost(1, name))
     console = Console(file=io.StringIO(), width=columns, height=rows, force_terminal=True)
     lines = console.render_lines(picture(tally, "run some suite", columns, rows), pad=False)
     assert len(lines) <= rows
     assert all(sum(segment.cell_length for segment in line) <= columns for line in lines)
 
 
+@pytest.mark.slow
 def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     terminal: Any, command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
@@ -109,17 +116,18 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train +\d+ %|evaluate \w+)", shown.text)
     assert re.search(r"best HV +vlmop2 +0\.\d+ +(phn-)?ls, seed [01]", shown.text)
     assert COLOUR.search(shown.raw)
-    # what stays: a line per job, the table, where everything is
+    # what remains: a line per job, the table, the written files
     ended = [line for line in shown.screen if line.startswith("completed vlmop2 · ")]
     assert len(ended) == 4
     assert not [line for line in shown.screen if "gone, ETA" in line]
-    assert "4 jobs run, 0 were there, 0 diverged, 0 failed" in "\n".join(shown.screen)
+    assert "4 jobs run, 0 already present, 0 diverged, 0 failed" in "\n".join(shown.screen)
     wrote = [line for line in shown.screen if line.startswith("wrote ")]
     assert wrote == [f"wrote results/tiny/{name}" for name in ("records", "leaderboard.md", "leaderboard.csv")]
     assert shown.screen[shown.screen.index(wrote[-1]) + 1].startswith("next: `mobench report results/tiny`")
     assert shown.cursor_is_shown
 
 
+@pytest.mark.slow
 def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls"], columns=60, env={"NO_COLOR": "1"})
     assert shown.returncode == 0
@@ -128,21 +136,26 @@ def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: 
     assert not COLOUR.search(shown.raw)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str], tiny: Path) -> None:
     shown = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
     assert shown.returncode == 130
     assert shown.cursor_is_shown
-    assert any(line.startswith("error: interrupted; every record") for line in shown.screen)
+    assert any(line.startswith("error: interrupted; all written records") for line in shown.screen)
     assert not [line for line in shown.screen if "gone, ETA" in line]
 
 
+@pytest.mark.slow
 def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
-    terminal: Any, command: list[str], cli: Cli, tiny: Path
+    terminal: Any, command: list[str], cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
-    done = cli("run", tiny, "--solver", "ls", "--quiet")
+    words = ["run", tiny, "--solver", "ls", *IN_PROCESS]
+    done = cli(*words, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert "wrote results/tiny/records" in done.stdout
-    shown = terminal([*command, "run", tiny, "--solver", "ls", "-q"])
+    shutil.rmtree(tmp_path / "results")
+    shown = terminal([*command, *words, "-q"], env={"PYTHONPATH": str(SUPPORT)})
+    assert shown.returncode == 0
     assert "\x1b[?25l" not in shown.raw, "nothing is drawn"
 
 

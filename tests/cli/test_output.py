@@ -1,4 +1,4 @@
-"""Where words go: what is written with `--json` can be read, whatever it was."""
+"""Output streams: everything that is written with `--json` can be parsed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from mobench.cli.main import app as whole
 from mobench.cli.output import App, JsonLines, complain, events, is_quiet, json_lines, say, warn
+from mobench.cli.result_lines import TrialLine
 
 
 @given(st.lists(st.text()))
@@ -35,7 +36,7 @@ def test_whatever_is_printed_becomes_lines_of_json(pieces: list[str]) -> None:
 )
 def test_numbers_that_json_lacks_are_null(value: object) -> None:
     written = io.StringIO()
-    JsonLines(written).emit("line", {"value": value})
+    JsonLines(written).emit(TrialLine("s", 0, "complete", None, {"value": value}))
     json.loads(written.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 

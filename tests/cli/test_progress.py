@@ -1,4 +1,4 @@
-"""How far a command is, in each mode."""
+"""Progress of commands in each output mode."""
 
 from __future__ import annotations
 

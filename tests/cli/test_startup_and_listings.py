@@ -1,4 +1,4 @@
-"""What listing commands show, and that they load nothing heavy."""
+"""Output of listing commands, and that they import no heavy libraries."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_one_kind_can_be_listed(cli: Cli) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_can_be_shown(kind: Any) -> None:
-    """In this process, for there are many."""
+    """In this process, because there are many."""
     from typer.testing import CliRunner
 
     from mobench.cli.main import app

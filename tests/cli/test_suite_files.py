@@ -1,4 +1,4 @@
-"""What stands in the place of a suite file: a device, a pipe, a folder or far too much is one line, and is not read."""
+"""A device, a pipe, a folder or a huge file instead of a suite file: an error in one line, and it is not read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 def error_of(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line in which a command refuses."""
+    """Return the single error line of a command."""
     monkeypatch.setattr(sys, "argv", ["mobench", *words])
     assert main._run() == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]

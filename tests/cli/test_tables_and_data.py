@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from in_process import InProcess
 
 import mobench
 from mobench.errors import OptionError, UnknownNameError
@@ -60,7 +61,8 @@ def test_what_cannot_be_exported_is_told(cli: Cli, finished: Path, words: list[s
 def test_data_are_listed_and_verified(cli: Cli, tmp_path: Path) -> None:
     listed = cli("data", "list")
     assert listed.returncode == 0
-    assert "missing MNIST/raw/train-images-idx3-ubyte" in listed.stdout
+    assert "missing MNIST/raw/train-images-idx3-ubyte  47.0 MB  CC BY-SA 3.0, as commonly given\n" in listed.stdout
+    assert "missing jura/jura_val.csv  11 kB  GPL-2 or later (package)\n" in listed.stdout
     place = tmp_path / "mine" / "MNIST" / "raw"
     place.mkdir(parents=True)
     (place / "train-labels-idx1-ubyte").write_bytes(b"wrong")
@@ -71,7 +73,7 @@ def test_data_are_listed_and_verified(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_fetching_tries_every_source_and_says_why_none_helped(cli: Cli, tmp_path: Path) -> None:
-    """With no network and no package tools at hand."""
+    """Without a network and without package tools."""
     nothing = tmp_path / "no-programs"
     nothing.mkdir()
     blocked = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "PATH": str(nothing)}
@@ -98,7 +100,8 @@ def test_python_gives_the_same_as_tables(finished: Path, tiny: Path, tmp_path: P
     assert (tmp_path / "out" / "leaderboard.md").is_file()
 
 
-def test_python_takes_names_and_settings(tiny: Path, tmp_path: Path) -> None:
+def test_python_takes_names_and_settings(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", InProcess)
     board = mobench.run(str(tiny), solver="ls", settings={"lr": 0.05}, seeds=[3], steps=5, out=tmp_path / "out")
     assert board[["solver", "seeds", "steps"]].to_numpy().tolist() == [["ls", 1, 5]]
 

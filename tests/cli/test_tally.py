@@ -1,18 +1,20 @@
-"""What is known of a run while it lasts, against closed forms; the clock is the test's own."""
+"""Progress estimates of a run against closed forms, with a clock that the test sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import permutations
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mobench.cli.tally import Tally, makespan
+from mobench.events import JobEvent
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
+CLASSES: dict[str, Any] = {cls.phase: cls for cls in get_args(JobEvent)}
 Lengths = st.lists(st.floats(0, 100), max_size=6)
 
 
@@ -24,7 +26,7 @@ def job(solver: str = "a", seed: int = 0, dataset: str = "data", steps: int = 10
 
 
 class Watch:
-    """A tally with a clock that is set by hand."""
+    """A tally with a clock that the test sets."""
 
     def __init__(self, jobs: Sequence[Job], slots: int = 1) -> None:
         self.now = 0.0
@@ -33,10 +35,12 @@ class Watch:
     def at(self, now: float, job: Job, phase: str, **event: Any) -> None:
         self.now = now
         if phase == "train":
-            event = {"losses": [1.0, 2.0], **event}
+            event = {"step": 1, "total": 10, "epoch": 1.0, "seconds": 1.0, "losses": (1.0, 2.0), **event}
         if phase == "end":
             event = {"status": "completed", **event}
-        self.tally.hear(job, {"phase": phase, **event})
+        if phase == "evaluate":
+            event = {"fraction": 0.0, **event}
+        self.tally.hear(job, CLASSES[phase](**event))
 
 
 def test_waiting_jobs_take_the_slot_that_is_free_first() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,22 +11,13 @@ import pytest
 from mobench.records.store import Store
 
 Cli = Any
-PR_CAPBSET_DROP = 24
-PERMISSIONS_DO_NOT_APPLY = (1, 2)
-"""The superuser's CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+OBEY = "restrictions:obey_permissions"
 LONG = "x" * 300
-
-
-def _obeys_permissions() -> None:
-    """Before a command is started: modes of files and folders then hold for the superuser too."""
-    if os.geteuid() == 0:
-        for capability in PERMISSIONS_DO_NOT_APPLY:
-            assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
 
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may enter."""
+    """A folder without any permissions."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0)
     yield folder
@@ -40,7 +29,7 @@ def homeless(cli: Cli, closed: Path) -> Cli:
     """Runs the command with a home folder that it may not enter."""
 
     def run(*words: Any) -> Any:
-        return cli(*words, env={"HOME": str(closed), "XDG_CACHE_HOME": ""}, preexec_fn=_obeys_permissions)
+        return cli(*words, env={"HOME": str(closed), "XDG_CACHE_HOME": ""}, before=OBEY)
 
     return run
 
@@ -60,7 +49,7 @@ def test_jobs_are_run_beside_a_cache_that_is_read_only(cli: Cli, tiny: Path, tmp
         (cache / "mobench" / folder).mkdir(parents=True)
     for folder in (*cache.rglob("*"), cache):
         folder.chmod(0o555)
-    done = cli("run", tiny, "--solver", "ls", "--out", "out", preexec_fn=_obeys_permissions)
+    done = cli("run", tiny, "--solver", "ls", "--out", "out", before=OBEY)
     assert done.returncode == 0, done.stderr
     (record,) = Store(tmp_path / "out").contents().records
     assert record.status == "completed"
@@ -109,7 +98,7 @@ def test_a_folder_that_cannot_be_used_is_an_error_in_one_line(
         "too long": (LONG, "File name too long"),
     }[where]
     words = [word.replace("FOLDER", folder) for word in COMMANDS[name]]
-    done = cli(*words, preexec_fn=_obeys_permissions)
+    done = cli(*words, before=OBEY)
     assert done.returncode == 2, done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, done.stderr

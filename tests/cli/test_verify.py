@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import IN_PROCESS
 
 Cli = Any
 
@@ -61,7 +62,8 @@ def test_no_record_is_one_line(cli: Cli, tmp_path: Path, content: str | None, me
 
 def test_a_strategy_can_be_pinned_and_is_recorded(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "pinned"
-    assert cli("run", str(tiny), "--strategy", "layout=contiguous,threads=1", "--out", str(out)).returncode == 0
+    words = ("--strategy", "layout=contiguous,threads=1", "--out", out, *IN_PROCESS)
+    assert cli("run", tiny, *words).returncode == 0
     for path in records(out):
         assert json.loads(path.read_text())["provenance"]["strategy"] == {
             "layout": "contiguous", "stacking": "separate", "evaluation": "separate", "threads": 1, "remark": "",

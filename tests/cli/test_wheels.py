@@ -8,6 +8,8 @@ from pathlib import Path
 import fresh
 import pytest
 
+pytestmark = pytest.mark.slow
+
 GUEST = Path(__file__).parent / "guests" / "whole"
 NAMES = ("circles", "place", "between", "worst", "guest-worst", "walk")
 

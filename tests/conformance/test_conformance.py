@@ -28,7 +28,9 @@ MAY_DECLINE = {
     "weighs_on_another_device": (NO_GPU,),
     "trains_on_a_gpu": (NO_GPU,),
     "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
+    "starts_at_pretrained_weights": ("it does not start from pretrained weights (starts_pretrained = False)",),
     "moves_with_the_preference": ("it serves one preference", "it serves problems with one objective"),
+    "follows_the_preference": ("it ignores the preference (needs_preference = False)",),
     "weighs_preferences_apart": ("it weighs preferences against each other (couples_preferences)", "by the plugin: "),
 }
 

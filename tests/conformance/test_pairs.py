@@ -29,7 +29,7 @@ def finite(generator: str) -> bool:
 
 
 def settings(generator: str, balancer: str) -> dict[str, object]:
-    """What a person would have to say beside the two names: several preferences where they are coupled."""
+    """Options that a user must set in addition to the two names: several preferences if they are coupled."""
     couples = registry().get("balancer", balancer).load().couples_preferences
     small = dict(getattr(registry().get("generator", generator).spec, "small", {}))
     options: dict[str, object] = {f"generator.{name}": value for name, value in small.items()}

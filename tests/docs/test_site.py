@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 from readmes.pages import ROOT, blocks
 
+from mobench.cli.result_lines import LINES
+from mobench.events import JobEvent
 from mobench.plugins import KINDS, registry
 
 DOCS = ROOT / "mobench" / "docs"
@@ -44,6 +49,9 @@ def test_the_site_has_every_registered_name_command_and_column(site: Path) -> No
     columns = re.sub(r"<[^>]+>", "", (site / "_generated" / "columns.html").read_text())
     assert "hypervolume at equal K" in columns
     assert "controllability" in columns
+    events = (site / "_generated" / "events.html").read_text()
+    for name in [*(cls.__name__ for cls in get_args(JobEvent)), *LINES]:
+        assert name in events
     reference = (site / "_generated" / "api.html").read_text()
     for name in ("Balancer", "Dataset", "Generator", "Model", "Solver"):
         assert f'id="mobench.interfaces.{name}"' in reference
@@ -68,11 +76,25 @@ def test_lines_of_prose_are_short() -> None:
             assert len(line) <= 120, f"{page.name}: {line}"
 
 
-def test_text_without_relative_links_keeps_addresses_and_words() -> None:
-    sys.path.insert(0, str(DOCS))
-    try:
-        import generated  # type: ignore[import-not-found]
-    finally:
-        sys.path.remove(str(DOCS))
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the module that generates pages."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    return importlib.import_module("generated")
+
+
+def test_the_page_of_events_describes_every_field_of_an_event(generated: ModuleType) -> None:
+    page = generated.events_page()
+    for cls in get_args(JobEvent):
+        text, meanings = generated.described_fields(cls)
+        assert text in page
+        assert list(meanings) == [field.name for field in fields(cls)]
+        assert all(meaning in page for meaning in meanings.values())
+    for kind, line in LINES.items():
+        assert f"### `{kind}`\n\n{generated.described_fields(line)[0]}" in page
+        assert all(f"| `{field.name}` |" in page for field in fields(line))
+
+
+def test_text_without_relative_links_keeps_addresses_and_words(generated: ModuleType) -> None:
     text = "[a](b.md), [c](https://d.org), ![e](f.png)"
     assert generated.without_relative_links(text) == "a, [c](https://d.org), *e*"

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 LIST = ROOT / "mobench" / "interface.txt"
 MODULES = (
     "mobench", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins", "mobench.errors",
-    "mobench.numerics", "mobench.datafiles", "mobench.downloads", "mobench.files",
+    "mobench.events",
+    "mobench.numerics", "mobench.measures", "mobench.datafiles", "mobench.downloads", "mobench.files",
     "mobench.metrics.indicators", "mobench.metrics.evaluation",
     "mobench.testing", "mobench.testing.conformance", "mobench.testing.families", "mobench.testing.properties",
     "mobench.testing.small",

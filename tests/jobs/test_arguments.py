@@ -1,4 +1,4 @@
-"""Arguments are read as a whole or refused."""
+"""Arguments are parsed completely or refused."""
 
 from __future__ import annotations
 

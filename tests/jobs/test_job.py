@@ -1,4 +1,4 @@
-"""What an id depends on, taken from the fields themselves rather than from a list."""
+"""The values that a job's id depends on, derived from the fields instead of a list."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import IN_PROCESS
 
 from mobench.errors import OptionError
 from mobench.jobs import plan as plans
@@ -18,7 +19,7 @@ from mobench.jobs.resolve import resolve_layers, solver_options
 from mobench.search import study
 from mobench.search import tables as report
 from mobench.search.proposals import Trial
-from mobench.search.study import Outcome
+from mobench.search.study import StudyResult
 from mobench.search.trial import plan_of
 
 Cli = Any
@@ -209,7 +210,7 @@ def test_the_best_suite_has_what_its_trials_had(tmp_path: Path) -> None:
         assert search is not None
         (key,) = search.space
         trial = Trial(0, {key: 0.4}, "complete", 1.0, None)
-        outcomes.append(Outcome("vlmop2", "point", entry.solvers[0], "hypervolume", [trial]))
+        outcomes.append(StudyResult("vlmop2", "point", entry.solvers[0], "hypervolume", [trial]))
     (tmp_path / "best.toml").write_text(report.best_suite(outcomes, chosen))
     best = {job.id for job in plans.plan(suites.load(tmp_path / "best.toml")).jobs}
     pairs = zip(apart(chosen), outcomes, strict=True)
@@ -236,7 +237,7 @@ def test_set_reaches_every_solver_and_a_dry_run_shows_what_it_overrides(cli: Cli
 
 def test_a_dry_run_names_the_jobs_that_a_run_makes(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     before = cli("run", tiny, "--set", "lr=0.05", "--dry-run", "--json", "--out", "r").stdout
-    assert cli("run", tiny, "--set", "lr=0.05", "--out", "r", "-q").returncode == 0
+    assert cli("run", tiny, "--set", "lr=0.05", "--out", "r", "-q", *IN_PROCESS).returncode == 0
     after = cli("run", tiny, "--set", "lr=0.05", "--dry-run", "--json", "--out", "r").stdout
     rows = [
         next(e["rows"] for e in map(json.loads, text.splitlines()) if e["event"] == "table") for text in (before, after)

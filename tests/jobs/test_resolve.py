@@ -223,7 +223,7 @@ def test_a_job_from_a_record_of_a_plugin_that_is_gone_is_told() -> None:
 
 def test_a_pair_is_asked_for_as_a_pair() -> None:
     alone = job().solver.model_copy(update={"generator": None, "balancer": None})
-    with pytest.raises(PluginError, match="no class of its own"):
+    with pytest.raises(PluginError, match="has no class: it is a pair"):
         make_solver(alone)
 
 

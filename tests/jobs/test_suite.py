@@ -253,7 +253,7 @@ def test_a_file_whose_name_is_no_suites_says_what_to_write_into_it(tmp_path: Pat
 def test_a_file_of_a_registered_suites_name_is_not_taken_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The shell makes an empty one for `mobench run quick > quick`."""
+    """The shell creates an empty file for `mobench run quick > quick`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "quick").touch()
     assert suites.load("quick").entries[0].datasets == ["multimnist"]

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from mobench.kernels import Kernels, compiled
+from mobench.kernels import compiled
 from mobench.kernels.batch_last import batch_last, functions, is_batch_last, shared_out, why_not
 from mobench.kernels.convolution import conv2d
+from mobench.kernels.dispatch import Kernels
 from mobench.kernels.pooling import max_pool2d
 
 

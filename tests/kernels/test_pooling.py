@@ -1,4 +1,4 @@
-"""Max-pools without indices: the library's bits, by another road."""
+"""Max-pooling without indices: equal to the library to the bit, by another algorithm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mobench.kernels import Kernels
+from mobench.kernels.dispatch import Kernels
 from mobench.kernels.pooling import FULL, max_pool2d
 
 CASES: list[tuple[tuple[Any, ...], dict[str, Any]]] = [

@@ -90,7 +90,7 @@ class Frozen(nn.Module):
 
 
 class AfterShared(nn.Module):
-    """A kernel of everybody's behind one of each net's own."""
+    """A shared kernel after a kernel per net."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ def compare(
 ) -> None:
     """Outputs and gradients of K nets; those of nets one by one are always the library's, in float64."""
     nets = [build().double() for _ in range(K)]
-    for net in nets[1:]:  # what is no parameter is everybody's
+    for net in nets[1:]:  # tensors that are no parameters are shared
         net.load_state_dict({**net.state_dict(), **dict(nets[0].named_buffers())})
     if inputs.is_floating_point():
         inputs = inputs.double()
@@ -299,7 +299,7 @@ def test_small_nets_without_convolutions_are_stacked_without_a_clock() -> None:
 
 
 class Branching(nn.Module):
-    """Looks at its own values, which no vmap can follow."""
+    """Depends on its own values, which vmap does not support."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The gradient that reaches a hypernetwork, against finite differences and the chain rule by hand.
 
 The students whose report this project began from could not get a gradient from the target
-network's loss to the hypernetwork. These tests hold that the road is there, and is right.
+network's loss to the hypernetwork. These tests check that the gradient exists and is correct.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def test_the_solver_leaves_the_same_gradient(problem: Problem, network: ParetoHy
     solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
     assert isinstance(solver.network, ParetoHypernetwork)
     solver.network.load_state_dict(network.state_dict())
-    solver._through_weights(solver.network, R, batch)
+    solver.backward(R, batch)
     scalarised(network, problem, batch).backward()
     for ours, whole in zip(solver.network.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, whole.grad, rtol=1e-9, atol=1e-12)
@@ -137,7 +137,7 @@ def test_gram_equals_the_dense_one_over_all_parameters(
     solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
     assert isinstance(solver.network, ParetoHypernetwork)
     solver.network.load_state_dict(network.state_dict())
-    solver._through_weights(solver.network, preferences, batch)
+    solver.backward(preferences, batch)
 
     class Losses(nn.Module):
         def __init__(self, network: ParetoHypernetwork) -> None:
@@ -171,7 +171,7 @@ def snippets(language: str) -> Iterator[str]:
 
 
 def test_the_lines_of_the_readme_do_what_they_say() -> None:
-    """The README's answer runs as it stands, and the hypernetwork has a gradient at its end."""
+    """The code of the README's answer runs, and the hypernetwork has a gradient at its end."""
     snippet = next(s for s in snippets("python") if "functional_call" in s)
     names: dict[str, object] = {}
     exec(compile(snippet, "README.md", "exec"), names)

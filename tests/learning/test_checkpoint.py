@@ -1,4 +1,4 @@
-"""The count of steps beside a checkpoint: right after a kill, and of no harm in whatever state it is."""
+"""The count of steps beside a checkpoint: correct after a kill, and harmless if it is damaged."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_checkpoint_is_not_written_through_a_link_nor_read_through_one(tmp_pat
     precious, checkpoint = tmp_path / "precious", tmp_path / "a.pt"
     precious.write_bytes(b"kept")
     checkpoint.symlink_to(precious)
-    with pytest.raises(MobenchError, match=r"a\.pt cannot be taken up .*symbolic link"):
+    with pytest.raises(MobenchError, match=r"a\.pt cannot be loaded .*symbolic link"):
         checkpoints.load(checkpoint, solver, problem)
     torch.manual_seed(0)
     from mobench.interfaces import Seeds, Setting

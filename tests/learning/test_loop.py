@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mobench.errors import MobenchError
+from mobench.events import TrainingProgress
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import loop
 from mobench.learning.batches import Batches
@@ -53,7 +54,7 @@ def test_budget_of_epochs_and_steps(limit: Limit, steps: int) -> None:
 
 
 def test_budget_of_seconds_counts_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that gives each step a quarter of a second, and looks at validation none at all."""
+    """A clock on which each step takes a quarter of a second, and validation checks take no time."""
     ticks = iter(range(10_000))
     monkeypatch.setattr(loop.time, "perf_counter", lambda: next(ticks) / 4)
     problem = vlmop2()
@@ -105,8 +106,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser:
     class Interrupt(Exception):
         pass
 
-    def at_step_7(event: dict[str, Any]) -> None:
-        if event["step"] == 7:
+    def at_step_7(event: TrainingProgress) -> None:
+        if event.step == 7:
             raise Interrupt
 
     path = tmp_path / "checkpoint.pt"
@@ -129,7 +130,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser:
 def test_a_checkpoint_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(MobenchError, match="delete it to train anew"):
+    with pytest.raises(MobenchError, match="delete it to restart training"):
         run(phn_ls(), vlmop2(), Limit(steps=2), checkpoint=path)
 
 
@@ -210,7 +211,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
 
 
 def test_looking_at_validation_changes_nothing() -> None:
-    """Dropout draws from the global random state: a look must leave it where it was."""
+    """Dropout draws from the global random state, which a validation check must not change."""
 
     def weights(with_look: bool) -> Tensor:
         torch.manual_seed(0)

@@ -22,6 +22,7 @@ from mobench.plugins import Plugin, Registry
 from mobench.records import provenance
 from mobench.runs import strategy_cache
 from mobench.runs.execution import execute
+from mobench.runs.run_options import RunOptions
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_networks.lenet import LeNet
@@ -172,12 +173,12 @@ def job(solver: str, steps: int = 100) -> Job:
 @pytest.mark.parametrize("solver", ["ls", "phn-ls"])
 def test_a_measured_choice_does_not_change_the_result_and_is_reproduced_when_it_is_given(solver: str) -> None:
     """The trial solver takes nothing from the random streams of the job's own solver."""
-    free = execute(job(solver), threads=2, strategy=None)
+    free = execute(job(solver), RunOptions(), threads=2)
     assert free.status == "completed"
     assert free.provenance.strategy is not None
     chosen = Strategy.from_dict({k: v for k, v in free.provenance.strategy.items() if k != "remark"})
     assert chosen.threads in (1, 2)
-    assert execute(job(solver), threads=2, strategy=chosen).digest == free.digest
+    assert execute(job(solver), RunOptions(strategy=chosen), threads=2).digest == free.digest
 
 
 @pytest.mark.usefixtures("known")

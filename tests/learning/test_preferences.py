@@ -38,7 +38,7 @@ def test_rays_lie_on_the_simplex_and_are_positive(m: int) -> None:
 
 @pytest.mark.parametrize("m", [2, 3, 4, 8, 11])
 def test_finite_rays_are_among_the_dense_ones(m: int) -> None:
-    """So that everybody can be judged at equal K without another evaluation."""
+    """All solvers can be compared at equal K without another evaluation."""
     distances = (finite_rays(m)[:, None] - dense_rays(m)[None]).abs().amax(-1)
     assert bool((distances.min(1).values < 1e-6).all())
 

@@ -1,4 +1,4 @@
-"""Frozen parameters, constant buffers and running statistics: who owns them, and that they survive."""
+"""Frozen parameters, constant buffers and running statistics: ownership, and storage with a record."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Pictures(Dataset):
-    """Small pictures whose brightness on the left and on the right is to be told."""
+    """Small images; the targets are the brightness of the left and of the right half."""
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -162,7 +162,7 @@ def losses_of(solver: GradientSolver, problem: Problem) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("kind", ["norm", "cumulative"])
 def test_stacked_nets_with_batch_normalisation_equal_separate_modules(kind: str) -> None:
-    """Losses in evaluation mode and running statistics are those of K torch modules trained by themselves."""
+    """Losses in evaluation mode and running statistics are those of K torch modules trained separately."""
     problem = problem_of(kind, torch.float64)
     solver = solver_of(Stack())
     run(solver, problem, 30)
@@ -326,10 +326,10 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     for module in (resolve, provenance):
         monkeypatch.setattr(module, "registry", lambda: made)
     provenance._packages.cache_clear()
-    resolve._statistics_of.cache_clear()
+    resolve._problem_of.cache_clear()
     yield made
     provenance._packages.cache_clear()
-    resolve._statistics_of.cache_clear()
+    resolve._problem_of.cache_clear()
 
 
 def job_of(kind: str, solver: str) -> Any:

@@ -3,13 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import spearmanr
 
-from mobench.metrics.controllability import controllability
+from mobench.metrics.controllability import _ranks, controllability
 
 RAYS = np.array([[0.9, 0.1], [0.6, 0.4], [0.4, 0.6], [0.1, 0.9]])
 
@@ -43,3 +44,12 @@ def test_ties_share_their_ranks_as_in_scipy(losses: Any, preferences: Any) -> No
     for i, found in enumerate(controllability(losses, preferences)):
         if found is not None:
             assert found == pytest.approx(spearmanr(preferences[:, i], -losses[:, i]).statistic, abs=1e-12)
+
+
+@given(
+    arrays(np.float64, st.integers(1, 30), elements=st.sampled_from([0.0, -0.0, 0.1, 0.1 + 1e-16, 1 / 3, 1e300]))
+    | arrays(np.float64, st.integers(1, 30), elements=st.floats(allow_nan=True, allow_infinity=True))
+)
+@settings(deadline=None, max_examples=60)
+def test_ranks_are_those_of_pandas_to_the_bit(values: Any) -> None:
+    np.testing.assert_array_equal(_ranks(values), pd.Series(values).rank().to_numpy())

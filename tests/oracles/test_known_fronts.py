@@ -1,4 +1,4 @@
-"""Every claim about a front that is known, through the same road as any job of the analytic suite."""
+"""Claims about known fronts, tested with jobs of the analytic suite."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def test_methods_with_a_preference_are_controlled_by_it(solver: str) -> None:
 
 
 def elsewhere() -> set[str]:
-    """Solvers that are compared in suites of their own: with tasks, noise, or one objective."""
+    """Solvers that other suites compare: with tasks, noise, or one objective."""
     own = [suites.load(name) for name in ("compression", "roles")]
     named = {solver for suite in own for entry in suite.entries for solver in entry.solvers}
     return (named | {"static-cifar"}) - {"ls", "phn-ls"}
 
 
 def test_the_suite_holds_every_solver_that_needs_no_inputs() -> None:
-    """And the one it leaves out is declined, with the reason."""
+    """The solver that is left out is declined, with a reason."""
     (entry,) = SUITE.entries
     missing = set(registry().names("solver")) - set(entry.solvers) - elsewhere()
     mixed = suites.overridden(SUITE, datasets=["vlmop2"], solvers=["ls", *missing], seeds=[0])

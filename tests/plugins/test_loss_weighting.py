@@ -1,4 +1,4 @@
-"""Random weighting, dynamic weight average, uncertainty weighting: no gradient is looked at."""
+"""Random weighting, dynamic weight average, uncertainty weighting: none of them uses gradients."""
 
 from __future__ import annotations
 

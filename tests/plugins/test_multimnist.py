@@ -1,4 +1,4 @@
-"""Two pictures on a canvas: where they stand, which meet, and what is refused."""
+"""Two images on a canvas: positions, pairs, and invalid inputs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mobench_multimnist.dataset import MultiFashion, MultiFashionMnist, MultiMni
 
 
 def marked(label_of: list[int], value: int) -> Pictures:
-    """Pictures that are `value` all over, but for their upper left pixel: that one is their number."""
+    """Images with the constant `value`, except for the upper left pixel, which is the number of the image."""
     images = np.full((len(label_of), SIDE, SIDE), value, np.uint8)
     images[:, 0, 0] = np.arange(len(label_of)) + 1
     return Pictures(images, np.array(label_of, np.uint8))

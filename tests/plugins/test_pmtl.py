@@ -25,12 +25,21 @@ from mobench_analytic.problems import VLMOP2
 from mobench_pmtl.decomposition import (
     Decomposition,
     constraints,
-    decomposition_weights,
+    is_outside,
     loss_direction,
+    program_weights,
     reference_directions,
 )
 
 MS = [2, 3, 4, 5, 6, 7, 8]
+
+
+def decomposition_weights(
+    losses: Tensor, preferences: Tensor, gram: Tensor, directions: Tensor, epsilon: float
+) -> Tensor:
+    """Return the weights [K, m] of the program in which only violated constraints are descended outside a cell."""
+    away, values = constraints(losses, preferences, directions)
+    return program_weights(away, values, gram, is_outside(values), epsilon)
 
 
 def test_losses_should_point_along_the_inverse_preference() -> None:

@@ -27,7 +27,7 @@ GATES = "ifgo"
 
 
 def shaken(model: CharLstm | HyperLstm) -> Problem:
-    """A problem whose target's every parameter is away from its initial value."""
+    """A problem in which every parameter of the target differs from its initial value."""
     torch.manual_seed(0)
     problem = Problem(TEXT, model, dtype=torch.float64)
     with torch.no_grad():

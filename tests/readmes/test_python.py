@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 from readmes import shortened
-from readmes.here import Here
 from readmes.pages import ROOT, blocks, calls
 from readmes.preloaded import Preloaded
 
@@ -45,7 +45,7 @@ def test_the_calls_give_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     import mobench
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", lambda jobs: Here())
+    monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", InProcess)
     found = calls(README)
     assert len(found) == 2
     for call in found:

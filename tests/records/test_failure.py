@@ -1,4 +1,4 @@
-"""Words of plugins in records: whatever they are, the record can be written, and read again."""
+"""Messages of plugins in records: every record can be written and read again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records and suites that somebody made to harm: each is read as one, or refused in one line that is fit to print."""
+"""Malicious records and suites: each is parsed correctly, or refused in one printable line."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mobench.jobs.resolve import resolve
 from mobench.records.record import parse
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.tables.files import to_csv, to_markdown
+from mobench.reports.tables.table_files import to_csv, to_markdown
 from mobench.runs.execution import execute
 
 
 @pytest.fixture
 def text(finished: Path) -> str:
-    """A record that a run has written."""
+    """A record written by a run."""
     return next((finished / "records").glob("*-phn-ls-*.json")).read_text()
 
 
@@ -113,7 +113,7 @@ def test_a_suite_of_any_bytes_is_read_or_refused_in_one_line(tmp_path: Path, dat
 
 
 class _Runs:
-    """A pickle that makes a folder when it is loaded."""
+    """A pickle that creates a folder when it is loaded."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -133,7 +133,7 @@ def test_a_pickle_posing_as_a_checkpoint_is_never_executed(tmp_path: Path, how: 
     record = execute(job, checkpoint=path)
     assert not mark.exists()
     assert record.failure is not None
-    assert "checkpoint c.pt cannot be taken up" in record.failure.message
+    assert "checkpoint c.pt cannot be loaded" in record.failure.message
     assert execute(job, checkpoint=path).status == "completed", "the next run trains anew"
 
 

@@ -30,7 +30,7 @@ def measured(finished: Path, tmp_path: Path) -> list[Record]:
 
 
 def as_csv(record: Record, with_preferences: bool = True) -> bytes:
-    """A record's fronts as another program would state them."""
+    """A record's fronts as CSV, as another program would write them."""
     names = [f"preference {o}" for o in record.objectives] if with_preferences else []
     text = io.StringIO()
     writer = csv.writer(text)
@@ -70,7 +70,7 @@ def test_an_imported_record_comes_back_from_its_file(measured: list[Record], tmp
 
 
 def test_what_was_measured_says_nothing_of_imports(measured: list[Record]) -> None:
-    """Records of this version stay readable by versions that know of no imports."""
+    """Records of this version stay readable by versions without imports."""
     assert '"imported"' not in measured[0].to_json()
     assert '"elsewhere"' not in measured[0].to_json()
     assert '"elsewhere": true' in imported(measured[0]).to_json()
@@ -112,7 +112,7 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
     found = imported(measured[0])
     with pytest.raises(MobenchError, match=r"imported from f\.csv"):
         verify(found)
-    with pytest.raises(MobenchError, match="nothing of it to train"):
+    with pytest.raises(MobenchError, match="an imported job cannot be trained"):
         execute(found.job)
 
 
@@ -121,10 +121,10 @@ def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
     [
         (b"f1,f2\n-0.5,0.5\n", "x", DataError, "f1 is -0.5 at point 1 of split test, seed 0, below the ideal"),
         (b"f1,f2,preference f1,preference f2\n0.5,0.5,0.9,0.9\n", "x", PreferenceError, "f.csv: seed 0, split test"),
-        (b"f1,f2\n0.5,0.5\n", "", DataError, "is no name of a solver"),
-        (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is no name of a solver"),
-        (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is no name of a solver"),
-        (b"f1,f2,f3\n1,1,1\n", "x", DataError, "column 'f3' that means nothing"),
+        (b"f1,f2\n0.5,0.5\n", "", DataError, "is not a name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "a\nb", DataError, "is not a name of a solver"),
+        (b"f1,f2\n0.5,0.5\n", "x" * 81, DataError, "is not a name of a solver"),
+        (b"f1,f2,f3\n1,1,1\n", "x", DataError, "column 'f3' that is unknown"),
     ],
 )
 def test_the_impossible_is_refused(content: bytes, name: str, kind: type[Exception], message: str) -> None:
@@ -134,7 +134,7 @@ def test_the_impossible_is_refused(content: bytes, name: str, kind: type[Excepti
 
 def test_points_under_another_protocol_cannot_join(measured: list[Record]) -> None:
     job = Job.model_validate({**measured[0].job.model_dump(), "protocol": "analytic-0"})
-    with pytest.raises(MobenchError, match="made under protocol 'analytic-0', data set 'vlmop2' now states"):
+    with pytest.raises(MobenchError, match="made under protocol 'analytic-0', dataset 'vlmop2' now has"):
         foreign.like(job.dataset, job)
 
 
@@ -147,11 +147,15 @@ def test_points_beyond_the_reference_are_told() -> None:
 def test_a_front_in_no_imported_record_has_to_be_whole(measured: list[Record]) -> None:
     data = measured[0].model_dump(by_alias=True)
     data["fronts"]["test"]["preferences"] = []
+    with pytest.raises(ValueError, match="some of its fronts have preferences and some have none"):
+        Record.model_validate(data)
+    data = measured[0].model_dump(by_alias=True)
+    data["fronts"]["test"]["n_samples"] = None
     with pytest.raises(ValueError, match="is not imported"):
         Record.model_validate(data)
     data = imported(measured[0]).model_dump(by_alias=True)
     data["imported"] = None
-    with pytest.raises(ValueError, match="but not both"):
+    with pytest.raises(ValueError, match="belong together, and it has one of them"):
         Record.model_validate(data)
 
 

@@ -1,4 +1,4 @@
-"""The index of a store: tables are the same with it and without, whatever befalls it."""
+"""The index of a store: tables are equal with and without it, even if it is damaged."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from mobench.records.outline import Measured, Points
 from mobench.records.record import Imported
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.tables.files import FORMATS, content, texts
+from mobench.reports.tables.table_files import FORMATS, content, texts
 
 RESULTS = Path(__file__).parents[2] / "results"
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Two data sets, of which one is analytic, a failed record, an imported one, and a file that is none."""
+    """Two datasets (one of them analytic), a failed record, an imported record, and a file that is not a record."""
     monkeypatch.setattr(index, "WORTH", 1)
     monkeypatch.setattr(index, "STALE", 0)
     monkeypatch.setattr(index, "YOUNG_SECONDS", -1)
@@ -63,7 +63,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def tables(records: list[Any]) -> dict[str, str | bytes]:
-    """Every format but LaTeX."""
+    """Every format except LaTeX."""
     found: list[Measured] = records
     return texts(content(leaderboard(found)), "t", [name for name in FORMATS if name != "tex"])
 
@@ -104,7 +104,7 @@ def test_tables_are_the_same_to_the_byte_without_an_index_with_one_and_from_reco
     assert tables(outlines(store).records) == plain
     assert (store.folder / NAME).is_file()
     assert tables(outlines(store).records) == plain
-    # what is no record is looked at every time
+    # files that are not records are read every time
     assert parsed(store, monkeypatch) == 1
 
 
@@ -115,7 +115,7 @@ def _changed(store: Store) -> int:
 
 
 def _changed_in_place(store: Store) -> int:
-    """As long as before, with the old time put back."""
+    """Same length as before, with the old time restored."""
     path = Path(store.listed()[5].path)
     before, content = path.stat(), json.loads(path.read_text())
     content["cost"]["n_models"] = 9 - content["cost"]["n_models"]
@@ -141,7 +141,7 @@ def _added(store: Store) -> int:
 
 
 def _renamed(store: Store) -> int:
-    """Two records that change places."""
+    """Two records that are exchanged."""
     one, other = (Path(entry.path) for entry in store.listed()[5:7])
     one.rename(store.folder / "x")
     other.rename(one)
@@ -165,13 +165,13 @@ def sealed(body: bytes) -> bytes:
 
 
 def parts(path: Path) -> tuple[dict[str, Any], bytes]:
-    """What stands in an index: the lists, and the numbers of fronts."""
+    """Return the content of an index: the lists, and the numbers of fronts."""
     _, text, numbers = path.read_bytes().split(b"\n", 2)
     return json.loads(text), numbers
 
 
 def spoiled(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
-    """A way to spoil an index whose hash is right all the same."""
+    """A way to damage an index and keep its hash correct."""
 
     def spoil(path: Path) -> None:
         content, numbers = parts(path)
@@ -182,7 +182,7 @@ def spoiled(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
 
 
 def renumbered(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    """A way to spoil the numbers of fronts, with a hash that is right all the same."""
+    """A way to damage the numbers of fronts and keep the hash correct."""
 
     def spoil(path: Path) -> None:
         content, numbers = parts(path)
@@ -342,7 +342,7 @@ def test_the_index_says_what_it_is_of(store: Store) -> None:
     content, _ = parts(store.folder / NAME)
     assert content["mobench"].startswith(f"{mobench.__version__} ")
     assert len(content["file"]) == len(store.contents().records)
-    # what seeds share stands there once
+    # values that seeds share are stored once
     assert len(content["jobs"]) < len(content["file"])
     assert len(content["protocols"]) <= 4
 

@@ -1,4 +1,4 @@
-"""Identity of jobs; records as files, and what is refused as one."""
+"""Identity of jobs; valid and invalid record files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from handmade import MADE
 from pydantic import ValidationError
 
 from mobench.errors import RecordError
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.records.record import MAX_BYTES, Failure, Front, Provenance, Record, parse
+from mobench.records.record import MAX_BYTES, Failure, Front, Record, parse
 
 JOB = Job(
     dataset=Part(name="d", version="1", options={"a": 1, "b": [1, 2]}),
@@ -20,17 +21,6 @@ JOB = Job(
     ),
     budget=Budget(epochs=2),
     protocol="p-1",
-)
-MADE = Provenance(
-    started="a",
-    finished="b",
-    mobench="0",
-    python="3",
-    packages={},
-    platform="x",
-    processor="y",
-    threads=1,
-    device="cpu",
 )
 
 
@@ -108,8 +98,8 @@ def edited(**change: Any) -> str:
         (edited(schema=2), "schema"),
         (edited(status="perfect"), "status"),
         (edited(surplus=1), "surplus"),
-        (edited(id="0123456789abcdef"), "it was edited or is not ours"),
-        (edited(job={**JOB.model_dump(), "n_rays": 3}), "it was edited or is not ours"),
+        (edited(id="0123456789abcdef"), "it was edited, or is not of mobench"),
+        (edited(job={**JOB.model_dump(), "n_rays": 3}), "it was edited, or is not of mobench"),
         (edited(indicators={"test": {"hypervolume": float("nan")}}), "not a record"),
         ("[" * 100_000, "not a record"),
         (" " * (MAX_BYTES + 1), "too large"),

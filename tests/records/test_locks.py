@@ -1,4 +1,4 @@
-"""Locks name their owner, and what dead runners leave in a store or in the cache is removed."""
+"""Locks name their owner; leftovers of dead runners in a store or in the cache are removed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from mobench import datafiles
+from mobench.events import JobEvent, JobWaiting
 from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.jobs.plan import Plan
 from mobench.records import locks
@@ -25,7 +26,8 @@ from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors.base import Exit
 from mobench.runs.leases import Lease, remove_files_of_dead_runners
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 HOLD = """
 import errno, fcntl, platform, socket, sys, time
@@ -88,7 +90,7 @@ def test_a_lock_names_its_owner_and_what_to_do(tmp_path: Path, holder: Any) -> N
         if owner.state() == "stopped":
             break
         time.sleep(0.05)
-    assert f"which is stopped: let it go on with `kill -CONT {process.pid}`" in described(path)
+    assert f"which is stopped: continue it with `kill -CONT {process.pid}`" in described(path)
     process.kill()
     process.wait()
     assert described(path).endswith("which has ended: delete locks/some.lock")
@@ -143,7 +145,7 @@ def test_without_flock_a_holder_that_was_killed_on_another_host_is_named_with_th
     with Store(tmp_path).training(job(), tell):
         assert len(told) == 1
     assert f"held by process {process.pid} on another-host since" in told[0]
-    assert f"where it has ended already, delete locks/{path.name}" in told[0]
+    assert f"if it has already ended, delete locks/{path.name}" in told[0]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -171,7 +173,7 @@ class Fails:
         return Exit(None, "it fails each time")
 
     def stop(self) -> None:
-        """Nothing is under way."""
+        """No job is running."""
 
 
 def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp
     later = Fails()
     assert runner.run(Plan("p", [job()]), Store(tmp_path), later).failed == [job()]
     assert later.runs == 1
-    assert runner.run(Plan("p", [job()]), Store(tmp_path), later, retry=False).present == [job()]
+    assert runner.run(Plan("p", [job()]), Store(tmp_path), later, RunOptions(retry=False)).present == [job()]
     assert later.runs == 1
 
 
@@ -202,9 +204,9 @@ def test_a_runner_without_a_job_to_run_says_who_has_them(
     process = holder(tmp_path / "locks" / f"{job().id}.lock")
     told: list[str] = []
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "waiting":
-            told.append(event["message"])
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobWaiting):
+            told.append(event.message)
             process.kill()
 
     assert runner.run(Plan("p", [job()]), Store(tmp_path), Fails(), listen=listen).failed == [job()]

@@ -1,4 +1,4 @@
-"""Weights of strangers: a network is filled from them, or they are refused in one line; nothing is executed."""
+"""Weights from unknown sources: they are loaded or refused in one line; nothing is executed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
 
 
 class _Runs:
-    """A pickle that makes a folder when it is loaded."""
+    """A pickle that creates a folder when it is loaded."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -59,7 +59,7 @@ def test_a_pickle_posing_as_weights_is_never_executed(kept: tuple[Record, Path],
 
 
 def test_options_that_the_weights_header_does_not_bear_out_allocate_nothing(kept: tuple[Record, Path]) -> None:
-    """Three billion numbers: what is filled of them would be resident memory."""
+    """Three billion numbers, which would become resident memory when they are filled."""
     data = kept[0].model_dump(by_alias=True)
     data["job"]["solver"]["generator"]["options"]["hidden"] = [30_000, 30_000, 30_000]
     before = psutil.Process().memory_info().rss

@@ -1,4 +1,4 @@
-"""Memory that files need which somebody made to take much: measured in a process of its own, by the system.
+"""Peak memory for malicious files, measured by the system in a separate process.
 
 The docstrings have peaks on Linux with Python 3.11, of which 50 MB are the imports alone.
 """
@@ -25,7 +25,7 @@ N_RECORDS = 500
 PEAK = """
 import resource, sys
 try:
-    # of this program alone; the other one begins with what its parent had
+    # the other counter starts from the memory of the parent process
     lines = open("/proc/self/status").read().splitlines()
     peak = next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 except OSError:
@@ -89,7 +89,7 @@ WASTEFUL = {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """As many records as have an index: links to one file."""
+    """Enough records for an index: links to one file."""
     made = Store(tmp_path_factory.mktemp("many"))
     made.records_folder.mkdir()
     original = shutil.copy(next((RESULTS / "analytic" / "records").glob("vlmop2-ls-*")), made.folder / "one")
@@ -99,7 +99,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def put(store: Store, text: bytes) -> None:
-    """Put an index with its right hash beside the records."""
+    """Write an index with a correct hash beside the records."""
     body = text + b"\n"
     data = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
     (store.folder / index.NAME).write_bytes(data)

@@ -1,4 +1,4 @@
-"""What a record says of the machine, and what it keeps to itself."""
+"""What a record contains about the machine, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTED = datetime(2024, 2, 29, 23, 59, 58, 123456, tzinfo=UTC)
 
 @pytest.fixture
 def uncached() -> None:
-    """What is looked up once in a process is looked up anew."""
+    """Clear the caches of values that are determined once per process."""
     provenance._git.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""Records that are whole JSON and still no records."""
+"""Valid JSON that is not a valid record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mobench.reports.analysis.leaderboard import leaderboard
 
 @pytest.fixture
 def text(finished: Path) -> str:
-    """A record that a run has written."""
+    """A record written by a run."""
     return next((finished / "records").glob("*-phn-ls-*.json")).read_text()
 
 
@@ -37,7 +37,7 @@ INCOMPLETE: dict[str, Edit] = {
 
 @pytest.mark.parametrize("how", INCOMPLETE)
 def test_a_completed_record_without_its_numbers_is_refused_in_one_line(text: str, how: str) -> None:
-    """Whoever reads it next, the leaderboard for one, counts on them."""
+    """Readers of records, such as the leaderboard, rely on them."""
     data = json.loads(text)
     INCOMPLETE[how](data)
     with pytest.raises(RecordError, match=r"some\.json") as caught:
@@ -76,7 +76,7 @@ def test_files_of_any_size_and_content_are_reported_one_line_each(tmp_path: Path
     store.records_folder.mkdir()
     (store.records_folder / "good.json").write_text(text)
     with (store.records_folder / "large.json").open("wb") as file:
-        file.truncate(MAX_BYTES + 2**20)  # 17 MB that take no room on the disk
+        file.truncate(MAX_BYTES + 2**20)  # a sparse file of 17 MB
     (store.records_folder / "rubbish.json").write_bytes(bytes(range(256)) * 10)
     (store.records_folder / "gone.json").symlink_to(tmp_path / "nowhere")
     found = store.contents()
@@ -118,7 +118,7 @@ def test_the_last_digit_of_any_loss_is_in_the_digest(text: str, split: str) -> N
 
 
 def test_a_file_that_nobody_may_read_is_reported(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Permissions do not stop every user, so the refusal is put in by hand."""
+    """Permissions do not stop every user, so the test raises the error itself."""
     store = Store(tmp_path)
     path = store.write(parse(text, "x"))
 

@@ -1,4 +1,4 @@
-"""A folder of records: whole or absent."""
+"""A folder of records: files are complete or absent."""
 
 from __future__ import annotations
 
@@ -9,24 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from handmade import MADE
 
 from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.jobs.job import Budget, Job, Part, SolverPart
-from mobench.records.record import Failure, Provenance, Record
+from mobench.records.record import Failure, Record
 from mobench.records.store import Store
-
-MADE = Provenance(
-    started="a",
-    finished="b",
-    mobench="0",
-    python="3",
-    packages={},
-    platform="x",
-    processor="y",
-    threads=1,
-    device="cpu",
-)
 
 
 def job(solver: str = "s", steps: int = 1) -> Job:
@@ -62,7 +51,7 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_rubbish(
 
     target = {"write": (files, "create"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[step]
     monkeypatch.setattr(*target, full)
-    with pytest.raises(StoreError, match=r"No space left on device; make room.*earlier records are as they were"):
+    with pytest.raises(StoreError, match=r"No space left on device; make room.*existing records are unchanged"):
         store.write(record(job(), "new"))
     monkeypatch.undo()
     assert store.read(job()) == record(job(), "old")

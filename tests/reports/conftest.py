@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.resolve import resolve
@@ -28,13 +29,13 @@ def _job(solver: str, seed: int = 0) -> Job:
 
 @pytest.fixture(scope="session")
 def picture_job() -> Callable[[str], Job]:
-    """A solver's name to its job, as it is in the trained folder."""
+    """Return name of a solver -> its job in the trained folder."""
     return _job
 
 
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Records and weights of every solver in FIT, and of a stack of nets: for reading alone."""
+    """Records and weights of every solver in FIT, and of a stack of nets; read-only."""
     store = Store(tmp_path_factory.mktemp("trained") / "pictures")
     for solver in (*FIT, "ls"):
         job = _job(solver)
@@ -49,11 +50,10 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mobench.jobs import suite as suites
     from mobench.records.store import Store
     from mobench.runs import runner
-    from mobench.runs.executors.local import LocalExecutor
 
     folder = tmp_path_factory.mktemp("quick")
     suite = suites.overridden(suites.load("quick"), seeds=[0, 1], budget={"steps": 6})
-    runner.run(plans.plan(suite), Store(folder), LocalExecutor(2))
+    runner.run(plans.plan(suite), Store(folder), InProcess())
     return folder
 
 

@@ -31,7 +31,7 @@ def table(*records: Record, **wanted: Any) -> Content:
 
 
 def cells(made: Content) -> dict[tuple[str, str], list[str]]:
-    """(split, solver) -> what is printed at each preference."""
+    """Return (split, solver) -> printed text at each preference."""
     return {(row[0].text, row[1].text): [cell.plain for cell in row[2:]] for row in made.sheet.rows}
 
 

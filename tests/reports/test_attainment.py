@@ -16,7 +16,7 @@ FRONTS = [[[1, 4], [3, 2]], [[2, 3]], [[2, 5], [4, 1]], [[5, 5]]]
 
 
 def test_four_staircases_by_hand() -> None:
-    """Worked out on squared paper: which corners are attained by one, two, three and all of four fronts."""
+    """Worked out by hand: the corners that are attained by one, two, three and all of four fronts."""
     found = attainment_surfaces(FRONTS, [25, 50, 75, 100])
     assert found[25].tolist() == [[1, 4], [2, 3], [3, 2], [4, 1]]
     assert found[50].tolist() == [[2, 4], [3, 3], [4, 2]]

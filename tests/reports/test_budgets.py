@@ -1,4 +1,4 @@
-"""Quality within a budget, from looks whose every number is known."""
+"""Quality within a budget, from validation checks with known numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Look = tuple[float, float]
 
 
 def looked(record: Record, looks: list[Look], cores: float | None = 0.5) -> Record:
-    """The record with looks (seconds, hypervolume), one a step, so many cores at work."""
+    """Return the record with validation checks (seconds, hypervolume), one per step, for a number of cores."""
     trace = [
         TracePoint(
             step=i, epoch=i, seconds=seconds, core_seconds=None if cores is None else cores * seconds,

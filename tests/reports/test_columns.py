@@ -1,4 +1,4 @@
-"""The catalogue of columns against the leaderboards that are there, and against the datasets' own words."""
+"""The catalogue of columns against the committed leaderboards, and against the declarations of the datasets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mobench.records.store import Store
 from mobench.reports.analysis.costs import CONSTANT_COSTS, COSTS
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.measurements import quantities
-from mobench.reports.page.columns import columns
+from mobench.reports.page.column_groups import columns
 from mobench.reports.tables.columns import HALF, catalogue, column, directions_of
-from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.ray_table import per_ray
 
 RESULTS = Path(__file__).parents[2] / "results"
 

@@ -1,4 +1,4 @@
-"""What lies in results/ is what its records give, to the byte."""
+"""The files in results/ are equal to the byte to those made from their records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page import build as page
 from mobench.reports.tables.content import Wanted, content
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.presets import preset
-from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.ray_table import per_ray
+from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.trade_off import to_markdown, trade_off
 from mobench.search import study
 from mobench.search import tables as study_report

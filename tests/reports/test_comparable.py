@@ -1,4 +1,4 @@
-"""Which records stand in one table: committed ones, changed in what a comparison holds fixed."""
+"""Comparable records: committed ones, changed in the values that a comparison holds fixed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_records_under_one_version_that_states_two_things_are_never_mixed(zdt1: 
 
 
 def test_of_two_seeds_under_two_references_one_is_shown_and_a_note_says_so(zdt1: list[Record]) -> None:
-    """A mean over both would stand for neither."""
+    """A mean over both would represent neither."""
     first, second = (r for r in zdt1 if r.job.solver.name == "epo")
     later = under(changed(second, finished="2999"), reference=[6.0, 6.0])
     board = leaderboard([first, later])
@@ -135,4 +135,4 @@ def test_a_record_that_is_there_twice_counts_once(zdt1: list[Record]) -> None:
     found = select([later, *zdt1])
     assert {r.id for r in found.kept} == {r.id for r in zdt1}
     assert len(found.kept) == len(zdt1)
-    assert "is there twice and not with the same numbers" in found.notes[0]
+    assert "exists twice with different numbers" in found.notes[0]

@@ -1,4 +1,4 @@
-"""What is said about solvers, against scipy on the committed records' own numbers."""
+"""Comparisons of solvers against scipy, on the numbers of committed records."""
 
 from __future__ import annotations
 

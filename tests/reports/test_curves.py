@@ -1,16 +1,16 @@
-"""Curves: the rows are what the records' looks say; drawing them is tested in plots/test_anytime.py."""
+"""Curves: the rows equal the records' validation checks; plots/test_anytime.py tests the drawing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from in_process import InProcess
 
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.records.store import Store
 from mobench.reports.analysis.curves import curves
-from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.runner import run
 
 
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
         }
     )
     made = Store(tmp_path)
-    run(plans.plan(suite), made, LocalExecutor())
+    run(plans.plan(suite), made, InProcess())
     return made
 
 

@@ -1,4 +1,4 @@
-"""Any text, escaped for a format, is read back by that format's own reader as what it was."""
+"""Any text that is escaped for a format is read back unchanged by a reader of that format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that somebody made to harm, beside a sound one, in everything that is written of records."""
+"""Malicious records beside a valid one, in all outputs that are written from records."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mobench.errors import MobenchError, RecordError
 from mobench.records.record import Record, parse
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page.build import render
-from mobench.reports.page.data import page_data
-from mobench.reports.page.live import Live
+from mobench.reports.page.live_networks import Live
+from mobench.reports.page.page_data import page_data
 from mobench.reports.plots.kinds import KINDS, draw
-from mobench.reports.tables import rays
+from mobench.reports.tables import ray_table
 from mobench.reports.tables.content import Wanted
-from mobench.reports.tables.files import FORMATS, content
 from mobench.reports.tables.presets import PRESETS
+from mobench.reports.tables.table_files import FORMATS, content
 
 RESULTS = Path(__file__).parents[2] / "results"
 FEW = settings(FUZZ, max_examples=25)
@@ -41,14 +41,14 @@ TEXTS = [
 
 
 def both(data: st.DataObject) -> list[Record]:
-    """A sound record and one that was tampered with; none where that is refused, in one line."""
+    """A valid record and one that was tampered with; [] if that one is refused in one line."""
     text = data.draw(st.sampled_from(TEXTS))
     other = tried(lambda: parse(json.dumps(tampered(json.loads(text), data)), "x.json"))
     return [] if other is None else [parse(text, "good.json"), other]
 
 
 def tried(make: Callable[[], Any]) -> Any:
-    """What is made; None where that is refused in one line."""
+    """Return the result; None if it is refused in one line."""
     try:
         return make()
     except MobenchError as error:
@@ -141,12 +141,12 @@ def test_rays_of_records_that_differ_in_them_are_refused_by_name() -> None:
     job.__dict__.pop("id", None)
     fronts = {split: _halved(front.model_dump()) for split, front in record.fronts.items()}
     other = Record.model_validate({**record.model_dump(by_alias=True), "job": job, "id": job.id, "fronts": fronts})
-    with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have other preferences"):
-        rays.per_ray([record, other])
+    with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have different preferences"):
+        ray_table.per_ray([record, other])
     alone = {"test": record.fronts["test"]}
     lacking = Record.model_validate({**record.model_dump(by_alias=True), "fronts": alone})
     with pytest.raises(MobenchError, match="has no front of train, val, test"):
-        rays.per_ray([lacking])
+        ray_table.per_ray([lacking])
 
 
 def _halved(front: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.records.record import Cost, Failure, Front, Provenance, Record
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.tables.files import to_csv, to_markdown
+from mobench.reports.tables.table_files import to_csv, to_markdown
 
 COST = Cost(
     training_seconds=10, evaluation_seconds=1, steps=5, epochs=1, stored_parameters=300, served_parameters=100,

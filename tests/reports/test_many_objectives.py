@@ -1,4 +1,4 @@
-"""Tables of many objectives are made without a warning, and with every column."""
+"""Tables of many objectives are made without warnings and with all columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantities of the leaderboard against the points of committed records, worked out anew."""
+"""Quantities of the leaderboard, recomputed from the points of committed records."""
 
 from __future__ import annotations
 

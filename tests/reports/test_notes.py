@@ -1,4 +1,4 @@
-"""Every surface says which means lack seeds or values, and which fronts are beyond the reference point."""
+"""Every output names means that lack seeds or values, and fronts beyond the reference point."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mobench.records.outline import outline, takes_preferences
 from mobench.records.record import Front, Record, parse
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
-from mobench.reports.page.data import page_data
+from mobench.reports.page.page_data import page_data
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.cost_quality import draw as draw_costs
 from mobench.reports.tables.accuracy import seeds as accuracies
 from mobench.reports.tables.content import Wanted
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.presets import PRESETS, preset
-from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.ray_table import per_ray
+from mobench.reports.tables.table_files import FORMATS
 
 Made = Callable[..., Record]
 LACKING = "data: mean over 1 of 2 seeds: late (no record at seed 1)"
@@ -183,7 +183,7 @@ def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handm
     notes = [note for note in leaderboard(found).notes if "reference point" in note and "pooled" not in note]
     assert sorted(notes) == [
         f"data: no point of corner {start}: each of a, b is below it at some point, but never all of them",
-        f"data: no point of over, once at seed 0 {start}: b is 2.25 at best, the reference is 2",
+        f"data: no point of once at seed 0, over {start}: b is 2.25 at best, the reference is 2",
     ]
     outlined = leaderboard([outline(record) for record in found]).notes
     assert set(notes) <= set(outlined), "as from the index"

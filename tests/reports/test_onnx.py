@@ -1,4 +1,4 @@
-"""Networks as ONNX: what is written answers as torch does, and what does not fit is refused."""
+"""Networks as ONNX: written models agree with torch, and unsuitable networks are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presets from committed records: each in every format, read back by readers that are not ours."""
+"""Presets from committed records: each in every format, read back by other libraries."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mobench.errors import OptionError
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.content import Content, Wanted
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.presets import PRESETS, preset
+from mobench.reports.tables.table_files import FORMATS
 
 ROOT = Path(__file__).parents[2]
 CASES = [
@@ -67,7 +67,7 @@ def test_it_compiles_and_its_pdf_has_every_figure(name: str, suite: str, compile
 
 
 def test_the_reports_table_is_what_its_records_say() -> None:
-    """Against the JSON itself, read by nothing of ours."""
+    """Against the JSON itself, read without mobench."""
     (path,) = (ROOT / "results" / "report" / "records").glob("*.json")
     fronts = json.loads(path.read_text())["fronts"]
     table = content("accuracy", "report").frame.set_index("split")

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobench.records.record import Record
 from mobench.records.store import Store
-from mobench.reports.tables.rays import per_ray
+from mobench.reports.tables.ray_table import per_ray
 
 METHODS = Path(__file__).parents[2] / "results" / "methods"
 

@@ -39,7 +39,7 @@ def test_half_widths_are_those_of_scipy() -> None:
 
 def test_clear_differences_give_single_ranks_and_others_intervals() -> None:
     noise = np.array([[0.1], [-0.1], [0.2], [0.0]])
-    level = noise @ np.ones((1, 3))  # what the solvers share at a seed does not count
+    level = noise @ np.ones((1, 3))  # effects of the seed that solvers share do not count
     own = np.array([[0.01, -0.01, 0.0], [-0.01, 0.02, 0.01], [0.0, 0.0, -0.01], [0.02, 0.01, 0.0]])
     assert paired_rank_intervals(level + own + np.array([3.0, 2.0, 1.0])) == ["1", "2", "3"]
     assert paired_rank_intervals(level + own + np.array([3.0, 1.0, 1.0])) == ["1", "2–3", "2–3"]

@@ -1,4 +1,4 @@
-"""The front among solvers, against areas of rectangles worked out by hand."""
+"""The front of solvers, against areas of rectangles computed by hand."""
 
 from __future__ import annotations
 

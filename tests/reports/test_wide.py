@@ -1,4 +1,4 @@
-"""Tables with datasets across, from records whose every number is known."""
+"""Tables with datasets as columns, from records with known numbers."""
 
 from __future__ import annotations
 

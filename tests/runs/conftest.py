@@ -1,4 +1,4 @@
-"""What tests of executors share."""
+"""Fixtures of tests of executors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gated import Gate
 
 @pytest.fixture
 def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """One that every process started from here on has."""
+    """An environment variable of every process that is started afterwards."""
     made = Gate(tmp_path / "site")
     paths = [str(made.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))

@@ -1,4 +1,4 @@
-"""Losses and metrics that are no means over samples are refused; pooled metrics are given prepared samples."""
+"""Losses and metrics that are not means over samples are refused; pooled metrics are given prepared samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mobench import Dataset, Metric, Model, Objective, Protocol, Samples, Spec, hookimpl
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Outputs, Problem, seeded
+from mobench.interfaces import Outputs, Problem, SummedMeasure, seeded
 from mobench.interfaces.objective import Measure
 from mobench.jobs import resolve
 from mobench.jobs.job import Budget
@@ -22,7 +22,7 @@ from mobench.metrics.evaluation import evaluate
 from mobench.plugins import Plugin, Registry
 from mobench.records import provenance
 from mobench.runs import execution
-from mobench.runs.admission import check_means
+from mobench.runs.additivity import check_means
 from mobench.runs.execution import execute
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
@@ -151,24 +151,30 @@ def test_means_over_samples_are_accepted(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["parity", "root", "masked"])
 def test_a_loss_that_is_no_mean_is_named_with_what_it_is_on_the_parts(kind: str) -> None:
     problem = Problem(Rows(kind), Straight())
-    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 32 samples of"):
+    with pytest.raises(
+        IncompatibleError, match="loss of objective 'other' is not a mean over samples: on 32 samples of"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_a_loss_over_a_rare_group_is_no_mean() -> None:
     problem = Problem(Rows("rare"), Straight())
-    with pytest.raises(IncompatibleError, match="loss of objective 'other' is no mean over samples: on 600 samples of"):
+    with pytest.raises(
+        IncompatibleError, match="loss of objective 'other' is not a mean over samples: on 600 samples of"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_a_metric_that_is_no_mean_is_to_be_pooled() -> None:
     problem = Problem(Rows("root as metric"), Straight())
-    with pytest.raises(IncompatibleError, match=r"metric 'other/root' is no mean over samples.*give the Metric pooled"):
+    with pytest.raises(
+        IncompatibleError, match=r"metric 'other/root' is not a mean over samples.*give the Metric pooled"
+    ):
         check_means(problem, problem.dataset.load("val"), "val")
 
 
 def test_what_does_not_depend_on_samples_is_accepted() -> None:
-    """An analytic problem's output is a point, as long as it may be."""
+    """The output of an analytic problem is a point of any length."""
     for n_variables in (2, 16, 32):
         problem = Problem(VLMOP2(n_variables), Point())
         check_means(problem, Samples(torch.zeros(32, 0)), "val")
@@ -181,7 +187,7 @@ def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.Monkey
     assert record.status != "completed"
     assert record.failure is not None
     assert record.failure.kind == "IncompatibleError"
-    assert "no mean over samples" in record.failure.message
+    assert "not a mean over samples" in record.failure.message
     assert "\n" not in record.failure.message
 
 
@@ -216,3 +222,60 @@ def test_pooled_metrics_are_given_prepared_inputs() -> None:
     samples = problem.dataset.load("test")
     evaluate(Stack().build(problem, finite_rays(2, 3)), problem, samples, finite_rays(2, 3), batch_size=100)
     assert torch.equal(seen[0], samples.inputs / 2)
+
+
+def means_as_statistics(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
+    errors = (outputs["y"][:, 0] - batch.targets["y"]).square()
+    inside = batch.targets["group"].to(errors)
+    return {"sum": (errors * inside).sum(), "share": inside.mean()}
+
+
+def growing(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
+    return {"errors": (outputs["y"][:, 0] - batch.targets["y"]).square()}
+
+
+def true_sums(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
+    errors = (outputs["y"][:, 0] - batch.targets["y"]).square()
+    inside = batch.targets["group"].to(errors)
+    return {"sum": (errors * inside).sum(), "count": inside.sum()}
+
+
+SUMMED = {
+    "sums": SummedMeasure(true_sums, lambda sums: sums["sum"] / sums["count"].clamp_min(1)),
+    "means": SummedMeasure(means_as_statistics, lambda sums: sums["sum"] / sums["share"].clamp_min(1e-6)),
+    "growing": SummedMeasure(growing, lambda sums: sums["errors"].mean()),
+    "vector": SummedMeasure(true_sums, lambda sums: torch.stack([sums["sum"], sums["count"]])),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("means", r"'other' has statistics that do not add up: on 32 samples .* 'share' is .*return sums over samples"),
+        ("growing", r"statistics of shapes \{'errors': \(32,\)\}.*return the same names and shapes for every batch"),
+        ("vector", r"finishes with shape \(2,\): return a scalar from finish"),
+    ],
+)
+def test_declared_statistics_must_add_up(kind: str, message: str) -> None:
+    KINDS[kind] = (SUMMED[kind], ())
+    problem = Problem(Rows(kind), Straight())
+    with pytest.raises(IncompatibleError, match=message):
+        check_means(problem, problem.dataset.load("val"), "val")
+
+
+def test_a_loss_with_statistics_that_add_up_is_accepted_as_loss_and_as_metric() -> None:
+    KINDS["sums"] = (SUMMED["sums"], (Metric("of a group", SUMMED["sums"], False),))
+    problem = Problem(Rows("sums"), Straight())
+    check_means(problem, problem.dataset.load("val"), "val")
+
+
+@pytest.mark.usefixtures("_known")
+@pytest.mark.parametrize("solver", ["ls", "epo", "stack+upgrad"])
+def test_a_summed_loss_trains_and_is_judged_as_on_the_whole_split(solver: str) -> None:
+    KINDS["sums"] = (SUMMED["sums"], (Metric("of a group", SUMMED["sums"], False),))
+    job = resolve.resolve("rows", "straight", solver, {"dataset.kind": "sums", "lr": 0.05}, Budget(steps=60))
+    record = execute(job)
+    assert record.status == "completed", record.failure
+    front = record.fronts["test"]
+    assert front.metrics["other/of a group"] == pytest.approx([losses[1] for losses in front.losses])
+    assert min(losses[1] for losses in front.losses) < 0.2

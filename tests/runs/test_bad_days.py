@@ -1,4 +1,4 @@
-"""Numerical bad days: every registered solver trains, or leaves a record that says why it did not."""
+"""Numerical failures: every registered solver trains, or leaves a record with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from mobench import Dataset, Model, Objective, Protocol, Samples, Spec, hookimpl
 from mobench.errors import IncompatibleError, OptionError
-from mobench.interfaces import Outputs
+from mobench.events import TrainingProgress
+from mobench.interfaces import Outputs, Strategy
 from mobench.jobs import resolve
 from mobench.jobs.job import Budget, Job
 from mobench.learning.loop import train
@@ -27,6 +28,8 @@ from mobench.records import provenance
 from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
+from mobench.runs.run_options import RunOptions
+from mobench.runs.worker_events import WorkerProgress
 from mobench_analytic.problems import Analytic
 
 SOLVERS = registry().names("solver")
@@ -87,7 +90,7 @@ class TroubledPoint(Analytic):
 
 @dataclass(frozen=True)
 class TroubledData(Dataset):
-    """Small random pictures with m random numbers to be told from each."""
+    """Small random images with m random targets each."""
 
     trouble: str = option("none", "what is wrong")
     m: int = option(2, "objectives")
@@ -214,7 +217,7 @@ def test_every_solver_trains_or_says_why_not(solver: str, trouble: str) -> None:
 
 
 def rates(solver: str) -> list[str]:
-    """What the solver calls its learning rate, if it has one."""
+    """Return the name of the solver's learning rate option, if it has one."""
     spec = registry().get("solver", solver).spec
     return ["solver.lr"] if isinstance(spec, Pair) else [
         f"solver.{o.name}" for o in describe(registry().get("solver", solver).load()) if o.name == "lr"
@@ -269,8 +272,8 @@ def test_the_same_bits_again_and_after_an_interruption(
     often = partial(train, progress_seconds=0.0)
     monkeypatch.setattr(execution, "train", often)
 
-    def stop(event: Mapping[str, Any]) -> None:
-        if event.get("step") == 7:
+    def stop(event: WorkerProgress) -> None:
+        if isinstance(event, TrainingProgress) and event.step == 7:
             raise KeyboardInterrupt
 
     for job in jobs(solver, {}):
@@ -278,7 +281,7 @@ def test_the_same_bits_again_and_after_an_interruption(
         assert first.status == "completed"
         assert execute(job).digest == first.digest
         with pytest.raises(KeyboardInterrupt):
-            execute(job, checkpoint=path, checkpoint_seconds=0.0, on_progress=stop)
+            execute(job, RunOptions(strategy=Strategy(), checkpoint_seconds=0.0), checkpoint=path, on_event=stop)
         resumed = execute(job, checkpoint=path)
         assert resumed.digest == first.digest
         assert resumed.cost is not None

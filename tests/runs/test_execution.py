@@ -1,4 +1,4 @@
-"""One job in this process: whatever a plugin does, there is a record, and it says what happened."""
+"""One job in this process: every behaviour of a plugin results in a record that describes it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from mobench.records.record import Record, parse
 from mobench.runs import execution
 from mobench.runs.execution import execute
 from mobench.runs.judging import _union, job_rays
+from mobench.runs.run_options import RunOptions
 from mobench_analytic.problems import VLMOP2
 
 
@@ -132,7 +133,7 @@ class PanicException(BaseException):
 
 
 class Unspeakable(Exception):
-    """Raises when somebody asks what it says."""
+    """Raises when its message is read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -228,7 +229,7 @@ def test_a_protocol_of_another_version_is_not_run() -> None:
     kind, message = failed(execute(old))
     assert kind == "MobenchError"
     assert "'analytic-0'" in message
-    assert "make the job anew" in message
+    assert "create the job again" in message
 
 
 def test_a_plugin_that_is_gone_fails_the_job_by_name() -> None:
@@ -238,11 +239,11 @@ def test_a_plugin_that_is_gone_fails_the_job_by_name() -> None:
 
 
 def test_a_device_that_is_not_there_fails_the_job() -> None:
-    assert "warp" in failed(execute(job(), device="warp:1"))[1]
+    assert "warp" in failed(execute(job(), RunOptions("warp:1")))[1]
 
 
 class Bomb:
-    """Leaves a mark where it is unpickled."""
+    """Leaves a mark if it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -254,9 +255,9 @@ class Bomb:
 def test_a_checkpoint_is_never_executed(tmp_path: Path) -> None:
     mark, checkpoint = tmp_path / "mark", tmp_path / "c.pt"
     torch.save({"solver": Bomb(mark)}, checkpoint)
-    assert "delete it to train anew" in failed(execute(job(), checkpoint=checkpoint))[1]
+    assert "delete it to restart training" in failed(execute(job(), checkpoint=checkpoint))[1]
     checkpoint.write_bytes(pickle.dumps(Bomb(mark)))
-    assert "delete it to train anew" in failed(execute(job(), checkpoint=checkpoint))[1]
+    assert "delete it to restart training" in failed(execute(job(), checkpoint=checkpoint))[1]
     assert not mark.exists()
 
 
@@ -264,7 +265,7 @@ def test_a_checkpoint_is_never_executed(tmp_path: Path) -> None:
 def test_a_broken_checkpoint_is_told_and_the_next_run_is_free_of_it(tmp_path: Path, content: bytes) -> None:
     checkpoint = tmp_path / "c.pt"
     checkpoint.write_bytes(content)
-    assert "checkpoint c.pt cannot be taken up" in failed(execute(job(), checkpoint=checkpoint))[1]
+    assert "checkpoint c.pt cannot be loaded" in failed(execute(job(), checkpoint=checkpoint))[1]
     assert execute(job(), checkpoint=checkpoint).status == "completed"
 
 
@@ -287,7 +288,7 @@ def test_each_seed_that_a_job_uses_moves_its_numbers(seed: str) -> None:
 
 def test_a_listener_hears_the_stages_in_order() -> None:
     phases: list[str] = []
-    execute(job(), on_progress=lambda event: phases.append(event["phase"]))
+    execute(job(), on_event=lambda event: phases.append(event.phase))
     stages = list(dict.fromkeys(phases))
     assert stages == ["data", "train", "evaluate"]
     assert phases.count("evaluate") == 3

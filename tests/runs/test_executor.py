@@ -1,4 +1,4 @@
-"""The executor against workers that behave in every way: small shell scripts in the worker's place."""
+"""The executor against workers of any behaviour: small shell scripts instead of the worker."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from mobench.errors import StoreError
+from mobench.events import DataLoading, EvaluationProgress, Event, JobEnded
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job, Part, SolverPart
 from mobench.jobs.plan import Plan
 from mobench.records.store import Store
@@ -21,7 +23,9 @@ from mobench.runs import runner
 from mobench.runs.executors import local as executor
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.worker import Request
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 Worker = Callable[..., None]
 PATIENCE = 60.0
@@ -41,7 +45,7 @@ def request_(**more: Any) -> Request:
 
 @pytest.fixture
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    """Puts a script in the place of the worker; whatever it leaves running ends with the test."""
+    """Replace the worker by a script; processes that it leaves running are ended with the test."""
     path, ids = tmp_path / "worker", tmp_path / "ids"
 
     def put(script: str, read: str = "cat >/dev/null") -> None:
@@ -56,7 +60,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 
 def in_time(act: Callable[[], Any]) -> Any:
-    """What `act` returns; a failure where it hangs."""
+    """Return the result of `act`; fail if it hangs."""
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(act()), daemon=True)
     thread.start()
@@ -65,18 +69,23 @@ def in_time(act: Callable[[], Any]) -> Any:
     return found[0]
 
 
-def ignore(event: dict[str, Any]) -> None:
-    """A listener that wants to know nothing."""
+def ignore(event: Event) -> None:
+    """A listener that ignores all events."""
 
 
-DONE = """echo '{"phase": "train", "step": 1}'; echo '{"phase": "done", "status": "completed"}'"""
+DONE = """echo '{"phase": "data"}'; echo '{"phase": "done", "status": "completed"}'"""
+
+STAGES = """echo '{"phase": "data"}'; echo '{"phase": "evaluate", "split": "val", "fraction": 0.5}'"""
+LAST = """echo '{"phase": "done", "status": "completed"}'"""
 
 ENDS = {
     "done": (DONE, Exit("completed")),
     "diverged": ("""echo '{"phase": "done", "status": "diverged"}'""", Exit("diverged")),
-    "no room": ("""echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", kind="StoreError")),
+    "no room": (
+        """echo '{"phase": "error", "message": "full"}'; exit 3""", Exit(None, "full", kind=ExitKind.STORE_ERROR),
+    ),
     "declined": (
-        """echo '{"phase": "declined", "message": "too few"}'""", Exit(None, "too few", kind="Declined"),
+        """echo '{"phase": "declined", "message": "too few"}'""", Exit(None, "too few", kind=ExitKind.DECLINED),
     ),
     "rubbish": (
         """echo '[1,2]'; echo '{}'; printf '\\377\\n'; echo '{"phase": "done", "status": "completed"}'; echo '[]'""",
@@ -87,7 +96,7 @@ ENDS = {
     "killed": ("kill -KILL $$", Exit(None, "the job's process was killed by SIGKILL (out of memory?)")),
     "crash": ("kill -SEGV $$", Exit(None, "the job's process was killed by SIGSEGV")),
     "cut short": (
-        """echo '{"phase": "train"}'; printf '{"phase": "do'; kill -KILL $$""",
+        """echo '{"phase": "data"}'; printf '{"phase": "do'; kill -KILL $$""",
         Exit(None, "the job's process was killed by SIGKILL (out of memory?)"),
     ),
     "last words": ("echo one >&2; echo two >&2; exit 1", Exit(
@@ -103,15 +112,15 @@ def test_however_a_worker_ends_it_is_told(worker: Worker, how: str) -> None:
 
 
 def test_events_are_passed_on_in_order_and_half_ones_are_not(worker: Worker) -> None:
-    worker(f"""{DONE}; printf '{{"phase": "do'""")
-    events: list[dict[str, Any]] = []
-    LocalExecutor().run(request_(), events.append)
-    assert events == [{"phase": "train", "step": 1}, {"phase": "done", "status": "completed"}]
+    worker(f"""echo '{{"phase": "da'; {STAGES}; {LAST}; {STAGES}; printf '{{"phase": "da'""")
+    events: list[Event] = []
+    assert LocalExecutor().run(request_(), events.append).status == "completed"
+    assert events == [DataLoading(), EvaluationProgress("val", 0.5)]
 
 
 def test_the_worker_is_sent_the_request_and_told_its_threads(worker: Worker, tmp_path: Path) -> None:
     worker(f"echo $OMP_NUM_THREADS $MKL_NUM_THREADS >'{tmp_path}/threads'; {DONE}", read=f"cat >'{tmp_path}/sent'")
-    sent = request_(keep_weights=True, command=["mobench", "run"])
+    sent = request_(options=RunOptions(strategy=Strategy(threads=3), keep_weights=True, command=("mobench", "run")))
     LocalExecutor(slots=10_000).run(sent, ignore)
     assert Request.model_validate_json((tmp_path / "sent").read_text()) == sent
     assert (tmp_path / "threads").read_text() == "1 1\n"
@@ -142,7 +151,7 @@ def test_a_worker_that_dies_before_it_has_read_its_request_is_told_and_leaves_no
     import gc
 
     worker("exit 4", read="exec 0<&-")
-    ended = LocalExecutor().run(request_(command=["x" * 2**21]), ignore)
+    ended = LocalExecutor().run(request_(options=RunOptions(command=("x" * 2**21,))), ignore)
     assert "ended with exit code 4" in ended.message
     gc.collect()
 
@@ -150,7 +159,7 @@ def test_a_worker_that_dies_before_it_has_read_its_request_is_told_and_leaves_no
 def test_a_worker_that_takes_too_long_is_ended(worker: Worker) -> None:
     worker("exec sleep 300")
     ended = in_time(lambda: LocalExecutor(timeout=0.2).run(request_(), ignore))
-    assert ended == Exit(None, "the job's process timed out after 0.2 seconds (--timeout)", kind="TimedOut")
+    assert ended == Exit(None, "the job's process timed out after 0.2 seconds (--timeout)", kind=ExitKind.TIMED_OUT)
 
 
 def test_a_worker_in_time_is_not_ended_later(worker: Worker) -> None:
@@ -195,16 +204,16 @@ def test_nobody_who_holds_the_pipe_of_events_keeps_the_runner_waiting(
 def test_a_line_that_is_no_event_is_left_out(worker: Worker, tmp_path: Path, line: str) -> None:
     (tmp_path / "line").write_text(f"{line}\n")
     worker(f"cat '{tmp_path}/line'; {DONE}")
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
     assert LocalExecutor().run(request_(), events.append) == Exit("completed")
-    assert [event["phase"] for event in events] == ["train", "done"]
+    assert events == [DataLoading()]
 
 
 def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "GRACE_SECONDS", 0.2)
-    worker("""trap '' TERM; echo '{"phase": "train"}'; while :; do sleep 0.05; done""")
+    worker("""trap '' TERM; echo '{"phase": "data"}'; while :; do sleep 0.05; done""")
     local, started = LocalExecutor(2), threading.Event()
     ends: list[Exit] = []
     thread = threading.Thread(target=lambda: ends.append(local.run(request_(), lambda event: started.set())))
@@ -212,12 +221,12 @@ def test_stopping_ends_workers_that_do_not_want_to_and_starts_no_more(
     assert started.wait(PATIENCE)
     local.stop()
     thread.join(PATIENCE)
-    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)", kind="Stopped")]
-    assert local.run(request_(), ignore) == Exit(None, "stopped before it started", kind="Stopped")
+    assert ends == [Exit(None, "the job's process was killed by SIGKILL (out of memory?)", kind=ExitKind.STOPPED)]
+    assert local.run(request_(), ignore) == Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
 
 
 class Answers:
-    """An executor that does what it is told without a process."""
+    """An executor that runs a function instead of a process."""
 
     slots = threads = 1
 
@@ -239,12 +248,38 @@ def raising(error: BaseException) -> Callable[[Request], Exit]:
 
 
 def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
-    """The next job's record would find no room either."""
-    answers = Answers(lambda request: Exit(None, "no room", kind="StoreError"))
+    """There would be no space for the next job's record either."""
+    answers = Answers(lambda request: Exit(None, "no room", kind=ExitKind.STORE_ERROR))
     with pytest.raises(StoreError, match="no room"):
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)
     assert answers.stopped
     assert Store(tmp_path).contents().records == []
+
+
+@pytest.mark.parametrize("kind", ExitKind)
+def test_every_kind_of_exit_is_handled(tmp_path: Path, kind: ExitKind) -> None:
+    """A worker that was stopped or cannot write ends the run; a declined job has no record; any other has failed."""
+    events: list[Event] = []
+    answers, store = Answers(lambda request: Exit(None, "why", kind=kind)), Store(tmp_path)
+
+    def run() -> runner.Summary:
+        return runner.run(Plan("p", [job()]), store, answers, listen=lambda job, event: events.append(event))
+
+    if kind in (ExitKind.STOPPED, ExitKind.STORE_ERROR):
+        with pytest.raises(runner.Stopped if kind is ExitKind.STOPPED else StoreError, match="why"):
+            run()
+        assert store.read(job()) is None
+    elif kind is ExitKind.DECLINED:
+        assert run().declined_jobs == [job()]
+        assert events[-1] == JobEnded("declined", "why")
+        assert store.read(job()) is None
+    else:
+        assert run().failed == [job()]
+        assert events[-1] == JobEnded("failed", "why")
+        record = store.read(job())
+        assert record is not None
+        assert record.failure is not None
+        assert record.failure.kind == kind.value
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("an executor's own")])

@@ -23,6 +23,8 @@ from mobench.jobs.plan import Plan
 from mobench.records.record import Record, parse
 from mobench.runs.execution import execute
 
+pytestmark = pytest.mark.slow
+
 STEPS = 300
 """At a checkpoint each this is a second or two of training."""
 SUITE = f"""
@@ -77,7 +79,7 @@ class Place:
         )  # fmt: skip
 
     def kill_once(self) -> None:
-        """Start, and kill a runner, a worker, or all of them at a moment that nobody has chosen."""
+        """Start, and kill a runner, a worker, or all of them at a random moment."""
         before = self.steps_made()
         started = [self.start() for _ in range(self.runners)]
         if self.chance.random() < 0.5:
@@ -119,7 +121,7 @@ class Place:
             time.sleep(0.01)
 
     def finish(self) -> None:
-        """Let it run undisturbed; the store must then be as if nothing had ever happened."""
+        """Let it run undisturbed; the store must then be as after an undisturbed run."""
         for process in [self.start() for _ in range(self.runners)]:
             assert process.wait(240) == 0
         self.check()
@@ -140,7 +142,7 @@ class Place:
         self.figures.stores += 1
 
     def check(self) -> None:
-        """No record is half written, lost, doubled or changed, whoever was killed."""
+        """No record is incomplete, lost, duplicated or changed, whichever process was killed."""
         now = {p.name: p.read_bytes() for p in (self.out / "records").glob("*.json")}
         found = {name: parse(data, name) for name, data in now.items()}
         assert len({r.id for r in found.values()}) == len(found)
@@ -160,12 +162,11 @@ _KNOWN: dict[str, str] = {}
 
 
 def _undisturbed(plan: Plan) -> dict[str, str]:
-    """The digests that the jobs have when nobody kills them."""
-    from mobench.interfaces import Strategy
+    """Return the digests of the jobs without kills."""
 
     for job in plan.jobs:
         if job.id not in _KNOWN:
-            _KNOWN[job.id] = execute(job, threads=1, strategy=Strategy.parse("default")).digest
+            _KNOWN[job.id] = execute(job, threads=1).digest
     return _KNOWN
 
 
@@ -176,7 +177,7 @@ def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def kill(folder: Path, moments: int, seed: int, runners: int = 1, told: bool = False) -> Figures:
-    """So many kills, over as many stores as it takes."""
+    """Perform this number of kills, over as many stores as necessary."""
     figures, chance = Figures(), random.Random(seed)
     while figures.kills < moments:
         place = Place(folder / f"store-{figures.stores}", figures, chance, runners)

@@ -1,14 +1,14 @@
-"""Jobs whose process dies when its record is written already: a result is never replaced by a failure."""
+"""Jobs whose process dies after it wrote its record: a failure never replaces a result."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mobench.errors import SuiteError
+from mobench.events import JobEnded, JobEvent
 from mobench.jobs.job import Budget
 from mobench.jobs.plan import Plan
 from mobench.jobs.resolve import resolve
@@ -21,7 +21,9 @@ from mobench.runs.executors import remote
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
 from mobench.runs.executors.remote import Outcome, bring_home, do, errand
-from mobench.runs.worker import Request
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 JOB = resolve("vlmop2", "point", "ls", {}, Budget(steps=2))
 KILLED = Exit(None, "the job's process was killed by SIGKILL (out of memory?)")
@@ -40,7 +42,7 @@ def records() -> dict[str, Record]:
 
 
 class WritesAndDies(LocalExecutor):
-    """Leaves a record and a checkpoint, and is killed before it can say so."""
+    """Leaves a record and a checkpoint, and is killed before it reports them."""
 
     record: Record
 
@@ -60,13 +62,14 @@ def dies_after(record: Record) -> WritesAndDies:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_the_record_of_a_worker_that_then_died_stays(records: dict[str, Record], tmp_path: Path, status: str) -> None:
-    store, ends = Store(tmp_path), list[dict[str, Any]]()
+    store, ends = Store(tmp_path), list[JobEvent]()
     summary = runner.run(
         Plan("one", [JOB]), store, dies_after(records[status]), listen=lambda job, event: ends.append(event)
     )
     assert store.read(JOB) == records[status]
     assert getattr(summary, status) == [JOB]
-    assert ends[-1]["status"] == status
+    assert isinstance(ends[-1], JobEnded)
+    assert ends[-1].status == status
     assert store.checkpoint(JOB).exists() == (status == "failed")
 
 
@@ -92,9 +95,9 @@ def test_a_job_that_is_declined_is_no_failure_and_leaves_no_record(
 ) -> None:
     class Declines(LocalExecutor):
         def run(self, request: Request, tell: Tell) -> Exit:
-            return Exit(None, "two objectives are too few", kind="Declined")
+            return Exit(None, "two objectives are too few", kind=ExitKind.DECLINED)
 
-    store, ends = Store(tmp_path), list[dict[str, Any]]()
+    store, ends = Store(tmp_path), list[JobEvent]()
     if former is not None:
         store.write(records[former])
     summary = runner.run(Plan("one", [JOB]), store, Declines(), listen=lambda job, event: ends.append(event))
@@ -104,7 +107,7 @@ def test_a_job_that_is_declined_is_no_failure_and_leaves_no_record(
     assert summary.declined_jobs == [JOB]
     assert summary.declined == ["vlmop2 × point × ls: two objectives are too few"]
     assert (summary.failed, summary.completed) == ([], [])
-    assert ends[-1] == {"phase": "end", "status": "declined", "message": "two objectives are too few"}
+    assert ends[-1] == JobEnded("declined", "two objectives are too few")
     assert store.read(JOB) is None
     with pytest.raises(SuiteError, match=r"suite 'one' has no job left: .* too few"):
         summary.check_any("one")
@@ -119,7 +122,7 @@ def test_a_worker_that_claims_a_result_and_left_none_has_failed(tmp_path: Path) 
     record = Store(tmp_path).read(JOB)
     assert record is not None
     assert record.failure is not None
-    assert record.failure.message == "the job's process said that the job completed, and left no record"
+    assert record.failure.message == "the job's process reported that the job completed, but left no record"
 
 
 @pytest.mark.parametrize("former", STATUSES)
@@ -212,7 +215,7 @@ def test_weights_that_do_not_fit_at_home_cost_no_record(records: dict[str, Recor
         str(path.relative_to(store.folder)): content
         for path, content in ((store.weights(JOB), b"x"), (store.path(JOB), records["completed"].to_json().encode()))
     }
-    request = Request(job=JOB, store=str(store.folder), keep_weights=True)
+    request = Request(job=JOB, store=str(store.folder), options=RunOptions(keep_weights=True))
     assert bring_home(Outcome(Exit("completed"), files), request) == Exit("completed")
     record = store.read(JOB)
     assert record is not None

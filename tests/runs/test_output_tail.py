@@ -1,4 +1,4 @@
-"""What a job prints: its end is kept, in little room, and nothing that it prints holds it up."""
+"""Output of a job: its end is kept in little space, and printing never blocks the job."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import IO, Any
 import pytest
 from guests import balancer, install
 
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import resolve
 from mobench.runs.executors import limits, local
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.output_tail import MAX_BYTES, TAIL_BYTES, OutputTail
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 
 @pytest.mark.parametrize("n_bytes", [1, 100, TAIL_BYTES - 1, TAIL_BYTES])
@@ -91,7 +94,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
 
 
 def loud(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> Job:
-    """A job that prints 60 MB in its first step, then its last words, and then does `end`."""
+    """A job that prints 60 MB in its first step, then a last line, and then does `end`."""
     install(folder, "loud", balancer("loud", STEP.format(end=end)))
     monkeypatch.setenv("PYTHONPATH", str(folder))
     pair = resolve("vlmop2", "point", "ls", {}, Budget(steps=2)).model_dump()
@@ -101,8 +104,8 @@ def loud(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> Job:
 
 ENDS = {
     "completes": ("", None),
-    "dies": ("os.kill(os.getpid(), signal.SIGKILL)", "ProcessDied"),
-    "is killed": ("time.sleep(0.5); open(__file__ + '.said', 'x').close(); time.sleep(300)", "OutOfMemory"),
+    "dies": ("os.kill(os.getpid(), signal.SIGKILL)", ExitKind.PROCESS_DIED),
+    "is killed": ("time.sleep(0.5); open(__file__ + '.said', 'x').close(); time.sleep(300)", ExitKind.OUT_OF_MEMORY),
 }
 
 
@@ -115,7 +118,7 @@ def test_a_job_that_prints_60_megabytes_leaves_its_last_words_and_a_small_file(
     job = loud(tmp_path / "site", monkeypatch, end)
     said = tmp_path / "site" / "guest_loud.py.said"
     monkeypatch.setattr(limits, "resident_bytes", lambda pid: 2**50 if said.exists() else 0)
-    request = Request(job=job, store=str(tmp_path / "out"), strategy="default")
+    request = Request(job=job, store=str(tmp_path / "out"), options=RunOptions(strategy=Strategy()))
     ended = LocalExecutor(memory=2**40).run(request, lambda event: None)
     (file,) = output
     assert os.fstat(file.fileno()).st_size <= MAX_BYTES
@@ -123,5 +126,5 @@ def test_a_job_that_prints_60_megabytes_leaves_its_last_words_and_a_small_file(
     if kind is None:
         assert ended == Exit("completed")
     else:
-        assert ended.kind == kind
+        assert ended.kind is kind
         assert ended.details.endswith("last words\n")

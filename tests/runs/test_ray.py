@@ -10,6 +10,8 @@ import pytest
 from gated import STEPS, Gate
 
 from mobench.errors import OptionError
+from mobench.events import JobEvent, NodeLost, TrainingProgress
+from mobench.interfaces import Strategy
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
@@ -17,9 +19,11 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make
+from mobench.runs.run_options import RunOptions
 
 # Ray leaves sockets and processes to the end of the interpreter
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -51,18 +55,22 @@ def test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record(
     events: list[str] = []
     training: set[str] = set()
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        events.append(event["phase"])
-        if event["phase"] == "train" and job.id not in training:
+    def listen(job: Job, event: JobEvent) -> None:
+        events.append(event.phase)
+        if isinstance(event, TrainingProgress) and job.id not in training:
             training.add(job.id)
             if len(training) == 2:
                 cluster.remove_node(cluster.nodes_for_jobs.pop(), allow_graceful=False)
-        if event["phase"] == "lost":
+        if isinstance(event, NodeLost):
             # not before: a job outlives its node by a moment, in which it could come to its end
             gate.open()
 
     summary = runner.run(
-        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0, listen=listen
+        Plan("two", jobs),
+        Store(tmp_path / "out"),
+        executor,
+        RunOptions(strategy=Strategy(), checkpoint_seconds=0),
+        listen=listen,
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
     found = Store(tmp_path / "out").contents()

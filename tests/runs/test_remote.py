@@ -1,4 +1,4 @@
-"""Errands: run beside the store where that is shared, and brought home where it is not."""
+"""Errands: run on the store if it is shared; otherwise the record is returned."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from mobench.events import DataLoading, EvaluationProgress, Event, NodeLost, TrainingProgress
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Outcome, bring_home, do, errand
-from mobench.runs.worker import Request
+from mobench.runs.executors.remote import MAX_WEIGHTS_BYTES, Errand, Outcome, RemoteExecutor, bring_home, do, errand
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 JOB = resolve("vlmop2", "point", "phn-ls", {}, Budget(steps=5))
 
 
 def request(store: Store) -> Request:
-    return Request(job=JOB, store=str(store.folder), keep_weights=True, strategy="default")
+    return Request(job=JOB, store=str(store.folder), options=RunOptions(strategy=Strategy(), keep_weights=True))
 
 
 def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_path: Path) -> None:
@@ -29,7 +33,7 @@ def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_pa
     asked = errand(request(store), None, None)
     Path(asked.mark).unlink()
     *events, outcome = do(asked)
-    assert {"phase": "done", "status": "completed"} in events
+    assert {DataLoading, TrainingProgress, EvaluationProgress} <= {type(event) for event in events}
     assert isinstance(outcome, Outcome)
     assert store.read(JOB) is None, "nothing was written here yet"
     assert bring_home(outcome, asked.request) == Exit("completed")
@@ -43,14 +47,14 @@ def test_another_version_is_refused_before_anything_is_run(tmp_path: Path) -> No
     asked = replace(errand(request(Store(tmp_path)), None, None), version="0.0.0")
     [outcome] = do(asked)
     assert isinstance(outcome, Outcome)
-    assert outcome.exit.kind == "VersionMismatch"
+    assert outcome.exit.kind is ExitKind.VERSION_MISMATCH
     assert "install the same everywhere" in outcome.exit.message
 
 
 def test_a_store_without_room_for_what_comes_home_ends_the_run(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
     came = Outcome(Exit("completed"), {"records/x.json": b"{}"})
-    assert bring_home(came, request(Store(tmp_path / "out"))).kind == "StoreError"
+    assert bring_home(came, request(Store(tmp_path / "out"))).kind is ExitKind.STORE_ERROR
 
 
 @pytest.mark.parametrize("how", ["pipe", "too large", "missing"])
@@ -83,3 +87,29 @@ def test_weights_that_cannot_be_brought_cost_no_record(
     assert kept.digest == record.digest
     assert str(kept.notes["weights"]).startswith("not kept: they are missing on the other machine, or too large")
     assert not here.weights(JOB).exists()
+
+
+@pytest.mark.parametrize("n_lost", [1, 3])
+def test_each_lost_node_is_an_event_and_the_job_starts_again(tmp_path: Path, n_lost: int) -> None:
+    class Loses(RemoteExecutor):
+        attempts = 0
+
+        def attempt(self, asked: Errand, tell: Tell) -> Exit:
+            self.attempts += 1
+            if self.attempts <= n_lost:
+                return Exit(None, f"node {self.attempts} is gone", kind=ExitKind.NODE_LOST)
+            tell(DataLoading())
+            return Exit(None, "no", kind=ExitKind.DECLINED)
+
+        def stop(self) -> None:
+            """Nothing runs."""
+
+    events: list[Event] = []
+    executor = Loses(slots=1, cpus=1, retries=2)
+    ended = executor.run(request(Store(tmp_path)), events.append)
+    lost = [NodeLost(number, f"node {number} is gone") for number in range(1, n_lost + 1)]
+    if n_lost <= executor.retries:
+        assert (ended.kind, events) == (ExitKind.DECLINED, [*lost, DataLoading()])
+    else:
+        assert (ended.kind, events) == (ExitKind.NODE_LOST, lost)
+        assert ended.message == "its node was lost 3 times (node 3 is gone)"

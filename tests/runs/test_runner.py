@@ -1,4 +1,4 @@
-"""Runs end to end in this process: what is run, what is left alone, what becomes of trouble."""
+"""Runs end to end in this process: jobs that run, jobs that are left out, and failures."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
 from mobench.errors import RecordError, StoreError
+from mobench.events import JobEvent, JobStarted, TrainingProgress
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
@@ -23,7 +25,9 @@ from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
+from mobench.runs.worker_events import WorkerProgress
 
 
 @pytest.fixture
@@ -41,14 +45,14 @@ def long(plan: Plan) -> Plan:
 
 def test_what_is_missing_is_run_and_what_is_there_is_not(plan: Plan, tmp_path: Path) -> None:
     store, events = Store(tmp_path / "out"), []
-    first = runner.run(plan, store, LocalExecutor(2), listen=lambda job, e: events.append(e["phase"]))
+    first = runner.run(plan, store, InProcess(2), listen=lambda job, e: events.append(e.phase))
     assert (len(first.completed), len(first.present)) == (2, 0)
     assert {"start", "train", "evaluate", "end"} <= set(events)
     stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
-    second = runner.run(plan, store, LocalExecutor())
+    second = runner.run(plan, store, InProcess())
     assert (len(second.completed), len(second.present)) == (0, 2)
     store.path(plan.jobs[0]).unlink()
-    third = runner.run(plan, store, LocalExecutor())
+    third = runner.run(plan, store, InProcess())
     assert third.completed == [plan.jobs[0]]
     kept = store.path(plan.jobs[1])
     assert kept.stat().st_mtime_ns == stamps[kept]
@@ -63,14 +67,16 @@ def test_a_record_under_another_reference_of_the_same_version_is_not_taken_for_t
     path = store.write(record.model_copy(update={"protocol": other}))
     before = path.read_bytes()
     with pytest.raises(RecordError, match=r"reference \[7.0, 7.0\] instead of \[1.0, 1.0\].*raise the version"):
-        runner.run(plan, store, LocalExecutor())
+        runner.run(plan, store, InProcess())
     assert path.read_bytes() == before
     assert list(store.records_folder.iterdir()) == [path]
 
 
 def test_a_record_holds_what_it_should(plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
-    runner.run(plan, store, LocalExecutor(), command=["mobench", "run", str(tmp_path / "secret" / "tiny.toml")])
+    runner.run(
+        plan, store, LocalExecutor(), RunOptions(command=("mobench", "run", str(tmp_path / "secret" / "tiny.toml")))
+    )
     for record in store.contents().records:
         assert record.status == "completed"
         assert set(record.fronts) == {"train", "val", "test"}
@@ -102,8 +108,8 @@ class Kills(LocalExecutor):
     """Kills its worker as soon as that has begun to train."""
 
     def run(self, request: Request, tell: Any) -> Exit:
-        def listen(event: dict[str, Any]) -> None:
-            if event["phase"] == "train":
+        def listen(event: WorkerProgress) -> None:
+            if isinstance(event, TrainingProgress):
                 for process in self._running:
                     process.kill()
             tell(event)
@@ -111,6 +117,14 @@ class Kills(LocalExecutor):
         return super().run(request, listen)
 
 
+class Dies(InProcess):
+    """Has a worker that ends without a record."""
+
+    def run(self, request: Request, tell: Any) -> Exit:
+        return Exit(None, "the job's process was killed by SIGKILL")
+
+
+@pytest.mark.slow
 def test_a_killed_worker_leaves_a_failure_record_and_the_rest_goes_on(long: Plan, plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     killed = runner.run(long, store, Kills())
@@ -123,6 +137,7 @@ def test_a_killed_worker_leaves_a_failure_record_and_the_rest_goes_on(long: Plan
     assert len(runner.run(plan, store, LocalExecutor()).completed) == 2
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_ended_and_says_so(long: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     summary = runner.run(long, store, LocalExecutor(timeout=6))
@@ -135,13 +150,13 @@ def test_a_job_that_takes_too_long_is_ended_and_says_so(long: Plan, tmp_path: Pa
 
 def test_failed_jobs_are_run_again_unless_told_otherwise(long: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
-    runner.run(long, store, Kills())
-    assert runner.run(long, store, Kills(), retry=False).present == long.jobs
-    assert runner.run(long, store, Kills()).failed == long.jobs
+    assert runner.run(long, store, Dies()).failed == long.jobs
+    assert runner.run(long, store, Dies(), RunOptions(retry=False)).present == long.jobs
+    assert runner.run(long, store, Dies()).failed == long.jobs
 
 
 def broken_job(plan: Plan) -> Job:
-    """A job whose data cannot be had: Fashion-MNIST is not among the embedded digits."""
+    """A job whose data is unavailable: Fashion-MNIST is not among the embedded digits."""
     from mobench.jobs.job import Budget, SeedSet
     from mobench.jobs.resolve import resolve
 
@@ -161,7 +176,7 @@ def test_a_job_that_raises_leaves_its_traceback_without_folders_of_the_machine(p
 
 def test_one_failure_leaves_the_other_jobs_alone(plan: Plan, tmp_path: Path) -> None:
     mixed = Plan("mixed", [broken_job(plan), *plan.jobs])
-    summary = runner.run(mixed, Store(tmp_path / "out"), LocalExecutor())
+    summary = runner.run(mixed, Store(tmp_path / "out"), InProcess())
     assert (len(summary.failed), len(summary.completed)) == (1, 2)
 
 
@@ -170,12 +185,12 @@ def test_several_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Pa
     summaries: list[runner.Summary] = []
     begun: list[str] = []
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "start":
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobStarted):
             begun.append(job.id)
 
     def one() -> None:
-        summaries.append(runner.run(plan, Store(tmp_path / "out"), LocalExecutor(), listen=listen))
+        summaries.append(runner.run(plan, Store(tmp_path / "out"), InProcess(), listen=listen))
 
     threads = [threading.Thread(target=one) for _ in range(n)]
     for thread in threads:
@@ -197,10 +212,11 @@ def test_no_space_is_an_error_at_once_and_nothing_is_trained(
     monkeypatch.setattr(os, "fsync", full)
     started: list[str] = []
     with pytest.raises(StoreError, match="No space left"):
-        runner.run(plan, Store(tmp_path / "out"), LocalExecutor(), listen=lambda job, e: started.append(e["phase"]))
+        runner.run(plan, Store(tmp_path / "out"), InProcess(), listen=lambda job, e: started.append(e.phase))
     assert "start" not in started
 
 
+@pytest.mark.slow
 def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,11 +226,12 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
         "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.jobs.job import Job\n"
+        "from mobench.interfaces import Strategy; from mobench.runs.run_options import RunOptions\n"
         "job, checkpoint = Job.model_validate_json(sys.argv[1]), Path(sys.argv[2])\n"
-        "execution.execute(job, threads=1, checkpoint=checkpoint, checkpoint_seconds=0)"
+        "execution.execute(job, RunOptions('cpu', Strategy(), checkpoint_seconds=0), threads=1, checkpoint=checkpoint)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, job.model_dump_json(), str(checkpoint)])
-    for _ in range(600):
+    for _ in range(2400):
         if checkpoint.exists():
             break
         time.sleep(0.05)

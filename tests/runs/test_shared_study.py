@@ -1,4 +1,4 @@
-"""Several searches on one store: each trial is run once, and a search that was killed holds up no other."""
+"""Several searches on one store: each trial is run once, and a killed search blocks no other."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import pytest
 from in_process import InProcess
 
 from mobench.errors import StoreError
+from mobench.events import JobEvent, JobStarted
 from mobench.jobs.job import Job
 from mobench.jobs.suite import Suite
 from mobench.records.store import Store
 from mobench.runs.executors.base import Exit, Tell
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
 from mobench.search import lock as study_lock
 from mobench.search import study
 from mobench.search import trial as trials
@@ -40,7 +41,7 @@ with Presence(folder) as presence, StudyLock(folder, "study.turn"):
 
 
 class Slow(InProcess):
-    """Trials take long enough for others to be asked for meanwhile."""
+    """Trials take long enough for others to start at the same time."""
 
     def run(self, request: Request, tell: Tell) -> Exit:
         time.sleep(0.2)
@@ -65,11 +66,11 @@ def test_of_searches_at_once_each_runs_its_share_and_all_see_every_trial(
     started: list[str] = []
     told: list[list[int]] = [[], [], []]
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "start":
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobStarted):
             started.append(job.id)
 
-    def one(number: int) -> list[study.Outcome]:
+    def one(number: int) -> list[study.StudyResult]:
         return study.search(
             suite(**search), Store(tmp_path), slots=slots, listen=listen,
             tell=lambda solver, trial: told[number].append(trial.number),
@@ -109,7 +110,7 @@ def test_two_commands_on_one_study_both_succeed(
 
 
 def test_a_search_goes_on_with_what_a_killed_one_left(tmp_path: Path) -> None:
-    """A trial that is under way, by a search that is no more."""
+    """A running trial of a search that has ended."""
     store, heard = Store(tmp_path), []
     study.search(suite(space={"lr": [0.1]}), store)
     text = (tmp_path / JOURNAL).read_text().splitlines(keepends=True)
@@ -208,7 +209,7 @@ def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, how: str) -> None:
 
 
 def test_a_journal_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    """Without any room on the disk: it is all hole."""
+    """A sparse file, which takes no space on the disk."""
     with open(tmp_path / JOURNAL, "wb") as file:
         file.truncate(MAX_BYTES + 1)
     for attempt in (lambda store: study.search(suite(**GRID), store), _mend):

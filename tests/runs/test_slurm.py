@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from gated import Gate
 
 from mobench.errors import OptionError
+from mobench.events import EvaluationProgress, Event, JobEvent, NodeLost, TrainingProgress
+from mobench.interfaces import Strategy
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
@@ -22,6 +22,7 @@ from mobench.jobs.plan import Plan
 from mobench.records.store import Store
 from mobench.runs import runner
 from mobench.runs.executors import Limits, make, slurm
+from mobench.runs.run_options import RunOptions
 
 STAND_IN = Path(__file__).parents[1] / "support" / "slurm_stand_in.py"
 
@@ -46,6 +47,7 @@ def jobs_of(tiny: Path, steps: int) -> list[Job]:
     return [Job.model_validate({**job.model_dump(), "budget": budget}) for job in plan.jobs]
 
 
+@pytest.mark.slow
 def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     jobs = jobs_of(tiny, 30)
     limits = Limits(cpus=2, memory=3 * 2**30, timeout=600, gpus=1, address="short")
@@ -56,8 +58,8 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
         Plan("two", jobs),
         Store(tmp_path / "out"),
         executor,
-        strategy="default",
-        listen=lambda job, event: heard.append(event["phase"]),
+        RunOptions(strategy=Strategy()),
+        listen=lambda job, event: heard.append(event.phase),
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
     found = Store(tmp_path / "out").contents()
@@ -71,40 +73,48 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
     assert list((tmp_path / "out" / "locks").glob("mark-*")) == []
 
 
+@pytest.mark.slow
 def test_a_lost_node_costs_no_job(cluster: Path, tiny: Path, tmp_path: Path, gate: Gate) -> None:
     jobs = [gate.job(job) for job in jobs_of(tiny, 1)]
     executor = make("slurm", Limits(cpus=1))
     phases: list[str] = []
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        phases.append(event["phase"])
-        if event["phase"] == "train" and not list(cluster.glob("fail-*")):
+    def listen(job: Job, event: JobEvent) -> None:
+        phases.append(event.phase)
+        if isinstance(event, TrainingProgress) and not list(cluster.glob("fail-*")):
             name = next(cluster.glob("task-*")).name.removeprefix("task-")
             (cluster / f"fail-{name}").touch()
             os.killpg(int((cluster / f"task-{name}").read_text()), signal.SIGKILL)
-        if event["phase"] == "lost":
+        if isinstance(event, NodeLost):
             gate.open()
 
     summary = runner.run(
-        Plan("two", jobs), Store(tmp_path / "out"), executor, strategy="default", checkpoint_seconds=0, listen=listen
+        Plan("two", jobs),
+        Store(tmp_path / "out"),
+        executor,
+        RunOptions(strategy=Strategy(), checkpoint_seconds=0),
+        listen=listen,
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
     assert len(Store(tmp_path / "out").contents().records) == 2
     assert phases.count("lost") == 1
 
 
+@pytest.mark.slow
 def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     (job, *_) = jobs_of(tiny, 10**6)
     executor = make("slurm", Limits())
     training = threading.Event()
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
-        if event["phase"] == "train" and not training.is_set():
+    def listen(job: Job, event: JobEvent) -> None:
+        if isinstance(event, TrainingProgress) and not training.is_set():
             training.set()
             threading.Thread(target=executor.stop).start()
 
     with pytest.raises(runner.Stopped):
-        runner.run(Plan("one", [job]), Store(tmp_path / "out"), executor, strategy="default", listen=listen)
+        runner.run(
+            Plan("one", [job]), Store(tmp_path / "out"), executor, RunOptions(strategy=Strategy()), listen=listen
+        )
     assert training.is_set()
     assert len(list(cluster.glob("cancelled-*"))) == 1
     assert Store(tmp_path / "out").contents().records == []
@@ -112,7 +122,7 @@ def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: 
 
 def test_jobs_that_slurm_refuses_end_the_run_in_one_line(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     shutil.copy("/bin/false", cluster.parent / "bin" / "sbatch")
-    with pytest.raises(OptionError, match="SLURM did not take the jobs"):
+    with pytest.raises(OptionError, match="SLURM refused the jobs"):
         runner.run(Plan("one", jobs_of(tiny, 10)), Store(tmp_path / "out"), make("slurm", Limits()))
 
 
@@ -128,11 +138,11 @@ def test_events_are_passed_on_in_parts_and_a_line_that_is_too_long_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slurm, "PART_BYTES", 100)
-    path, heard = tmp_path / "events", list[dict[str, Any]]()
+    path, heard = tmp_path / "events", list[Event]()
     assert slurm._pass_on(path, 0, heard.append) == 0, "there is no file yet"
-    sent = [{"phase": "train", "step": step} for step in range(50)]
-    lines = [json.dumps(event) + "\n" for event in sent]
-    long = json.dumps({"phase": "train", "message": "x" * 1000}) + "\n"
+    sent = [EvaluationProgress("test", step / 50) for step in range(50)]
+    lines = [event.to_json() + "\n" for event in sent]
+    long = EvaluationProgress("x" * 1000, 0.0).to_json() + "\n"
     path.write_text("".join(lines[:25]) + long + "".join(lines[25:]) + lines[0][:9])
     end = slurm._pass_on(path, 0, heard.append)
     assert heard == sent
@@ -149,8 +159,8 @@ def test_events_are_read_from_a_regular_file_alone(tmp_path: Path, how: str) -> 
     if how == "pipe":
         os.mkfifo(path)
     else:
-        (tmp_path / "other").write_text('{"phase": "train"}\n')
+        (tmp_path / "other").write_text('{"phase": "data"}\n')
         path.symlink_to(tmp_path / "other")
-    heard: list[dict[str, Any]] = []
+    heard: list[Event] = []
     assert slurm._pass_on(path, 0, heard.append) == 0
     assert heard == []

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from mobench.runs.executors.limits import Watch
+from mobench.runs.exit_kinds import ExitKind
 
 HUNGRY = "held = bytearray(300_000_000); import time; time.sleep(300)"
 
@@ -15,7 +16,7 @@ def test_a_process_that_takes_too_much_memory_is_ended_and_told() -> None:
     with Watch(process, None, 100_000_000) as watch:
         assert process.wait(60) == -9
     assert watch.excess is not None
-    assert watch.excess.kind == "OutOfMemory"
+    assert watch.excess.kind is ExitKind.OUT_OF_MEMORY
     assert "100 MB are allowed (--memory)" in watch.excess.said
 
 

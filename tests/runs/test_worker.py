@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import resolve
 from mobench.records.store import Store
 from mobench.runs.execution import execute
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 WORDS = [sys.executable, "-m", "mobench.runs.worker"]
 
@@ -34,9 +36,7 @@ def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, enviro
     request = Request(
         job=job(steps=15),
         store=str(store.folder),
-        keep_weights=True,
-        command=["mobench", "run", "x"],
-        strategy="default",
+        options=RunOptions(strategy=Strategy(), keep_weights=True, command=("mobench", "run", "x")),
     )
     done = subprocess.run(
         WORDS, input=request.model_dump_json(), env=environment, capture_output=True, text=True, timeout=120, check=True
@@ -54,8 +54,8 @@ def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, enviro
 
 @pytest.fixture
 def training(store: Store, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A worker in the midst of a day of training, a checkpoint of its job in the store."""
-    request = Request(job=job(seconds=86_400), store=str(store.folder), checkpoint_seconds=0.1)
+    """A worker during a long training, with a checkpoint of its job in the store."""
+    request = Request(job=job(seconds=86_400), store=str(store.folder), options=RunOptions(checkpoint_seconds=0.1))
     process = subprocess.Popen(
         WORDS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
@@ -74,6 +74,7 @@ def training(store: Store, environment: dict[str, str]) -> Iterator[subprocess.P
         pipe.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_leaves_no_record_and_keeps_its_checkpoint(
     training: subprocess.Popen[str], store: Store
 ) -> None:
@@ -83,10 +84,11 @@ def test_a_worker_that_is_told_to_stop_leaves_no_record_and_keeps_its_checkpoint
     assert store.checkpoint(job(seconds=86_400)).exists()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_runner_is_gone_stops_and_keeps_its_checkpoint(
     training: subprocess.Popen[str], store: Store
 ) -> None:
-    """The runner was killed, or its terminal closed: nobody hears the worker. That is no failure of the job."""
+    """The runner was killed, or its terminal closed: nothing reads the worker's events. The job has not failed."""
     assert training.stdout is not None
     training.stdout.close()
     assert training.wait(60) != 0
@@ -117,6 +119,7 @@ def __getattr__(name):
 """
 
 
+@pytest.mark.slow
 def test_what_a_plugin_prints_is_not_taken_for_events(
     store: Store, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_request_that_is_none_ends_the_worker(environment: dict[str, str]) -> 
     assert "ValidationError" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_strategy_one_is_measured_recorded_and_remembered(store: Store, environment: dict[str, str]) -> None:
     request = Request(job=job(steps=3), store=str(store.folder))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the process of a job imports, and what the record says of it."""
+"""Imports of a job's process, and what the record contains about them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from guests import balancer, install
 
 import mobench_linear
+from mobench.interfaces import Strategy
 from mobench.jobs.job import Budget, Job
 from mobench.jobs.resolve import providers, resolve
 from mobench.plugins import registry
@@ -22,7 +23,8 @@ from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit
 from mobench.runs.executors.local import LocalExecutor
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
 
 
 def job(steps: int = 3, balancer: str = "") -> Job:
@@ -36,7 +38,7 @@ def job(steps: int = 3, balancer: str = "") -> Job:
 
 def run(job: Job, folder: Path, plugins: list[str] | None = None) -> Record:
     store = Store(folder)
-    request = Request(job=job, store=str(folder), strategy="default", plugins=plugins or [])
+    request = Request(job=job, store=str(folder), options=RunOptions(strategy=Strategy()), plugins=plugins or [])
     assert LocalExecutor(cores=1).run(request, lambda event: None) == Exit("completed")
     record = store.read(job)
     assert record is not None
@@ -51,6 +53,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "site"
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_from_the_working_folder(
     tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +74,7 @@ def test_nothing_is_imported_from_the_working_folder(
     assert record.digest == run(job(balancer="asked"), tmp_path / "elsewhere").digest
 
 
+@pytest.mark.slow
 def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site: Path) -> None:
     path = install(site, "hashed", balancer("hashed"))
     record = run(job(balancer="hashed"), tmp_path / "out")
@@ -88,6 +92,7 @@ def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site:
     assert parse(record.to_json(), "x") == record
 
 
+@pytest.mark.slow
 def test_a_copy_that_comes_first_is_told_from_what_is_installed(tmp_path: Path, site: Path) -> None:
     """PYTHONPATH is the user's: a copy there is what runs, and the record says so."""
     shutil.copytree(Path(mobench_linear.__file__).parent, site / "mobench_linear")
@@ -115,6 +120,7 @@ def test_records_from_before_sources_were_noted_stay_as_they_are() -> None:
 CHANGES = "import torch; torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False); torch.manual_seed(3)"
 
 
+@pytest.mark.slow
 def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path) -> None:
     """Another plugin, which changes global state and leaves a trace, is not imported; the numbers are as without it."""
     trace = tmp_path / "imported"
@@ -125,7 +131,7 @@ def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path)
     assert not trace.exists()
     assert "guest-noisy" not in record.provenance.packages
     assert record.digest == execute(job(), threads=1).digest
-    # where it is not known whose names they are, every plugin is loaded, and what one changes is restored
+    # if the owners of the names are unknown, every plugin is loaded, and what one changes is restored
     record = run(job(), tmp_path / "all")
     assert trace.exists()
     assert record.digest == execute(job(), threads=1).digest
@@ -133,6 +139,7 @@ def test_a_worker_loads_the_plugins_of_its_job_alone(tmp_path: Path, site: Path)
     assert "default dtype was changed" in str(record.notes["global_state"])
 
 
+@pytest.mark.slow
 def test_a_name_that_the_given_plugins_lack_is_looked_for_in_all(tmp_path: Path, site: Path) -> None:
     install(site, "late", balancer("late"))
     record = run(job(balancer="late"), tmp_path / "out", ["mobench:linear", "nobody:nothing"])

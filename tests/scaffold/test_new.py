@@ -15,7 +15,7 @@ from readmes import shortened
 from readmes.pages import commands_in
 from readmes.preloaded import Preloaded
 
-from mobench.scaffold.names import NEW_KINDS
+from mobench.scaffold.package_names import NEW_KINDS
 
 ROOT = Path(__file__).parents[2]
 Cli = Any
@@ -70,6 +70,7 @@ def test_the_commands_of_its_readme_run(
     assert "| complete |" in table
 
 
+@pytest.mark.slow
 def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> None:
     """In one process, which imports torch once."""
     words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
@@ -82,6 +83,7 @@ def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> 
         assert re.search(rf"::test_conformance\[{kind} my-{kind}: .* PASSED", done.stdout)
 
 
+@pytest.mark.slow
 def test_they_are_typed_linted_and_formatted(made: Path) -> None:
     ruff = Path(sys.executable).parent / "ruff"
     for kind in NEW_KINDS:
@@ -111,7 +113,7 @@ def test_nothing_is_overwritten(cli: Cli, tmp_path: Path) -> None:
     [
         (("solvr", "mine"), "did you mean 'solver'"),
         (("solver", "9lives"), "starts with a digit"),
-        (("solver", "../up"), "cannot be that of a package"),
+        (("solver", "../up"), "is not valid for a package"),
         (("solver", "--", "-"), "is empty"),
         (("solver", "x" * 31), "has 31 characters: give at most 30"),
         (("solver", "phn-ls"), "solver 'phn-ls' is registered already, by mobench"),

@@ -1,4 +1,4 @@
-"""The tutorial, followed from an empty folder as it is written: each command and file, and the output that it shows."""
+"""The tutorial, followed exactly from an empty folder: each command and file, and the output that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study belongs to what it searches: its trials are told as those of no other suite."""
+"""A study belongs to its suite and search: its trials are never used for another suite."""
 
 from __future__ import annotations
 

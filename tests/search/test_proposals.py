@@ -1,4 +1,4 @@
-"""Which options a search tries first."""
+"""The first options that a search tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches: the grid is whole, the choice is validation's, interrupted ones go on, the slow are pruned."""
+"""Searches: complete grids, selection on validation, resumption, and pruning."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import math
 import os
 import signal
 import subprocess
-import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
 from mobench.errors import MobenchError, OptionError, StoreError
+from mobench.events import JobEnded, JobEvent
 from mobench.jobs.job import Job
 from mobench.jobs.plan import plan
 from mobench.jobs.suite import Suite
@@ -23,9 +24,16 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.search import study
 from mobench.search import tables as report
+from mobench.search import trial as trials
 from mobench.search.trial import NoValue, plan_of, value_on_validation
 
 Cli = Any
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run jobs in this process. Searches that are killed or interrupted are commands with worker processes."""
+    monkeypatch.setattr(trials, "LocalExecutor", InProcess)
 
 
 def suite(**search: Any) -> Suite:
@@ -136,15 +144,18 @@ def test_trials_far_behind_are_pruned_and_leave_no_record(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], environment: dict[str, str]) -> None:
     text = (
-        '[budget]\nsteps = 1500\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
+        '[budget]\nsteps = 400\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
         '[search]\n[search.space]\n"solver.lr" = [0.3, 0.2, 0.1]\n'
     )
     (tmp_path / "s.toml").write_text(text)
     words = [*command, "tune", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert any("trial 0 complete" in line for line in iter(process.stderr.readline, ""))
-    time.sleep(1.5)
+    process = subprocess.Popen(
+        [*words, "--json"], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    events = map(json.loads, iter(process.stdout.readline, ""))
+    assert any(event["event"] == "trial" and event["state"] == "complete" for event in events)
+    assert any(event["event"] == "job" for event in events), "the next one has begun"
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
@@ -176,7 +187,7 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "running again goes on" in said
+    assert "run the same command again to resume" in said
     assert "failed" not in said
     assert list((tmp_path / "out" / "records").glob("*.json")) == []
     done = subprocess.run([*words, "--json"], env=environment, capture_output=True, text=True, check=False)
@@ -196,9 +207,9 @@ def test_trials_of_different_solvers_run_at_once(tmp_path: Path) -> None:
     under_way: set[str] = set()
     most = 0
 
-    def listen(job: Job, event: dict[str, Any]) -> None:
+    def listen(job: Job, event: JobEvent) -> None:
         nonlocal most
-        (under_way.discard if event["phase"] == "end" else under_way.add)(job.solver.name)
+        (under_way.discard if isinstance(event, JobEnded) else under_way.add)(job.solver.name)
         most = max(most, len(under_way))
 
     outcomes = study.search(Suite.model_validate(content), Store(tmp_path), slots=2, listen=listen)

@@ -23,9 +23,9 @@ def environment(venv: Path, home: Path) -> dict[str, str]:
     Raises: RuntimeError if `python` or `pip` is not that of `venv`, because a test would change other packages.
     """
     hidden = ("MOBENCH", "XDG_", "PYTHON", "PIP_", "VIRTUAL_ENV", "COVERAGE")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
-    own = Path(sys.executable).parent
-    others = [path for path in kept["PATH"].split(os.pathsep) if Path(path) != own]
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    own_bin = Path(sys.executable).parent
+    other_folders = [path for path in inherited["PATH"].split(os.pathsep) if Path(path) != own_bin]
     more = {
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
@@ -34,13 +34,13 @@ def environment(venv: Path, home: Path) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "200",
-        "PATH": os.pathsep.join([str(venv / "bin"), *others]),
+        "PATH": os.pathsep.join([str(venv / "bin"), *other_folders]),
     }
     for command in ("python", "python3", "pip"):
-        found = shutil.which(command, path=more["PATH"])
-        if found != str(venv / "bin" / command):
-            raise RuntimeError(f"{command} would be {found}: make the environment with `fresh` first")
-    return {**kept, **more}
+        program = shutil.which(command, path=more["PATH"])
+        if program != str(venv / "bin" / command):
+            raise RuntimeError(f"{command} would be {program}: make the environment with `fresh` first")
+    return {**inherited, **more}
 
 
 def fresh(venv: Path, lent: Path) -> Path:
@@ -75,8 +75,8 @@ def wheel(project: Path, target: Path) -> Path:
     words = ["-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", str(target)]
     done = subprocess.run([sys.executable, *words, str(project)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (made,) = target.glob(f"{project_name(project)}-*.whl")
-    return made
+    (path,) = target.glob(f"{project_name(project)}-*.whl")
+    return path
 
 
 def project_name(project: Path) -> str:

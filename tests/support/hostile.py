@@ -30,26 +30,26 @@ values = st.one_of(
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path to every value of parsed JSON."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
+    elements = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, element in elements:
         yield (*path, key)
-        yield from places(one, (*path, key))
+        yield from places(element, (*path, key))
 
 
 def spoil(content: Any, data: st.DataObject) -> Any:
     """Return a copy in which one or two values are replaced or added."""
-    made = deepcopy(content)
+    result = deepcopy(content)
     for _ in range(data.draw(st.integers(1, 2))):
-        ways = sorted(places(made), key=str)
+        ways = sorted(places(result), key=str)
         *way, last = data.draw(st.sampled_from(ways))
-        inner = made
+        inner = result
         for key in way:
             inner = inner[key]
         if data.draw(st.booleans()) and isinstance(inner, dict):
             inner[data.draw(st.sampled_from(HOSTILE))] = data.draw(values)
         else:
             inner[last] = data.draw(values)
-    return made
+    return result
 
 
 def own_id(content: Any) -> Any:
@@ -77,9 +77,9 @@ def tampered(content: Any, data: st.DataObject) -> Any:
 
     def other(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: other(one) for key, one in value.items()}
+            return {key: other(element) for key, element in value.items()}
         if isinstance(value, list):
-            return [other(one) for one in value]
+            return [other(element) for element in value]
         if value is None or chance.random() > share:
             return value
         if isinstance(value, int | float):
@@ -87,11 +87,11 @@ def tampered(content: Any, data: st.DataObject) -> Any:
         return chance.choice(WORDS)
 
     parts = ("protocol", "fronts", "indicators", "cost", "trace", "notes", "provenance", "objectives", "job")
-    made = {**content, **{part: other(content[part]) for part in parts if chance.random() < 0.4}}
-    made["status"] = chance.choice(("completed", "completed", "completed", "failed", "diverged"))
+    result = {**content, **{part: other(content[part]) for part in parts if chance.random() < 0.4}}
+    result["status"] = chance.choice(("completed", "completed", "completed", "failed", "diverged"))
     if chance.random() < 0.5:
-        made["notes"] = {word: word for word in WORDS if word.isprintable()}
-        made["failure"] = {"kind": "<b>", "message": chance.choice(WORDS), "traceback": chance.choice(WORDS)}
+        result["notes"] = {word: word for word in WORDS if word.isprintable()}
+        result["failure"] = {"kind": "<b>", "message": chance.choice(WORDS), "traceback": chance.choice(WORDS)}
     if chance.random() < 0.2:
-        made["fronts"] = {split: front for split, front in made["fronts"].items() if split == "test"}
-    return own_id(made)
+        result["fronts"] = {split: front for split, front in result["fronts"].items() if split == "test"}
+    return own_id(result)

@@ -19,8 +19,8 @@ def exact(rows: Rows) -> list[Vector]:
     return [[Fraction(value) for value in row] for row in rows]
 
 
-def dot(one: Sequence[Fraction], two: Sequence[Fraction]) -> Fraction:
-    return sum((a * b for a, b in zip(one, two, strict=True)), Fraction(0))
+def dot(first: Sequence[Fraction], second: Sequence[Fraction]) -> Fraction:
+    return sum((a * b for a, b in zip(first, second, strict=True)), Fraction(0))
 
 
 def combination(weights: Sequence[float | Fraction], rows: Rows) -> Vector:
@@ -29,15 +29,15 @@ def combination(weights: Sequence[float | Fraction], rows: Rows) -> Vector:
     return [dot([Fraction(w) for w in weights], column) for column in columns]
 
 
-def cosine(one: Sequence[Fraction], two: Sequence[Fraction]) -> float:
-    product = dot(one, two)
-    return math.copysign(math.sqrt(product * product / (dot(one, one) * dot(two, two))), product)
+def cosine(first: Sequence[Fraction], second: Sequence[Fraction]) -> float:
+    product = dot(first, second)
+    return math.copysign(math.sqrt(product * product / (dot(first, first) * dot(second, second))), product)
 
 
-def relative_distance(one: Sequence[Fraction], two: Sequence[Fraction]) -> float:
-    """Return ‖one − two‖ / ‖two‖."""
-    difference = [a - b for a, b in zip(one, two, strict=True)]
-    return math.sqrt(dot(difference, difference) / dot(two, two))
+def relative_distance(first: Sequence[Fraction], second: Sequence[Fraction]) -> float:
+    """Return ‖first − second‖ / ‖second‖."""
+    difference = [a - b for a, b in zip(first, second, strict=True)]
+    return math.sqrt(dot(difference, difference) / dot(second, second))
 
 
 def solve(matrix: Sequence[Vector], target: Vector) -> Vector | None:

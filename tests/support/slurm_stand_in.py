@@ -24,13 +24,13 @@ def sbatch(words):
     array = re.search(r"--array=0-(\d+)", script.read_text())
     for index in range(int(array[1]) + 1) if array else [None]:
         name = str(job) if index is None else f"{job}_{index}"
-        own = {"SLURM_JOB_ID": str(job), "SLURM_NTASKS": "1", "SLURM_JOB_NUM_NODES": "1", "SLURM_PROCID": "0"}
-        own |= {"SLURM_NODEID": "0", "SLURM_LOCALID": "0", "SLURM_JOB_NODELIST": "here"}
+        variables = {"SLURM_JOB_ID": str(job), "SLURM_NTASKS": "1", "SLURM_JOB_NUM_NODES": "1", "SLURM_PROCID": "0"}
+        variables |= {"SLURM_NODEID": "0", "SLURM_LOCALID": "0", "SLURM_JOB_NODELIST": "here"}
         if index is not None:
-            own |= {"SLURM_ARRAY_JOB_ID": str(job), "SLURM_ARRAY_TASK_ID": str(index)}
+            variables |= {"SLURM_ARRAY_JOB_ID": str(job), "SLURM_ARRAY_TASK_ID": str(index)}
         with (HOME / f"log-{name}").open("w") as log:
             process = subprocess.Popen(
-                ["bash", str(script)], env={**os.environ, **own}, stdout=log, stderr=log, start_new_session=True
+                ["bash", str(script)], env={**os.environ, **variables}, stdout=log, stderr=log, start_new_session=True
             )
         (HOME / f"task-{name}").write_text(str(process.pid))
     print(f"Submitted batch job {job}")

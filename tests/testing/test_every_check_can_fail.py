@@ -36,6 +36,15 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("balancer", "TouchesFolder", "leaves_global_state_alone", "the working folder was changed: use paths"),
     ("balancer", "TouchesEnvironment", "leaves_global_state_alone", "the environment was changed: pass values as"),
     ("balancer", "TouchesPath", "leaves_global_state_alone", "sys.path was changed: import installed packages"),
+    ("balancer", "UnknownScope", "declares_what_it_asks_for", "choose one of 'all', 'shared', 'representation'"),
+    ("balancer", "UnknownOwn", "declares_what_it_asks_for", "choose one of 'weighted', 'plain'"),
+    ("balancer", "NoDirections", "declares_what_it_asks_for", "derive it from mobench.DirectionBalancer to get"),
+    ("balancer", "NoAfterStep", "declares_what_it_asks_for", "implement after_step, or leave out both"),
+    ("balancer", "Wasteful", "uses_what_it_asks_for", "leave out needs_gram, because every step pays for it"),
+    ("balancer", "WastesSecondBatch", "uses_what_it_asks_for", "leave out needs_second_batch"),
+    ("balancer", "WastesLossesAfter", "uses_what_it_asks_for", "leave out needs_losses_after"),
+    ("balancer", "WastesGradients", "uses_what_it_asks_for", "leave out needs_gradients"),
+    ("balancer", "Ascends", "follows_the_preference", "weigh an objective more the larger its preference is"),
     ("balancer", "InPlace", "weighs_every_family", "work on copies"),
     ("balancer", "OtherDtype", "weighs_every_family", "keep the dtype of the losses"),
     ("balancer", "Entangled", "weighs_preferences_apart", "compute each row from its own row alone"),
@@ -64,6 +73,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("generator", "IdleGenerator", "is_reached_by_gradients", "no gradient reaches idle: use it in forward"),
     ("generator", "WrongGramGenerator", "gives_an_exact_gram_matrix", "count every parameter, or leave it to"),
     ("generator", "SingleGramGenerator", "gives_an_exact_gram_matrix", "use inner_products of mobench.interfaces"),
+    ("generator", "StartsElsewhere", "starts_at_pretrained_weights", "start at problem.new_weights()"),
+    ("generator", "GeneratesFrozen", "leaves_frozen_parameters_alone", "which leave out frozen parameters"),
     ("generator", "SingleOnly", "works_in_both_precisions", "end build with .to(device=problem.device"),
     ("generator", "StaysHereGenerator", "works_on_another_device", "make tensors on the device of the inputs"),
     ("generator", "Peeks", "touches_no_test_data", "the test split was loaded: build from shapes and heads"),
@@ -89,6 +100,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "NoGradient", "has_a_model_and_finite_losses", "compute them from the outputs, with torch"),
     ("dataset", "RootOfMean", "has_losses_that_are_means", "divide sums by the number of samples"),
     ("dataset", "RootAsMetric", "has_losses_that_are_means", "give the Metric pooled=True"),
+    ("dataset", "MeanStatistics", "has_losses_that_are_means", "return sums over samples, and divide in finish"),
     ("dataset", "SingleOnly", "judges_in_both_precisions", "make constants in the outputs' dtype"),
     ("dataset", "StaysHere", "judges_on_another_device", "make tensors on the device of the inputs"),
     ("sampler", "OwnField", "options_round_trip", "leave options as they are given"),
@@ -105,6 +117,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
     ("solver", "Deaf", "moves_with_the_preference", "let serve(preference) depend on it"),
+    ("solver", "SamePoints", "has_different_points", "let predictor(index) depend on the index"),
+    ("solver", "IgnoresBatch", "uses_every_batch", "use it, or ask for fewer batches"),
     ("solver", "OneSeed", "heeds_the_seed", "do not seed it"),
     ("solver", "Entropy", "heeds_the_seed", "from a generator seeded by setting.seeds, and from nothing else"),
     ("solver", "Forgets", "resumes_from_its_state", "put everything that start made and steps changed into state_dict"),
@@ -132,6 +146,14 @@ def failures(of: Entry) -> list[Result]:
 @pytest.mark.parametrize("kind", KINDS_WITH_CLASSES)
 def test_what_the_broken_ones_derive_from_passes_every_check(kind: Kind) -> None:
     assert failures(entry(kind)) == []
+
+
+def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
+    assert failures(entry("solver", "SoundPoints")) == []
+
+
+def test_a_balancer_of_directions_passes_every_check() -> None:
+    assert failures(entry("balancer", "SoundDirections")) == []
 
 
 @pytest.mark.parametrize(("kind", "cls", "check", "advice"), BROKEN, ids=[f"{b[0]} {b[1]}" for b in BROKEN])
@@ -168,7 +190,7 @@ def test_a_spec_and_a_pair_have_a_summary_and_a_source(lacks: str) -> None:
 
 def test_on_a_gpu_tensors_of_the_processor_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's device without values stands for a GPU, which no test machine has to have."""
-    from mobench.testing.checks import solver as checks
+    from mobench.testing.checks import solver_checks as checks
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(checks, "device", lambda: torch.device("meta"))
@@ -207,7 +229,7 @@ def test_declining_what_is_no_check_is_a_failure() -> None:
 
 
 def test_whatever_a_plugin_did_is_put_back_before_the_next_check() -> None:
-    from mobench.testing.global_state import snapshot
+    from mobench.testing.state_changes import snapshot
 
     before = snapshot()
     for cls in ("TouchesDtype", "TouchesFolder", "TouchesEnvironment", "TouchesGradients", "TouchesDevice"):

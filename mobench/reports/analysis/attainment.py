@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mobench.arrays import FloatArray
 from mobench.errors import NonFiniteError, OptionError, ShapeError
-
-Array: TypeAlias = NDArray[np.float64]
 
 LEVELS = (25.0, 50.0, 75.0)
 
 
-def attainment_surfaces(fronts: Sequence[ArrayLike], levels: Sequence[float] = LEVELS) -> dict[float, Array]:
+def attainment_surfaces(fronts: Sequence[ArrayLike], levels: Sequence[float] = LEVELS) -> dict[float, FloatArray]:
     """Return level -> attainment surface [P, m]: the boundary of what `level` % of the fronts attain.
 
     fronts: one front [P_s, m] per seed, m = 2 or 3, minimised; dominated points have no effect.
@@ -61,7 +59,7 @@ def _at_least(level: float, n: int) -> int:
     return max(1, math.ceil(level * n / 100 - 1e-9))
 
 
-def _front(front: ArrayLike, seed: int) -> Array:
+def _front(front: ArrayLike, seed: int) -> FloatArray:
     points = np.asarray(front, dtype=float)
     if points.ndim != 2 or not points.size:
         raise ShapeError(f"front {seed} has shape {points.shape}: pass [P, m], one row per point")

@@ -12,7 +12,7 @@ from mobench.errors import OptionError
 from mobench.jobs.job import Job
 from mobench.records.outline import Measured
 from mobench.records.protocols import contents
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.text import name_hint
 
 Kept = TypeVar("Kept", bound=Measured)
@@ -116,7 +116,7 @@ def _outvoted(
     if equals and chosen_value is None:
         hint = f"; --protocol {equals[0]} shows the other" if prop.endswith("protocol") else ""
         selection.notes.append(
-            f"{prop} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest stays{hint}"
+            f"{prop} is {best} in as many records ({counts[best]}) as {' and '.join(equals)}: the newest is used{hint}"
         )
     out = [r for r in records if values[r.id] != best]
     selection.left_out += [
@@ -130,15 +130,15 @@ def _once(records: Sequence[Kept], selection: Selection[Kept]) -> list[Kept]:
     """Return one record per job, since several folders can hold the same job; completed records are preferred."""
     by_id: dict[str, Kept] = {}
     for record in records:
-        former = by_id.setdefault(record.id, record)
-        if former is record:
+        previous = by_id.setdefault(record.id, record)
+        if previous is record:
             continue
-        first, second = sorted((former, record), key=lambda r: (r.status != "completed", r.finished))
+        first, second = sorted((previous, record), key=lambda r: (r.status != "completed", r.finished))
         by_id[record.id] = first
         if first.digest != second.digest:
             selection.notes.append(
-                f"{record.job.title} ({record.id}) is there twice and not with the same numbers: "
-                f"the one finished {first.finished} stays"
+                f"{record.job.title} ({record.id}) exists twice with different numbers: "
+                f"the one finished {first.finished} is used"
             )
     return list(by_id.values())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SolverComparison:
     """A ranking of solvers by one quantity, over blocks that all of them completed.
 
     dataset: the dataset whose seeds are the blocks; "" if each dataset is a block, represented by its mean over seeds.
@@ -34,12 +34,12 @@ class Comparison:
 
     @property
     def blocks(self) -> str:
-        return "seeds" if self.dataset else "data sets"
+        return "seeds" if self.dataset else "datasets"
 
 
 def compare(
     board: Leaderboard, column: str = "hypervolume", higher_is_better: bool = True, alpha: float = 0.05
-) -> list[Comparison]:
+) -> list[SolverComparison]:
     """Return one comparison per dataset over its seeds, then one over all datasets if there are two or more.
 
     A comparison over seeds supports claims about its dataset only. The comparison over datasets supports claims
@@ -51,14 +51,14 @@ def compare(
     """
     if board.measured is None:
         return []
-    names = [str(c) for c in board.measured.columns if c not in NAMES]
-    if column not in names:
-        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, names)}")
+    quantities = [str(c) for c in board.measured.columns if c not in NAMES]
+    if column not in quantities:
+        raise OptionError(f"the leaderboard has no quantity {column!r}{name_hint(column, quantities)}")
     comparisons, tables = [], {}
     for dataset, part in board.table.groupby("dataset", sort=True):
         table, absent = _table(board.measured, part, column)
         tables[str(dataset)] = table
-        comparisons.append(Comparison(str(dataset), column, rank(table, alpha, higher_is_better), absent))
+        comparisons.append(SolverComparison(str(dataset), column, rank(table, alpha, higher_is_better), absent))
     return [*comparisons, *_over_datasets(tables, column, higher_is_better, alpha)]
 
 
@@ -72,7 +72,7 @@ def told_apart(ranking: Ranking) -> list[tuple[str, str]]:
     return [pair for pair, p in ranking.pairwise.items() if p <= ranking.alpha]
 
 
-def to_dict(comparison: Comparison) -> dict[str, Any]:
+def to_dict(comparison: SolverComparison) -> dict[str, Any]:
     """Return a comparison as plain values that JSON can represent."""
     r = comparison.ranking
     return {
@@ -117,7 +117,7 @@ def _table(measured: pd.DataFrame, part: pd.DataFrame, column: str) -> tuple[pd.
 
 def _over_datasets(
     tables: dict[str, pd.DataFrame], column: str, higher_is_better: bool, alpha: float
-) -> Sequence[Comparison]:
+) -> Sequence[SolverComparison]:
     import pandas as pd
 
     if len(tables) < 2:
@@ -125,4 +125,4 @@ def _over_datasets(
     means = pd.DataFrame({name: table.mean() for name, table in tables.items()}).T
     partly = sorted(str(c) for c in means.columns if means[c].isna().any())
     absent = [f"{name}: not complete on {', '.join(means.index[means[name].isna()])}" for name in partly]
-    return [Comparison("", column, rank(means.drop(columns=partly), alpha, higher_is_better), absent)]
+    return [SolverComparison("", column, rank(means.drop(columns=partly), alpha, higher_is_better), absent)]

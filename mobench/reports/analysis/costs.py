@@ -21,7 +21,7 @@ COSTS: Mapping[str, Callable[[Cost], float | None]] = {
     STORED_PARAMETERS: lambda cost: cost.stored_parameters,
     "served parameters": lambda cost: cost.served_parameters,
     PEAK_MEMORY: lambda cost: cost.peak_bytes / 1e6,
-    SWITCH_TIME: lambda cost: cost.switch_seconds * 1e3,
+    SWITCH_TIME: lambda cost: None if cost.switch_seconds is None else cost.switch_seconds * 1e3,
     "ms per sample": lambda cost: cost.inference_seconds_per_sample * 1e3,
 }
 """Column -> its value, in the order of the table. `reports.tables.columns` describes each column."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mobench.records.record import Record
-from mobench.reports.analysis.labels import labels_of
+from mobench.reports.analysis.row_labels import labels_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,6 @@ import numpy as np
 from mobench.records.outline import Measured
 from mobench.reports.analysis.comparable import select
 from mobench.reports.analysis.costs import CONSTANT_COSTS
-from mobench.reports.analysis.labels import labels_of
 from mobench.reports.analysis.measurements import NAMES, measurements
 from mobench.reports.analysis.notes import (
     ROW,
@@ -22,6 +21,7 @@ from mobench.reports.analysis.notes import (
     incomplete_rows,
     missing_values,
 )
+from mobench.reports.analysis.row_labels import labels_of
 from mobench.reports.analysis.statistics import Estimate, half_widths, paired_rank_intervals, place_among
 
 if TYPE_CHECKING:

@@ -7,17 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mobench.arrays import FloatArray
 from mobench.metrics import indicators
 from mobench.records.outline import Measured, Points, takes_preferences
 from mobench.reports.analysis.costs import CORE_SECONDS, COSTS, STORED_PARAMETERS, TRAINING_SECONDS
-from mobench.reports.analysis.labels import labels_of, seed_name, seed_order
+from mobench.reports.analysis.row_labels import labels_of, seed_name, seed_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 
 NAMES = ("dataset", "model", "solver", "seed", "status", "imported", "id")
 """Columns that identify the record of a row."""
@@ -167,7 +166,7 @@ def _pooled(name: str, fallback: str) -> Callable[[Measured, _Pool], float | Non
 
 
 def _r2_of_each(
-    records: Sequence[Measured], losses: Mapping[str, Array], weights: list[list[float]]
+    records: Sequence[Measured], losses: Mapping[str, FloatArray], weights: list[list[float]]
 ) -> dict[str, float]:
     """Return record id -> R2 for the given weights; records without an ideal point are skipped."""
     by_ideal: dict[tuple[float, ...], list[Measured]] = defaultdict(list)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mobench.arrays import FloatArray
 from mobench.records.outline import Measured
-from mobench.reports.analysis.measurements import NAMES, Array, metric_columns
+from mobench.reports.analysis.measurements import NAMES, metric_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,17 +118,17 @@ def _where(records: Sequence[Measured], objectives: Sequence[int]) -> str:
     return "; ".join(beyond) or f"each of {', '.join(names)} is below it at some point, but never all of them"
 
 
-def _best(records: Sequence[Measured]) -> Array:
+def _best(records: Sequence[Measured]) -> FloatArray:
     """Return the smallest loss [m] of each objective over all points of the records."""
-    smallest: Array = np.min([_losses(record).min(axis=0) for record in records], axis=0)
+    smallest: FloatArray = np.min([_losses(record).min(axis=0) for record in records], axis=0)
     return smallest
 
 
-def _losses(record: Measured) -> Array:
+def _losses(record: Measured) -> FloatArray:
     return np.asarray(record.fronts["test"].losses, dtype=float)
 
 
-def _reference(record: Measured) -> Array:
+def _reference(record: Measured) -> FloatArray:
     return np.asarray(record.protocol["reference"], dtype=float)
 
 

@@ -12,22 +12,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from mobench.arrays import FloatArray
 
 MOST_EXACT = 50
 """Largest number of differences for the exact distribution of Wilcoxon's test; above it a normal one is used."""
 
 
-def ranks(values: Array) -> Array:
+def ranks(values: FloatArray) -> FloatArray:
     """Return the ranks [n] of values [n], 1 for the smallest; equal values share the mean of their ranks."""
     _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
-    shared: Array = np.cumsum(counts) - (counts - 1) / 2
+    shared: FloatArray = np.cumsum(counts) - (counts - 1) / 2
     return shared[positions]
 
 
-def friedman_p(values: Array) -> float:
+def friedman_p(values: FloatArray) -> float:
     """Return p of Friedman's test for values [n, k] of k solvers on n blocks, by the chi-squared approximation.
 
     At least one block must contain different values.
@@ -68,7 +67,7 @@ def range_quantile(probability: float, k: int) -> float:
     return (low + high) / 2
 
 
-def wilcoxon_p(differences: Array) -> float:
+def wilcoxon_p(differences: FloatArray) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test of paired differences [n]; zeros are dropped.
 
     p is exact, also with ties, for at most `MOST_EXACT` differences. It is 1 if all differences are zero.
@@ -87,7 +86,7 @@ def wilcoxon_p(differences: Array) -> float:
     return float(2 * ndtr((smaller - signed_ranks.sum() / 2) / math.sqrt((signed_ranks**2).sum() / 4)))
 
 
-def _below(signed_ranks: Array, limit: float) -> float:
+def _below(signed_ranks: FloatArray, limit: float) -> float:
     """Return the share of all 2ⁿ choices of signs for which the positive ranks sum to at most `limit`."""
     doubled = np.rint(2 * signed_ranks).astype(int)  # tied ranks can end in .5
     share = np.zeros(doubled.sum() + 1)

@@ -12,15 +12,15 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mobench.arrays import FloatArray
 from mobench.reports.analysis.null_distributions import chi_squared_p, friedman_p, range_quantile, ranks, wilcoxon_p
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
-Pair = tuple[str, str]
+SolverPair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Ranking:
     n_blocks: int
     friedman_p: float | None
     critical_difference: float | None
-    pairwise: dict[Pair, float]
-    effect_sizes: dict[Pair, float]
+    pairwise: dict[SolverPair, float]
+    effect_sizes: dict[SolverPair, float]
     said: str
     n_left_out: int = 0
     alpha: float = 0.05
@@ -84,7 +84,9 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
     Wilcoxon's smallest two-sided p is 2/2ⁿ, which Holm multiplies by the number of pairs.
     """
     full_blocks = scores.dropna(axis=0, how="any")
-    values: Array = np.asarray(full_blocks.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64)
+    values: FloatArray = np.asarray(
+        full_blocks.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64
+    )
     names = [str(c) for c in scores.columns]
     n, k = values.shape
     means = np.mean([ranks(-row) for row in values], axis=0) if n else np.full(k, math.nan)
@@ -110,7 +112,7 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
     )
 
 
-def rank_biserial(differences: Array) -> float:
+def rank_biserial(differences: FloatArray) -> float:
     """Return the matched-pairs rank-biserial correlation of paired differences, in [-1, 1]; 1 if all are positive.
 
     Differences of zero are dropped, as in Wilcoxon's test. The result is 0 if all differences are zero.
@@ -122,7 +124,7 @@ def rank_biserial(differences: Array) -> float:
     return float((sizes * np.sign(d)).sum() / sizes.sum())
 
 
-def holm(p_values: ArrayLike) -> Array:
+def holm(p_values: ArrayLike) -> FloatArray:
     """Return p-values corrected for multiple tests by Holm's method.
 
     Rejecting at level alpha keeps the family-wise error rate at most alpha under any dependence of the tests.
@@ -130,7 +132,7 @@ def holm(p_values: ArrayLike) -> Array:
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    corrected: Array = np.empty(len(p))
+    corrected: FloatArray = np.empty(len(p))
     corrected[order] = stepped
     return corrected
 
@@ -140,7 +142,7 @@ def blocks_needed(n_pairs: int, alpha: float) -> int:
     return max(1, math.ceil(math.log2(2 * n_pairs / alpha) - 1e-12))
 
 
-def _friedman(values: Array, alpha: float) -> tuple[float | None, str]:
+def _friedman(values: FloatArray, alpha: float) -> tuple[float | None, str]:
     n, k = values.shape
     if k < 3:
         return None, f"Friedman's test compares 3 or more solvers, there {'is' if k == 1 else 'are'} {k}"
@@ -151,7 +153,7 @@ def _friedman(values: Array, alpha: float) -> tuple[float | None, str]:
             f"its smallest p is {smallest:.2g}"
         )
     if (values == values[:, :1]).all():
-        return None, "all solvers tie in every block, which leaves Friedman's test nothing to rank"
+        return None, "all solvers tie in every block, so Friedman's test has nothing to rank"
     return friedman_p(values), ""
 
 
@@ -162,7 +164,7 @@ def _nemenyi(n: int, k: int, alpha: float) -> tuple[float | None, str]:
     return difference, ""
 
 
-def _wilcoxon(values: Array, names: list[str], alpha: float) -> tuple[dict[Pair, float], str]:
+def _wilcoxon(values: FloatArray, names: list[str], alpha: float) -> tuple[dict[SolverPair, float], str]:
     n, k = values.shape
     pairs = list(combinations(range(k), 2))
     if not pairs:

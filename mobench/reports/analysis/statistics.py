@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mobench.arrays import FloatArray
 from mobench.reports.analysis.ranking import holm
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(fmean(values), float(half_widths([stdev(values)], [n])[0]), n)
 
 
-def half_widths(deviations: ArrayLike, counts: ArrayLike) -> Array:
+def half_widths(deviations: ArrayLike, counts: ArrayLike) -> FloatArray:
     """Return half widths of Student t intervals (95 %, two-sided) from standard deviations and numbers of values.
 
     The half width is NaN for fewer than two values.
@@ -99,7 +98,7 @@ def _interval(best: int, worst: int) -> str:
     return str(best) if best == worst else f"{best}–{worst}"
 
 
-def _paired_p(values: Array) -> Array:
+def _paired_p(values: FloatArray) -> FloatArray:
     """Return two-sided p-values [k, k] of paired t tests; p is 0 for a constant difference other than 0."""
     from scipy.special import stdtr
 

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from mobench.errors import StoreError
 from mobench.files import write_whole
 from mobench.records.store import Store
-from mobench.reports.page.data import page_data
-from mobench.reports.page.live import Live, live
+from mobench.reports.page.live_networks import Live, live
+from mobench.reports.page.page_data import page_data
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "onnxruntime"

@@ -25,7 +25,7 @@ function drawCurves() {
   }));
   chart($("curves-chart"), {
     x: { label: curves.against === "step" ? "steps" : "seconds of training" }, y: { label: lines[0]?.what ?? "validation" }, series,
-    empty: "No run of the chosen solvers holds looks at validation.",
+    empty: "No run of the chosen solvers has validation checks.",
   });
 }
 

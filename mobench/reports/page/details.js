@@ -62,7 +62,7 @@ function recordView(record, open) {
 
 // The complete record; built only when it is opened.
 function wholeRecord({ label, ...record }) {
-  const box = el("details", {}, el("summary", {}, "The whole record, as JSON"));
+  const box = el("details", {}, el("summary", {}, "The complete record, as JSON"));
   box.addEventListener("toggle", () => {
     if (box.open && box.children.length === 1) box.append(el("pre", { tabindex: "0" }, JSON.stringify(record, null, 1)));
   });
@@ -83,7 +83,7 @@ function drawFailures() {
 }
 
 function drawNotes() {
-  const lists = [["Notes", DATA.notes], ["Left out of the leaderboard", DATA.left_out], ["Files that are no records", DATA.unreadable]];
+  const lists = [["Notes", DATA.notes], ["Left out of the leaderboard", DATA.left_out], ["Files that are not records", DATA.unreadable]];
   const shownLists = lists.filter(([, items]) => items.length);
   $("notes-body").replaceChildren(...(shownLists.length
     ? shownLists.flatMap(([title, items]) => [el("h3", {}, title), el("ul", {}, items.map((item) => el("li", {}, withCode(item))))])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from mobench.errors import NothingToDrawError
 from mobench.metrics.indicators import non_uniformity
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.panels import family_grid, heading, share_values
 from mobench.reports.plots.style import BAND, linear, shown

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
-from numpy.typing import NDArray
 
+from mobench.arrays import FloatArray
 from mobench.errors import NothingToDrawError
 from mobench.reports.analysis.curves import curves
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots.contenders import Contender, Group
-from mobench.reports.plots.names import volume_unit, with_unit
 from mobench.reports.plots.panels import family_grid, heading, share_values
+from mobench.reports.plots.short_names import volume_unit, with_unit
 from mobench.reports.plots.style import BAND, linear, logarithmic
 
-Array: TypeAlias = NDArray[np.float64]
 AGAINST: Mapping[str, str] = {
     "core-seconds": "processor time of training [core-s]",
     "seconds": "training time [s]",
@@ -37,10 +35,10 @@ WIDE = 5.0
 class Curve:
     """Mean, smallest and largest value over seeds, each [P], at the costs `at` [P]."""
 
-    at: Array
-    mean: Array
-    low: Array
-    high: Array
+    at: FloatArray
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
 
 
 def table(group: Group) -> pd.DataFrame:
@@ -57,7 +55,7 @@ def draw(group: Group) -> Figure:
     """Draw a column per cost and a row per family. Raises: NothingToDrawError if there are no validation checks."""
     looks = table(group)
     if looks.empty:
-        raise NothingToDrawError(f"no record of {group.dataset} holds looks at validation")
+        raise NothingToDrawError(f"no record of {group.dataset} has validation checks")
     quantity, rows = looks["what"].iloc[0], group.rows_of(set(looks["solver"]))
     # prefer processor time, which does not depend on other work on the machine
     timed = "core-seconds" in looks and bool(looks["core-seconds"].notna().all())
@@ -79,7 +77,7 @@ def draw(group: Group) -> Figure:
     return figure
 
 
-def curve(runs: list[tuple[Array, Array]]) -> Curve:
+def curve(runs: list[tuple[FloatArray, FloatArray]]) -> Curve:
     """Return the joint curve of several seeds, from the first cost at which every seed has a validation check.
 
     runs: costs [L] and values [L] of each seed. At each cost, a seed has the value of its last check so far; after

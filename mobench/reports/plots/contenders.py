@@ -11,11 +11,12 @@ import numpy as np
 
 from mobench.records.record import Record
 from mobench.reports.analysis.comparable import select
-from mobench.reports.analysis.labels import labels_of, seed_name, seed_order
-from mobench.reports.plots.names import short_names, units_of, volume_unit, with_unit
+from mobench.reports.analysis.row_labels import labels_of, seed_name, seed_order
+from mobench.reports.plots.short_names import short_names, units_of, volume_unit, with_unit
 from mobench.reports.plots.style import COLOURS, Look, look, shown
 
-FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported")
+FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported",
+            "points without preferences")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,13 @@ class Group:
 
 
 def family_of(record: Record) -> str:
-    """Return the family of a record: one network or several, a single point, or imported."""
+    """Return the family of a record: one of `FAMILIES`."""
     if record.imported is not None:
         return FAMILIES[3]
     if len(record.fronts["test"].preferences) == 1:
         return FAMILIES[2]
+    if not record.fronts["test"].preferences:
+        return FAMILIES[4]
     return FAMILIES[0] if record.cost is None or record.cost.n_models == 1 else FAMILIES[1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,19 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from mobench.arrays import FloatArray
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.analysis.costs import CORE_SECONDS, PEAK_MEMORY, STORED_PARAMETERS, SWITCH_TIME, TRAINING_SECONDS
 from mobench.reports.analysis.measurements import measurements
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
-from mobench.reports.plots.labels import label_points
-from mobench.reports.plots.names import with_unit
+from mobench.reports.plots.label_positions import label_points
 from mobench.reports.plots.panels import heading
+from mobench.reports.plots.short_names import with_unit
 from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure
 from mobench.reports.tables.columns import column
-
-Array: TypeAlias = NDArray[np.float64]
-
 
 TIMES = (CORE_SECONDS, TRAINING_SECONDS)
 """Training time: processor time if all records have it, because other work on the machine does not affect it."""
@@ -77,7 +75,7 @@ def _row(contender: Contender, group: Group, quality: str, costs: list[str]) -> 
     }
 
 
-def on_front(cost: Array, quality: Array) -> NDArray[np.bool_]:
+def on_front(cost: FloatArray, quality: FloatArray) -> NDArray[np.bool_]:
     """Return a mask [P] of the non-dominated solvers: no other is at least as cheap and as good, and better in one.
 
     Solvers with unknown cost (NaN) are ignored and give False.

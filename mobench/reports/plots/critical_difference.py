@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 
 from mobench.errors import NothingToDrawError
 from mobench.records.record import Record
-from mobench.reports.analysis.comparison import Comparison, compare
+from mobench.reports.analysis.comparison import SolverComparison, compare
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.ranking import Ranking
 from mobench.reports.plots.contenders import FAMILIES, groups_of
-from mobench.reports.plots.names import short_names
+from mobench.reports.plots.short_names import short_names
 from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 
 MOST_ABSENT = 4
@@ -32,7 +32,7 @@ BAR_STEP, NAME_STEP = 0.32, 0.5
 class Ranked:
     """A comparison, with the family of each solver, which determines its colour and marker."""
 
-    comparison: Comparison
+    comparison: SolverComparison
     family: Mapping[str, str]
 
 
@@ -72,7 +72,7 @@ def draw(ranked: Ranked) -> Figure:
     ranking = comparison.ranking
     if ranking.n_blocks == 0 or len(ranking.solvers) < 2:
         scope = comparison.dataset or "all data sets together"
-        raise NothingToDrawError(f"{scope}: no two solvers have a score in the same block, so nobody can be ranked")
+        raise NothingToDrawError(f"{scope}: no two solvers have a score in the same block, so there is no ranking")
     plural = "" if ranking.n_blocks == 1 else "s"
     blocks = f"seed{plural} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{plural}"
     return diagram(ranking, ranked.family, blocks, comparison.absent)

@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
+from mobench.arrays import FloatArray
 from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.analysis.attainment import attainment_surfaces
-from mobench.reports.analysis.labels import seed_name
+from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots import more_objectives
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.panels import family_key, heading, legend, small_multiples, title
 from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, new_figure
 
-Array: TypeAlias = NDArray[np.float64]
 OTHERS = "#c9c9c9"
 OVERLAID = 4
 """Maximum number of bands in one panel; more solvers get a panel each."""
@@ -33,10 +32,10 @@ OVERLAID = 4
 class Window:
     """Drawn part of the objective space, low and high [2]; it extends little beyond the reference point."""
 
-    low: Array
-    high: Array
+    low: FloatArray
+    high: FloatArray
 
-    def outside(self, points: Array) -> int:
+    def outside(self, points: FloatArray) -> int:
         return int(((points > self.high) | (points < self.low)).any(axis=1).sum())
 
 
@@ -88,12 +87,12 @@ def draw(group: Group) -> Figure:
     return _overlaid(group) if len(group.contenders) <= OVERLAID else _multiples(group)
 
 
-def points_of(contender: Contender) -> Array:
+def points_of(contender: Contender) -> FloatArray:
     """Return the test points [P, m] of all seeds."""
     return np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
 
 
-def surfaces_of(contender: Contender) -> dict[int, Array]:
+def surfaces_of(contender: Contender) -> dict[int, FloatArray]:
     """Return number of seeds -> surface that they attain, for one seed, half of them and all; two objectives only."""
     fronts = [record.fronts["test"].losses for record in contender.records]
     n_seeds = sorted({1, _half(len(fronts)), len(fronts)})
@@ -115,14 +114,14 @@ def window(group: Group) -> Window:
     return Window(low - room, capped + room)
 
 
-def _stairs(axes: Axes, corners: Array, seen: Window, **look: object) -> None:
+def _stairs(axes: Axes, corners: FloatArray, seen: Window, **look: object) -> None:
     """Draw a surface as a step line that extends to the edges of the window."""
     x = np.concatenate([corners[:1, 0], corners[:, 0], [max(seen.high[0], corners[-1, 0])]])
     y = np.concatenate([[max(seen.high[1], corners[0, 1])], corners[:, 1], corners[-1:, 1]])
     axes.plot(x, y, drawstyle="steps-post", **look)  # type: ignore[arg-type]
 
 
-def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> None:
+def _band(axes: Axes, best: FloatArray, worst: FloatArray, seen: Window, colour: str) -> None:
     """Fill the band between the surface of the best seed and that of all seeds."""
     x = np.union1d(np.concatenate([best[:, 0], worst[:, 0]]), [max(seen.high[0], best[-1, 0], worst[-1, 0])])
     top = max(seen.high[1], best[0, 1], worst[0, 1])
@@ -131,10 +130,10 @@ def _band(axes: Axes, best: Array, worst: Array, seen: Window, colour: str) -> N
     )
 
 
-def _height(corners: Array, x: Array, top: float) -> Array:
+def _height(corners: FloatArray, x: FloatArray, top: float) -> FloatArray:
     """Return the second objective of a surface at each x; `top` to the left of its first corner."""
     at = np.searchsorted(corners[:, 0], x, side="right") - 1
-    heights: Array = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
+    heights: FloatArray = np.where(at >= 0, corners[np.maximum(at, 0), 1], top)
     return heights
 
 
@@ -196,7 +195,7 @@ def _multiples(group: Group) -> Figure:
     return figure
 
 
-def _count_outside(axes: Axes, points: Array, seen: Window) -> None:
+def _count_outside(axes: Axes, points: FloatArray, seen: Window) -> None:
     """Note the number of points outside the panel, if any."""
     n = seen.outside(points)
     if n:

@@ -20,7 +20,7 @@ FORMATS = ("svg", "pdf", "png", "csv")
 
 
 @dataclass(frozen=True)
-class Kind:
+class PlotSource:
     """A kind of plot.
 
     module:  name of the module whose `draw` and `table` make it.
@@ -37,15 +37,15 @@ class Kind:
         return import_module(f"mobench.reports.plots.{self.module}")
 
 
-KINDS: Mapping[str, Kind] = {
-    "fronts": Kind("fronts", "test fronts, with attainment bands over seeds"),
-    "anytime": Kind("anytime", "validation against seconds, steps and gradient evaluations"),
-    "critical-difference": Kind(
+KINDS: Mapping[str, PlotSource] = {
+    "fronts": PlotSource("fronts", "test fronts, with attainment bands over seeds"),
+    "anytime": PlotSource("anytime", "validation against seconds, steps and gradient evaluations"),
+    "critical-difference": PlotSource(
         "critical_difference", "average ranks, and which solvers do not differ significantly", ranked=True
     ),
-    "cost-quality": Kind("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
-    "memory": Kind("memory", "what one network stores against a net for each preference"),
-    "ray-alignment": Kind("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),
+    "cost-quality": PlotSource("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
+    "memory": PlotSource("memory", "what one network stores against a net for each preference"),
+    "ray-alignment": PlotSource("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),
 }
 
 
@@ -93,7 +93,7 @@ def draw(
     return drawn
 
 
-def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
+def _subjects(kind: PlotSource, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
     """Yield the suffix of each plot's file name, and the subject that the module draws."""
     subjects = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]
     used_names: set[str] = set()
@@ -107,7 +107,7 @@ def _subjects(kind: Kind, records: Sequence[Record], groups: Sequence[Group]) ->
 
 def _files(module: Any, subject: Any, formats: Sequence[str]) -> dict[str, bytes]:
     """Return format -> file content of one plot."""
-    from mobench.reports.plots.files import as_csv, render
+    from mobench.reports.plots.figure_files import as_csv, render
     from mobench.reports.plots.style import theme
 
     with theme():
@@ -120,7 +120,7 @@ def _chosen(category: str, names: Sequence[str], accepted: Sequence[str]) -> lis
     for name in names:
         if name not in accepted:
             hint = name_hint(name, accepted)
-            raise OptionError(f"no {category} is called {name!r}{hint} (`mobench plot` lists what there is)")
+            raise OptionError(f"no {category} is called {name!r}{hint} (`mobench plot` lists the kinds)")
     return list(dict.fromkeys(names))
 
 

@@ -46,7 +46,7 @@ def storages(group: Group) -> list[Storage]:
     single: dict[int, list[str]] = {}
     for contender in group.contenders:
         cost = contender.records[0].cost
-        if cost is None or contender.family == FAMILIES[2]:
+        if cost is None or contender.family in (FAMILIES[2], FAMILIES[4]):
             continue
         if cost.n_models > 1:
             nets.setdefault((cost.stored_parameters, cost.n_models), []).append(contender.name)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from mobench.arrays import FloatArray
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.panels import family_key, heading, small_multiples, title
 from mobench.reports.plots.style import COLOURS, MARKERS, SEQUENTIAL, linear, shown
 
-Array: TypeAlias = NDArray[np.float64]
 DIRECTIONS = np.array([[-np.sqrt(3) / 2, -0.5], [np.sqrt(3) / 2, -0.5], [0.0, 1.0]])
 """Projections of the unit vectors of three objectives, seen along (1, 1, 1)."""
 
@@ -25,12 +24,12 @@ def draw(group: Group) -> Figure:
     return _diagonal(group) if len(group.objectives) == 3 else _parallel(group)
 
 
-def scaled(contender: Contender, group: Group) -> Array:
+def scaled(contender: Contender, group: Group) -> FloatArray:
     """Return the test points [P, m] of all seeds, scaled to 0 at the ideal point and 1 at the reference point."""
     ideal = np.asarray(contender.records[0].protocol.get("ideal", [0.0] * len(group.objectives)), float)
     points = np.concatenate([np.asarray(r.fronts["test"].losses, float) for r in contender.records])
-    points01: Array = (points - ideal) / (np.asarray(group.reference) - ideal)
-    return points01
+    relative: FloatArray = (points - ideal) / (np.asarray(group.reference) - ideal)
+    return relative
 
 
 def _diagonal(group: Group) -> Figure:

@@ -17,14 +17,13 @@ from mobench.reports.tables.columns import HALF, Column
 from mobench.reports.tables.content import (
     Content,
     Wanted,
-    chosen_columns,
     chosen_rows,
-    kept_rows,
+    content_of,
+    judged_records,
     notes_of,
-    with_halves,
+    status_if_incomplete,
 )
-from mobench.reports.tables.rays import SPLITS
-from mobench.reports.tables.sheet import sheet
+from mobench.reports.tables.ray_table import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,19 +47,13 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
     frame = chosen_rows(_across(long, board), selection)
     preferences = [name for name in dict.fromkeys(long["preference"]) if frame[name].notna().any()]
     shown = [c for c in NAMES if c in ("split", "solver") or frame[c].nunique() > 1]
-    late = [] if (frame["status"] == "complete").all() else ["status"]
-    described = {name: _column(name) for name in preferences}
-    columns = chosen_columns([*shown, *preferences, *late], selection)
-    table = sheet(
-        frame, [described.get(c, c) for c in columns], digits=selection.digits, group=("dataset", "split"),
-        caption=selection.caption or "Accuracy in % at each preference, mean of the objectives", label=selection.label,
-        notes=["Accuracies are in %. Solvers are compared within each split.", *_chosen(frame, preferences),
-               *notes_of(board)],
+    notes = ["Accuracies are in %. Solvers are compared within each split.", *_chosen(frame, preferences)]
+    return content_of(
+        frame, [*shown, *preferences, *status_if_incomplete(frame)], {name: _column(name) for name in preferences},
+        selection, group=("dataset", "split"), notes=[*notes, *notes_of(board)],
+        caption="Accuracy in % at each preference, mean of the objectives", seeds=lambda: long,
+        estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "split", "preference"]),
     )  # fmt: skip
-    values = with_halves(frame, selection.columns)
-    return Content(
-        values, table, table, selection, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame)
-    )
 
 
 def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
@@ -72,20 +65,19 @@ def seeds(board: Leaderboard, records: Iterable[Record]) -> pd.DataFrame:
 
     measured = {} if board.measured is None else {row["id"]: row for row in board.measured.to_dict("records")}
     accuracies: list[tuple[Preference, dict[str, Any]]] = []
-    for record in records:
-        if record.id in measured and record.status == "completed" and record.imported is None:
-            row = {key: measured[record.id][key] for key in (*tidy.KEYS, "seed")}
-            for split, word in SPLITS.items():
-                accuracies += [(p, {**row, "split": word, "value": v}) for p, v in _values(record.fronts.get(split))]
+    for record in judged_records(board, records):
+        row = {key: measured[record.id][key] for key in (*tidy.KEYS, "seed")}
+        for split, word in SPLITS.items():
+            accuracies += [(p, {**row, "split": word, "value": v}) for p, v in _values(record.fronts.get(split))]
     names = preference_names(p for p, _ in accuracies)
     rows = [{**row, "preference": names[p]} for p, row in accuracies]
     columns = [*tidy.KEYS, "split", "preference", "seed", "value"]
-    places = {name: i for i, name in enumerate([*SPLITS.values(), *(names[p] for p in sorted(names))])}
     table = pd.DataFrame(rows, columns=columns)
-    by = ["preference", "dataset", "split", "solver", "model", "seed"]
-    return table.sort_values(by, key=lambda c: c.map(places) if c.name in ("preference", "split") else c).reset_index(
-        drop=True
-    )
+    places = {
+        "split": {word: i for i, word in enumerate(SPLITS.values())},
+        "preference": {names[p]: i for i, p in enumerate(sorted(names))},
+    }
+    return tidy.sorted_by(table, ["preference", "dataset", "split", "solver", "model", "seed"], places)
 
 
 def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]:
@@ -149,15 +141,3 @@ def _best(row: dict[Any, Any], preferences: Sequence[str]) -> str:
 
 def _column(preference: str) -> Column:
     return Column(preference, preference, f"accuracy in % at the preference ({preference})", "higher", decimals=2)
-
-
-def _estimates(long: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with columns dataset, model, solver, split, preference, estimate, lower, upper, n."""
-    import pandas as pd
-
-    keys = [*tidy.KEYS, "split", "preference"]
-    rows = []
-    for key, group in long.groupby(keys, sort=False):
-        mean = estimate([float(v) for v in group["value"]])
-        rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
-    return pd.DataFrame(rows, columns=[*keys, "estimate", "lower", "upper", "n"])

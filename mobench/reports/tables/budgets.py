@@ -17,13 +17,12 @@ from mobench.reports.tables.columns import HALF, Column
 from mobench.reports.tables.content import (
     Content,
     Wanted,
-    chosen_columns,
     chosen_rows,
-    kept_rows,
+    content_of,
+    judged_records,
     notes_of,
-    with_halves,
+    status_if_incomplete,
 )
-from mobench.reports.tables.sheet import sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,24 +61,18 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
             f"these datasets have {' and '.join([quantity, *more])}: name some that have one of them, with --dataset"
         )
     shown = [c for c in tidy.KEYS if c == "solver" or frame[c].nunique() > 1]
-    late = [] if (frame["status"] == "complete").all() else ["status"]
-    columns = chosen_columns([*shown, *described, *late], selection)
-    table = sheet(
-        frame, [described.get(c, c) for c in columns], digits=selection.digits, label=selection.label,
-        caption=selection.caption or f"{quantity.capitalize()} at the last look within a budget of training",
+    return content_of(
+        frame, [*shown, *described, *status_if_incomplete(frame)], described, selection,
+        caption=f"{quantity.capitalize()} at the last look within a budget of training",
         notes=["Looks are at a fixed part of the validation split, at equal shares of the training.", *notes_of(board)],
+        seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "budget"]),
     )  # fmt: skip
-    values = with_halves(frame, selection.columns)
-    return Content(
-        values, table, table, selection, lambda: kept_rows(long, frame), lambda: kept_rows(_estimates(long), frame)
-    )
 
 
 def _looks(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame:
     """Return the validation checks of the records in the leaderboard, with the leaderboard's names."""
     measured = {} if board.measured is None else {row["id"]: row["solver"] for row in board.measured.to_dict("records")}
-    judged = [r for r in records if r.id in measured and r.status == "completed" and r.imported is None]
-    return curves(judged, measured)
+    return curves(judged_records(board, records), measured)
 
 
 def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.DataFrame:
@@ -94,9 +87,8 @@ def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.Da
             if all(len(values) for values in held.values()):
                 rows += [[*key, name, str(seed), float(values.iloc[-1])] for seed, values in held.items()]
     table = pd.DataFrame(rows, columns=[*tidy.KEYS, "budget", "seed", "value"])
-    places = {name: i for i, name in enumerate(budgets)}
-    by = [*tidy.KEYS, "budget", "seed"]
-    return table.sort_values(by, key=lambda c: c.map(places) if c.name == "budget" else c).reset_index(drop=True)
+    places = {"budget": {name: i for i, name in enumerate(budgets)}}
+    return tidy.sorted_by(table, [*tidy.KEYS, "budget", "seed"], places)
 
 
 def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.DataFrame:
@@ -119,17 +111,6 @@ def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.
             }
         rows.append({**row, "status": place["status"]})
     return pd.DataFrame(rows)
-
-
-def _estimates(long: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of tidy.KEYS, budget, estimate, lower, upper, n."""
-    import pandas as pd
-
-    rows = []
-    for key, values in long.groupby([*tidy.KEYS, "budget"], sort=False):
-        mean = estimate(list(values["value"]))
-        rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
-    return pd.DataFrame(rows, columns=[*tidy.KEYS, "budget", "estimate", "lower", "upper", "n"])
 
 
 def _round_numbers(first: float, last: float) -> list[float]:

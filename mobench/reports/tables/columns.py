@@ -145,7 +145,7 @@ def _quality() -> list[Column]:
         Column("validation − test", "validation − test", "hypervolume on validation less that on the test split; far "
                "above 0 where validation was fitted", latex="validation $-$ test"),
         Column("IGD+", "IGD+", "mean distance from the known or pooled front to what the solver reaches, counting only "
-               "what it is worse in", "lower", latex="IGD$^{+}$", html="IGD<sup>+</sup>"),
+               "the objectives in which it is worse", "lower", latex="IGD$^{+}$", html="IGD<sup>+</sup>"),
         Column("ε", "ε", "the least amount by which all losses must fall for the front to cover the known or pooled "
                "one", "lower", latex=r"$\varepsilon$", html="<i>ε</i>"),
         Column("GD", "GD", "mean distance from the solver's points to the known front", "lower"),
@@ -164,8 +164,8 @@ def _quality() -> list[Column]:
 def _costs() -> list[Column]:
     return [
         Column("training s", "training", "seconds of training, on the processor of the records", "lower", "s", 1),
-        Column("training core-s", "training", "processor time of training, all threads together; other work on the "
-               "machine does not lengthen it as it does the seconds that pass", "lower", "core-s", 1),
+        Column("training core-s", "training", "processor time of training, summed over threads; other work on the "
+               "machine affects it less than the elapsed seconds", "lower", "core-s", 1),
         Column("steps", "steps", "optimiser steps", decimals=0),
         Column("nets", "nets", "networks that are trained and kept", "lower", decimals=0),
         Column("stored parameters", "parameters stored", "numbers that are stored to serve every preference",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
 from mobench.reports.analysis.notes import FINE
 from mobench.reports.tables import tidy
-from mobench.reports.tables.columns import HALF, directions_of
+from mobench.reports.tables.columns import HALF, Column, directions_of
 from mobench.reports.tables.sheet import Digits, Sheet, sheet
 from mobench.text import name_hint
 
@@ -86,6 +86,53 @@ def content(board: Leaderboard, records: Sequence[Record] = (), selection: Wante
         lambda: kept_rows(tidy.seeds(board), frame),
         lambda: kept_rows(tidy.estimates(board, directions_of(records)), frame),
     )  # fmt: skip
+
+
+def content_of(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    described: Mapping[str, Column],
+    selection: Wanted,
+    *,
+    caption: str,
+    notes: Sequence[str],
+    group: Sequence[str] = ("dataset",),
+    seeds: Callable[[], pd.DataFrame],
+    estimates: Callable[[], pd.DataFrame],
+    rows: pd.DataFrame | None = None,
+) -> Content:
+    """Return the content of a table whose sheet is the same in every format.
+
+    names:     columns of the sheet, from which `selection` chooses.
+    described: descriptions of the columns that are not in the catalogue.
+    caption:   default caption.
+    group:     columns whose values separate groups of rows.
+    seeds, estimates: functions that make the long forms.
+    rows:      frame whose datasets, models and solvers are kept in the long forms; by default `frame`.
+
+    Raises: OptionError for a column that does not exist.
+    """
+    columns = [described.get(name, name) for name in chosen_columns(names, selection)]
+    table = sheet(
+        frame, columns, digits=selection.digits, group=group, caption=selection.caption or caption,
+        label=selection.label, notes=notes,
+    )  # fmt: skip
+    rows = frame if rows is None else rows
+    return Content(
+        with_halves(frame, selection.columns), table, table, selection,
+        lambda: kept_rows(seeds(), rows), lambda: kept_rows(estimates(), rows),
+    )  # fmt: skip
+
+
+def judged_records(board: Leaderboard, records: Iterable[Record]) -> list[Record]:
+    """Return the completed records of a leaderboard; imported ones have no checks and no accuracies of their own."""
+    ids = set() if board.measured is None else set(board.measured["id"])
+    return [r for r in records if r.id in ids and r.status == "completed" and r.imported is None]
+
+
+def status_if_incomplete(frame: pd.DataFrame) -> list[str]:
+    """Return ["status"] if a row of the frame is incomplete, else []."""
+    return [] if (frame["status"] == "complete").all() else ["status"]
 
 
 def notes_of(board: Leaderboard) -> list[str]:

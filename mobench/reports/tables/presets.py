@@ -9,7 +9,7 @@ from functools import partial
 from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
-from mobench.reports.tables import accuracy, budgets, rays, wide
+from mobench.reports.tables import accuracy, budgets, ray_table, wide
 from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
 from mobench.text import name_hint
 
@@ -41,7 +41,7 @@ def _of_columns(caption: str, *columns: str) -> Make:
 
 
 def _rays(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
-    return rays.content(records, selection, board)
+    return ray_table.content(records, selection, board)
 
 
 PRESETS: Mapping[str, Preset] = {

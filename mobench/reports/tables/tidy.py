@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
@@ -52,6 +52,26 @@ def estimates(board: Leaderboard, directions: Directions) -> pd.DataFrame:
         for name in _quantities(row)
     ]
     return pd.DataFrame(rows, columns=ESTIMATES)
+
+
+def estimates_by(long: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return a frame of the keys, estimate, lower, upper and n: the mean of "value" over seeds with its interval."""
+    import pandas as pd
+
+    rows = []
+    for key, group in long.groupby(list(keys), sort=False):
+        mean = estimate([float(v) for v in group["value"]])
+        rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
+    return pd.DataFrame(rows, columns=[*keys, "estimate", "lower", "upper", "n"])
+
+
+def sorted_by(table: pd.DataFrame, columns: Sequence[str], places: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
+    """Return the rows sorted by columns.
+
+    places: column -> value -> position, for columns that are not sorted by their values.
+    """
+    ordered = table.sort_values(list(columns), key=lambda c: c.map(places[str(c.name)]) if c.name in places else c)
+    return ordered.reset_index(drop=True)
 
 
 def _estimate(row: Mapping[Any, Any], name: str, values: list[float], directions: Directions) -> dict[str, Any]:

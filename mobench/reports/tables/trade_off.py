@@ -12,7 +12,7 @@ import numpy as np
 from mobench.errors import OptionError
 from mobench.metrics import indicators
 from mobench.reports.analysis.leaderboard import Leaderboard
-from mobench.reports.tables.files import markdown, number, write_texts
+from mobench.reports.tables.table_files import markdown, number, write_texts
 from mobench.text import near_names
 
 if TYPE_CHECKING:

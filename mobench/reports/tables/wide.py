@@ -12,22 +12,10 @@ from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
 from mobench.reports.tables import escaping, tidy
 from mobench.reports.tables.columns import HALF, Column, Directions, column, directions_of
-from mobench.reports.tables.content import (
-    Content,
-    Wanted,
-    chosen_columns,
-    chosen_rows,
-    kept_rows,
-    notes_of,
-    with_halves,
-)
-from mobench.reports.tables.sheet import sheet
+from mobench.reports.tables.content import Content, Wanted, chosen_rows, content_of, notes_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Rows = Mapping[tuple[str, str], Mapping[str, Mapping[Any, Any]]]
-"""(solver, model) -> dataset -> row of the leaderboard."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +58,14 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted, sh
     frame = _frame(table, columns)
     shown = [c for c in frame.columns if not c.endswith(HALF) and _says_something(frame, c)]
     described = {c.name: c for _, _, c in columns}
-    names = chosen_columns(shown, selection)
-    result = sheet(
-        frame, [described.get(c, c) for c in names], digits=selection.digits, group=(),
-        caption=selection.caption or shape.caption, label=selection.label, notes=notes_of(board),
-    )  # fmt: skip
 
-    def long(values: pd.DataFrame) -> pd.DataFrame:
-        return kept_rows(values[values["quantity"].isin(quantities)], table)
+    def of_quantities(values: pd.DataFrame) -> pd.DataFrame:
+        return values[values["quantity"].isin(quantities)]
 
-    return Content(
-        with_halves(frame, selection.columns), result, result, selection,
-        lambda: long(tidy.seeds(board)), lambda: long(tidy.estimates(board, directions_of(records))),
+    return content_of(
+        frame, shown, described, selection, group=(), caption=shape.caption, notes=notes_of(board), rows=table,
+        seeds=lambda: of_quantities(tidy.seeds(board)),
+        estimates=lambda: of_quantities(tidy.estimates(board, directions_of(records))),
     )  # fmt: skip
 
 

@@ -31,15 +31,15 @@ def make(name: str, limits: Limits) -> Executor:
     Raises: UnknownNameError for an unknown name; OptionError if the executor does not support a limit, or if a
         package that it needs is not installed.
     """
-    known = name in names()
-    if not known and not MODULE.fullmatch(name):
+    is_builtin = name in names()
+    if not is_builtin and not MODULE.fullmatch(name):
         raise unknown_name("executor", name, names())
     try:
-        module: Any = importlib.import_module(f"{__name__}.{name}" if known else name)
+        module: Any = importlib.import_module(f"{__name__}.{name}" if is_builtin else name)
     except ImportError as error:
-        hint = f"pip install 'mobench[{name}]'" if known else "name a module that can be imported"
+        hint = f"pip install 'mobench[{name}]'" if is_builtin else "name a module that can be imported"
         raise OptionError(f"--executor {name} cannot be used: {error}; {hint}") from error
     if not callable(getattr(module, "make", None)):
         raise OptionError(f"--executor {name} cannot be used: the module has no function make(limits)")
-    made: Executor = module.make(limits)
-    return made
+    executor: Executor = module.make(limits)
+    return executor

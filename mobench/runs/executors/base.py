@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from mobench.errors import OptionError
+from mobench.events import NodeLost
 from mobench.jobs import arguments
-from mobench.runs.worker import Request
+from mobench.records.record import Status
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.request import Request
+from mobench.runs.worker_events import WorkerProgress
 
-Tell = Callable[[dict[str, Any]], None]
+Tell: TypeAlias = Callable[[WorkerProgress | NodeLost], None]
+"""Receives the events that an executor reports while a job runs."""
 MAX_BYTES = 2**63 - 1
 
 
@@ -19,17 +24,15 @@ class Exit:
     """How a worker ended.
 
     status:  status of the record, which is then in the request's store. None if there is no record.
-    kind:    why there is no record. "Stopped" is not a failure: the job keeps its state. "Declined" is not a
-        failure either: a part of the job rejects another part. "StoreError" ends the whole run. Any other kind
-        fails the job.
+    kind:    why there is no record.
     message: the reason, in one sentence.
     details: the last lines that the worker wrote to standard error.
     """
 
-    status: str | None
+    status: Status | None
     message: str = ""
     details: str = ""
-    kind: str = "ProcessDied"
+    kind: ExitKind = ExitKind.PROCESS_DIED
 
 
 class Executor(Protocol):
@@ -80,16 +83,21 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Raise OptionError for a limit that is out of range for every executor."""
-        for name in ("jobs", "cpus", "memory"):
-            if (value := getattr(self, name)) is not None:
-                arguments.count(value, f"--{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
-        for name in ("gpus", "timeout"):
-            if (value := getattr(self, name)) is not None:
-                arguments.quantity(value, f"--{name}")
+        check_limits(vars(self), "--")
+
+
+def check_limits(limits: Mapping[str, Any], prefix: str = "") -> None:
+    """Raise OptionError for a limit that is out of range for every executor. prefix: of the names in the message."""
+    for name in ("jobs", "cpus", "memory"):
+        if (value := limits[name]) is not None:
+            arguments.count(value, f"{prefix}{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
+    for name in ("gpus", "timeout"):
+        if (value := limits[name]) is not None:
+            arguments.quantity(value, f"{prefix}{name}")
 
 
 def refuse(name: str, limits: Limits, *unused: str) -> None:
     """Raise OptionError if one of the limits named in `unused` is set, because the executor does not support it."""
     for limit in unused:
         if getattr(limits, limit) is not None:
-            raise OptionError(f"--{limit} means nothing to --executor {name}: leave it out")
+            raise OptionError(f"--{limit} has no effect with --executor {name}: leave it out")

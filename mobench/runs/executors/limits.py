@@ -10,6 +10,7 @@ from types import TracebackType
 
 import psutil
 
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.processes import kill_all
 
 LOOK_SECONDS = 0.1
@@ -23,7 +24,7 @@ class Excess:
     said: end of the failure message, whose subject is the process.
     """
 
-    kind: str
+    kind: ExitKind
     said: str
 
 
@@ -68,11 +69,10 @@ class Watch:
 
     def _excess(self, elapsed: float) -> Excess | None:
         if self._timeout is not None and elapsed >= self._timeout:
-            return Excess("TimedOut", f"timed out after {self._timeout:g} seconds (--timeout)")
-        if self._memory is not None and (taken := resident_bytes(self._process.pid)) > self._memory:
-            return Excess(
-                "OutOfMemory", f"took {_mb(taken)} MB of memory, {_mb(self._memory)} MB are allowed (--memory)"
-            )
+            return Excess(ExitKind.TIMED_OUT, f"timed out after {self._timeout:g} seconds (--timeout)")
+        if self._memory is not None and (n_bytes := resident_bytes(self._process.pid)) > self._memory:
+            message = f"took {_mb(n_bytes)} MB of memory, {_mb(self._memory)} MB are allowed (--memory)"
+            return Excess(ExitKind.OUT_OF_MEMORY, message)
         return None
 
 

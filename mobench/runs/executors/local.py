@@ -9,16 +9,19 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
-from mobench.runs.conversation import LAST_PHASES, converse
-from mobench.runs.executors.base import Exit, Limits, Tell, refuse
+from mobench.runs.conversation import converse
+from mobench.runs.executors.base import Exit, Limits, refuse
 from mobench.runs.executors.limits import Watch
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.output_tail import TAIL_BYTES
 from mobench.runs.processes import kill_all
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
 
 WORKER = ("-P", "-m", "mobench.runs.supervisor")
 """Python's arguments for a job's process. -P: nothing is imported from the working folder."""
@@ -50,35 +53,36 @@ class LocalExecutor:
         """Number of threads of each job."""
         return self.cores or _at_most_asked(max(1, available_cores() // self.slots))
 
-    def run(self, request: Request, tell: Tell) -> Exit:
+    def run(self, request: Request, tell: Callable[[WorkerProgress], None]) -> Exit:
         with tempfile.TemporaryFile() as errors:
             process = self._start(errors)
             if process is None:
-                return Exit(None, "stopped before it started", kind="Stopped")
+                return Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
             # children of the worker would keep its pipes open, so they are killed when it ends
             threading.Thread(target=_reap, args=(process,), daemon=True).start()
             with Watch(process, self.timeout, self.memory) as watch:
                 try:
-                    last = converse(process, request.model_dump_json(), tell)
-                    if last.get("phase") in LAST_PHASES:
+                    result = converse(process, request.model_dump_json(), tell)
+                    if result is not None:
                         _leave(process, LEAVE_SECONDS)
                 finally:
                     _close(process)
                     process.wait()
                     with self._guard:
                         self._running.discard(process)
-            return self._exit(last, process.returncode, watch, errors)
+            return self._exit(result, process.returncode, watch, errors)
 
-    def _exit(self, last: dict[str, Any], code: int, watch: Watch, errors: IO[bytes]) -> Exit:
-        if last.get("phase") == "done" and "status" in last:
-            return Exit(last["status"])
-        if last.get("phase") == "error":
-            return Exit(None, last.get("message", ""), kind="StoreError")
-        if last.get("phase") == "declined":
-            return Exit(None, last.get("message", ""), kind="Declined")
+    def _exit(self, result: WorkerResult | None, code: int, watch: Watch, errors: IO[bytes]) -> Exit:
+        match result:
+            case WorkerDone(status):
+                return Exit(status)
+            case WorkerError(message):
+                return Exit(None, message, kind=ExitKind.STORE_ERROR)
+            case WorkerDeclined(message):
+                return Exit(None, message, kind=ExitKind.DECLINED)
         if watch.excess is not None:
             return Exit(None, f"the job's process {watch.excess.said}", _tail(errors), watch.excess.kind)
-        kind = "Stopped" if self._stopped else "ProcessDied"
+        kind = ExitKind.STOPPED if self._stopped else ExitKind.PROCESS_DIED
         return Exit(None, f"the job's process {_how(code)}", _tail(errors), kind)
 
     def stop(self) -> None:
@@ -121,8 +125,8 @@ def _python_path() -> dict[str, str]:
 
     Python reads an empty part as the working folder.
     """
-    given = os.environ.get("PYTHONPATH")
-    return {} if given is None else {"PYTHONPATH": os.pathsep.join(filter(None, given.split(os.pathsep)))}
+    value = os.environ.get("PYTHONPATH")
+    return {} if value is None else {"PYTHONPATH": os.pathsep.join(filter(None, value.split(os.pathsep)))}
 
 
 def make(limits: Limits) -> LocalExecutor:
@@ -141,8 +145,8 @@ def _at_most_asked(threads: int) -> int:
 
     If OMP_NUM_THREADS is a list for nested regions, its first number counts.
     """
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return min(threads, int(asked)) if asked.isdecimal() and int(asked) > 0 else threads
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(threads, int(limit)) if limit.isdecimal() and int(limit) > 0 else threads
 
 
 def _leave(process: subprocess.Popen[str], seconds: float) -> None:

@@ -21,6 +21,8 @@ from mobench.errors import OptionError
 from mobench.runs.executors import Limits
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.worker_events import WorkerProgress
 
 
 @dataclass
@@ -43,56 +45,56 @@ class RayExecutor(RemoteExecutor):
         for stream in under_way:
             ray.cancel(stream, force=True)
 
-    def attempt(self, asked: Errand, tell: Tell) -> Exit:
+    def attempt(self, errand: Errand, tell: Tell) -> Exit:
         # Ray uses the memory only to place tasks and does not enforce it; our own Watch does
         options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory, "max_retries": 0}
         with self._guard:
             if self._stopped:
-                return Exit(None, "stopped before it started", kind="Stopped")
+                return Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
             task: Any = ray.remote(_task_without(_added_by_ray(), sys.path[1:]))
-            stream = task.options(num_returns="streaming", **options).remote(pickle.dumps(asked))
+            stream = task.options(num_returns="streaming", **options).remote(pickle.dumps(errand))
             self._under_way.add(stream)
         try:
-            return self._hear(stream, asked, tell)
+            return self._hear(stream, errand, tell)
         except TaskCancelledError:
-            return Exit(None, "stopped", kind="Stopped")
+            return Exit(None, "stopped", kind=ExitKind.STOPPED)
         except RayTaskError as error:
             # our own code on the node raised the error, not the job
             return Exit(None, f"the task of the job failed: {error.cause or error}", str(error))
         except RayError as error:
             lost = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-            return Exit(None, lost, kind="Stopped" if self._stopped else "NodeLost")
+            return Exit(None, lost, kind=ExitKind.STOPPED if self._stopped else ExitKind.NODE_LOST)
         finally:
             with self._guard:
                 self._under_way.discard(stream)
 
-    def _hear(self, stream: Any, asked: Errand, tell: Tell) -> Exit:
+    def _hear(self, stream: Any, errand: Errand, tell: Tell) -> Exit:
         for reference in stream:
-            said = ray.get(reference)
-            if isinstance(said, Outcome):
-                return bring_home(said, asked.request)
-            tell(said)
+            item = ray.get(reference)
+            if isinstance(item, Outcome):
+                return bring_home(item, errand.request)
+            tell(item)
         return Exit(None, "the task of the job ended without an outcome")
 
 
-def _task_without(added: list[str], own: list[str]) -> Callable[[bytes], Iterator[dict[str, Any] | Outcome]]:
+def _task_without(added: list[str], search_path: list[str]) -> Callable[[bytes], Iterator[WorkerProgress | Outcome]]:
     """Return the function of a task that imports nothing from the folders that Ray added to the search path.
 
-    Of the folders in `added`, those that are also in `own`, the search path of the driver, move to the end. The
+    Of the folders in `added`, those that are also in `search_path`, the search path of the driver, move to the end. The
     function is nested so that Ray sends it by value: the node then imports nothing of mobench before it starts.
     """
 
-    def task(asked: bytes) -> Iterator[dict[str, Any] | Outcome]:
+    def task(errand: bytes) -> Iterator[WorkerProgress | Outcome]:
         import os
         import pickle
         import sys
 
         asked_for = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         moved = [path for path in added if path not in asked_for]
-        sys.path[:] = [path for path in sys.path if path not in moved] + [path for path in moved if path in own]
+        sys.path[:] = [path for path in sys.path if path not in moved] + [path for path in moved if path in search_path]
         from mobench.runs.executors.remote import do
 
-        yield from do(pickle.loads(asked))
+        yield from do(pickle.loads(errand))
 
     return task
 

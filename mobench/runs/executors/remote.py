@@ -11,19 +11,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from mobench import files
 from mobench.errors import RecordError, StoreError
+from mobench.events import NodeLost
 from mobench.files import write_whole
 from mobench.records.failure import weights_not_kept
 from mobench.records.record import MAX_BYTES, parse
 from mobench.records.store import Store, unwritable, writing
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor
+from mobench.runs.exit_kinds import ExitKind
 from mobench.runs.leases import Lease
-from mobench.runs.worker import Request
+from mobench.runs.request import Request
+from mobench.runs.worker_events import WorkerProgress
 from mobench.text import described
 
 MAX_WEIGHTS_BYTES = 2**33
@@ -85,16 +87,16 @@ class RemoteExecutor(ABC):
 
     def run(self, request: Request, tell: Tell) -> Exit:
         """Run a job on the cluster, and retry it when its node is lost (see `Executor`)."""
-        asked = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
+        task = errand(request, self.timeout, self.memory, self.lease(Path(request.store)))
         try:
             for number in range(1, 2 + self.retries):
-                ended = self.attempt(asked, tell)
-                if ended.kind != "NodeLost":
+                ended = self.attempt(task, tell)
+                if ended.kind != ExitKind.NODE_LOST:
                     return ended
-                tell({"phase": "lost", "attempt": number, "message": ended.message})
-            return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind="NodeLost")
+                tell(NodeLost(number, ended.message))
+            return Exit(None, f"its node was lost {1 + self.retries} times ({ended.message})", kind=ExitKind.NODE_LOST)
         finally:
-            Path(asked.mark).unlink(missing_ok=True)
+            Path(task.mark).unlink(missing_ok=True)
 
     def lease(self, folder: Path) -> Lease:
         """Return this runner's lease on a store, which is held until the process ends."""
@@ -106,8 +108,8 @@ class RemoteExecutor(ABC):
             return self._leases[folder]
 
     @abstractmethod
-    def attempt(self, asked: Errand, tell: Tell) -> Exit:
-        """Run an errand once. Return an exit of kind "NodeLost" if the errand may be retried."""
+    def attempt(self, errand: Errand, tell: Tell) -> Exit:
+        """Run an errand once. Return an exit of kind NODE_LOST if the errand may be retried."""
 
 
 def errand(request: Request, timeout: float | None, memory: int | None, lease: Lease | None = None) -> Errand:
@@ -123,11 +125,11 @@ def errand(request: Request, timeout: float | None, memory: int | None, lease: L
     return Errand(request.model_copy(update={"store": str(store.folder)}), str(mark), timeout, memory)
 
 
-def do(errand: Errand) -> Iterator[dict[str, Any] | Outcome]:
+def do(errand: Errand) -> Iterator[WorkerProgress | Outcome]:
     """Run an errand on the machine that calls this. Yield its events as they arrive, and the outcome last."""
-    if errand.version != (here := version_of("mobench")):
-        said = f"mobench {here} is installed there, {errand.version} here: install the same everywhere"
-        yield Outcome(Exit(None, said, kind="VersionMismatch"), {})
+    if errand.version != (version_here := version_of("mobench")):
+        message = f"mobench {version_here} is installed there, {errand.version} here: install the same everywhere"
+        yield Outcome(Exit(None, message, kind=ExitKind.VERSION_MISMATCH), {})
         return
     if Path(errand.mark).exists():
         yield from _run(errand, errand.request)
@@ -158,33 +160,35 @@ def bring_home(outcome: Outcome, request: Request) -> Exit:
         if record_content is not None:
             record = parse(record_content, record_path.name)
             has_weights = weights_path in contents or "weights" in record.notes
-            if request.keep_weights and record.status == "completed" and not has_weights:
-                notes = weights_not_kept("they are missing on the other machine, or too large to be brought here")
+            if request.options.keep_weights and record.status == "completed" and not has_weights:
+                notes = weights_not_kept("they are missing on the other machine, or too large to be copied here")
             record = record.model_copy(update={"notes": {**record.notes, **notes}})
             (store.write if record.status == "completed" else store.write_failure)(record)
     except StoreError as error:
-        return Exit(None, str(error), kind="StoreError")
+        return Exit(None, str(error), kind=ExitKind.STORE_ERROR)
     except OSError as error:
-        return Exit(None, str(unwritable(store.folder, error)), kind="StoreError")
+        return Exit(None, str(unwritable(store.folder, error)), kind=ExitKind.STORE_ERROR)
     except RecordError as error:
-        return Exit(None, f"the record that came from the other machine cannot be used: {error}", kind="RecordError")
+        return Exit(
+            None, f"the record that came from the other machine cannot be used: {error}", kind=ExitKind.RECORD_ERROR
+        )
     return outcome.exit
 
 
-def _run(errand: Errand, request: Request) -> Iterator[dict[str, Any] | Outcome]:
+def _run(errand: Errand, request: Request) -> Iterator[WorkerProgress | Outcome]:
     """Run the job in a separate process, so that a crash is reported in the same way as on a local machine."""
     executor = LocalExecutor(1, errand.timeout, errand.memory, request.threads)
-    events: queue.SimpleQueue[dict[str, Any] | Exit] = queue.SimpleQueue()
+    events: queue.SimpleQueue[WorkerProgress | Exit] = queue.SimpleQueue()
     thread = threading.Thread(target=lambda: events.put(executor.run(request, events.put)), daemon=True)
     thread.start()
     try:
-        while isinstance(said := events.get(), dict):
-            yield said
+        while not isinstance(item := events.get(), Exit):
+            yield item
     finally:
         executor.stop()
     shared = request.store == errand.request.store
     # a job's process that died just before its end may have left a record
-    yield Outcome(said, {} if shared else _files(request))
+    yield Outcome(item, {} if shared else _files(request))
 
 
 def _files(request: Request) -> dict[str, bytes]:

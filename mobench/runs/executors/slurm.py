@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import shutil
@@ -22,7 +21,8 @@ from mobench.errors import OptionError
 from mobench.runs.executors import Limits
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.remote import Errand, Outcome, RemoteExecutor, bring_home, do
-from mobench.runs.worker_events import parse_event
+from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.worker_events import WorkerResult, parse_event
 
 FOLDER = "slurm"
 """Folder below the store. Each runner has a subfolder there, with the pickles and the output of its tasks."""
@@ -59,11 +59,11 @@ class SlurmExecutor(RemoteExecutor):
             for task in self._under_way:
                 task.cancel()
 
-    def attempt(self, asked: Errand, tell: Tell) -> Exit:
-        events = Path(f"{asked.mark}.events")
-        task = self._submitted(asked, events)
+    def attempt(self, errand: Errand, tell: Tell) -> Exit:
+        events = Path(f"{errand.mark}.events")
+        task = self._submitted(errand, events)
         if task is None:
-            return Exit(None, "stopped before it started", kind="Stopped")
+            return Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
         heard = 0
         try:
             while not self._is_done(task):
@@ -71,15 +71,15 @@ class SlurmExecutor(RemoteExecutor):
                 time.sleep(POLL_SECONDS)
             _pass_on(events, heard, tell)
             outcome: Outcome = task.result()
-            return bring_home(outcome, asked.request)
+            return bring_home(outcome, errand.request)
         except FailedJobError as error:
             # our own code on the node raised the error, not the job
             return Exit(None, "the task of the job failed there", str(error))
         except UncompletedJobError:
             state = str(task.state).split()[0]
             if self._stopped:
-                return Exit(None, "stopped", kind="Stopped")
-            kind = "NodeLost" if state in LOST else "ProcessDied"
+                return Exit(None, "stopped", kind=ExitKind.STOPPED)
+            kind = ExitKind.NODE_LOST if state in LOST else ExitKind.PROCESS_DIED
             return Exit(None, f"SLURM ended task {task.job_id} of the job: {state}", kind=kind)
         finally:
             with self._guard:
@@ -91,17 +91,17 @@ class SlurmExecutor(RemoteExecutor):
         with self._guard:  # tasks share the cached answer of SLURM
             return bool(task.done())
 
-    def _submitted(self, asked: Errand, events: Path) -> Any:
+    def _submitted(self, errand: Errand, events: Path) -> Any:
         """Return the errand's task, or None if the executor is stopped.
 
         The first caller waits `GATHER_SECONDS` and then submits the errands of all callers.
         """
         place: Future[Any] = Future()
         with self._guard:
-            self._waiting.append((asked, str(events), place))
+            self._waiting.append((errand, str(events), place))
             first = len(self._waiting) == 1
         if first:
-            store = Path(asked.request.store)
+            store = Path(errand.request.store)
             folder = store / FOLDER / self.lease(store).key
             time.sleep(GATHER_SECONDS)
             with self._guard:
@@ -119,12 +119,12 @@ class SlurmExecutor(RemoteExecutor):
                 executor.update_parameters(**self.parameters)
                 again: Any = _Task()  # type: ignore[no-untyped-call]
                 with executor.batch():
-                    tasks = [executor.submit(again, asked, events) for asked, events, _ in waiting]
+                    tasks = [executor.submit(again, errand, events) for errand, events, _ in waiting]
                 self._under_way += tasks
         except Exception as error:
             # every waiting caller must receive the error
-            said = str(error).strip().splitlines()
-            refused = OptionError(f"SLURM did not take the jobs: {said[-1] if said else type(error).__name__}")
+            lines = str(error).strip().splitlines()
+            refused = OptionError(f"SLURM refused the jobs: {lines[-1] if lines else type(error).__name__}")
             for *_, place in waiting:
                 place.set_exception(refused)
             return
@@ -135,12 +135,12 @@ class SlurmExecutor(RemoteExecutor):
 class _Task(Checkpointable):
     """The function that a node calls. When the task is requeued, it is called again with the same arguments."""
 
-    def __call__(self, asked: Errand, events: str) -> Outcome:
+    def __call__(self, errand: Errand, events: str) -> Outcome:
         with open(events, "a", encoding="utf-8") as file:
-            for said in do(asked):
-                if isinstance(said, Outcome):
-                    return said
-                file.write(json.dumps(said) + "\n")
+            for item in do(errand):
+                if isinstance(item, Outcome):
+                    return item
+                file.write(item.to_json() + "\n")
                 file.flush()
         raise RuntimeError("the job ended without an outcome")
 
@@ -157,11 +157,12 @@ def _pass_on(events: Path, heard: int, tell: Tell) -> int:
                 part = file.read(PART_BYTES)
         except OSError:
             return heard
-        whole, end, rest = part.rpartition(b"\n")
-        for line in whole.splitlines():
-            if (event := parse_event(line)) is not None:
+        lines, end, rest = part.rpartition(b"\n")
+        for line in lines.splitlines():
+            event = parse_event(line)
+            if event is not None and not isinstance(event, WorkerResult):
                 tell(event)
-        heard += len(whole) + len(end)
+        heard += len(lines) + len(end)
         if len(part) < PART_BYTES:
             return heard
         if not end:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mobench import options
 from mobench.errors import OptionError
-from mobench.interfaces import Balancer, Dataset, Generator, Model, Sampler, Solver
+from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Model, Sampler, Solver, map_inputs
 from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
@@ -28,13 +29,13 @@ BASES: dict[Kind, type] = {
 def described(entry: Entry) -> None:
     """It says what it is: a summary, a source, a docstring, help for each option"""
     spec = entry.spec
-    what = type(spec).__name__
-    demand(spec.summary, f"the {what} has no summary: give it one line, which `mobench list` shows")
+    kind = type(spec).__name__
+    demand(spec.summary, f"the {kind} has no summary: give it one line, which `mobench list` shows")
     if isinstance(spec, SuiteFile):
         return
     demand(
         spec.source,
-        f"the {what} has no source: give it source=, a paper with its equation or section, or where else it comes from",
+        f"the {kind} has no source: give it source=, a paper with its equation or section, or where else it comes from",
     )
     if isinstance(spec, Pair):
         return
@@ -43,10 +44,10 @@ def described(entry: Entry) -> None:
         issubclass(cls, BASES[entry.kind]),
         f"{cls.__name__} is not a {BASES[entry.kind].__name__}: derive it from mobench.{BASES[entry.kind].__name__}",
     )
-    own = cls.__dict__.get("__doc__") or ""
+    docstring = cls.__dict__.get("__doc__") or ""
     # if there is no docstring, dataclass writes the signature instead
     demand(
-        own and not own.startswith(f"{cls.__name__}("),
+        docstring and not docstring.startswith(f"{cls.__name__}("),
         f"{cls.__name__} has no docstring: state in its first line what it returns or does",
     )
     for option in options.describe(cls):
@@ -64,9 +65,9 @@ def options_round_trip(entry: Entry) -> None:
     if isinstance(entry.spec, Pair):
         raise Declined("the options of a pair are those of its parts")
     cls = entry.load()
-    made = small(entry)
-    written = options.values(made)
-    again = options.values(options.build(cls, json.loads(json.dumps(written))))
+    instance = small(entry)
+    written = options.values(instance)
+    again = options.values(options.restore(cls, json.loads(json.dumps(written))))
     for name, value in written.items():
         demand(
             again.get(name) == value,
@@ -74,10 +75,10 @@ def options_round_trip(entry: Entry) -> None:
             "keep what is computed from them in fields of other names",
         )
     for added in (o for o in options.describe(cls) if o.added):
-        stated = options.values(options.build(cls, {k: v for k, v in written.items() if k != added.name}))
+        stated = options.values(options.restore(cls, {k: v for k, v in written.items() if k != added.name}))
         demand(
             added.name not in stated,
-            f"option {added.name!r} has added=True, and its default {added.default!r} became "
+            f"option {added.name!r} has added=True, and its value in earlier records {added.omitted!r} became "
             f"{stated.get(added.name)!r}, which changes the id of every job: leave options as they are given",
         )
     try:
@@ -105,10 +106,33 @@ def assert_reached(module: nn.Module) -> None:
         )
 
 
-def equal_states(one: dict[str, Any], two: dict[str, Any]) -> bool:
+def same_inputs(first: Inputs, second: Inputs) -> bool:
+    """Whether two inputs, tensors or named tensors, are equal bit for bit; NaN equals NaN."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(same_inputs(first[name], second[name]) for name in first)
+    if isinstance(first, Mapping) or isinstance(second, Mapping):
+        return False
+    return same_tensors(first, second)
+
+
+def same_tensors(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are equal; NaN equals NaN."""
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    if not first.is_floating_point():
+        return torch.equal(first, second)
+    return bool(((first == second) | (first.isnan() & second.isnan())).all())
+
+
+def copied(inputs: Inputs) -> Inputs:
+    """Return a copy of inputs."""
+    return map_inputs(torch.Tensor.clone, inputs)
+
+
+def equal_states(first: dict[str, Any], second: dict[str, Any]) -> bool:
     """Whether two state dicts hold the same tensors, and equal other values."""
 
     def equal(a: Any, b: Any) -> bool:
         return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
 
-    return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
+    return first.keys() == second.keys() and all(equal(first[name], second[name]) for name in first)

@@ -9,9 +9,9 @@ import torch
 from mobench.interfaces import Dataset, seeded
 from mobench.plugins import Entry, Kind, Spec
 from mobench.testing import properties
-from mobench.testing.global_state import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
 from mobench.testing.outcomes import demand
-from mobench.testing.small import built, load, small, solver_for, trained
+from mobench.testing.small import built, first_samples, load, small, solver_for, trained
+from mobench.testing.state_changes import TORCH_RANDOM, changes, imported_afresh, put_back, snapshot, stir
 
 # the interfaces state that these draw from torch's global random state, which checkpoints save
 MAY_DRAW: tuple[Kind, ...] = ("generator", "model", "solver")
@@ -28,9 +28,9 @@ def leaves_global_state_alone(entry: Entry) -> None:
         stir()  # setting the same seed again is a change too
         before = snapshot()
         use(entry)
-        found = changes(before, snapshot(), allowed)
+        changed = changes(before, snapshot(), allowed)
     # loading a plugin restores what its import changed, and notes it
-    demand(not (found := list(dict.fromkeys([*found, *entry.plugin.side_effects]))), "; ".join(found))
+    demand(not (changed := list(dict.fromkeys([*changed, *entry.plugin.side_effects]))), "; ".join(changed))
 
 
 def _package(entry: Entry) -> str:
@@ -43,22 +43,23 @@ def _package(entry: Entry) -> str:
 def _use_dataset(entry: Entry) -> None:
     dataset: Dataset = small(entry)
     batch = load(dataset, "train").take(slice(0, 8))
-    dataset.prepare(dataset.augment(batch, seeded(0)))
+    random = seeded(0)
+    batch.by_task(lambda part: dataset.prepare(dataset.augment(part, random)))
     load(dataset, "val")
     load(dataset, "test")
     dataset.known_front(10)
 
 
 def _use_model(entry: Entry) -> None:
-    from mobench.testing.checks.model import served_net
+    from mobench.testing.checks.model_checks import served_net
 
     dataset, net = served_net(entry)
-    net(dataset.prepare(load(dataset, "train").take(slice(0, 4))).inputs)
+    net(dataset.prepare(first_samples(dataset, 4)).inputs)
 
 
 def _use_generator(entry: Entry) -> None:
     problem, network, rays = built(entry)
-    inputs = problem.prepare(load(problem.dataset, "train").take(slice(0, 4))).inputs
+    inputs = problem.prepare(first_samples(problem.dataset, 4)).inputs
     network(inputs, rays)
     with torch.no_grad():
         network.serve(rays[0])(inputs)
@@ -66,11 +67,11 @@ def _use_generator(entry: Entry) -> None:
 
 def _use_balancer(entry: Entry) -> None:
     for case in properties.cases(3, n_cases=4):
-        case.weights(properties.started(small(entry), 3, n_cases=4))
+        case.answer(properties.started(small(entry), 3, n_cases=4))
 
 
 def _use_sampler(entry: Entry) -> None:
-    from mobench.testing.checks.sampler import contexts, started
+    from mobench.testing.checks.sampler_checks import contexts, started
 
     for context in contexts(entry):
         started(entry, context).sample(0)

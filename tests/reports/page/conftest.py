@@ -1,4 +1,4 @@
-"""A real browser, pages made from real records, and a watch for anything that a page complains of."""
+"""A real browser, pages of real records, and a check for errors in the console of a page."""
 
 from __future__ import annotations
 

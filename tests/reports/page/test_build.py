@@ -1,4 +1,4 @@
-"""What is written into the page: the runtime as published, text that stays text, and the command that writes it."""
+"""Content of the page: the published runtime, text that stays text, and the command that writes it."""
 
 from __future__ import annotations
 

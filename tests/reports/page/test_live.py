@@ -1,4 +1,4 @@
-"""The network in the page answers as torch does, at every preference; what may not be live is left out."""
+"""The network in the page answers as torch does, at every preference; unsuitable networks are left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from mobench.records.networks import load
 from mobench.records.store import Store
-from mobench.reports.page.live import live
+from mobench.reports.page.live_networks import live
 
 Open = Callable[..., Page]
 Prefer = Callable[[Page, float], None]

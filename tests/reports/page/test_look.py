@@ -1,4 +1,4 @@
-"""How the page looks: contrast, a telephone's and a desk's screen, a touch, and what is there before the network is."""
+"""Appearance of the page: contrast, narrow and wide screens, touch, and the state before the network is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: sorted, filtered, moved along, used by keyboard, read on a telephone."""
+"""The page in a real browser: sorting, filtering, preferences, keyboard, and narrow screens."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_every_number_leads_to_its_record(opened: Open, pages: Path) -> None:
     row = dialog.locator("tr", has=page.get_by_role("rowheader", name="hypervolume", exact=True))
     exact = row.locator("td").all_inner_texts()[-1]
     assert float(exact) == pytest.approx(record.indicators["test"]["hypervolume"], rel=1e-5)
-    dialog.get_by_text("The whole record, as JSON").click()
+    dialog.get_by_text("The complete record, as JSON").click()
     assert Record.model_validate_json(dialog.locator("pre").inner_text()) == record
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()

@@ -1,4 +1,4 @@
-"""Records made by hand, so that everything that is drawn is known."""
+"""Records made by hand, so that all drawn values are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anytime curves: what is drawn is what the looks of the records say."""
+"""Anytime curves show the validation checks of the records."""
 
 from __future__ import annotations
 
@@ -93,5 +93,5 @@ def test_costs_far_apart_are_on_a_logarithmic_scale(make: Make, themed: None) ->
 
 def test_no_looks_are_told(make: Make) -> None:
     (group,) = groups_of([make("s", 0)])
-    with pytest.raises(NothingToDrawError, match="no record of data holds looks"):
+    with pytest.raises(NothingToDrawError, match="no record of data has validation checks"):
         anytime.draw(group)

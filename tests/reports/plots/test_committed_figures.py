@@ -1,4 +1,4 @@
-"""The figures in results/ are drawn from the records beside them; of pixels nothing is said, for fonts differ."""
+"""The figures in results/ are drawn from the records beside them; pixels are not compared, because fonts differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from mobench.errors import NothingToDrawError
 from mobench.records.store import Store
 from mobench.reports.plots.contenders import groups_of
-from mobench.reports.plots.files import as_csv
+from mobench.reports.plots.figure_files import as_csv
 from mobench.reports.plots.kinds import KINDS, _subjects
 
 RESULTS = Path(__file__).parents[3] / "results"

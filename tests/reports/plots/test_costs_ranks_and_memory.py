@@ -1,4 +1,4 @@
-"""Cost against quality, memory, alignment and ranks: what is drawn against numbers found by hand."""
+"""Cost against quality, memory, alignment and ranks: drawn values against numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mobench.reports.analysis.ranking import Ranking
 from mobench.reports.plots import alignment, cost_quality, critical_difference, memory
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.kinds import KINDS, draw
-from mobench.reports.plots.names import short_names, volume_unit
+from mobench.reports.plots.short_names import short_names, volume_unit
 
 Make = Callable[..., Record]
 NETS = {"n_models": 3, "stored_parameters": 300}

@@ -1,4 +1,4 @@
-"""Colours measured as eyes would: contrast on white, lightness in grey, distance without one kind of cones."""
+"""Colours by models of vision: contrast on white, lightness in grey, distance for colour-blind readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LaTeX tables through pdfLaTeX itself, and what the PDF then says."""
+"""LaTeX tables, compiled by pdfLaTeX and read from the PDF."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.content import Wanted, content
-from mobench.reports.tables.files import FORMATS
 from mobench.reports.tables.sheet import Block, Cell, Sheet
+from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.writers.latex import write
 
 RESULTS = Path(__file__).parents[3] / "results"

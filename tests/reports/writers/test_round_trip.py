@@ -1,4 +1,4 @@
-"""Every format, written from records and read back by a reader that is not ours, is the leaderboard."""
+"""Every format, written from records and read back by another library, equals the leaderboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import Leaderboard, leaderboard
 from mobench.reports.tables.columns import HALF
 from mobench.reports.tables.content import Content, Wanted, content
-from mobench.reports.tables.files import FORMATS
+from mobench.reports.tables.table_files import FORMATS
 
 RESULTS = Path(__file__).parents[3] / "results"
 SUITES = ["quick", "analytic", "methods", "report"]

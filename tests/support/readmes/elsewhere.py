@@ -43,7 +43,10 @@ ELSEWHERE = (
     ),
     Elsewhere(r"pip install -e '\.\[dev\]'", "changes an environment", TUTORIAL, TEMPLATE),
     # the checks themselves
-    Elsewhere(r"(\.venv/bin/python|…) -m pytest( tests/runs -x)?", "is the suite that this is part of", CI),
+    Elsewhere(
+        r"(\.venv/bin/python|…) -m pytest( -n 0 tests/runs/test_runner\.py| -m \"not slow\")?",
+        "is the suite that this is part of", CI,
+    ),
     Elsewhere(r"bash \.ci/run", "runs the suite that this is part of", CI),
     Elsewhere(r"python -m pytest", "one process for all", f"{NEW}::test_their_own_tests_pass_as_written", TEMPLATE),
     Elsewhere(r"mypy|ruff check", "one process for all", f"{NEW}::test_they_are_typed_linted_and_formatted", TEMPLATE),
@@ -58,6 +61,10 @@ ELSEWHERE = (
     Elsewhere(
         r"(\.venv/bin/python tests/benchmarks/|… )run\.py.*", "measures for minutes",
         "tests/readmes/test_benchmarks.py::test_every_group_of_the_benchmarks_that_a_page_names_runs",
+    ),
+    Elsewhere(
+        r"python -m mobench_engineering\.compute_fronts", "computes for half an hour",
+        "tests/plugins/test_engineering.py::test_the_command_writes_fronts",
     ),
     # other machines
     Elsewhere(

@@ -25,11 +25,11 @@ class Command:
 
 def pages() -> list[Path]:
     """Return every page except the changelog, the tables that commands write beside records, and generated pages."""
-    found = [*ROOT.glob("*.md")]
+    paths = [*ROOT.glob("*.md")]
     for folder in FOLDERS:
-        found += [*(ROOT / folder).rglob("*.md"), *(ROOT / folder).rglob("*.md.tmpl")]
+        paths += [*(ROOT / folder).rglob("*.md"), *(ROOT / folder).rglob("*.md.tmpl")]
     return sorted(
-        path for path in found if path.name != "CHANGELOG.md" and not _is_table(path) and "_generated" not in path.parts
+        path for path in paths if path.name != "CHANGELOG.md" and not _is_table(path) and "_generated" not in path.parts
     )
 
 
@@ -50,8 +50,8 @@ def commands(page: Path) -> list[Command]:
 def commands_in(text: str, page: str) -> list[Command]:
     """Return the commands of a page with this text and name."""
     lines: list[str] = []
-    for found in re.finditer(r"^```([^\n]*)\n(.*?)^```|`([^`]+)`", text, re.S | re.M):
-        language, block, inline = found.groups()
+    for match in re.finditer(r"^```([^\n]*)\n(.*?)^```|`([^`]+)`", text, re.S | re.M):
+        language, block, inline = match.groups()
         if inline is not None and _is_command(inline := " ".join(inline.split())):
             lines.append(inline)
         elif language == "sh":
@@ -63,7 +63,7 @@ def commands_in(text: str, page: str) -> list[Command]:
 def calls(page: Path) -> list[str]:
     """Return the inline calls of mobench's functions."""
     prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
-    return [found for found in re.findall(r"`([^`]+)`", prose) if re.match(r"mobench\.\w+\(.*\)$", found)]
+    return [code for code in re.findall(r"`([^`]+)`", prose) if re.match(r"mobench\.\w+\(.*\)$", code)]
 
 
 def _is_command(code: str) -> bool:

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,7 @@ SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
     # the first optimiser imports torch's compiler
     "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
-    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.files",
+    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.table_files",
 )  # fmt: skip
 
 
@@ -36,9 +37,10 @@ class Preloaded:
             "-c",
             f"import sys; sys.path.append({str(SUPPORT)!r}); import readmes.preloaded as p; p.serve()",
         ]
-        self._process = subprocess.Popen(
-            words, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        self._start = partial(
+            subprocess.Popen, words, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._process = self._start()
 
     def __enter__(self) -> Preloaded:
         return self
@@ -47,21 +49,37 @@ class Preloaded:
         self._process.communicate()
 
     def run(
-        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str] = ()
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str] = (), before: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run `mobench WORDS` in the folder `cwd`; the folders of `path` come first on `sys.path`."""
+        """Run `mobench WORDS` in the folder `cwd`; the folders of `path` come first on `sys.path`.
+
+        before: "module:function" of a function of tests/support that is called before the command.
+        """
+        try:
+            return self._answer(words, cwd, env, path, before)
+        except BaseException:
+            # a test that runs too long is interrupted; the answer to its command would be taken for the next one's
+            self._process.kill()
+            self._process.communicate()
+            self._process = self._start()
+            raise
+
+    def _answer(
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], path: Sequence[str], before: str
+    ) -> subprocess.CompletedProcess[str]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
-            asked = {
+            request = {
                 "words": list(words),
                 "cwd": str(cwd),
                 "env": dict(env),
                 "path": list(path),
+                "before": before,
                 "to": [str(out), str(err)],
             }
-            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
             return subprocess.CompletedProcess(["mobench", *words], code, out.read_text(), err.read_text())
@@ -81,7 +99,7 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: list[str]) -> int:
+def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], before: str, to: list[str]) -> int:
     """Run the entry point as the script that pip installs does; return the exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, file in enumerate(to, start=1):
@@ -90,6 +108,9 @@ def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], to: l
     os.environ.clear()
     os.environ.update(env)
     sys.path[:0] = path
+    if before:
+        module, _, function = before.partition(":")
+        getattr(importlib.import_module(module), function)()
     sys.argv = ["mobench", *words]
     (script,) = entry_points(group="console_scripts", name="mobench")
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mobench.jobs import suite as suites
-from mobench.jobs.suite import Entry, Suite
+from mobench.jobs.suite import Suite, SuiteEntry
 from mobench.plugins import Spec, registry
 
 MANY = 4
@@ -27,20 +27,20 @@ CHOOSING = {"--dataset", "--model", "--solver"}
 
 def words(command: str, folder: Path) -> list[str]:
     """Return the arguments after `mobench`; write the copy of a suite into `folder`, where the command will run."""
-    _, *given = shlex.split(command)
-    if given[0] not in ("run", "tune") or len(given) < 2:
-        return given
-    datasets = given[given.index("--dataset") + 1].split(",") if "--dataset" in given else []
-    suite = copy(given[1], folder, datasets, is_chosen_from=bool(CHOOSING & {*given}))
-    added = ["--trials", "1"] if given[0] == "tune" else ["--executor", "readmes.here", "--strategy", "default"]
-    return [given[0], suite, *given[2:], *added]
+    _, *arguments = shlex.split(command)
+    if arguments[0] not in ("run", "tune") or len(arguments) < 2:
+        return arguments
+    datasets = arguments[arguments.index("--dataset") + 1].split(",") if "--dataset" in arguments else []
+    suite = copy(arguments[1], folder, datasets, is_chosen_from=bool(CHOOSING & {*arguments}))
+    added = ["--trials", "1"] if arguments[0] == "tune" else ["--executor", "readmes.here", "--strategy", "default"]
+    return [arguments[0], suite, *arguments[2:], *added]
 
 
 def copy(suite: str, folder: Path, datasets: Sequence[str] = (), is_chosen_from: bool = False) -> str:
     """Write a short copy of a suite, given by name or by its file in `folder`; return the copy's file name."""
-    found = suites.load(str(folder / suite) if suite.endswith(".toml") else suite)
-    path = folder / f"{found.name}.toml"
-    path.write_text(as_toml(shorter(found, datasets, is_chosen_from)), encoding="utf-8")
+    loaded = suites.load(str(folder / suite) if suite.endswith(".toml") else suite)
+    path = folder / f"{loaded.name}.toml"
+    path.write_text(as_toml(shorter(loaded, datasets, is_chosen_from)), encoding="utf-8")
     return path.name
 
 
@@ -56,8 +56,8 @@ def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suit
     left = {solver for entry in entries for solver in entry.solvers}
     update["solvers"] = {solver: table for solver, table in suite.solvers.items() if solver in left}
     if suite.search is not None:
-        own = {solver: space for solver, space in suite.search.solvers.items() if solver in left}
-        update["search"] = suite.search.model_copy(update={"solvers": own})
+        spaces = {solver: space for solver, space in suite.search.solvers.items() if solver in left}
+        update["search"] = suite.search.model_copy(update={"solvers": spaces})
     return Suite.model_validate({**dict(suite), **update, "entries": entries})
 
 
@@ -67,12 +67,12 @@ def as_toml(suite: Suite) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
 
 
-def _small(entry: Entry, datasets: Sequence[str]) -> Entry:
+def _small(entry: SuiteEntry, datasets: Sequence[str]) -> SuiteEntry:
     """Return an entry with small options of the selected datasets; options of others would be rejected."""
     small: dict[str, Any] = {}
-    known = registry().entries["dataset"]
-    for name in known.keys() & {*entry.datasets} & {*(datasets or entry.datasets)}:
-        spec = known[name].spec
+    entries = registry().entries["dataset"]
+    for name in entries.keys() & {*entry.datasets} & {*(datasets or entry.datasets)}:
+        spec = entries[name].spec
         assert isinstance(spec, Spec)
         small |= spec.small
     return entry.model_copy(update={"set": {**entry.set, **small}, "budget": None})

@@ -1,4 +1,4 @@
-"""A balancer that conforms, and one for each way of not doing so."""
+"""A balancer that conforms, and one that fails each check."""
 
 import os
 import random
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from annotated_types import Gt
 
-from mobench import Balancer, option
+from mobench import Balancer, DirectionBalancer, option
 
 TINY = 1e-9
 
@@ -40,11 +40,15 @@ class NoHelp(Sound):
 
 @dataclass(eq=False)
 class NoBalancer:
-    """Of no base class."""
+    """Without the base class."""
 
     couples_preferences: ClassVar[bool] = False
     needs_preference: ClassVar[bool] = True
     needs_gram: ClassVar[bool] = False
+    needs_second_batch: ClassVar[bool] = False
+    needs_losses_after: ClassVar[bool] = False
+    needs_gradients: ClassVar[bool] = False
+    scope, own_parameters, after_step = "all", "weighted", Balancer.after_step
     start, state_dict, load_state_dict = Balancer.start, Balancer.state_dict, Balancer.load_state_dict
     __call__ = lambda self, losses, preferences, gram: 1.0 * preferences  # noqa: E731
 
@@ -96,7 +100,7 @@ touching("TouchesPath", lambda: sys.path.append("/nowhere"))
 
 @dataclass(eq=False)
 class InPlace(Sound):
-    """Spoils the preferences."""
+    """Changes the preferences in place."""
 
     def __call__(self, losses, preferences, gram):
         return preferences.clamp_min_(0.02).clone()
@@ -112,10 +116,91 @@ class OtherDtype(Sound):
 
 @dataclass(eq=False)
 class Entangled(Sound):
-    """Divides by the mean over preferences, which its rows should know nothing of."""
+    """Divides by the mean over preferences, on which its rows must not depend."""
 
     def __call__(self, losses, preferences, gram):
         return preferences * losses / losses.mean(0, keepdim=True)
+
+
+@dataclass(eq=False)
+class UnknownScope(Sound):
+    """Asks for gradients of what does not exist."""
+
+    scope: ClassVar[str] = "heads"
+
+
+@dataclass(eq=False)
+class UnknownOwn(Sound):
+    """An unknown treatment of task-specific parameters."""
+
+    own_parameters: ClassVar[str] = "half"
+
+
+@dataclass(eq=False)
+class NoDirections(Sound):
+    """Asks for gradients, but returns weights."""
+
+    needs_gradients: ClassVar[bool] = True
+
+    def __call__(self, losses, preferences, gram):
+        return preferences * (1 if gram is None else gram.sum())
+
+
+@dataclass(eq=False)
+class NoAfterStep(Sound):
+    """Asks for the losses after the step and does not receive them."""
+
+    needs_losses_after: ClassVar[bool] = True
+
+
+@dataclass(eq=False)
+class Wasteful(Sound):
+    """Asks for Gram matrices and ignores them."""
+
+    needs_gram: ClassVar[bool] = True
+
+
+@dataclass(eq=False)
+class WastesSecondBatch(Sound):
+    """Asks for a second batch and ignores it."""
+
+    needs_second_batch: ClassVar[bool] = True
+
+
+@dataclass(eq=False)
+class WastesLossesAfter(Sound):
+    """Asks for the losses after the step and ignores them."""
+
+    needs_losses_after: ClassVar[bool] = True
+
+    def after_step(self, losses, preferences, losses_after):
+        pass
+
+
+@dataclass(eq=False)
+class SoundDirections(DirectionBalancer):
+    """The weighted sum of the gradients."""
+
+    scale: float = option(2.0, "factor of the direction")
+
+    def directions(self, losses, preferences, gradients):
+        return self.scale * torch.einsum("km,kmn->kn", preferences, gradients)
+
+
+@dataclass(eq=False)
+class WastesGradients(SoundDirections):
+    """Asks for gradients and ignores their values."""
+
+    def directions(self, losses, preferences, gradients):
+        return preferences[:, :1] * torch.ones_like(gradients[:, 0])
+
+
+@dataclass(eq=False)
+class Ascends(SoundDirections):
+    """Directions that raise the losses that are preferred."""
+
+    def directions(self, losses, preferences, gradients):
+        return super().directions(losses, 1 - preferences, gradients)
 
 
 @dataclass(eq=False)
@@ -128,7 +213,7 @@ class Deaf(Sound):
 
 @dataclass(eq=False)
 class Pretends(Sound):
-    """Says that it ignores the preference."""
+    """Declares that it ignores the preference."""
 
     needs_preference: ClassVar[bool] = False
 
@@ -182,7 +267,7 @@ class Unreadable(Sound):
 
 @dataclass(eq=False)
 class DoubleOnly(Sound):
-    """A product with float64, which float32 does not go with; looks at a value first."""
+    """A product with float64, which float32 does not go with; reads a value first."""
 
     def __call__(self, losses, preferences, gram):
         assert float(losses.sum()) == float(losses.sum())

@@ -1,10 +1,10 @@
-"""A dataset that conforms, and one for each way of not doing so."""
+"""A dataset that conforms, and one that fails each check."""
 
 from dataclasses import dataclass
 
 import torch
 
-from mobench import Dataset, Metric, Objective, Protocol, Samples
+from mobench import Dataset, Metric, Objective, Protocol, Samples, SummedMeasure
 from mobench.interfaces import seeded
 
 
@@ -36,14 +36,14 @@ def root(outputs, batch):
 
 @dataclass(frozen=True)
 class RootOfMean(Sound):
-    """A loss that is no mean over samples."""
+    """A loss that is not a mean over samples."""
 
     objectives = (Objective("near", near), Objective("root", root))
 
 
 @dataclass(frozen=True)
 class RootAsMetric(Sound):
-    """A metric that is no mean over samples."""
+    """A metric that is not a mean over samples."""
 
     objectives = (Objective("near", near, (Metric("root", root),)), Objective("far", far))
 
@@ -137,3 +137,14 @@ class StaysHere(Sound):
         Objective("near", near),
         Objective("far", lambda o, b: (o["y"] + torch.ones(len(b), 1, dtype=o["y"].dtype)).square().mean()),
     )
+
+
+def batch_means(outputs, batch):
+    return {"mean": near(outputs, batch)}
+
+
+@dataclass(frozen=True)
+class MeanStatistics(Sound):
+    """Statistics that are means, which do not add up."""
+
+    objectives = (Objective("near", near), Objective("far", SummedMeasure(batch_means, lambda sums: sums["mean"])))

@@ -1,4 +1,4 @@
-"""A generator that conforms, and one for each way of not doing so."""
+"""A generator that conforms, and one that fails each check."""
 
 from dataclasses import dataclass, field
 
@@ -96,7 +96,7 @@ for each in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, 
 
 @dataclass(frozen=True)
 class OneSeed(Sound):
-    """Seeds what the core has seeded."""
+    """Seeds the random state again."""
 
     def build(self, problem, rays):
         torch.manual_seed(0)
@@ -122,7 +122,7 @@ class SingleOnly(Sound):
 
 @dataclass(frozen=True)
 class Peeks(Sound):
-    """Looks at the test split."""
+    """Loads the test split."""
 
     def build(self, problem, rays):
         problem.dataset.load("test")
@@ -141,10 +141,28 @@ class OwnField(Sound):
 
 @dataclass(frozen=True)
 class Warns(Sound):
-    """Silences warnings for everybody."""
+    """Silences all warnings globally."""
 
     def build(self, problem, rays):
         import warnings
 
         warnings.filterwarnings("ignore")
         return super().build(problem, rays)
+
+
+class StartsFrozen(Lines):
+    def __init__(self, problem):
+        super().__init__(problem)
+        own = dict(problem.target.named_parameters())
+        self.names = list(own)
+        self.slopes = nn.ParameterList(nn.Parameter(torch.randn(problem.n_objectives, *p.shape)) for p in own.values())
+
+
+using("GeneratesFrozen", StartsFrozen)
+
+
+@dataclass(frozen=True)
+class StartsElsewhere(Sound):
+    """Declares a start that it does not make."""
+
+    starts_pretrained = True

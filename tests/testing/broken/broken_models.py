@@ -1,4 +1,4 @@
-"""A model that conforms, and one for each way of not doing so."""
+"""A model that conforms, and one that fails each check."""
 
 import math
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ for each in (OtherHeads, Idle, Keeps, Tracks, Remembers, Unreadable, SingleOnly,
 
 @dataclass(frozen=True)
 class OneSeed(Sound):
-    """Seeds what the core has seeded."""
+    """Seeds the random state again."""
 
     def build(self, dataset):
         torch.manual_seed(0)
@@ -125,7 +125,7 @@ class OneSeed(Sound):
 
 @dataclass(frozen=True)
 class Peeks(Sound):
-    """Looks at the test split."""
+    """Loads the test split."""
 
     def build(self, dataset):
         dataset.load("test")

@@ -1,4 +1,4 @@
-"""A solver that conforms, and one for each way of not doing so."""
+"""A solver that conforms, and one that fails each check."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +60,35 @@ class Sound(Solver):
         self.nets, self.moving = state["nets"], state["moving"]
 
 
+class NetsAsPoints:
+    """The nets without their preferences."""
+
+    def __init__(self, problem, nets):
+        self.problem, self.nets, self.n_points = problem, nets, len(nets)
+        self.n_stored_parameters = len(nets) * problem.n_target_parameters
+
+    def predictor(self, index):
+        return lambda inputs: self.problem.outputs(self.nets[index], inputs)
+
+
+@dataclass(eq=False)
+class SoundPoints(Sound):
+    """The same, as a set of points without preferences."""
+
+    @property
+    def pareto_set(self):
+        return NetsAsPoints(self.problem, self.nets)
+
+
+@dataclass(eq=False)
+class SamePoints(SoundPoints):
+    """Every point is the first one."""
+
+    @property
+    def pareto_set(self):
+        return NetsAsPoints(self.problem, self.nets[:1] * len(self.nets))
+
+
 @dataclass(eq=False)
 class WithGraph(Sound):
     """Losses that still have their graph."""
@@ -70,7 +99,7 @@ class WithGraph(Sound):
 
 @dataclass(eq=False)
 class Frozen(Sound):
-    """Serves what it started from."""
+    """Serves the initial weights."""
 
     def start(self, problem, setting):
         super().start(problem, setting)
@@ -83,7 +112,7 @@ class Frozen(Sound):
 
 @dataclass(eq=False)
 class Deaf(Sound):
-    """Serves everybody the first net."""
+    """Serves the first net for every preference."""
 
     @property
     def pareto_set(self):
@@ -92,7 +121,7 @@ class Deaf(Sound):
 
 @dataclass(eq=False)
 class OneSeed(Sound):
-    """Seeds what the core has seeded."""
+    """Seeds the random state again."""
 
     def start(self, problem, setting):
         torch.manual_seed(0)
@@ -148,10 +177,20 @@ class StaysHere(Sound):
 
 @dataclass(eq=False)
 class Peeks(Sound):
-    """Looks at the test split."""
+    """Loads the test split."""
 
     def step(self, batch):
         self.problem.dataset.load("test")
+        return super().step(batch)
+
+
+@dataclass(eq=False)
+class IgnoresBatch(Sound):
+    """Asks for a second batch and ignores it."""
+
+    n_batches = 2
+
+    def step(self, batch, second):
         return super().step(batch)
 
 

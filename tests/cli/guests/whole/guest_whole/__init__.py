@@ -1,4 +1,4 @@
-"""A plugin as anybody would write it: a dataset, a model, a generator, a balancer, a pair and a whole solver."""
+"""A plugin as a user would write it: a dataset, a model, a generator, a balancer, a pair and a whole solver."""
 
 from mobench import Pair, Spec, hookimpl
 

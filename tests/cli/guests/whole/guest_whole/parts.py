@@ -1,4 +1,4 @@
-"""The parts of the guest, on mobench's public names alone."""
+"""The parts of the guest plugin; they use public names of mobench only."""
 
 import math
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Mixed(WeightNetwork):
 
     def __init__(self, problem):
         super().__init__(problem)
-        nets = [dict(problem.new_target().named_parameters()) for _ in range(problem.n_objectives)]
+        nets = [problem.new_weights() for _ in range(problem.n_objectives)]
         self.names = list(nets[0])
         self.ends = nn.ParameterList(
             nn.Parameter(torch.stack([net[name].detach() for net in nets])) for name in self.names

@@ -1,0 +1,51 @@
+"""Overrides: parts of a suite that the command line or a Python call selects or sets instead of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mobench.jobs.suite import Suite
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Selection and settings that take precedence over those of a suite. Empty fields and None change nothing.
+
+    datasets, models, solvers: names that the suite has, as a selection, or other names, which replace its own.
+    settings: option -> value, for example {"lr": 0.001}.
+    seeds:    seeds instead of the suite's.
+    rays:     preferences [R][m] instead of the suite's.
+    epochs, steps, seconds: training budget of each job; at most one of them.
+    """
+
+    datasets: Sequence[str] = ()
+    models: Sequence[str] = ()
+    solvers: Sequence[str] = ()
+    settings: Mapping[str, Any] | None = None
+    seeds: Sequence[int] = ()
+    rays: Sequence[Sequence[float]] = ()
+    epochs: float | None = None
+    steps: int | None = None
+    seconds: float | None = None
+
+    def load(self, suite: str | Path) -> Suite:
+        """Load a suite by its name or from its file, and override it.
+
+        Raises: SuiteError, UnknownNameError, OptionError.
+        """
+        from mobench.jobs import suite as suites
+
+        return suites.overridden(
+            suites.load(suite),
+            datasets=self.datasets,
+            models=self.models,
+            solvers=self.solvers,
+            settings=self.settings,
+            seeds=self.seeds,
+            rays=self.rays,
+            budget={"epochs": self.epochs, "steps": self.steps, "seconds": self.seconds},
+        )

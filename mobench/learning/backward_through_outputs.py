@@ -1,0 +1,69 @@
+"""The backward pass of networks that take the preference as an input and generate no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mobench.interfaces import Balancer, Outputs, ParetoNetwork, Problem, Samples
+from mobench.learning.backward import Backward
+from mobench.learning.gradients import parameter_gradients, parameter_gram, split
+from mobench.learning.task_parameters import reached_parameters
+
+
+class BackwardThroughOutputs(Backward):
+    """The backward pass of a network that takes the preference as an input and generates no weights."""
+
+    def __init__(self, problem: Problem, balancer: Balancer, network: ParetoNetwork) -> None:
+        super().__init__(problem, balancer, network)
+        self.network = network
+        self._own: dict[int, int] | None = None
+
+    def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
+        each = self._each_loss(self._outputs(preferences, batch), batch)
+        if self._own is None:
+            is_split = self._uses_gradients and self.balancer.scope != "all"
+            self._own = reached_parameters(each, self.trained) if is_split else {}
+        shared = [p for i, p in enumerate(self.trained) if i not in self._own]
+        if second is not None:
+            more = self._each_loss(self._outputs(preferences, second), second)
+            joined = torch.stack([*each, *more], dim=1)
+            m, each = len(each), [(one + other) / 2 for one, other in zip(each, more, strict=True)]
+        losses = torch.stack(each, dim=1)
+        seen = losses.detach()
+        if self.balancer.needs_gradients:
+            directions = self._directions(seen, preferences, parameter_gradients(losses, shared))
+            pieces = split(directions.sum(0, keepdim=True), [p.shape for p in shared])
+            for parameter, piece in zip(shared, pieces, strict=True):
+                parameter.grad = piece[0]
+            self._backward_of_own(each)
+            return seen
+        gram = None
+        if second is not None:
+            gram = self._gram(joined, shared)[:, :m, m:]
+        elif self.balancer.needs_gram:
+            gram = self._gram(losses, shared)
+        total = (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum()
+        if not self._own or self.balancer.own_parameters == "weighted":
+            total.backward()  # type: ignore[no-untyped-call]
+            return seen
+        if shared:
+            total.backward(inputs=shared, retain_graph=True)  # type: ignore[no-untyped-call]
+        self._backward_of_own(each)
+        return seen
+
+    def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
+        return self.problem.outputs_by_task(lambda inputs: self.network(inputs, preferences), batch.inputs)
+
+    def _gram(self, losses: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
+        gram = parameter_gram(losses, shared or self.trained)
+        return gram if shared else torch.zeros_like(gram)
+
+    def _backward_of_own(self, each: Sequence[Tensor]) -> None:
+        """Set the gradient of every task-specific parameter to that of its own loss, summed over the preferences."""
+        for i, column in enumerate(each):
+            own = [self.trained[index] for index, objective in (self._own or {}).items() if objective == i]
+            if own:
+                column.sum().backward(inputs=own, retain_graph=True)  # type: ignore[no-untyped-call]

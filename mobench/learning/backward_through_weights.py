@@ -1,0 +1,153 @@
+"""The backward pass of networks that generate weights of the target network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mobench.interfaces import Balancer, Outputs, Problem, Samples, WeightNetwork
+from mobench.interfaces.generator import pulled_gram
+from mobench.learning.backward import Backward
+from mobench.learning.gradients import combine, objective_gradients, pull_back, rounded_weights, split
+from mobench.learning.representation import representation_of
+from mobench.learning.task_parameters import ALL_SHARED, TaskParameters, declared_weights, task_parameters
+
+
+class BackwardThroughWeights(Backward):
+    """The backward pass of a network that generates weights of the target network.
+
+    The generated weights are detached from the network's graph and used as leaves, so that the m backward passes
+    through the target network end there. The combined gradient is then pulled back through the network once.
+    """
+
+    def __init__(self, problem: Problem, balancer: Balancer, network: WeightNetwork) -> None:
+        super().__init__(problem, balancer, network)
+        self.network = network
+        self._roles: TaskParameters | None = None
+
+    def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
+        generated = self.network.weights(preferences)
+        statistics = self.problem.state.statistics  # updated in place, not trained
+        leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
+        each = self._each_loss(self.network.outputs({**generated, **leaves}, batch.inputs), batch)
+        if not self._uses_gradients:
+            losses = torch.stack(each, dim=1)
+            seen = losses.detach()
+            alpha = self._alpha(seen, preferences, None).to(seen.dtype)
+            names = list(leaves)
+            found = torch.autograd.grad((alpha * losses).sum(), [leaves[n] for n in names], materialize_grads=True)
+            pull_back(generated, dict(zip(names, found, strict=True)))
+            return seen
+        if self._roles is None:
+            declared = declared_weights(self.problem)
+            is_split = self.balancer.scope != "all"
+            self._roles = task_parameters(each, leaves, generated, self.trained, declared) if is_split else ALL_SHARED
+        if self.balancer.scope == "representation":
+            return self._combine_representation(each, preferences, generated, leaves)
+        seen, gradients = _losses_and_gradients(each, leaves)
+        if second is not None:
+            more = self._each_loss(self.network.outputs({**generated, **leaves}, second.inputs), second)
+            return self._combine_two_batches(preferences, generated, (seen, gradients), more, leaves)
+        if self.balancer.needs_gradients:
+            self._combine_directions(seen, preferences, generated, gradients)
+            return seen
+        gram = self._gram(preferences, generated, gradients)
+        alpha = rounded_weights(self._alpha(seen, preferences, gram), gram, seen.dtype)
+        self._pull_back(generated, gradients, alpha)
+        return seen
+
+    def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
+        statistics = self.problem.state.statistics
+        weights = self.network.weights(preferences)
+        return self.network.outputs({n: w.clone() if n in statistics else w for n, w in weights.items()}, batch.inputs)
+
+    @property
+    def _shared(self) -> list[nn.Parameter]:
+        assert self._roles is not None
+        return [p for i, p in enumerate(self.trained) if i not in self._roles.parameters]
+
+    def _gram(self, preferences: Tensor, generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> Tensor:
+        """Return the Gram matrices [K, m, m] of the gradients with respect to the parameters in the scope."""
+        assert self._roles is not None
+        if self._roles.is_mixed:
+            return pulled_gram(generated, gradients, self._shared)
+        separate = self._roles.separate
+        only_shared = {n: torch.zeros_like(g) if n in separate else g for n, g in gradients.items()}
+        return self.network.gram(preferences, generated, only_shared)
+
+    def _pull_back(self, generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor], alpha: Tensor) -> None:
+        """Set the gradients of shared parameters, Σ α_i ∇L_i, and of task-specific ones."""
+        assert self._roles is not None
+        roles = self._roles
+        combined = combine({n: g for n, g in gradients.items() if n not in roles.separate}, alpha)
+        own = self._own_gradients(gradients, alpha)
+        if not roles.is_mixed:
+            pull_back(generated, {**combined, **{name: own[name] for name in roles.separate}})
+            return
+        names = list(combined)
+        torch.autograd.backward([generated[n] for n in names], [combined[n] for n in names], True, inputs=self._shared)
+        own_parameters = [self.trained[i] for i in roles.parameters]
+        torch.autograd.backward([generated[n] for n in own], list(own.values()), inputs=own_parameters)
+
+    def _own_gradients(self, gradients: Mapping[str, Tensor], alpha: Tensor | None) -> dict[str, Tensor]:
+        """Return the gradient of every task-specific weight, of its own loss: name -> [K, *shape]."""
+        assert self._roles is not None
+        own = {name: gradients[name][:, i] for name, i in self._roles.weights.items()}
+        if alpha is None or self.balancer.own_parameters == "plain":
+            return own
+        factors = {name: alpha[:, i].view(-1, *[1] * (own[name].ndim - 1)) for name, i in self._roles.weights.items()}
+        return {name: gradient * factors[name].to(gradient.dtype) for name, gradient in own.items()}
+
+    def _combine_two_batches(
+        self,
+        preferences: Tensor,
+        generated: Mapping[str, Tensor],
+        first: tuple[Tensor, dict[str, Tensor]],
+        second: Sequence[Tensor],
+        leaves: Mapping[str, Tensor],
+    ) -> Tensor:
+        """Set the gradients, means of both batches, and return the mean losses. second: the m losses [K]."""
+        (seen, gradients), (more, others) = first, _losses_and_gradients(second, leaves)
+        m = seen.shape[1]
+        joined = {name: torch.cat([gradient, others[name]], dim=1) for name, gradient in gradients.items()}
+        mean_losses, means = (seen + more) / 2, {n: (g + others[n]) / 2 for n, g in gradients.items()}
+        gram = self._gram(preferences, generated, joined)[:, :m, m:]
+        self._pull_back(generated, means, self._alpha(mean_losses, preferences, gram).to(seen.dtype))
+        return mean_losses
+
+    def _combine_directions(
+        self, losses: Tensor, preferences: Tensor, generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
+    ) -> None:
+        assert self._roles is not None
+        names = [name for name in gradients if name not in self._roles.weights]
+        flat = torch.cat([gradients[name].flatten(2) for name in names], dim=2)
+        pieces = split(self._directions(losses, preferences, flat), [generated[name].shape[1:] for name in names])
+        pull_back(generated, {**dict(zip(names, pieces, strict=True)), **self._own_gradients(gradients, None)})
+
+    def _combine_representation(
+        self,
+        each: Sequence[Tensor],
+        preferences: Tensor,
+        generated: Mapping[str, Tensor],
+        leaves: Mapping[str, Tensor],
+    ) -> Tensor:
+        """Set the gradients from weights for the shared representation, and return the losses."""
+        assert self._roles is not None
+        own_leaves = {name: leaves[name] for name in self._roles.weights}
+        shared = {name: leaf for name, leaf in leaves.items() if name not in self._roles.weights}
+        losses = torch.stack([loss.detach() for loss in each], dim=1)
+        representation = representation_of(each, shared)
+        gram, own = representation.gradients(each, own_leaves)
+        alpha = self._alpha(losses, preferences, gram).to(losses.dtype)
+        pull_back(generated, {**representation.combined(alpha), **self._own_gradients(own, alpha)})
+        return losses
+
+
+def _losses_and_gradients(each: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the losses [K, m], detached, and their gradients: name -> [K, m, *shape]."""
+    losses = torch.stack(list(each), dim=1)
+    # a loss without a graph gets its zero gradients only as a column of the stacked losses
+    is_whole = all(loss.requires_grad for loss in each)
+    return losses.detach(), objective_gradients(each if is_whole else losses, leaves)

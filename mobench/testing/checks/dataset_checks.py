@@ -1,0 +1,149 @@
+"""Conformance checks of datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from mobench.errors import IncompatibleError
+from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, TaskSamples, seeded
+from mobench.plugins import Entry
+from mobench.runs.additivity import check_means
+from mobench.testing.checks.common import same_inputs, same_tensors
+from mobench.testing.isolation import device, elsewhere
+from mobench.testing.outcomes import demand
+from mobench.testing.small import load, problem_of, small
+
+
+def is_judged_by_its_protocol(entry: Entry) -> None:
+    """Reference, ideal and nadir point have a value per objective, in order; a known front lies below the reference"""
+    dataset: Dataset = small(entry)
+    protocol, m = dataset.protocol, len(dataset.objectives)
+    points = {"reference": protocol.reference, "ideal": protocol.ideal, "nadir": protocol.nadir}
+    for name, point in points.items():
+        demand(len(point) == m, f"the {name} point has {len(point)} values for {m} objectives: give one for each")
+    demand(
+        all(a < b for a, b in zip(protocol.ideal, protocol.nadir, strict=True)),
+        f"ideal {protocol.ideal} is not below nadir {protocol.nadir}: the ideal holds the best value of each objective",
+    )
+    front = dataset.known_front(50)
+    if front is None:
+        return
+    demand(
+        front.ndim == 2 and front.shape[1] == m,
+        f"known_front has shape {tuple(front.shape)}: return [P, {m}], a point per row",
+    )
+    demand(
+        (front < torch.tensor(protocol.reference, dtype=front.dtype)).any(1).all(),
+        "a point of known_front is worse than the reference in all objectives: choose a reference beyond the front",
+    )
+
+
+def loads_the_same_samples_again(entry: Entry) -> None:
+    """Each split loads, and loads again the same, bit for bit; a prepared input has the shape that is stated"""
+    dataset: Dataset = small(entry)
+    for split in get_args(Split):
+        samples, again = load(dataset, split), load(small(entry), split)
+        demand(len(samples) > 0, f"split {split!r} is empty: put samples in it")
+        demand(
+            _same(samples, again),
+            f"split {split!r} differs when it is loaded again: draw from a generator of a fixed seed, made in load",
+        )
+        for part in _parts(dataset, samples):
+            shape = _shapes(dataset.prepare(part.take(slice(0, 2))).inputs)
+            demand(
+                shape == dataset.input_shape,
+                f"a prepared input of split {split!r} has shape {shape}, input_shape is {dataset.input_shape}: "
+                "make them equal",
+            )
+
+
+def augments_by_the_generator_given(entry: Entry) -> None:
+    """Augmentation draws from the generator it is given, and leaves the stored samples as they are"""
+    dataset: Dataset = small(entry)
+    samples = load(dataset, "train").take(slice(0, 8))
+    copies = samples.map(Tensor.clone)
+    first, second = (_augmented(dataset, samples, seeded(7)) for _ in range(2))
+    demand(_same(samples, copies), "augment changed the samples in place: return new ones")
+    demand(_same(first, second), "augment returns a different batch for the same generator: draw from `random` alone")
+
+
+def has_a_model_and_finite_losses(entry: Entry) -> None:
+    """Some registered model serves it; its losses are finite scalars with gradients"""
+    problem = problem_of(small(entry))
+    losses = _losses(problem)
+    demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: make them finite for a new network")
+    demand(losses.requires_grad, "the losses have no gradient: compute them from the outputs, with torch")
+
+
+def has_losses_that_are_means(entry: Entry) -> None:
+    """Losses, and metrics that are not pooled, are means over samples, so that batches of any size give a split's"""
+    problem = problem_of(small(entry))
+    for split in get_args(Split):
+        try:
+            check_means(problem, load(problem.dataset, split), split)
+        except IncompatibleError as error:
+            demand(False, str(error))
+
+
+def judges_in_both_precisions(entry: Entry) -> None:
+    """Losses are in the precision of the outputs, float32 and float64"""
+    for dtype in (torch.float32, torch.float64):
+        losses = _losses(problem_of(small(entry), dtype))
+        demand(
+            losses.dtype == dtype,
+            f"losses are {losses.dtype} where the outputs are {dtype}: make constants in the outputs' dtype",
+        )
+
+
+def judges_on_another_device(entry: Entry) -> None:
+    """Samples and losses can be on another device"""
+    with elsewhere():
+        losses = _losses(problem_of(small(entry), device=device()))
+    demand(
+        losses.device.type == device().type,
+        f"losses are on {losses.device} where the outputs are on {device()}: make constants on the outputs' device",
+    )
+
+
+def _losses(problem: Problem) -> Tensor:
+    batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
+    return problem.losses(problem.outputs_by_task(lambda inputs: [problem.target(inputs)], batch.inputs), batch)
+
+
+def _augmented(dataset: Dataset, samples: Samples, random: torch.Generator) -> Samples:
+    return samples.by_task(lambda part: dataset.augment(part, random))
+
+
+def _parts(dataset: Dataset, samples: Samples) -> list[Samples]:
+    """Return the samples of each task; one part where all tasks have the same samples."""
+    if not isinstance(samples, TaskSamples):
+        return [samples]
+    names = [objective.name for objective in dataset.objectives]
+    demand(
+        samples.tasks.keys() == set(names),
+        f"the samples have the tasks {sorted(samples.tasks)}, the objectives are {sorted(names)}: give the samples of "
+        "each objective under its name",
+    )
+    return [samples.tasks[name] for name in names]
+
+
+def _same(first: Samples, second: Samples) -> bool:
+    if isinstance(first, TaskSamples) and isinstance(second, TaskSamples):
+        tasks, others = first.tasks, second.tasks
+        return tasks.keys() == others.keys() and all(_same(tasks[name], others[name]) for name in tasks)
+    return (
+        same_inputs(first.inputs, second.inputs)
+        and first.targets.keys() == second.targets.keys()
+        and all(same_tensors(first.targets[name], second.targets[name]) for name in first.targets)
+    )
+
+
+def _shapes(inputs: Inputs) -> Any:
+    """Return the shape of one input, name -> shape for named inputs."""
+    if isinstance(inputs, Mapping):
+        return {name: tuple(tensor.shape[1:]) for name, tensor in inputs.items()}
+    return tuple(inputs.shape[1:])

@@ -1,0 +1,23 @@
+"""MoDo: multi-objective gradients with double sampling."""
+
+from mobench.plugins import Pair, Spec, hookimpl
+
+_SOURCE = "arXiv 2305.20057"
+
+
+@hookimpl
+def mobench_balancers() -> list[Spec]:
+    return [
+        Spec(
+            "modo",
+            "mobench_modo.modo:MoDo",
+            "the min-norm program followed by one projected step per batch pair",
+            _SOURCE,
+            version="1",
+        )
+    ]
+
+
+@hookimpl
+def mobench_solvers() -> list[Pair]:
+    return [Pair("modo", "stack", "modo", "double sampling of gradients: one Pareto point", _SOURCE, version="1")]

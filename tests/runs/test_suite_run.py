@@ -1,0 +1,142 @@
+"""`mobench run` and `mobench.run` are one function: the same arguments give the same requests to workers."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+from in_process import InProcess
+from typer.testing import CliRunner
+
+import mobench
+from mobench.cli.main import app
+from mobench.cli.run import run as command
+from mobench.errors import MobenchError
+from mobench.events import JobEnded, JobEvent, JobPresent, JobStarted, TrainingProgress
+from mobench.interfaces import Strategy
+from mobench.runs.executors.base import Exit, Tell
+from mobench.runs.request import Request
+from mobench.runs.run_options import RunOptions
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Register the executor "spy.executor", which runs jobs in this process; return the requests that it receives."""
+    received: list[Request] = []
+
+    class Spy(InProcess):
+        def run(self, request: Request, tell: Tell) -> Exit:
+            received.append(request)
+            return super().run(request, tell)
+
+    package, module = ModuleType("spy"), ModuleType("spy.executor")
+    module.make = lambda limits: Spy(limits.jobs or 1)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "spy", package)
+    monkeypatch.setitem(sys.modules, "spy.executor", module)
+    return received
+
+
+def test_the_command_line_and_python_send_the_same_requests(
+    requests: list[Request], tiny: Path, tmp_path: Path
+) -> None:
+    words = ["run", tiny, "--solver", "ls", "--set", "lr=0.05", "--seeds", "0,1", "--steps", "3", "--device", "cpu"]
+    words += ["--strategy", "layout=contiguous,threads=1", "--checkpoint", "7", "--keep-weights", "--quiet"]
+    words += ["--executor", "spy.executor", "--out", tmp_path / "a"]
+    assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
+    mobench.run(
+        tiny, solver="ls", settings={"lr": 0.05}, seeds=[0, 1], steps=3, strategy="layout=contiguous,threads=1",
+        checkpoint=7, keep_weights=True, executor="spy.executor", out=tmp_path / "b",
+    )  # fmt: skip
+    by_command, by_python = requests[:2], requests[2:]
+    assert [request.options.command[0] for request in by_command] == ["mobench", "mobench"]
+    assert [request.options.command for request in by_python] == [(), ()]
+    expected = RunOptions("cpu", Strategy(layout="contiguous", threads=1), keep_weights=True, checkpoint_seconds=7)
+    for one, other in zip(by_command, by_python, strict=True):
+        assert (one.store, other.store) == (str(tmp_path / "a"), str(tmp_path / "b"))
+        assert (one.job, one.threads, one.plugins) == (other.job, other.threads, other.plugins)
+        assert replace(one.options, command=()) == other.options == expected
+
+
+def test_the_command_line_and_python_have_the_same_arguments_and_defaults() -> None:
+    by_python, by_command = (inspect.signature(function).parameters for function in (mobench.run, command))
+    assert list(by_python) == [*(name for name in by_command if name != "dry_run"), "on_event"]
+    # the command line writes "nothing" as an empty text
+    different = {
+        name: (by_command[name].default, by_python[name].default)
+        for name in list(by_python)[1:-1]
+        if (by_command[name].default or None) != (by_python[name].default or None)
+    }
+    assert different == {}
+    assert by_python["checkpoint"].default == RunOptions().checkpoint_seconds
+
+
+def test_options_reach_a_worker_unchanged(tiny: Path) -> None:
+    from mobench.jobs import plan as plans
+    from mobench.jobs import suite as suites
+
+    (job, *_) = plans.plan(suites.load(tiny)).jobs
+    for strategy in (None, Strategy(), Strategy("batch_last", "grouped", "split", 3)):
+        options = RunOptions("cuda:1", strategy, True, 0.25, False, ("mobench", "run", "a b"))
+        request = Request(job=job, store="out", options=options, threads=2, plugins=["p"])
+        assert Request.model_validate_json(request.model_dump_json()) == request
+
+
+def test_events_reach_a_python_caller_one_at_a_time_and_in_order(
+    requests: list[Request], tiny: Path, tmp_path: Path
+) -> None:
+    events: dict[str, list[JobEvent]] = {}
+    under_way = threading.Lock()
+
+    def on_event(job: Any, event: JobEvent) -> None:
+        assert under_way.acquire(blocking=False), "two calls at once"
+        events.setdefault(job.title, []).append(event)
+        under_way.release()
+
+    mobench.run(tiny, jobs=2, executor="spy.executor", out=tmp_path, on_event=on_event)
+    assert len(events) == 2
+    for heard in events.values():
+        assert isinstance(heard[0], JobStarted)
+        assert isinstance(heard[-1], JobEnded)
+        assert heard[-1].status == "completed"
+        assert any(isinstance(event, TrainingProgress) for event in heard)
+        assert all(isinstance(event, get_args(JobEvent)) for event in heard)
+    events.clear()
+    mobench.run(tiny, out=tmp_path, on_event=on_event)
+    assert [[type(event) for event in heard] for heard in events.values()] == [[JobPresent], [JobPresent]]
+
+
+def test_an_exception_of_a_listener_ends_the_run(requests: list[Request], tiny: Path, tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def on_event(job: Any, event: JobEvent) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        mobench.run(tiny, executor="spy.executor", out=tmp_path, on_event=on_event)
+    assert requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"timeout": -1}, "^timeout was given -1"),
+        ({"memory": "much"}, "^memory was given 'much'"),
+        ({"memory": 0}, "^memory was given 0"),
+        ({"cpus": 0.5}, "^cpus was given 0.5"),
+        ({"gpus": float("nan")}, "^gpus was given nan"),
+        ({"checkpoint": -1}, "^checkpoint was given -1"),
+        ({"strategy": "layout=round"}, "strategy: layout is 'round'"),
+        ({"address": "there:1"}, "address has no effect with --executor local"),
+        ({"executor": "lokal"}, "did you mean 'local'"),
+    ],
+)
+def test_python_checks_the_options_of_a_run(tiny: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(MobenchError, match=message):
+        mobench.run(tiny, **arguments)
