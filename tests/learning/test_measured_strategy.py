@@ -84,8 +84,8 @@ class MLP(Model):
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     guest = ModuleType("guest")
-    guest.mobench_datasets = hookimpl(lambda: [Spec("targets", f"{__name__}:Targets", version="1")])  # type: ignore[attr-defined]
-    guest.mobench_models = hookimpl(lambda: [Spec("mlp", f"{__name__}:MLP", version="1")])  # type: ignore[attr-defined]
+    guest.mobench_datasets = hookimpl(lambda: [Spec("guest-targets", f"{__name__}:Targets", version="1")])  # type: ignore[attr-defined]
+    guest.mobench_models = hookimpl(lambda: [Spec("guest-mlp", f"{__name__}:MLP", version="1")])  # type: ignore[attr-defined]
     registry = Registry.discover()
     registry.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
@@ -166,7 +166,9 @@ def test_larger_nets_without_convolutions_are_measured_with_a_step_of_the_solver
 
 
 def job(solver: str, steps: int = 100) -> Job:
-    return resolve.resolve("targets", "mlp", solver, {}, Budget(steps=steps, batch_size=64), n_rays=6, n_finite=6)
+    return resolve.resolve(
+        "guest-targets", "guest-mlp", solver, {}, Budget(steps=steps, batch_size=64), n_rays=6, n_finite=6
+    )
 
 
 @pytest.mark.usefixtures("known")
