@@ -68,7 +68,8 @@ def approximate_volume(sides: FloatArray) -> tuple[float, float]:
 def _points_per_replicate(n_boxes: int, m: int) -> int:
     """Return the power of two for which an estimate takes about 0.2 s; at most 2^14, at least 2^9."""
     affordable = 2e8 / (n_boxes * m * REPLICATES)
-    return int(2 ** int(np.clip(np.log2(affordable), 9, 14)))
+    exponent = int(np.clip(np.log2(affordable), 9, 14))
+    return 1 << exponent
 
 
 @lru_cache(maxsize=2 * REPLICATES)

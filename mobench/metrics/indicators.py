@@ -15,7 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mobench.arrays import FloatArray
 from mobench.errors import NonFiniteError, ShapeError
-from mobench.metrics.approximate_hypervolume import approximate_volume, is_exact_affordable
+from mobench.metrics.approximate_hypervolume import (
+    MOST_EXACT_OBJECTIVES,
+    approximate_volume,
+    is_exact_affordable,
+)
 
 _AT_ONCE = 1 << 18
 """Largest number of values in a temporary array of `_of_each`, so that it fits in the processor's cache."""
@@ -196,7 +200,7 @@ def _exact_volume(inside: FloatArray, bound: FloatArray) -> float:
         return 0.0
     if inside.shape[1] == 1:  # pymoo's backend needs at least two objectives
         return float(bound[0] - inside.min())
-    if len(inside) == 1:  # and accepts at most 31
+    if len(inside) == 1 and inside.shape[1] > MOST_EXACT_OBJECTIVES:
         return float(np.prod(bound - inside[0]))
     return float(HV(ref_point=bound)(inside))
 

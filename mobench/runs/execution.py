@@ -192,8 +192,7 @@ class _Run:
                 trial = make_solver(self.job.solver)
                 trial.start(problem, Setting(rays, seeds, batches.per_epoch, steps))
                 problem.train(True)
-                step_batches = [problem.prepare(batches.at(0, index)) for index in range(trial.n_batches)]
-                return lambda: trial.step(*step_batches)
+                return lambda: trial.step(*(problem.prepare(batches.at(0, k)) for k in range(trial.n_batches)))
 
             self.choice = remembered(
                 self.job, n_sets, self.options.device, threads,

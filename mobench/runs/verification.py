@@ -26,13 +26,13 @@ An accuracy changes by whole samples and a rank correlation by whole ranks, so l
 change it in the third digit.
 """
 
+ERROR_ESTIMATE = "hypervolume_error"
+"""Not compared: the error estimate of an approximate hypervolume, a small difference of nearly equal numbers."""
 JUMPS = ("controllability", "n_non_dominated", "spacing")
 """Indicators that depend on the order of points: two nearly equal points that change places change them by any amount.
 
 Where they differ although the losses of their split agree, they agree if they follow from the recorded losses.
 """
-ERROR_ESTIMATE = "hypervolume_error"
-"""Not compared: the error estimate of an approximate hypervolume, a small difference of nearly equal numbers."""
 MOVES_IN_STEPS = ("metrics", "controllability", "spacing", "n_non_dominated", "non_uniformity_worst")
 TRACE = "trace"
 """Losses and hypervolumes during training. They move fast there, so they have the larger tolerance too."""

@@ -181,7 +181,9 @@ def _solver(entry: Entry) -> tuple[Solver, Generator | None]:
     parts: dict[str, dict[str, Any]] = {"solver": {}, "generator": {}, "balancer": {}, "sampler": {}}
     for key, value in entry.spec.defaults.items():
         role, _, name = key.partition(".")
-        demand(role in parts, f"default {key!r} names no part: begin it with {', '.join(f'{r}.' for r in parts)}")
+        demand(
+            role in parts, f"default {key!r} names no part: begin it with solver., generator., balancer. or sampler."
+        )
         parts[role][name] = value
 
     def part(kind: Kind, name: str) -> Any:

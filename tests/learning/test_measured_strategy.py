@@ -22,6 +22,7 @@ from mobench.plugins import Plugin, Registry
 from mobench.records import provenance
 from mobench.runs import strategy_cache
 from mobench.runs.execution import execute
+from mobench.runs.run_options import RunOptions
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_networks.lenet import LeNet
@@ -83,8 +84,8 @@ class MLP(Model):
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     guest = ModuleType("guest")
-    guest.mobench_datasets = hookimpl(lambda: [Spec("targets", f"{__name__}:Targets", version="1")])  # type: ignore[attr-defined]
-    guest.mobench_models = hookimpl(lambda: [Spec("mlp", f"{__name__}:MLP", version="1")])  # type: ignore[attr-defined]
+    guest.mobench_datasets = hookimpl(lambda: [Spec("guest-targets", f"{__name__}:Targets", version="1")])  # type: ignore[attr-defined]
+    guest.mobench_models = hookimpl(lambda: [Spec("guest-mlp", f"{__name__}:MLP", version="1")])  # type: ignore[attr-defined]
     registry = Registry.discover()
     registry.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
@@ -165,19 +166,21 @@ def test_larger_nets_without_convolutions_are_measured_with_a_step_of_the_solver
 
 
 def job(solver: str, steps: int = 100) -> Job:
-    return resolve.resolve("targets", "mlp", solver, {}, Budget(steps=steps, batch_size=64), n_rays=6, n_finite=6)
+    return resolve.resolve(
+        "guest-targets", "guest-mlp", solver, {}, Budget(steps=steps, batch_size=64), n_rays=6, n_finite=6
+    )
 
 
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("solver", ["ls", "phn-ls"])
 def test_a_measured_choice_does_not_change_the_result_and_is_reproduced_when_it_is_given(solver: str) -> None:
     """The trial solver takes nothing from the random streams of the job's own solver."""
-    free = execute(job(solver), threads=2, strategy=None)
+    free = execute(job(solver), RunOptions(), threads=2)
     assert free.status == "completed"
     assert free.provenance.strategy is not None
     chosen = Strategy.from_dict({k: v for k, v in free.provenance.strategy.items() if k != "remark"})
     assert chosen.threads in (1, 2)
-    assert execute(job(solver), threads=2, strategy=chosen).digest == free.digest
+    assert execute(job(solver), RunOptions(strategy=chosen), threads=2).digest == free.digest
 
 
 @pytest.mark.usefixtures("known")
