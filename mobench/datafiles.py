@@ -1,4 +1,7 @@
-"""Data files: lookup, download from a list of sources, and SHA-256 checks."""
+"""Data files: lookup, download from a list of sources, and SHA-256 checks.
+
+Plugins list their files by the hook `mobench_data_files` (`DataFile` in `mobench.hookspecs`).
+"""
 
 from __future__ import annotations
 

@@ -168,7 +168,11 @@ JobEvent: TypeAlias = (
     | NodeLost
     | JobEnded
 )
-"""Every event of a job, in the order in which a job goes through them."""
+"""Every event of a job, in the order in which a job goes through them.
+
+A new event is added here, and where type checking and `tests/cli/test_events_are_shown.py` then ask for it: the live
+views of `mobench.cli`, and `WorkerProgress` in `mobench.runs.worker_events` if a worker sends it.
+"""
 
 
 def _check_fraction(fraction: float) -> None:

@@ -128,7 +128,10 @@ class Job(Strict):
 
     @cached_property
     def id(self) -> str:
-        """16 hexadecimal digits of the SHA-256 of the job as canonical JSON."""
+        """16 hexadecimal digits of the SHA-256 of the job as canonical JSON.
+
+        A plugin gets another option without another id by `mobench.option(…, added=True)`.
+        """
         # None values are excluded, so that a field added later does not change the ids of earlier jobs
         content = self.model_dump(mode="json", exclude_none=True)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))

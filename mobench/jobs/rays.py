@@ -21,7 +21,10 @@ class JobRays:
 
 
 RAYS_VERSION = 2
-"""Version of the rays of more than three objectives: 2 is space-filling; without a number, lattices."""
+"""Version of the rays of more than three objectives: 2 is space-filling; without a number, lattices.
+
+A later version keeps the branches of the earlier ones in `job_rays`, so that their records can be reproduced.
+"""
 
 
 def rays_version(n_objectives: int) -> int | None:

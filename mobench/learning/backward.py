@@ -1,4 +1,8 @@
-"""The backward pass of one step: losses, and gradients that are combined as the balancer says."""
+"""The backward pass of one step: losses, and gradients that are combined as the balancer says.
+
+The subclasses compute the Gram matrix in `_gram`. It covers the parameters in the balancer's scope; where
+`_is_split` holds, `mobench.learning.task_parameters` finds those that belong to one objective.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from torch import Tensor
 
 from mobench.errors import MobenchError, NonFiniteError
 from mobench.interfaces import Balancer, DirectionBalancer, Outputs, ParetoNetwork, Problem, Samples, inner_products
-from mobench.learning.finite import check_gradients, check_losses, is_finite
+from mobench.learning.divergence import check_gradients, check_losses, is_finite
 
 
 class Backward(ABC):
@@ -40,6 +44,11 @@ class Backward(ABC):
     @property
     def _uses_gradients(self) -> bool:
         return self.balancer.needs_gram or self.balancer.needs_gradients or self.balancer.needs_second_batch
+
+    @property
+    def _is_split(self) -> bool:
+        """Whether parameters that only one loss reaches are treated apart from the shared ones."""
+        return self.balancer.scope != "all"
 
     def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
         columns = self.problem.each_loss(outputs, batch)

@@ -24,8 +24,7 @@ class BackwardThroughOutputs(Backward):
     def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
         columns = self._each_loss(self._outputs(preferences, batch), batch)
         if self._own is None:
-            is_split = self._uses_gradients and self.balancer.scope != "all"
-            self._own = reached_parameters(columns, self.trained) if is_split else {}
+            self._own = reached_parameters(columns, self.trained) if self._uses_gradients and self._is_split else {}
         shared = [p for i, p in enumerate(self.trained) if i not in self._own]
         if second is not None:
             more = self._each_loss(self._outputs(preferences, second), second)

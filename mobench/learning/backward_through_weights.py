@@ -44,9 +44,8 @@ class BackwardThroughWeights(Backward):
             return seen
         if self._roles is None:
             declared = declared_weights(self.problem)
-            is_split = self.balancer.scope != "all"
             self._roles = (
-                task_parameters(columns, leaves, generated, self.trained, declared) if is_split else ALL_SHARED
+                task_parameters(columns, leaves, generated, self.trained, declared) if self._is_split else ALL_SHARED
             )
         if self.balancer.scope == "representation":
             return self._combine_representation(columns, preferences, generated, leaves)

@@ -19,7 +19,7 @@ from mobench.events import TrainingProgress
 from mobench.interfaces import PointSet, Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
-from mobench.learning.finite import check_losses, check_weights, likely_cause
+from mobench.learning.divergence import check_losses, check_weights, divergence_message, likely_cause
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 
@@ -135,7 +135,7 @@ def train(
                     check_weights(solver)
             except NonFiniteError as error:
                 cause = likely_cause(solver, problem, [batches.at(max(0, run.steps - 1)), batches.at(run.steps)])
-                run.status, run.message = "diverged", f"step {run.steps}: {error} ({cause})"
+                run.status, run.message = "diverged", divergence_message(run.steps, error, cause)
                 break
             except BaseException as error:
                 error.add_note(f"in step {run.steps}, on a batch of {batches.batch_size}")

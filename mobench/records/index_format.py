@@ -98,7 +98,7 @@ class _Shared:
 
 
 def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
-    """Return the content of an index file. kept: file name of a record -> state of the file, outline."""
+    """Return the content of an index file. entries: file name of a record -> state of the file, outline."""
     jobs, protocols, objectives, rays, metrics, indicators = (_Shared() for _ in range(6))
     states, records = [state for state, _ in entries.values()], [record for _, record in entries.values()]
     bare = [record.job.model_copy(update={"seeds": SeedSet()}) for record in records]

@@ -255,6 +255,7 @@ def parse(text: str | bytes, origin: str) -> Record:
         raise RecordError(f"{origin} is not a record: {one_line(str(error))} (move it away to go on)") from error
     if record.id != job_id:
         raise RecordError(
-            f"{origin} has id {one_line(record.id, 40)}, its job has id {job_id}: it was edited, or is not of mobench"
+            f"{origin} has id {one_line(record.id, 40)}, its job has id {job_id}: it was edited, or is not of mobench "
+            "(move it away to go on)"
         )
     return record

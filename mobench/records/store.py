@@ -1,4 +1,8 @@
-"""Stores: folders of records, which are written atomically and locked against concurrent runs."""
+"""Stores: folders of records, which are written atomically and locked against concurrent runs.
+
+A damaged record is reported and left as it is: tables omit it, and a run asks to move it away before it trains. Only
+the result of the same job replaces it. A damaged index (`mobench.records.index`) is ignored and written again.
+"""
 
 from __future__ import annotations
 
@@ -229,8 +233,9 @@ def read_record(path: Path) -> Record:
     try:
         data = files.read(path, MAX_BYTES)
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise RecordError(
-            f"{one_line(path.name)} cannot be read: {getattr(error, 'strerror', None) or error}"
+            f"{one_line(path.name)} cannot be read: {reason} (make it readable, or move it away to go on)"
         ) from error
     return parse(data, path.name)
 

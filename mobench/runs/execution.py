@@ -26,10 +26,10 @@ from mobench.learning.loop import Limit, train
 from mobench.learning.measured_strategy import Choice, convolves, measured
 from mobench.plugins import registry
 from mobench.records import provenance
-from mobench.records.failure import DECLINED, failure, sound_notes, weights_not_kept
 from mobench.records.networks import tensors_to_keep
 from mobench.records.protocols import stated_by
 from mobench.records.record import Record, TracePoint
+from mobench.records.size_limits import DECLINED, failure, sound_notes, weights_not_kept
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
 from mobench.runs.run_options import RunOptions

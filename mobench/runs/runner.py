@@ -15,9 +15,9 @@ from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan
 from mobench.jobs.resolve import make_dataset, providers
 from mobench.records import provenance
-from mobench.records.failure import failure
 from mobench.records.protocols import contents, differing, same_contents, stated_by
 from mobench.records.record import Record
+from mobench.records.size_limits import failure
 from mobench.records.store import Store
 from mobench.runs.executors.base import Executor, Exit
 from mobench.runs.exit_kinds import ExitKind

@@ -14,8 +14,8 @@ from typing import IO
 
 from mobench.errors import MobenchError
 from mobench.events import JobWaiting
-from mobench.records.failure import DECLINED, MESSAGE
 from mobench.records.record import Record
+from mobench.records.size_limits import DECLINED, MESSAGE
 from mobench.records.store import Store
 from mobench.runs.allocator import keep_freed_memory
 from mobench.runs.exit_kinds import WorkerExitCode

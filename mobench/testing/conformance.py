@@ -6,6 +6,10 @@ A package runs the checks on its own names in its own tests. `mobench new` write
     def test_conformance(case):
         result = case.run()
         assert result.state != "failed", result.message
+
+`CHECKS` says which checks a kind has. A plugin declines some of them by `Spec.declines`, and a check itself raises
+`Declined` where it does not apply. A new check is a function of an entry in `mobench.testing.checks`, listed
+in `CHECKS`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from mobench.jobs import resolve
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Budget
 from mobench.learning.batches import Batches
-from mobench.learning.finite import likely_cause
+from mobench.learning.divergence import likely_cause
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, train
 from mobench.learning.measured_strategy import measured

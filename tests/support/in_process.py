@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mobench.interfaces import Strategy
-from mobench.records.failure import DECLINED
+from mobench.records.size_limits import DECLINED
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell

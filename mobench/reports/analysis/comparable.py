@@ -54,7 +54,7 @@ def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[
     for name in sorted(groups):
         group = groups[name]
         version = next((p for p in protocols if any(r.job.protocol == p for r in group)), None)
-        for prop, value, takes_part in _FIXED:
+        for prop, value, takes_part in _MUST_AGREE:
             if judged_records := [r for r in group if takes_part(r)]:
                 out = _outvoted(
                     judged_records,
@@ -83,7 +83,7 @@ def _is_trained_here(record: Measured) -> bool:
     return record.imported is None
 
 
-_FIXED: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]], ...] = (
+_MUST_AGREE: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]], ...] = (
     ("protocol", lambda record: record.job.protocol, _always),
     # the version is only a label: the dataset may have changed while the version stayed the same
     (

@@ -1,7 +1,9 @@
 """Catalogue of table columns: label, unit, direction, digits and meaning.
 
 Tables, plots and pages look up a column here by its name in the leaderboard, so that units, order and direction
-are the same everywhere.
+are the same everywhere. A new column needs its description here and its value in one place: `_QUALITY` of
+`mobench.reports.analysis.measurements`, or `COSTS` of `mobench.reports.analysis.costs`. Short tables list their
+columns: `MAIN` in `content`, `SHORT` in `table_files`, `PRESETS` in `presets`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from mobench import files
 from mobench.errors import RecordError, StoreError
 from mobench.events import NodeLost
 from mobench.files import write_whole
-from mobench.records.failure import weights_not_kept
 from mobench.records.record import MAX_BYTES, parse
+from mobench.records.size_limits import weights_not_kept
 from mobench.records.store import Store, unwritable, writing
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.executors.local import LocalExecutor

@@ -1,4 +1,7 @@
-"""Checks for NaN and infinite values, and their likely causes."""
+"""Divergence: checks for NaN and infinite values during training, and the message with their likely cause.
+
+Values that are not finite on a split after training are reported by `mobench.runs.judging`.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,11 @@ def check_weights(solver: Solver) -> None:
         bad = _n_bad(parameter)
         if bad:
             raise NonFiniteError(f"{bad} of {parameter.numel()} weights of {name!r} are not finite")
+
+
+def divergence_message(step: int, error: NonFiniteError, cause: str) -> str:
+    """Return the message of a job that diverged in a step. cause: from `likely_cause`."""
+    return f"step {step}: {error} ({cause})"
 
 
 def likely_cause(solver: Solver, problem: Problem, batches: Sequence[Samples]) -> str:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import make_solver, resolve
-from mobench.records.failure import failure, sound_notes
 from mobench.records.record import MAX_BYTES, Failure, Record, parse
+from mobench.records.size_limits import failure, sound_notes
 from mobench.records.store import Store
 from mobench.runs import execution
 from mobench.runs.execution import execute
