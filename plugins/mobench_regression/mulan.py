@@ -81,6 +81,7 @@ class Wq(MulanTable):
     collection = "wq"
     names = {f"taxon-{code}": "abundance class" for code in TAXA}  # noqa: RUF012
     n_inputs = 16
+    reference_loss = 2.0
 
 
 @dataclass(frozen=True)

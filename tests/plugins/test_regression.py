@@ -395,6 +395,6 @@ def test_every_dataset_is_frozen_and_states_reference_ideal_and_nadir() -> None:
         m = len(dataset.objectives)
         assert dataset.protocol.ideal == (0.0,) * m
         assert dataset.protocol.nadir == (1.0,) * m
-        assert dataset.protocol.reference == (3.5 if name.startswith("atp") else 1.5,) * m
+        assert dataset.protocol.reference == ({"atp1d": 3.5, "atp7d": 3.5, "wq": 2.0}.get(name, 1.5),) * m
         with pytest.raises(dataclasses.FrozenInstanceError):
             dataset.split_seed = 1  # type: ignore[misc]
