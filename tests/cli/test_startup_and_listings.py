@@ -161,3 +161,9 @@ def test_every_plugin_package_has_a_readme_with_its_names_its_options_and_a_comm
             if kind in ("dataset", "model", "generator", "balancer"):
                 for option in describe(entry.load()):
                     assert option.name in readme, f"{package.__name__}/README.md: option {option.name}"
+
+
+def test_the_command_line_is_a_module_too(environment: dict[str, str]) -> None:
+    words = [sys.executable, "-m", "mobench", "--version"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mobench ")
