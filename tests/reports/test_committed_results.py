@@ -26,7 +26,10 @@ from mobench.search.trial import value_on_validation
 RESULTS = Path(__file__).parents[2] / "results"
 STANDARD = RESULTS / "standard"
 STANDARDS = ["standard", "standard-causes", "standard-falling", "standard-long"]
-COMMITTED = ["analytic", "compression", "methods", "pmtl-forms", "report", "roles", "sequence", *STANDARDS]
+COMMITTED = [
+    *("analytic", "compression", "methods", "pmtl-forms", "report", "roles", "sequence", "shared-gradients"),
+    *STANDARDS,
+]
 
 
 @pytest.mark.parametrize("suite", COMMITTED)
@@ -187,3 +190,19 @@ def test_a_store_has_the_record_of_every_job_of_its_suite_and_no_other(suite: st
 def test_every_record_of_the_standard_track_is_of_a_job_of_its_suite(suite: str) -> None:
     jobs = {job.id for job in plans.plan(suites.load(suite)).jobs}
     assert {record.id for record in Store(RESULTS / suite).contents().records} <= jobs
+
+
+def test_the_gradients_of_shared_parameters_are_compared_by_their_records() -> None:
+    """The sentence of the reading holds: the scope moves the hypervolume by less than seeds do."""
+    table = pd.read_csv(RESULTS / "shared-gradients" / "leaderboard.csv").set_index("solver")["hypervolume"]
+    solvers = ["mgda", "pcgrad", "cagrad", "nash-mtl", "imtl-g", "upgrad"]
+    differences = {solver: table[f"{solver} (balancer.scope=shared)"] - table[solver] for solver in solvers}
+    reading = (RESULTS / "README.md").read_text()
+    figures = dict(re.findall(r"`([\w-]+)` ([+−]0\.\d{3})", reading.partition("shared parameters only")[2]))
+    assert {solver: f"{value:+.3f}".replace("-", "−") for solver, value in differences.items()} == figures
+    fronts = Store(RESULTS / "shared-gradients").contents().records
+    volumes: dict[str, list[float]] = {}
+    for record in fronts:
+        volumes.setdefault(record.job.solver.model_dump_json(), []).append(record.indicators["test"]["hypervolume"] or 0.0)
+    assert len(volumes) == 13
+    assert max(map(abs, differences.values())) < min(max(v) - min(v) for v in volumes.values())
