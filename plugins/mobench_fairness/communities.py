@@ -9,7 +9,7 @@ import numpy as np
 from mobench.datafiles import require
 from mobench.options import option
 from mobench_fairness.dataset import FairClassification
-from mobench_fairness.table import Rows, read_table
+from mobench_fairness.table import Rows, binary_rows, read_table
 from mobench_regression.splits import Parts
 
 AGES = tuple(f"age_{age}" for age in ("05", "15", "25", "35", "45", "55", "65", "75", "85", "MISS"))
@@ -73,7 +73,7 @@ class Health(FairClassification):
         columns = read_table(path, (), (*self.numbers, "MemberID_t", "Charlson>0"))
         is_over_60 = sum(columns[name] for name in OVER_60) > 0
         members = columns["MemberID_t"].astype(np.int64)
-        return Rows(columns, (columns["Charlson>0"] == 1).astype(np.int64), is_over_60.astype(np.int64), members)
+        return binary_rows(columns, columns["Charlson>0"] == 1, is_over_60, members)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Crime(FairClassification):
         columns = read_table(path, (), (*self.numbers, "fold", "high_crime"))
         groups = columns[">0.06black"] == 1
         folds = columns["fold"].astype(np.int64)
-        return Rows(columns, (columns["high_crime"] == 1).astype(np.int64), groups.astype(np.int64), folds)
+        return binary_rows(columns, columns["high_crime"] == 1, groups, folds)
 
     def parts(self, rows: Rows) -> Parts:
         is_val, is_test = np.isin(rows.units, VALIDATION_FOLDS), np.isin(rows.units, TEST_FOLDS)

@@ -9,7 +9,7 @@ import numpy as np
 from mobench.datafiles import require
 from mobench.options import option
 from mobench_fairness.dataset import FairClassification
-from mobench_fairness.table import Rows, read_table
+from mobench_fairness.table import Rows, binary_rows, read_table
 from mobench_regression.splits import Parts, drawn
 
 ADULT_COLUMNS = (
@@ -76,7 +76,7 @@ class Adult(FairClassification):
         labels = np.array([text.removesuffix(".") == ">50K" for text in columns["income"].tolist()])
         first_group = {"sex": "Male", "race": "White"}[self.attribute]
         units = np.repeat([0, 1], [len(train["age"]), len(test["age"])])
-        return _rows(columns, labels, columns[self.attribute] == first_group, units)
+        return binary_rows(columns, labels, columns[self.attribute] == first_group, units)
 
     def parts(self, rows: Rows) -> Parts:
         first = np.flatnonzero(rows.units == 0)
@@ -115,7 +115,7 @@ class Compas(FairClassification):
         )
         columns = {name: values[is_kept] for name, values in columns.items()}
         first_group = {"sex": "Male", "race": "African-American"}[self.attribute]
-        return _rows(columns, columns["two_year_recid"] == 1, columns[self.attribute] == first_group)
+        return binary_rows(columns, columns["two_year_recid"] == 1, columns[self.attribute] == first_group)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Credit(FairClassification):
         (path,) = require("credit").values()
         label = "default-payment-next-month"
         columns = read_table(path, (), (*self.numbers, label))
-        return _rows(columns, columns[label] == 1, columns["SEX"] == 1)
+        return binary_rows(columns, columns[label] == 1, columns["SEX"] == 1)
 
 
 @dataclass(frozen=True)
@@ -173,12 +173,4 @@ class German(FairClassification):
             path, tuple(self.categories), (*self.numbers, "label"), names=GERMAN_COLUMNS, separator=" "
         )
         is_male = ~np.isin(columns["status-and-sex"], ["A92", "A95"])
-        return _rows(columns, columns["label"] == 1, is_male if self.attribute == "sex" else columns["age"] > 25)
-
-
-def _rows(
-    columns: dict[str, np.ndarray], labels: np.ndarray, groups: np.ndarray, units: np.ndarray | None = None
-) -> Rows:
-    """Return rows for labels and groups that are true or false; without units, each row is its own."""
-    own = np.arange(len(labels)) if units is None else units
-    return Rows(columns, labels.astype(np.int64), groups.astype(np.int64), own)
+        return binary_rows(columns, columns["label"] == 1, is_male if self.attribute == "sex" else columns["age"] > 25)

@@ -39,6 +39,14 @@ class Rows:
     units: IntArray
 
 
+def binary_rows(
+    columns: Mapping[str, NDArray[Any]], labels: NDArray[Any], groups: NDArray[Any], units: NDArray[Any] | None = None
+) -> Rows:
+    """Return rows for labels and groups that are true or false; without units, each row is its own."""
+    own_units = np.arange(len(labels)) if units is None else units
+    return Rows(columns, labels.astype(np.int64), groups.astype(np.int64), own_units.astype(np.int64))
+
+
 def read_table(
     path: Path,
     texts: Collection[str] = (),
@@ -63,23 +71,26 @@ def read_table(
             sep=separator,
             skiprows=skip,
             usecols=[*texts, *numbers],
-            dtype={**dict.fromkeys(texts, object), **dict.fromkeys(numbers, np.float64)},
+            dtype=object,
             keep_default_na=False,
             skipinitialspace=True,
-            float_precision="round_trip",
             on_bad_lines="error",
             index_col=False,
             **options,
         )
+        columns = {name: table[name].to_numpy(dtype=object) for name in texts}
+        columns |= {name: _numbers(table[name]) for name in numbers}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(
             f"{path.name} is not the expected table ({reason}): fetch it again with `mobench data fetch`"
         ) from error
-    columns: dict[str, NDArray[Any]] = {name: table[name].to_numpy() for name in (*texts, *numbers)}
     bad = next((name for name in numbers if not np.isfinite(columns[name]).all()), None)
-    if not len(table) or bad is not None:
-        reason = "it has no rows" if bad is None else f"column {bad} has values that are not finite numbers"
+    has_short_rows = bool(table.isna().to_numpy().any())
+    if not len(table) or bad is not None or has_short_rows:
+        reason = "it has no rows" if not len(table) else f"column {bad} has values that are not finite numbers"
+        if has_short_rows:
+            reason = "a row has too few fields"
         raise DataError(f"{path.name} is not the expected table ({reason}): fetch it again with `mobench data fetch`")
     return columns
 
@@ -107,6 +118,12 @@ def mean_and_deviation(values: FloatArray) -> tuple[float, float]:
     mean = math.fsum(values.tolist()) / len(values)
     variance = math.fsum(((values - mean) * (values - mean)).tolist()) / len(values)
     return mean, math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
+
+
+def _numbers(column: pd.Series[Any]) -> FloatArray:
+    """Return texts as numbers; each distinct text is converted once, and correctly rounded by every pandas."""
+    codes, texts = pd.factorize(column, use_na_sentinel=False)
+    return np.array([float(text) for text in texts], np.float64)[codes]
 
 
 def _content(path: Path) -> bytes:
