@@ -86,11 +86,8 @@ def read_table(
             f"{path.name} is not the expected table ({reason}): fetch it again with `mobench data fetch`"
         ) from error
     bad = next((name for name in numbers if not np.isfinite(columns[name]).all()), None)
-    has_short_rows = bool(table.isna().to_numpy().any())
-    if not len(table) or bad is not None or has_short_rows:
+    if not len(table) or bad is not None:
         reason = "it has no rows" if not len(table) else f"column {bad} has values that are not finite numbers"
-        if has_short_rows:
-            reason = "a row has too few fields"
         raise DataError(f"{path.name} is not the expected table ({reason}): fetch it again with `mobench data fetch`")
     return columns
 
