@@ -71,7 +71,7 @@ class Health(FairClassification):
     def read(self) -> Rows:
         (path,) = require("health").values()
         columns = read_table(path, (), (*self.numbers, "MemberID_t", "Charlson>0"))
-        is_over_60 = sum(columns[name] for name in OVER_60) > 0
+        is_over_60 = np.any([columns[name] > 0 for name in OVER_60], axis=0)
         members = columns["MemberID_t"].astype(np.int64)
         return binary_rows(columns, columns["Charlson>0"] == 1, is_over_60, members)
 

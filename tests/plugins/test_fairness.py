@@ -19,7 +19,11 @@ from mobench import datafiles, options
 from mobench.datafiles import collection
 from mobench.errors import DataError, OptionError
 from mobench.interfaces import Problem, Samples, SummedMeasure
+from mobench.jobs.job import Budget
+from mobench.jobs.resolve import resolve
+from mobench.jobs.suite import load
 from mobench.plugins import registry
+from mobench.runs.execution import execute
 from mobench_fairness import communities, people, sources, table
 from mobench_fairness.dataset import GAPS, METRICS, FairClassification
 from mobench_mlp.mlp import Mlp
@@ -482,3 +486,26 @@ def test_mlp_is_trained_to_less_than_the_constant_prediction(generated: Callable
     gradients = torch.autograd.grad(gap, list(network.parameters()))
     assert all(gradient.isfinite().all() for gradient in gradients)
     assert float(METRICS[0].measure(network(train.inputs), train)) > 0.98
+
+
+@pytest.mark.parametrize(("suite", "n_gaps"), [("fairness", 1), ("fairness-both", 2)])
+def test_jobs_of_the_suites_run_on_generated_files(
+    suite: str, n_gaps: int, generated: Callable[..., FairClassification]
+) -> None:
+    """One network per preference, one for all, and one point; their test losses are below the reference."""
+    loaded = load(suite)
+    (entry,) = loaded.entries
+    assert set(entry.datasets) == set(NAMES)
+    assert len(entry.solvers) >= 10
+    assert len(loaded.seeds) == 5
+    generated("crime")
+    for solver in ("ls", "phn-ls", "mgda", "uw"):
+        assert solver in entry.solvers
+        job = resolve("crime", "mlp", solver, {**entry.set, "model.widths": [8]}, Budget(steps=5, batch_size=64))
+        record = execute(job, threads=1)
+        assert record.failure is None, record.failure
+        assert record.objectives == ["cross-entropy", *BOTH[:n_gaps]]
+        test = record.fronts["test"]
+        assert set(test.metrics) == {f"cross-entropy/{metric.name}" for metric in METRICS}
+        assert all(0 <= value < 1 for row in test.losses for value in row)
+        assert test.n_samples == N_ROWS / 5
