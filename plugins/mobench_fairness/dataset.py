@@ -55,8 +55,8 @@ class FairClassification(Dataset):
     """Share of label 1 in the whole table, for the nadir point."""
 
     def __post_init__(self) -> None:
-        for given, accepted, kind in ((self.gaps, GAPS, "gap"), ((self.attribute,), self.attributes, "attribute")):
-            for name in given:
+        for chosen, accepted, kind in ((self.gaps, GAPS, "gap"), ((self.attribute,), self.attributes, "attribute")):
+            for name in chosen:
                 if name not in accepted:
                     hint = nearest(name, accepted) or f"; accepted: {', '.join(accepted)}"
                     raise OptionError(f"there is no {kind} {name!r}{hint}")
