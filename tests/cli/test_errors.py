@@ -109,10 +109,10 @@ def test_several_broken_records_are_each_named_and_the_rest_is_shown(cli: Cli, o
 
 @pytest.mark.parametrize("device", ["meta", "cpu:x", "", "cuda:99999"])
 def test_devices_that_cannot_hold_numbers_are_refused_before_a_job_runs(device: str) -> None:
-    from mobench.cli.run import check_device
+    from mobench.jobs.arguments import check_device
 
     with pytest.raises(OptionError, match=f"--device {device} cannot be used"):
-        check_device(device)
+        check_device(device, "--device")
 
 
 def test_debug_can_be_asked_for_by_the_environment_and_shows_the_cause(cli: Cli, tiny: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_file_that_nobody_may_read_is_reported(tmp_path: Path, text: str, monk
 
     monkeypatch.setattr(files, "read", refuse)
     (error,) = store.contents().unreadable
-    assert str(error) == f"{path.name} cannot be read: Permission denied"
+    assert str(error) == (f"{path.name} cannot be read: Permission denied (make it readable, or move it away to go on)")
 
 
 RESULTS = Path(__file__).parents[2] / "results"

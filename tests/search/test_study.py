@@ -247,7 +247,7 @@ def test_what_cannot_be_searched_is_told(tmp_path: Path) -> None:
         study.search(suite(space={"learning_rate": [1]}), store)
     with pytest.raises(ValueError, match="a grid has no ranges"):
         suite(space={"solver.lr": {"low": 0.1, "high": 0.2}})
-    with pytest.raises(ValueError, match="larger high"):
+    with pytest.raises(ValueError, match="a low below its high"):
         suite(sampler="tpe", space={"solver.lr": {"low": 0.3, "high": 0.2}})
     with pytest.raises(StoreError, match="there is no study"):
         study.outcomes(suite(), store)
