@@ -9,7 +9,7 @@ import numpy as np
 from mobench.datafiles import require
 from mobench.options import option
 from mobench_fairness.dataset import FairClassification
-from mobench_fairness.table import Rows, binary_rows, read_table
+from mobench_fairness.table import ClassifiedRows, binary_rows, read_table
 from mobench_regression.splits import Parts
 
 AGES = tuple(f"age_{age}" for age in ("05", "15", "25", "35", "45", "55", "65", "75", "85", "MISS"))
@@ -68,7 +68,7 @@ class Health(FairClassification):
     attributes = {"age": AGES}  # noqa: RUF012
     positive_share = 54_052 / 171_067
 
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         (path,) = require("health").values()
         columns = read_table(path, (), (*self.numbers, "MemberID_t", "Charlson>0"))
         is_over_60 = np.any([columns[name] > 0 for name in OVER_60], axis=0)
@@ -91,14 +91,14 @@ class Crime(FairClassification):
     attributes = {"race": BLACK_SHARE}  # noqa: RUF012
     positive_share = 653 / 1_993
 
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         (path,) = require("crime").values()
         columns = read_table(path, (), (*self.numbers, "fold", "high_crime"))
         groups = columns[">0.06black"] == 1
         folds = columns["fold"].astype(np.int64)
         return binary_rows(columns, columns["high_crime"] == 1, groups, folds)
 
-    def parts(self, rows: Rows) -> Parts:
+    def parts(self, rows: ClassifiedRows) -> Parts:
         is_val, is_test = np.isin(rows.units, VALIDATION_FOLDS), np.isin(rows.units, TEST_FOLDS)
         return {
             "train": np.flatnonzero(~is_val & ~is_test),

@@ -16,7 +16,7 @@ from mobench.errors import DataError, OptionError, nearest
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split, SummedMeasure
 from mobench.measures import binned_auc, demographic_parity_gap, equalised_odds_gap
 from mobench.options import option
-from mobench_fairness.table import Rows, indicators, mean_and_deviation
+from mobench_fairness.table import ClassifiedRows, indicators, mean_and_deviation
 from mobench_regression.splits import Parts, drawn
 
 HEAD, LABEL, GROUP = "decision", "label", "group"
@@ -66,10 +66,10 @@ class FairClassification(Dataset):
             )
 
     @abstractmethod
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         """Return all rows. Raises: DataError if the files are missing or damaged."""
 
-    def parts(self, rows: Rows) -> Parts:
+    def parts(self, rows: ClassifiedRows) -> Parts:
         """Return the rows of each split; by default units are drawn, three fifths of the rows for training."""
         return drawn(rows.units, self.split_seed)
 

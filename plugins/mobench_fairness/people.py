@@ -9,7 +9,7 @@ import numpy as np
 from mobench.datafiles import require
 from mobench.options import option
 from mobench_fairness.dataset import FairClassification
-from mobench_fairness.table import Rows, binary_rows, read_table
+from mobench_fairness.table import ClassifiedRows, binary_rows, read_table
 from mobench_regression.splits import Parts, drawn
 
 ADULT_COLUMNS = (
@@ -67,7 +67,7 @@ class Adult(FairClassification):
     attributes = {"sex": ("sex",), "race": ("race",)}  # noqa: RUF012
     positive_share = 11_687 / 48_842
 
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         train, test = (
             read_table(path, (*self.categories, "income"), self.numbers, names=ADULT_COLUMNS, skip=skip)
             for path, skip in zip(require("adult").values(), (0, 1), strict=True)
@@ -78,7 +78,7 @@ class Adult(FairClassification):
         units = np.repeat([0, 1], [len(train["age"]), len(test["age"])])
         return binary_rows(columns, labels, columns[self.attribute] == first_group, units)
 
-    def parts(self, rows: Rows) -> Parts:
+    def parts(self, rows: ClassifiedRows) -> Parts:
         first = np.flatnonzero(rows.units == 0)
         parts = drawn(np.arange(len(first)), self.split_seed, test=0.0)
         return {"train": first[parts["train"]], "val": first[parts["val"]], "test": np.flatnonzero(rows.units == 1)}
@@ -102,7 +102,7 @@ class Compas(FairClassification):
     attributes = {"sex": ("sex",), "race": ("race",)}  # noqa: RUF012
     positive_share = 2_809 / 6_172
 
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         (path,) = require("compas").values()
         texts = (*self.categories, "days_b_screening_arrest", "score_text")
         columns = read_table(path, texts, (*self.numbers, "is_recid", "two_year_recid"))
@@ -132,7 +132,7 @@ class Credit(FairClassification):
     attributes = {"sex": ("SEX",)}  # noqa: RUF012
     positive_share = 6_636 / 30_000
 
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         (path,) = require("credit").values()
         label = "default-payment-next-month"
         columns = read_table(path, (), (*self.numbers, label))
@@ -167,7 +167,7 @@ class German(FairClassification):
     attributes = {"sex": ("status-and-sex",), "age": ("age",)}  # noqa: RUF012
     positive_share = 0.7
 
-    def read(self) -> Rows:
+    def read(self) -> ClassifiedRows:
         (path,) = require("german").values()
         columns = read_table(
             path, tuple(self.categories), (*self.numbers, "label"), names=GERMAN_COLUMNS, separator=" "

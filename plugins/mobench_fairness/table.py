@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from mobench import files
 from mobench.errors import DataError
+from mobench_regression.table import TableArray
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 MAX_BYTES = 2**26
 """Upper bound on the size of a table, compressed or not; the largest has 58 MB."""
 
 
 @dataclass(frozen=True)
-class Rows:
+class ClassifiedRows:
     """Rows of a binary classification problem.
 
     columns: name -> values [N], numbers or texts.
@@ -41,10 +41,10 @@ class Rows:
 
 def binary_rows(
     columns: Mapping[str, NDArray[Any]], labels: NDArray[Any], groups: NDArray[Any], units: NDArray[Any] | None = None
-) -> Rows:
+) -> ClassifiedRows:
     """Return rows for labels and groups that are true or false; without units, each row is its own."""
     own_units = np.arange(len(labels)) if units is None else units
-    return Rows(columns, labels.astype(np.int64), groups.astype(np.int64), own_units.astype(np.int64))
+    return ClassifiedRows(columns, labels.astype(np.int64), groups.astype(np.int64), own_units.astype(np.int64))
 
 
 def read_table(
@@ -92,7 +92,7 @@ def read_table(
     return columns
 
 
-def indicators(values: NDArray[Any], column: str, accepted: Sequence[str]) -> FloatArray:
+def indicators(values: NDArray[Any], column: str, accepted: Sequence[str]) -> TableArray:
     """Return the one-hot encoding [N, len(accepted)] of texts [N].
 
     Raises: DataError for a text that is not accepted.
@@ -107,7 +107,7 @@ def indicators(values: NDArray[Any], column: str, accepted: Sequence[str]) -> Fl
     return encoded.astype(np.float64)
 
 
-def mean_and_deviation(values: FloatArray) -> tuple[float, float]:
+def mean_and_deviation(values: TableArray) -> tuple[float, float]:
     """Return mean and standard deviation of a column [N], from exact sums; the deviation of a constant column is 1.
 
     Every operation is correctly rounded, so that all machines get the same result.
@@ -117,7 +117,7 @@ def mean_and_deviation(values: FloatArray) -> tuple[float, float]:
     return mean, math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
 
 
-def _numbers(column: pd.Series[Any]) -> FloatArray:
+def _numbers(column: pd.Series[Any]) -> TableArray:
     """Return texts as numbers; each distinct text is converted once, and correctly rounded by every pandas."""
     codes, texts = pd.factorize(column, use_na_sentinel=False)
     return np.array([float(text) for text in texts], np.float64)[codes]
