@@ -203,6 +203,8 @@ def test_the_gradients_of_shared_parameters_are_compared_by_their_records() -> N
     fronts = Store(RESULTS / "shared-gradients").contents().records
     volumes: dict[str, list[float]] = {}
     for record in fronts:
-        volumes.setdefault(record.job.solver.model_dump_json(), []).append(record.indicators["test"]["hypervolume"] or 0.0)
+        volumes.setdefault(record.job.solver.model_dump_json(), []).append(
+            record.indicators["test"]["hypervolume"] or 0.0
+        )
     assert len(volumes) == 13
     assert max(map(abs, differences.values())) < min(max(v) - min(v) for v in volumes.values())

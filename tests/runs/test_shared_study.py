@@ -137,7 +137,9 @@ def test_a_lock_that_is_held_too_long_names_its_owner_and_ends_with_it(
     monkeypatch.setattr(study_lock, "LOCK_SECONDS", 0.3)
     process, token = _other(tmp_path)
     try:
-        with pytest.raises(StoreError, match=rf"study\.turn\.lock is held by process {process.pid} on .*: continue or end that"):
+        with pytest.raises(
+            StoreError, match=rf"study\.turn\.lock is held by process {process.pid} on .*: continue or end that"
+        ):
             StudyLock(tmp_path, "study.turn").acquire()
         assert is_alive(tmp_path, token)
         assert study_lock.owner(tmp_path, token).startswith(f"process {process.pid} on ")
