@@ -33,6 +33,9 @@ class BackwardThroughOutputs(Backward):
             columns = [(first + further) / 2 for first, further in zip(columns, more, strict=True)]
         losses = torch.stack(columns, dim=1)
         seen = losses.detach()
+        if self.balancer.needs_gradients and not shared:
+            self._backward_of_own(columns)
+            return seen
         if self.balancer.needs_gradients:
             directions = self._directions(seen, preferences, parameter_gradients(losses, shared))
             pieces = split(directions.sum(0, keepdim=True), [p.shape for p in shared])

@@ -129,6 +129,9 @@ class BackwardThroughWeights(Backward):
     ) -> None:
         assert self._roles is not None
         names = [name for name in gradients if name not in self._roles.weights]
+        if not names:  # no loss shares a weight with another
+            pull_back(generated, self._own_gradients(gradients, None))
+            return
         flat = torch.cat([gradients[name].flatten(2) for name in names], dim=2)
         pieces = split(self._directions(losses, preferences, flat), [generated[name].shape[1:] for name in names])
         pull_back(generated, {**dict(zip(names, pieces, strict=True)), **self._own_gradients(gradients, None)})

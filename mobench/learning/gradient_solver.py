@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mobench.errors import IncompatibleError
+from mobench.errors import IncompatibleError, NonFiniteError
 from mobench.interfaces import (
     Balancer,
     BalancerContext,
@@ -32,6 +32,7 @@ from mobench.interfaces.target_state import statistics_declined
 from mobench.learning.backward import Backward
 from mobench.learning.backward_through_outputs import BackwardThroughOutputs
 from mobench.learning.backward_through_weights import BackwardThroughWeights
+from mobench.learning.divergence import check_losses
 from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.samplers import DEFAULT, FixedRays
 from mobench.learning.trained_points import TrainedPoints
@@ -112,6 +113,7 @@ class GradientSolver(Solver):
         )
         self.n_preferences = n_preferences
         self.backward = self._backward()
+        self._error_after: NonFiniteError | None = None
         self.n_steps = 0
         self.total_steps = setting.total_steps
         self.optimiser = self._optimiser()
@@ -125,11 +127,22 @@ class GradientSolver(Solver):
         self._schedule()
         self.optimiser.zero_grad(set_to_none=True)
         losses = self.backward(preferences, batch, *more)
+        if self._error_after is not None:  # the checks of this step found no nearer cause
+            raise self._error_after
         self.optimiser.step()
         if self.balancer.needs_losses_after:
-            self.balancer.after_step(losses, preferences, self.backward.losses_of(preferences, batch))
+            self._after_step(losses, preferences, self.backward.losses_of(preferences, batch))
         self.n_steps += 1
         return losses
+
+    def _after_step(self, losses: Tensor, preferences: Tensor, losses_after: Tensor) -> None:
+        """Pass the losses after a step to the balancer, unless they are not finite, which the next step reports."""
+        try:
+            check_losses(losses_after, [o.name for o in self.problem.objectives])
+        except NonFiniteError as error:
+            self._error_after = error
+        else:
+            self.balancer.after_step(losses, preferences, losses_after)
 
     @property
     def pareto_set(self) -> ParetoNetwork | TrainedPoints:

@@ -134,7 +134,9 @@ def train(
                 if looking:
                     check_weights(solver)
             except NonFiniteError as error:
-                cause = likely_cause(solver, problem, [batches.at(max(0, run.steps - 1)), batches.at(run.steps)])
+                steps = sorted({max(0, run.steps - 1), run.steps})
+                suspects = [batches.at(step, index) for step in steps for index in range(solver.n_batches)]
+                cause = likely_cause(solver, problem, suspects)
                 run.status, run.message = "diverged", divergence_message(run.steps, error, cause)
                 break
             except BaseException as error:
