@@ -77,6 +77,16 @@ def agree(expected: str, printed: str, *, exact: bool) -> bool:
     return re.search(f"^{wanted}", "".join(f"{line}\n" for line in lines(printed)), re.MULTILINE) is not None
 
 
+def orders(expected: str) -> Iterator[str]:
+    """Yield the text, and with its rows of the tied rank "1–2" exchanged: their order depends on rounding."""
+    yield expected
+    rows = expected.splitlines()
+    tied = [i for i, row in enumerate(rows) if row.lstrip().startswith("1–2 ")]
+    if len(tied) == 2:
+        rows[tied[0]], rows[tied[1]] = rows[tied[1]], rows[tied[0]]
+        yield "\n".join(rows)
+
+
 def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if re.search(r"[\w…]", line)]
 
@@ -102,6 +112,11 @@ def test_what_is_shown_is_compared_line_by_line(expected: str, printed: str, exa
     assert agree(expected, printed, exact=exact) is agrees
 
 
+def test_rows_of_a_tied_rank_may_stand_in_either_order() -> None:
+    assert list(orders("a\n 1–2  x\n 1–2  y\n3  z")) == ["a\n 1–2  x\n 1–2  y\n3  z", "a\n 1–2  y\n 1–2  x\n3  z"]
+    assert list(orders("1  x\n2  y")) == ["1  x\n2  y"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_tutorial_ends_at_a_row_of_the_leaderboard(tmp_path: Path) -> None:
@@ -119,7 +134,9 @@ def test_the_tutorial_ends_at_a_row_of_the_leaderboard(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for language, expected, said in shown(text, done.stdout):
         exact = language == "python"
-        assert agree(expected, said, exact=exact), f"the tutorial shows\n{expected}\nand there was\n{said}"
+        assert any(agree(text, said, exact=exact) for text in orders(expected)), (
+            f"the tutorial shows\n{expected}\nand there was\n{said}"
+        )
     where = subprocess.run(
         [folder / ".venv/bin/python", "-c", "import mobench; print(mobench.__file__)"],
         cwd=folder, env=environment, capture_output=True, text=True, check=True,
