@@ -16,6 +16,8 @@ from mobench.plugins import registry
 from mobench.records.record import Record
 from mobench.runs.execution import execute
 
+pytestmark = pytest.mark.slow
+
 SUITE = suites.load("analytic")
 
 
