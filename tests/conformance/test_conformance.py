@@ -30,8 +30,15 @@ MAY_DECLINE = {
     "trains_on_a_gpu": (NO_GPU,),
     "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
     "starts_at_pretrained_weights": ("it does not start from pretrained weights (starts_pretrained = False)",),
-    "moves_with_the_preference": ("it serves one preference", "it serves problems with one objective"),
+    "moves_with_the_preference": (
+        "it serves one preference",
+        "it serves problems with one objective",
+        "its points belong to no preference",
+    ),
+    "has_different_points": ("its points belong to preferences, or there is one only",),
+    "uses_every_batch": ("it takes one batch per step",),
     "follows_the_preference": ("it ignores the preference (needs_preference = False)",),
+    "uses_what_it_asks_for": ("it asks for losses and preferences only",),
     "weighs_preferences_apart": ("it weighs preferences against each other (couples_preferences)", "by the plugin: "),
 }
 

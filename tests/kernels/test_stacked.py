@@ -330,7 +330,11 @@ def test_a_strategy_is_read_back_from_its_text_and_its_dict() -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("layout=sideways", "channels_last or contiguous"), ("colour=red", "layout"), ("threads=0", "above 0")],
+    [
+        ("layout=sideways", "channels_last or contiguous"),
+        ("colour=red", "layout"),
+        ("threads=0", "a whole number from 1"),
+    ],
 )
 def test_no_strategy_is_told(text: str, word: str) -> None:
     with pytest.raises(OptionError, match=word):
