@@ -14,7 +14,7 @@ The order is the same for every command and for Python. From the lowest to the h
 precedence replaces them regardless of the spelling. Each place may set them only once.
 
 `combine` applies the order. `mobench.jobs.plan.layers_of` lists the places 3 to 7 of a combination, lowest first;
-`mobench.jobs.resolve` puts the places 1 and 2 before them. A new place is a `Layer` in `layers_of`.
+`mobench.jobs.part_sources` gives the places 1 and 2. A new place is a `Layer` in `layers_of`.
 """
 
 from __future__ import annotations

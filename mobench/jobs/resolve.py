@@ -8,14 +8,12 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from mobench import options
-from mobench.errors import IncompatibleError, MobenchError, OptionError, PreferenceError
+from mobench.errors import IncompatibleError, MobenchError, PreferenceError
 from mobench.interfaces import (
     Balancer,
     Dataset,
-    Dirichlet,
     Generator,
     Model,
     Problem,
@@ -27,37 +25,14 @@ from mobench.interfaces import (
 )
 from mobench.interfaces.target_state import statistics_declined
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.jobs.precedence import BUDGET, COMMAND_LINE, Layer, OptionSetting, budget_layer, budget_of, combine
+from mobench.jobs.part_sources import PartSource, exact_name, piece_of, solver_pieces
+from mobench.jobs.precedence import COMMAND_LINE, Layer, OptionSetting, budget_layer, budget_of, combine
 from mobench.jobs.rays import rays_version
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.preferences import check_on_simplex
 from mobench.learning.samplers import DEFAULT
-from mobench.plugins import Entry, Kind, Pair, Registry, Spec, pair_of, plugin_key, registry
-from mobench.text import name_hint
-
-
-@dataclass(frozen=True)
-class _PartSource:
-    """One part of a job while its options are being collected."""
-
-    role: str
-    name: str
-    cls: type[Any]
-    version: str
-    defaults: Layer
-
-    @property
-    def accepted(self) -> list[str]:
-        return [o.name for o in options.describe(self.cls)]
-
-    def part(self, settings: Mapping[str, Any]) -> Part:
-        title = f"{self.role} {self.name!r}"
-        built = options.build(self.cls, settings, title)
-        try:
-            return Part(name=self.name, version=self.version, options=options.values(built))
-        except ValidationError as error:
-            raise OptionError(f"{title}: {error.errors(include_url=False)[0]['msg']}") from error
+from mobench.plugins import Kind, plugin_key, registry
 
 
 @dataclass(frozen=True)
@@ -116,7 +91,7 @@ def resolve_layers(
     Raises: as `resolve`.
     """
     pieces, defaults = _pieces(dataset, model, solver, layers)
-    settings = combine([*defaults, *layers], partial(_exact, pieces=pieces))
+    settings = combine([*defaults, *layers], partial(exact_name, pieces=pieces))
     parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
     budget = budget_of(settings)
     instance = make_dataset(parts["dataset"])
@@ -148,12 +123,12 @@ def exact_names(dataset: str, model: str, solver: str, layers: Sequence[Layer] =
     layers: the settings, of which the one that chooses the sampler adds the options of the sampler.
     """
     pieces, _ = _pieces(dataset, model, solver, layers)
-    return partial(_exact, pieces=pieces)
+    return partial(exact_name, pieces=pieces)
 
 
 def solver_options(name: str) -> tuple[dict[str, type[Any]], dict[str, OptionSetting]]:
     """Return the classes of a solver's parts by role, and the options that the registered names set."""
-    pieces, pair = _solver_pieces(registry(), name, ())
+    pieces, pair = solver_pieces(registry(), name, ())
     settings = combine([*(piece.defaults for piece in pieces.values()), pair], str)
     return {role: piece.cls for role, piece in pieces.items()}, {setting.name: setting for setting in settings}
 
@@ -171,7 +146,7 @@ def _checked_rays(rays: Sequence[Sequence[float]] | None, n_objectives: int) -> 
 
 def dataset_part(name: str, settings: Mapping[str, Any] | None = None) -> Part:
     """Return a dataset by name, with options as in `resolve`. Raises: UnknownNameError, OptionError, PluginError."""
-    piece = _piece("dataset", registry().get("dataset", name))
+    piece = piece_of("dataset", registry().get("dataset", name))
     layers = [piece.defaults, Layer(COMMAND_LINE, settings or {})]
     return piece.part(_values("dataset", combine(layers, lambda key: f"dataset.{key.removeprefix('dataset.')}")))
 
@@ -225,56 +200,16 @@ def _make(kind: Kind, part: Part) -> Any:
 
 def _pieces(
     dataset: str, model: str, solver: str, layers: Sequence[Layer]
-) -> tuple[dict[str, _PartSource], list[Layer]]:
+) -> tuple[dict[str, PartSource], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     entries = registry()
-    of_solver, pair = _solver_pieces(entries, solver, layers)
+    of_solver, pair = solver_pieces(entries, solver, layers)
     pieces = {
-        "dataset": _piece("dataset", entries.get("dataset", dataset)),
-        "model": _piece("model", entries.get("model", model)),
+        "dataset": piece_of("dataset", entries.get("dataset", dataset)),
+        "model": piece_of("model", entries.get("model", model)),
         **of_solver,
     }
     return pieces, [*(piece.defaults for piece in pieces.values()), pair]
-
-
-def _piece(role: Kind, entry: Entry) -> _PartSource:
-    settings = entry.spec.defaults if isinstance(entry.spec, Spec) else {}
-    defaults = Layer(f"{role} {entry.name!r}", {f"{role}.{key}": value for key, value in settings.items()})
-    return _PartSource(role, entry.name, entry.load(), entry.version, defaults)
-
-
-def _solver_pieces(entries: Registry, name: str, layers: Sequence[Layer]) -> tuple[dict[str, _PartSource], Layer]:
-    """Return the parts of a solver by role, and the options that the name of a pair sets.
-
-    layers: the settings of higher precedence; one of them can choose the sampler of a pair.
-    """
-    pair, version = pair_of(name), "pair"
-    if pair is None:
-        entry = entries.get("solver", name)
-        if not isinstance(entry.spec, Pair):
-            return {"solver": _piece("solver", entry)}, Layer(f"solver {name!r}", {})
-        pair, version = entry.spec, entry.version
-    defaults = Layer(f"solver {name!r}", pair.defaults)
-    pieces = {
-        "solver": _PartSource("solver", name, GradientOptions, version, Layer(f"solver {name!r}", {})),
-        "generator": _piece("generator", entries.get("generator", pair.generator)),
-        "balancer": _piece("balancer", entries.get("balancer", pair.balancer)),
-        "sampler": _sampler_piece(entries, _sampler_name([defaults, *layers])),
-    }
-    return pieces, defaults
-
-
-def _sampler_piece(entries: Registry, name: str) -> _PartSource:
-    if name == DEFAULT:  # jobs do not state it, so they do not need its plugin
-        return _PartSource("sampler", name, Dirichlet, "1", Layer(f"sampler {name!r}", {}))
-    return _piece("sampler", entries.get("sampler", name))
-
-
-def _sampler_name(layers: Sequence[Layer]) -> str:
-    """Return the name of the sampler that the settings choose, lowest precedence first."""
-    names = [layer.settings[key] for layer in layers for key in ("sampler", "solver.sampler") if key in layer.settings]
-    # a value that is not a text is rejected together with the other options
-    return next((name for name in reversed(names) if isinstance(name, str)), DEFAULT)
 
 
 def _stated_sampler(parts: Mapping[str, Part]) -> Part | None:
@@ -283,9 +218,7 @@ def _stated_sampler(parts: Mapping[str, Part]) -> Part | None:
     return None if sampler is None or sampler.name == DEFAULT else sampler
 
 
-def _check_parts(
-    dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, _PartSource], budget: Budget
-) -> None:
+def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, PartSource], budget: Budget) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
     model = make_model(parts["model"])
     check_model(model, dataset)
@@ -338,21 +271,3 @@ def _problem_of(model: str, dataset: str) -> Problem | None:
 def _values(role: str, settings: Sequence[OptionSetting]) -> dict[str, Any]:
     """Return the options of one part."""
     return {s.name.removeprefix(f"{role}."): s.value for s in settings if s.name.startswith(f"{role}.")}
-
-
-def _exact(key: str, pieces: Mapping[str, _PartSource]) -> str:
-    """Return an option with the prefix of its part. Raises: OptionError for an unknown part or option."""
-    role, dot, _ = key.partition(".")
-    if dot:
-        if role not in pieces and role != BUDGET:
-            raise OptionError(f"setting {key!r}: no part is called {role!r}; accepted: {', '.join([*pieces, BUDGET])}")
-        return key
-    takers = [r for r, piece in pieces.items() if key in piece.accepted]
-    if not takers:
-        accepted = [name for piece in pieces.values() for name in piece.accepted]
-        names = " × ".join(piece.name for piece in pieces.values())
-        raise OptionError(f"no part of {names} has an option {key!r}{name_hint(key, accepted)}")
-    if len(takers) > 1:
-        exact = " or ".join(f"{r}.{key}" for r in takers)
-        raise OptionError(f"option {key!r} belongs to {' and '.join(takers)}: write {exact}")
-    return f"{takers[0]}.{key}"
