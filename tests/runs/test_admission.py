@@ -67,8 +67,8 @@ def weighted(outputs: Outputs, batch: Samples) -> Tensor:
 
 
 def known_mean_error(outputs: Outputs, batch: Samples) -> Tensor:
-    known = ~batch.targets["gaps"].isnan()
-    return (outputs["y"][known, 0] - batch.targets["gaps"][known]).abs().mean()
+    is_measured = ~batch.targets["gaps"].isnan()
+    return (outputs["y"][is_measured, 0] - batch.targets["gaps"][is_measured]).abs().mean()
 
 
 KINDS: dict[str, tuple[Measure, tuple[Metric, ...]]] = {
@@ -133,10 +133,10 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     guest = ModuleType("guest")
     guest.mobench_models = hookimpl(lambda: [Spec("straight", f"{__name__}:Straight", version="1")])  # type: ignore[attr-defined]
     guest.mobench_datasets = hookimpl(lambda: [Spec("rows", f"{__name__}:Rows", version="1")])  # type: ignore[attr-defined]
-    made = Registry.discover()
-    made.add(Plugin("guest", "guest", "1.0"), guest)
+    guest_registry = Registry.discover()
+    guest_registry.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
-        monkeypatch.setattr(module, "registry", lambda: made)
+        monkeypatch.setattr(module, "registry", lambda: guest_registry)
     provenance._packages.cache_clear()
     yield
     provenance._packages.cache_clear()
@@ -211,17 +211,17 @@ def test_pooled_metrics_are_given_the_whole_split_prepared(batch_size: int) -> N
 
 
 def test_pooled_metrics_are_given_prepared_inputs() -> None:
-    seen = []
+    inputs_of_batches = []
 
     def remember(outputs: Outputs, batch: Samples) -> Tensor:
-        seen.append(batch.inputs)
+        inputs_of_batches.append(batch.inputs)
         return torch.zeros(())
 
     KINDS["remember"] = (squared, (Metric("inputs", remember, pooled=True),))
     problem = Problem(Rows("remember"), Straight())
     samples = problem.dataset.load("test")
     evaluate(Stack().build(problem, finite_rays(2, 3)), problem, samples, finite_rays(2, 3), batch_size=100)
-    assert torch.equal(seen[0], samples.inputs / 2)
+    assert torch.equal(inputs_of_batches[0], samples.inputs / 2)
 
 
 def means_as_statistics(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
