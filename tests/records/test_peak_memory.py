@@ -90,12 +90,12 @@ WASTEFUL = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Enough records for an index: links to one file."""
-    made = Store(tmp_path_factory.mktemp("many"))
-    made.records_folder.mkdir()
-    original = shutil.copy(next((RESULTS / "analytic" / "records").glob("vlmop2-ls-*")), made.folder / "one")
+    large_store = Store(tmp_path_factory.mktemp("many"))
+    large_store.records_folder.mkdir()
+    original = shutil.copy(next((RESULTS / "analytic" / "records").glob("vlmop2-ls-*")), large_store.folder / "one")
     for number in range(N_RECORDS):
-        (made.records_folder / f"{number}.json").hardlink_to(original)
-    return made
+        (large_store.records_folder / f"{number}.json").hardlink_to(original)
+    return large_store
 
 
 def put(store: Store, text: bytes) -> None:
@@ -108,8 +108,8 @@ def put(store: Store, text: bytes) -> None:
 def wasteful(name: str, part: str, most: Bounds) -> bytes:
     """The text of an index of which nearly all is the list of that name, as long as it may be."""
     lists = {field: "[]" for field in _Content.model_fields if field not in ("format", "mobench", name)}
-    others = ", ".join(f'"{field}": {value}' for field, value in lists.items())
-    head = f'{{"format": 3, "mobench": {json.dumps(_reader())}, {others}, "{name}": ['
+    other_fields = ", ".join(f'"{field}": {value}' for field, value in lists.items())
+    head = f'{{"format": 3, "mobench": {json.dumps(_reader())}, {other_fields}, "{name}": ['
     by_bytes = (most.n_bytes - len(head) - 2) // (len(part) + 1)
     by_values = (most.n_values - head.count(",")) // (part.count(",") + 1)
     by_tables = (most.n_tables - len(lists) - 2) // max(1, part.count("{") + part.count("["))
