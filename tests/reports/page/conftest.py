@@ -35,14 +35,14 @@ Prefer = Callable[[Page, float], None]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium. Without one these tests are skipped, loudly; where CI is set they fail."""
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
+    browser_paths = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    if not browser_paths:
         reason = "NO BROWSER: the page of a report goes untested; install chromium (Debian: apt-get install chromium)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=browser_paths[0], args=ARGUMENTS)
         yield opened
         opened.close()
 
@@ -59,7 +59,7 @@ def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="session")
-def made() -> Provenance:
+def provenance() -> Provenance:
     """Where a record comes from that no run made."""
     return MADE
 

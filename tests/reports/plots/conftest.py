@@ -45,7 +45,7 @@ def record(
         dataset=Part(name=dataset, version="1"), model=Part(name="net", version="1"),
         solver=SolverPart(name=solver, version="1"), budget=Budget(epochs=1), seeds=SeedSet.all(seed), protocol="p",
     )  # fmt: skip
-    usual = {
+    default_cost = {
         "training_seconds": 10, "evaluation_seconds": 1, "steps": 5, "epochs": 1, "stored_parameters": 300,
         "served_parameters": 100, "n_models": 1, "peak_bytes": 2_000_000, "switch_seconds": 0.001,
         "inference_seconds_per_sample": 0.002,
@@ -55,7 +55,7 @@ def record(
         protocol={"version": "p", "reference": bound, "ideal": [0.0] * m},
         fronts={"test": Front(preferences=rays, losses=losses, n_samples=10)},
         indicators={"test": {"hypervolume": hypervolume(losses, bound), "igd_plus": 0.1, "epsilon": 0.1}},
-        cost=Cost.model_validate({**usual, **(cost or {})}),
+        cost=Cost.model_validate({**default_cost, **(cost or {})}),
         trace=[
             TracePoint(
                 step=s, epoch=s, seconds=t, core_seconds=None if cores is None else cores * t,
