@@ -148,13 +148,13 @@ def test_being_told_to_end_stops_the_workers_and_leaves_no_failure(
     assert process.stderr.readline().startswith("start ")
     workers = _children(process.pid)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "Traceback" not in said
-    left = [pid for pid in workers if _waits_out(pid)]
-    for pid in left:
+    assert "Traceback" not in errors
+    surviving = [pid for pid in workers if _waits_out(pid)]
+    for pid in surviving:
         os.kill(pid, signal.SIGKILL)
-    assert left == [], "a worker outlived its runner"
+    assert surviving == [], "a worker outlived its runner"
     assert records(tmp_path / "out") == {}
 
 
@@ -165,9 +165,9 @@ def _children(pid: int) -> list[int]:
     import psutil
 
     for _ in range(1200):
-        found = [child.pid for child in psutil.Process(pid).children()]
-        if found:
-            return found
+        pids = [child.pid for child in psutil.Process(pid).children()]
+        if pids:
+            return pids
         time.sleep(0.05)
     raise AssertionError("no worker was started")
 

@@ -60,11 +60,13 @@ def test_images_from_the_embedded_digits(cli: Cli, tmp_path: Path) -> None:
         env={"MOBENCH_DATA": str(tmp_path / "nowhere"), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = {r.job.solver.name: r for n, d in records(tmp_path / "results" / "quick").items() if (r := parse(d, n))}
-    assert set(found) == {"ls", "phn-ls"}
-    assert found["phn-ls"].cost is not None
-    assert found["phn-ls"].cost.stored_parameters == 3_243_410
-    assert set(found["ls"].fronts["test"].metrics) == {"left/accuracy", "right/accuracy"}
+    record_by_solver = {
+        r.job.solver.name: r for n, d in records(tmp_path / "results" / "quick").items() if (r := parse(d, n))
+    }
+    assert set(record_by_solver) == {"ls", "phn-ls"}
+    assert record_by_solver["phn-ls"].cost is not None
+    assert record_by_solver["phn-ls"].cost.stored_parameters == 3_243_410
+    assert set(record_by_solver["ls"].fronts["test"].metrics) == {"left/accuracy", "right/accuracy"}
     assert "| multimnist |" in (tmp_path / "results" / "quick" / "leaderboard.md").read_text()
 
 
@@ -113,11 +115,11 @@ BAD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_clear_line_and_touches_no_record(
-    cli: Cli, tiny: Path, finished: Path, tmp_path: Path, what: str
+    cli: Cli, tiny: Path, finished: Path, tmp_path: Path, case: str
 ) -> None:
-    words, message = BAD[what]
+    words, message = BAD[case]
     shutil.copytree(finished, tmp_path / "out")
     before = records(tmp_path / "out")
     rays = tmp_path / "rays.toml"
@@ -201,16 +203,16 @@ def test_ctrl_c_leaves_whole_records_and_running_again_completes(
     assert process.returncode == 130
     assert "interrupted; all written records are complete" in errors
     assert "Traceback" not in errors
-    left = records(tmp_path / "out")
-    assert 1 <= len(left) < 3
-    for name, data in left.items():
+    remaining = records(tmp_path / "out")
+    assert 1 <= len(remaining) < 3
+    for name, data in remaining.items():
         assert parse(data, name).status == "completed"
     assert not list((tmp_path / "out" / "records").glob(".*"))
-    again = cli(*words, *IN_PROCESS)
-    assert again.returncode == 0
+    second_run = cli(*words, *IN_PROCESS)
+    assert second_run.returncode == 0
     after = records(tmp_path / "out")
     assert len(after) == 3
-    assert {n: after[n] for n in left} == left
+    assert {n: after[n] for n in remaining} == remaining
 
 
 def test_settings_reach_the_record(cli: Cli, tiny: Path, tmp_path: Path) -> None:
@@ -226,13 +228,13 @@ def test_rays_of_ones_own(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     """Finite sets are trained at these rays, and all solvers are evaluated at them."""
     assert cli("run", tiny, "--rays", "[[0.8,0.2],[0.5,0.5],[0.25,0.75]]", *IN_PROCESS).returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
-        found = parse(data, name)
-        assert [[round(v, 6) for v in r] for r in found.fronts["test"].preferences] == [
+        record = parse(data, name)
+        assert [[round(v, 6) for v in r] for r in record.fronts["test"].preferences] == [
             [0.8, 0.2],
             [0.5, 0.5],
             [0.25, 0.75],
         ]
-        assert found.indicators["test@3"] == found.indicators["test"]
+        assert record.indicators["test@3"] == record.indicators["test"]
 
 
 def test_any_number_of_finite_rays_can_be_compared(cli: Cli, tiny: Path, tmp_path: Path) -> None:
@@ -240,6 +242,6 @@ def test_any_number_of_finite_rays_can_be_compared(cli: Cli, tiny: Path, tmp_pat
     tiny.write_text("n_finite = 6\n" + tiny.read_text())
     assert cli("run", tiny, *IN_PROCESS).returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
-        found = parse(data, name)
-        assert "test@6" in found.indicators
-        assert len(found.fronts["test"].losses) == (6 if found.job.solver.name == "ls" else 25)
+        record = parse(data, name)
+        assert "test@6" in record.indicators
+        assert len(record.fronts["test"].losses) == (6 if record.job.solver.name == "ls" else 25)

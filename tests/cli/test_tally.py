@@ -32,8 +32,8 @@ class Watch:
         self.now = 0.0
         self.tally = Tally(jobs, slots, lambda: self.now)
 
-    def at(self, now: float, job: Job, phase: str, **event: Any) -> None:
-        self.now = now
+    def at(self, at_seconds: float, job: Job, phase: str, **event: Any) -> None:
+        self.now = at_seconds
         if phase == "train":
             event = {"step": 1, "total": 10, "epoch": 1.0, "seconds": 1.0, "losses": (1.0, 2.0), **event}
         if phase == "end":
@@ -54,11 +54,11 @@ def test_waiting_jobs_take_the_slot_that_is_free_first() -> None:
 @given(Lengths, st.integers(1, 4))
 def test_a_makespan_is_within_the_bounds_of_list_scheduling(lengths: list[float], slots: int) -> None:
     """Graham 1966: no better than the longest and the mean load, no worse than their sum."""
-    found = makespan([], lengths, slots)
+    total = makespan([], lengths, slots)
     longest, load = max(lengths, default=0.0), sum(lengths) / slots
-    assert max(longest, load) - 1e-9 <= found <= longest + load + 1e-9
+    assert max(longest, load) - 1e-9 <= total <= longest + load + 1e-9
     if slots == 1:
-        assert found == pytest.approx(sum(lengths))
+        assert total == pytest.approx(sum(lengths))
 
 
 @given(st.lists(st.floats(0.1, 9), min_size=1, max_size=4))
@@ -103,17 +103,17 @@ def test_jobs_are_as_long_as_those_of_their_kind() -> None:
     assert watch.tally.left().guessed == 3, "of b nothing is known yet"
     watch.at(2, jobs[1], "start")
     watch.at(22, jobs[1], "end")
-    left = watch.tally.left()
-    assert (left.seconds, left.guessed) == (pytest.approx(2 + 20 + 2 + 20), 0)
+    time_left = watch.tally.left()
+    assert (time_left.seconds, time_left.guessed) == (pytest.approx(2 + 20 + 2 + 20), 0)
 
 
 def test_jobs_at_once_overlap() -> None:
     jobs = [job(seed=seed) for seed in range(5)]
     watch = Watch(jobs, slots=2)
-    for one in jobs[:2]:
-        watch.at(0, one, "start")
-    for one in jobs[:2]:
-        watch.at(10, one, "end")
+    for started_job in jobs[:2]:
+        watch.at(0, started_job, "start")
+    for started_job in jobs[:2]:
+        watch.at(10, started_job, "end")
     assert watch.tally.left().seconds == pytest.approx(20)
 
 
@@ -168,7 +168,7 @@ def test_the_best_is_of_each_data_set_and_of_no_job_that_failed() -> None:
     watch.at(0, d, "present", status="completed", hypervolume=0.5)
     watch.at(1, b, "start")
     watch.at(2, b, "train", fraction=0.5, hypervolume=3.0)
-    assert {name: one.job.solver.name for name, one in watch.tally.best().items()} == {"data": "b", "other": "a"}
+    assert {name: view.job.solver.name for name, view in watch.tally.best().items()} == {"data": "b", "other": "a"}
     watch.at(3, b, "train", fraction=0.6, hypervolume=None)
     assert watch.tally.best()["data"].hypervolume == 3.0, "reports between two looks keep what the look said"
     watch.at(3, b, "end", status="diverged", message="NaN")
