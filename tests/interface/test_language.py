@@ -112,7 +112,7 @@ def test_names_say_what_they_hold(pattern: str) -> None:
     paths = sorted(ROOT.glob(pattern))
     assert paths
     names = {path.relative_to(ROOT).as_posix(): list(vague_names(path.read_text())) for path in paths}
-    assert {path: found for path, found in names.items() if found} == {}
+    assert {path: vague for path, vague in names.items() if vague} == {}
 
 
 def test_a_word_that_is_avoided_is_found() -> None:
