@@ -71,9 +71,9 @@ def test_vertices_and_centre_are_among_many_rays(m: int, n: int) -> None:
 
 @pytest.mark.parametrize("m", range(6, 12))
 def test_few_rays_of_many_objectives_have_the_centre_and_favour_no_objective(m: int) -> None:
-    few = finite_rays(m, 5)
-    assert float((few - 1 / m).abs().amax(1).min()) < 1e-6
-    torch.testing.assert_close(few.mean(0), torch.full((m,), 1 / m), atol=0.065, rtol=0)
+    rays = finite_rays(m, 5)
+    assert float((rays - 1 / m).abs().amax(1).min()) < 1e-6
+    torch.testing.assert_close(rays.mean(0), torch.full((m,), 1 / m), atol=0.065, rtol=0)
 
 
 @pytest.mark.parametrize("m", [4, 8, 11])
@@ -144,9 +144,11 @@ def test_a_subset_covers_better_than_most_random_ones_that_have_the_centre() -> 
     assert list(chosen) == sorted(set(chosen))
     centre = int((rays == UNIT // 6).all(axis=1).argmax())
     assert centre in chosen
-    others = [k for k in range(25) if k != centre]
+    other_indices = [k for k in range(25) if k != centre]
     random = np.random.default_rng(0)
-    totals = [squares[:, [centre, *random.choice(others, 4, replace=False)]].min(axis=1).sum() for _ in range(200)]
+    totals = [
+        squares[:, [centre, *random.choice(other_indices, 4, replace=False)]].min(axis=1).sum() for _ in range(200)
+    ]
     assert squares[:, chosen].min(axis=1).sum() <= np.quantile(totals, 0.05)
 
 
