@@ -245,7 +245,10 @@ def test_linear_programs_are_exact_for_rows_and_columns_of_any_size(n: int, rati
         rows = random_rows(n, seed, ratio, 1 + seed % (n - 1))
         c = gram(rows)
         alpha, feasible = simplex_lp(c.sum(2), c, torch.zeros(1, n, dtype=torch.float64))
-        exact_gram = [[rational.dot(one, two) for two in rational.exact(rows)] for one in rational.exact(rows)]
+        exact_gram = [
+            [rational.dot(first_row, second_row) for second_row in rational.exact(rows)]
+            for first_row in rational.exact(rows)
+        ]
         expected = rational.best_on_simplex([sum(row) for row in exact_gram], exact_gram, [0.0] * n)
         assert bool(feasible)
         best = rational.combination(expected, rows)
@@ -264,8 +267,8 @@ def test_epo_balances_whatever_the_ratio_of_lengths(m: int, ratio: float) -> Non
         objective, constraints, bounds = balancing_program(losses, r, rows)
         expected = rational.best_on_simplex(objective, constraints, bounds)
         assert bool(feasible.all())
-        found = rational.combination(alpha[0].tolist(), rows)
-        assert rational.relative_distance(found, rational.combination(expected, rows)) < 1e-6, seed
+        direction = rational.combination(alpha[0].tolist(), rows)
+        assert rational.relative_distance(direction, rational.combination(expected, rows)) < 1e-6, seed
 
 
 def balancing_program(
@@ -285,7 +288,7 @@ def balancing_program(
     bounds: list[float | Fraction] = [
         Fraction(0) if j == largest or not helps else (-math.inf if towards[j] > 0 else towards[j]) for j in range(m)
     ]
-    return towards, [[rational.dot(one, two) for two in g] for one in g], bounds
+    return towards, [[rational.dot(first_row, second_row) for second_row in g] for first_row in g], bounds
 
 
 @pytest.mark.parametrize("ratio", RATIOS)

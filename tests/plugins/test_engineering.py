@@ -49,12 +49,12 @@ def test_values_are_those_of_the_published_code(name: str) -> None:
     np.testing.assert_allclose(problem.upper, ORACLE[f"{name}/upper"])
     x = positions(problem, ORACLE[f"{name}/x"])
     values = torch.stack(problem.functions(problem.design(x)), -1).numpy()
-    theirs = ORACLE[f"{name}/f"]
+    expected = ORACLE[f"{name}/f"]
     # sums of cancelling terms: relative to the largest value of the objective
-    np.testing.assert_allclose(values, theirs, rtol=1e-12, atol=1e-13 * np.abs(theirs).max())
+    np.testing.assert_allclose(values, expected, rtol=1e-12, atol=1e-13 * np.abs(expected).max())
     scaled = torch.stack(problem.values(x), -1).numpy()
     ideal, nadir = np.array(problem.ideal), np.array(problem.nadir)
-    np.testing.assert_allclose(ideal + scaled * (nadir - ideal), theirs, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ideal + scaled * (nadir - ideal), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,8 +163,8 @@ def test_the_computed_front_is_as_good_as_the_published_one(name: str) -> None:
     front = problem.known_front(1000).numpy()
     # neighbours among 300 to 600 points are farther apart on a surface than on a curve
     assert igd_plus(front, published) < {2: 0.005, 3: 0.01, 4: 0.04, 6: 0.04}[problem.n_objectives]
-    ours = hypervolume(front, [1.1] * len(ideal))
-    assert ours > (0.99 if problem.n_objectives <= 3 else 0.95) * float(ORACLE[f"{name}/hypervolume"])
+    hypervolume_of_front = hypervolume(front, [1.1] * len(ideal))
+    assert hypervolume_of_front > (0.99 if problem.n_objectives <= 3 else 0.95) * float(ORACLE[f"{name}/hypervolume"])
 
 
 def test_the_gear_train_is_enumerated() -> None:

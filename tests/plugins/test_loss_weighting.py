@@ -46,9 +46,9 @@ def test_order_does_not_matter(balancer: Balancer) -> None:
 def told(
     balancer: Balancer, m: int = 3, steps_per_epoch: int = 2, likelihoods: tuple[Likelihood | None, ...] = ()
 ) -> Balancer:
-    two = torch.full((m,), 2.0)
+    bounds = torch.full((m,), 2.0)
     balancer.start(
-        BalancerContext(1, m, two, 0 * two, seed=0, steps_per_epoch=steps_per_epoch, likelihoods=likelihoods)
+        BalancerContext(1, m, bounds, 0 * bounds, seed=0, steps_per_epoch=steps_per_epoch, likelihoods=likelihoods)
     )
     return balancer
 
@@ -60,9 +60,9 @@ def give(balancer: Balancer, losses: list[float]) -> torch.Tensor:
 def test_random_weights_are_a_softmax_of_normals() -> None:
     """log α differences of a softmax of normals are normal with variance 2."""
     balancer = told(RandomWeighting(), 2)
-    drawn = balancer(torch.ones(20_000, 2), torch.ones(20_000, 2) / 2, None).double()
-    torch.testing.assert_close(drawn.sum(1), torch.ones(20_000).double())
-    gap = (drawn[:, 0] / drawn[:, 1]).log()
+    alpha = balancer(torch.ones(20_000, 2), torch.ones(20_000, 2) / 2, None).double()
+    torch.testing.assert_close(alpha.sum(1), torch.ones(20_000).double())
+    gap = (alpha[:, 0] / alpha[:, 1]).log()
     assert float(gap.mean()) == pytest.approx(0, abs=0.04)
     assert float(gap.var()) == pytest.approx(2, rel=0.04)
 
@@ -135,14 +135,14 @@ def test_the_variance_of_a_squared_error_comes_to_rest_at_the_loss() -> None:
 def test_a_solver_tells_its_balancer_what_the_objectives_state() -> None:
     class Listens(Uncertainty):
         def start(self, context: BalancerContext) -> None:
-            heard.append(context.likelihoods)
+            likelihoods.append(context.likelihoods)
             super().start(context)
 
-    heard: list[tuple[Likelihood | None, ...]] = []
+    likelihoods: list[tuple[Likelihood | None, ...]] = []
     for dataset, model in ((VLMOP2(), Point()), (MultiMnist(source="embedded"), LeNet())):
         problem = Problem(dataset, model)
         GradientSolver(Stack(), Listens(), GradientOptions()).start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
-    assert heard == [(None, None), ("categorical", "categorical")]
+    assert likelihoods == [(None, None), ("categorical", "categorical")]
 
 
 def test_an_unknown_likelihood_is_refused() -> None:
@@ -153,8 +153,8 @@ def test_an_unknown_likelihood_is_refused() -> None:
 @pytest.mark.parametrize("cls", [RandomWeighting, DWA, Uncertainty])
 def test_a_checkpoint_goes_on_as_if_never_interrupted(cls: type[Balancer]) -> None:
     losses = torch.rand(12, 3).tolist()
-    whole = told(cls())
-    expected = [give(whole, row) for row in losses]
+    uninterrupted = told(cls())
+    expected = [give(uninterrupted, row) for row in losses]
     first, second = told(cls()), told(cls())
     for row in losses[:5]:
         give(first, row)

@@ -101,11 +101,11 @@ def test_metrics_are_r2_and_rmse_in_original_units() -> None:
 
 
 def test_targets_choose_objectives_and_leave_rows_and_inputs_alone() -> None:
-    whole, few = mulan.Slump(), options.build(mulan.Slump, {"targets": ["strength", "slump"]})
-    assert [o.name for o in few.objectives] == ["strength", "slump"]
-    assert few.protocol.reference == (1.5, 1.5)
-    assert torch.equal(whole.load("test").inputs, few.load("test").inputs)
-    assert torch.equal(whole.load("test").targets["strength"], few.load("test").targets["strength"])
+    all_targets, two_targets = mulan.Slump(), options.build(mulan.Slump, {"targets": ["strength", "slump"]})
+    assert [o.name for o in two_targets.objectives] == ["strength", "slump"]
+    assert two_targets.protocol.reference == (1.5, 1.5)
+    assert torch.equal(all_targets.load("test").inputs, two_targets.load("test").inputs)
+    assert torch.equal(all_targets.load("test").targets["strength"], two_targets.load("test").targets["strength"])
     for bad, message in ((["strenght"], "strength"), (["flow", "flow"], "name each once")):
         with pytest.raises(OptionError, match=message):
             options.build(mulan.Slump, {"targets": bad})
@@ -135,7 +135,7 @@ def test_blocks_of_time_share_no_hour() -> None:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Here:
+def use_files(monkeypatch: pytest.MonkeyPatch) -> Here:
     """Let datasets read files that a test has written, in the place of the registered ones."""
 
     def replace(paths: dict[str, Path]) -> None:
@@ -151,7 +151,7 @@ def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> Path:
     return path
 
 
-def test_river_flow_in_its_format(tmp_path: Path, here: Here) -> None:
+def test_river_flow_in_its_format(tmp_path: Path, use_files: Here) -> None:
     """Rows with an empty field are left out; the others stay in order, inputs before targets."""
     lags = [f"{g}__{lag}" for lag in (0, -6, -12, -18, -24, -36, -48, -60) for g in measured.GAUGES]
     header = lags + [f"{gauge}_48H__0" for gauge in measured.GAUGES]
@@ -162,11 +162,11 @@ def test_river_flow_in_its_format(tmp_path: Path, here: Here) -> None:
         for row in lines[:60]:
             row[63] = ""
         files[part] = write_csv(tmp_path / f"{part}.csv", header, lines)
-    here(files)
+    use_files(files)
     table = measured.RiverFlow().read()
-    kept = np.concatenate([values[60:500], values[560:]])
-    np.testing.assert_array_equal(table.inputs, kept[:, :64])
-    np.testing.assert_array_equal(table.targets, kept[:, 64:])
+    used_rows = np.concatenate([values[60:500], values[560:]])
+    np.testing.assert_array_equal(table.inputs, used_rows[:, :64])
+    np.testing.assert_array_equal(table.targets, used_rows[:, 64:])
 
 
 def jura_files(folder: Path) -> dict[str, Path]:
@@ -180,9 +180,9 @@ def jura_files(folder: Path) -> dict[str, Path]:
     return {p: write_csv(folder / f"{p}.csv", header, [row() for _ in range(n)]) for p, n in sizes.items()}
 
 
-def test_jura_in_its_format(tmp_path: Path, here: Here) -> None:
+def test_jura_in_its_format(tmp_path: Path, use_files: Here) -> None:
     files = jura_files(tmp_path)
-    here(files)
+    use_files(files)
     dataset = measured.Jura()
     assert {split: len(samples) for split, samples in loaded(dataset).items()} == {"train": 207, "val": 52, "test": 100}
     table = dataset.read()
@@ -202,7 +202,7 @@ def test_jura_in_its_format(tmp_path: Path, here: Here) -> None:
 COLUMNS = ("Xloc", "Yloc", "Co", "Cr", "Ni", "Zn")
 
 
-def test_crystals_in_their_format(tmp_path: Path, here: Here) -> None:
+def test_crystals_in_their_format(tmp_path: Path, use_files: Here) -> None:
     formulas = ["Al2O3", "Al1O1", "Ag0.5Cl1.5", "Ag1Cl1", "Fe1"]
     fractions, systems = measured.composition(formulas)
     assert fractions.shape == (5, 5)  # Ag, Al, Cl, Fe, O
@@ -210,7 +210,7 @@ def test_crystals_in_their_format(tmp_path: Path, here: Here) -> None:
     np.testing.assert_allclose(fractions[2], [0.25, 0, 0.75, 0, 0])
     assert systems.tolist() == [0, 0, 1, 1, 2]
     header = ["formula", *measured.PROPERTIES]
-    here({"a": write_csv(tmp_path / "aflow.csv", header, [["NaCl", math.e, 1, 0, 1, 2e-5, 3, -4]])})
+    use_files({"a": write_csv(tmp_path / "aflow.csv", header, [["NaCl", math.e, 1, 0, 1, 2e-5, 3, -4]])})
     targets = measured.Aflow().read().targets[0]
     np.testing.assert_allclose(targets, [1, 0, math.log(1e-3), 0, 2e-5, 3, -4])
     with pytest.raises(DataError, match="not a formula"):
@@ -224,12 +224,12 @@ def arff(path: Path, n_columns: int, rows: list[list[Any]]) -> Path:
     return path
 
 
-def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, here: Here) -> None:
+def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, use_files: Here) -> None:
     draw = np.random.default_rng(0)
     values = draw.random((90, 417))
     values[:, 0] = np.arange(90) // 6
     values[0, 2] = 1e6
-    here({"a": arff(tmp_path / "atp1d.arff", 417, values.tolist())})
+    use_files({"a": arff(tmp_path / "atp1d.arff", 417, values.tolist())})
     dataset = mulan.Atp1d()
     table = dataset.read()
     np.testing.assert_array_equal(table.targets, values[:, -6:])
@@ -239,13 +239,13 @@ def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, here: H
     assert max(float(samples.inputs.abs().max()) for samples in loaded(dataset).values()) == 5.0
 
 
-def test_missing_inputs_become_the_mean_and_counts_their_logarithms(tmp_path: Path, here: Here) -> None:
+def test_missing_inputs_become_the_mean_and_counts_their_logarithms(tmp_path: Path, use_files: Here) -> None:
     draw = np.random.default_rng(0)
     rows: list[list[Any]] = draw.integers(0, 1000, (50, 413)).tolist()
     rows[7][3] = rows[20][3] = "?"
     for row in rows:
         row[5] = "?"
-    here({"a": arff(tmp_path / "osales.arff", 413, rows)})
+    use_files({"a": arff(tmp_path / "osales.arff", 413, rows)})
     dataset = mulan.Osales()
     table = dataset.read()
     assert np.isnan(table.inputs[[7, 20], 3]).all()
@@ -263,7 +263,7 @@ def test_what_is_no_dense_arff_file_is_refused(tmp_path: Path, content: str) -> 
         tables.read_arff(tmp_path / "a.arff")
 
 
-def test_damaged_tables_are_refused(tmp_path: Path, here: Here) -> None:
+def test_damaged_tables_are_refused(tmp_path: Path, use_files: Here) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(DataError, match="line 3"):
         tables.read_csv(tmp_path / "a.csv")
@@ -274,7 +274,7 @@ def test_damaged_tables_are_refused(tmp_path: Path, here: Here) -> None:
         tables.number("x")
     with pytest.raises(DataError, match="cannot be read"):
         tables.read_csv(tmp_path)
-    here({"a": arff(tmp_path / "wq.arff", 3, [[1, 2, 3]])})
+    use_files({"a": arff(tmp_path / "wq.arff", 3, [[1, 2, 3]])})
     with pytest.raises(DataError, match="16 and 14 are expected"):
         mulan.Wq().load("train")
 
@@ -362,9 +362,9 @@ def test_files_of_packages_are_written_as_registered(tmp_path: Path, monkeypatch
                 wheel.writestr(f"crabnet/data/benchmark_data/aflow__{name}/{part}.csv", text)
     monkeypatch.setattr(sources, "run", lambda command, folder, at_most: None)
     sources.aflow_from_packages(tmp_path / "w")
-    written = tables.read_csv(tmp_path / "w" / "aflow" / "aflow.csv")
-    assert [row["formula"] for row in written] == ["Al2O3", "NaCl"]
-    assert [float(written[0][name]) for name in sources.AFLOW] == [k + 0.5 for k in range(7)]
+    csv_rows = tables.read_csv(tmp_path / "w" / "aflow" / "aflow.csv")
+    assert [row["formula"] for row in csv_rows] == ["Al2O3", "NaCl"]
+    assert [float(csv_rows[0][name]) for name in sources.AFLOW] == [k + 0.5 for k in range(7)]
     with pytest.raises(DataError, match="left no wheel"):
         sources.aflow_from_packages(tmp_path)
 
