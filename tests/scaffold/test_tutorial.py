@@ -30,16 +30,16 @@ def script(text: str) -> str:
     """
     (suite,) = re.findall(r"this is `(\w+\.toml)`", text)
     into = {"python": "python -W error -", "toml": f"cat > {suite}"}
-    made = ["set -e"]
+    commands = ["set -e"]
     for language, block in blocks(text):
         if language in into:
-            made.append(f"{into[language]} <<'END'\n{block}END")
+            commands.append(f"{into[language]} <<'END'\n{block}END")
         elif language == "diff":
-            made.append(f"python - <<'END'\n{change(block)}END")
+            commands.append(f"python - <<'END'\n{change(block)}END")
         elif language == "sh":
-            made.append(block)
-        made.append(f"echo '{MARK}'")
-    return "\n".join(made)
+            commands.append(block)
+        commands.append(f"echo '{MARK}'")
+    return "\n".join(commands)
 
 
 def change(diff: str) -> str:
@@ -58,9 +58,9 @@ def change(diff: str) -> str:
 def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:
     """Language, what the tutorial shows and what was printed, of each block that is followed by one of output."""
     printed = output.split(f"{MARK}\n")
-    for ((language, _), (following, expected)), said in zip(pairwise(blocks(text)), printed, strict=False):
+    for ((language, _), (following, expected)), step_output in zip(pairwise(blocks(text)), printed, strict=False):
         if following == "text":
-            yield language, expected, said
+            yield language, expected, step_output
 
 
 def agree(expected: str, printed: str, *, exact: bool) -> bool:
@@ -70,11 +70,11 @@ def agree(expected: str, printed: str, *, exact: bool) -> bool:
     a letter or digit are left out; unless they are exact, each number stands for any number.
     """
     parts = r"(…)" if exact else r"(…|\d[\d.,:]*)"
-    wanted = ""
+    pattern = ""
     for line in lines(expected):
         pieces = [_any(piece) if re.fullmatch(parts, piece) else re.escape(piece) for piece in re.split(parts, line)]
-        wanted += r"(?:.*\n)*?" if line == "…" else "".join(pieces) + r"\n"
-    return re.search(f"^{wanted}", "".join(f"{line}\n" for line in lines(printed)), re.MULTILINE) is not None
+        pattern += r"(?:.*\n)*?" if line == "…" else "".join(pieces) + r"\n"
+    return re.search(f"^{pattern}", "".join(f"{line}\n" for line in lines(printed)), re.MULTILINE) is not None
 
 
 def orders(expected: str) -> Iterator[str]:
@@ -132,15 +132,15 @@ def test_the_tutorial_ends_at_a_row_of_the_leaderboard(tmp_path: Path) -> None:
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for language, expected, said in shown(text, done.stdout):
+    for language, expected, output in shown(text, done.stdout):
         exact = language == "python"
-        assert any(agree(text, said, exact=exact) for text in orders(expected)), (
-            f"the tutorial shows\n{expected}\nand there was\n{said}"
+        assert any(agree(text, output, exact=exact) for text in orders(expected)), (
+            f"the tutorial shows\n{expected}\nand there was\n{output}"
         )
-    where = subprocess.run(
+    location = subprocess.run(
         [folder / ".venv/bin/python", "-c", "import mobench; print(mobench.__file__)"],
         cwd=folder, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert Path(where.stdout.strip()).is_relative_to(folder / ".venv")
+    assert Path(location.stdout.strip()).is_relative_to(folder / ".venv")
     assert "| phn-steep |" in (folder / "results" / "steep" / "leaderboard.md").read_text()
     assert "| input+steep |" in (folder / "results" / "compare" / "leaderboard.md").read_text()
