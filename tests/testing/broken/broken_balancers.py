@@ -81,8 +81,8 @@ class _Touches(Sound):
 
 def touching(name, touch):
     """A balancer that changes one piece of global state."""
-    made = type(name, (_Touches,), {"__doc__": "Changes what is not its own.", "touch": staticmethod(touch)})
-    globals()[name] = dataclass(eq=False)(made)
+    balancer_class = type(name, (_Touches,), {"__doc__": "Changes what is not its own.", "touch": staticmethod(touch)})
+    globals()[name] = dataclass(eq=False)(balancer_class)
 
 
 touching("TouchesTorch", lambda: torch.rand(1))

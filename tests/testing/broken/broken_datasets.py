@@ -95,9 +95,9 @@ class AugmentsAnyhow(Sound):
     """Augments by random numbers of its own."""
 
     def augment(self, batch, random):
-        own = torch.Generator()
-        own.seed()
-        return Samples(batch.inputs + torch.rand(1, generator=own), batch.targets)
+        generator = torch.Generator()
+        generator.seed()
+        return Samples(batch.inputs + torch.rand(1, generator=generator), batch.targets)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ class Sound(Generator):
 
 def using(name, network):
     """A generator of another network."""
-    made = type(
+    generator_class = type(
         name, (Sound,), {"__doc__": "Sound but for one thing.", "network": lambda self, problem: network(problem)}
     )
-    globals()[name] = dataclass(frozen=True)(made)
+    globals()[name] = dataclass(frozen=True)(generator_class)
 
 
 class OtherWhenServed(Lines):
@@ -153,9 +153,11 @@ class Warns(Sound):
 class StartsFrozen(Lines):
     def __init__(self, problem):
         super().__init__(problem)
-        own = dict(problem.target.named_parameters())
-        self.names = list(own)
-        self.slopes = nn.ParameterList(nn.Parameter(torch.randn(problem.n_objectives, *p.shape)) for p in own.values())
+        parameters = dict(problem.target.named_parameters())
+        self.names = list(parameters)
+        self.slopes = nn.ParameterList(
+            nn.Parameter(torch.randn(problem.n_objectives, *p.shape)) for p in parameters.values()
+        )
 
 
 using("GeneratesFrozen", StartsFrozen)

@@ -38,12 +38,12 @@ class Sound(Solver):
         losses = []
         for k, ray in enumerate(self.rays):
             leaves = {n: w.clone().requires_grad_() for n, w in self.nets[k].items()}
-            found = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
-            gradients = torch.autograd.grad((ray * found).sum(), list(leaves.values()), retain_graph=True)
+            ray_losses = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
+            gradients = torch.autograd.grad((ray * ray_losses).sum(), list(leaves.values()), retain_graph=True)
             for name, gradient in zip(leaves, gradients, strict=True):
                 self.moving[k][name] = 0.5 * self.moving[k][name] + gradient
             self.nets[k] = {n: w - self.lr * self.moving[k][n] for n, w in self.nets[k].items()}
-            losses.append(found)
+            losses.append(ray_losses)
         return self.told(torch.stack(losses))
 
     def told(self, losses):
