@@ -93,9 +93,9 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MobenchError], str]] = {
 def test_what_the_command_line_refuses_python_refuses(tiny: Path, out: Path, how: str) -> None:
     arguments, error, message = REFUSED[how]
     before = contents(out)
-    with pytest.raises(error, match=message) as caught:
+    with pytest.raises(error, match=message) as raised:
         mobench.run(tiny, out=out, **arguments)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
     assert contents(out) == before
 
 

@@ -69,8 +69,8 @@ def exact_masked(o: Outputs, t: dict[str, Tensor]) -> float:
 
 
 def exact_classes(o: Outputs, t: dict[str, Tensor]) -> float:
-    known = t["class"] >= 0
-    return float(cross_entropy(o["scores"][known], t["class"][known]))
+    is_labelled = t["class"] >= 0
+    return float(cross_entropy(o["scores"][is_labelled], t["class"][is_labelled]))
 
 
 def exact_r_squared(o: Outputs, t: dict[str, Tensor]) -> float:
@@ -83,10 +83,10 @@ def exact_iou(o: Outputs, t: dict[str, Tensor]) -> float:
     predicted, labels = o["image"].argmax(1).flatten().tolist(), t["image"].flatten().tolist()
     values = []
     for c in range(N_CLASSES):
-        mine = {i for i, p in enumerate(predicted) if p == c and labels[i] != -1}
-        its = {i for i, label in enumerate(labels) if label == c}
-        if mine | its:
-            values.append(len(mine & its) / len(mine | its))
+        predicted_indices = {i for i, p in enumerate(predicted) if p == c and labels[i] != -1}
+        labelled_indices = {i for i, label in enumerate(labels) if label == c}
+        if predicted_indices | labelled_indices:
+            values.append(len(predicted_indices & labelled_indices) / len(predicted_indices | labelled_indices))
     return sum(values) / len(values)
 
 
@@ -142,10 +142,10 @@ def test_values_of_a_split_are_exact_for_batches_of_any_size(name: str, batch_si
     samples = Samples(torch.zeros(N, 1), targets)
     totals = Totals([Objective("a", lambda o, b: o["y"].mean(), (Metric("m", measure),)), Objective("b", measure)])
     for start in range(0, N, batch_size):
-        some = slice(start, start + batch_size)
-        batch = samples.take(some)
-        own = {head: output[some] for head, output in outputs.items()}
-        totals.add(own, batch, own["y"].mean()[None])
+        indices = slice(start, start + batch_size)
+        batch = samples.take(indices)
+        batch_outputs = {head: output[indices] for head, output in outputs.items()}
+        totals.add(batch_outputs, batch, batch_outputs["y"].mean()[None])
     mean, as_loss, as_metric = totals.values(None).tolist()
     assert mean == pytest.approx(float(outputs["y"].mean()))
     assert as_loss == as_metric == pytest.approx(exact(outputs, targets), rel=1e-9)
@@ -181,8 +181,8 @@ def test_auc_with_one_probability_per_bin_is_exact_and_a_half_without_a_class() 
     batch = Samples(torch.zeros(6, 1), {"y": labels})
     # pairs: 0.25 beats 0.05, ties with 0.25, loses to 0.45; 0.65 beats all three
     assert float(binned_auc("y", n_bins=5)(outputs, batch)) == pytest.approx(4.5 / 6)
-    alone = Samples(torch.zeros(6, 1), {"y": torch.ones(6, dtype=torch.long)})
-    assert float(binned_auc("y", n_bins=5)(outputs, alone)) == 0.5
+    one_class = Samples(torch.zeros(6, 1), {"y": torch.ones(6, dtype=torch.long)})
+    assert float(binned_auc("y", n_bins=5)(outputs, one_class)) == 0.5
 
 
 def test_a_perfect_fit_and_constant_labels_have_their_r_squared() -> None:
@@ -232,7 +232,7 @@ def test_losses_of_stacked_nets_equal_those_of_separate_nets() -> None:
     for name in LOSSES:
         measure, _ = MEASURES[name]
         heads = list(stacked)
-        together = torch.vmap(lambda *own: measure(dict(zip(heads, own, strict=True)), batch))(*stacked.values())  # noqa: B023
+        together = torch.vmap(lambda *values: measure(dict(zip(heads, values, strict=True)), batch))(*stacked.values())  # noqa: B023
         torch.testing.assert_close(together, torch.stack([measure(outputs, batch) for outputs in several]))
 
 
@@ -278,9 +278,11 @@ class Wide(Dataset):
 
         inner = mean_iou("image", 4)
         statistics = lambda outputs, batch: inner.statistics(scores(outputs), batch)  # noqa: E731
-        whole = lambda outputs, batch: inner.finish(statistics(outputs, batch))  # noqa: E731
+        one_batch_metric = lambda outputs, batch: inner.finish(statistics(outputs, batch))  # noqa: E731
         metric = (
-            Metric("IoU", whole, pooled=True) if self.pooled else Metric("IoU", SummedMeasure(statistics, inner.finish))
+            Metric("IoU", one_batch_metric, pooled=True)
+            if self.pooled
+            else Metric("IoU", SummedMeasure(statistics, inner.finish))
         )
         mean = lambda outputs, batch: outputs["image"].square().mean()  # noqa: E731
         return (Objective("a", mean, (metric,)), Objective("b", mean))

@@ -95,12 +95,12 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "a header without end": lambda data: struct.pack("<Q", 2**63) + data[8:],
     "a header as long as memory": lambda data: struct.pack("<Q", 2**40) + data[8:],
     "nested deep": lambda data: struct.pack("<Q", 10**6) + b"[" * 10**6,
-    "another type": header(lambda said: _first(said).update(dtype="Q8")),
-    "whole numbers of another size": header(lambda said: _first(said).update(dtype="I8")),
-    "a huge shape": header(lambda said: _first(said).update(shape=[2**62, 2**62])),
-    "a negative shape": header(lambda said: _first(said).update(shape=[-1])),
-    "offsets from elsewhere": header(lambda said: _first(said).update(data_offsets=[0, 2**60])),
-    "a tensor more": header(lambda said: said.update({"\x1b[2J": {**_first(said)}})),
+    "another type": header(lambda metadata: _first(metadata).update(dtype="Q8")),
+    "whole numbers of another size": header(lambda metadata: _first(metadata).update(dtype="I8")),
+    "a huge shape": header(lambda metadata: _first(metadata).update(shape=[2**62, 2**62])),
+    "a negative shape": header(lambda metadata: _first(metadata).update(shape=[-1])),
+    "offsets from elsewhere": header(lambda metadata: _first(metadata).update(data_offsets=[0, 2**60])),
+    "a tensor more": header(lambda metadata: metadata.update({"\x1b[2J": {**_first(metadata)}})),
     "a tensor less": lambda data: save({}),
 }
 

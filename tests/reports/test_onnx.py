@@ -75,7 +75,7 @@ def test_a_file_that_answers_otherwise_is_not_written(trained_folder: Path, monk
 
 def test_a_network_with_chance_in_it_is_not_written(trained_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = trained(trained_folder, "cosmos")
-    monkeypatch.setattr(report, "difference", lambda *given: float("nan"))
+    monkeypatch.setattr(report, "difference", lambda *args: float("nan"))
     with pytest.raises(MobenchError, match="differs from torch by nan"):
         report.to_onnx(network)
 
