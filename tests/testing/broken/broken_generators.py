@@ -36,7 +36,7 @@ class Sound(Generator):
 def using(name, network):
     """A generator of another network."""
     generator_class = type(
-        name, (Sound,), {"__doc__": "Sound but for one thing.", "network": lambda self, problem: network(problem)}
+        name, (Sound,), {"__doc__": "Has one defect.", "network": lambda self, problem: network(problem)}
     )
     globals()[name] = dataclass(frozen=True)(generator_class)
 
