@@ -108,7 +108,7 @@ def print_board(board: Leaderboard) -> None:
 
 def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
     """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
-    from mobench.reports.analysis.comparison import against_best, told_apart
+    from mobench.reports.analysis.comparison import against_best, significant_pairs
     from mobench.reports.tables.table_files import number
 
     ranking = comparison.ranking
@@ -125,12 +125,12 @@ def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> 
         say(f"Friedman's test of equal ranks: p = {_p(ranking.friedman_p)}")
     if ranking.critical_difference is not None:
         say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
-        for run in ranking.alike:
+        for run in ranking.indistinguishable:
             say(f"no significant difference between: {', '.join(run)}")
     if ranking.pairwise:
-        say(f"pairs with a significant difference: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
-    if ranking.said:
-        say(f"not tested: {ranking.said}")
+        say(f"pairs with a significant difference: {len(significant_pairs(ranking))} of {len(ranking.pairwise)}")
+    if ranking.missing_tests:
+        say(f"not tested: {ranking.missing_tests}")
     if ranking.n_left_out:
         say(f"blocks left out because a score is missing: {ranking.n_left_out}")
     for line in comparison.absent:

@@ -18,7 +18,7 @@ from rich.console import Console
 from mobench.cli.formats import clock, duration
 from mobench.cli.live import LINE_SECONDS, Lines
 from mobench.cli.screen import picture
-from mobench.cli.tally import Left, Tally
+from mobench.cli.tally import Tally, TimeLeft
 from mobench.events import EvaluationProgress, JobEnded, JobStarted, NodeLost, TrainingProgress
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
@@ -48,7 +48,7 @@ def test_times_read_as_clocks(seconds: float, text: str) -> None:
 
 
 def test_a_time_that_is_guessed_says_so() -> None:
-    assert [duration(time_left) for time_left in (Left(None), Left(65.0), Left(65.0, guessed=1))] == [
+    assert [duration(time_left) for time_left in (TimeLeft(None), TimeLeft(65.0), TimeLeft(65.0, guessed=1))] == [
         "unknown", "1:05", "about 1:05",
     ]  # fmt: skip
 

@@ -108,7 +108,7 @@ def test_a_finite_set_trains_as_many_nets_as_asked_for_and_old_rays_are_not_mixe
     assert (new.cost.n_models, old.cost.n_models) == (5, 36)
     assert len(new.fronts["test"].losses) == 5
     selection = select([new, old])
-    assert len(selection.kept) == 1
+    assert len(selection.records) == 1
     assert "rays is 25 and 5 at equal K" in selection.left_out[0]
 
 

@@ -68,7 +68,7 @@ def answer_elsewhere(source: Path) -> str:
 def cached_library(source: Path) -> Path:
     """The library in the cache."""
     assert answer_elsewhere(source) == "42"
-    return compiled._kept(source, compiled._compiler())
+    return compiled._cached_path(source, compiled._compiler())
 
 
 def planted(folder: Path) -> bytes:
@@ -144,7 +144,7 @@ def test_a_library_without_its_checksum_is_made_again(source: Path, cached_libra
 
 
 def test_half_a_library_is_made_anew(source: Path) -> None:
-    library_path = compiled._kept(source, compiled._compiler())
+    library_path = compiled._cached_path(source, compiled._compiler())
     library_path.parent.mkdir(parents=True)
     library_path.write_bytes(b"\x7fELF")
     assert compiled.library(source).answer() == 42

@@ -37,7 +37,7 @@ def changed(record: Record, finished: str = "", imported: bool = False, **job: A
 def test_what_agrees_is_kept_as_it_was_given(zdt1: list[Record]) -> None:
     selection = select(zdt1)
     assert len(zdt1) == 6
-    assert (selection.kept, selection.left_out, selection.notes) == (zdt1, [], [])
+    assert (selection.records, selection.left_out, selection.notes) == (zdt1, [], [])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_one_that_differs_is_left_out_with_the_reason(
 ) -> None:
     other = changed(zdt1[0], **change)
     selection = select([other, *zdt1[1:]])
-    assert selection.kept == zdt1[1:]
+    assert selection.records == zdt1[1:]
     (line,) = selection.left_out
     assert line.startswith(f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): {reason}")
 
@@ -62,7 +62,7 @@ def test_the_one_that_differs_is_left_out_with_the_reason(
 def test_a_protocol_can_be_asked_for_and_an_unknown_one_is_refused(zdt1: list[Record]) -> None:
     other = changed(zdt1[0], protocol="other-9")
     selection = select([other, *zdt1[1:]], ["other-9"])
-    assert selection.kept == [other]
+    assert selection.records == [other]
     assert len(selection.left_out) == 5
     with pytest.raises(OptionError, match="did you mean 'other-9'"):
         select([other, *zdt1[1:]], ["other-8"])
@@ -77,7 +77,7 @@ def test_of_equally_many_the_newest_stays_and_a_note_says_so(zdt1: list[Record],
     ]
     for order in (records, records[::-1]):
         selection = select(order)
-        assert [r.job.protocol for r in selection.kept] == [newer]
+        assert [r.job.protocol for r in selection.records] == [newer]
         assert "in as many records (1)" in selection.notes[0]
         assert "--protocol" in selection.notes[0]
 
@@ -91,7 +91,7 @@ def under(record: Record, **stated: Any) -> Record:
 def test_records_under_one_version_that_states_two_things_are_never_mixed(zdt1: list[Record], point: str) -> None:
     other = under(zdt1[0], **{point: [7.0, 7.0]})
     selection = select([other, *zdt1[1:]])
-    assert selection.kept == zdt1[1:]
+    assert selection.records == zdt1[1:]
     (line,) = selection.left_out
     assert line.startswith(
         f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): zdt1: what the protocol states is "
@@ -113,7 +113,7 @@ def test_of_two_seeds_under_two_references_one_is_shown_and_a_note_says_so(zdt1:
 
 def test_a_failed_job_states_no_reference_and_stays(zdt1: list[Record]) -> None:
     failed = zdt1[0].model_copy(update={"protocol": {"version": zdt1[0].job.protocol}, "status": "failed"})
-    assert select([failed, *zdt1[1:]]).kept == [failed, *zdt1[1:]]
+    assert select([failed, *zdt1[1:]]).records == [failed, *zdt1[1:]]
     assert select([failed, *zdt1[1:]]).left_out == []
 
 
@@ -123,16 +123,16 @@ def test_imported_fronts_have_no_vote_and_no_budget_to_agree_in(zdt1: list[Recor
 
     strangers = [foreign(r, protocol="other-9") for r in zdt1[1:]]
     selection = select([zdt1[0], *strangers])
-    assert selection.kept == [zdt1[0]]
+    assert selection.records == [zdt1[0]]
     assert len(selection.left_out) == 5
     joined = [zdt1[0], *(foreign(r) for r in zdt1[1:])]
-    assert select(joined).kept == joined
+    assert select(joined).records == joined
 
 
 def test_a_record_that_is_there_twice_counts_once(zdt1: list[Record]) -> None:
-    assert select([*zdt1, *zdt1]).kept == zdt1
+    assert select([*zdt1, *zdt1]).records == zdt1
     later = changed(zdt1[0], finished="2999").model_copy(update={"indicators": {}})
     selection = select([later, *zdt1])
-    assert {r.id for r in selection.kept} == {r.id for r in zdt1}
-    assert len(selection.kept) == len(zdt1)
+    assert {r.id for r in selection.records} == {r.id for r in zdt1}
+    assert len(selection.records) == len(zdt1)
     assert "exists twice with different numbers" in selection.notes[0]

@@ -12,7 +12,7 @@ from scipy import stats
 from mobench.errors import OptionError
 from mobench.records.record import Failure, Record
 from mobench.records.store import Store
-from mobench.reports.analysis.comparison import against_best, compare, to_dict, told_apart
+from mobench.reports.analysis.comparison import against_best, compare, significant_pairs, to_dict
 from mobench.reports.analysis.leaderboard import leaderboard
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -47,7 +47,7 @@ def test_seeds_are_the_blocks_of_one_data_set_and_data_sets_those_of_all(records
         assert comparison.ranking.n_blocks == len(table)
         assert comparison.ranking.friedman_p == pytest.approx(stats.friedmanchisquare(*table.to_numpy().T).pvalue)
         assert comparison.ranking.pairwise == {}
-        assert "Wilcoxon's test of 210 pairs needs 14 blocks" in comparison.ranking.said
+        assert "Wilcoxon's test of 210 pairs needs 14 blocks" in comparison.ranking.missing_tests
 
 
 def test_two_solvers_over_six_data_sets_are_tested_with_wilcoxon(records: list[Record]) -> None:
@@ -64,7 +64,7 @@ def test_two_solvers_over_six_data_sets_are_tested_with_wilcoxon(records: list[R
     table = hypervolumes(all_records).pivot_table(index="dataset", columns="solver", values="hypervolume")
     p = stats.wilcoxon(table["phn-hvi"], table["ls"]).pvalue
     assert overall.ranking.pairwise == {("phn-hvi", "ls"): pytest.approx(p)}
-    assert told_apart(overall.ranking) == [("phn-hvi", "ls")]
+    assert significant_pairs(overall.ranking) == [("phn-hvi", "ls")]
     assert against_best(overall.ranking) == [("phn-hvi", "ls")]
 
 

@@ -113,12 +113,15 @@ def test_with_one_block_fewer_no_pair_can_be_told_apart(n_pairs: int) -> None:
 def test_too_few_blocks_are_said_and_give_no_p() -> None:
     ranking = rank(scores(2, 3, shift=9.0))
     assert (ranking.friedman_p, ranking.critical_difference, ranking.pairwise) == (None, None, {})
-    assert "Friedman's test of 3 solvers on 2 blocks cannot reach p = 0.05: its smallest p is 0.14" in ranking.said
+    assert (
+        "Friedman's test of 3 solvers on 2 blocks cannot reach p = 0.05: its smallest p is 0.14"
+        in ranking.missing_tests
+    )
     assert "Wilcoxon's test of 3 pairs needs 7 blocks to reach p = 0.05 after Holm's correction, there are 2" in (
-        ranking.said
+        ranking.missing_tests
     )
     assert set(ranking.effect_sizes.values()) == {1.0}
-    assert ranking.alike == []
+    assert ranking.indistinguishable == []
 
 
 @pytest.mark.parametrize("k", [3, 4, 6, 10])
@@ -133,21 +136,21 @@ def test_two_solvers_have_wilcoxon_alone() -> None:
     ranking = rank(scores(6, 2, shift=9.0))
     assert ranking.friedman_p is None
     assert ranking.pairwise == {("s0", "s1"): pytest.approx(2 / 2**6)}
-    assert ranking.said == "Friedman's test compares 3 or more solvers, there are 2"
+    assert ranking.missing_tests == "Friedman's test compares 3 or more solvers, there are 2"
 
 
 @pytest.mark.parametrize(("n", "k"), [(0, 3), (3, 1), (0, 0), (1, 2)])
 def test_next_to_nothing_gives_no_test(n: int, k: int) -> None:
     ranking = rank(scores(n, k))
     assert (ranking.friedman_p, ranking.pairwise) == (None, {})
-    assert ranking.said
+    assert ranking.missing_tests
     assert len(ranking.solvers) == k
 
 
 def test_solvers_that_always_tie() -> None:
     ranking = rank(pd.DataFrame(np.ones((20, 3)), columns=list("abc")))
     assert ranking.friedman_p is None
-    assert "tie in every block" in ranking.said
+    assert "tie in every block" in ranking.missing_tests
     assert ranking.average_ranks == [2.0, 2.0, 2.0]
     assert set(ranking.pairwise.values()) == {1.0}
     assert set(ranking.effect_sizes.values()) == {0.0}
@@ -155,8 +158,8 @@ def test_solvers_that_always_tie() -> None:
 
 def test_runs_within_the_critical_difference() -> None:
     ranking = Ranking(list("abcd"), [1.0, 1.8, 2.7, 3.9], 9, 0.01, 1.0, {}, {}, "")
-    assert ranking.alike == [["a", "b"], ["b", "c"]]
-    assert Ranking(list("ab"), [1.0, 2.0], 9, None, None, {}, {}, "x").alike == []
+    assert ranking.indistinguishable == [["a", "b"], ["b", "c"]]
+    assert Ranking(list("ab"), [1.0, 2.0], 9, None, None, {}, {}, "x").indistinguishable == []
 
 
 @settings(deadline=None, max_examples=50)

@@ -62,19 +62,19 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
     import pandas as pd
 
     chosen = select(records, protocols)
-    if not chosen.kept:
+    if not chosen.records:
         return Leaderboard(pd.DataFrame(columns=["dataset", "model", "solver"]), chosen.left_out, _NOTHING)
-    measured = measurements(chosen.kept)
+    measured = measurements(chosen.records)
     table = _estimates(measured)
     table = pd.concat([_ranked(part, measured) for _, part in table.groupby("dataset", sort=True)])
     table = table[[*_FIRST, *(c for c in table.columns if c not in (*_FIRST, "status")), "status"]]
     notes = [
         *chosen.notes,
         *incomplete_rows(table, measured),
-        *missing_values(chosen.kept, measured),
-        *beyond_reference(chosen.kept, measured),
-        *approximate_volumes(chosen.kept, measured),
-        *_notes(chosen.kept, measured),
+        *missing_values(chosen.records, measured),
+        *beyond_reference(chosen.records, measured),
+        *approximate_volumes(chosen.records, measured),
+        *_notes(chosen.records, measured),
     ]
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured)
 
