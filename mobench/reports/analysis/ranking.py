@@ -79,8 +79,8 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
     alpha:  significance level. A test that could not reject at this level is not made.
 
     A test is missing, with the reason in `missing_tests`, if even perfect agreement of all blocks could not reach
-    `alpha`. Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives the smallest possible p (by
-    the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
+    `alpha`. Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives the smallest possible p
+    (by the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
     Wilcoxon's smallest two-sided p is 2/2ⁿ, which Holm multiplies by the number of pairs.
     """
     full_blocks = scores.dropna(axis=0, how="any")
