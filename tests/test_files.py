@@ -109,7 +109,7 @@ def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_pipe_stays_what_it_is_also_behind_a_link(tmp_path: Path) -> None:
-    """So does a device: a test that failed would replace one of this machine."""
+    """Devices are handled alike, but a failing test would replace a device of this machine."""
     pipe, link = tmp_path / "pipe", tmp_path / "link"
     os.mkfifo(pipe)
     link.symlink_to(pipe)

@@ -74,7 +74,7 @@ def test_there_is_an_example_of_every_piece() -> None:
 
 @pytest.mark.parametrize("piece", CHANGES)
 def test_what_an_import_changes_is_restored_and_its_plugin_named(points: Any, piece: str) -> None:
-    """In the module of the hooks, in a hook, and in the module of a class that is loaded later."""
+    """Changes in the module of the hooks, in a hook, and in the module of a class that is loaded later."""
     change = CHANGES[piece]
     with restored():  # once before: torch imports libraries for some of it, and those change more
         exec(change, {})

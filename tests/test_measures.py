@@ -262,7 +262,7 @@ def test_a_summed_metric_is_not_pooled_too() -> None:
 
 @dataclass(frozen=True)
 class Wide(Dataset):
-    """Inputs that are label images, and a net whose outputs are as large as 4 × 24 × 24 scores."""
+    """Label images as inputs, and a net with 4 × 24 × 24 output scores."""
 
     pooled: bool = False
     n: int = 8000
@@ -370,7 +370,7 @@ def test_the_values_do_not_depend_on_the_order_of_batches() -> None:
 
 
 def test_evaluation_of_a_network_sums_statistics_over_batches() -> None:
-    """Against one batch that holds the split, for every ray."""
+    """Compare with one batch that holds the split, for every ray."""
     problem = Problem(Wide(n=50), ThinModel())
     samples, rays = problem.dataset.load("test"), finite_rays(2, 3)
     network = Stack().build(problem, rays)

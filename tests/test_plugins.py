@@ -71,7 +71,7 @@ def exits() -> list[Spec]:
 
 
 class PanicException(BaseException):
-    """As extensions in Rust raise it: no Exception."""
+    """Like the panics of Rust extensions, it does not derive from Exception."""
 
 
 class Unspeakable(Exception):

@@ -193,8 +193,8 @@ def programs(bench: Bench) -> list[Row]:
 def programs_of(m: int) -> list[Row]:
     """Balancers' weights for 25 rays at once against a general solver, one ray after the other.
 
-    Twice: every program stated anew, as a script does that calls the solver in its loop, and stated
-    once with parameters, the best that the general solver can do.
+    Two variants: every program is stated again, as in a script that calls the solver in its loop; or it is
+    stated once with parameters, which is the best that the general solver can do.
     """
     torch.manual_seed(m)
     k = 25
@@ -265,14 +265,14 @@ def vlmop2(bench: Bench) -> list[Row]:
             100,
             ratio(lambda p=p: before(p), now, 5, 10),
         )
-        for program_kind, p in (("stated anew", None), ("stated once", plain.EPOProgram(2)))
+        for program_kind, p in (("stated every time", None), ("stated once", plain.EPOProgram(2)))
     ]
 
 
 def overhead(bench: Bench) -> list[Row]:
     """Share of the wall time that the loop, progress and trace take in addition to the steps.
 
-    Of steps alone: what a job costs that has fewer of them is taken away, for building the networks is no step.
+    Only steps count: the cost of a job with fewer steps is subtracted, because building the networks is no step.
     """
     problem = bench.problem()
     samples = bench.dataset.load("train")

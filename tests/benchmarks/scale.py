@@ -2,8 +2,8 @@
 
     python tests/benchmarks/scale.py --out results/scale
 
-Each point is a process of its own, so that its peak of resident memory is its own; what an empty
-process holds (torch and the data) is taken off.
+Each point runs in a separate process, so that its peak of resident memory can be measured; the memory of an
+empty process (torch and the data) is subtracted.
 """
 
 from __future__ import annotations

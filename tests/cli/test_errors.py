@@ -124,7 +124,7 @@ def test_debug_can_be_asked_for_by_the_environment_and_shows_the_cause(cli: Cli,
 
 
 def test_a_reader_that_goes_away_is_no_bug(command: list[str], environment: dict[str, str]) -> None:
-    """As in `mobench list | head -1`."""
+    """The reader closes the pipe early, as `mobench list | head -1` does."""
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(

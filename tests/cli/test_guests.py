@@ -214,7 +214,7 @@ def __getattr__(name):
 def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
-    """As a combination that is declined by the plan: a line with the reason, no record, no row, exit code 0."""
+    """The result is that of a combination that the plan declines: a reason, no record, no row, exit code 0."""
     environment = guest("picky", PICKY)
     words = ["run", tiny, "--strategy", "default", "--out", "out", "--solver"]
     done = cli(*words, "stack+picky,ls", "--seeds", "0,1", env=environment)

@@ -1,4 +1,4 @@
-"""`--json` gives data: every line has the fields of its class, and none is text made for people."""
+"""`--json` gives data: every line has the fields of its class, and no line is free text."""
 
 from __future__ import annotations
 

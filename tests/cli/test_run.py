@@ -147,7 +147,7 @@ def test_an_unreadable_record_is_named_and_left_alone(cli: Cli, tiny: Path, fini
 def test_no_space_for_records_is_one_line_and_earlier_records_stay(
     cli: Cli, tiny: Path, finished: Path, tmp_path: Path
 ) -> None:
-    """A file size limit of a thousand bytes stands for a full disk: the system refuses the same call."""
+    """A file size limit of a thousand bytes simulates a full disk: the system refuses the same call."""
     shutil.copytree(finished, tmp_path / "out")
     before = records(tmp_path / "out")
 

@@ -73,7 +73,7 @@ def test_one_kind_can_be_listed(cli: Cli) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_can_be_shown(kind: Any) -> None:
-    """In this process, because there are many."""
+    """Commands run in this process, because there are many of them."""
     from typer.testing import CliRunner
 
     from mobench.cli.main import app

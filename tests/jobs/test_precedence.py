@@ -205,7 +205,7 @@ def test_an_option_of_the_command_line_is_not_searched(tmp_path: Path) -> None:
 
 
 def test_the_best_suite_has_what_its_trials_had(tmp_path: Path) -> None:
-    """Whatever the order in which its places are merged into one entry."""
+    """The settings hold for any order in which their places are merged into one entry."""
     chosen = searched(tmp_path, settings={"momentum": 0.25}, budget={"steps": 4})
     outcomes = []
     for single_suite in apart(chosen):

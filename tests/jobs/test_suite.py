@@ -82,7 +82,7 @@ def test_what_is_overridden_replaces_what_the_suite_says(tmp_path: Path) -> None
 
 
 def chosen(tmp_path: Path, **names: list[str]) -> set[tuple[str, str, float]]:
-    """Dataset, solver and learning rate of the jobs that are left of two entries with rates of their own."""
+    """Dataset, solver and learning rate of the remaining jobs of two entries that set different rates."""
     text = entry(["vlmop2"], ["ls", "phn-ls"], "[entries.set]\nlr = 0.1") + entry(
         ["zdt1", "vlmop2"], ["ls"], "[entries.set]\nlr = 0.2"
     )

@@ -50,7 +50,7 @@ def test_another_text_is_another_library(source: Path) -> None:
 
 
 def answer_elsewhere(source: Path) -> str:
-    """What the library says in a process of its own: one that has the file loaded must not see it change.
+    """Return the library's answer in a new process: a process that has loaded the file must not see it change.
 
     The module runs from its file, because the package `mobench.kernels` imports torch.
     """

@@ -71,7 +71,7 @@ BASELINES = {"x86_64": ("x86-64", "x86-64-v3")}
 
 @pytest.mark.parametrize("baseline", BASELINES.get(platform.machine(), ()))
 def test_vectors_of_any_width_give_the_same(baseline: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The processors of others: vectors of 4 and of 8, whatever this one has."""
+    """Compile for vectors of 4 and of 8, as other processors have them."""
     torch.manual_seed(0)
     x, g = batch_last(torch.randn(37, 4, 9, 8)), batch_last(torch.randn(37, 14, 4, 4))
     w, bias = torch.randn(14, 2, 4, 3), torch.randn(14)

@@ -1,4 +1,4 @@
-"""The count of steps beside a checkpoint: correct after a kill, and harmless if it is damaged."""
+"""The step count that is stored with a checkpoint: correct after a kill, and harmless if it is damaged."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one() -> None:
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop"])
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser: str) -> None:
-    """To the bit, with dropout, momentum, drawn preferences and a schedule in play."""
+    """The weights are equal to the bit with dropout, momentum, drawn preferences and a schedule."""
     options = {"optimiser": optimiser, "lr": 0.01, "milestones": (0.5,), "momentum": 0.9, "n_preferences": 2}
 
     def problem() -> Problem:

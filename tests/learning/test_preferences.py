@@ -103,7 +103,7 @@ def test_rays_keep_a_distance_from_each_other_and_lie_inside_as_well(m: int) -> 
 
 
 def test_rays_of_many_objectives_are_always_the_same_bits() -> None:
-    """In a fresh process as well, with another number of threads: the arithmetic is exact."""
+    """A new process with another number of threads gives the same rays: the arithmetic is exact."""
     program = (
         "import hashlib; from mobench.learning.preferences import dense_rays, finite_rays\n"
         "parts = [r.numpy().tobytes() for m in (4, 8, 11) for r in (dense_rays(m, 30), finite_rays(m, 6, 30))]\n"

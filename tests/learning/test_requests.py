@@ -1,4 +1,4 @@
-"""What the solver gives to balancers that ask for more than losses: directions, a second batch."""
+"""Inputs of balancers that request more than losses: directions of gradients, a second batch."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_a_context_states_the_progress_of_training_and_refuses_a_budget_in_secon
 
 @dataclass(eq=False)
 class Told(Sampler):
-    """Records what it is told."""
+    """Record the arguments of every call."""
 
     def start(self, context: SamplerContext) -> None:
         self.context, self.steps = context, list[int]()

@@ -1,4 +1,4 @@
-"""Which parameters are task-specific, and what gradients they and the shared parameters get."""
+"""Task-specific parameters: how they are recognized, and the gradients of specific and shared parameters."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_hypervolume_of_a_staircase(n: int) -> None:
 
 @pytest.mark.parametrize("m", [5, 8, 11, 20, 31, 40])
 def test_hypervolume_of_unit_vectors_and_cubes_of_many_objectives(m: int) -> None:
-    """As above; m unit vectors are 20 and more points from m = 20 on, so those are approximate."""
+    """Values as above. From m = 20 on, the m unit vectors are 20 or more points, so the volume is approximate."""
     value, error = ind.hypervolume_with_error(np.eye(m), np.full(m, 3.0))
     expected = 3.0**m - 1
     assert value == pytest.approx(expected, rel=1e-9) if not error else abs(value - expected) <= 2 * error
@@ -93,7 +93,7 @@ def random_front(kind: str, n: int, m: int, seed: int) -> Array:
 
 @pytest.mark.parametrize(("m", "n"), [(3, 60), (5, 60), (8, 40), (10, 25), (11, 20)])
 def test_the_error_of_an_approximate_hypervolume_covers_the_exact_one(m: int, n: int) -> None:
-    """Of sixteen 95 % intervals, thirteen or more must cover, and all with 2.5 times the width."""
+    """At least 13 of 16 95 % intervals must cover the exact value, and all of them at 2.5 times the width."""
     ratios = []
     for kind in KINDS:
         for seed in range(4):

@@ -26,7 +26,7 @@ def assert_on_simplex(alpha: Tensor) -> None:
 
 
 def scaled(gram: Tensor) -> Tensor:
-    """With the shortest gradient of length 1 (the optimum cannot be longer)."""
+    """Scale the gradients so that the shortest has length 1 (the optimum cannot be longer)."""
     least = gram.diagonal(dim1=1, dim2=2).amin(1)
     return gram / torch.where(least > 0, least, 1.0)[:, None, None]
 

@@ -196,7 +196,7 @@ def test_directions_in_single_precision_do_not_conflict(balancer: Balancer, tole
 
 @pytest.mark.parametrize("balancer", [UPGrad(), MinNorm(), IMTLG(), NashMTL(), PCGrad()])
 def test_weights_of_gradients_that_do_not_cancel_are_rounded(balancer: Balancer) -> None:
-    """Then the sum is computed in float32, as fast as before."""
+    """The sum is then computed in float32, which costs no extra time."""
     g = torch.eye(3)[None] + 0.1
     alpha = properties.started(balancer, 3, 1)(torch.ones(1, 3), torch.full((1, 3), 1 / 3), inner_products(g))
     assert rounded_weights(alpha, inner_products(g), torch.float32).dtype == torch.float32
@@ -293,7 +293,7 @@ def balancing_program(
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_epo_tells_short_gradients_apart(ratio: float) -> None:
-    """At losses (3, 2, 1) with equal preferences a step lowers loss 1 alone: its product is 1/ratio² of loss 3's."""
+    """At losses (3, 2, 1) with equal preferences a step lowers only loss 1: its product is 1/ratio² of loss 3's."""
     rows = [[1 / ratio, 0.0, 0.0], [0.0, 1 / ratio, 0.0], [0.0, 0.0, 1.0]]
     r = torch.full((1, 3), 1 / 3, dtype=torch.float64)
     alpha = properties.started(EPO(scale_by_m=False), 3, 1)(torch.tensor([[3.0, 2.0, 1.0]]).double(), r, gram(rows))

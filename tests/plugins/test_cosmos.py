@@ -152,7 +152,7 @@ def test_the_pair_trains(problem: Problem) -> None:
 
 
 def test_a_gram_matrix_is_taken_in_the_networks_own_weights(problem: Problem) -> None:
-    """For balancers that need one: `input+epo`."""
+    """`input+epo` has a balancer that needs one."""
     solver = GradientSolver(Input(), EPO(), GradientOptions())
     solver.start(problem, Setting(finite_rays(2), Seeds(), 4, 30))
     assert bool(torch.isfinite(solver.step(problem.prepare(problem.dataset.load("train")))).all())

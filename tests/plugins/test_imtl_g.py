@@ -184,7 +184,7 @@ def test_weights_are_those_of_exact_arithmetic(rows: list[list[int]], lengths: l
 
 
 def test_without_a_solution_projections_are_as_equal_as_weights_that_sum_to_one_make_them() -> None:
-    """Gradients on a line beside the origin: d stays on the line; of its points cvxpy finds the best."""
+    """The gradients are on a line that misses the origin: d stays on the line, and cvxpy finds its best point."""
     g = integers([[1, 0], [1, 1], [1, 2]])
     alpha = imtl_weights(inner_products(g))
     assert_sums_to_one(alpha)

@@ -165,7 +165,7 @@ def test_a_checkpoint_goes_on_as_if_never_interrupted(cls: type[Balancer]) -> No
 
 @pytest.mark.parametrize("bad", [0.0, -0.4])
 def test_a_loss_that_was_not_positive_has_no_rate(bad: float) -> None:
-    """As ZDT3's second objective, which goes below 0."""
+    """An example is ZDT3's second objective, which can be negative."""
     balancer = told(DWA(), 2, steps_per_epoch=1)
     for losses in ([0.5, bad], [0.5, bad - 0.1]):
         give(balancer, losses)

@@ -30,7 +30,7 @@ def test_properties(m: int) -> None:
 @pytest.mark.parametrize("m", MS)
 @pytest.mark.parametrize("normalise", ["none", "l2", "loss"])
 def test_properties_of_the_codes_form(m: int, normalise: Any) -> None:
-    """Without the order of objectives: where the program has several solutions, the raw direction is that of one."""
+    """The order of objectives is not checked: if there are several solutions, the direction is one of them."""
     balancer = MinNorm(normalise=normalise, weighted="raw")
     properties.assert_well_behaved(balancer, m)
     properties.assert_indifferent_to_scale(balancer, m)
@@ -38,7 +38,7 @@ def test_properties_of_the_codes_form(m: int, normalise: Any) -> None:
 
 @pytest.mark.parametrize("m", MS)
 def test_normalised_by_length_scaling_one_gradient_changes_its_weight_alone(m: int) -> None:
-    """The direction is then that of unit gradients, whatever their lengths."""
+    """The direction is that of unit gradients, for all lengths."""
     for case in properties.cases(m):
         if case.name != "random gradients":
             continue

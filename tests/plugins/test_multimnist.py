@@ -80,7 +80,7 @@ def test_the_two_classes_differ(seed: int) -> None:
 
 
 def mutual_information(left_labels: Any, right_labels: Any) -> float:
-    """In nats, of the joint distribution of two labels below ten."""
+    """Return the mutual information of two labels below ten, in nats."""
     joint = np.zeros((10, 10))
     np.add.at(joint, (np.asarray(left_labels), np.asarray(right_labels)), 1 / len(left_labels))
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
@@ -89,7 +89,7 @@ def mutual_information(left_labels: Any, right_labels: Any) -> float:
 
 
 def test_different_classes_tie_the_labels_and_any_classes_leave_them_independent() -> None:
-    """Of ten equal classes: ln 10/9 = 0.105 nats, and a guess that knows the other label is right in 1 of 9 cases."""
+    """Ten equal classes give ln 10/9 = 0.105 nats; a guess that knows the other label is right in 1 of 9 cases."""
     garments, digits = (marked([c for c in range(10) for _ in range(3)], value) for value in (50, 60))
     tied = compose(garments, digits, 60_000, "jitter", "max", seed=0)
     free = compose(garments, digits, 60_000, "jitter", "max", seed=0, classes="any")

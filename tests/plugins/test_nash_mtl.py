@@ -112,7 +112,7 @@ def test_order_does_not_matter_and_scaling_a_gradient_scales_its_weight(
 
 @pytest.mark.parametrize("m", MS)
 def test_gradients_in_single_precision(m: int) -> None:
-    """There the ridge grows with rounding: a solution exists, and d is no longer than the paper's √m."""
+    """The ridge grows with rounding: a solution exists, and d is no longer than the paper's √m."""
     for name, g in gradient_families(m, seed=m).items():
         alpha, residual = nash_weights(inner_products(g.float()))
         assert float(residual.max()) < 1e-6, name

@@ -127,7 +127,7 @@ def test_the_dual_is_as_short_as_clarabels(m: int) -> None:
 
 @pytest.mark.parametrize("m", MS)
 def test_deep_inside_a_cell_it_is_min_norm(m: int) -> None:
-    """Without a nearly violated constraint nothing but the losses is left."""
+    """The program has only the losses if no constraint is nearly violated."""
     for case in properties.cases(m, seed=m):
         p = loss_direction(case.preferences)
         normals = reference_directions(m, 5)[None] - p[:, None]
@@ -225,7 +225,7 @@ GRAM = torch.tensor([[1.0, -0.2], [-0.2, 2.0]], dtype=torch.float64)
 
 
 def is_alone(balancer: Decomposition, losses: list[list[float]], preferences: list[list[float]]) -> list[bool]:
-    """Whether the weights of a step are those of the violated constraints alone."""
+    """Return whether the weights of a step depend only on the violated constraints."""
     l, r = (torch.tensor(rows, dtype=torch.float64) for rows in (losses, preferences))  # noqa: E741
     gram = GRAM.expand(len(l), 2, 2)
     decomposition = decomposition_weights(l, r, gram, reference_directions(2, 5), 1e-3)

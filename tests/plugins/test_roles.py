@@ -153,7 +153,7 @@ def test_calibration_error_by_hand() -> None:
 @given(seed=st.integers(0, 10_000), ties=st.booleans())
 @settings(deadline=None, max_examples=60, derandomize=True)
 def test_separation_is_the_share_of_pairs_in_the_right_order(seed: int, ties: bool) -> None:
-    """Against every pair of a garment and a digit; equal entropies count a half."""
+    """Compare with a count over every pair of a garment and a digit; equal entropies count as one half."""
     draw = seeded(seed)
     scores = torch.randn(24, 5, generator=draw, dtype=torch.float64)
     if ties:

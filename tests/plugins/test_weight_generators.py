@@ -1,4 +1,4 @@
-"""What holds for every generator of weights that a plugin here offers: CPMTL, PaMaL's endpoints, the chunked PHN."""
+"""Properties that all weight generators share: CPMTL, PaMaL's endpoints, the chunked PHN."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_preference_changes_every_tensor(network: WeightNetwork) -> None:
 
 
 def test_weights_begin_with_the_spread_of_the_targets_own(network: WeightNetwork, problem: Problem) -> None:
-    """So that the target learns from the first step; averages over tensors with many weights."""
+    """The target then learns from the first step; averages are over tensors with many weights."""
     fresh = dict(problem.new_target().named_parameters())
     middle = network.weights(torch.full((1, 2), 0.5, dtype=torch.float64))
     for name, fresh_weight in fresh.items():

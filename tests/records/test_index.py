@@ -77,7 +77,7 @@ def plainly(front: Points | None) -> object:
 
 
 def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many records are read while the outlines are, which are all that they should be."""
+    """Check the outlines of a store; return how many record files were parsed for them."""
     read: list[Path] = []
     with monkeypatch.context() as patch:
         real = index.read_record

@@ -160,7 +160,7 @@ def test_without_flock_a_lock_still_excludes_and_is_given_back(
 
 
 class Fails:
-    """An executor whose jobs all fail, after a moment."""
+    """An executor whose jobs all fail after a short time."""
 
     slots = threads = 1
 
@@ -173,7 +173,7 @@ class Fails:
         return Exit(None, "it fails each time")
 
     def stop(self) -> None:
-        """No job is running."""
+        """Do nothing: no job is running."""
 
 
 def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp_path: Path) -> None:

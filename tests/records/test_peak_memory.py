@@ -99,7 +99,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def put(store: Store, text: bytes) -> None:
-    """Write an index with a correct hash beside the records."""
+    """Write an index with a correct hash next to the records."""
     body = text + b"\n"
     data = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
     (store.folder / index.NAME).write_bytes(data)
@@ -134,7 +134,7 @@ def test_a_hostile_index_takes_little_memory(store: Store, how: str) -> None:
 
 @pytest.mark.slow
 def test_an_index_of_very_many_numbers_is_not_read(store: Store) -> None:
-    """A gigabyte beside 5 MB of records: 56 MB."""
+    """A gigabyte next to 5 MB of records: 56 MB."""
     with open(store.folder / index.NAME, "wb") as file:
         file.truncate(2**30)
     assert peak(READ, store.folder) < MOST_BYTES

@@ -1,4 +1,4 @@
-"""What a record contains about the machine, and what it leaves out."""
+"""The provenance of a record: what it states about the machine, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_folders_behind_an_equals_sign_are_not_told_either(word: str) -> None:
 
 
 def test_the_commit_is_that_of_the_code(uncached: None) -> None:
-    """Of a checkout whose history is known, in place of the one that mobench runs from."""
+    """The code is a checkout with a known history, which replaces the one that mobench runs from."""
     commit = provenance._git()
     package_dir = Path(provenance.__file__).parent
     git_process = subprocess.run(

@@ -124,7 +124,7 @@ def test_probing_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_name_appears_only_when_the_content_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the moment of the rename the temporary file holds everything, and is on disk."""
+    """When it is renamed, the temporary file is complete and on disk."""
     states = []
     replace = Path.replace
 

@@ -149,7 +149,7 @@ def test_every_figure_of_the_reading_is_in_a_table() -> None:
 
 
 def test_the_forms_of_pareto_multi_task_learning_are_compared_by_their_records() -> None:
-    """The hypervolumes of the plugin's README are those of the leaderboard beside the records."""
+    """The hypervolumes of the plugin's README are those of the leaderboard of the records."""
     table = pd.read_csv(RESULTS / "pmtl-forms" / "leaderboard.csv")
     readme = (RESULTS.parent / "plugins" / "mobench_pmtl" / "README.md").read_text()
     hypervolumes = {}

@@ -1,4 +1,4 @@
-"""Malicious records beside a valid one, in all outputs that are written from records."""
+"""Malicious records together with a valid one, in all outputs that are written from records."""
 
 from __future__ import annotations
 

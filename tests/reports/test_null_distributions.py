@@ -78,7 +78,7 @@ def test_no_difference_is_no_evidence() -> None:
 
 
 def test_a_comparison_does_without_scipy_stats() -> None:
-    """Which takes as long to import as all else that a small leaderboard does."""
+    """Importing it takes as long as the rest of a small leaderboard."""
     program = (
         "import sys, pandas; from mobench.reports.analysis.ranking import rank;"
         "found = rank(pandas.DataFrame([[1., 2., 3., 4.]] * 20));"

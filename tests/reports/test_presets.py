@@ -60,14 +60,14 @@ def test_it_compiles_and_its_pdf_has_every_figure(name: str, suite: str, compile
     text = _bare(compiled(str(FORMATS["tex"](table))))
     for row in table.narrow.rows:
         cells = [cell.plain for cell in row]
-        # an exponent is on a line of its own in the PDF's text, and the rest of its row cannot follow it
+        # an exponent is on a separate line in the PDF's text, which splits the row
         has_power = re.search(r"\de[+-]\d", "".join(cells))
         parts = [p for c in cells for p in re.split(r"e[+-]\d+", c)] if has_power else ["".join(cells)]
         assert all(_bare(part) in text for part in parts), cells
 
 
 def test_the_reports_table_is_what_its_records_say() -> None:
-    """Against the JSON itself, read without mobench."""
+    """Compare with the JSON files, read without mobench."""
     (path,) = (ROOT / "results" / "report" / "records").glob("*.json")
     fronts = json.loads(path.read_text())["fronts"]
     table = content("accuracy", "report").frame.set_index("split")

@@ -173,6 +173,6 @@ def test_ranks_sum_and_the_order_of_solvers_does_not_matter(n: int, k: int, seed
 
 
 def test_false_rejections_are_no_more_frequent_than_alpha() -> None:
-    """For equal solvers, at most 5 % of tables have a significant pair (400 tables: within 3 deviations)."""
+    """If solvers are equal, at most 5 % of tables have a significant pair (400 tables: within 3 deviations)."""
     wrong = sum(min(rank(scores(8, 3, seed)).pairwise.values()) <= 0.05 for seed in range(400))
     assert wrong / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)

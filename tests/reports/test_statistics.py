@@ -64,7 +64,7 @@ def test_pairs_are_scipys_paired_t_tests_after_holm() -> None:
 
 
 def test_intervals_of_ranks_hold_the_true_ranks_at_once() -> None:
-    """In 95 of 100 tables and more, although the seeds' level varies more than the solvers' means."""
+    """At least 95 of 100 tables, although the level varies more between seeds than between solvers."""
     random = np.random.default_rng(1)
     means = np.array([0.5, 0.3, 0.0])
     wrong = 0

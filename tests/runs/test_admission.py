@@ -199,7 +199,7 @@ def test_a_run_with_means_completes() -> None:
 
 @pytest.mark.parametrize("batch_size", [7, 250, 600])
 def test_pooled_metrics_are_given_the_whole_split_prepared(batch_size: int) -> None:
-    """Against the metric of one batch that holds the split; unprepared, missing values count as −999."""
+    """Compare with the metric of one batch that holds the split; without preparation missing values count as −999."""
     problem = Problem(Rows("known"), Straight())
     network, samples = Stack().build(problem, finite_rays(2, 3)), problem.dataset.load("test")
     front = evaluate(network, problem, samples, finite_rays(2, 3), batch_size=batch_size)

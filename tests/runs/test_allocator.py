@@ -1,4 +1,4 @@
-"""Freed memory stays with the process: counted in page faults, in a process of its own."""
+"""Freed memory stays with the process: counted in page faults of a separate process."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Does(Balancer):
 
 @dataclass(frozen=True)
 class Odd(VLMOP2):
-    """Whose first objective is not a number on the test split."""
+    """A dataset whose first objective is NaN on the test split."""
 
     def load(self, split: Any) -> Samples:
         return Samples(torch.zeros(1, 1 if split == "test" else 0))
@@ -62,7 +62,7 @@ class Odd(VLMOP2):
 
 @dataclass(frozen=True)
 class Unscored(VLMOP2):
-    """Whose metrics have no finite value: "part" of the test split where the first loss is above 0.5, "none" never."""
+    """Has metrics without finite values: "part" where the first test loss is above 0.5, "none" everywhere."""
 
     def load(self, split: Any) -> Samples:
         return Samples(torch.zeros(1, 1 if split == "test" else 0))
@@ -102,7 +102,7 @@ def job(solver: str = "phn-ls", dataset: str = "vlmop2", steps: int = 6, **setti
 
 @pytest.fixture
 def does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Job]:
-    """A job whose third step does something."""
+    """A job whose third step calls a given function."""
 
     def make(what: Callable[[], Any]) -> Job:
         monkeypatch.setattr(Does, "what", staticmethod(what))
@@ -129,7 +129,7 @@ def failed(record: Record) -> tuple[str, str]:
 
 
 class PanicException(BaseException):
-    """As extensions in Rust raise it: no Exception."""
+    """Like the panics of Rust extensions, it does not derive from Exception."""
 
 
 class Unspeakable(Exception):

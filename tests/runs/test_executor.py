@@ -249,7 +249,7 @@ def raising(error: BaseException) -> Callable[[Request], Exit]:
 
 
 def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
-    """There would be no space for the next job's record either."""
+    """The next job's record would have no space either."""
     answers = Answers(lambda request: Exit(None, "no room", kind=ExitKind.STORE_ERROR))
     with pytest.raises(StoreError, match="no room"):
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)

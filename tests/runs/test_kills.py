@@ -44,7 +44,7 @@ TRAINING = 1.5
 
 @dataclass
 class Figures:
-    """What happened."""
+    """Counts of one series of kills."""
 
     kills: int = 0
     of_runners: int = 0
@@ -116,7 +116,7 @@ class Place:
         return content_by_name
 
     def wait_for_training(self, before: dict[str, bytes], started: list[subprocess.Popen[bytes]]) -> None:
-        """Until a step more was made, or every runner has ended."""
+        """Wait until another step is done, or all runners have ended."""
         while self.steps_made().items() <= before.items() and any(p.poll() is None for p in started):
             time.sleep(0.01)
 

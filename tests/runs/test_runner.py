@@ -220,7 +220,7 @@ def test_no_space_is_an_error_at_once_and_nothing_is_trained(
 def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """kill −9 costs at most what was done since the last checkpoint, and no digit of the result."""
+    """kill −9 costs at most the work since the last checkpoint, and changes no digit of the result."""
     job = Job.model_validate({**plan.jobs[1].model_dump(), "budget": {"steps": 400, "batch_size": 256}})
     uninterrupted = execute(job, threads=1)
     checkpoint = tmp_path / "checkpoint.pt"

@@ -295,7 +295,11 @@ def test_a_generator_starts_at_pretrained_weights_and_leaves_out_a_frozen_layer(
     assert problem.n_served_parameters == n_trained + n_frozen
     stored = {"stack": 5 * n_trained + n_frozen, "endpoints": 2 * n_trained + n_frozen}
     assert network.n_stored_parameters == stored.get(generator, network.n_stored_parameters)
-    if generator in ("phn", "chunked-phn", "cpmtl"):  # what is added to the pretrained weights is stored beside them
+    if generator in (
+        "phn",
+        "chunked-phn",
+        "cpmtl",
+    ):  # the trained difference is stored in addition to the pretrained weights
         trained = sum(p.numel() for p in network.parameters())
         assert network.n_stored_parameters == trained + n_trained + n_frozen
 
@@ -326,7 +330,7 @@ def test_trained_networks_around_pretrained_weights_are_kept_and_read(solver: st
 
 
 def test_batches_zip_the_tasks_and_start_shorter_ones_again() -> None:
-    """Every epoch of a task has each of its samples at most once, in an order of its own."""
+    """Every epoch of a task has each sample at most once, in a new order."""
     samples = seams.Offices().load("train")
     batches, same_batches = Batches(samples, 16, 5), Batches(samples, 16, 5)
     assert {name: len(task_samples) for name, task_samples in samples.tasks.items()} == {

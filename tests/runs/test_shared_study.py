@@ -166,7 +166,7 @@ def test_a_token_that_is_none_is_of_no_search(tmp_path: Path, token: object) -> 
 def test_a_left_over_lock_of_optunas_own_holds_up_nobody_and_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    """Also beside a store that is named relative to the working folder, where its target is not found."""
+    """This also holds for a store whose path is relative to the working folder."""
     monkeypatch.setattr(study_lock, "LEFT_OVER_SECONDS", 0.2)
     monkeypatch.chdir(tmp_path)
     store = Store("r")

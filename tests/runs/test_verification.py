@@ -121,7 +121,7 @@ def test_what_moves_in_steps_may_move_further(record: Record) -> None:
 
 
 def test_the_order_of_nearly_equal_points_is_no_difference(record: Record) -> None:
-    """On another processor, two points that agree to six digits change places, and four points become five."""
+    """Another processor swaps two points that agree to six digits, and four points become five."""
     first, second = (record.model_dump(by_alias=True) for _ in range(2))
     for data, step in ((first, 1e-6), (second, -1e-6)):
         losses = np.array([[0.1 * i, 1 - 0.1 * i] for i in range(25)])
@@ -249,7 +249,7 @@ def test_the_second_run_loads_the_plugins_of_its_job_alone_and_leaves_nothing(
 
 
 def guest_record(folder: Path, monkeypatch: pytest.MonkeyPatch, record: Record, step: str) -> Record:
-    """The record of a job whose balancer does something at each step, as if it had completed."""
+    """The record of a job whose balancer calls a function at each step, marked as completed."""
     install(folder, "odd", balancer("odd", step))
     monkeypatch.setenv("PYTHONPATH", str(folder))
     data = record.model_dump(by_alias=True)

@@ -57,7 +57,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_imported_from_the_working_folder(
     tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither modules called like those of the library, nor another mobench, nor a copy of a plugin; PYTHONPATH is."""
+    """The working folder has modules named like those of the library, another mobench and a copy of a plugin."""
     working_dir = tmp_path / "here"
     working_dir.mkdir()
     for name in ("random", "queue", "statistics", "mobench", "typing", "torch"):
@@ -98,7 +98,7 @@ def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site:
 
 @pytest.mark.slow
 def test_a_copy_that_comes_first_is_told_from_what_is_installed(tmp_path: Path, site: Path) -> None:
-    """PYTHONPATH is the user's: a copy there is what runs, and the record says so."""
+    """PYTHONPATH belongs to the user: a copy in it is what runs, and the record says so."""
     shutil.copytree(Path(mobench_linear.__file__).parent, site / "mobench_linear")
     with (site / "mobench_linear" / "linear.py").open("a") as file:
         file.write("\n# another version\n")
@@ -160,7 +160,7 @@ def test_providers_are_the_plugins_of_the_parts_and_nothing_where_one_is_unknown
 
 
 def test_every_process_that_mobench_starts_for_jobs_has_a_safe_path() -> None:
-    """Python's words for it, which executors share, and what submitit is told."""
+    """Executors share the Python command line, and submitit gets it as well."""
     from mobench.runs.executors import slurm
     from mobench.runs.executors.local import WORKER
 

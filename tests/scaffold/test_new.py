@@ -53,7 +53,7 @@ def seeing(projects_dir: Path, environment: dict[str, str]) -> dict[str, str]:
 def test_the_commands_of_its_readme_run(
     kind: str, projects_dir: Path, preloaded: Preloaded, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """It passes every check as written, and stands in a leaderboard. The other commands have tests below."""
+    """The plugin passes every check as written and appears in a leaderboard. The other commands have tests below."""
     readme = (projects_dir / f"mobench-my-{kind}" / "README.md").read_text()
     lines = [command.text for command in commands_in(readme, kind) if command.text.startswith("mobench ")]
     assert [line.split()[1] for line in lines] == ["check", "run"]
@@ -72,7 +72,7 @@ def test_the_commands_of_its_readme_run(
 
 @pytest.mark.slow
 def test_their_own_tests_pass_as_written(projects_dir: Path, seeing: dict[str, str]) -> None:
-    """In one process, which imports torch once."""
+    """All run in one process, which imports torch once."""
     words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
     folders = [f"mobench-my-{kind}/tests" for kind in NEW_KINDS]
     done = process(sys.executable, *words, *folders, cwd=projects_dir, env=seeing)

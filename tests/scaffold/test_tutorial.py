@@ -56,7 +56,7 @@ def change(diff: str) -> str:
 
 
 def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:
-    """Language, what the tutorial shows and what was printed, of each block that is followed by one of output."""
+    """Yield the language, shown output and printed output of each block that an output block follows."""
     printed = output.split(f"{MARK}\n")
     for ((language, _), (following, expected)), step_output in zip(pairwise(blocks(text)), printed, strict=False):
         if following == "text":
@@ -64,10 +64,10 @@ def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:
 
 
 def agree(expected: str, printed: str, *, exact: bool) -> bool:
-    """Whether lines of output are among those printed, one after the other.
+    """Return whether lines of output occur among the printed lines, one after the other.
 
-    … alone stands for any lines, and in a line for anything; of spaces there may be more or fewer; lines without
-    a letter or digit are left out; unless they are exact, each number stands for any number.
+    A line of … matches any lines, and … in a line any text. The number of spaces may differ. Lines without a
+    letter or digit are ignored. Unless `exact`, each number matches any number.
     """
     parts = r"(…)" if exact else r"(…|\d[\d.,:]*)"
     pattern = ""

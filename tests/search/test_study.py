@@ -334,7 +334,7 @@ def test_a_trial_that_fails_counts_and_the_search_goes_on(tmp_path: Path) -> Non
 
 
 def several(**search: Any) -> Suite:
-    """Three solvers with a search of their own each; one's learning rate as it is lies outside of it."""
+    """Three solvers with one search each; the default learning rate of one is outside its space."""
     space = {"solver.lr": {"low": 1e-4, "high": 1e-1, "log": True}}
     space_by_solver = {"stche": {"balancer.mu": [0.5, 0.1]}, "epo": {"solver.lr": [0.4, 0.2]}}
     content = suite(sampler="tpe", trials=3, space=space, solvers=space_by_solver, **search).model_dump()

@@ -1,4 +1,4 @@
-"""For every check a plugin that fails it and no other, with a message that says what to do."""
+"""Every check has a plugin that fails it and no other, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_broken_plugin_fails_one_check_which_says_what_to_do(kind: Kind, cls: 
 
 
 def test_there_is_a_broken_plugin_for_every_check() -> None:
-    """But for the one that needs a GPU, those of suites and those that a spec alone fails, which have tests below."""
+    """Exceptions are checks that need a GPU, of suites, and of specs; they have tests below."""
     for kind in KINDS_WITH_CLASSES:
         of_all = {check for _, _, check, _ in BROKEN if check in ("described", "options_round_trip")}
         covered = {check for k, _, check, _ in BROKEN if k == kind} | of_all | {"trains_on_a_gpu"}
@@ -189,7 +189,7 @@ def test_a_spec_and_a_pair_have_a_summary_and_a_source(lacks: str) -> None:
 
 
 def test_on_a_gpu_tensors_of_the_processor_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch's device without values stands for a GPU, which no test machine has to have."""
+    """torch's meta device replaces a GPU, which test machines need not have."""
     from mobench.testing.checks import solver_checks as checks
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -1,4 +1,4 @@
-"""For every seam of the interfaces a plugin that uses it wrongly, and the check that finds it."""
+"""Every optional part of the interfaces has a plugin that uses it wrongly, and a check that finds it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class OtherTasks(seams.Offices):
 
 @dataclasses.dataclass(frozen=True)
 class DrawsTask(seams.Offices):
-    """Other labels each time, in the last task alone."""
+    """Draws new labels at each load, in the last task only."""
 
     def load(self, split: Any) -> TaskSamples:
         tasks = dict(super().load(split).tasks)

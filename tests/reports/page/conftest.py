@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of trained networks, with a job that failed beside them."""
+    """The page of trained networks and of one failed job."""
     folder = tmp_path_factory.mktemp("pages") / "pictures"
     shutil.copytree(trained_folder, folder)
     failed = picture_job("pcgrad")
@@ -60,7 +60,7 @@ def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="session")
 def provenance() -> Provenance:
-    """Where a record comes from that no run made."""
+    """The provenance of records that no run wrote."""
     return MADE
 
 

@@ -33,9 +33,9 @@ def record(
     cost: dict[str, float] | None = None,
     cores: float | None = None,
 ) -> Record:
-    """A completed record whose hypervolume is that of its losses. `cost`: what differs from the usual.
+    """A completed record whose hypervolume is that of its losses. `cost`: fields that differ from the default.
 
-    cores: of the trace, how many worked while the seconds passed; None: not measured.
+    cores: average number of busy cores during the trace; None: not measured.
     """
     m = len(losses[0])
     bound = reference or [1.0] * m

@@ -1,4 +1,4 @@
-"""The figures in results/ are drawn from the records beside them; pixels are not compared, because fonts differ."""
+"""The figures in results/ are drawn from the records of their folder; pixels are not compared, because fonts differ."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_bars_join_ranks_within_the_critical_difference(themed: None) -> None:
 
 @pytest.mark.parametrize("other", ["imported", "incomplete"])
 def test_who_is_ranked_has_a_family_beside_a_row_of_another_model(make: Make, themed: None, other: str) -> None:
-    """An imported front, and a solver that lacks a seed, stand in the leaderboard under a model of their own."""
+    """An imported front and a solver that lacks a seed are in the leaderboard under another model."""
     records = [make(name, seed, [[x, x]]) for name, x in (("a", 0.1), ("b", 0.2)) for seed in (0, 1)]
     record = make("c", 0)
     job = record.job.model_copy(update={"model": Part(name="elsewhere", version="1")})

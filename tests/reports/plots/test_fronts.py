@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parents[3] / "results"
 
 
 def attained(fronts_: list[list[list[float]]], x: float, y: float) -> int:
-    """How many fronts have a point that is no worse than (x, y)."""
+    """Return how many fronts have a point that is no worse than (x, y)."""
     return sum(any(a <= x and b <= y for a, b in front) for front in fronts_)
 
 

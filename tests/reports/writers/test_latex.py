@@ -73,7 +73,7 @@ def _of_names(names: Sequence[str]) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without spaces and underscores, which are no signs but rules, and TeX's signs as those that were typed."""
+    """Remove spaces and underscores (drawn as rules), and replace TeX's characters by those that were typed."""
     typed = {"’": "'", "‘": "`", "”": '"', "“": "``", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl",
              "˜": "~", "ˆ": "^", "∼": "~", "−": "-", "∗": "*", "–": "-", "×10": "e", "ϵ": "ε"}  # fmt: skip
     text = "".join(text.replace("_", "").split())

@@ -92,7 +92,7 @@ class Draws(Sound):
 
 @dataclass(frozen=True)
 class AugmentsAnyhow(Sound):
-    """Augments by random numbers of its own."""
+    """Augments with its own random generator."""
 
     def augment(self, batch, random):
         generator = torch.Generator()

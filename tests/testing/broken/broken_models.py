@@ -47,7 +47,7 @@ class Idle(Net):
 
 
 class Keeps(Net):
-    """Weights beside its parameters."""
+    """Holds weights that are not parameters."""
 
     def __init__(self, dataset):
         super().__init__(dataset)

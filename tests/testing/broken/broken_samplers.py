@@ -118,7 +118,7 @@ class Entropy(Sound):
 
 @dataclass(eq=False)
 class Forgets(Sound):
-    """Without the state of its generator."""
+    """Omits the state of its generator."""
 
     def state_dict(self):
         return {}
