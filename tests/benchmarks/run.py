@@ -265,7 +265,7 @@ def vlmop2(bench: Bench) -> list[Row]:
             100,
             ratio(lambda p=p: before(p), now, 5, 10),
         )
-        for program_kind, p in (("stated every time", None), ("stated once", plain.EPOProgram(2)))
+        for program_kind, p in (("stated anew", None), ("stated once", plain.EPOProgram(2)))
     ]
 
 

@@ -49,7 +49,7 @@ def pick(draw: np.random.Generator, *choices: Any) -> Any:
 
 
 def adult_files(folder: Path) -> list[Path]:
-    """Write files as published: the separator is ", "; the test file has an extra first line and full stops after labels."""
+    """Write files as published: separator ", "; the test file has an extra first line and full stops after labels."""
     draw, paths = np.random.default_rng(0), []
     for file, n_rows, stop in (("adult.data", N_ROWS, ""), ("adult.test", 100, ".")):
         lines = ["|1x3 Cross validator"] if stop else []
