@@ -89,9 +89,9 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MobenchError], str]] = {
 }
 
 
-@pytest.mark.parametrize("how", REFUSED)
-def test_what_the_command_line_refuses_python_refuses(tiny: Path, out: Path, how: str) -> None:
-    arguments, error, message = REFUSED[how]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_command_line_refuses_python_refuses(tiny: Path, out: Path, case: str) -> None:
+    arguments, error, message = REFUSED[case]
     before = contents(out)
     with pytest.raises(error, match=message) as raised:
         mobench.run(tiny, out=out, **arguments)

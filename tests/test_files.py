@@ -30,8 +30,8 @@ def test_temporary_names_differ_and_are_swept_by_their_beginning(tmp_path: Path)
     assert all(name.startswith(".a.json.") and name.endswith(".tmp") for name in names)
 
 
-@pytest.mark.parametrize("how", ["link", "nowhere", "folder", "pipe"])
-def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["link", "nowhere", "folder", "pipe"])
+def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, case: str) -> None:
     path, precious = tmp_path / "x", tmp_path / "precious"
     precious.write_bytes(b"kept")
     {
@@ -39,7 +39,7 @@ def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, how: str) -> Non
         "nowhere": lambda: path.symlink_to(tmp_path / "other"),
         "folder": path.mkdir,
         "pipe": lambda: os.mkfifo(path),
-    }[how]()
+    }[case]()
     for attempt in (lambda: files.open_in_place(path, create=True), lambda: files.open_for_reading(path)):
         with pytest.raises(OSError, match=r"symbolic link|not a regular file|Is a directory"):
             attempt()

@@ -337,11 +337,11 @@ print(status("VmHWM") - before, front.metrics["a/IoU"])
 """
 
 
-def measured(how: str) -> tuple[int, str]:
+def measured(variant: str) -> tuple[int, str]:
     """Return by how many bytes the peak exceeds the memory before judging, and the metric."""
     from pathlib import Path
 
-    words = [sys.executable, "-c", MEASURED, str(Path(__file__).parent), how]
+    words = [sys.executable, "-c", MEASURED, str(Path(__file__).parent), variant]
     done = subprocess.run(words, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     n_bytes, _, values = done.stdout.strip().partition(" ")

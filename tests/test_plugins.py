@@ -86,7 +86,7 @@ class Unspeakable(Exception):
 class Unprintable(str):
     """A text that raises when it is printed."""
 
-    def __format__(self, how: str) -> str:
+    def __format__(self, format_spec: str) -> str:
         raise PanicException("no words")
 
 
@@ -146,9 +146,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_plugin_is_named_with_its_reason_and_harms_no_other(how: str) -> None:
-    guest, reason = BROKEN[how]
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plugin_is_named_with_its_reason_and_harms_no_other(case: str) -> None:
+    guest, reason = BROKEN[case]
     plugin_registry = Registry()
     broken = added(plugin_registry, "broken", guest)
     working = added(plugin_registry, "whole", module(mobench_balancers=balancer()))

@@ -64,11 +64,11 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("how", WORDS)
-def test_words_that_the_command_does_not_take_are_one_line_too(cli: Cli, tiny: Path, out: Path, how: str) -> None:
+@pytest.mark.parametrize("case", WORDS)
+def test_words_that_the_command_does_not_take_are_one_line_too(cli: Cli, tiny: Path, out: Path, case: str) -> None:
     before = records(out)
-    line = one_line(cli("run", tiny, "--out", out, *WORDS[how]))
-    assert WORDS[how][0] in line
+    line = one_line(cli("run", tiny, "--out", out, *WORDS[case]))
+    assert WORDS[case][0] in line
     assert records(out) == before
 
 

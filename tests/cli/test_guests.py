@@ -103,17 +103,17 @@ def test_a_guests_solver_runs_on_a_built_in_dataset(cli: Cli, guest_environment:
     assert cli("run", tiny, "--solver", "guest-worst", *IN_PROCESS, env=guest_environment).returncode == 0
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_guest_is_reported_and_breaks_nothing(
-    cli: Cli, guest: Callable[[str, str], dict[str, str]], how: str
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], case: str
 ) -> None:
-    source, reason = BROKEN[how]
-    environment = guest(how, source)
+    source, reason = BROKEN[case]
+    environment = guest(case, source)
     listed = cli("list", "solvers", env=environment)
     assert listed.returncode == 0
     assert "phn-ls" in listed.stdout
     (warning,) = listed.stderr.splitlines()
-    assert f"plugin guest-{how} 0.1" in warning
+    assert f"plugin guest-{case} 0.1" in warning
     assert reason in warning
 
 

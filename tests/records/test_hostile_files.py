@@ -90,10 +90,10 @@ BAD_SUITES = {
 }
 
 
-@pytest.mark.parametrize("how", BAD_SUITES)
-def test_hostile_suites_are_refused_in_one_line(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", BAD_SUITES)
+def test_hostile_suites_are_refused_in_one_line(tmp_path: Path, case: str) -> None:
     path = tmp_path / "s.toml"
-    path.write_text(BAD_SUITES[how])
+    path.write_text(BAD_SUITES[case])
     with pytest.raises(SuiteError, match=r"suite file s\.toml") as raised:
         suites.load(str(path))
     assert fit_to_print(str(raised.value))
@@ -122,10 +122,10 @@ class _Runs:
         return os.mkdir, (str(self.mark),)
 
 
-@pytest.mark.parametrize("how", ["pickle", "torch"])
-def test_a_pickle_posing_as_a_checkpoint_is_never_executed(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["pickle", "torch"])
+def test_a_pickle_posing_as_a_checkpoint_is_never_executed(tmp_path: Path, case: str) -> None:
     mark, path = tmp_path / "executed", tmp_path / "c.pt"
-    if how == "pickle":
+    if case == "pickle":
         path.write_bytes(pickle.dumps(_Runs(mark)))
     else:
         torch.save({"solver": _Runs(mark)}, path)

@@ -252,15 +252,15 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("case", BROKEN)
 def test_an_index_that_is_broken_is_left_alone_and_written_anew(
-    store: Store, monkeypatch: pytest.MonkeyPatch, how: str
+    store: Store, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     n = parsed(store, monkeypatch)
     path = store.folder / NAME
-    BROKEN[how](path)
+    BROKEN[case](path)
     assert parsed(store, monkeypatch) == n
-    if how in ("a folder", "a pipe"):
+    if case in ("a folder", "a pipe"):
         assert not path.is_file(), "what somebody put there stays"
     else:
         assert parsed(store, monkeypatch) == 1

@@ -43,17 +43,17 @@ class _Runs:
         return os.mkdir, (str(self.mark),)
 
 
-@pytest.mark.parametrize("how", ["pickle", "torch", "torch, of old", "script"])
+@pytest.mark.parametrize("case", ["pickle", "torch", "torch, of old", "script"])
 def test_a_pickle_posing_as_weights_is_never_executed(
-    saved_network: tuple[Record, Path], tmp_path: Path, how: str
+    saved_network: tuple[Record, Path], tmp_path: Path, case: str
 ) -> None:
     mark, path = tmp_path / "executed", tmp_path / "w.safetensors"
-    if how == "pickle":
+    if case == "pickle":
         path.write_bytes(pickle.dumps(_Runs(mark)))
-    elif how == "script":
+    elif case == "script":
         path.write_text(f"import os; os.mkdir({str(mark)!r})")
     else:
-        torch.save({"weight": _Runs(mark)}, path, _use_new_zipfile_serialization=how == "torch")
+        torch.save({"weight": _Runs(mark)}, path, _use_new_zipfile_serialization=case == "torch")
     with pytest.raises(StoreError, match="does not hold the weights of vlmop2") as raised:
         load(saved_network[0], path)
     assert fit_to_print(str(raised.value))
@@ -105,10 +105,10 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
-def test_broken_weights_are_refused_in_one_line(saved_network: tuple[Record, Path], tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_weights_are_refused_in_one_line(saved_network: tuple[Record, Path], tmp_path: Path, case: str) -> None:
     path = tmp_path / "w.safetensors"
-    path.write_bytes(BROKEN[how](saved_network[1].read_bytes()))
+    path.write_bytes(BROKEN[case](saved_network[1].read_bytes()))
     with pytest.raises(StoreError, match="does not hold the weights of vlmop2") as raised:
         load(saved_network[0], path)
     assert fit_to_print(str(raised.value))

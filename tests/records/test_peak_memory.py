@@ -118,15 +118,15 @@ def wasteful(name: str, part: str, most: Bounds) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", WASTEFUL)
-def test_a_hostile_index_takes_little_memory(store: Store, how: str) -> None:
+@pytest.mark.parametrize("case", WASTEFUL)
+def test_a_hostile_index_takes_little_memory(store: Store, case: str) -> None:
     """Within the bounds at most 138 MB, beyond them, where it is not parsed, 78 MB; without any 8 GB."""
     most = index.bounds_for(N_RECORDS)
-    within = wasteful(*WASTEFUL[how], most)
+    within = wasteful(*WASTEFUL[case], most)
     assert most.hold(within)
     put(store, within)
     assert peak(READ, store.folder) < MOST_BYTES
-    beyond = wasteful(*WASTEFUL[how], replace(most, n_values=2**40, n_tables=2**40))
+    beyond = wasteful(*WASTEFUL[case], replace(most, n_values=2**40, n_tables=2**40))
     assert not most.hold(beyond)
     put(store, beyond)
     assert peak(READ, store.folder) < MOST_BYTES

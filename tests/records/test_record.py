@@ -35,11 +35,11 @@ INCOMPLETE: dict[str, Edit] = {
 }
 
 
-@pytest.mark.parametrize("how", INCOMPLETE)
-def test_a_completed_record_without_its_numbers_is_refused_in_one_line(text: str, how: str) -> None:
+@pytest.mark.parametrize("case", INCOMPLETE)
+def test_a_completed_record_without_its_numbers_is_refused_in_one_line(text: str, case: str) -> None:
     """Readers of records, such as the leaderboard, rely on them."""
     data = json.loads(text)
-    INCOMPLETE[how](data)
+    INCOMPLETE[case](data)
     with pytest.raises(RecordError, match=r"some\.json") as raised:
         parse(json.dumps(data), "some.json")
     assert "\n" not in str(raised.value)

@@ -23,8 +23,8 @@ print(int(told), faults() - began)
 """
 
 
-def counted(how: str) -> tuple[bool, int]:
-    done = subprocess.run([sys.executable, "-c", COUNTING, how], capture_output=True, text=True, check=True)
+def counted(variant: str) -> tuple[bool, int]:
+    done = subprocess.run([sys.executable, "-c", COUNTING, variant], capture_output=True, text=True, check=True)
     is_set, faults = done.stdout.split()
     return is_set == "1", int(faults)
 

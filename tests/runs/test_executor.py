@@ -104,9 +104,9 @@ ENDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("how", ENDS)
-def test_however_a_worker_ends_it_is_told(worker: Worker, how: str) -> None:
-    script, ended = ENDS[how]
+@pytest.mark.parametrize("case", ENDS)
+def test_however_a_worker_ends_it_is_told(worker: Worker, case: str) -> None:
+    script, ended = ENDS[case]
     worker(script)
     assert LocalExecutor().run(request_(), ignore) == ended
 

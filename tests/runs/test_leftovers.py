@@ -130,13 +130,13 @@ LocalExecutor(cores=1).run(Request.model_validate_json(sys.stdin.read()), lambda
 """
 
 
-@pytest.mark.parametrize("how", ["running", "stopped", "stuck"])
+@pytest.mark.parametrize("case", ["running", "stopped", "stuck"])
 def test_with_a_killed_runner_its_worker_and_grandchildren_end(
-    site: Path, tmp_path: Path, pids: Path, how: str
+    site: Path, tmp_path: Path, pids: Path, case: str
 ) -> None:
     """Whether the worker trains, is stopped, or hangs in C, the job's locks are released."""
     body = f"{CHILD.format(pids=str(pids))}\nopen({str(pids)!r}, 'a').write(str(os.getpid()) + chr(10))\n"
-    body = f"import os\n{body}{STUCK if how == 'stuck' else ''}"
+    body = f"import os\n{body}{STUCK if case == 'stuck' else ''}"
     step = "if self.steps == 1: exec(BODY, {})"
     install(site, "runs", balancer("runs", step, before=f"BODY = {body!r}"))
     store, stuck_job = Store(tmp_path / "out"), job("runs", seconds=86_400.0)
@@ -149,7 +149,7 @@ def test_with_a_killed_runner_its_worker_and_grandchildren_end(
     child, worker = map(int, pids.read_text().split())
     family = [process.pid for process in psutil.Process(runner.pid).children(recursive=True)]
     assert {child, worker} <= set(family)
-    if how == "stopped":
+    if case == "stopped":
         os.kill(worker, signal.SIGSTOP)
     runner.kill()
     runner.wait()

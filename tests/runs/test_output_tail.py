@@ -110,11 +110,11 @@ ENDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("case", ENDS)
 def test_a_job_that_prints_60_megabytes_leaves_its_last_words_and_a_small_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[IO[bytes]], how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[IO[bytes]], case: str
 ) -> None:
-    end, kind = ENDS[how]
+    end, kind = ENDS[case]
     job = loud(tmp_path / "site", monkeypatch, end)
     marker_path = tmp_path / "site" / "guest_loud.py.said"
     monkeypatch.setattr(limits, "resident_bytes", lambda pid: 2**50 if marker_path.exists() else 0)

@@ -57,9 +57,9 @@ def test_a_store_without_room_for_what_comes_home_ends_the_run(tmp_path: Path) -
     assert bring_home(remote_outcome, request(Store(tmp_path / "out"))).kind is ExitKind.STORE_ERROR
 
 
-@pytest.mark.parametrize("how", ["pipe", "too large", "missing"])
+@pytest.mark.parametrize("case", ["pipe", "too large", "missing"])
 def test_weights_that_cannot_be_brought_cost_no_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     remote_store, local_store = Store(tmp_path / "there"), Store(tmp_path / "here")
     record = execute(JOB, threads=1)
@@ -69,9 +69,9 @@ def test_weights_that_cannot_be_brought_cost_no_record(
         store.write(record)
         weights = store.weights(JOB)
         weights.parent.mkdir()
-        if how == "pipe":
+        if case == "pipe":
             os.mkfifo(weights)
-        elif how == "too large":
+        elif case == "too large":
             with open(weights, "wb") as file:
                 file.truncate(MAX_WEIGHTS_BYTES + 1)
         return Exit("completed")

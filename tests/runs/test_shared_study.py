@@ -206,13 +206,13 @@ NO_JOURNALS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("how", NO_JOURNALS)
-def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, how: str) -> None:
-    (tmp_path / JOURNAL).write_bytes(NO_JOURNALS[how])
+@pytest.mark.parametrize("case", NO_JOURNALS)
+def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, case: str) -> None:
+    (tmp_path / JOURNAL).write_bytes(NO_JOURNALS[case])
     for attempt in (lambda store: study.search(suite(**GRID), store), _mend):
         with pytest.raises(StoreError, match="is not the journal of a search, or it is damaged"):
             attempt(Store(tmp_path))
-        assert (tmp_path / JOURNAL).read_bytes() == NO_JOURNALS[how]
+        assert (tmp_path / JOURNAL).read_bytes() == NO_JOURNALS[case]
 
 
 def test_a_journal_that_is_too_large_is_not_read(tmp_path: Path) -> None:

@@ -153,10 +153,10 @@ def test_events_are_passed_on_in_parts_and_a_line_that_is_too_long_is_left_out(
     assert received == [*sent_events, sent_events[0]]
 
 
-@pytest.mark.parametrize("how", ["pipe", "link"])
-def test_events_are_read_from_a_regular_file_alone(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["pipe", "link"])
+def test_events_are_read_from_a_regular_file_alone(tmp_path: Path, case: str) -> None:
     path = tmp_path / "events"
-    if how == "pipe":
+    if case == "pipe":
         os.mkfifo(path)
     else:
         (tmp_path / "other").write_text('{"phase": "data"}\n')

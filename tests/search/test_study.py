@@ -267,15 +267,15 @@ NO_JOURNALS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("how", NO_JOURNALS)
-def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, how: str) -> None:
-    (tmp_path / "study.journal").write_bytes(NO_JOURNALS[how])
+@pytest.mark.parametrize("case", NO_JOURNALS)
+def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, case: str) -> None:
+    (tmp_path / "study.journal").write_bytes(NO_JOURNALS[case])
     for attempt in (study.search, study.outcomes):
         with pytest.raises(StoreError, match=r"study.journal is not the journal of a search") as raised:
             attempt(suite(), Store(tmp_path))
         assert str(raised.value).isprintable()
         assert len(str(raised.value)) < 1000
-    assert (tmp_path / "study.journal").read_bytes() == NO_JOURNALS[how]
+    assert (tmp_path / "study.journal").read_bytes() == NO_JOURNALS[case]
 
 
 def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
