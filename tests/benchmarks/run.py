@@ -122,7 +122,7 @@ def steps(bench: Bench) -> list[Row]:
                 f"PHN-{name} step",
                 goal,
                 ratio(bench.plain_step(plain.Hypernetwork(), epo), mobench_solver, 15),
-                said(problem),
+                problem_note(problem),
             )
         )
     return rows
@@ -136,7 +136,7 @@ def stacks(bench: Bench) -> list[Row]:
             mobench_solver = bench.solver(problem, Stack(), balancer(), k)
             before = bench.plain_step(plain.Net(), epo)
             a, b, factor = ratio(lambda before=before, k=k: [before() for _ in range(k)], mobench_solver, 5)
-            rows.append(row(f"{k} nets, {name}, per net", goal, (a / k, b / k, factor), said(problem)))
+            rows.append(row(f"{k} nets, {name}, per net", goal, (a / k, b / k, factor), problem_note(problem)))
     return rows
 
 
@@ -151,7 +151,7 @@ def evaluation(bench: Bench) -> list[Row]:
         lambda: evaluate(network, problem, test, rays),
         2,
     )
-    return [row("25 rays × 10,000 images", 2 if avx512() else 3, timing, said(problem))]
+    return [row("25 rays × 10,000 images", 2 if avx512() else 3, timing, problem_note(problem))]
 
 
 def choice(bench: Bench) -> list[Row]:
@@ -256,14 +256,14 @@ def vlmop2(bench: Bench) -> list[Row]:
             (torch.tensor(alpha, dtype=torch.float32) * losses).sum().backward()
             optimiser.step()
 
-    def now() -> object:
+    def stacked_pass() -> object:
         return solver.step(problem.prepare(samples))
 
     return [
         row(
             f"EPO on VLMOP2, 25 preferences, an iteration, programs {program_kind}",
             100,
-            ratio(lambda p=p: before(p), now, 5, 10),
+            ratio(lambda p=p: before(p), stacked_pass, 5, 10),
         )
         for program_kind, p in (("stated anew", None), ("stated once", plain.EPOProgram(2)))
     ]
@@ -352,7 +352,7 @@ def avx512() -> bool:
     return "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
-def said(problem: Problem) -> str:
+def problem_note(problem: Problem) -> str:
     s = problem.strategy
     return f"{s.layout}, {s.stacking}, judging {s.evaluation}"
 

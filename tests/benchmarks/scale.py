@@ -207,7 +207,7 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
     plot(rows, out / "scale.svg")
 
 
-def alone(kind: str, *values: Any) -> dict[str, Any]:
+def measured_point(kind: str, *values: Any) -> dict[str, Any]:
     """Return the measurement of a point from a separate process."""
     words = [sys.executable, __file__, "--one", kind, *map(json.dumps, values)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
@@ -232,8 +232,8 @@ def main() -> None:
     rows = []
     for kind, values in POINTS.items():
         for value in values:
-            strategy = alone(kind, value)
-            rows.append(alone(kind, value, strategy))
+            strategy = measured_point(kind, value)
+            rows.append(measured_point(kind, value, strategy))
             print(rows[-1], flush=True)
     write(rows, arguments.out)
 

@@ -72,7 +72,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def heard(tally: Tally, clock: Clock, event: JobEvent) -> Iterator[Listen]:
+def listeners(tally: Tally, clock: Clock, event: JobEvent) -> Iterator[Listen]:
     """Yield a listener that has heard the start of the job, unless the event comes before it."""
     with watch(tally, "run") as listen:
         if not isinstance(event, JobPresent | JobStarted):
@@ -84,7 +84,7 @@ def heard(tally: Tally, clock: Clock, event: JobEvent) -> Iterator[Listen]:
 @events
 def test_plain_lines(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     tally = Tally([JOB], clock=clock)
-    for listen in heard(tally, clock, event):
+    for listen in listeners(tally, clock, event):
         capsys.readouterr()
         listen(JOB, event)
         printed = capsys.readouterr().err
@@ -99,7 +99,7 @@ def test_plain_lines(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixtur
 def test_quiet(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     token = output._QUIET.set(True)
     try:
-        for listen in heard(Tally([JOB], clock=clock), clock, event):
+        for listen in listeners(Tally([JOB], clock=clock), clock, event):
             listen(JOB, event)
     finally:
         output._QUIET.reset(token)
@@ -122,7 +122,7 @@ def lines() -> Iterator[io.StringIO]:
 
 @events
 def test_lines_of_json(event: JobEvent, clock: Clock, lines: io.StringIO) -> None:
-    for listen in heard(Tally([JOB], clock=clock), clock, event):
+    for listen in listeners(Tally([JOB], clock=clock), clock, event):
         lines.truncate(0)
         lines.seek(0)
         listen(JOB, event)
@@ -134,7 +134,7 @@ def test_lines_of_json(event: JobEvent, clock: Clock, lines: io.StringIO) -> Non
     assert has_warning == isinstance(event, live.Warned)
 
 
-def drawn(tally: Tally) -> str:
+def picture_text(tally: Tally) -> str:
     console = Console(file=io.StringIO(), width=120, height=40)
     with console.capture() as capture:
         console.print(picture(tally, "run", 120, 40))
@@ -144,10 +144,10 @@ def drawn(tally: Tally) -> str:
 @events
 def test_the_live_view(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     tally = Tally([JOB], clock=clock)
-    for listen in heard(tally, clock, event):
-        before = drawn(tally)
+    for listen in listeners(tally, clock, event):
+        before = picture_text(tally)
         listen(JOB, event)
-        assert drawn(tally) != before
+        assert picture_text(tally) != before
 
 
 def test_a_lost_node_starts_the_progress_of_its_job_again(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:

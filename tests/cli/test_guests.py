@@ -45,7 +45,7 @@ def install(project: Path, target: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def seen(target: Path) -> dict[str, str]:
+def environment_with(target: Path) -> dict[str, str]:
     """Environment in which a folder's distributions are found, and all that were found before."""
     return {"PYTHONPATH": os.pathsep.join([str(target), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
@@ -55,7 +55,7 @@ def guest_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
     """Environment with the whole guest."""
     target = tmp_path_factory.mktemp("whole")
     install(GUESTS / "whole", target)
-    return seen(target)
+    return environment_with(target)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def guest(tmp_path: Path) -> Callable[[str, str], dict[str, str]]:
         (target / f"guest_{name}.py").write_text(HEADER + source)
         (meta / "METADATA").write_text(f"Metadata-Version: 2.1\nName: guest-{name}\nVersion: 0.1\n")
         (meta / "entry_points.txt").write_text(f"[mobench]\n{name} = guest_{name}\n")
-        return seen(target)
+        return environment_with(target)
 
     return make
 

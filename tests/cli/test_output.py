@@ -45,7 +45,7 @@ def test_a_command_has_both_options_and_does_not_see_them() -> None:
     calls: list[tuple[str, bool, bool]] = []
 
     @app.command()
-    def one(word: str = "x") -> None:
+    def command(word: str = "x") -> None:
         calls.append((word, is_quiet(), events() is not None))
         say(f"said {word}")
 

@@ -81,11 +81,11 @@ class Frozen(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("kernel", torch.randn(4, 2, 3, 3))
-        self.own = nn.Conv2d(4, 3, 3)
+        self.conv = nn.Conv2d(4, 3, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.get_buffer("kernel")
-        out: Tensor = self.own(nn.functional.conv2d(x, kernel)).flatten(1)
+        out: Tensor = self.conv(nn.functional.conv2d(x, kernel)).flatten(1)
         return out
 
 
@@ -94,12 +94,12 @@ class AfterShared(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.own = nn.Conv2d(2, 4, 3)
+        self.conv = nn.Conv2d(2, 4, 3)
         self.register_buffer("kernel", torch.randn(3, 4, 3, 3))
         self.bias = nn.Parameter(torch.randn(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.conv2d(self.own(x), self.get_buffer("kernel"), self.bias).flatten(1)
+        return nn.functional.conv2d(self.conv(x), self.get_buffer("kernel"), self.bias).flatten(1)
 
 
 CONV = nn.Conv2d
@@ -121,7 +121,7 @@ IMAGES = {
     "fixed first kernel": Frozen,
     "fixed last kernel": AfterShared,
 }
-OTHERS = {
+OTHER_LAYERS = {
     "conv1d": (lambda: Flat(nn.Conv1d(2, 4, 3), nn.MaxPool1d(2), nn.Conv1d(4, 2, 2)), lambda: torch.randn(B, 2, 12)),
     "conv3d": (
         lambda: Flat(nn.Conv3d(2, 3, 3), nn.MaxPool3d(2), nn.Conv3d(3, 2, 2)),
@@ -181,10 +181,10 @@ def test_images_side_by_side(name: str, stacking: Stacking) -> None:
     compare(IMAGES[name], batch_last(torch.randn(B, 2, 9, 9)), stacking, torch.float32, 1e-3)
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", OTHER_LAYERS)
 def test_other_layers(name: str) -> None:
     torch.manual_seed(0)
-    build, inputs = OTHERS[name]
+    build, inputs = OTHER_LAYERS[name]
     compare(build, inputs(), "grouped")
 
 

@@ -158,7 +158,7 @@ class Watches(GradientSolver):
     """Keeps the batches of every step."""
 
     def step(self, batch: Samples, *more: Samples) -> Tensor:
-        self.seen = [*getattr(self, "seen", []), (batch, *more)]
+        self.batches = [*getattr(self, "batches", []), (batch, *more)]
         return super().step(batch, *more)
 
 
@@ -170,7 +170,7 @@ def test_the_loop_passes_an_independent_second_batch_and_counts_its_gradients() 
         solver = Watches(Stack(), balancer, GradientOptions())
         rays = finite_rays(2)
         training = train(solver, problem, samples, limit=Limit(epochs=2), batch_size=16, seeds=Seeds(data=3), rays=rays)
-        batches_by_balancer[type(balancer)], evaluations[type(balancer)] = solver.seen, training.gradient_evaluations
+        batches_by_balancer[type(balancer)], evaluations[type(balancer)] = solver.batches, training.gradient_evaluations
     steps = len(batches_by_balancer[Linear])
     assert len(batches_by_balancer[TwoBatches]) == steps == 2 * (len(samples) // 16)
     assert {len(batches) for batches in batches_by_balancer[TwoBatches]} == {2}

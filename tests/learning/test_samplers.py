@@ -139,7 +139,7 @@ def test_a_context_states_the_progress_of_training_and_refuses_a_budget_in_secon
 
 
 @dataclass(eq=False)
-class Told(Sampler):
+class RecordingSampler(Sampler):
     """Record the arguments of every call."""
 
     def start(self, context: SamplerContext) -> None:
@@ -151,7 +151,7 @@ class Told(Sampler):
 
 
 def test_the_solver_tells_its_sampler_the_step_and_the_context() -> None:
-    problem, sampler = Problem(VLMOP2(), Point()), Told()
+    problem, sampler = Problem(VLMOP2(), Point()), RecordingSampler()
     solver = GradientSolver(PHN(), Linear(), GradientOptions(n_preferences=3, alpha=0.7), sampler)
     solver.start(problem, Setting(finite_rays(2), Seeds(preferences=5), 2, 9))
     for _ in range(3):

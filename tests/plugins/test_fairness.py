@@ -29,7 +29,7 @@ from mobench_fairness.dataset import GAPS, METRICS, FairClassification
 from mobench_mlp.mlp import Mlp
 
 NAMES = ("adult", "compas", "credit", "german", "health", "crime")
-BOTH = ("demographic-parity", "equalised-odds")
+BOTH_GAPS = ("demographic-parity", "equalised-odds")
 N_ROWS = 240
 
 
@@ -292,10 +292,10 @@ def test_objectives_and_metrics_against_closed_forms() -> None:
         means = [[values[(groups == g) & (labels == y)].mean() for g in (0, 1)] for y in (0, 1)]
         return max(abs(float(a - b)) for a, b in means)
 
-    decision, *gaps = dataset_of("german", gaps=BOTH).objectives
+    decision, *gaps = dataset_of("german", gaps=BOTH_GAPS).objectives
     entropy = -np.where(labels == 1, np.log(probability), np.log1p(-probability)).mean()
     assert split_value(decision.loss, outputs, samples) == pytest.approx(entropy, rel=1e-5)
-    assert [gap.name for gap in gaps] == list(BOTH)
+    assert [gap.name for gap in gaps] == list(BOTH_GAPS)
     assert split_value(gaps[0].loss, outputs, samples) == pytest.approx(parity(probability), rel=1e-4)
     assert split_value(gaps[1].loss, outputs, samples) == pytest.approx(odds(probability), rel=1e-4)
     pairs = logits[labels == 1][:, None] - logits[labels == 0][None]
@@ -322,7 +322,7 @@ def test_balanced_accuracy_of_one_class_is_that_of_the_class() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_constant_prediction_has_the_nadir_cross_entropy_and_no_gap(name: str) -> None:
     """The logit of the positive share, on a table with this share."""
-    dataset = dataset_of(name, gaps=BOTH)
+    dataset = dataset_of(name, gaps=BOTH_GAPS)
     n_positive = round(dataset.positive_share * 100_000)
     labels = (torch.arange(100_000) < n_positive).long()
     samples = Samples(torch.zeros(100_000, 1), {"label": labels, "group": torch.arange(100_000) % 2})
@@ -339,8 +339,8 @@ def test_the_constant_prediction_has_the_nadir_cross_entropy_and_no_gap(name: st
 def test_gaps_choose_two_or_three_objectives() -> None:
     assert [o.name for o in dataset_of("adult").objectives] == ["cross-entropy", "demographic-parity"]
     assert [o.name for o in dataset_of("adult", gaps=["equalised-odds"]).objectives][1:] == ["equalised-odds"]
-    assert len(dataset_of("crime", gaps=BOTH).protocol.reference) == 3
-    assert tuple(GAPS) == BOTH
+    assert len(dataset_of("crime", gaps=BOTH_GAPS).protocol.reference) == 3
+    assert tuple(GAPS) == BOTH_GAPS
     for values, message in (
         ({"gaps": ["demographic-party"]}, "demographic-parity"),
         ({"gaps": []}, "name one or two"),
@@ -462,7 +462,7 @@ def test_columns_have_exact_means_and_deviations() -> None:
 
 def test_mlp_is_trained_to_less_than_the_constant_prediction(generated: Callable[..., FairClassification]) -> None:
     """The label is the sign of one input, which also differs between the groups."""
-    dataset = generated("credit", gaps=BOTH)
+    dataset = generated("credit", gaps=BOTH_GAPS)
     (path,) = people.require("credit").values()
     rows = list(csv.reader(path.read_text().splitlines()))
     draw = np.random.default_rng(1)
@@ -504,7 +504,7 @@ def test_jobs_of_the_suites_run_on_generated_files(
         job = resolve("crime", "mlp", solver, {**entry.set, "model.widths": [8]}, Budget(steps=5, batch_size=64))
         record = execute(job, threads=1)
         assert record.failure is None, record.failure
-        assert record.objectives == ["cross-entropy", *BOTH[:n_gaps]]
+        assert record.objectives == ["cross-entropy", *BOTH_GAPS[:n_gaps]]
         test = record.fronts["test"]
         assert set(test.metrics) == {f"cross-entropy/{metric.name}" for metric in METRICS}
         assert all(0 <= value < 1 for row in test.losses for value in row)

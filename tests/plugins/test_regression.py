@@ -27,7 +27,7 @@ from mobench_regression import table as tables
 from mobench_regression.dataset import TableRegression
 
 SPLITS = ("train", "val", "test")
-Here = Callable[[dict[str, Path]], None]
+UseFiles = Callable[[dict[str, Path]], None]
 
 
 def loaded(dataset: TableRegression) -> dict[str, Samples]:
@@ -135,7 +135,7 @@ def test_blocks_of_time_share_no_hour() -> None:
 
 
 @pytest.fixture
-def use_files(monkeypatch: pytest.MonkeyPatch) -> Here:
+def use_files(monkeypatch: pytest.MonkeyPatch) -> UseFiles:
     """Let datasets read files that a test has written, in the place of the registered ones."""
 
     def replace(paths: dict[str, Path]) -> None:
@@ -151,7 +151,7 @@ def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> Path:
     return path
 
 
-def test_river_flow_in_its_format(tmp_path: Path, use_files: Here) -> None:
+def test_river_flow_in_its_format(tmp_path: Path, use_files: UseFiles) -> None:
     """Rows with an empty field are left out; the others stay in order, inputs before targets."""
     lags = [f"{g}__{lag}" for lag in (0, -6, -12, -18, -24, -36, -48, -60) for g in measured.GAUGES]
     header = lags + [f"{gauge}_48H__0" for gauge in measured.GAUGES]
@@ -180,7 +180,7 @@ def jura_files(folder: Path) -> dict[str, Path]:
     return {p: write_csv(folder / f"{p}.csv", header, [row() for _ in range(n)]) for p, n in sizes.items()}
 
 
-def test_jura_in_its_format(tmp_path: Path, use_files: Here) -> None:
+def test_jura_in_its_format(tmp_path: Path, use_files: UseFiles) -> None:
     files = jura_files(tmp_path)
     use_files(files)
     dataset = measured.Jura()
@@ -202,7 +202,7 @@ def test_jura_in_its_format(tmp_path: Path, use_files: Here) -> None:
 COLUMNS = ("Xloc", "Yloc", "Co", "Cr", "Ni", "Zn")
 
 
-def test_crystals_in_their_format(tmp_path: Path, use_files: Here) -> None:
+def test_crystals_in_their_format(tmp_path: Path, use_files: UseFiles) -> None:
     formulas = ["Al2O3", "Al1O1", "Ag0.5Cl1.5", "Ag1Cl1", "Fe1"]
     fractions, systems = measured.composition(formulas)
     assert fractions.shape == (5, 5)  # Ag, Al, Cl, Fe, O
@@ -224,7 +224,7 @@ def arff(path: Path, n_columns: int, rows: list[list[Any]]) -> Path:
     return path
 
 
-def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, use_files: Here) -> None:
+def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, use_files: UseFiles) -> None:
     draw = np.random.default_rng(0)
     values = draw.random((90, 417))
     values[:, 0] = np.arange(90) // 6
@@ -239,7 +239,7 @@ def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, use_fil
     assert max(float(samples.inputs.abs().max()) for samples in loaded(dataset).values()) == 5.0
 
 
-def test_missing_inputs_become_the_mean_and_counts_their_logarithms(tmp_path: Path, use_files: Here) -> None:
+def test_missing_inputs_become_the_mean_and_counts_their_logarithms(tmp_path: Path, use_files: UseFiles) -> None:
     draw = np.random.default_rng(0)
     rows: list[list[Any]] = draw.integers(0, 1000, (50, 413)).tolist()
     rows[7][3] = rows[20][3] = "?"
@@ -263,7 +263,7 @@ def test_what_is_no_dense_arff_file_is_refused(tmp_path: Path, content: str) -> 
         tables.read_arff(tmp_path / "a.arff")
 
 
-def test_damaged_tables_are_refused(tmp_path: Path, use_files: Here) -> None:
+def test_damaged_tables_are_refused(tmp_path: Path, use_files: UseFiles) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(DataError, match="line 3"):
         tables.read_csv(tmp_path / "a.csv")

@@ -180,10 +180,10 @@ def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp
     executors = [Fails(1.0) for _ in range(3)]
     summaries: list[runner.Summary] = []
 
-    def one(executor: Fails) -> None:
+    def run_jobs(executor: Fails) -> None:
         summaries.append(runner.run(Plan("p", [job()]), Store(tmp_path), executor))
 
-    threads = [threading.Thread(target=one, args=(executor,)) for executor in executors]
+    threads = [threading.Thread(target=run_jobs, args=(executor,)) for executor in executors]
     for thread in threads:
         thread.start()
     for thread in threads:

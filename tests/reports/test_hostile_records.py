@@ -40,7 +40,7 @@ TEXTS = [
 ]
 
 
-def both(data: st.DataObject) -> list[Record]:
+def records_of(data: st.DataObject) -> list[Record]:
     """A valid record and one that was tampered with; [] if that one is refused in one line."""
     text = data.draw(st.sampled_from(TEXTS))
     other = tried(lambda: parse(json.dumps(tampered(json.loads(text), data)), "x.json"))
@@ -60,7 +60,7 @@ def tried(make: Callable[[], Any]) -> Any:
 @FEW
 @given(data=st.data())
 def test_every_writer_writes_them_as_text_or_refuses(data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     board = tried(lambda: leaderboard(records)) if records else None
     if board is None:
         return
@@ -80,7 +80,7 @@ def test_every_writer_writes_them_as_text_or_refuses(data: st.DataObject) -> Non
 @FEW
 @given(data=st.data())
 def test_every_preset_is_made_of_them_or_refused(data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     board = tried(lambda: leaderboard(records)) if records else None
     if board is None:
         return
@@ -93,7 +93,7 @@ def test_every_preset_is_made_of_them_or_refused(data: st.DataObject) -> None:
 @FEW
 @given(data=st.data())
 def test_the_page_has_no_markup_and_no_script_of_theirs(data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     content_of_page = tried(lambda: page_data(records, list(HOSTILE))) if records else None
     if content_of_page is None:
         return
@@ -113,7 +113,7 @@ _N_SCRIPTS = len(html.fromstring(render("x", page_data([parse(TEXTS[0], "x")], [
 @settings(FUZZ, max_examples=4)
 @given(data=st.data())
 def test_plots_are_drawn_of_them_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     if not records:
         return
     for kind in KINDS:

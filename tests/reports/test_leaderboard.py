@@ -16,7 +16,7 @@ COST = Cost(
     training_seconds=10, evaluation_seconds=1, steps=5, epochs=1, stored_parameters=300, served_parameters=100,
     n_models=3, peak_bytes=2_000_000, switch_seconds=0.001, inference_seconds_per_sample=0.002,
 )  # fmt: skip
-MADE = Provenance(
+PROVENANCE = Provenance(
     started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
     threads=1, device="cpu",
 )  # fmt: skip
@@ -43,7 +43,7 @@ def record(
         seeds=SeedSet.all(seed),
         protocol=protocol,
     )
-    common: dict[str, Any] = {"id": job.id, "job": job, "protocol": {"version": protocol}, "provenance": MADE}
+    common: dict[str, Any] = {"id": job.id, "job": job, "protocol": {"version": protocol}, "provenance": PROVENANCE}
     if status != "completed":
         return Record(status=status, objectives=[], failure=Failure(kind="E", message="no"), **common)
     points = losses or [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1 + hypervolume / 1000 + seed / 1e4]]

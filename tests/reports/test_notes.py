@@ -26,20 +26,20 @@ from mobench.reports.tables.presets import PRESETS, preset
 from mobench.reports.tables.ray_table import per_ray
 from mobench.reports.tables.table_files import FORMATS
 
-Made = Callable[..., Record]
+Make = Callable[..., Record]
 LACKING = "data: mean over 1 of 2 seeds: late (no record at seed 1)"
 SPLITS = ("train", "val", "test")
 
 
-def both(value: float = 0.8) -> dict[str, dict[str, list[float]]]:
+def accuracies_of_heads(value: float = 0.8) -> dict[str, dict[str, list[float]]]:
     return {split: dict.fromkeys(("a", "b"), [value] * 3) for split in SPLITS}
 
 
 @pytest.fixture
-def incomplete(handmade: Made) -> list[Record]:
+def incomplete(handmade: Make) -> list[Record]:
     """Two solvers, of which the second lacks its second seed."""
     seeds = [("whole", 0), ("whole", 1), ("late", 0)]
-    return [handmade(solver, seed, accuracies=both(0.7 + seed / 10)) for solver, seed in seeds]
+    return [handmade(solver, seed, accuracies=accuracies_of_heads(0.7 + seed / 10)) for solver, seed in seeds]
 
 
 def edited(record: Record, **changes: Any) -> Record:
@@ -110,7 +110,7 @@ def test_the_page_and_plots_say_it_too(incomplete: list[Record]) -> None:
     assert "late (1 of 2 seeds)" in texts
 
 
-def test_rows_with_the_same_gap_share_a_note_and_a_row_without_a_result_is_named(handmade: Made) -> None:
+def test_rows_with_the_same_gap_share_a_note_and_a_row_without_a_result_is_named(handmade: Make) -> None:
     records = [handmade("whole", 0), handmade("whole", 1), handmade("p", 0), handmade("q", 0)]
     records += [handmade("none", seed, status="failed") for seed in (0, 1)]
     notes = leaderboard(records).notes
@@ -118,13 +118,13 @@ def test_rows_with_the_same_gap_share_a_note_and_a_row_without_a_result_is_named
     assert "data: 0 of 2 seeds: none (failed at seed 0; failed at seed 1)" in notes
 
 
-def test_a_quantity_that_some_seeds_lack_is_noted(handmade: Made) -> None:
+def test_a_quantity_that_some_seeds_lack_is_noted(handmade: Make) -> None:
     records = [handmade("one", 0, indicators={"spacing": 0.1}), handmade("one", 1)]
     notes = leaderboard(records).notes
     assert "data: one has a value at 1 of 2 seeds only: spacing" in notes
 
 
-def test_a_metric_that_is_missing_is_an_empty_cell_with_a_note(handmade: Made) -> None:
+def test_a_metric_that_is_missing_is_an_empty_cell_with_a_note(handmade: Make) -> None:
     incomplete_record = with_metric(handmade("some", 0), [None, 0.5, 0.7])
     board = leaderboard([incomplete_record, with_metric(handmade("some", 1), [0.4, 0.5, 0.7])])
     assert board.table["a/m (first ray)"][0] == 0.4
@@ -135,7 +135,7 @@ def test_a_metric_that_is_missing_is_an_empty_cell_with_a_note(handmade: Made) -
     assert "data: some has a value at no seed: a/m (first ray)" in board.notes
 
 
-def test_a_record_with_a_missing_metric_is_read_and_indexed(handmade: Made) -> None:
+def test_a_record_with_a_missing_metric_is_read_and_indexed(handmade: Make) -> None:
     record = with_metric(handmade(), [None, 0.5, 0.7])
     assert parse(record.to_json(), "x") == record
     (packed,) = unpack(pack({"f": ((1, 2, 3, 4), outline(record))}), bounds_for(1)).values()
@@ -168,7 +168,7 @@ def test_the_table_of_preferences_leaves_a_missing_metric_empty_and_chooses_amon
     assert list(table["chosen"]).index("yes") == int(np.nanargmax(table["validation accuracy"])) != chosen
 
 
-def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handmade: Made) -> None:
+def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handmade: Make) -> None:
     above = [[0.1, 3.0], [0.2, 2.5], [0.3, 2.25]]
     apart = [[0.1, 3.0], [3.0, 0.1], [2.5, 0.2]]
     inside = [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]
@@ -189,7 +189,7 @@ def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handm
     assert set(notes) <= set(outlined), "as from the index"
 
 
-def test_a_point_on_the_reference_is_beyond_it(handmade: Made) -> None:
+def test_a_point_on_the_reference_is_beyond_it(handmade: Make) -> None:
     on = with_losses(handmade(), [[2.0, 0.1], [2.0, 0.2], [2.0, 0.3]], [2.0, 2.0], hypervolume=0.0)
     assert any("a is 2 at best, the reference is 2" in note for note in leaderboard([on]).notes)
 
@@ -210,7 +210,7 @@ def test_whether_a_front_answers_to_preferences(
 
 
 @pytest.mark.parametrize("column", ["non-uniformity", "controllability"])
-def test_indicators_of_preferences_are_empty_for_a_solver_that_ignores_them(handmade: Made, column: str) -> None:
+def test_indicators_of_preferences_are_empty_for_a_solver_that_ignores_them(handmade: Make, column: str) -> None:
     indicators = {"non_uniformity": 0.25, "controllability": 1.0}
     records = [handmade("takes", indicators=indicators)]
     records += [handmade("ignores", indicators=indicators, preferences=[[0.5, 0.5]])]
@@ -220,7 +220,7 @@ def test_indicators_of_preferences_are_empty_for_a_solver_that_ignores_them(hand
     assert table["hypervolume"].notna().all()
 
 
-def test_rows_with_approximate_hypervolumes_are_noted_with_the_largest_error(handmade: Made) -> None:
+def test_rows_with_approximate_hypervolumes_are_noted_with_the_largest_error(handmade: Make) -> None:
     """The handmade hypervolume is 3."""
     records = [
         handmade("far", 0, indicators={"hypervolume_error": 0.03}),

@@ -129,7 +129,7 @@ class Straight(Model):
 
 
 @pytest.fixture
-def _known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _guests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     guest = ModuleType("guest")
     guest.mobench_models = hookimpl(lambda: [Spec("straight", f"{__name__}:Straight", version="1")])  # type: ignore[attr-defined]
     guest.mobench_datasets = hookimpl(lambda: [Spec("rows", f"{__name__}:Rows", version="1")])  # type: ignore[attr-defined]
@@ -180,7 +180,7 @@ def test_what_does_not_depend_on_samples_is_accepted() -> None:
         check_means(problem, Samples(torch.zeros(32, 0)), "val")
 
 
-@pytest.mark.usefixtures("_known")
+@pytest.mark.usefixtures("_guests")
 def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "train", lambda *a, **k: pytest.fail("trained"))
     record = execute(resolve.resolve("rows", "straight", "ls", {"dataset.kind": "parity"}, Budget(steps=3)))
@@ -191,7 +191,7 @@ def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.Monkey
     assert "\n" not in record.failure.message
 
 
-@pytest.mark.usefixtures("_known")
+@pytest.mark.usefixtures("_guests")
 def test_a_run_with_means_completes() -> None:
     job = resolve.resolve("rows", "straight", "ls", {"dataset.kind": "mean"}, Budget(steps=3))
     assert execute(job).status == "completed"
@@ -269,7 +269,7 @@ def test_a_loss_with_statistics_that_add_up_is_accepted_as_loss_and_as_metric() 
     check_means(problem, problem.dataset.load("val"), "val")
 
 
-@pytest.mark.usefixtures("_known")
+@pytest.mark.usefixtures("_guests")
 @pytest.mark.parametrize("solver", ["ls", "epo", "stack+upgrad"])
 def test_a_summed_loss_trains_and_is_judged_as_on_the_whole_split(solver: str) -> None:
     KINDS["sums"] = (SUMMED["sums"], (Metric("of a group", SUMMED["sums"], False),))

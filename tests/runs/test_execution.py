@@ -35,16 +35,16 @@ from mobench_analytic.problems import VLMOP2
 
 @dataclass(eq=False)
 class Does(Balancer):
-    """Linear scalarisation that does `what` at its third step."""
+    """Linear scalarisation that calls `action` at its third step."""
 
-    what: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)
+    action: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)
 
     def start(self, context: Any) -> None:
         self.n_steps = 0
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         self.n_steps += 1
-        factor = type(self).what() if self.n_steps == 3 else None
+        factor = type(self).action() if self.n_steps == 3 else None
         return preferences if factor is None else factor * preferences
 
 
@@ -104,8 +104,8 @@ def job(solver: str = "phn-ls", dataset: str = "vlmop2", steps: int = 6, **setti
 def does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Job]:
     """A job whose third step calls a given function."""
 
-    def make(what: Callable[[], Any]) -> Job:
-        monkeypatch.setattr(Does, "what", staticmethod(what))
+    def make(action: Callable[[], Any]) -> Job:
+        monkeypatch.setattr(Does, "action", staticmethod(action))
         return job("stack+does")
 
     return make

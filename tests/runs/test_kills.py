@@ -63,7 +63,7 @@ class Place:
     figures: Figures
     chance: random.Random
     runners: int = 1
-    here: int = 0
+    n_kills_here: int = 0
     completed: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -93,7 +93,7 @@ class Place:
         )
         self.figures.in_training += any((self.out / "checkpoints").glob("*.pt"))
         self.figures.kills += 1
-        self.here += 1
+        self.n_kills_here += 1
         if whom != "worker" or not workers:
             self.figures.of_runners += 1
             for process in started[:1] if whom == "one" else started:
@@ -134,7 +134,7 @@ class Place:
             assert record.cost is not None
             assert record.cost.steps == STEPS
             # a checkpoint after every step: a kill costs the step it interrupts, of each worker that it hits
-            assert record.cost.repeated_steps <= self.here
+            assert record.cost.repeated_steps <= self.n_kills_here
             self.figures.resumed += record.cost.resumed
             self.figures.repeated += record.cost.repeated_steps
         for folder_name in ("checkpoints", "records"):

@@ -189,10 +189,10 @@ def test_several_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Pa
         if isinstance(event, JobStarted):
             begun.append(job.id)
 
-    def one() -> None:
+    def run_plan() -> None:
         summaries.append(runner.run(plan, Store(tmp_path / "out"), InProcess(), listen=listen))
 
-    threads = [threading.Thread(target=one) for _ in range(n)]
+    threads = [threading.Thread(target=run_plan) for _ in range(n)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -70,14 +70,14 @@ def test_of_searches_at_once_each_runs_its_share_and_all_see_every_trial(
         if isinstance(event, JobStarted):
             started.append(job.id)
 
-    def one(number: int) -> list[study.StudyResult]:
+    def run_search(number: int) -> list[study.StudyResult]:
         return study.search(
             suite(**search), Store(tmp_path), slots=slots, listen=listen,
             tell=lambda solver, trial: trial_numbers[number].append(trial.number),
         )  # fmt: skip
 
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(one, range(3)))
+        results = list(pool.map(run_search, range(3)))
     assert results[0] == results[1] == results[2]
     (outcome,) = results[0]
     assert [trial.state for trial in outcome.trials] == ["complete"] * 8

@@ -55,7 +55,7 @@ def change(diff: str) -> str:
     return f"{program}path.write_text(text, encoding='utf-8')\n"
 
 
-def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:
+def outputs_of(text: str, output: str) -> Iterator[tuple[str, str, str]]:
     """Yield the language, shown output and printed output of each block that an output block follows."""
     printed = output.split(f"{MARK}\n")
     for ((language, _), (following, expected)), step_output in zip(pairwise(blocks(text)), printed, strict=False):
@@ -132,7 +132,7 @@ def test_the_tutorial_ends_at_a_row_of_the_leaderboard(tmp_path: Path) -> None:
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for language, expected, output in shown(text, done.stdout):
+    for language, expected, output in outputs_of(text, done.stdout):
         exact = language == "python"
         assert any(agree(text, output, exact=exact) for text in orders(expected)), (
             f"the tutorial shows\n{expected}\nand there was\n{output}"

@@ -75,12 +75,12 @@ def copied(done: Path, folder: Path, earlier_version: bool) -> Store:
         (folder / "records" / path.name).write_bytes(path.read_bytes())
     lines = (done / JOURNAL).read_text().splitlines(keepends=True)
     if earlier_version:
-        lines = [_former(line) for line in lines]
+        lines = [_earlier_version(line) for line in lines]
     (folder / JOURNAL).write_text("".join(lines))
     return Store(folder)
 
 
-def _former(line: str) -> str:
+def _earlier_version(line: str) -> str:
     operation = json.loads(line)
     if "contents" in operation.get("user_attr", {}):
         search = json.loads(operation["user_attr"]["contents"])["search"]

@@ -19,7 +19,7 @@ from mobench.testing.outcomes import Result
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+def _guests(monkeypatch: pytest.MonkeyPatch) -> None:
     guest_registry = Registry.discover()
     guest_registry.add(Plugin("seams", "guest-seams", "1.0", module="seams"), seams)
     monkeypatch.setattr(mobench.plugins, "_of_process", [guest_registry])

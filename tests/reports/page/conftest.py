@@ -20,7 +20,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-MADE = Provenance(
+PROVENANCE = Provenance(
     started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:01+00:00", mobench="0.1.0", python="3.11",
     packages={"torch": "2.9"}, platform="Linux x86_64", processor="a processor", threads=1, device="cpu",
     git="0123456789ab", command=["mobench", "run", "quick"],
@@ -53,7 +53,7 @@ def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("pages") / "pictures"
     shutil.copytree(trained_folder, folder)
     failed = picture_job("pcgrad")
-    Store(folder).write(failure_record(failed, "ValueError", "no luck today", "Traceback …\n  in train", MADE))
+    Store(folder).write(failure_record(failed, "ValueError", "no luck today", "Traceback …\n  in train", PROVENANCE))
     build.write(Store(folder), folder / "report.html")
     return folder
 
@@ -61,7 +61,7 @@ def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="session")
 def provenance() -> Provenance:
     """The provenance of records that no run wrote."""
-    return MADE
+    return PROVENANCE
 
 
 @pytest.fixture

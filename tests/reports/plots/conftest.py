@@ -12,7 +12,7 @@ from mobench.metrics.indicators import hypervolume
 from mobench.records.record import Cost, Front, Provenance, Record, TracePoint
 from mobench.reports.plots.style import theme
 
-MADE = Provenance(
+PROVENANCE = Provenance(
     started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
     threads=1, device="cpu",
 )  # fmt: skip
@@ -51,7 +51,7 @@ def record(
         "inference_seconds_per_sample": 0.002,
     }  # fmt: skip
     return Record(
-        id=job.id, status="completed", job=job, objectives=list(objectives), provenance=MADE,
+        id=job.id, status="completed", job=job, objectives=list(objectives), provenance=PROVENANCE,
         protocol={"version": "p", "reference": bound, "ideal": [0.0] * m},
         fronts={"test": Front(preferences=rays, losses=losses, n_samples=10)},
         indicators={"test": {"hypervolume": hypervolume(losses, bound), "igd_plus": 0.1, "epsilon": 0.1}},

@@ -57,7 +57,7 @@ def test_parquet(board: Leaderboard, table_content: Content) -> None:
 
 
 def test_html(board: Leaderboard, table_content: Content) -> None:
-    names = shown(board)
+    names = visible_columns(board)
     texts = dict.fromkeys(range(len(names)), str)
     (back,) = pd.read_html(io.StringIO(str(FORMATS["html"](table_content))), converters=texts)
     assert_cells(back.to_numpy().tolist(), board, names)
@@ -67,14 +67,14 @@ def test_markdown(board: Leaderboard, table_content: Content) -> None:
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(str(FORMATS["md"](table_content)))
     begin, end = (next(i for i, t in enumerate(tokens) if t.type == kind) for kind in ("table_open", "table_close"))
     texts = ["".join(c.content for c in t.children or []) for t in tokens[begin:end] if t.type == "inline"]
-    names = shown(board)
+    names = visible_columns(board)
     assert texts[: len(names)] == names
     assert_cells(chunked(texts[len(names) :], len(names)), board, names)
     assert tokens[1].content == r"A caption \& more"
 
 
 def test_latex(board: Leaderboard, records: list[Record]) -> None:
-    names = shown(board)
+    names = visible_columns(board)
     text = str(FORMATS["tex"](content(board, records, Wanted(columns=names))))
     head, *rows = latex_rows(text)
     assert len(head) == len(names)
@@ -100,7 +100,7 @@ def test_tidy_and_seeds(board: Leaderboard, records: list[Record], table_content
     means = seeds.groupby(["dataset", "model", "solver", "quantity"])["value"].agg(["mean", "count"])
     n_checked = 0
     for row in board.table.to_dict("records"):
-        for name in shown(board):
+        for name in visible_columns(board):
             if isinstance(row[name], str) or name == "seeds" or math.isnan(row[name]):
                 continue
             key = row["dataset"], row["model"], row["solver"], name
@@ -123,7 +123,7 @@ def test_every_format_is_the_same_to_the_byte_again(
         assert write(table_content) == write(reversed_table), name
 
 
-def shown(board: Leaderboard) -> list[str]:
+def visible_columns(board: Leaderboard) -> list[str]:
     return [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
 
 

@@ -90,8 +90,8 @@ class StaysHere(Lines):
         return {name: w + torch.zeros(w.shape, dtype=w.dtype) for name, w in super().weights(preferences).items()}
 
 
-for each in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere):
-    using(each.__name__ + "Generator", each)
+for network_class in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere):
+    using(network_class.__name__ + "Generator", network_class)
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,9 @@ class Sound(Solver):
                 self.moving[k][name] = 0.5 * self.moving[k][name] + gradient
             self.nets[k] = {n: w - self.lr * self.moving[k][n] for n, w in self.nets[k].items()}
             losses.append(ray_losses)
-        return self.told(torch.stack(losses))
+        return self.reported(torch.stack(losses))
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach()
 
     @property
@@ -93,7 +93,7 @@ class SamePoints(SoundPoints):
 class WithGraph(Sound):
     """Losses that still have their graph."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses
 
 
@@ -137,7 +137,7 @@ class Entropy(Sound):
         self.random = torch.Generator()
         self.random.seed()
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach() * (1 + 1e-3 * torch.rand(1, generator=self.random).to(losses))
 
     def state_dict(self):
@@ -163,7 +163,7 @@ class Forgets(Sound):
 class SingleOnly(Sound):
     """Losses in float32."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach().float()
 
 
@@ -171,7 +171,7 @@ class SingleOnly(Sound):
 class StaysHere(Sound):
     """A constant on the processor."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach() + torch.zeros(losses.shape, dtype=losses.dtype)
 
 
