@@ -80,9 +80,7 @@ class Searches(Sound):
 
     def tried(self, k, ray, batch):
         net = {n: w + self.lr * torch.randn_like(w) for n, w in self.best[k].items()}
-        old, new = (
-            self.problem.losses([self.problem.outputs(w, batch.inputs)], batch)[0] for w in (self.best[k], net)
-        )
+        old, new = (self.problem.losses([self.problem.outputs(w, batch.inputs)], batch)[0] for w in (self.best[k], net))
         if self.is_kept(float((ray * old).sum()), float((ray * new).sum())):
             self.best[k] = net
         return new
