@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ from mobench.measures import (
     masked_mean,
     mean_iou,
     r_squared,
+    root_mean_squared_error,
     unexplained_variance,
 )
 from mobench.metrics.evaluation import evaluate
@@ -49,6 +51,7 @@ def table(n: int = N, seed: int = 0) -> tuple[dict[str, Tensor], dict[str, Tenso
         "class": torch.randint(-1, N_CLASSES, (n,), generator=draw),
         "image": torch.randint(-1, N_CLASSES, (n, 3, 2), generator=draw),
     }
+    targets["scale"] = torch.full((n,), 2.5)
     targets["gaps"] = targets["y"].masked_fill(torch.rand(n, generator=draw) < 0.4, math.nan)
     outputs = {
         "y": y,
@@ -74,8 +77,13 @@ def exact_classes(o: Outputs, t: dict[str, Tensor]) -> float:
 
 
 def exact_r_squared(o: Outputs, t: dict[str, Tensor]) -> float:
-    labels, predicted = t["y"].numpy(), o["y"][:, 0].numpy()
-    return 1 - ((labels - predicted) ** 2).sum() / ((labels - labels.mean()) ** 2).sum()
+    return float(sklearn.metrics.r2_score(t["y"].numpy(), o["y"][:, 0].numpy()))
+
+
+def exact_rmse(o: Outputs, t: dict[str, Tensor]) -> float:
+    """In the units of labels that were divided by 2.5; by scikit-learn."""
+    known = ~t["gaps"].isnan()
+    return float(sklearn.metrics.root_mean_squared_error(2.5 * t["gaps"][known], 2.5 * o["y"][known, 0]))
 
 
 def exact_iou(o: Outputs, t: dict[str, Tensor]) -> float:
@@ -120,6 +128,7 @@ MEASURES: dict[str, tuple[SummedMeasure, Callable[[Outputs, dict[str, Tensor]], 
     "masked classes": (classes, exact_classes),
     "R²": (r_squared("y"), exact_r_squared),
     "1 − R²": (unexplained_variance("y"), lambda o, t: 1 - exact_r_squared(o, t)),
+    "RMSE": (root_mean_squared_error("y", "gaps", scale="scale"), exact_rmse),
     "mean IoU": (mean_iou("image", N_CLASSES), exact_iou),
     "parity": (demographic_parity_gap("logit", "group", n_groups=3), exact_parity),
     "parity of labels": (
@@ -193,6 +202,17 @@ def test_a_perfect_fit_and_constant_labels_have_their_r_squared() -> None:
     constant = Samples(torch.zeros(30, 1), {"y": torch.full((30, 2), 0.1, dtype=torch.float64)})
     assert float(r_squared("y")({"y": y}, constant)) == 0
     assert float(r_squared("y")({"y": constant.targets["y"]}, constant)) == 1
+
+
+def test_the_rmse_of_several_outputs_is_of_all_labels_and_0_without_any() -> None:
+    y, labels = torch.randn(2, 30, 2, generator=seeded(0), dtype=torch.float64)
+    batch = Samples(torch.zeros(30, 1), {"y": labels, "unit": torch.tensor([[2.0, 3.0]]).expand(30, 2)})
+    expected = sklearn.metrics.mean_squared_error(labels.flatten(), y.flatten()) ** 0.5
+    assert float(root_mean_squared_error("y")({"y": y}, batch)) == pytest.approx(expected)
+    scaled = sklearn.metrics.mean_squared_error(labels * torch.tensor([2, 3]), y * torch.tensor([2, 3])) ** 0.5
+    assert float(root_mean_squared_error("y", scale="unit")({"y": y}, batch)) == pytest.approx(scaled)
+    absent = Samples(batch.inputs, {"y": torch.full_like(labels, math.nan)})
+    assert float(root_mean_squared_error("y")({"y": y}, absent)) == 0
 
 
 LOSSES = ["masked mean", "masked classes", "1 − R²", "parity", "odds"]

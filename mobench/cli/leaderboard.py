@@ -91,13 +91,19 @@ def folder_of(named: Path) -> Path:
 
 
 def print_board(board: Leaderboard) -> None:
-    """Print the main columns of a leaderboard, its notes, and the records that are left out."""
+    """Print the main columns of a leaderboard, the table across tasks, notes, and the records that are left out."""
+    from mobench.reports.tables import across_tasks
+    from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.table_files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
+    if across_tasks.n_tasks(board) > 1:
+        table = across_tasks.content(board, (), Wanted()).sheet
+        rows = [[cell.text for cell in row] for row in table.rows]
+        print_table([column.heading for column in table.columns], rows, title="all tasks: normalised hypervolume")
     for note in board.notes:
         say(f"note: {one_line(note, 2000)}")
     for line in board.left_out[:MOST_LINES]:

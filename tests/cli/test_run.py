@@ -43,6 +43,19 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     assert records(out) == before
 
 
+def test_a_run_of_several_tasks_ends_in_one_table_across_them(cli: Cli, tmp_path: Path) -> None:
+    words = ["--dataset", "zdt1,re21", "--solver", "ls,mgda", "--steps", "3"]
+    done = cli("run", "tour", *words, "--out", "out", *IN_PROCESS)
+    assert done.returncode == 0, done.stderr
+    _, _, table = done.stdout.partition("all tasks: normalised hypervolume")
+    heading, *rows = [line.split() for line in table.splitlines() if "──" not in line and line.strip()]
+    assert heading[:3] == ["solver", "re21", "zdt1"]
+    assert {rows[0][0], rows[1][0]} == {"ls", "mgda"}
+    written = (tmp_path / "out" / "tasks.md").read_text()
+    assert "| solver | re21 | zdt1 | mean | average rank |" in written
+    assert (tmp_path / "out" / "tasks.csv").exists()
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_whatever_runs_beside_and_another_seed_others(
     cli: Cli, tiny: Path, tmp_path: Path

@@ -101,6 +101,12 @@ def test_names_that_a_suite_lacks_replace_every_entrys(tmp_path: Path) -> None:
     assert {d for d, _, _ in chosen(tmp_path, datasets=["dtlz2"])} == {"dtlz2"}
 
 
+def test_a_new_solver_runs_once_on_a_dataset_of_two_entries(tmp_path: Path) -> None:
+    """The options are those of the first entry that has the dataset."""
+    assert chosen(tmp_path, solvers=["epo"], datasets=["vlmop2"]) == {("vlmop2", "epo", 0.1)}
+    assert chosen(tmp_path, solvers=["epo"]) == {("vlmop2", "epo", 0.1), ("zdt1", "epo", 0.2)}
+
+
 def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="has no zdt1 × phn-ls"):
         chosen(tmp_path, datasets=["zdt1"], solvers=["phn-ls"])

@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
+from sklearn.metrics import root_mean_squared_error
 
+import mobench_regression
 from mobench import options
 from mobench.datafiles import collection
 from mobench.errors import DataError, OptionError
 from mobench.hookspecs import DataFile
 from mobench.interfaces import Problem, Samples
-from mobench.metrics.evaluation import joined
+from mobench.metrics.totals import Totals
 from mobench_mlp.mlp import Mlp
 from mobench_regression import measured, mulan, sources, splits
 from mobench_regression import table as tables
@@ -83,7 +86,7 @@ def test_the_mean_of_the_training_split_has_loss_1_there() -> None:
 
 
 def test_metrics_are_r2_and_rmse_in_original_units() -> None:
-    """Compare with both formulas on the values of the table."""
+    """Against scikit-learn on the values of the table, judged in batches and in one piece."""
     dataset = mulan.Enb()
     table, test = dataset.read(), dataset.load("test")
     rows = dataset.parts(table)
@@ -92,12 +95,32 @@ def test_metrics_are_r2_and_rmse_in_original_units() -> None:
     for j, objective in enumerate(dataset.objectives):
         values, truth = table.targets[rows["train"], j], table.targets[rows["test"], j]
         predicted = outputs[objective.name][:, 0].double().numpy() * values.std() + values.mean()
-        r2 = 1 - ((predicted - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
-        rmse = math.sqrt(((predicted - truth) ** 2).mean())
-        assert [float(m.measure(outputs, test)) for m in objective.metrics] == pytest.approx([r2, rmse], rel=1e-5)
+        expected = [sklearn.metrics.r2_score(truth, predicted), root_mean_squared_error(truth, predicted)]
+        for batch_size in (40, len(test)):
+            totals = Totals([objective])
+            for start in range(0, len(test), batch_size):
+                batch = slice(start, start + batch_size)
+                totals.add({name: output[batch] for name, output in outputs.items()}, test.take(batch), torch.zeros(1))
+            assert not totals.is_pooling  # memory does not grow with the split
+            assert totals.values(None)[1:].tolist() == pytest.approx(expected, rel=1e-5)
         assert objective.metrics[1].unit == "kWh/m²"
-    parts = joined([test.take(slice(0, 50)), test.take(slice(50, None))])
-    assert float(objective.metrics[0].measure(outputs, parts)) == float(objective.metrics[0].measure(outputs, test))
+
+
+EMBEDDED = {
+    "enb": "138721692bc3568f53018c879ddcf40280aa5009be64425f2f12e26a4f9aed04",
+    "slump": "e7676b265eaaff0f7fabe2cbeae9579a2c9d6fd43f696841b0ab549c48765c3d",
+}
+
+
+def test_embedded_files_have_their_checksums() -> None:
+    for name, sha256 in EMBEDDED.items():
+        content = (Path(mulan.__file__).parent / f"{name}.csv").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == sha256
+
+
+def test_every_registered_set_is_embedded_or_has_checksums_or_is_of_the_user() -> None:
+    datasets = [spec.name for spec in mobench_regression.mobench_datasets()]
+    assert set(datasets) == {*EMBEDDED, *REGISTERED, "sarcos"}
 
 
 def test_targets_choose_objectives_and_leave_rows_and_inputs_alone() -> None:

@@ -61,7 +61,7 @@ def with_metric(record: Record, values: list[float | None]) -> Record:
     return edited(record, fronts={s: {**f, "metrics": {"a/m": values}} for s, f in fronts.items()})
 
 
-@pytest.mark.parametrize("name", [n for n in PRESETS if n not in ("budgets", "errors", "rays")])
+@pytest.mark.parametrize("name", [n for n in PRESETS if n not in ("budgets", "errors", "rays", "tasks")])
 @pytest.mark.parametrize("format_", ["md", "tex", "html"])
 def test_every_table_says_of_how_many_seeds_a_mean_is(incomplete: list[Record], name: str, format_: str) -> None:
     table = preset(name).make(leaderboard(incomplete), incomplete, Wanted())
@@ -187,6 +187,37 @@ def test_fronts_beyond_the_reference_point_are_noted_with_their_objectives(handm
     ]
     outlined = leaderboard([outline(record) for record in records]).notes
     assert set(notes) <= set(outlined), "as from the index"
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "hypervolume", "cost", "fronts", "datasets", "tasks"])
+def test_every_table_says_which_objective_left_the_reference(handmade: Make, name: str) -> None:
+    """Tables of records in each format, the page, the terminal and `--json`; the note is the leaderboard's."""
+    records = [
+        with_losses(handmade(solver, 0, data), losses, [2.0, 2.0], hypervolume=volume)
+        for data in ("data", "more")
+        for solver, losses, volume in (
+            ("over", [[0.1, 3.0], [0.2, 2.5], [0.3, 2.25]], 0.0),
+            ("in", [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1]], 2.0),
+        )
+    ]
+    records = [edited(record, protocol={**record.protocol, "ideal": [0.0, 0.0]}) for record in records]
+    note = (
+        "data: no point of over is below the reference point, so the hypervolume is 0 and ranks by it tell nothing: "
+        "b is 2.25 at best, the reference is 2"
+    )
+    board = leaderboard(records)
+    assert note in board.notes
+    table = preset(name).make(board, records, Wanted())
+    assert all(note in str(FORMATS[format_](table)) for format_ in ("md", "tex", "html"))
+    assert note in page_data(records)["notes"]
+
+
+def test_the_terminal_says_it_too(handmade: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    from mobench.cli.leaderboard import print_board
+
+    above = [[0.1, 3.0], [0.2, 2.5], [0.3, 2.25]]
+    print_board(leaderboard([with_losses(handmade(), above, [2.0, 2.0], hypervolume=0.0)]))
+    assert "the hypervolume is 0 and ranks by it tell nothing: b is 2.25 at best" in capsys.readouterr().out
 
 
 def test_a_point_on_the_reference_is_beyond_it(handmade: Make) -> None:

@@ -26,6 +26,7 @@ CASES = [
     ("accuracy", "report"), ("accuracy", "methods"), ("fronts", "methods"), ("datasets", "analytic"),
     ("errors", "compression"), ("rays", "report"),
     ("hypervolume", "standard"), ("cost", "methods"), ("budgets", "standard"), ("budgets", "sequence"),
+    ("tasks", "analytic"),
 ]  # fmt: skip
 
 

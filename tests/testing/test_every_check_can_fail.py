@@ -116,6 +116,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "DrawsElsewhere", "leaves_global_state_alone", "use numpy.random.default_rng"),
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
+    ("solver", "KeepsTheWorse", "improves_within_its_steps", "keep what lowers the losses, or state more steps"),
     ("solver", "Deaf", "moves_with_the_preference", "let serve(preference) depend on it"),
     ("solver", "SamePoints", "has_different_points", "let predictor(index) depend on the index"),
     ("solver", "IgnoresBatch", "uses_every_batch", "use it, or ask for fewer batches"),
@@ -150,6 +151,13 @@ def test_what_the_broken_ones_derive_from_passes_every_check(kind: Kind) -> None
 
 def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
     assert failures(entry("solver", "SoundPoints")) == []
+
+
+def test_a_solver_that_learns_late_passes_if_it_states_its_steps() -> None:
+    """Without the statement, the checks give it fewer steps than its first change takes."""
+    assert failures(entry("solver", "Searches")) == []
+    found = {result.check for result in failures(entry("solver", "SearchesSilently"))}
+    assert found == {"learns"}
 
 
 def test_a_balancer_of_directions_passes_every_check() -> None:

@@ -60,6 +60,56 @@ class Sound(Solver):
         self.nets, self.moving = state["nets"], state["moving"]
 
 
+@dataclass(eq=False)
+class Searches(Sound):
+    """Random search without gradients: every tenth step keeps the best of the changes tried since."""
+
+    steps_to_learn = 60
+
+    def start(self, problem, setting):
+        super().start(problem, setting)
+        self.n_steps, self.best = 0, list(self.nets)
+
+    def step(self, batch):
+        with torch.no_grad():
+            losses = [self.tried(k, ray, batch) for k, ray in enumerate(self.rays)]
+        self.n_steps += 1
+        if self.n_steps % 10 == 0:
+            self.nets = list(self.best)
+        return torch.stack(losses)
+
+    def tried(self, k, ray, batch):
+        net = {n: w + self.lr * torch.randn_like(w) for n, w in self.best[k].items()}
+        old, new = (self.problem.losses([self.problem.outputs(w, batch.inputs)], batch)[0] for w in (self.best[k], net))
+        if self.is_kept(float((ray * old).sum()), float((ray * new).sum())):
+            self.best[k] = net
+        return new
+
+    def is_kept(self, old, new):
+        return new < old
+
+    def state_dict(self):
+        return {"nets": self.nets, "best": self.best, "n_steps": self.n_steps}
+
+    def load_state_dict(self, state):
+        self.nets, self.best, self.n_steps = state["nets"], state["best"], state["n_steps"]
+
+
+@dataclass(eq=False)
+class SearchesSilently(Searches):
+    """Does not state how many steps it needs."""
+
+    steps_to_learn = None
+
+
+@dataclass(eq=False)
+class KeepsTheWorse(Searches):
+    """Keeps the changes that raise the losses."""
+
+    def is_kept(self, old, new):
+        return new > old
+
+
 class NetsAsPoints:
     """The nets without their preferences."""
 
