@@ -78,7 +78,7 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
         *approximate_volumes(chosen.records, measured),
         *_notes(chosen.records, measured),
     ]
-    return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.kept))
+    return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.records))
 
 
 _NOTHING = ["there are no records"]
