@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
 
 from mobench.errors import ShapeError
 from mobench.interfaces.samples import Inputs, Samples
@@ -97,8 +98,6 @@ class StoredSamples(Samples):
         if not self.n_processes or (isinstance(indices, Sequence) and len(indices) < WORTH):
             yield from super().batches(indices)
             return
-        from torch.utils.data import DataLoader
-
         with warnings.catch_warnings():
             # the processes run one thread and none of the parent's
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
@@ -199,7 +198,9 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _stacked(values: Sequence[Any]) -> Tensor:
-    if isinstance(values[0], Tensor):
-        return torch.stack(list(values))
-    # a copy, because rows of memory-mapped arrays cannot be written to
-    return torch.from_numpy(np.stack(values))
+    """Return the values of several rows as one tensor; in a reading process, in memory that it shares."""
+    if isinstance(values[0], np.ndarray):
+        # rows of memory-mapped arrays cannot be written to, which tensors have to be
+        values = [array if array.flags.writeable else array.copy() for array in values]
+    collated: Tensor = default_collate(list(values))
+    return collated
