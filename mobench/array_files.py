@@ -18,10 +18,11 @@ from torch import Tensor
 from mobench.errors import DataError
 from mobench.interfaces import Samples, map_inputs
 
-Array: TypeAlias = "NDArray[Any]"
+__all__ = ["ArrayFile", "ArrayRows"]
+
 CHUNK_BYTES = 2**24
 """Most bytes that are read at once."""
-Source: TypeAlias = "Path | str | Array | Tensor | ArrayFile"
+ArraySource: TypeAlias = "Path | str | NDArray[Any] | Tensor | ArrayFile"
 """An array in memory, or the .npy file of one that stays on disk."""
 
 
@@ -35,9 +36,9 @@ class ArrayFile:
         self.path = Path(path)
         try:
             with open(self.path, "rb") as file:
-                version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+                version = np.lib.format.read_magic(file)
                 read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _header_2
-                shape, is_fortran, dtype = read_header(file)  # type: ignore[no-untyped-call]
+                shape, is_fortran, dtype = read_header(file)
                 self._offset = file.tell()
                 n_bytes = os.fstat(file.fileno()).st_size - self._offset
         except (OSError, ValueError) as error:
@@ -54,16 +55,17 @@ class ArrayFile:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, position: int) -> Array:
-        return self.read([position])[0]
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        row: NDArray[Any] = self.read([position])[0]
+        return row
 
-    def read(self, positions: Sequence[int]) -> Array:
+    def read(self, positions: Sequence[int]) -> NDArray[Any]:
         """Return the rows at positions, in their order: [B, ...]. Consecutive rows are read at once.
 
         Raises: IndexError for a position outside the array; DataError if the file has become shorter.
         """
         rows = np.empty((len(positions), *self.shape[1:]), self.dtype)
-        memory = memoryview(rows.reshape(-1).view(np.uint8)) if rows.size else memoryview(b"")
+        memory = rows.reshape(-1).view(np.uint8).data if rows.size else memoryview(b"")
         start = 0
         while start < len(positions):
             end = start + 1
@@ -111,11 +113,16 @@ class ArrayRows:
     Raises: DataError for files that cannot be read, and for arrays of different lengths.
     """
 
-    def __init__(self, inputs: Source | Mapping[str, Source], targets: Mapping[str, Source]) -> None:
-        is_named = isinstance(inputs, Mapping)
-        self.inputs = {name: _opened(source) for name, source in inputs.items()} if is_named else _opened(inputs)
+    def __init__(self, inputs: ArraySource | Mapping[str, ArraySource], targets: Mapping[str, ArraySource]) -> None:
+        self.inputs: ArrayFile | Tensor | dict[str, ArrayFile | Tensor]
+        if isinstance(inputs, Mapping):
+            self.inputs = named = {name: _opened(source) for name, source in inputs.items()}
+            arrays = list(named.values())
+        else:
+            self.inputs = _opened(inputs)
+            arrays = [self.inputs]
         self.targets = {name: _opened(source) for name, source in targets.items()}
-        arrays = [*(self.inputs.values() if is_named else [self.inputs]), *self.targets.values()]
+        arrays += self.targets.values()
         lengths = sorted({len(array) for array in arrays})
         if len(lengths) > 1:
             raise DataError(f"the arrays have {lengths} rows: give arrays of equal length")
@@ -133,10 +140,10 @@ class ArrayRows:
 
 
 def _header_2(file: Any) -> Any:
-    return np.lib.format.read_array_header_2_0(file)  # type: ignore[no-untyped-call]
+    return np.lib.format.read_array_header_2_0(file)
 
 
-def _opened(source: Source) -> ArrayFile | Tensor:
+def _opened(source: ArraySource) -> ArrayFile | Tensor:
     if isinstance(source, str | Path):
         return ArrayFile(source)
     return source if isinstance(source, ArrayFile | Tensor) else torch.from_numpy(source)

@@ -29,7 +29,7 @@ from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.sampler import Dirichlet, Sampler, SamplerContext, dirichlet, positive_preferences
 from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs, tensors_of
 from mobench.interfaces.solver import Seeds, Setting, Solver
-from mobench.interfaces.stored_samples import Rows, StoredSamples
+from mobench.interfaces.stored_samples import MapStyleDataset, StoredSamples
 from mobench.interfaces.target_state import PretrainedWeights, Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
 
@@ -44,6 +44,7 @@ __all__ = [
     "Inputs",
     "Layout",
     "Likelihood",
+    "MapStyleDataset",
     "Metric",
     "Model",
     "Objective",
@@ -55,7 +56,6 @@ __all__ = [
     "PretrainedWeights",
     "Problem",
     "Protocol",
-    "Rows",
     "Sampler",
     "SamplerContext",
     "Samples",

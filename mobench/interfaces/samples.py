@@ -112,7 +112,7 @@ class TaskSamples(Samples):
         object.__setattr__(self, "targets", {})
 
     @property
-    def inputs(self) -> TaskInputs:  # type: ignore[override]
+    def inputs(self) -> TaskInputs:
         return TaskInputs({name: samples.inputs for name, samples in self.tasks.items()})
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ WORTH = 32
 """Number of batches that is worth starting processes, which takes about 0.1 s each."""
 
 
-class Rows(Protocol):
+class MapStyleDataset(Protocol):
     """A map-style dataset, such as `torch.utils.data.Dataset`: a length, and one row per position."""
 
     def __len__(self) -> int: ...
@@ -44,7 +44,7 @@ class StoredSamples(Samples):
     at once: open files inside the methods that read, or read them without a position that is shared (`os.pread`).
     """
 
-    def __init__(self, rows: Rows, target_names: Sequence[str] = ()) -> None:
+    def __init__(self, rows: MapStyleDataset, target_names: Sequence[str] = ()) -> None:
         self.rows = rows
         self.target_names = tuple(target_names)
         self.positions: Tensor | None = None
@@ -52,11 +52,11 @@ class StoredSamples(Samples):
         self.pin_memory = False
 
     @property
-    def inputs(self) -> Inputs:  # type: ignore[override]
+    def inputs(self) -> Inputs:
         raise self._not_in_memory("inputs")
 
     @property
-    def targets(self) -> Mapping[str, Tensor]:  # type: ignore[override]
+    def targets(self) -> Mapping[str, Tensor]:
         raise self._not_in_memory("targets")
 
     def __repr__(self) -> str:
@@ -67,7 +67,7 @@ class StoredSamples(Samples):
 
     def take(self, index: Tensor | slice) -> Samples:
         """Read the samples at `index`, a tensor of positions or a slice, into memory."""
-        return self.read(self._positions_at(index))
+        return self._read(self._positions_at(index))
 
     def subset(self, index: Tensor | slice) -> StoredSamples:
         """Return the samples at `index` without reading them."""
@@ -118,10 +118,10 @@ class StoredSamples(Samples):
         for inputs, targets in batches:
             yield Samples(inputs, targets)
 
-    def read(self, positions: Sequence[int]) -> Samples:
+    def _read(self, positions: Sequence[int]) -> Samples:
         """Read rows of the dataset into memory, with one call if it has `__getitems__`."""
         if not len(positions):
-            return self.read([0]).take(slice(0, 0))
+            return self._read([0]).take(slice(0, 0))
         read_rows = getattr(self.rows, "__getitems__", None)
         if read_rows is None:
             return self._joined([self.rows[position] for position in positions])
@@ -189,7 +189,7 @@ class _Batches:
         self.samples = samples.read_by(0)
 
     def __getitem__(self, positions: list[int]) -> tuple[Inputs, Mapping[str, Tensor]]:
-        batch = self.samples.read(positions)
+        batch = self.samples._read(positions)
         return batch.inputs, batch.targets
 
 

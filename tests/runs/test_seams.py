@@ -78,8 +78,8 @@ TRAINED = [
     ("gaps", "small-dense", ["ls", "phn-ls", "imtl-g"]),
     ("phrases", "bag-of-words", ["ls", "phn-ls", "cpmtl-moo"]),
     ("molecules", "small-gnn", ["pamal", "task-ls", "tche"]),
-    ("album", "small-fcn", ["ls", "phn-ls", "modo"]),
-    ("desks", "small-dense", ["ls", "phn-ls"]),
+    ("album", "small-fcn", ["phn-ls"]),
+    ("desks", "small-dense", ["phn-ls"]),
 ]
 
 
