@@ -106,7 +106,7 @@ class StoredSamples(Samples):
             loader: Any = DataLoader(
                 _Batches(self),  # type: ignore[arg-type]
                 batch_size=None,
-                sampler=map(self._positions_at, indices),  # type: ignore[arg-type]
+                sampler=map(self._positions_at, indices),
                 num_workers=self.n_processes,
                 prefetch_factor=PREFETCHED,
                 collate_fn=_unchanged,

@@ -303,23 +303,23 @@ def main() -> None:
     parser.add_argument("--data-workers", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for stored.json and stored.md")
     parser.add_argument("--part", choices=["job", "reading"], help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.part:
-        part = train_and_evaluate(given.epochs, given.data_workers) if given.part == "job" else reading()
+    arguments = parser.parse_args()
+    if arguments.part:
+        part = train_and_evaluate(arguments.epochs, arguments.data_workers) if arguments.part == "job" else reading()
         print(json.dumps(part))
         return
-    folder = Path(tempfile.mkdtemp(prefix="images-", dir=given.folder))
+    folder = Path(tempfile.mkdtemp(prefix="images-", dir=arguments.folder))
     os.environ[FOLDER] = str(folder)
     try:
-        write_images(folder, given.images)
+        write_images(folder, arguments.images)
         n_bytes = sum(path.stat().st_size for path in folder.iterdir())
-        words = ["--epochs", str(given.epochs), "--data-workers", str(given.data_workers)]
-        result = {"images": given.images, "bytes": n_bytes, "job": alone("--part", "job", *words)}
+        words = ["--epochs", str(arguments.epochs), "--data-workers", str(arguments.data_workers)]
+        result = {"images": arguments.images, "bytes": n_bytes, "job": alone("--part", "job", *words)}
         result["reading"] = alone("--part", "reading")
     finally:
         shutil.rmtree(folder)
-    if given.out is not None:
-        write(result, given.out)
+    if arguments.out is not None:
+        write(result, arguments.out)
     job = result["job"]
     print(
         f"peak {job['peak_mb']:.0f} MB, {job['idle_mb']:.0f} MB of them idle; private {job['peak_private_mb']:.0f} MB "

@@ -124,7 +124,7 @@ def training_of(dataset: Dataset, n_processes: int, **how: Any) -> tuple[list[Te
 
 @pytest.mark.parametrize("n_processes", [0, 2])
 def test_training_resumes_exactly_in_the_middle_of_an_epoch(n_processes: int, tmp_path: Path) -> None:
-    expected, whole = training_of(seams.Album(in_memory=True), 0, limit=Limit(steps=25))
+    expected, uninterrupted = training_of(seams.Album(in_memory=True), 0, limit=Limit(steps=25))
 
     class Interrupt(Exception):
         pass
@@ -140,7 +140,7 @@ def test_training_resumes_exactly_in_the_middle_of_an_epoch(n_processes: int, tm
     assert (training.resumed, training.steps) == (1, 25)
     assert all(map(torch.equal, weights, expected))
     assert [(t.step, t.train_losses, t.hypervolume) for t in training.trace] == [
-        (t.step, t.train_losses, t.hypervolume) for t in whole.trace
+        (t.step, t.train_losses, t.hypervolume) for t in uninterrupted.trace
     ]
     assert multiprocessing.active_children() == []
 
@@ -242,7 +242,7 @@ def test_a_split_is_read_once_for_all_rays_and_losses_are_those_of_four_rays_at_
     front = evaluate(network, problem, StoredSamples(rows), rays, batch_size=30)
     assert rows.n_reads.tolist() == [1] * len(rows)
 
-    parts = [evaluate(network, problem, in_memory, some, batch_size=30) for some in torch.split(rays, 4)]
+    parts = [evaluate(network, problem, in_memory, four_rays, batch_size=30) for four_rays in torch.split(rays, 4)]
     assert np.array_equal(front.losses, np.concatenate([part.losses for part in parts]))
     metrics = front.metrics["segmentation/mean IoU"]
     assert metrics == [value for part in parts for value in part.metrics["segmentation/mean IoU"]]
@@ -385,7 +385,7 @@ def test_misuse_is_rejected_with_what_to_do() -> None:
         lambda: stored.to("cpu"),
     ):
         with pytest.raises(ShapeError, match=r"these 7 samples stay on disk.*read some with take\(index\)"):
-            whole()
+            read_all()
     with pytest.raises(ShapeError, match=r"a row of TensorDataset is a tuple of 2: return \(inputs, targets\)"):
         StoredSamples(TensorDataset(torch.zeros(2), torch.zeros(2))).take(slice(0, 1))
     with pytest.raises(ShapeError, match="a row of list is int"):
