@@ -378,7 +378,7 @@ def test_rows_of_read_only_memory_are_copied(tmp_path: Path) -> None:
 
 def test_misuse_is_rejected_with_what_to_do() -> None:
     stored = StoredSamples(Pairs(numbers()))
-    for whole in (
+    for read_all in (
         lambda: stored.inputs,
         lambda: stored.targets,
         lambda: stored.map(torch.neg),
