@@ -94,6 +94,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "UpsideDown", "is_judged_by_its_protocol", "the ideal holds the best value of each objective"),
     ("dataset", "FrontBeyond", "is_judged_by_its_protocol", "choose a reference beyond the front"),
     ("dataset", "Entropy", "loads_the_same_samples_again", "draw from a generator of a fixed seed, made in load"),
+    ("dataset", "SortsRows", "reads_rows_and_batches_alike", "return the rows in the order of the positions"),
+    ("dataset", "OtherDtypeInBatches", "reads_rows_and_batches_alike", "return the dtypes of __getitem__"),
     ("dataset", "AugmentsAnyhow", "augments_by_the_generator_given", "draw from `random` alone"),
     ("dataset", "AugmentsInPlace", "augments_by_the_generator_given", "return new ones"),
     ("dataset", "NotFinite", "has_a_model_and_finite_losses", "make them finite for a new network"),
