@@ -184,14 +184,14 @@ class _Looks:
 
     def __init__(self, run: Training, total: int | None, limit: Limit, n_looks: int) -> None:
         self._by_steps = total is not None
-        self._every = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
+        self._interval = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
         # after resuming, the next check is the same as in an uninterrupted run
-        self._next = (math.floor(self._spent(run) / self._every) + 1) * self._every
+        self._next = (math.floor(self._spent(run) / self._interval) + 1) * self._interval
 
     def due(self, run: Training) -> bool:
         if self._spent(run) < self._next:
             return False
-        self._next += self._every
+        self._next += self._interval
         return True
 
     def _spent(self, run: Training) -> float:
@@ -204,14 +204,14 @@ class _Progress:
     def __init__(
         self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
+        self._tell, self._interval, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     def tell(self, run: Training, force: bool = False) -> None:
         if self._tell is None:
             return
         now = time.monotonic()
-        if not force and now - self._last < self._every:
+        if not force and now - self._last < self._interval:
             return
         self._last = now
         done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)

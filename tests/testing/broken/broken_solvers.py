@@ -38,15 +38,15 @@ class Sound(Solver):
         losses = []
         for k, ray in enumerate(self.rays):
             leaves = {n: w.clone().requires_grad_() for n, w in self.nets[k].items()}
-            found = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
-            gradients = torch.autograd.grad((ray * found).sum(), list(leaves.values()), retain_graph=True)
+            ray_losses = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
+            gradients = torch.autograd.grad((ray * ray_losses).sum(), list(leaves.values()), retain_graph=True)
             for name, gradient in zip(leaves, gradients, strict=True):
                 self.moving[k][name] = 0.5 * self.moving[k][name] + gradient
             self.nets[k] = {n: w - self.lr * self.moving[k][n] for n, w in self.nets[k].items()}
-            losses.append(found)
-        return self.told(torch.stack(losses))
+            losses.append(ray_losses)
+        return self.reported(torch.stack(losses))
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach()
 
     @property
@@ -143,7 +143,7 @@ class SamePoints(SoundPoints):
 class WithGraph(Sound):
     """Losses that still have their graph."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses
 
 
@@ -187,7 +187,7 @@ class Entropy(Sound):
         self.random = torch.Generator()
         self.random.seed()
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach() * (1 + 1e-3 * torch.rand(1, generator=self.random).to(losses))
 
     def state_dict(self):
@@ -213,7 +213,7 @@ class Forgets(Sound):
 class SingleOnly(Sound):
     """Losses in float32."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach().float()
 
 
@@ -221,7 +221,7 @@ class SingleOnly(Sound):
 class StaysHere(Sound):
     """A constant on the processor."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach() + torch.zeros(losses.shape, dtype=losses.dtype)
 
 
