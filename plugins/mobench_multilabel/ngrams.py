@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
@@ -25,9 +24,7 @@ def hashed_counts(texts: Sequence[Sequence[str]], longest: int, n_columns: int) 
 
     counts = np.zeros((len(texts), n_columns), np.float32)
     for row, text in enumerate(texts):
-        grams = Counter(
-            gram for n in range(1, longest + 1) for gram in zip(*(text[i:] for i in range(n)), strict=False)
-        )
-        for gram, count in grams.items():
-            counts[row, column(gram)] += count
+        shifted = [text[i:] for i in range(longest)]
+        columns = [column(gram) for n in range(1, longest + 1) for gram in zip(*shifted[:n], strict=False)]
+        counts[row] = np.bincount(np.array(columns, np.int64), minlength=n_columns)
     return counts
