@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,25 +54,38 @@ def small(entry: Entry) -> Any:
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
-def _registered(kind: Kind) -> Iterator[Any]:
-    """Yield a small object of every registered name, those of mobench first. Broken plugins are skipped."""
-    entries = registry().entries[kind].values()
-    for entry in sorted(entries, key=lambda entry: entry.plugin.distribution != "mobench"):
+_OBJECTS: dict[Kind, tuple[list[Entry], list[Any]]] = {}
+"""The entries of a kind and their small objects. They are built once, because datasets keep what they have loaded."""
+
+
+def _registered(kind: Kind) -> list[Any]:
+    """Return a small object of every registered name, those of mobench first. Broken plugins are skipped.
+
+    The objects are shared by all checks: a check of one of these names builds an object of its own.
+    """
+    entries = sorted(registry().entries[kind].values(), key=lambda entry: entry.plugin.distribution != "mobench")
+    known_entries, objects = _OBJECTS.get(kind, ([], []))
+    if len(known_entries) == len(entries) and all(map(operator.is_, known_entries, entries)):
+        return objects
+    objects = []
+    for entry in entries:
         try:
-            yield small(entry)
+            objects.append(small(entry))
         except (PluginError, OptionError):
             continue
+    _OBJECTS[kind] = (entries, objects)
+    return objects
 
 
 def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
-    """Yield registered datasets in their small configuration, those with several objectives first.
+    """Yield registered datasets in their small configuration: first those with two objectives, then those with more.
 
-    Datasets for which `accepts` is false are skipped before anything is loaded, those whose files are missing after
-    that.
+    Datasets with one objective come last. Datasets for which `accepts` is false are skipped before anything is loaded,
+    those whose files are missing after that.
     """
-    datasets: list[Dataset] = list(_registered("dataset"))
-    # a preference has an effect only if there are several objectives
-    for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
+    datasets: list[Dataset] = _registered("dataset")
+    # a preference has an effect only if there are several objectives; few are fast
+    for dataset in sorted(datasets, key=lambda d: (len(d.objectives) == 1, len(d.objectives))):
         if not accepts(dataset):
             continue
         try:
@@ -141,10 +155,13 @@ def problem_for(
     torch's random state is seeded before the problem is built. Raises: Declined if there is none.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets():
-        if not accepts(generator, dataset):
-            continue
-        for model in _registered("model"):
+    models: list[Model] = _registered("model")
+
+    def serves(dataset: Dataset) -> bool:
+        return accepts(generator, dataset) and any(accepts(model, dataset) for model in models)
+
+    for dataset in small_datasets(serves):
+        for model in models:
             if not accepts(model, dataset):
                 continue
             torch.manual_seed(seed)
@@ -221,7 +238,7 @@ def watched_solver(
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    models: list[Model] = list(_registered("model"))
+    models: list[Model] = _registered("model")
     _, generator = _solver(entry)
     parts = [] if generator is None else [generator]
 
