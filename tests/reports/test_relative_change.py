@@ -59,13 +59,13 @@ def record(
         training_seconds=1, evaluation_seconds=1, steps=1, epochs=1, stored_parameters=1, served_parameters=1,
         n_models=n_models, peak_bytes=1, switch_seconds=0, inference_seconds_per_sample=0,
     )  # fmt: skip
-    made = Provenance(
+    provenance = Provenance(
         started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
         threads=1, device="cpu",
     )  # fmt: skip
     return Record(
         id=job.id, status="completed", job=job, protocol={"version": protocol}, objectives=list(objectives), cost=cost,
-        fronts={"test": front(test), "val": front(test if validation is None else validation)}, provenance=made,
+        fronts={"test": front(test), "val": front(test if validation is None else validation)}, provenance=provenance,
         indicators={"test": {"hypervolume": 1.0 + seed}, "val": {"hypervolume": 1.0}},
     )  # fmt: skip
 
@@ -149,8 +149,8 @@ def test_the_baseline_is_the_mean_over_its_seeds_and_a_row_the_mean_over_its_own
     others = [record("a", accuracies((0.72, 0.45)), seed=0), record("a", accuracies((1.04, 0.65)), seed=1)]
     changes = relative_changes([*bases, *others])
     assert [changes.values[r.id] for r in others] == [pytest.approx(-10), pytest.approx(30)]
-    own = 100 * ((0.7 - 0.8) / 0.8 + (0.45 - 0.5) / 0.5) / 2
-    assert [changes.values[r.id] for r in bases] == [pytest.approx(own), pytest.approx(-own)]
+    change = 100 * ((0.7 - 0.8) / 0.8 + (0.45 - 0.5) / 0.5) / 2
+    assert [changes.values[r.id] for r in bases] == [pytest.approx(change), pytest.approx(-change)]
     table = leaderboard([*bases, *others]).table.set_index("solver")
     assert table.loc["a", "Δm"] == pytest.approx(10)
     assert table.loc["a", "Δm ±"] == pytest.approx(12.7062 * 20, rel=1e-4)
@@ -198,10 +198,10 @@ def test_what_has_no_baseline_is_empty_with_the_reason(bases: list[Record], reas
 
 def test_points_without_a_value_are_not_chosen_and_rows_without_any_are_empty() -> None:
     base = single_task(0.8, 0.5)
-    some, none = record("a", accuracies((None, 0.9), (0.8, 0.5))), record("b", accuracies((None, 0.5), (0.8, None)))
-    changes = relative_changes([base, some, none])
-    assert changes.values[some.id] == pytest.approx(0)
-    assert none.id not in changes.values
+    partial, empty = record("a", accuracies((None, 0.9), (0.8, 0.5))), record("b", accuracies((None, 0.5), (0.8, None)))
+    changes = relative_changes([base, partial, empty])
+    assert changes.values[partial.id] == pytest.approx(0)
+    assert empty.id not in changes.values
 
 
 def test_which_records_are_single_task_networks() -> None:
