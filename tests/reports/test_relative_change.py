@@ -17,6 +17,7 @@ from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.relative_change import is_single_task, relative_changes
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.content import content
+from mobench.reports.tables.sheet import printed_as
 from mobench.reports.tables.table_files import to_markdown
 from mobench.runs.execution import execute
 
@@ -155,6 +156,7 @@ def test_the_baseline_is_the_mean_over_its_seeds_and_a_row_the_mean_over_its_own
     assert table.loc["a", "Δm"] == pytest.approx(10)
     assert table.loc["a", "Δm ±"] == pytest.approx(12.7062 * 20, rel=1e-4)
     assert table.loc["stl", "Δm"] == pytest.approx(0, abs=1e-9)
+    assert "| 10.0 ± 254.1 |" in to_markdown(leaderboard([*bases, *others]))
 
 
 def test_another_model_and_dataset_have_their_own_baseline_or_a_reason() -> None:
@@ -211,6 +213,17 @@ def test_which_records_are_single_task_networks() -> None:
     assert not is_single_task(single_task(0.8, 0.5, n_models=1))
     assert not is_single_task(record("a", accuracies((0.8, 0.5), (0.8, 0.5))))
     assert not is_single_task(single_task(0.8, 0.5).model_copy(update={"imported": Imported(file="f.csv", sha256="0")}))
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
+    assert [printed_as(value, 1) for value in (-9e-16, -0.04, 0.0, -0.05001, -12.0)] == [
+        "0.0",
+        "0.0",
+        "0.0",
+        "-0.1",
+        "-12.0",
+    ]
+    assert [printed_as(value, 0) for value in (-0.2, -1234.5)] == ["0", "-1,234"]
 
 
 def test_the_column_is_described() -> None:
