@@ -120,7 +120,7 @@ def elsewhere() -> set[str]:
     """Solvers that other suites compare: with tasks, noise, or one objective."""
     suites_with_tests = [suites.load(name) for name in ("compression", "roles")]
     named_solvers = {solver for suite in suites_with_tests for entry in suite.entries for solver in entry.solvers}
-    return (named_solvers | {"static-cifar"}) - {"ls", "phn-ls"}
+    return (named_solvers | {"static-cifar"}) - {"ls", "phn-ls", "ensemble"}
 
 
 def test_the_suite_holds_every_solver_that_needs_no_inputs() -> None:
