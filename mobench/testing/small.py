@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mobench import options
+from mobench.datafiles import collections, locate
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
 from mobench.interfaces import (
     Balancer,
@@ -54,13 +55,21 @@ def small(entry: Entry) -> Any:
 
 
 def _registered(kind: Kind) -> Iterator[Any]:
-    """Yield a small object of every registered name, those of mobench first. Broken plugins are skipped."""
+    """Yield a small object of every registered name, those of mobench first. Broken plugins are skipped.
+
+    Datasets whose files are missing are last, because loading them tries to fetch the files.
+    """
     entries = registry().entries[kind].values()
-    for entry in sorted(entries, key=lambda entry: entry.plugin.distribution != "mobench"):
+    for entry in sorted(entries, key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench")):
         try:
             yield small(entry)
         except (PluginError, OptionError):
             continue
+
+
+def _lacks_files(entry: Entry) -> bool:
+    """Return whether a dataset has a data collection of its name with a missing file."""
+    return entry.kind == "dataset" and any(locate(file) is None for file in collections().get(entry.name, []))
 
 
 def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
