@@ -51,6 +51,9 @@ def run(
             help="How to compute, instead of the fastest measured way: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
+    data_workers: Annotated[
+        int, typer.Option(min=0, help="Processes of each job that read data which stay on disk.")
+    ] = RunOptions.data_workers,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
     ] = False,
@@ -72,6 +75,7 @@ def run(
         checkpoint_seconds=arguments.quantity(checkpoint, "--checkpoint"),
         retry=retry,
         command=("mobench", *sys.argv[1:]),
+        data_workers=arguments.count(data_workers, "--data-workers", arguments.MAX_DATA_WORKERS, smallest=0),
     )
     if dry_run:
         chosen = overrides.load(suite)
@@ -129,11 +133,16 @@ def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
     from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
-    from mobench.reports.tables.table_files import export
+    from mobench.reports.tables import across_tasks
+    from mobench.reports.tables.content import Wanted
+    from mobench.reports.tables.table_files import export, texts, write_texts
 
     board = read_board(folder)
     print_board(board)
     written = export(board, folder)
+    if across_tasks.n_tasks(board) > 1:
+        table = across_tasks.content(board, (), Wanted())
+        written += write_texts(folder, texts(table, "tasks", ("md", "csv")))
     jobs = {name: len(getattr(summary, name)) for name in ("completed", "present", "diverged", "failed")}
     jobs["declined"] = len(summary.declined_jobs)
     n_jobs = sum(jobs.values())

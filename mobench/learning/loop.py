@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from mobench.learning.batches import Batches
 from mobench.learning.divergence import check_losses, check_weights, divergence_message, likely_cause
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
+from mobench.metrics.subset import subset_of
 
 TRACE_SAMPLES = 2000
 TRACE_POINTS = 10
@@ -99,8 +101,8 @@ def train(
     """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
 
     rays: [R, m], the preferences that a finite Pareto set trains, and that validation checks use.
-    validation: validation checks compute the hypervolume on the first TRACE_SAMPLES of these samples; None: the
-        trace contains only training losses.
+    validation: validation checks compute the hypervolume on TRACE_SAMPLES of these samples, those that
+        `Protocol.subset` states; None: the trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
     on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
 
@@ -122,11 +124,12 @@ def train(
     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
     last_save = time.monotonic()
     problem.train(True)
-    with checkpoints.StepCount(checkpoint) as count:
+    # closed at the end, so that processes which read batches ahead end with the training
+    with checkpoints.StepCount(checkpoint) as count, closing(batches.steps(run.steps, solver.n_batches)) as stream:
         run.repeated = count.go_on_from(run.steps)
         while not _finished(run, total, limit):
             try:
-                losses = _timed_step(solver, problem, batches, run)
+                losses = _timed_step(solver, problem, batches, stream, run)
                 _count(run, losses, batches.per_epoch, solver.n_batches)
                 count.reach(run.steps)
                 at_end = _finished(run, total, limit)
@@ -155,14 +158,15 @@ def _augmented(problem: Problem, random: torch.Generator, samples: Samples) -> S
     return problem.dataset.augment(samples, random)
 
 
-def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training) -> Tensor:
+def _timed_step(
+    solver: Solver, problem: Problem, batches: Batches, stream: Iterator[list[Samples]], run: Training
+) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     began, began_working = time.perf_counter(), time.process_time()
     step_batches = []
-    for index in range(solver.n_batches):
-        random = batches.random(run.steps, index)
-        batch = batches.at(run.steps, index).by_task(partial(_augmented, problem, random))
-        step_batches.append(problem.prepare(batch))
+    for index, batch in enumerate(next(stream)):
+        augment = partial(_augmented, problem, batches.random(run.steps, index))
+        step_batches.append(problem.prepare(batch.by_task(augment)))
     losses = solver.step(*step_batches)
     check_losses(losses, [o.name for o in problem.objectives])
     run.seconds += time.perf_counter() - began
@@ -184,14 +188,14 @@ class _Looks:
 
     def __init__(self, run: Training, total: int | None, limit: Limit, n_looks: int) -> None:
         self._by_steps = total is not None
-        self._every = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
+        self._interval = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
         # after resuming, the next check is the same as in an uninterrupted run
-        self._next = (math.floor(self._spent(run) / self._every) + 1) * self._every
+        self._next = (math.floor(self._spent(run) / self._interval) + 1) * self._interval
 
     def due(self, run: Training) -> bool:
         if self._spent(run) < self._next:
             return False
-        self._next += self._every
+        self._next += self._interval
         return True
 
     def _spent(self, run: Training) -> float:
@@ -204,14 +208,14 @@ class _Progress:
     def __init__(
         self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
+        self._tell, self._interval, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     def tell(self, run: Training, force: bool = False) -> None:
         if self._tell is None:
             return
         now = time.monotonic()
-        if not force and now - self._last < self._every:
+        if not force and now - self._last < self._interval:
             return
         self._last = now
         done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
@@ -241,7 +245,7 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
         own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
         at = rays if own_rays is None else own_rays.cpu()
         with torch.random.fork_rng(devices=[]):
-            front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
+            front = evaluate(pareto_set, problem, subset_of(validation, TRACE_SAMPLES, problem.protocol), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
     return ValidationCheck(

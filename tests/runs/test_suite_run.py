@@ -47,20 +47,26 @@ def test_the_command_line_and_python_send_the_same_requests(
 ) -> None:
     words = ["run", tiny, "--solver", "ls", "--set", "lr=0.05", "--seeds", "0,1", "--steps", "3", "--device", "cpu"]
     words += ["--strategy", "layout=contiguous,threads=1", "--checkpoint", "7", "--keep-weights", "--quiet"]
+    words += ["--data-workers", "2"]
     words += ["--executor", "spy.executor", "--out", tmp_path / "a"]
     assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
     mobench.run(
         tiny, solver="ls", settings={"lr": 0.05}, seeds=[0, 1], steps=3, strategy="layout=contiguous,threads=1",
-        checkpoint=7, keep_weights=True, executor="spy.executor", out=tmp_path / "b",
+        checkpoint=7, keep_weights=True, data_workers=2, executor="spy.executor", out=tmp_path / "b",
     )  # fmt: skip
     by_command, by_python = requests[:2], requests[2:]
     assert [request.options.command[0] for request in by_command] == ["mobench", "mobench"]
     assert [request.options.command for request in by_python] == [(), ()]
-    expected = RunOptions("cpu", Strategy(layout="contiguous", threads=1), keep_weights=True, checkpoint_seconds=7)
-    for one, other in zip(by_command, by_python, strict=True):
-        assert (one.store, other.store) == (str(tmp_path / "a"), str(tmp_path / "b"))
-        assert (one.job, one.threads, one.plugins) == (other.job, other.threads, other.plugins)
-        assert replace(one.options, command=()) == other.options == expected
+    strategy = Strategy(layout="contiguous", threads=1)
+    expected = RunOptions("cpu", strategy, keep_weights=True, checkpoint_seconds=7, data_workers=2)
+    for command_request, python_request in zip(by_command, by_python, strict=True):
+        assert (command_request.store, python_request.store) == (str(tmp_path / "a"), str(tmp_path / "b"))
+        assert (command_request.job, command_request.threads, command_request.plugins) == (
+            python_request.job,
+            python_request.threads,
+            python_request.plugins,
+        )
+        assert replace(command_request.options, command=()) == python_request.options == expected
 
 
 def test_the_command_line_and_python_have_the_same_arguments_and_defaults() -> None:
@@ -82,7 +88,7 @@ def test_options_reach_a_worker_unchanged(tiny: Path) -> None:
 
     (job, *_) = plans.plan(suites.load(tiny)).jobs
     for strategy in (None, Strategy(), Strategy("batch_last", "grouped", "split", 3)):
-        options = RunOptions("cuda:1", strategy, True, 0.25, False, ("mobench", "run", "a b"))
+        options = RunOptions("cuda:1", strategy, True, 0.25, False, ("mobench", "run", "a b"), 3)
         request = Request(job=job, store="out", options=options, threads=2, plugins=["p"])
         assert Request.model_validate_json(request.model_dump_json()) == request
 
@@ -100,15 +106,15 @@ def test_events_reach_a_python_caller_one_at_a_time_and_in_order(
 
     mobench.run(tiny, jobs=2, executor="spy.executor", out=tmp_path, on_event=on_event)
     assert len(events) == 2
-    for heard in events.values():
-        assert isinstance(heard[0], JobStarted)
-        assert isinstance(heard[-1], JobEnded)
-        assert heard[-1].status == "completed"
-        assert any(isinstance(event, TrainingProgress) for event in heard)
-        assert all(isinstance(event, get_args(JobEvent)) for event in heard)
+    for job_events in events.values():
+        assert isinstance(job_events[0], JobStarted)
+        assert isinstance(job_events[-1], JobEnded)
+        assert job_events[-1].status == "completed"
+        assert any(isinstance(event, TrainingProgress) for event in job_events)
+        assert all(isinstance(event, get_args(JobEvent)) for event in job_events)
     events.clear()
     mobench.run(tiny, out=tmp_path, on_event=on_event)
-    assert [[type(event) for event in heard] for heard in events.values()] == [[JobPresent], [JobPresent]]
+    assert [[type(event) for event in job_events] for job_events in events.values()] == [[JobPresent], [JobPresent]]
 
 
 def test_an_exception_of_a_listener_ends_the_run(requests: list[Request], tiny: Path, tmp_path: Path) -> None:

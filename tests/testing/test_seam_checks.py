@@ -1,4 +1,4 @@
-"""For every seam of the interfaces a plugin that uses it wrongly, and the check that finds it."""
+"""Every optional part of the interfaces has a plugin that uses it wrongly, and a check that finds it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import mobench.plugins
-from mobench import Dataset, Objective, Samples, TaskSamples
+from mobench import Dataset, Objective, Samples, StoredSamples, TaskSamples
 from mobench.interfaces import Outputs
 from mobench.plugins import Entry, Kind, Plugin, Registry, Spec
 from mobench.testing.conformance import cases_of
@@ -19,10 +19,10 @@ from mobench.testing.outcomes import Result
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Registry.discover()
-    made.add(Plugin("seams", "guest-seams", "1.0", module="seams"), seams)
-    monkeypatch.setattr(mobench.plugins, "_of_process", [made])
+def _guests(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest_registry = Registry.discover()
+    guest_registry.add(Plugin("seams", "guest-seams", "1.0", module="seams"), seams)
+    monkeypatch.setattr(mobench.plugins, "_of_process", [guest_registry])
 
 
 def failures(kind: Kind, cls: type[Any]) -> list[Result]:
@@ -103,15 +103,50 @@ class OtherTasks(seams.Offices):
 
 @dataclasses.dataclass(frozen=True)
 class DrawsTask(seams.Offices):
-    """Other labels each time, in the last task alone."""
+    """Draws new labels at each load, in the last task only."""
 
     def load(self, split: Any) -> TaskSamples:
         tasks = dict(super().load(split).tasks)
-        own = tasks["product"]
+        product_samples = tasks["product"]
         draw = torch.Generator()
         draw.seed()
-        noise = torch.randint(0, 3, (len(own),), generator=draw)
-        return TaskSamples({**tasks, "product": Samples(own.inputs, {"label": noise})})
+        noise = torch.randint(0, 3, (len(product_samples),), generator=draw)
+        return TaskSamples({**tasks, "product": Samples(product_samples.inputs, {"label": noise})})
+
+
+class Draws(seams.Pages):
+    """Other pixels each time that a row is read."""
+
+    def __getitem__(self, position: int) -> tuple[Tensor, dict[str, Tensor]]:
+        image, targets = super().__getitem__(position)
+        draw = torch.Generator()
+        draw.seed()
+        return image + torch.randint(0, 9, image.shape, generator=draw, dtype=torch.uint8), targets
+
+
+class OwnHandle(seams.Pages):
+    """Stands for a handle that no other process can use."""
+
+    def __getitem__(self, position: int) -> tuple[Tensor, dict[str, Tensor]]:
+        if torch.utils.data.get_worker_info() is not None:
+            raise OSError("Bad file descriptor")
+        return super().__getitem__(position)
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawsRows(seams.Album):
+    """Rows that are augmented when they are read."""
+
+    def load(self, split: Any) -> Samples:
+        return StoredSamples(Draws(seams.stored(split)))
+
+
+@dataclasses.dataclass(frozen=True)
+class OneProcess(seams.Album):
+    """Rows that one process only can read."""
+
+    def load(self, split: Any) -> Samples:
+        return StoredSamples(OwnHandle(seams.stored(split)))
 
 
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
@@ -121,6 +156,9 @@ BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("dataset", MeansOfBatches, "has_losses_that_are_means", "or give a mobench.SummedMeasure with statistics"),
     ("dataset", TakesNan, "has_a_model_and_finite_losses", "make them finite for a new network"),
     ("dataset", OtherTasks, "loads_the_same_samples_again", "give the samples of each objective under its name"),
+    ("dataset", DrawsRows, "loads_the_same_samples_again", "draw from a generator of a fixed seed"),
+    ("dataset", DrawsRows, "reads_rows_and_batches_alike", "differs from its rows"),
+    ("dataset", OneProcess, "reads_rows_and_batches_alike", "open files in the methods that read"),
     ("dataset", DrawsTask, "loads_the_same_samples_again", "draw from a generator of a fixed seed"),
 ]
 
@@ -129,6 +167,6 @@ BROKEN: list[tuple[Kind, type[Any], str, str]] = [
 def test_a_plugin_that_uses_a_seam_wrongly_fails_a_check_which_says_what_to_do(
     kind: Kind, cls: type[Any], check: str, advice: str
 ) -> None:
-    found = {result.check: result.message for result in failures(kind, cls)}
-    assert check in found, found
-    assert advice in found[check]
+    message_by_check = {result.check: result.message for result in failures(kind, cls)}
+    assert check in message_by_check, message_by_check
+    assert advice in message_by_check[check]
