@@ -169,11 +169,11 @@ def test_losses_and_metrics_are_those_of_scikit_learn(texts: TaggedTexts, genera
 def test_damaged_files_are_refused(generated: dict[str, Path]) -> None:
     for texts in (Essen(), Reviews()):
         path = generated[texts.collection]
-        whole = path.read_text()
+        content = path.read_text()
         path.write_text("a,b\n1,2\n")
         with pytest.raises(DataError, match="fetch it again"):
             texts.load("train")
-        path.write_text(whole.replace("1/16", "1/17").replace("Tops", "Hats"))
+        path.write_text(content.replace("1/16", "1/17").replace("Tops", "Hats"))
         with pytest.raises(DataError, match=r"'1/17'|'Hats'"):
             texts.load("train")
 
