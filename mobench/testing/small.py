@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mobench import options
+from mobench.datafiles import collections, locate
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
 from mobench.interfaces import (
     Balancer,
@@ -61,9 +62,13 @@ _OBJECTS: dict[Kind, tuple[list[Entry], list[Any]]] = {}
 def _registered(kind: Kind) -> list[Any]:
     """Return a small object of every registered name, those of mobench first. Broken plugins are skipped.
 
-    The objects are shared by all checks: a check of one of these names builds an object of its own.
+    The objects are shared by all checks: a check of one of these names builds an object of its own. Datasets whose
+    files are missing are last, because loading them tries to fetch the files.
     """
-    entries = sorted(registry().entries[kind].values(), key=lambda entry: entry.plugin.distribution != "mobench")
+    entries = sorted(
+        registry().entries[kind].values(),
+        key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench"),
+    )
     known_entries, objects = _OBJECTS.get(kind, ([], []))
     if len(known_entries) == len(entries) and all(map(operator.is_, known_entries, entries)):
         return objects
@@ -75,6 +80,11 @@ def _registered(kind: Kind) -> list[Any]:
             continue
     _OBJECTS[kind] = (entries, objects)
     return objects
+
+
+def _lacks_files(entry: Entry) -> bool:
+    """Return whether a dataset has a data collection of its name with a missing file."""
+    return entry.kind == "dataset" and any(locate(file) is None for file in collections().get(entry.name, []))
 
 
 def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
