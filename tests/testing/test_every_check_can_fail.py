@@ -159,8 +159,8 @@ def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
 def test_a_solver_that_learns_late_passes_if_it_states_its_steps() -> None:
     """Without the statement, the checks give it fewer steps than its first change takes."""
     assert failures(entry("solver", "Searches")) == []
-    found = {result.check for result in failures(entry("solver", "SearchesSilently"))}
-    assert found == {"learns"}
+    failed_checks = {result.check for result in failures(entry("solver", "SearchesSilently"))}
+    assert failed_checks == {"learns"}
 
 
 def test_a_balancer_of_directions_passes_every_check() -> None:
