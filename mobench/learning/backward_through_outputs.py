@@ -58,7 +58,9 @@ class BackwardThroughOutputs(Backward):
         return seen
 
     def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
-        return self.problem.outputs_by_task(lambda inputs: self.network(inputs, preferences), batch.inputs)
+        with self.problem.autocast():
+            outputs = self.problem.outputs_by_task(lambda inputs: self.network(inputs, preferences), batch.inputs)
+        return self.problem.full_outputs(outputs)
 
     def _gram(self, losses: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
         gram = parameter_gram(losses, shared or self.trained)

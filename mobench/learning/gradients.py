@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mobench.interfaces import inner_products
+from mobench.learning.divergence import are_deferred
 
 
 def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -40,11 +41,13 @@ def rounded_weights(alpha: Tensor, gram: Tensor, dtype: torch.dtype) -> Tensor:
 
     gram: [K, m, m] in float64.
 
+    Where checks are deferred, they are unchanged, because the decision would wait for the device.
+
     Rounding changes the direction by up to the rounding error of its terms α_i ∇L_i. A direction that is much shorter
     than its terms (for nearly dependent gradients, or near a Pareto stationary point) could then conflict with
     gradients that it does not conflict with under the exact weights.
     """
-    if alpha.dtype == dtype:
+    if alpha.dtype == dtype or are_deferred():
         return alpha
     terms = (alpha.abs() * gram.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()).sum(1)
     squared_length = ((alpha[:, None] @ gram)[:, 0] * alpha).sum(1)
