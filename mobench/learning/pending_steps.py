@@ -36,14 +36,16 @@ class PendingSteps:
     `rewind` restores this state, and `every` becomes 1: training repeats these steps with checks that raise, so that
     the message names the right step and cause.
 
-    every: None: 1 on the CPU, otherwise STEPS_BETWEEN_CHECKS.
+    check_every: value of `every`; None: 1 on the CPU, otherwise STEPS_BETWEEN_CHECKS.
     """
 
-    def __init__(self, solver: Solver, problem: Problem, every: int | None = None) -> None:
+    def __init__(self, solver: Solver, problem: Problem, check_every: int | None = None) -> None:
         on_host = problem.device.type == "cpu"
-        self.every = every if every is not None else 1 if on_host else STEPS_BETWEEN_CHECKS
+        self.every = check_every or (1 if on_host else STEPS_BETWEEN_CHECKS)
         self._solver, self._problem = solver, problem
-        self._clear()
+        self._losses: list[Tensor] = []
+        self._checks = DeferredChecks()
+        self._snapshot: _Snapshot | None = None
 
     def __len__(self) -> int:
         return len(self._losses)
@@ -94,9 +96,7 @@ class PendingSteps:
         return True
 
     def _clear(self) -> None:
-        self._losses: list[Tensor] = []
-        self._checks = DeferredChecks()
-        self._snapshot: _Snapshot | None = None
+        self._losses, self._checks, self._snapshot = [], DeferredChecks(), None
 
 
 def random_states(device: torch.device) -> list[Tensor]:

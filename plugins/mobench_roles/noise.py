@@ -79,7 +79,7 @@ class NoiseConditionedNetwork(ParetoNetwork):
         self.register_buffer("n_drawn", torch.zeros((), dtype=torch.long))
         self.register_buffer("fixed", self._draw(options.samples, int(self.seed)))
         self._next_seed: int | None = None  # on the host: reading the buffers waits for the device
-        self.register_load_state_dict_post_hook(_forget_seed)
+        self.register_load_state_dict_post_hook(_forget_seed)  # type: ignore[no-untyped-call]
 
     @property
     def n_stored_parameters(self) -> int:
