@@ -1,4 +1,4 @@
-"""Losses and metrics that are functions of sums over samples: masked means, R², mean IoU, AUC, fairness gaps.
+"""Losses and metrics that are functions of sums over samples: masked means, R², RMSE, mean IoU, AUC, fairness gaps.
 
 Each function returns a `SummedMeasure`, which an `Objective` takes as its loss or a `Metric` as its measure. All
 values of a split are computed from sums over its batches, in memory that does not depend on the number of samples.
@@ -18,7 +18,7 @@ from mobench.interfaces import Outputs, Samples, SummedMeasure
 
 __all__ = [
     "binned_auc", "demographic_parity_gap", "equalised_odds_gap", "masked_mean", "mean_iou", "r_squared",
-    "unexplained_variance",
+    "root_mean_squared_error", "unexplained_variance",
 ]  # fmt: skip
 
 CONSTANT = 1e-12
@@ -76,17 +76,8 @@ def unexplained_variance(head: str, target: str | None = None) -> SummedMeasure:
 
     def statistics(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
         labels = batch.targets[name].double()
-        predicted = outputs[head].double()
-        if predicted.ndim == labels.ndim + 1 and predicted.shape[-1] == 1:
-            predicted = predicted.squeeze(-1)
-        if predicted.shape != labels.shape:
-            raise ShapeError(
-                f"head {head!r} has outputs of shape {tuple(predicted.shape)} for labels of shape "
-                f"{tuple(labels.shape)}: give one output per label"
-            )
-        present = ~labels.isnan()
+        errors, present = _errors(head, outputs[head].double(), labels)
         filled = labels.where(present, torch.zeros_like(labels))
-        errors = (predicted - filled).where(present, torch.zeros_like(filled))
         return {
             "count": present.sum(0).double(),
             "labels": filled.sum(0),
@@ -101,6 +92,27 @@ def unexplained_variance(head: str, target: str | None = None) -> SummedMeasure:
         return (sums["errors"] / total.where(varies, torch.ones_like(total))).where(varies, constant).mean()
 
     return SummedMeasure(statistics, finish)
+
+
+def root_mean_squared_error(head: str, target: str | None = None, *, scale: str | None = None) -> SummedMeasure:
+    """Return the root of the mean squared error over all labels that exist (not NaN); 0 without any.
+
+    head:   an output [B, d] for labels [B, d], or [B, 1] for labels [B].
+    target: name of the labels; None: that of the head.
+    scale:  name of a target, of the shape of the labels or one that broadcasts to it, by which errors are multiplied.
+            For standardised labels it is their standard deviation, and the result is in original units. None: 1.
+
+    It is a metric and not a loss: its gradient is infinite where all errors are 0.
+    """
+    name = target or head
+
+    def statistics(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
+        errors, present = _errors(head, outputs[head].double(), batch.targets[name].double())
+        if scale is not None:
+            errors = errors * batch.targets[scale].double()
+        return {"squares": errors.square().sum(), "count": present.sum().double()}
+
+    return SummedMeasure(statistics, lambda sums: (sums["squares"] / sums["count"].clamp_min(1)).sqrt())
 
 
 def mean_iou(head: str, n_classes: int, target: str | None = None, *, missing: int = -1) -> SummedMeasure:
@@ -199,6 +211,20 @@ def equalised_odds_gap(
         return torch.stack([_gap(sums["sums"][label], sums["counts"][label]) for label in (0, 1)]).amax()
 
     return SummedMeasure(statistics, finish)
+
+
+def _errors(head: str, predicted: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return predictions less labels, 0 where labels are NaN, and where labels exist."""
+    if predicted.ndim == labels.ndim + 1 and predicted.shape[-1] == 1:
+        predicted = predicted.squeeze(-1)
+    if predicted.shape != labels.shape:
+        raise ShapeError(
+            f"head {head!r} has outputs of shape {tuple(predicted.shape)} for labels of shape "
+            f"{tuple(labels.shape)}: give one output per label"
+        )
+    present = ~labels.isnan()
+    filled = labels.where(present, torch.zeros_like(labels))
+    return (predicted - filled).where(present, torch.zeros_like(filled)), present
 
 
 def _gap(sums: Tensor, counts: Tensor) -> Tensor:

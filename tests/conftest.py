@@ -54,8 +54,8 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Return the environment of a process that does not see the data of this machine's user."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
-    return {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
+    return {**inherited, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture
@@ -111,18 +111,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def preloaded() -> Iterator[Preloaded]:
     """Yield a runner of the installed command in forks of one process, for tests of many short commands."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
-    with Preloaded({**kept, "OMP_NUM_THREADS": "1"}) as process:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MOBENCH", "XDG_"))}
+    with Preloaded({**inherited, "OMP_NUM_THREADS": "1"}) as process:
         yield process
 
 
 def _program(name: str, package: str) -> str:
     """Return the path of a program. If it is missing, fail the test where CI is set, else skip it with the reason."""
-    found = shutil.which(name)
-    if found is None:
-        said = f"{name} is not installed, so whether LaTeX tables compile is NOT TESTED: install {package}"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
-    return found
+    path = shutil.which(name)
+    if path is None:
+        message = f"{name} is not installed, so whether LaTeX tables compile is NOT TESTED: install {package}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+    return path
 
 
 @pytest.fixture(scope="session")

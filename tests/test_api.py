@@ -38,7 +38,7 @@ def test_a_folder_without_records_is_an_error_and_no_empty_table(tmp_path: Path)
 def test_a_suites_name_is_its_folder_below_results_also_where_a_file_has_it(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on the command line; a shell makes the file for `mobench leaderboard tiny > tiny`."""
+    """The command line does the same; a shell creates the file for `mobench leaderboard tiny > tiny`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
     out.rename(tmp_path / "results" / "tiny")
@@ -89,13 +89,13 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MobenchError], str]] = {
 }
 
 
-@pytest.mark.parametrize("how", REFUSED)
-def test_what_the_command_line_refuses_python_refuses(tiny: Path, out: Path, how: str) -> None:
-    arguments, error, message = REFUSED[how]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_command_line_refuses_python_refuses(tiny: Path, out: Path, case: str) -> None:
+    arguments, error, message = REFUSED[case]
     before = contents(out)
-    with pytest.raises(error, match=message) as caught:
+    with pytest.raises(error, match=message) as raised:
         mobench.run(tiny, out=out, **arguments)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
     assert contents(out) == before
 
 

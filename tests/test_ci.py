@@ -1,4 +1,4 @@
-"""What continuous integration does on a machine that lacks a program: it installs it, or stops."""
+"""Continuous integration on a machine that lacks a program: it installs the program, or stops."""
 
 from __future__ import annotations
 

@@ -75,28 +75,28 @@ def test_the_users_folder_comes_before_the_cache(
 ) -> None:
     register(fails)
     place(tmp_path / "cache")
-    mine = place(tmp_path / "mine")
+    user_file = place(tmp_path / "mine")
     monkeypatch.setenv("MOBENCH_DATA", str(tmp_path / "mine"))
-    assert datafiles.require("set") == {"set/a.bin": mine}
+    assert datafiles.require("set") == {"set/a.bin": user_file}
     assert CALLS == []
 
 
 def test_sources_are_tried_in_order_until_one_gives_the_right_file(tmp_path: Path, register: Any) -> None:
     register(fails, gives_nothing, gives_something_else, gives)
-    said: list[str] = []
-    found = datafiles.require("set", said.append)
+    messages: list[str] = []
+    paths = datafiles.require("set", messages.append)
     assert CALLS == ["fails", "gives nothing", "gives something else", "gives"]
-    assert found["set/a.bin"].read_bytes() == CONTENT
-    assert found["set/a.bin"].is_relative_to(tmp_path / "cache")
-    assert said[-1] == f"set/a.bin: {len(CONTENT)} bytes, checksum verified"
+    assert paths["set/a.bin"].read_bytes() == CONTENT
+    assert paths["set/a.bin"].is_relative_to(tmp_path / "cache")
+    assert messages[-1] == f"set/a.bin: {len(CONTENT)} bytes, checksum verified"
     assert [p.name for p in (tmp_path / "cache").iterdir()] == ["set"], "nothing is left of the attempts"
 
 
 def test_when_no_source_helps_each_says_why(register: Any) -> None:
     register(fails, gives_something_else)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as raised:
         datafiles.require("set")
-    message = str(caught.value)
+    message = str(raised.value)
     assert "\n" not in message
     for part in ("not in the cache", "fails: no route to host", "SHA-256", "set MOBENCH_DATA"):
         assert part in message
@@ -157,12 +157,12 @@ def test_a_function_that_cannot_be_imported_is_a_reason_and_the_next_is_tried(
     register: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = register(panics, gives)
-    gone = dataclasses.replace(file, fetch=("no_such_module:gone", f"{__name__}:no_such_function", *file.fetch))
-    monkeypatch.setattr(datafiles, "collections", lambda: {"set": [gone]})
+    with_missing = dataclasses.replace(file, fetch=("no_such_module:gone", f"{__name__}:no_such_function", *file.fetch))
+    monkeypatch.setattr(datafiles, "collections", lambda: {"set": [with_missing]})
     assert datafiles.require("set")["set/a.bin"].read_bytes() == CONTENT
-    alone = dataclasses.replace(gone, fetch=gone.fetch[:3], path="set/b.bin")
+    only_missing = dataclasses.replace(with_missing, fetch=with_missing.fetch[:3], path="set/b.bin")
     with pytest.raises(DataError, match=r"gone: No module named 'no_such_module'.*no such function: .*no Exception"):
-        datafiles.obtain(alone)
+        datafiles.obtain(only_missing)
 
 
 def test_ctrl_c_in_a_source_interrupts(register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,18 +187,18 @@ def test_what_is_fetched_has_the_mode_that_the_umask_gives(
     server: str, register: Any, source: str, umask: int, mode: int
 ) -> None:
     file = register(gives_a_private_file, urls=(f"{server}/a.bin",) if source == "address" else ())
-    former = os.umask(umask)
+    previous_umask = os.umask(umask)
     try:
         path = datafiles.obtain(file)
     finally:
-        os.umask(former)
+        os.umask(previous_umask)
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_an_address_that_sends_more_than_the_file_is_given_up(server: str, register: Any) -> None:
     file = dataclasses.replace(register(gives, urls=(f"{server}/a.bin",)), n_bytes=len(CONTENT) - 1)
-    said: list[str] = []
-    datafiles.obtain(file, said.append)
+    messages: list[str] = []
+    datafiles.obtain(file, messages.append)
     assert CALLS == ["gives"], "the next source is tried"
 
 

@@ -55,11 +55,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as made:
-        thread = threading.Thread(target=made.serve_forever)
+    with Server(("127.0.0.1", 0), Handler) as test_server:
+        thread = threading.Thread(target=test_server.serve_forever)
         thread.start()
-        yield made
-        made.shutdown()
+        yield test_server
+        test_server.shutdown()
         thread.join()
 
 

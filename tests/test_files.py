@@ -30,8 +30,8 @@ def test_temporary_names_differ_and_are_swept_by_their_beginning(tmp_path: Path)
     assert all(name.startswith(".a.json.") and name.endswith(".tmp") for name in names)
 
 
-@pytest.mark.parametrize("how", ["link", "nowhere", "folder", "pipe"])
-def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["link", "nowhere", "folder", "pipe"])
+def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, case: str) -> None:
     path, precious = tmp_path / "x", tmp_path / "precious"
     precious.write_bytes(b"kept")
     {
@@ -39,7 +39,7 @@ def test_only_a_regular_file_is_opened_in_place(tmp_path: Path, how: str) -> Non
         "nowhere": lambda: path.symlink_to(tmp_path / "other"),
         "folder": path.mkdir,
         "pipe": lambda: os.mkfifo(path),
-    }[how]()
+    }[case]()
     for attempt in (lambda: files.open_in_place(path, create=True), lambda: files.open_for_reading(path)):
         with pytest.raises(OSError, match=r"symbolic link|not a regular file|Is a directory"):
             attempt()
@@ -109,7 +109,7 @@ def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_pipe_stays_what_it_is_also_behind_a_link(tmp_path: Path) -> None:
-    """So does a device: a test that failed would replace one of this machine."""
+    """Devices are handled alike, but a failing test would replace a device of this machine."""
     pipe, link = tmp_path / "pipe", tmp_path / "link"
     os.mkfifo(pipe)
     link.symlink_to(pipe)

@@ -56,8 +56,8 @@ def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[dict[st
         for name, source in sources.items():
             (tmp_path / f"{name}.py").write_text(source)
             monkeypatch.delitem(sys.modules, name, raising=False)
-        found = [importlib.metadata.EntryPoint(name, name, "mobench") for name in sources]
-        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+        entry_points = [importlib.metadata.EntryPoint(name, name, "mobench") for name in sources]
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entry_points)
 
     return install
 
@@ -74,7 +74,7 @@ def test_there_is_an_example_of_every_piece() -> None:
 
 @pytest.mark.parametrize("piece", CHANGES)
 def test_what_an_import_changes_is_restored_and_its_plugin_named(points: Any, piece: str) -> None:
-    """In the module of the hooks, in a hook, and in the module of a class that is loaded later."""
+    """Changes in the module of the hooks, in a hook, and in the module of a class that is loaded later."""
     change = CHANGES[piece]
     with restored():  # once before: torch imports libraries for some of it, and those change more
         exec(change, {})
@@ -85,25 +85,25 @@ def test_what_an_import_changes_is_restored_and_its_plugin_named(points: Any, pi
         "guest_class": f"{change}\nclass A: pass\n",
     })  # fmt: skip
     before = snapshot()
-    known = Registry.discover()
+    plugin_registry = Registry.discover()
     assert changes(before, snapshot()) == []
-    blamed = {plugin.name: plugin.side_effects for plugin in known.plugins}
+    blamed = {plugin.name: plugin.side_effects for plugin in plugin_registry.plugins}
     for name in ("guest_import", "guest_hook"):
         assert any(phrase.startswith(f"{piece} was changed: ") for phrase in blamed[name]), blamed
     assert blamed["guest_quiet"] == []
     sys.modules.pop("guest_class", None)
-    known.get("model", "model-3").load()
+    plugin_registry.get("model", "model-3").load()
     assert changes(before, snapshot()) == []
-    (quiet,) = (plugin for plugin in known.plugins if plugin.name == "guest_quiet")
+    (quiet,) = (plugin for plugin in plugin_registry.plugins if plugin.name == "guest_quiet")
     assert piece in [phrase.partition(" was")[0] for phrase in quiet.side_effects]
 
 
 def test_a_plugin_that_breaks_after_it_changed_something_changes_nothing(points: Any) -> None:
     points({"guest_late": "import torch; torch.set_default_dtype(torch.float64); 1/0"})
-    known = Registry.discover()
+    plugin_registry = Registry.discover()
     assert torch.get_default_dtype() == torch.float32
-    assert [plugin.state for plugin in known.plugins] == ["broken"]
-    assert "default dtype" in known.plugins[0].side_effects[0]
+    assert [plugin.state for plugin in plugin_registry.plugins] == ["broken"]
+    assert "default dtype" in plugin_registry.plugins[0].side_effects[0]
 
 
 def test_the_state_of_a_library_that_an_import_brings_is_that_of_a_new_process() -> None:
@@ -124,11 +124,11 @@ def test_what_libraries_do_when_they_are_first_imported_is_not_the_plugins_doing
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "guest_library.py").write_text("import os, warnings; os.environ['OF_A_LIBRARY'] = '1'\n")
-    with restored("guest_plugin") as found:
+    with restored("guest_plugin") as changes:
         import guest_library  # type: ignore[import-not-found]  # noqa: F401
 
         warnings.filterwarnings("ignore", message="of a library")
-    assert found == []
+    assert changes == []
     assert "OF_A_LIBRARY" not in os.environ, "workers have the environment that the user gave"
     assert any("of a library" in str(entry[1]) for entry in warnings.filters)
 
@@ -136,12 +136,12 @@ def test_what_libraries_do_when_they_are_first_imported_is_not_the_plugins_doing
 def test_only_the_plugins_asked_for_are_loaded_until_a_name_is_missing(points: Any, process: None) -> None:
     points({f"guest_{n}": HOOK.format(n=n, target="fractions:Fraction") for n in ("a", "b")})
     load_only(["?:guest_a"])
-    known = registry()
-    assert [plugin.name for plugin in known.plugins] == ["guest_a"]
-    assert known.get("model", "model-a").name == "model-a"
+    plugin_registry = registry()
+    assert [plugin.name for plugin in plugin_registry.plugins] == ["guest_a"]
+    assert plugin_registry.get("model", "model-a").name == "model-a"
     assert "guest_b" not in sys.modules
-    assert known.get("model", "model-b").plugin.name == "guest_b"
-    assert known.names("model") == ["model-a", "model-b"]
+    assert plugin_registry.get("model", "model-b").plugin.name == "guest_b"
+    assert plugin_registry.names("model") == ["model-a", "model-b"]
 
 
 @pytest.mark.parametrize("act", [load_all, lambda: registry().names("model"), lambda: registry().meant("model-b")])

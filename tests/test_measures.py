@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ from mobench.measures import (
     masked_mean,
     mean_iou,
     r_squared,
+    root_mean_squared_error,
     unexplained_variance,
 )
 from mobench.metrics.evaluation import evaluate
@@ -49,6 +51,7 @@ def table(n: int = N, seed: int = 0) -> tuple[dict[str, Tensor], dict[str, Tenso
         "class": torch.randint(-1, N_CLASSES, (n,), generator=draw),
         "image": torch.randint(-1, N_CLASSES, (n, 3, 2), generator=draw),
     }
+    targets["scale"] = torch.full((n,), 2.5)
     targets["gaps"] = targets["y"].masked_fill(torch.rand(n, generator=draw) < 0.4, math.nan)
     outputs = {
         "y": y,
@@ -69,13 +72,18 @@ def exact_masked(o: Outputs, t: dict[str, Tensor]) -> float:
 
 
 def exact_classes(o: Outputs, t: dict[str, Tensor]) -> float:
-    known = t["class"] >= 0
-    return float(cross_entropy(o["scores"][known], t["class"][known]))
+    is_labelled = t["class"] >= 0
+    return float(cross_entropy(o["scores"][is_labelled], t["class"][is_labelled]))
 
 
 def exact_r_squared(o: Outputs, t: dict[str, Tensor]) -> float:
-    labels, predicted = t["y"].numpy(), o["y"][:, 0].numpy()
-    return 1 - ((labels - predicted) ** 2).sum() / ((labels - labels.mean()) ** 2).sum()
+    return float(sklearn.metrics.r2_score(t["y"].numpy(), o["y"][:, 0].numpy()))
+
+
+def exact_rmse(o: Outputs, t: dict[str, Tensor]) -> float:
+    """In the units of labels that were divided by 2.5; by scikit-learn."""
+    known = ~t["gaps"].isnan()
+    return float(sklearn.metrics.root_mean_squared_error(2.5 * t["gaps"][known], 2.5 * o["y"][known, 0]))
 
 
 def exact_iou(o: Outputs, t: dict[str, Tensor]) -> float:
@@ -83,10 +91,10 @@ def exact_iou(o: Outputs, t: dict[str, Tensor]) -> float:
     predicted, labels = o["image"].argmax(1).flatten().tolist(), t["image"].flatten().tolist()
     values = []
     for c in range(N_CLASSES):
-        mine = {i for i, p in enumerate(predicted) if p == c and labels[i] != -1}
-        its = {i for i, label in enumerate(labels) if label == c}
-        if mine | its:
-            values.append(len(mine & its) / len(mine | its))
+        predicted_indices = {i for i, p in enumerate(predicted) if p == c and labels[i] != -1}
+        labelled_indices = {i for i, label in enumerate(labels) if label == c}
+        if predicted_indices | labelled_indices:
+            values.append(len(predicted_indices & labelled_indices) / len(predicted_indices | labelled_indices))
     return sum(values) / len(values)
 
 
@@ -120,6 +128,7 @@ MEASURES: dict[str, tuple[SummedMeasure, Callable[[Outputs, dict[str, Tensor]], 
     "masked classes": (classes, exact_classes),
     "R²": (r_squared("y"), exact_r_squared),
     "1 − R²": (unexplained_variance("y"), lambda o, t: 1 - exact_r_squared(o, t)),
+    "RMSE": (root_mean_squared_error("y", "gaps", scale="scale"), exact_rmse),
     "mean IoU": (mean_iou("image", N_CLASSES), exact_iou),
     "parity": (demographic_parity_gap("logit", "group", n_groups=3), exact_parity),
     "parity of labels": (
@@ -142,10 +151,10 @@ def test_values_of_a_split_are_exact_for_batches_of_any_size(name: str, batch_si
     samples = Samples(torch.zeros(N, 1), targets)
     totals = Totals([Objective("a", lambda o, b: o["y"].mean(), (Metric("m", measure),)), Objective("b", measure)])
     for start in range(0, N, batch_size):
-        some = slice(start, start + batch_size)
-        batch = samples.take(some)
-        own = {head: output[some] for head, output in outputs.items()}
-        totals.add(own, batch, own["y"].mean()[None])
+        indices = slice(start, start + batch_size)
+        batch = samples.take(indices)
+        batch_outputs = {head: output[indices] for head, output in outputs.items()}
+        totals.add(batch_outputs, batch, batch_outputs["y"].mean()[None])
     mean, as_loss, as_metric = totals.values(None).tolist()
     assert mean == pytest.approx(float(outputs["y"].mean()))
     assert as_loss == as_metric == pytest.approx(exact(outputs, targets), rel=1e-9)
@@ -181,8 +190,8 @@ def test_auc_with_one_probability_per_bin_is_exact_and_a_half_without_a_class() 
     batch = Samples(torch.zeros(6, 1), {"y": labels})
     # pairs: 0.25 beats 0.05, ties with 0.25, loses to 0.45; 0.65 beats all three
     assert float(binned_auc("y", n_bins=5)(outputs, batch)) == pytest.approx(4.5 / 6)
-    alone = Samples(torch.zeros(6, 1), {"y": torch.ones(6, dtype=torch.long)})
-    assert float(binned_auc("y", n_bins=5)(outputs, alone)) == 0.5
+    one_class = Samples(torch.zeros(6, 1), {"y": torch.ones(6, dtype=torch.long)})
+    assert float(binned_auc("y", n_bins=5)(outputs, one_class)) == 0.5
 
 
 def test_a_perfect_fit_and_constant_labels_have_their_r_squared() -> None:
@@ -193,6 +202,17 @@ def test_a_perfect_fit_and_constant_labels_have_their_r_squared() -> None:
     constant = Samples(torch.zeros(30, 1), {"y": torch.full((30, 2), 0.1, dtype=torch.float64)})
     assert float(r_squared("y")({"y": y}, constant)) == 0
     assert float(r_squared("y")({"y": constant.targets["y"]}, constant)) == 1
+
+
+def test_the_rmse_of_several_outputs_is_of_all_labels_and_0_without_any() -> None:
+    y, labels = torch.randn(2, 30, 2, generator=seeded(0), dtype=torch.float64)
+    batch = Samples(torch.zeros(30, 1), {"y": labels, "unit": torch.tensor([[2.0, 3.0]]).expand(30, 2)})
+    expected = sklearn.metrics.mean_squared_error(labels.flatten(), y.flatten()) ** 0.5
+    assert float(root_mean_squared_error("y")({"y": y}, batch)) == pytest.approx(expected)
+    scaled = sklearn.metrics.mean_squared_error(labels * torch.tensor([2, 3]), y * torch.tensor([2, 3])) ** 0.5
+    assert float(root_mean_squared_error("y", scale="unit")({"y": y}, batch)) == pytest.approx(scaled)
+    absent = Samples(batch.inputs, {"y": torch.full_like(labels, math.nan)})
+    assert float(root_mean_squared_error("y")({"y": y}, absent)) == 0
 
 
 LOSSES = ["masked mean", "masked classes", "1 − R²", "parity", "odds"]
@@ -232,7 +252,7 @@ def test_losses_of_stacked_nets_equal_those_of_separate_nets() -> None:
     for name in LOSSES:
         measure, _ = MEASURES[name]
         heads = list(stacked)
-        together = torch.vmap(lambda *own: measure(dict(zip(heads, own, strict=True)), batch))(*stacked.values())  # noqa: B023
+        together = torch.vmap(lambda *values: measure(dict(zip(heads, values, strict=True)), batch))(*stacked.values())  # noqa: B023
         torch.testing.assert_close(together, torch.stack([measure(outputs, batch) for outputs in several]))
 
 
@@ -262,7 +282,7 @@ def test_a_summed_metric_is_not_pooled_too() -> None:
 
 @dataclass(frozen=True)
 class Wide(Dataset):
-    """Inputs that are label images, and a net whose outputs are as large as 4 × 24 × 24 scores."""
+    """Label images as inputs, and a net with 4 × 24 × 24 output scores."""
 
     pooled: bool = False
     n: int = 8000
@@ -278,9 +298,11 @@ class Wide(Dataset):
 
         inner = mean_iou("image", 4)
         statistics = lambda outputs, batch: inner.statistics(scores(outputs), batch)  # noqa: E731
-        whole = lambda outputs, batch: inner.finish(statistics(outputs, batch))  # noqa: E731
+        one_batch_metric = lambda outputs, batch: inner.finish(statistics(outputs, batch))  # noqa: E731
         metric = (
-            Metric("IoU", whole, pooled=True) if self.pooled else Metric("IoU", SummedMeasure(statistics, inner.finish))
+            Metric("IoU", one_batch_metric, pooled=True)
+            if self.pooled
+            else Metric("IoU", SummedMeasure(statistics, inner.finish))
         )
         mean = lambda outputs, batch: outputs["image"].square().mean()  # noqa: E731
         return (Objective("a", mean, (metric,)), Objective("b", mean))
@@ -335,11 +357,11 @@ print(status("VmHWM") - before, front.metrics["a/IoU"])
 """
 
 
-def measured(how: str) -> tuple[int, str]:
+def measured(variant: str) -> tuple[int, str]:
     """Return by how many bytes the peak exceeds the memory before judging, and the metric."""
     from pathlib import Path
 
-    words = [sys.executable, "-c", MEASURED, str(Path(__file__).parent), how]
+    words = [sys.executable, "-c", MEASURED, str(Path(__file__).parent), variant]
     done = subprocess.run(words, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     n_bytes, _, values = done.stdout.strip().partition(" ")
@@ -368,7 +390,7 @@ def test_the_values_do_not_depend_on_the_order_of_batches() -> None:
 
 
 def test_evaluation_of_a_network_sums_statistics_over_batches() -> None:
-    """Against one batch that holds the split, for every ray."""
+    """Compare with one batch that holds the split, for every ray."""
     problem = Problem(Wide(n=50), ThinModel())
     samples, rays = problem.dataset.load("test"), finite_rays(2, 3)
     network = Stack().build(problem, rays)

@@ -30,7 +30,7 @@ def test_what_is_not_given_has_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("values", "expected"),
     [
         ({"rate": "1e-3"}, Example(rate=1e-3)),
         ({"rate": 2}, Example(rate=2.0)),
@@ -38,12 +38,12 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"flag": "true"}, Example(flag=True)),
     ],
 )
-def test_values_come_as_json_or_as_text(given: dict[str, Any], expected: Example) -> None:
-    assert options.build(Example, given) == expected
+def test_values_come_as_json_or_as_text(values: dict[str, Any], expected: Example) -> None:
+    assert options.build(Example, values) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("values", "message"),
     [
         ({"rat": 1}, r"no option 'rat'; did you mean 'rate'\?"),
         ({"zzz": 1}, "no option 'zzz'; accepted: rate, kind, widths, flag"),
@@ -56,16 +56,16 @@ def test_values_come_as_json_or_as_text(given: dict[str, Any], expected: Example
         ({"kind": "b", "flag": True}, "Example: kind b takes no flag"),
     ],
 )
-def test_bad_options_are_told_in_one_line(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(OptionError, match=message) as caught:
-        options.build(Example, given)
-    assert "\n" not in str(caught.value)
+def test_bad_options_are_told_in_one_line(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message) as raised:
+        options.build(Example, values)
+    assert "\n" not in str(raised.value)
 
 
 def test_values_and_build_are_inverse() -> None:
-    made = Example(rate=0.1, widths=(7, 8, 9))
-    assert options.build(Example, options.values(made)) == made
-    assert options.values(made)["widths"] == [7, 8, 9]
+    example = Example(rate=0.1, widths=(7, 8, 9))
+    assert options.build(Example, options.values(example)) == example
+    assert options.values(example)["widths"] == [7, 8, 9]
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def test_an_added_option_is_stated_only_where_it_differs_from_its_default() -> N
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("made", [Grown(), Grown(power=0.0), Grown(rate=0.1, cuts=(), limit=3)])
-def test_values_and_build_are_inverse_with_added_options(made: Grown) -> None:
-    assert options.build(Grown, options.values(made)) == made
+@pytest.mark.parametrize("instance", [Grown(), Grown(power=0.0), Grown(rate=0.1, cuts=(), limit=3)])
+def test_values_and_build_are_inverse_with_added_options(instance: Grown) -> None:
+    assert options.build(Grown, options.values(instance)) == instance
 
 
 def test_added_options_are_listed_with_the_others() -> None:
@@ -110,8 +110,8 @@ class Changed(Example):
 def test_a_job_that_omits_an_option_has_the_value_of_earlier_records() -> None:
     assert options.values(Changed(scope="all")) == options.values(Example())
     assert options.values(options.build(Changed, {})) == {**options.values(Example()), "scope": "shared"}
-    for made in (Changed(), Changed(scope="all"), Changed(scope="other")):
-        assert options.restore(Changed, options.values(made)) == made
+    for instance in (Changed(), Changed(scope="all"), Changed(scope="other")):
+        assert options.restore(Changed, options.values(instance)) == instance
     (scope,) = (o for o in options.describe(Changed) if o.added)
     assert (scope.default, scope.omitted) == ("shared", "all")
 
@@ -144,10 +144,10 @@ def test_what_is_no_dataclass_is_refused() -> None:
         options.build(Plain, {})
 
 
-@pytest.mark.parametrize("given", [{"rate": True}, {"widths": [True, 2]}, {"widths": [3, False]}])
-def test_true_and_false_are_no_numbers_in_lists_either(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("values", [{"rate": True}, {"widths": [True, 2]}, {"widths": [3, False]}])
+def test_true_and_false_are_no_numbers_in_lists_either(values: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=r"was given .*(True|False).*accepted"):
-        options.build(Example, given)
+        options.build(Example, values)
 
 
 def test_true_and_false_are_values_of_their_own_types() -> None:
@@ -157,5 +157,5 @@ def test_true_and_false_are_values_of_their_own_types() -> None:
         maybe: bool | None = option(None, "")
         either: Literal[True, "auto"] = option("auto", "")
 
-    made = options.build(Flags, {"several": [True, False], "maybe": False, "either": True})
-    assert made == Flags((True, False), False, True)
+    built = options.build(Flags, {"several": [True, False], "maybe": False, "either": True})
+    assert built == Flags((True, False), False, True)

@@ -28,10 +28,10 @@ from mobench.plugins import (
 
 
 def module(**hooks: Callable[..., Any]) -> ModuleType:
-    made = ModuleType("guest")
+    guest_module = ModuleType("guest")
     for name, function in hooks.items():
-        setattr(made, name, hookimpl(function))
-    return made
+        setattr(guest_module, name, hookimpl(function))
+    return guest_module
 
 
 def added(registry: Registry, name: str, guest: ModuleType) -> Plugin:
@@ -47,19 +47,19 @@ def balancer(name: str = "mine", **more: Any) -> Callable[[], list[Spec]]:
 def test_what_a_plugin_offers_is_found_and_loaded_on_demand() -> None:
     from fractions import Fraction
 
-    known = Registry()
-    plugin = added(known, "guest", module(mobench_balancers=balancer()))
+    plugin_registry = Registry()
+    plugin = added(plugin_registry, "guest", module(mobench_balancers=balancer()))
     assert plugin.state == "ok"
-    assert known.names("balancer") == ["mine"]
-    entry = known.get("balancer", "mine")
+    assert plugin_registry.names("balancer") == ["mine"]
+    entry = plugin_registry.get("balancer", "mine")
     assert entry.load() is Fraction
     assert entry.version == "guest-dist 1.0"
 
 
 def test_a_method_may_have_a_version_of_its_own() -> None:
-    known = Registry()
-    added(known, "guest", module(mobench_balancers=balancer(version="7")))
-    assert known.get("balancer", "mine").version == "7"
+    plugin_registry = Registry()
+    added(plugin_registry, "guest", module(mobench_balancers=balancer(version="7")))
+    assert plugin_registry.get("balancer", "mine").version == "7"
 
 
 def raises() -> list[Spec]:
@@ -71,7 +71,7 @@ def exits() -> list[Spec]:
 
 
 class PanicException(BaseException):
-    """As extensions in Rust raise it: no Exception."""
+    """Like the panics of Rust extensions, it does not derive from Exception."""
 
 
 class Unspeakable(Exception):
@@ -86,7 +86,7 @@ class Unspeakable(Exception):
 class Unprintable(str):
     """A text that raises when it is printed."""
 
-    def __format__(self, how: str) -> str:
+    def __format__(self, format_spec: str) -> str:
         raise PanicException("no words")
 
 
@@ -146,34 +146,34 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_plugin_is_named_with_its_reason_and_harms_no_other(how: str) -> None:
-    guest, reason = BROKEN[how]
-    known = Registry()
-    broken = added(known, "broken", guest)
-    whole = added(known, "whole", module(mobench_balancers=balancer()))
-    assert (broken.state, whole.state) == ("broken", "ok")
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plugin_is_named_with_its_reason_and_harms_no_other(case: str) -> None:
+    guest, reason = BROKEN[case]
+    plugin_registry = Registry()
+    broken = added(plugin_registry, "broken", guest)
+    working = added(plugin_registry, "whole", module(mobench_balancers=balancer()))
+    assert (broken.state, working.state) == ("broken", "ok")
     assert reason in broken.error
-    assert list(known.broken()) == [broken]
-    assert known.names("balancer") == ["mine"]
+    assert list(plugin_registry.broken()) == [broken]
+    assert plugin_registry.names("balancer") == ["mine"]
 
 
 def test_two_plugins_with_one_name_are_both_refused_and_both_named() -> None:
-    known = Registry()
+    plugin_registry = Registry()
     for name in ("one", "two", "three"):
-        added(known, name, module(mobench_balancers=balancer()))
-    assert known.names("balancer") == []
+        added(plugin_registry, name, module(mobench_balancers=balancer()))
+    assert plugin_registry.names("balancer") == []
     with pytest.raises(PluginError, match=r"one-dist 1.0.*two-dist 1.0.*three-dist 1.0.*MOBENCH_BLOCK"):
-        known.get("balancer", "mine")
+        plugin_registry.get("balancer", "mine")
 
 
 def test_an_unknown_name_mentions_broken_plugins_where_it_may_have_been() -> None:
-    known = Registry()
-    added(known, "broken", BROKEN["raising hook"][0])
-    added(known, "whole", module(mobench_balancers=balancer()))
-    with pytest.raises(UnknownNameError, match="did you mean 'mine'") as caught:
-        known.get("balancer", "mime")
-    assert caught.value.__notes__ == ["plugin broken-dist 1.0 (plugin 'broken') is broken: RuntimeError: no luck"]
+    plugin_registry = Registry()
+    added(plugin_registry, "broken", BROKEN["raising hook"][0])
+    added(plugin_registry, "whole", module(mobench_balancers=balancer()))
+    with pytest.raises(UnknownNameError, match="did you mean 'mine'") as raised:
+        plugin_registry.get("balancer", "mime")
+    assert raised.value.__notes__ == ["plugin broken-dist 1.0 (plugin 'broken') is broken: RuntimeError: no luck"]
 
 
 @pytest.mark.parametrize(
@@ -185,22 +185,22 @@ def test_an_unknown_name_mentions_broken_plugins_where_it_may_have_been() -> Non
     ],
 )
 def test_a_class_that_cannot_be_loaded_is_told_with_its_plugin(target: str, reason: str) -> None:
-    known = Registry()
-    added(known, "guest", module(mobench_models=lambda: [Spec("m", target)]))
-    with pytest.raises(PluginError, match=f"guest|{target}") as caught:
-        known.get("model", "m").load()
-    assert reason in str(caught.value)
+    plugin_registry = Registry()
+    added(plugin_registry, "guest", module(mobench_models=lambda: [Spec("m", target)]))
+    with pytest.raises(PluginError, match=f"guest|{target}") as raised:
+        plugin_registry.get("model", "m").load()
+    assert reason in str(raised.value)
 
 
 def test_an_exact_name_finds_its_entries_and_a_disputed_one_is_an_error() -> None:
-    known = Registry()
-    added(known, "one", module(mobench_balancers=spec(name="mine"), mobench_models=spec(name="mine")))
-    added(known, "two", module(mobench_balancers=spec(name="mine")))
-    (entry,) = entries_named(known, "mine")
+    plugin_registry = Registry()
+    added(plugin_registry, "one", module(mobench_balancers=spec(name="mine"), mobench_models=spec(name="mine")))
+    added(plugin_registry, "two", module(mobench_balancers=spec(name="mine")))
+    (entry,) = entries_named(plugin_registry, "mine")
     assert entry.kind == "model"
-    assert entries_named(known, "one") == [], "the name of a plugin"
+    assert entries_named(plugin_registry, "one") == [], "the name of a plugin"
     with pytest.raises(PluginError, match="offered by"):
-        entries_named(known, "mine", ("balancer",))
+        entries_named(plugin_registry, "mine", ("balancer",))
 
 
 def test_a_name_with_a_plus_is_a_pair() -> None:
@@ -209,10 +209,10 @@ def test_a_name_with_a_plus_is_a_pair() -> None:
 
 
 def test_a_pair_names_no_class() -> None:
-    known = Registry()
-    added(known, "guest", module(mobench_solvers=lambda: [Pair("p", "g", "b")]))
+    plugin_registry = Registry()
+    added(plugin_registry, "guest", module(mobench_solvers=lambda: [Pair("p", "g", "b")]))
     with pytest.raises(PluginError, match="has no class: it is a pair"):
-        known.get("solver", "p").load()
+        plugin_registry.get("solver", "p").load()
 
 
 @pytest.fixture
@@ -223,8 +223,8 @@ def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[dict[st
     def install(sources: dict[str, str]) -> None:
         for name, source in sources.items():
             (tmp_path / f"{name}.py").write_text(source)
-        found = [importlib.metadata.EntryPoint(name, name, "mobench") for name in sources]
-        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+        entry_points = [importlib.metadata.EntryPoint(name, name, "mobench") for name in sources]
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entry_points)
 
     return install
 
@@ -253,12 +253,15 @@ def test_discovery_survives_what_is_no_exception(points: Callable[[dict[str, str
         "guest_good3": GOOD,
     }
     points(sources)
-    known = Registry.discover()
-    assert {p.name: p.state for p in known.plugins} == {**dict.fromkeys(sources, "broken"), "guest_good3": "ok"}
-    errors = {p.name: p.error for p in known.broken()}
+    plugin_registry = Registry.discover()
+    assert {p.name: p.state for p in plugin_registry.plugins} == {
+        **dict.fromkeys(sources, "broken"),
+        "guest_good3": "ok",
+    }
+    errors = {p.name: p.error for p in plugin_registry.broken()}
     assert errors["guest_panic"] == "PanicException: (its message cannot be read: PanicException in __str__)"
     assert errors["guest_skip"] == "Skipped: not here"
-    assert all(p.details for p in known.broken())
+    assert all(p.details for p in plugin_registry.broken())
 
 
 def test_ctrl_c_while_plugins_are_loaded_interrupts(points: Callable[[dict[str, str]], None]) -> None:
@@ -273,13 +276,13 @@ def test_ctrl_c_while_a_class_is_loaded_interrupts_and_a_panic_does_not(
     points: Callable[[dict[str, str]], None],
 ) -> None:
     points({"guest_class_slow": "raise KeyboardInterrupt", "guest_class_panic": RAISES_NO_EXCEPTION})
-    known = Registry()
+    plugin_registry = Registry()
     specs = [Spec("slow", "guest_class_slow:A"), Spec("panic", "guest_class_panic:A")]
-    added(known, "guest", module(mobench_models=lambda: specs))
+    added(plugin_registry, "guest", module(mobench_models=lambda: specs))
     with pytest.raises(KeyboardInterrupt):
-        known.get("model", "slow").load()
+        plugin_registry.get("model", "slow").load()
     with pytest.raises(PluginError, match=r"'panic' of guest-dist 1.0 .* cannot be loaded .*PanicException"):
-        known.get("model", "panic").load()
+        plugin_registry.get("model", "panic").load()
 
 
 @pytest.mark.parametrize(
@@ -298,38 +301,38 @@ def test_a_distribution_with_damaged_metadata_ends_nothing(
         if data is not None:
             (folder / name).write_bytes(data)
     monkeypatch.syspath_prepend(tmp_path)
-    known = Registry.discover()
-    assert len(list(known.broken())) == 1
-    assert "phn-ls" in known.names("solver")
+    plugin_registry = Registry.discover()
+    assert len(list(plugin_registry.broken())) == 1
+    assert "phn-ls" in plugin_registry.names("solver")
 
 
 def test_discovery_survives_import_errors_and_exits(points: Callable[[dict[str, str]], None]) -> None:
     points({"guest_bad": "1/0", "guest_exit": "import sys; sys.exit(4)", "guest_good": GOOD})
-    known = Registry.discover()
-    assert {p.name: p.state for p in known.plugins} == {
+    plugin_registry = Registry.discover()
+    assert {p.name: p.state for p in plugin_registry.plugins} == {
         "guest_bad": "broken",
         "guest_exit": "broken",
         "guest_good": "ok",
     }
-    bad = next(known.broken())
+    bad = next(plugin_registry.broken())
     assert bad.error == "ZeroDivisionError: division by zero"
     assert "guest_bad.py" in bad.details
-    assert known.names("model") == ["a-model"]
+    assert plugin_registry.names("model") == ["a-model"]
 
 
 def test_a_plugin_can_be_blocked(points: Callable[[dict[str, str]], None], monkeypatch: pytest.MonkeyPatch) -> None:
     points({"guest_good2": GOOD, "guest_bad2": "1/0"})
     monkeypatch.setenv("MOBENCH_BLOCK", "guest_bad2,other")
-    known = Registry.discover()
-    assert {p.name: p.state for p in known.plugins} == {"guest_bad2": "blocked", "guest_good2": "ok"}
-    assert not list(known.broken())
+    plugin_registry = Registry.discover()
+    assert {p.name: p.state for p in plugin_registry.plugins} == {"guest_bad2": "blocked", "guest_good2": "ok"}
+    assert not list(plugin_registry.broken())
 
 
 def test_built_in_plugins_come_through_the_same_entry_points() -> None:
-    known = registry()
-    assert [p.error for p in known.broken()] == []
-    named = {point.name for point in importlib.metadata.entry_points(group="mobench")}
-    assert {p.name for p in known.plugins} == named
+    plugin_registry = registry()
+    assert [p.error for p in plugin_registry.broken()] == []
+    declared_names = {point.name for point in importlib.metadata.entry_points(group="mobench")}
+    assert {p.name for p in plugin_registry.plugins} == declared_names
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -350,12 +353,12 @@ def test_there_is_a_hook_for_every_kind_and_each_says_what_it_is_for() -> None:
 def test_a_name_that_is_none_breaks_its_plugin_alone(name: object) -> None:
     guest = ModuleType("guest")
     guest.mobench_models = hookimpl(lambda: [Spec(name, "a:B")])  # type: ignore[attr-defined, arg-type]
-    made, plugin = Registry(), Plugin("guest", "guest", "1.0")
-    made.add(plugin, guest)
+    plugin_registry, plugin = Registry(), Plugin("guest", "guest", "1.0")
+    plugin_registry.add(plugin, guest)
     assert plugin.state == "broken"
     assert "a name has 1 to 80 letters" in plugin.error
     assert plugin.error.isprintable()
-    assert made.names("model") == []
+    assert plugin_registry.names("model") == []
 
 
 @pytest.mark.parametrize("path", ["../../.bashrc", "/etc/passwd", "a/../../b", "..\\b", "", "\x1b[2J", None])
@@ -363,8 +366,8 @@ def test_a_data_file_outside_the_data_folder_breaks_its_plugin_alone(path: objec
     guest = ModuleType("guest")
     files = [path if path is None else DataFile("set", path, "0" * 64)]  # type: ignore[arg-type]
     guest.mobench_data_files = hookimpl(lambda: files)  # type: ignore[attr-defined]
-    made, plugin = Registry(), Plugin("guest", "guest", "1.0")
-    made.add(plugin, guest)
+    plugin_registry, plugin = Registry(), Plugin("guest", "guest", "1.0")
+    plugin_registry.add(plugin, guest)
     assert plugin.state == "broken"
     assert "below the data folder" in plugin.error or "return a list of DataFile" in plugin.error
-    assert made.data_files == []
+    assert plugin_registry.data_files == []

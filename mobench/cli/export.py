@@ -21,7 +21,8 @@ def export(
     preset: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: leaderboard, rays, accuracy, hypervolume, cost, budgets, fronts, datasets, errors."
+            help="Comma-separated: leaderboard, rays, accuracy, hypervolume, cost, budgets, fronts, datasets, tasks, "
+            "errors.",
         ),
     ] = "leaderboard",
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: the same folder.")] = None,

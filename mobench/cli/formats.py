@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mobench.cli.tally import Left
+    from mobench.cli.tally import TimeLeft
 
 
 def numbers(values: Sequence[float]) -> str:
@@ -14,7 +14,7 @@ def numbers(values: Sequence[float]) -> str:
     return " ".join(f"{value:.4g}" for value in values)
 
 
-def duration(left: Left) -> str:
+def duration(left: TimeLeft) -> str:
     """Format a remaining time: "1:05", "about 2:03:00" or "unknown"."""
     if left.seconds is None:
         return "unknown"

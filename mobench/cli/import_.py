@@ -87,7 +87,7 @@ def _template(store: Store, name: str, settings: list[str], out: Path) -> Job:
     from mobench.reports.analysis.comparable import select
 
     jobs: dict[str, Job] = {}
-    for record in select(store.contents().records).kept:
+    for record in select(store.contents().records).records:
         if jobs.get(record.job.dataset.name) is None or record.imported is None:
             jobs[record.job.dataset.name] = record.job
     if not name and len(jobs) != 1:

@@ -91,13 +91,19 @@ def folder_of(named: Path) -> Path:
 
 
 def print_board(board: Leaderboard) -> None:
-    """Print the main columns of a leaderboard, its notes, and the records that are left out."""
+    """Print the main columns of a leaderboard, the table across tasks, notes, and the records that are left out."""
+    from mobench.reports.tables import across_tasks
+    from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.table_files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
         columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
         print_table(columns, cells_of(part, columns), title=dataset)
+    if across_tasks.n_tasks(board) > 1:
+        table = across_tasks.content(board, (), Wanted()).sheet
+        rows = [[cell.text for cell in row] for row in table.rows]
+        print_table([column.heading for column in table.columns], rows, title="all tasks: normalised hypervolume")
     for note in board.notes:
         say(f"note: {one_line(note, 2000)}")
     for line in board.left_out[:MOST_LINES]:
@@ -108,7 +114,7 @@ def print_board(board: Leaderboard) -> None:
 
 def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
     """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
-    from mobench.reports.analysis.comparison import against_best, told_apart
+    from mobench.reports.analysis.comparison import against_best, significant_pairs
     from mobench.reports.tables.table_files import number
 
     ranking = comparison.ranking
@@ -125,12 +131,12 @@ def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> 
         say(f"Friedman's test of equal ranks: p = {_p(ranking.friedman_p)}")
     if ranking.critical_difference is not None:
         say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
-        for run in ranking.alike:
+        for run in ranking.indistinguishable:
             say(f"no significant difference between: {', '.join(run)}")
     if ranking.pairwise:
-        say(f"pairs with a significant difference: {len(told_apart(ranking))} of {len(ranking.pairwise)}")
-    if ranking.said:
-        say(f"not tested: {ranking.said}")
+        say(f"pairs with a significant difference: {len(significant_pairs(ranking))} of {len(ranking.pairwise)}")
+    if ranking.missing_tests:
+        say(f"not tested: {ranking.missing_tests}")
     if ranking.n_left_out:
         say(f"blocks left out because a score is missing: {ranking.n_left_out}")
     for line in comparison.absent:

@@ -93,7 +93,7 @@ class Lines:
 
     def __init__(self, ends: bool = True) -> None:
         self._ends = ends
-        self._told: dict[str, tuple[float, int]] = {}
+        self._last_line: dict[str, tuple[float, int]] = {}
 
     def show(self, tally: Tally, watched: Watched) -> None:
         line = self._line(tally, watched)
@@ -106,23 +106,23 @@ class Lines:
             return ""
         match event:
             case JobStarted():
-                self._told[watched.job.id] = (tally.clock(), 0)
+                self._last_line[watched.job.id] = (tally.clock(), 0)
                 return f"start   {title}" if self._ends else ""
             case TrainingProgress():
-                since, tenth = self._told.get(watched.job.id, (tally.clock(), 0))
+                since, tenth = self._last_line.get(watched.job.id, (tally.clock(), 0))
                 reached = int(10 * event.fraction + 1e-9)
                 if reached <= tenth or tally.clock() - since < LINE_SECONDS:
                     return ""
-                self._told[watched.job.id] = (tally.clock(), reached)
-                return f"{10 * reached:4d} %  {title}{_said(watched)}{_and_left(tally)}"
+                self._last_line[watched.job.id] = (tally.clock(), reached)
+                return f"{10 * reached:4d} %  {title}{_details(watched)}{_eta(tally)}"
             case JobEnded():
-                text = f"{watched.state} {title}{_said(watched)}{_and_left(tally)}"
+                text = f"{watched.state} {title}{_details(watched)}{_eta(tally)}"
                 return f"[{tally.n_done}/{tally.n_jobs}] {text}" if self._ends else ""
             case _:
                 assert_never(event)
 
 
-def _said(watched: Watched) -> str:
+def _details(watched: Watched) -> str:
     if watched.message:
         return f": {watched.message}"
     losses = (
@@ -133,8 +133,8 @@ def _said(watched: Watched) -> str:
     return f": {text}" if text else ""
 
 
-def _and_left(tally: Tally) -> str:
-    return f" (ETA {duration(tally.left())})" if tally.n_done < tally.n_jobs else ""
+def _eta(tally: Tally) -> str:
+    return f" (ETA {duration(tally.time_left())})" if tally.n_done < tally.n_jobs else ""
 
 
 def emit(stream: JsonLines, tally: Tally, watched: Watched) -> None:
@@ -153,18 +153,18 @@ def emit(stream: JsonLines, tally: Tally, watched: Watched) -> None:
             fraction=event.fraction if isinstance(event, TrainingProgress) else None,
             losses=event.losses if isinstance(event, TrainingProgress) else None,
             hypervolume=watched.hypervolume,
-            eta_seconds=tally.left_of(watched).seconds if watched.state == "running" else None,
+            eta_seconds=tally.time_left_of(watched).seconds if watched.state == "running" else None,
             status=watched.state if isinstance(event, JobPresent | JobEnded) else None,
             message=(event.message if isinstance(event, JobPresent | JobEnded | Warned) else "") or None,
         )
     )
     if isinstance(event, JobPresent | JobStarted | JobEnded):
-        stream.emit(whole(tally))
+        stream.emit(run_line(tally))
 
 
-def whole(tally: Tally) -> RunLine:
+def run_line(tally: Tally) -> RunLine:
     """Return the line about the whole run."""
-    left = tally.left()
+    left = tally.time_left()
     return RunLine(
         jobs=tally.n_jobs,
         done=tally.n_done,

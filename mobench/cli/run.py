@@ -129,11 +129,16 @@ def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
     from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
-    from mobench.reports.tables.table_files import export
+    from mobench.reports.tables import across_tasks
+    from mobench.reports.tables.content import Wanted
+    from mobench.reports.tables.table_files import export, texts, write_texts
 
     board = read_board(folder)
     print_board(board)
     written = export(board, folder)
+    if across_tasks.n_tasks(board) > 1:
+        table = across_tasks.content(board, (), Wanted())
+        written += write_texts(folder, texts(table, "tasks", ("md", "csv")))
     jobs = {name: len(getattr(summary, name)) for name in ("completed", "present", "diverged", "failed")}
     jobs["declined"] = len(summary.declined_jobs)
     n_jobs = sum(jobs.values())

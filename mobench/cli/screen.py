@@ -91,7 +91,7 @@ def _bar(tally: Tally, width: int) -> Table:
     grid = Table.grid(padding=(0, 2))
     done = tally.n_done + sum(watched.fraction or 0.0 for watched in tally.of("running"))
     n_jobs = tally.n_jobs
-    text = f"{clock(tally.seconds)} gone, ETA {duration(tally.left())}"
+    text = f"{clock(tally.seconds)} gone, ETA {duration(tally.time_left())}"
     bar = ProgressBar(total=n_jobs or None, completed=done, width=max(10, min(40, width - len(text) - 2)))
     grid.add_row(bar, Text(text, no_wrap=True))
     return grid
@@ -106,7 +106,7 @@ def _jobs(tally: Tally, running: list[Watched], width: int) -> Table:
         grid.add_column(no_wrap=True, overflow="ellipsis")
     for watched in running:
         volume = f"HV {watched.hypervolume:.4g}" if watched.hypervolume is not None else ""
-        left = tally.left_of(watched)
+        left = tally.time_left_of(watched)
         row = [f"  {watched.job.title}", _doing(watched), volume]
         if wide:
             row.append(f"losses {numbers(watched.losses)}" if watched.losses else "")

@@ -92,7 +92,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Left:
+class TimeLeft:
     """Estimated remaining time.
 
     seconds: None if the length of some job cannot be estimated.
@@ -103,7 +103,7 @@ class Left:
     guessed: int = 0
 
 
-Expected = Callable[[Watched], Left]
+Expected = Callable[[Watched], TimeLeft]
 
 
 class Tally:
@@ -172,11 +172,11 @@ class Tally:
         """Seconds since the start of the run."""
         return self.clock() - self.began
 
-    def left_of(self, watched: Watched) -> Left:
+    def time_left_of(self, watched: Watched) -> TimeLeft:
         """Return the estimated remaining time of a running job."""
-        return self._left_of(watched, self._expected("length"), self._expected("judging"))
+        return self._time_left_of(watched, self._expected("length"), self._expected("judging"))
 
-    def left(self) -> Left:
+    def time_left(self) -> TimeLeft:
         """Return the estimated remaining time of the run, with `slots` jobs at once.
 
         A waiting job is assumed to take as long as the jobs that differ from it only in the seed. If there are none,
@@ -184,15 +184,15 @@ class Tally:
         is not known yet is guessed as the mean over all jobs.
         """
         length, judging = self._expected("length"), self._expected("judging")
-        running = [self._left_of(watched, length, judging) for watched in self.of("running")]
+        running = [self._time_left_of(watched, length, judging) for watched in self.of("running")]
         waiting = [length(watched) for watched in self.of("waiting")]
         waiting += [self._anything()] * (self.n_jobs - len(self.jobs))
         lefts = [left.seconds for left in (*running, *waiting)]
         known_seconds = [seconds for seconds in lefts if seconds is not None]
         if len(known_seconds) < len(lefts):
-            return Left(None)
+            return TimeLeft(None)
         n, guessed = len(running), sum(left.guessed for left in (*running, *waiting))
-        return Left(makespan(known_seconds[:n], known_seconds[n:], self.slots), guessed)
+        return TimeLeft(makespan(known_seconds[:n], known_seconds[n:], self.slots), guessed)
 
     def best(self) -> dict[str, Watched]:
         """Return dataset -> the job with the largest validation hypervolume so far."""
@@ -205,19 +205,21 @@ class Tally:
                 best[watched.job.dataset.name] = watched
         return best
 
-    def _anything(self) -> Left:
+    def _anything(self) -> TimeLeft:
         lengths = [watched.length for watched in self.of("running", "completed") if watched.length is not None]
-        return Left(sum(lengths) / len(lengths) if lengths else None, guessed=1)
+        return TimeLeft(sum(lengths) / len(lengths) if lengths else None, guessed=1)
 
-    def _left_of(self, watched: Watched, length: Expected, judging: Expected) -> Left:
+    def _time_left_of(self, watched: Watched, length: Expected, judging: Expected) -> TimeLeft:
         now = self.clock()
         if watched.training is not None and watched.last is not None:
             if isinstance(watched.event, EvaluationProgress) and judging(watched).seconds is None:
-                return Left(None)
+                return TimeLeft(None)
             rest = (1.0 - watched.last[1]) * watched.training + (judging(watched).seconds or 0.0)
-            return Left(max(0.0, rest - (now - watched.last[0])))
+            return TimeLeft(max(0.0, rest - (now - watched.last[0])))
         total = length(watched)
-        return Left(None if total.seconds is None else max(0.0, total.seconds - (now - watched.began)), total.guessed)
+        return TimeLeft(
+            None if total.seconds is None else max(0.0, total.seconds - (now - watched.began)), total.guessed
+        )
 
     def _expected(self, quantity: Literal["length", "judging"]) -> Expected:
         """Return a function that estimates `length` or `judging` of a job.
@@ -230,7 +232,9 @@ class Tally:
                 values[watched.kind].append(value)
                 values[watched.likeness].append(value)
         means = {key: sum(values_of_key) / len(values_of_key) for key, values_of_key in values.items()}
-        return lambda job: Left(means[job.kind]) if job.kind in means else Left(means.get(job.likeness), guessed=1)
+        return lambda job: (
+            TimeLeft(means[job.kind]) if job.kind in means else TimeLeft(means.get(job.likeness), guessed=1)
+        )
 
 
 def makespan(running: Sequence[float], waiting: Sequence[float], slots: int) -> float:

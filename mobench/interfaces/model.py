@@ -46,6 +46,13 @@ class Model(ABC):
         """
         return {}
 
+    def weight_bounds(self, dataset: Dataset) -> tuple[float, float] | None:
+        """Return the lower and upper bound of every trained weight for solvers that search without gradients.
+
+        None, the default, states no bounds; such solvers then choose them from the initial weights.
+        """
+        return None
+
 
 def check_model(model: Model, dataset: Dataset) -> None:
     """Raise IncompatibleError unless the model serves the dataset: what it declares, then its own `check`."""

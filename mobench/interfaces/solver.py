@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -42,7 +42,12 @@ class Solver(ABC):
 
     A solver plugin is a dataclass (`@dataclass(eq=False)`); its fields are its options. The training
     loop handles everything around the step: batches, budget, progress, checkpoints, timing, evaluation.
+
+    steps_to_learn: number of steps in which the front of a small problem improves, for solvers that search without
+        gradients and need more steps than gradient descent; `mobench check` gives them as many. None: not stated.
     """
+
+    steps_to_learn: ClassVar[int | None] = None
 
     def n_weight_sets(self, n_rays: int) -> int:
         """Return how many weight sets of the target network one step runs, for a suite with `n_rays` finite rays.

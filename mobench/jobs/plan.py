@@ -93,7 +93,7 @@ def combination_of(
 
 def layers_of(suite: Suite, entry: SuiteEntry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
     """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
-    settings = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
+    settings = {_exact_name(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [
         budget_layer(SUITE_BUDGET, suite.budget),
         budget_layer("[entries.budget]", entry.budget),
@@ -148,7 +148,7 @@ def _searched(
     """Return the options that a combination searches, and those that it does not because the command line sets them."""
     from mobench.jobs.resolve import exact_names
 
-    solver_table = {_own(key): value for key, value in suite.solvers.get(solver, {}).items()}
+    solver_table = {_exact_name(key): value for key, value in suite.solvers.get(solver, {}).items()}
     exact = exact_names(
         dataset,
         model,
@@ -171,6 +171,6 @@ def _searched(
     return free, set_elsewhere
 
 
-def _own(key: str) -> str:
+def _exact_name(key: str) -> str:
     """Return the exact name of an option in a solver's table: without a prefix it belongs to the solver."""
     return key if "." in key else f"solver.{key}"

@@ -78,7 +78,8 @@ def overridden(
 
     If the suite has all the given datasets, models or solvers, they act as a selection: each entry keeps the
     given names that it has, and an entry without any of them is removed together with its options. If the suite
-    lacks one of the names, the given names replace those of every entry. Entries that become equal are merged.
+    lacks one of the names, the given names replace those of every entry. Entries that become equal are merged. Where
+    the given solvers replace those of several entries with the same dataset and model, the first entry applies.
 
     settings, budget: take precedence over everything that the suite sets (see `mobench.jobs.precedence`).
 
@@ -107,6 +108,8 @@ def overridden(
     try:
         entries = [SuiteEntry(**names, set=entry.set, budget=entry.budget) for entry, names in selected]
         unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+        if not set(suite.solver_names).issuperset(solvers):
+            unique = _without_repeated_datasets(unique)
         result = Suite.model_validate({**dict(suite), **update, "entries": unique})
     except ValidationError as error:
         raise OptionError(_explain(error)) from error
@@ -115,6 +118,17 @@ def overridden(
         budget_of(combine([*layers, Layer(COMMAND_LINE, budget_options)], str))
     result = _without_tables_of_others(result)
     result._overrides = {**suite.overrides, **set_options, **budget_options}
+    return result
+
+
+def _without_repeated_datasets(entries: Sequence[SuiteEntry]) -> list[SuiteEntry]:
+    """Return the entries without the datasets that earlier entries have with the same models."""
+    pairs, result = set[tuple[str, str]](), list[SuiteEntry]()
+    for entry in entries:
+        datasets = [name for name in entry.datasets if not pairs.issuperset((name, model) for model in entry.models)]
+        pairs.update((name, model) for name in entry.datasets for model in entry.models)
+        if datasets:
+            result.append(entry.model_copy(update={"datasets": datasets}))
     return result
 
 

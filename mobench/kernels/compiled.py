@@ -35,7 +35,7 @@ def library(source: Path) -> ctypes.CDLL:
     Raises: NotCompiledError with the reason.
     """
     compiler = _compiler()
-    cached = _kept(source, compiler)
+    cached = _cached_path(source, compiler)
     if cached is not None and _is_sound(cached):
         try:
             return ctypes.CDLL(str(cached))
@@ -47,7 +47,7 @@ def library(source: Path) -> ctypes.CDLL:
 def at_hand(source: Path) -> bool:
     """Whether the cache contains a valid library of a C file."""
     try:
-        cached = _kept(source, _compiler())
+        cached = _cached_path(source, _compiler())
         return cached is not None and _is_sound(cached)
     except NotCompiledError:
         return False
@@ -129,7 +129,7 @@ def _checksum(cached: Path) -> Path:
     return cached.with_name(f"{cached.name}.sha256")
 
 
-def _kept(source: Path, compiler: str) -> Path | None:
+def _cached_path(source: Path, compiler: str) -> Path | None:
     """Return the path of the cached library; None if there is no cache."""
     folder = user_cache_dir("kernels")
     return None if folder is None else folder / f"{source.stem}-{_key(source, compiler)}.so"

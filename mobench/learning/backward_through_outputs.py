@@ -19,13 +19,15 @@ class BackwardThroughOutputs(Backward):
     def __init__(self, problem: Problem, balancer: Balancer, network: ParetoNetwork) -> None:
         super().__init__(problem, balancer, network)
         self.network = network
-        self._own: dict[int, int] | None = None
+        self._specific: dict[int, int] | None = None
 
     def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
         columns = self._each_loss(self._outputs(preferences, batch), batch)
-        if self._own is None:
-            self._own = reached_parameters(columns, self.trained) if self._uses_gradients and self._is_split else {}
-        shared = [p for i, p in enumerate(self.trained) if i not in self._own]
+        if self._specific is None:
+            self._specific = (
+                reached_parameters(columns, self.trained) if self._uses_gradients and self._is_split else {}
+            )
+        shared = [p for i, p in enumerate(self.trained) if i not in self._specific]
         if second is not None:
             more = self._each_loss(self._outputs(preferences, second), second)
             joined = torch.stack([*columns, *more], dim=1)
@@ -49,7 +51,7 @@ class BackwardThroughOutputs(Backward):
         elif self.balancer.needs_gram:
             gram = self._gram(losses, shared)
         total = (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum()
-        if not self._own or self.balancer.task_gradients == "weighted":
+        if not self._specific or self.balancer.task_gradients == "weighted":
             total.backward()  # type: ignore[no-untyped-call]
             return seen
         if shared:
@@ -69,6 +71,8 @@ class BackwardThroughOutputs(Backward):
     def _backward_of_own(self, columns: Sequence[Tensor]) -> None:
         """Set the gradient of every task-specific parameter to that of its own loss, summed over the preferences."""
         for i, column in enumerate(columns):
-            own_parameters = [self.trained[index] for index, objective in (self._own or {}).items() if objective == i]
+            own_parameters = [
+                self.trained[index] for index, objective in (self._specific or {}).items() if objective == i
+            ]
             if own_parameters:
                 column.sum().backward(inputs=own_parameters, retain_graph=True)  # type: ignore[no-untyped-call]

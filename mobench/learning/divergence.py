@@ -140,12 +140,14 @@ def _check(values: Tensor, names: Sequence[str], subject: str) -> None:
     if is_finite(values):
         return
     descriptions = [
-        _said(name, column) for name, column in zip(names, values.detach().unbind(1), strict=True) if _n_bad(column)
+        _description(name, column)
+        for name, column in zip(names, values.detach().unbind(1), strict=True)
+        if _n_bad(column)
     ]
     raise NonFiniteError(f"{subject} {' and '.join(descriptions)}")
 
 
-def _said(name: str, values: Tensor) -> str:
+def _description(name: str, values: Tensor) -> str:
     first = float(values[~torch.isfinite(values)][0])
     extent = f" at {_n_bad(values)} of {len(values)} preferences" if len(values) > 1 else ""
     return f"{name!r} is {first}{extent}"

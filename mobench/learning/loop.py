@@ -218,14 +218,14 @@ class _Looks:
 
     def __init__(self, run: Training, total: int | None, limit: Limit, n_looks: int) -> None:
         self._by_steps = total is not None
-        self._every = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
+        self._interval = max(1, total // n_looks) if total else (limit.seconds or 0) / n_looks
         # after resuming, the next check is the same as in an uninterrupted run
-        self._next = (math.floor(self._spent(run) / self._every) + 1) * self._every
+        self._next = (math.floor(self._spent(run) / self._interval) + 1) * self._interval
 
     def due(self, run: Training) -> bool:
         if self._spent(run) < self._next:
             return False
-        self._next += self._every
+        self._next += self._interval
         return True
 
     def _spent(self, run: Training) -> float:
@@ -238,12 +238,12 @@ class _Progress:
     def __init__(
         self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
     ) -> None:
-        self._tell, self._every, self._total, self._limit = tell, interval, total, limit
+        self._tell, self._interval, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
     @property
     def is_due(self) -> bool:
-        return self._tell is not None and time.monotonic() - self._last >= self._every
+        return self._tell is not None and time.monotonic() - self._last >= self._interval
 
     def tell(self, run: Training, force: bool = False) -> None:
         if self._tell is None or not (force or self.is_due):

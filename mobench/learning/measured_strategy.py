@@ -113,12 +113,12 @@ class _Search:
         if not self.convolves and self.n_sets * self.problem.n_target_parameters <= SMALL:
             stacking: Stacking = "grouped" if self._agrees("grouped", self.n_sets) else "separate"
             small = replace(default, stacking=stacking, evaluation=stacking)
-            return self._told(replace(small, threads=self._threads(small, None)))
+            return self._choice(replace(small, threads=self._threads(small, None)))
         train = self._training_pass(self.n_sets)
         self.first = _seconds(self._under(default, train))
         candidates = self._candidates(default, self.n_sets)
         if self.first > AT_MOST_SECONDS or not self._repaid(self.first * len(candidates)):
-            return self._told(default)
+            return self._choice(default)
         if self._side_by_side():
             # grouped convolutions have no overhead in this layout, so "split" is not tried
             side_by_side = [
@@ -133,7 +133,7 @@ class _Search:
             best = self._fastest(best, [best, alone], train)
         judge = self._evaluation_pass(RAYS_AT_ONCE)
         judging = [replace(best, evaluation=how) for how in self._stackings(RAYS_AT_ONCE)]
-        return self._told(self._fastest(judging[0], judging, judge))
+        return self._choice(self._fastest(judging[0], judging, judge))
 
     def _threads(self, strategy: Strategy, train: Callable[[], object] | None) -> int:
         """Return the number of threads for a net without convolutions.
@@ -160,7 +160,7 @@ class _Search:
             return 1
         return self.threads if min(s for s, _ in times) < THREADS_WORTH * min(a for _, a in times) else 1
 
-    def _told(self, strategy: Strategy) -> Choice:
+    def _choice(self, strategy: Strategy) -> Choice:
         return Choice(strategy, "; ".join(dict.fromkeys(self.remarks)))
 
     def _candidates(self, default: Strategy, n_sets: int) -> list[Strategy]:

@@ -16,12 +16,12 @@ def controllability(losses: ArrayLike, preferences: ArrayLike) -> list[float | N
     """
     loss, preference = np.asarray(losses, dtype=float), np.asarray(preferences, dtype=float)
 
-    def one(i: int) -> float | None:
+    def correlation(i: int) -> float | None:
         if len(loss) < 2 or np.ptp(loss[:, i]) == 0 or np.ptp(preference[:, i]) == 0:
             return None
         return -float(np.corrcoef(_ranks(preference[:, i]), _ranks(loss[:, i]))[0, 1])
 
-    return [one(i) for i in range(loss.shape[1])]
+    return [correlation(i) for i in range(loss.shape[1])]
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -126,7 +126,7 @@ def _plain(name: str) -> str:
 
 
 def _reader(name: str) -> Callable[[str, str], Any]:
-    return {"seed": _seed, "split": _split, PARAMETERS: _whole, SECONDS: _not_negative}.get(name, _finite)
+    return {"seed": _seed, "split": _split, PARAMETERS: _whole_number, SECONDS: _not_negative}.get(name, _finite)
 
 
 def _finite(cell: str, location: str) -> float:
@@ -148,14 +148,14 @@ def _not_negative(cell: str, location: str) -> float:
     return value
 
 
-def _whole(cell: str, location: str) -> int:
+def _whole_number(cell: str, location: str) -> int:
     if not (cell.isascii() and cell.isdigit() and len(cell) <= 18):
         raise DataError(f"{location}: {cell[:40]!r} is not a whole number from 0 to 10^18")
     return int(cell)
 
 
 def _seed(cell: str, location: str) -> int:
-    value = _whole(cell, location)
+    value = _whole_number(cell, location)
     if value >= MAX_SEED:
         raise DataError(f"{location}: seed {cell[:40]} is too large: seeds are below {MAX_SEED}")
     return value
@@ -187,12 +187,12 @@ def _stated(
             for split in SPLITS
             if split in splits
         },
-        training_seconds=_one(file, seed, SECONDS, rows),
-        parameters=_one(file, seed, PARAMETERS, rows),
+        training_seconds=_common_value(file, seed, SECONDS, rows),
+        parameters=_common_value(file, seed, PARAMETERS, rows),
     )
 
 
-def _one(file: str, seed: int, name: str, rows: Sequence[dict[str, Any]]) -> Any:
+def _common_value(file: str, seed: int, name: str, rows: Sequence[dict[str, Any]]) -> Any:
     """Return the value of a column, which must be equal in all rows of a seed; None if there is no such column."""
     values = {row.get(name) for row in rows}
     if len(values) > 1:

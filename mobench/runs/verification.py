@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mobench.errors import MobenchError, PreferenceError
+from mobench.hookspecs import INTERFACE_VERSION
 from mobench.interfaces import Protocol
 from mobench.jobs.rays import job_rays
 from mobench.kernels.precision import DEFAULT
@@ -109,7 +110,8 @@ def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> Veri
     """Compare two completed records of one job. Returns the largest difference of each kind of number.
 
     Losses and indicators must agree within `tolerance` (BFLOAT16 times as much for jobs with that precision),
-    quantities that change in steps within `STEPWISE` times that, and values that the job determines (steps, parameters, preferences, the protocol) exactly.
+    quantities that change in steps within `STEPWISE` times that, and values that the job determines (steps, parameters,
+    preferences, the protocol) exactly.
     """
     if record.job.budget.precision != DEFAULT:
         tolerance *= BFLOAT16
@@ -249,6 +251,7 @@ def _caveats(record: Record, again: Record) -> list[str]:
             ("processor", then.processor, now.processor),
             ("threads", then.threads, now.threads),
             ("mobench", then.mobench, now.mobench),
+            ("interface", record.job.interface, INTERFACE_VERSION),
             *((name, then.packages.get(name), now.packages.get(name)) for name in ("torch", "numpy")),
             *_versions(record),
             *_sources(then, now),

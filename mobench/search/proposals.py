@@ -165,7 +165,7 @@ def _enqueue_grid(study: optuna.Study, search: Search, n_trials: int | None) -> 
     Optuna's own grid sampler is not used, because it counts an interrupted trial as done.
     """
     lists = [[json.dumps(value) for value in values] for values in search.space.values() if isinstance(values, list)]
-    tried = [_asked(t) for t in _counted(study)]
+    tried = [_proposal_of(t) for t in _counted(study)]
     for values in list(product(*lists))[:n_trials]:
         combination = dict(zip(search.space, values, strict=True))
         if combination not in tried:
@@ -183,7 +183,7 @@ def _counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return [t for t in study.get_trials(deepcopy=False) if t.number not in retried]
 
 
-def _asked(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
+def _proposal_of(frozen: optuna.trial.FrozenTrial) -> dict[str, Any]:
     """Return the options of a trial, also if it has not started yet."""
     return frozen.params or dict(frozen.system_attrs.get("fixed_params", {}))
 
@@ -196,5 +196,5 @@ def _take_up_interrupted(study: optuna.Study, is_alive: Callable[[object], bool]
         if frozen.state == optuna.trial.TrialState.RUNNING and not is_alive(frozen.user_attrs.get(TOKEN)):
             study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), frozen.number])
             study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
-            if proposal := _asked(frozen):
+            if proposal := _proposal_of(frozen):
                 study.enqueue_trial(proposal)

@@ -84,7 +84,7 @@ def search(
     """
     import optuna
 
-    combinations = _each(suite)
+    combinations = _combinations_of(suite)
     first_plans(suite)  # check names and options before anything is written
     store.check_writable()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -103,7 +103,7 @@ def search(
 
 def first_plans(suite: Suite) -> list[tuple[Suite, Plan]]:
     """Return each combination and the plan of a trial with the first values of its space. Raises: as `search`."""
-    return [(alone, plan_of(alone, first_of(_search_of(alone)))) for alone in _each(suite)]
+    return [(alone, plan_of(alone, first_of(_search_of(alone)))) for alone in _combinations_of(suite)]
 
 
 @dataclass
@@ -225,7 +225,7 @@ def outcomes(suite: Suite, store: Store) -> list[StudyResult]:
     """
     import optuna
 
-    combinations = _each(suite)
+    combinations = _combinations_of(suite)
     if not is_there(store):
         raise StoreError(f"there is no {JOURNAL} in {store.folder}: run `mobench tune` there first")
     results, costs = [], {record.id: record.cost for record in outlines(store).records}
@@ -260,7 +260,7 @@ def _with_cost(trial: Trial, costs: Mapping[str, Cost | None]) -> Trial:
     )
 
 
-def _each(suite: Suite) -> list[Suite]:
+def _combinations_of(suite: Suite) -> list[Suite]:
     """Return a suite for each combination. Raises: OptionError for a duplicate combination, and a missing search."""
     search, combinations = _search_of(suite), apart(suite)
     names = [name for name, _ in _named(combinations)]

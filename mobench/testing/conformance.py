@@ -93,6 +93,7 @@ CHECKS: dict[Kind, list[Check]] = {
         *_EVERY,
         solver_checks.trains_and_can_be_judged,
         solver_checks.learns,
+        solver_checks.improves_within_its_steps,
         solver_checks.moves_with_the_preference,
         solver_checks.has_different_points,
         solver_checks.uses_every_batch,

@@ -35,6 +35,11 @@ class Point(Model):
         assert isinstance(dataset, Analytic)
         return _Point(dataset.n_variables, dataset.bounds)
 
+    def weight_bounds(self, dataset: Dataset) -> Box | None:
+        """Return the interval [0, 1], on which u is the position in the box; None if x is free."""
+        assert isinstance(dataset, Analytic)
+        return None if dataset.bounds is None else (0.0, 1.0)
+
 
 class _Point(nn.Module):
     def __init__(self, n_variables: int, bounds: Box | None) -> None:

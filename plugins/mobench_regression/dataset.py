@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mobench.errors import DataError, OptionError, nearest
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split
+from mobench.measures import r_squared, root_mean_squared_error
 from mobench.options import option
 from mobench_regression.splits import Parts, drawn
 from mobench_regression.table import Table, mean_and_deviation
@@ -73,8 +74,13 @@ class TableRegression(Dataset):
                 name,
                 _loss(name),
                 (
-                    Metric("R2", _r_squared(name), pooled=True),
-                    Metric("RMSE", _rmse(name), higher_is_better=False, unit=self.names[name], pooled=True),
+                    Metric("R2", r_squared(name)),
+                    Metric(
+                        "RMSE",
+                        root_mean_squared_error(name, scale=SCALE.format(name)),
+                        higher_is_better=False,
+                        unit=self.names[name],
+                    ),
                 ),
                 likelihood="gaussian",
             )
@@ -122,20 +128,3 @@ def _floats(values: np.ndarray) -> Tensor:
 
 def _loss(name: str) -> Callable[[Outputs, Samples], Tensor]:
     return lambda outputs, batch: (outputs[name][:, 0] - batch.targets[name]).square().mean()
-
-
-def _r_squared(name: str) -> Callable[[Outputs, Samples], Tensor]:
-    def measure(outputs: Outputs, batch: Samples) -> Tensor:
-        truth = batch.targets[name].double()
-        error = (outputs[name][:, 0].double() - truth).square().sum()
-        return 1 - error / (truth - truth.mean()).square().sum()
-
-    return measure
-
-
-def _rmse(name: str) -> Callable[[Outputs, Samples], Tensor]:
-    def measure(outputs: Outputs, batch: Samples) -> Tensor:
-        errors = (outputs[name][:, 0].double() - batch.targets[name].double()) * batch.targets[SCALE.format(name)]
-        return errors.square().mean().sqrt()
-
-    return measure

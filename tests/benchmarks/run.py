@@ -68,9 +68,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def row(work: str, goal: float, timing: tuple[float, float, float], note: str = "") -> Row:
-    before, now, factor = timing
-    print(f"{work}: {before:.2f} -> {now:.3f} ms, {factor:.2f}x (goal {goal}) {note}", flush=True)
-    return {"work": work, "straightforward_ms": before, "mobench_ms": now, "ratio": factor, "goal": goal, "note": note}
+    straightforward_ms, mobench_ms, factor = timing
+    print(f"{work}: {straightforward_ms:.2f} -> {mobench_ms:.3f} ms, {factor:.2f}x (goal {goal}) {note}", flush=True)
+    return {
+        "work": work,
+        "straightforward_ms": straightforward_ms,
+        "mobench_ms": mobench_ms,
+        "ratio": factor,
+        "goal": goal,
+        "note": note,
+    }
 
 
 class Bench:
@@ -109,9 +116,14 @@ def steps(bench: Bench) -> list[Row]:
         ("EPO", EPO, True, 2.3 if wide else 3.2),
     ):
         problem = bench.problem()
-        ours = bench.solver(problem, PHN(), balancer())
+        mobench_solver = bench.solver(problem, PHN(), balancer())
         rows.append(
-            row(f"PHN-{name} step", goal, ratio(bench.plain_step(plain.Hypernetwork(), epo), ours, 15), said(problem))
+            row(
+                f"PHN-{name} step",
+                goal,
+                ratio(bench.plain_step(plain.Hypernetwork(), epo), mobench_solver, 15),
+                problem_note(problem),
+            )
         )
     return rows
 
@@ -121,10 +133,10 @@ def stacks(bench: Bench) -> list[Row]:
     for k in (4, 8):
         problem = bench.problem(n_sets=k)
         for name, balancer, epo in (("LS", Linear, False), ("EPO", EPO, True)):
-            ours = bench.solver(problem, Stack(), balancer(), k)
+            mobench_solver = bench.solver(problem, Stack(), balancer(), k)
             before = bench.plain_step(plain.Net(), epo)
-            a, b, factor = ratio(lambda before=before, k=k: [before() for _ in range(k)], ours, 5)
-            rows.append(row(f"{k} nets, {name}, per net", goal, (a / k, b / k, factor), said(problem)))
+            a, b, factor = ratio(lambda before=before, k=k: [before() for _ in range(k)], mobench_solver, 5)
+            rows.append(row(f"{k} nets, {name}, per net", goal, (a / k, b / k, factor), problem_note(problem)))
     return rows
 
 
@@ -139,7 +151,7 @@ def evaluation(bench: Bench) -> list[Row]:
         lambda: evaluate(network, problem, test, rays),
         2,
     )
-    return [row("25 rays × 10,000 images", 2 if avx512() else 3, timing, said(problem))]
+    return [row("25 rays × 10,000 images", 2 if avx512() else 3, timing, problem_note(problem))]
 
 
 def choice(bench: Bench) -> list[Row]:
@@ -181,8 +193,8 @@ def programs(bench: Bench) -> list[Row]:
 def programs_of(m: int) -> list[Row]:
     """Balancers' weights for 25 rays at once against a general solver, one ray after the other.
 
-    Twice: every program stated anew, as a script does that calls the solver in its loop, and stated
-    once with parameters, the best that the general solver can do.
+    Two variants: every program is stated again, as in a script that calls the solver in its loop; or it is
+    stated once with parameters, which is the best that the general solver can do.
     """
     torch.manual_seed(m)
     k = 25
@@ -214,8 +226,8 @@ def programs_of(m: int) -> list[Row]:
         ),
     ]
     rows = []
-    for name, one, together in pairs:
-        timing = ratio(lambda one=one: [one(i) for i in range(k)], together, 5, 5)
+    for name, single, stacked in pairs:
+        timing = ratio(lambda single=single: [single(i) for i in range(k)], stacked, 5, 5)
         rows.append(row(f"weights of 25 rays, m = {m}: {name}", 200, timing))
     return rows
 
@@ -244,23 +256,23 @@ def vlmop2(bench: Bench) -> list[Row]:
             (torch.tensor(alpha, dtype=torch.float32) * losses).sum().backward()
             optimiser.step()
 
-    def now() -> object:
+    def stacked_pass() -> object:
         return solver.step(problem.prepare(samples))
 
     return [
         row(
-            f"EPO on VLMOP2, 25 preferences, an iteration, programs {how}",
+            f"EPO on VLMOP2, 25 preferences, an iteration, programs {program_kind}",
             100,
-            ratio(lambda p=p: before(p), now, 5, 10),
+            ratio(lambda p=p: before(p), stacked_pass, 5, 10),
         )
-        for how, p in (("stated anew", None), ("stated once", plain.EPOProgram(2)))
+        for program_kind, p in (("stated anew", None), ("stated once", plain.EPOProgram(2)))
     ]
 
 
 def overhead(bench: Bench) -> list[Row]:
     """Share of the wall time that the loop, progress and trace take in addition to the steps.
 
-    Of steps alone: what a job costs that has fewer of them is taken away, for building the networks is no step.
+    Only steps count: the cost of a job with fewer steps is subtracted, because building the networks is no step.
     """
     problem = bench.problem()
     samples = bench.dataset.load("train")
@@ -291,14 +303,19 @@ def together(bench: Bench) -> list[Row]:
         began = time.perf_counter()
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         crew = [subprocess.Popen([*word, str(threads)], env=environment) for _ in range(at_once)]
-        for one in crew:
-            one.wait()
+        for process in crew:
+            process.wait()
         return time.perf_counter() - began
 
     one_by_one = run(2, 1) + run(2, 1)
-    both = run(1, 2)
+    both_seconds = run(1, 2)
     return [
-        row("two jobs at once on two cores", 1.2, (1e3 * one_by_one, 1e3 * both, one_by_one / both), "whole processes")
+        row(
+            "two jobs at once on two cores",
+            1.2,
+            (1e3 * one_by_one, 1e3 * both_seconds, one_by_one / both_seconds),
+            "whole processes",
+        )
     ]
 
 
@@ -314,12 +331,14 @@ def start_up(bench: Bench) -> list[Row]:
     rows = []
     program = str(Path(sys.executable).parent / "mobench")
     for words in (["--help"], ["list"]):
-        taken = statistics.median(
+        elapsed_seconds = statistics.median(
             seconds(lambda words=words: subprocess.run([program, *words], capture_output=True, check=True))
             for _ in range(7)
         )
-        print(f"mobench {' '.join(words)}: {taken:.3f} s (goal 0.3)", flush=True)
-        rows.append({"work": f"mobench {' '.join(words)}, seconds", "ratio": taken, "goal": 0.3, "note": "below"})
+        print(f"mobench {' '.join(words)}: {elapsed_seconds:.3f} s (goal 0.3)", flush=True)
+        rows.append(
+            {"work": f"mobench {' '.join(words)}, seconds", "ratio": elapsed_seconds, "goal": 0.3, "note": "below"}
+        )
     return rows
 
 
@@ -333,7 +352,7 @@ def avx512() -> bool:
     return "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
-def said(problem: Problem) -> str:
+def problem_note(problem: Problem) -> str:
     s = problem.strategy
     return f"{s.layout}, {s.stacking}, judging {s.evaluation}"
 
@@ -348,10 +367,12 @@ def write(rows: list[Row], out: Path, threads: int) -> None:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for r in rows:
-        before, now = (f"{r[k]:.2f}" if k in r else "" for k in ("straightforward_ms", "mobench_ms"))
+        straightforward_ms, mobench_ms = (f"{r[k]:.2f}" if k in r else "" for k in ("straightforward_ms", "mobench_ms"))
         sign = "<" if r["note"] == "below" else "≥"
         note = "" if r["note"] == "below" else r["note"]
-        lines.append(f"| {r['work']} | {before} | {now} | {r['ratio']:.3g} | {sign} {r['goal']} | {note} |")
+        lines.append(
+            f"| {r['work']} | {straightforward_ms} | {mobench_ms} | {r['ratio']:.3g} | {sign} {r['goal']} | {note} |"
+        )
     (out / "speed.md").write_text("\n".join(lines) + "\n")
 
 
@@ -361,19 +382,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="folder for speed.json and speed.md")
     parser.add_argument("--train-once", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.train_once:
-        train_once(given.train_once)
+    arguments = parser.parse_args()
+    if arguments.train_once:
+        train_once(arguments.train_once)
         return
-    unknown = set(given.groups) - set(GROUPS)
+    unknown = set(arguments.groups) - set(GROUPS)
     if unknown:
         parser.error(f"no group {', '.join(sorted(unknown))}: give some of {', '.join(GROUPS)}")
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    bench = Bench(given.threads)
-    rows = [r for name in given.groups or GROUPS for r in GROUPS[name](bench)]
-    if given.out is not None:
-        write(rows, given.out, given.threads)
+    bench = Bench(arguments.threads)
+    rows = [r for name in arguments.groups or GROUPS for r in GROUPS[name](bench)]
+    if arguments.out is not None:
+        write(rows, arguments.out, arguments.threads)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/scale.py --out results/scale
 
-Each point is a process of its own, so that its peak of resident memory is its own; what an empty
-process holds (torch and the data) is taken off.
+Each point runs in a separate process, so that its peak of resident memory can be measured; the memory of an
+empty process (torch and the data) is subtracted.
 """
 
 from __future__ import annotations
@@ -170,14 +170,14 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     sns.set_theme(style="whitegrid", palette="colorblind")
     figure, axes = plt.subplots(2, len(POINTS), figsize=(3.2 * len(POINTS), 6), layout="constrained")
     for column, kind in enumerate(POINTS):
-        some = table[table["kind"] == kind]
+        rows_of_kind = table[table["kind"] == kind]
         for axis, quantity, label in zip(
             axes[:, column], ("milliseconds", "megabytes"), ("ms", "MiB above an idle process"), strict=True
         ):
-            if isinstance(some["value"].iloc[0], str):
-                sns.barplot(some, x="value", y=quantity, ax=axis)
+            if isinstance(rows_of_kind["value"].iloc[0], str):
+                sns.barplot(rows_of_kind, x="value", y=quantity, ax=axis)
             else:
-                sns.lineplot(some, x="value", y=quantity, marker="o", ax=axis)
+                sns.lineplot(rows_of_kind, x="value", y=quantity, marker="o", ax=axis)
                 axis.set_xscale("log", base=2)
                 axis.xaxis.set_major_formatter("{x:g}")
             axis.set_ylim(bottom=0)
@@ -199,20 +199,20 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
     lines = [f"{processor()}, one thread; LeNet on 36×36 pictures, batch 256, where nothing else is said.", ""]
     lines += ["| grows | value | ms a step | MiB above an idle process | chosen |", "| --- | --- | --- | --- | --- |"]
     for r in rows:
-        how = r["strategy"]
-        said = f"{how['layout']}, {how['evaluation' if r['kind'] == 'rays judged' else 'stacking']}"
-        lines.append(f"| {r['kind']} | {r['value']} | {r['milliseconds']:.4g} | {r['megabytes']:.4g} | {said} |")
+        strategy = r["strategy"]
+        description = f"{strategy['layout']}, {strategy['evaluation' if r['kind'] == 'rays judged' else 'stacking']}"
+        lines.append(f"| {r['kind']} | {r['value']} | {r['milliseconds']:.4g} | {r['megabytes']:.4g} | {description} |")
     lines += ["", "For rays judged: ms for all of them on 10,000 pictures. For K: ms of a step of all K together."]
     (out / "scale.md").write_text("\n".join(lines) + "\n")
     plot(rows, out / "scale.svg")
 
 
-def alone(kind: str, *values: Any) -> dict[str, Any]:
+def measured_point(kind: str, *values: Any) -> dict[str, Any]:
     """Return the measurement of a point from a separate process."""
     words = [sys.executable, __file__, "--one", kind, *map(json.dumps, values)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    measurement: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measurement
 
 
 def main() -> None:
@@ -220,22 +220,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/scale"))
     parser.add_argument("--again", action="store_true", help="only make table and plot of the numbers that are there")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        kind, *texts = given.one
+    arguments = parser.parse_args()
+    if arguments.one:
+        kind, *texts = arguments.one
         values = [json.loads(text) for text in texts]
         print(json.dumps(measure(kind, *values) if len(values) == 2 else chosen(kind, *values)))
         return
-    if given.again:
-        write(json.loads((given.out / "scale.json").read_text())["rows"], given.out)
+    if arguments.again:
+        write(json.loads((arguments.out / "scale.json").read_text())["rows"], arguments.out)
         return
     rows = []
     for kind, values in POINTS.items():
         for value in values:
-            strategy = alone(kind, value)
-            rows.append(alone(kind, value, strategy))
+            strategy = measured_point(kind, value)
+            rows.append(measured_point(kind, value, strategy))
             print(rows[-1], flush=True)
-    write(rows, given.out)
+    write(rows, arguments.out)
 
 
 if __name__ == "__main__":

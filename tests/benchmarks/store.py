@@ -32,14 +32,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--times", type=int, default=3)
-    wanted = parser.parse_args()
-    store = Store(wanted.folder)
+    arguments = parser.parse_args()
+    store = Store(arguments.folder)
     if not store.records_folder.exists():
-        make(store, wanted.records)
+        make(store, arguments.records)
     sizes = [entry.stat().st_size for entry in os.scandir(store.records_folder)]
     print(f"{len(sizes)} records, {sum(sizes) / 1e6:.0f} MB")
     (store.folder / NAME).unlink(missing_ok=True)
-    times = [_command("leaderboard", str(wanted.folder)) for _ in range(wanted.times + 1)]
+    times = [_command("leaderboard", str(arguments.folder)) for _ in range(arguments.times + 1)]
     print(f"without an index: {times[0]}; with it: {', '.join(times[1:])}")
     print(f"(the command that does nothing, `mobench list`: {_command('list')})")
 
@@ -56,15 +56,15 @@ def make(store: Store, n_records: int) -> None:
 def different(n_records: int) -> Iterator[Record]:
     """Yield copies of the committed records with seeds that those do not have."""
     numbers = random.Random(0)
-    found: dict[str, Record] = {}
+    record_by_job: dict[str, Record] = {}
     for folder in sorted(COMMITTED.glob("*/records")):
         for record in Store(folder.parent).contents().records:
             if record.status == "completed":
                 # one record for each configuration; its other seeds are made here
-                found[Job.model_validate({**record.job.model_dump(), "seeds": {}}).id] = record
-    kept = list(found.values())
+                record_by_job[Job.model_validate({**record.job.model_dump(), "seeds": {}}).id] = record
+    records = list(record_by_job.values())
     for number in range(n_records):
-        yield like(kept[number % len(kept)], 1000 + number // len(kept), numbers)
+        yield like(records[number % len(records)], 1000 + number // len(records), numbers)
 
 
 def like(record: Record, seed: int, numbers: random.Random) -> Record:
@@ -80,11 +80,11 @@ def like(record: Record, seed: int, numbers: random.Random) -> Record:
     return Record.model_validate(data)
 
 
-def _jittered(value: Any, numbers: random.Random, kept: tuple[str, ...]) -> Any:
+def _jittered(value: Any, numbers: random.Random, fixed_keys: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
-        return {k: v if k in kept else _jittered(v, numbers, kept) for k, v in value.items()}
+        return {k: v if k in fixed_keys else _jittered(v, numbers, fixed_keys) for k, v in value.items()}
     if isinstance(value, list):
-        return [_jittered(v, numbers, kept) for v in value]
+        return [_jittered(v, numbers, fixed_keys) for v in value]
     return value * numbers.uniform(0.97, 1.03) if isinstance(value, float) else value
 
 

@@ -60,8 +60,8 @@ def predict(w: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def losses_of(w: Weights, x: Tensor, labels: tuple[Tensor, Tensor]) -> Tensor:
-    left, right = predict(w, x)
-    return torch.stack([F.cross_entropy(left, labels[0]), F.cross_entropy(right, labels[1])])
+    left_logits, right_logits = predict(w, x)
+    return torch.stack([F.cross_entropy(left_logits, labels[0]), F.cross_entropy(right_logits, labels[1])])
 
 
 class Trainer:
@@ -84,8 +84,8 @@ class Trainer:
             ]
             jacobian = torch.stack(rows)
             gram = (jacobian @ jacobian.T).double().numpy()
-            found = self.epo.solve(losses.detach().double().numpy(), preference.double().numpy(), gram)
-            alpha = torch.tensor(found, dtype=torch.float32) * 2
+            solution = self.epo.solve(losses.detach().double().numpy(), preference.double().numpy(), gram)
+            alpha = torch.tensor(solution, dtype=torch.float32) * 2
         (alpha * losses).sum().backward()
         self.optimiser.step()
 
@@ -156,8 +156,8 @@ def decomposition_anew(losses: Any, preference: Any, root: Any) -> Any:
 
         references = get_reference_directions("das-dennis", m, n_partitions=4)
         references /= np.linalg.norm(references, axis=1, keepdims=True)
-    own = 1 / preference / np.linalg.norm(1 / preference)
-    active = (references - own)[(references - own) @ losses >= -1e-3]
+    direction = 1 / preference / np.linalg.norm(1 / preference)
+    active = (references - direction)[(references - direction) @ losses >= -1e-3]
     combined = np.vstack([np.eye(m), active])
     beta = min_norm_anew(root @ combined.T)
     return beta @ combined
@@ -192,12 +192,14 @@ def evaluate(
     with torch.no_grad():
         for ray in rays:
             sums = np.zeros(4)
-            for part, own in batches(x, labels, 256):
-                left, right = predict(hypernetwork(ray), part)
+            for part, batch_labels in batches(x, labels, 256):
+                left_logits, right_logits = predict(hypernetwork(ray), part)
                 values = [
-                    F.cross_entropy(left, own[0]).item(), F.cross_entropy(right, own[1]).item(),
-                    (left.argmax(1) == own[0]).float().mean().item(), (right.argmax(1) == own[1]).float().mean().item(),
-                ]  # fmt: skip
+                    F.cross_entropy(left_logits, batch_labels[0]).item(),
+                    F.cross_entropy(right_logits, batch_labels[1]).item(),
+                    (left_logits.argmax(1) == batch_labels[0]).float().mean().item(),
+                    (right_logits.argmax(1) == batch_labels[1]).float().mean().item(),
+                ]
                 sums += np.array(values) * len(part)
             rows.append((sums / len(x)).tolist())
     return rows

@@ -53,19 +53,21 @@ def terminal(environment: dict[str, str], tmp_path: Path) -> Callable[..., Shown
         interrupt: str | None = None,
     ) -> Shown:
         """interrupt: press Ctrl-C as soon as the screen shows this."""
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        kept = {k: v for k, v in environment.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        terminal_env = {
+            k: v for k, v in environment.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+        }
         process = subprocess.Popen(
-            list(map(str, words)), cwd=tmp_path, stdin=theirs, stdout=theirs if stdout is None else stdout,
-            stderr=theirs, env={**kept, "TERM": "xterm-256color", **(env or {})}, start_new_session=True,
+            list(map(str, words)), cwd=tmp_path, stdin=slave, stdout=slave if stdout is None else stdout,
+            stderr=slave, env={**terminal_env, "TERM": "xterm-256color", **(env or {})}, start_new_session=True,
         )  # fmt: skip
-        os.close(theirs)
+        os.close(slave)
         screen = pyte.Screen(columns, rows)
         stream = pyte.ByteStream(screen)
         raw, frames = b"", [[""]]
         pressed = False
-        while part := _read(ours):
+        while part := _read(master):
             raw += part
             stream.feed(part)
             if _lines(screen) != frames[-1]:
@@ -74,7 +76,7 @@ def terminal(environment: dict[str, str], tmp_path: Path) -> Callable[..., Shown
                 pressed = True
                 time.sleep(0.1)
                 os.killpg(process.pid, signal.SIGINT)
-        os.close(ours)
+        os.close(master)
         assert interrupt is None or pressed, f"the screen never showed {interrupt!r}"
         return Shown(raw.decode(), frames, _lines(screen), not screen.cursor.hidden, process.wait(60))
 

@@ -132,8 +132,8 @@ def test_weights_without_room_cost_no_result_and_are_told_once(cli: Cli, tiny: P
     missing = [r for r in records if "weights" in r.notes]
     assert [r.job.solver.name for r in missing] == ["phn-ls"] * 2
     assert all(re.match("not kept: .*File too large", str(r.notes["weights"])) for r in missing)
-    kept = {path.name for path in (tmp_path / "out" / "weights").iterdir()}
-    assert kept == {f"{r.id}.safetensors" for r in records if r not in missing}
+    weights_names = {path.name for path in (tmp_path / "out" / "weights").iterdir()}
+    assert weights_names == {f"{r.id}.safetensors" for r in records if r not in missing}
     [line] = [line for line in done.stderr.splitlines() if line.startswith("warning:")]
     assert line.startswith("warning: the weights of 2 jobs, vlmop2 · phn-ls · seed")
     assert "File too large" in line
@@ -188,7 +188,7 @@ def test_a_job_that_takes_ever_more_memory_is_ended_and_the_others_complete(cli:
     for record in records:
         if record.failure is not None:
             assert record.failure.kind == "OutOfMemory"
-            found = re.search(r"took (\d+) MB of memory, 1500 MB are allowed \(--memory\)", record.failure.message)
-            assert found
-            assert 1500 <= int(found[1]) < 4000
+            match = re.search(r"took (\d+) MB of memory, 1500 MB are allowed \(--memory\)", record.failure.message)
+            assert match
+            assert 1500 <= int(match[1]) < 4000
     assert "failed at seed 0" in done.stdout

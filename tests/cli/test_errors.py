@@ -64,11 +64,11 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("how", WORDS)
-def test_words_that_the_command_does_not_take_are_one_line_too(cli: Cli, tiny: Path, out: Path, how: str) -> None:
+@pytest.mark.parametrize("case", WORDS)
+def test_words_that_the_command_does_not_take_are_one_line_too(cli: Cli, tiny: Path, out: Path, case: str) -> None:
     before = records(out)
-    line = one_line(cli("run", tiny, "--out", out, *WORDS[how]))
-    assert WORDS[how][0] in line
+    line = one_line(cli("run", tiny, "--out", out, *WORDS[case]))
+    assert WORDS[case][0] in line
     assert records(out) == before
 
 
@@ -124,7 +124,7 @@ def test_debug_can_be_asked_for_by_the_environment_and_shows_the_cause(cli: Cli,
 
 
 def test_a_reader_that_goes_away_is_no_bug(command: list[str], environment: dict[str, str]) -> None:
-    """As in `mobench list | head -1`."""
+    """The reader closes the pipe early, as `mobench list | head -1` does."""
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
@@ -148,13 +148,13 @@ def test_being_told_to_end_stops_the_workers_and_leaves_no_failure(
     assert process.stderr.readline().startswith("start ")
     workers = _children(process.pid)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "Traceback" not in said
-    left = [pid for pid in workers if _waits_out(pid)]
-    for pid in left:
+    assert "Traceback" not in errors
+    surviving = [pid for pid in workers if _waits_out(pid)]
+    for pid in surviving:
         os.kill(pid, signal.SIGKILL)
-    assert left == [], "a worker outlived its runner"
+    assert surviving == [], "a worker outlived its runner"
     assert records(tmp_path / "out") == {}
 
 
@@ -165,9 +165,9 @@ def _children(pid: int) -> list[int]:
     import psutil
 
     for _ in range(1200):
-        found = [child.pid for child in psutil.Process(pid).children()]
-        if found:
-            return found
+        pids = [child.pid for child in psutil.Process(pid).children()]
+        if pids:
+            return pids
         time.sleep(0.05)
     raise AssertionError("no worker was started")
 

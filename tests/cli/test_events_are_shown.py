@@ -72,7 +72,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def heard(tally: Tally, clock: Clock, event: JobEvent) -> Iterator[Listen]:
+def listeners(tally: Tally, clock: Clock, event: JobEvent) -> Iterator[Listen]:
     """Yield a listener that has heard the start of the job, unless the event comes before it."""
     with watch(tally, "run") as listen:
         if not isinstance(event, JobPresent | JobStarted):
@@ -84,57 +84,57 @@ def heard(tally: Tally, clock: Clock, event: JobEvent) -> Iterator[Listen]:
 @events
 def test_plain_lines(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     tally = Tally([JOB], clock=clock)
-    for listen in heard(tally, clock, event):
+    for listen in listeners(tally, clock, event):
         capsys.readouterr()
         listen(JOB, event)
-        shown = capsys.readouterr().err
+        printed = capsys.readouterr().err
     if isinstance(event, live.NotInLines):
-        assert shown == ""
+        assert printed == ""
     else:
-        assert JOB.title in shown
-        assert WORDS.get(type(event), event.phase) in shown
+        assert JOB.title in printed
+        assert WORDS.get(type(event), event.phase) in printed
 
 
 @events
 def test_quiet(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     token = output._QUIET.set(True)
     try:
-        for listen in heard(Tally([JOB], clock=clock), clock, event):
+        for listen in listeners(Tally([JOB], clock=clock), clock, event):
             listen(JOB, event)
     finally:
         output._QUIET.reset(token)
-    shown = capsys.readouterr().err
+    printed = capsys.readouterr().err
     if isinstance(event, live.Warned):
-        assert JOB.title in shown
-        assert WORDS[type(event)] in shown
+        assert JOB.title in printed
+        assert WORDS[type(event)] in printed
     else:
-        assert shown == ""
+        assert printed == ""
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """Switch to `--json`; return what is written."""
-    written = io.StringIO()
-    token = output._EVENTS.set(JsonLines(written))
-    yield written
+    stream = io.StringIO()
+    token = output._EVENTS.set(JsonLines(stream))
+    yield stream
     output._EVENTS.reset(token)
 
 
 @events
 def test_lines_of_json(event: JobEvent, clock: Clock, lines: io.StringIO) -> None:
-    for listen in heard(Tally([JOB], clock=clock), clock, event):
+    for listen in listeners(Tally([JOB], clock=clock), clock, event):
         lines.truncate(0)
         lines.seek(0)
         listen(JOB, event)
     objects = [json.loads(line) for line in lines.getvalue().splitlines()]
-    (shown,) = (line for line in objects if line["event"] == "job")
-    assert (shown["id"], shown["phase"]) == (JOB.id, event.phase)
-    assert WORDS.get(type(event), event.phase) in json.dumps(shown)
+    (job_object,) = (line for line in objects if line["event"] == "job")
+    assert (job_object["id"], job_object["phase"]) == (JOB.id, event.phase)
+    assert WORDS.get(type(event), event.phase) in json.dumps(job_object)
     has_warning = any(line["event"] == "warning" and WORDS[type(event)] in line["message"] for line in objects)
     assert has_warning == isinstance(event, live.Warned)
 
 
-def drawn(tally: Tally) -> str:
+def picture_text(tally: Tally) -> str:
     console = Console(file=io.StringIO(), width=120, height=40)
     with console.capture() as capture:
         console.print(picture(tally, "run", 120, 40))
@@ -144,21 +144,21 @@ def drawn(tally: Tally) -> str:
 @events
 def test_the_live_view(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     tally = Tally([JOB], clock=clock)
-    for listen in heard(tally, clock, event):
-        before = drawn(tally)
+    for listen in listeners(tally, clock, event):
+        before = picture_text(tally)
         listen(JOB, event)
-        assert drawn(tally) != before
+        assert picture_text(tally) != before
 
 
 def test_a_lost_node_starts_the_progress_of_its_job_again(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     tally, lines = Tally([JOB], clock=clock), Lines()
     training = TrainingProgress(5, 10, 0.5, 1.0, 30.0, (0.5, 0.25))
-    for now, event in ((0, JobStarted()), (10, training), (20, NodeLost(1, "gone"))):
-        clock.now = now
+    for seconds, event in ((0, JobStarted()), (10, training), (20, NodeLost(1, "gone"))):
+        clock.now = seconds
         job = tally.hear(JOB, event)
         lines.show(tally, job)
     assert (job.state, job.fraction, job.training) == ("running", None, None)
-    for now, fraction in ((30, 0.1), (40, 0.2)):
-        clock.now = now
+    for seconds, fraction in ((30, 0.1), (40, 0.2)):
+        clock.now = seconds
         job = tally.hear(JOB, TrainingProgress(1, 10, fraction, 1.0, 30.0, (0.5, 0.25)))
     assert job.training == pytest.approx(100), "the speed of the second attempt alone"

@@ -22,7 +22,7 @@ Cli = Any
 
 @pytest.fixture(scope="session")
 def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Records of two solvers on a few pairs of embedded digits: for reading alone."""
+    """Records of two solvers on a few pairs of embedded digits; tests only read them."""
     from mobench.jobs.job import Budget, SeedSet
     from mobench.jobs.resolve import resolve
     from mobench.records.store import Store

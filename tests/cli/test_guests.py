@@ -45,17 +45,17 @@ def install(project: Path, target: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def seen(target: Path) -> dict[str, str]:
+def environment_with(target: Path) -> dict[str, str]:
     """Environment in which a folder's distributions are found, and all that were found before."""
     return {"PYTHONPATH": os.pathsep.join([str(target), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def guest_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment with the whole guest."""
     target = tmp_path_factory.mktemp("whole")
     install(GUESTS / "whole", target)
-    return seen(target)
+    return environment_with(target)
 
 
 @pytest.fixture
@@ -69,27 +69,27 @@ def guest(tmp_path: Path) -> Callable[[str, str], dict[str, str]]:
         (target / f"guest_{name}.py").write_text(HEADER + source)
         (meta / "METADATA").write_text(f"Metadata-Version: 2.1\nName: guest-{name}\nVersion: 0.1\n")
         (meta / "entry_points.txt").write_text(f"[mobench]\n{name} = guest_{name}\n")
-        return seen(target)
+        return environment_with(target)
 
     return make
 
 
-def test_a_guest_is_listed_with_its_origin_and_shown(cli: Cli, whole: dict[str, str]) -> None:
-    listed = cli("list", env=whole).stdout
+def test_a_guest_is_listed_with_its_origin_and_shown(cli: Cli, guest_environment: dict[str, str]) -> None:
+    listed = cli("list", env=guest_environment).stdout
     for name in ("circles", "place", "between", "worst", "guest-worst", "walk"):
         (line,) = [line for line in listed.splitlines() if line.split()[:1] == [name]]
         assert "guest-whole 3.1" in line
-    shown = cli("show", "walk", env=whole).stdout
-    assert "length of a change" in shown
-    assert "guest-whole 3.1" in shown
+    description = cli("show", "walk", env=guest_environment).stdout
+    assert "length of a change" in description
+    assert "guest-whole 3.1" in description
 
 
 def test_a_guest_stands_in_a_leaderboard_beside_the_built_in_ones(
-    cli: Cli, whole: dict[str, str], tiny: Path, tmp_path: Path
+    cli: Cli, guest_environment: dict[str, str], tiny: Path, tmp_path: Path
 ) -> None:
     solvers = "guest-worst,walk,ls,phn-ls,stack+worst"
     words = ["run", tiny, "--dataset", "circles", "--model", "place", "--solver", solvers, "--out", "out", *IN_PROCESS]
-    done = cli(*words, env=whole)
+    done = cli(*words, env=guest_environment)
     assert done.returncode == 0, done.stderr
     table = (tmp_path / "out" / "leaderboard.md").read_text()
     for solver in solvers.split(","):
@@ -99,21 +99,21 @@ def test_a_guest_stands_in_a_leaderboard_beside_the_built_in_ones(
     assert '"guest-whole": "3.1"' in data
 
 
-def test_a_guests_solver_runs_on_a_built_in_dataset(cli: Cli, whole: dict[str, str], tiny: Path) -> None:
-    assert cli("run", tiny, "--solver", "guest-worst", *IN_PROCESS, env=whole).returncode == 0
+def test_a_guests_solver_runs_on_a_built_in_dataset(cli: Cli, guest_environment: dict[str, str], tiny: Path) -> None:
+    assert cli("run", tiny, "--solver", "guest-worst", *IN_PROCESS, env=guest_environment).returncode == 0
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_guest_is_reported_and_breaks_nothing(
-    cli: Cli, guest: Callable[[str, str], dict[str, str]], how: str
+    cli: Cli, guest: Callable[[str, str], dict[str, str]], case: str
 ) -> None:
-    source, reason = BROKEN[how]
-    environment = guest(how, source)
+    source, reason = BROKEN[case]
+    environment = guest(case, source)
     listed = cli("list", "solvers", env=environment)
     assert listed.returncode == 0
     assert "phn-ls" in listed.stdout
     (warning,) = listed.stderr.splitlines()
-    assert f"plugin guest-{how} 0.1" in warning
+    assert f"plugin guest-{case} 0.1" in warning
     assert reason in warning
 
 
@@ -214,7 +214,7 @@ def __getattr__(name):
 def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     cli: Cli, guest: Callable[[str, str], dict[str, str]], tiny: Path, tmp_path: Path
 ) -> None:
-    """As a combination that is declined by the plan: a line with the reason, no record, no row, exit code 0."""
+    """The result is that of a combination that the plan declines: a reason, no record, no row, exit code 0."""
     environment = guest("picky", PICKY)
     words = ["run", tiny, "--strategy", "default", "--out", "out", "--solver"]
     done = cli(*words, "stack+picky,ls", "--seeds", "0,1", env=environment)
@@ -225,21 +225,21 @@ def test_a_solver_that_declines_when_it_starts_is_declined_and_no_failure(
     assert "2 jobs run, 0 already present, 0 diverged, 0 failed, 2 declined, in " in done.stdout
     assert "picky" not in (tmp_path / "out" / "leaderboard.csv").read_text()
     assert len(list((tmp_path / "out" / "records").iterdir())) == 2
-    alone = cli(*words, "stack+picky", "--json", env=environment)
-    assert alone.returncode == 2
-    assert "suite 'tiny' has no job left: vlmop2 × point × stack+picky: two objectives" in alone.stderr
-    events = [json.loads(line) for line in alone.stdout.splitlines()]
+    picky_run = cli(*words, "stack+picky", "--json", env=environment)
+    assert picky_run.returncode == 2
+    assert "suite 'tiny' has no job left: vlmop2 × point × stack+picky: two objectives" in picky_run.stderr
+    events = [json.loads(line) for line in picky_run.stdout.splitlines()]
     assert [e["status"] for e in events if e["event"] == "job" and e["phase"] == "end"] == ["declined"]
 
 
-def test_a_guest_can_be_checked(cli: Cli, whole: dict[str, str]) -> None:
-    done = cli("check", "guest-whole", env=whole)
+def test_a_guest_can_be_checked(cli: Cli, guest_environment: dict[str, str]) -> None:
+    done = cli("check", "guest-whole", env=guest_environment)
     assert done.returncode == 0, done.stdout
     assert "balancer worst, guest-whole 3.1" in done.stdout
     assert re.search(r"passed    weighs_every_family: ", done.stdout)
     for kind, name in (("dataset", "circles"), ("model", "place"), ("generator", "between"), ("solver", "walk")):
         assert f"{kind} {name}, guest-whole 3.1" in done.stdout
-    unknown = cli("check", "wurst", env=whole)
+    unknown = cli("check", "wurst", env=guest_environment)
     assert unknown.returncode == 2
     assert "did you mean 'worst'" in unknown.stderr
 
@@ -271,7 +271,7 @@ def test_the_core_knows_no_plugin_by_name() -> None:
     import mobench
     from mobench.plugins import KINDS, registry
 
-    own = {e.name for kind in KINDS for e in registry().entries[kind].values()}
+    plugin_names = {e.name for kind in KINDS for e in registry().entries[kind].values()}
     packages = {p.name for p in registry().plugins}
     # words that mobench uses for other things, and the sampler that the core itself defines and uses by default
     generic = {"linear", "point", "input", "hypervolume", "report", "text", "dirichlet"}
@@ -280,7 +280,7 @@ def test_the_core_knows_no_plugin_by_name() -> None:
         if path.name == "__init__.py" and path.parent.name == "mobench":
             text = text.replace('mobench.run("quick")', "").replace("results/quick", "")
         code = "\n".join(line.split("#")[0] for line in text.splitlines())
-        for name in own - generic:
+        for name in plugin_names - generic:
             assert f'"{name}"' not in code, f"{path.name} names {name}"
         for package in packages:
             module = f"mobench_{package.replace('-', '_')}"

@@ -68,12 +68,12 @@ def test_a_value_that_an_option_cannot_take_is_one_line(
     places: dict[str, list[str]], command: str, option: str, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    for how, value in VALUES.items():
+    for value_name, value in VALUES.items():
         monkeypatch.setattr(sys, "argv", ["mobench", command, *places.get(command, []), f"{option}={value}"])
         code = main._run()
-        said = capsys.readouterr().err
-        assert code in (0, 1, 2), f"{option} with {how}: {said}"
-        errors = [line for line in said.splitlines() if line.startswith("error: ")]
-        assert len(errors) == (code == 2), f"{option} with {how}: {said}"
-        assert "Traceback" not in said
-        assert all(line.isprintable() for line in said.splitlines()), f"{option} with {how}"
+        stderr = capsys.readouterr().err
+        assert code in (0, 1, 2), f"{option} with {value_name}: {stderr}"
+        errors = [line for line in stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == (code == 2), f"{option} with {value_name}: {stderr}"
+        assert "Traceback" not in stderr
+        assert all(line.isprintable() for line in stderr.splitlines()), f"{option} with {value_name}"

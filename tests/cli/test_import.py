@@ -36,9 +36,9 @@ def test_imported_points_join_the_leaderboard_and_are_marked(cli: Cli, folder: P
     (row,) = [r for r in board["table"] if r["status"] == "imported"]
     assert row["rank"].startswith("(")
     assert all("theirs" not in str(c["average_ranks"]) for c in board["comparisons"])
-    again = cli("import", "fronts.csv", "--solver", "theirs", "--out", folder)
-    assert again.returncode == 2
-    assert "pass --replace" in again.stderr
+    second_import = cli("import", "fronts.csv", "--solver", "theirs", "--out", folder)
+    assert second_import.returncode == 2
+    assert "pass --replace" in second_import.stderr
     assert cli("import", "fronts.csv", "--solver", "theirs", "--out", folder, "--replace").returncode == 0
 
 
@@ -53,7 +53,7 @@ def test_an_imported_record_cannot_be_verified(cli: Cli, folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("content", "words", "said"),
+    ("content", "words", "message"),
     [
         ("f1,f3\n1,2\n", (), "that is unknown"),
         ("f1,f2\n1,nan\n", (), "is not a finite number"),
@@ -62,21 +62,21 @@ def test_an_imported_record_cannot_be_verified(cli: Cli, folder: Path, tmp_path:
     ],
 )
 def test_what_does_not_fit_is_one_line_and_writes_nothing(
-    cli: Cli, folder: Path, tmp_path: Path, content: str, words: tuple[str, ...], said: str
+    cli: Cli, folder: Path, tmp_path: Path, content: str, words: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "fronts.csv").write_text(content)
     before = sorted((folder / "records").iterdir())
     done = cli("import", "fronts.csv", "--solver", "theirs", "--out", folder, *words)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert sorted((folder / "records").iterdir()) == before
 
 
-@pytest.mark.parametrize(("name", "said"), [("pipe", "regular file"), ("huge", "at most"), (".", "directory|file")])
-def test_a_pipe_or_too_much_is_refused_without_being_read(tmp_path: Path, name: str, said: str) -> None:
+@pytest.mark.parametrize(("name", "message"), [("pipe", "regular file"), ("huge", "at most"), (".", "directory|file")])
+def test_a_pipe_or_too_much_is_refused_without_being_read(tmp_path: Path, name: str, message: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(DataError, match=rf"cannot be read: .*({said})"):
+    with pytest.raises(DataError, match=rf"cannot be read: .*({message})"):
         content_of(tmp_path / name)

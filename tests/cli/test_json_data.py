@@ -1,4 +1,4 @@
-"""`--json` gives data: every line has the fields of its class, and none is text made for people."""
+"""`--json` gives data: every line has the fields of its class, and no line is free text."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def kinds(events: Sequence[dict[str, Any]]) -> set[str]:
 def test_list_gives_every_name_with_its_fields(cli: Cli) -> None:
     events = data(cli, "list")
     assert kinds(events) == {"entry"}
-    known = [entry for kind in KINDS for entry in registry().entries[kind].values()]
+    entries = [entry for kind in KINDS for entry in registry().entries[kind].values()]
     listed = {(e["kind"], e["name"]): e for e in events}
-    assert len(listed) == len(events) == len(known)
-    for entry in known:
+    assert len(listed) == len(events) == len(entries)
+    for entry in entries:
         event = listed[entry.kind, entry.name]
         assert event["summary"] == entry.spec.summary
         assert (event["plugin"], event["version"]) == (entry.plugin.name, entry.version)
@@ -106,8 +106,8 @@ def test_what_commands_find_and_write_is_data(cli: Cli, finished: Path, tmp_path
         e for e in data(cli, "import", points, "--solver", "theirs", "--out", folder) if e["event"] == "imported"
     )
     assert (imported["dataset"], imported["points"], imported["seeds"]) == ("vlmop2", [2], [0])
-    (made,) = (e for e in data(cli, "new", "balancer", "my-way", "--out", tmp_path) if e["event"] == "wrote")
-    assert Path(made["path"]).is_dir()
+    (wrote_event,) = (e for e in data(cli, "new", "balancer", "my-way", "--out", tmp_path) if e["event"] == "wrote")
+    assert Path(wrote_event["path"]).is_dir()
     (page,) = (e for e in data(cli, "report", folder, "--no-live") if e["event"] == "wrote")
     assert Path(page["path"]).is_file()
     (counts,) = (e for e in data(cli, "check", "linear", "--kind", "balancer") if e["event"] == "checks")

@@ -18,7 +18,7 @@ from rich.console import Console
 from mobench.cli.formats import clock, duration
 from mobench.cli.live import LINE_SECONDS, Lines
 from mobench.cli.screen import picture
-from mobench.cli.tally import Left, Tally
+from mobench.cli.tally import Tally, TimeLeft
 from mobench.events import EvaluationProgress, JobEnded, JobStarted, NodeLost, TrainingProgress
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 
@@ -48,15 +48,15 @@ def test_times_read_as_clocks(seconds: float, text: str) -> None:
 
 
 def test_a_time_that_is_guessed_says_so() -> None:
-    assert [duration(left) for left in (Left(None), Left(65.0), Left(65.0, guessed=1))] == [
+    assert [duration(time_left) for time_left in (TimeLeft(None), TimeLeft(65.0), TimeLeft(65.0, guessed=1))] == [
         "unknown", "1:05", "about 1:05",
     ]  # fmt: skip
 
 
 def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: pytest.CaptureFixture[str]) -> None:
-    now = 0.0
-    one, other = job(), job(1)
-    tally, lines = Tally([one, other], clock=lambda: now), Lines()
+    clock_seconds = 0.0
+    first_job, second_job = job(), job(1)
+    tally, lines = Tally([first_job, second_job], clock=lambda: clock_seconds), Lines()
     for seconds, event in (
         (0.0, JobStarted()),
         (1.0, train(0.1)),
@@ -66,8 +66,8 @@ def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: p
         (2 * LINE_SECONDS, train(0.45)),
         (31.0, JobEnded("completed", hypervolume=2.0, seconds=30.0)),
     ):
-        now = seconds
-        lines.show(tally, tally.hear(one, event))
+        clock_seconds = seconds
+        lines.show(tally, tally.hear(first_job, event))
     assert capsys.readouterr().err.splitlines() == [
         "start   data · solver · seed 0",
         # 0.2 in nine seconds, and the other job 1 + 45; then 0.35 in nineteen, and the other job 1 + 54.3
@@ -86,16 +86,16 @@ def test_plain_lines_tell_beginnings_ends_and_tenths_of_long_trainings(capsys: p
 )
 def test_the_view_fits_any_terminal(columns: int, rows: int, states: list[str], name: str) -> None:
     tally = Tally([job(seed, name) for seed in range(50)], 40, clock=lambda: 3.0)
-    for one, state in zip(list(tally.jobs.values()), states, strict=False):
-        tally.hear(one.job, JobStarted())
+    for view, state in zip(list(tally.jobs.values()), states, strict=False):
+        tally.hear(view.job, JobStarted())
         if state in ("completed", "failed"):
-            tally.hear(one.job, JobEnded(state, name, 1.0))
+            tally.hear(view.job, JobEnded(state, name, 1.0))
         elif state == "train":
-            tally.hear(one.job, train(0.5, 2.0))
+            tally.hear(view.job, train(0.5, 2.0))
         elif state == "evaluate":
-            tally.hear(one.job, EvaluationProgress("test", 0.0))
+            tally.hear(view.job, EvaluationProgress("test", 0.0))
         elif state == "lost":
-            tally.hear(one.job, NodeLost(1, name))
+            tally.hear(view.job, NodeLost(1, name))
     console = Console(file=io.StringIO(), width=columns, height=rows, force_terminal=True)
     lines = console.render_lines(picture(tally, "run some suite", columns, rows), pad=False)
     assert len(lines) <= rows
@@ -107,42 +107,44 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     terminal: Any, command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
     tiny.write_text(tiny.read_text().replace("seeds = [0]", "seeds = [0, 1]"))
-    shown = terminal([*command, "run", tiny, "--jobs", "2"], columns=120)
-    assert shown.returncode == 0
-    assert "run tiny  0 of 4 jobs done, 2 running" in shown.text
-    assert re.search(r"run tiny  [1-3] of 4 jobs done", shown.text)
-    assert "gone, ETA unknown" in shown.text, "before anything is known"
-    assert re.search(r"gone, ETA (about )?\d+:\d\d", shown.text), "once a job was through"
-    assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train +\d+ %|evaluate \w+)", shown.text)
-    assert re.search(r"best HV +vlmop2 +0\.\d+ +(phn-)?ls, seed [01]", shown.text)
-    assert COLOUR.search(shown.raw)
+    terminal_run = terminal([*command, "run", tiny, "--jobs", "2"], columns=120)
+    assert terminal_run.returncode == 0
+    assert "run tiny  0 of 4 jobs done, 2 running" in terminal_run.text
+    assert re.search(r"run tiny  [1-3] of 4 jobs done", terminal_run.text)
+    assert "gone, ETA unknown" in terminal_run.text, "before anything is known"
+    assert re.search(r"gone, ETA (about )?\d+:\d\d", terminal_run.text), "once a job was through"
+    assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train +\d+ %|evaluate \w+)", terminal_run.text)
+    assert re.search(r"best HV +vlmop2 +0\.\d+ +(phn-)?ls, seed [01]", terminal_run.text)
+    assert COLOUR.search(terminal_run.raw)
     # what remains: a line per job, the table, the written files
-    ended = [line for line in shown.screen if line.startswith("completed vlmop2 · ")]
+    ended = [line for line in terminal_run.screen if line.startswith("completed vlmop2 · ")]
     assert len(ended) == 4
-    assert not [line for line in shown.screen if "gone, ETA" in line]
-    assert "4 jobs run, 0 already present, 0 diverged, 0 failed" in "\n".join(shown.screen)
-    wrote = [line for line in shown.screen if line.startswith("wrote ")]
+    assert not [line for line in terminal_run.screen if "gone, ETA" in line]
+    assert "4 jobs run, 0 already present, 0 diverged, 0 failed" in "\n".join(terminal_run.screen)
+    wrote = [line for line in terminal_run.screen if line.startswith("wrote ")]
     assert wrote == [f"wrote results/tiny/{name}" for name in ("records", "leaderboard.md", "leaderboard.csv")]
-    assert shown.screen[shown.screen.index(wrote[-1]) + 1].startswith("next: `mobench report results/tiny`")
-    assert shown.cursor_is_shown
+    assert terminal_run.screen[terminal_run.screen.index(wrote[-1]) + 1].startswith(
+        "next: `mobench report results/tiny`"
+    )
+    assert terminal_run.cursor_is_shown
 
 
 @pytest.mark.slow
 def test_sixty_columns_without_colours(terminal: Any, command: list[str], tiny: Path) -> None:
-    shown = terminal([*command, "run", tiny, "--solver", "ls"], columns=60, env={"NO_COLOR": "1"})
-    assert shown.returncode == 0
-    assert "run tiny  0 of 1 jobs done, 1 running" in shown.text
-    assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train|evaluate)", shown.text)
-    assert not COLOUR.search(shown.raw)
+    terminal_run = terminal([*command, "run", tiny, "--solver", "ls"], columns=60, env={"NO_COLOR": "1"})
+    assert terminal_run.returncode == 0
+    assert "run tiny  0 of 1 jobs done, 1 running" in terminal_run.text
+    assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train|evaluate)", terminal_run.text)
+    assert not COLOUR.search(terminal_run.raw)
 
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Any, command: list[str], tiny: Path) -> None:
-    shown = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
-    assert shown.returncode == 130
-    assert shown.cursor_is_shown
-    assert any(line.startswith("error: interrupted; all written records") for line in shown.screen)
-    assert not [line for line in shown.screen if "gone, ETA" in line]
+    terminal_run = terminal([*command, "run", tiny, "--solver", "ls", "--seconds", "86400"], interrupt="train")
+    assert terminal_run.returncode == 130
+    assert terminal_run.cursor_is_shown
+    assert any(line.startswith("error: interrupted; all written records") for line in terminal_run.screen)
+    assert not [line for line in terminal_run.screen if "gone, ETA" in line]
 
 
 @pytest.mark.slow
@@ -154,9 +156,9 @@ def test_quiet_is_silent_on_standard_error_and_still_ends_in_the_table(
     assert (done.returncode, done.stderr) == (0, "")
     assert "wrote results/tiny/records" in done.stdout
     shutil.rmtree(tmp_path / "results")
-    shown = terminal([*command, *words, "-q"], env={"PYTHONPATH": str(SUPPORT)})
-    assert shown.returncode == 0
-    assert "\x1b[?25l" not in shown.raw, "nothing is drawn"
+    terminal_run = terminal([*command, *words, "-q"], env={"PYTHONPATH": str(SUPPORT)})
+    assert terminal_run.returncode == 0
+    assert "\x1b[?25l" not in terminal_run.raw, "nothing is drawn"
 
 
 @pytest.mark.slow
@@ -164,7 +166,7 @@ def test_a_run_that_has_nothing_to_do_draws_nothing_that_stays(
     terminal: Any, command: list[str], finished: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(finished, tmp_path / "out")
-    shown = terminal([*command, "run", finished.parent / "tiny.toml", "--out", "out"], columns=120)
-    assert shown.returncode == 0
-    assert "nothing to do: 2 of 2 jobs have a record" in shown.screen
-    assert shown.cursor_is_shown
+    terminal_run = terminal([*command, "run", finished.parent / "tiny.toml", "--out", "out"], columns=120)
+    assert terminal_run.returncode == 0
+    assert "nothing to do: 2 of 2 jobs have a record" in terminal_run.screen
+    assert terminal_run.cursor_is_shown

@@ -48,13 +48,13 @@ def shell(command: list[str], environment: dict[str, str], tiny: Path, tmp_path:
 )
 def test_a_run_whose_output_is_lost_runs_every_job(shell: Any, tmp_path: Path, output: str, code: int) -> None:
     """Exit code 74: the jobs are done, and the table did not reach standard output."""
-    found, said = shell(f"mobench {RUN} {output}")
-    assert "Traceback" not in said
-    assert "bug" not in said
+    exit_code, stderr = shell(f"mobench {RUN} {output}")
+    assert "Traceback" not in stderr
+    assert "bug" not in stderr
     contents = Store(tmp_path / "out").contents()
     assert [record.status for record in contents.records] == ["completed", "completed"]
     assert (tmp_path / "out" / "leaderboard.md").is_file()
-    assert found == code
+    assert exit_code == code
     # the system gives a file that is opened the lowest free number, which is 1 where standard output is closed
     assert {path.read_bytes() for path in (tmp_path / "out" / "locks").iterdir()} == {b""}
 
@@ -71,9 +71,9 @@ def test_other_commands_say_what_became_of_their_results(shell: Any, words: str)
     assert shell(f"mobench {words} >&-") == (0, "")
     assert shell(f"mobench {words} >&- 2>&-") == (0, "")
     assert shell(f"mobench {words} | head -1 >/dev/null") == (0, "")
-    code, said = shell(f"mobench {words} >/dev/full")
+    code, stderr = shell(f"mobench {words} >/dev/full")
     assert code == 74
-    [line] = said.splitlines()
+    [line] = stderr.splitlines()
     assert line.startswith("error: standard output could not be written: No space left on device")
 
 

@@ -21,12 +21,12 @@ from mobench.cli.result_lines import TrialLine
 
 @given(st.lists(st.text()))
 def test_whatever_is_printed_becomes_lines_of_json(pieces: list[str]) -> None:
-    written = io.StringIO()
-    stream = JsonLines(written)
+    buffer = io.StringIO()
+    stream = JsonLines(buffer)
     for piece in pieces:
         stream.write(piece)
     stream.finish()
-    objects = [json.loads(line) for line in written.getvalue().split("\n")[:-1]]
+    objects = [json.loads(line) for line in buffer.getvalue().split("\n")[:-1]]
     expected = [line.rstrip() for line in "".join(pieces).split("\n") if line.strip()]
     assert objects == [{"event": "line", "text": text} for text in expected]
 
@@ -35,25 +35,25 @@ def test_whatever_is_printed_becomes_lines_of_json(pieces: list[str]) -> None:
     st.recursive(st.floats() | st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.tuples(inner))
 )
 def test_numbers_that_json_lacks_are_null(value: object) -> None:
-    written = io.StringIO()
-    JsonLines(written).emit(TrialLine("s", 0, "complete", None, {"value": value}))
-    json.loads(written.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    buffer = io.StringIO()
+    JsonLines(buffer).emit(TrialLine("s", 0, "complete", None, {"value": value}))
+    json.loads(buffer.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
 def test_a_command_has_both_options_and_does_not_see_them() -> None:
     app = App()
-    seen: list[tuple[str, bool, bool]] = []
+    calls: list[tuple[str, bool, bool]] = []
 
     @app.command()
-    def one(word: str = "x") -> None:
-        seen.append((word, is_quiet(), events() is not None))
+    def command(word: str = "x") -> None:
+        calls.append((word, is_quiet(), events() is not None))
         say(f"said {word}")
 
     run = CliRunner().invoke
     assert run(app, []).stdout == "said x\n"
     assert run(app, ["--quiet", "--word", "y"]).stdout == "said y\n"
     assert json.loads(run(app, ["--json"]).stdout) == {"event": "line", "text": "said x"}
-    assert seen == [("x", False, False), ("y", True, False), ("x", False, True)]
+    assert calls == [("x", False, False), ("y", True, False), ("x", False, True)]
     assert not is_quiet()
     assert events() is None
 
@@ -61,11 +61,11 @@ def test_a_command_has_both_options_and_does_not_see_them() -> None:
 def test_every_command_takes_both_options() -> None:
     def commands(group: object) -> list[object]:
         inner = getattr(group, "commands", None)
-        return [group] if inner is None else [c for one in inner.values() for c in commands(one)]
+        return [group] if inner is None else [c for subcommand in inner.values() for c in commands(subcommand)]
 
-    found = commands(typer.main.get_command(whole))
-    assert len(found) > 10
-    for command in found:
+    all_commands = commands(typer.main.get_command(whole))
+    assert len(all_commands) > 10
+    for command in all_commands:
         options = {option for parameter in command.params for option in parameter.opts}  # type: ignore[attr-defined]
         assert {"--quiet", "-q", "--json"} <= options, command
 

@@ -45,11 +45,11 @@ def test_events_tell_each_step_what_is_within_it_and_the_end(capsys: pytest.Capt
         for share in (0.001, 0.5, 0.501, 1.2):
             step.within(share)
         step("two")
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(one["label"], one["done"]) for one in found] == [
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(event["label"], event["done"]) for event in events] == [
         ("one", 0), ("one", 0.5), ("one", 1.0), ("two", 1), ("", 2),
     ]  # fmt: skip
-    assert {(one["event"], one["what"], one["total"]) for one in found} == {("progress", "count", 2)}
+    assert {(event["event"], event["what"], event["total"]) for event in events} == {("progress", "count", 2)}
 
 
 def test_an_error_goes_through_and_the_end_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,29 +66,29 @@ def test_an_error_goes_through_and_the_end_is_not_told(capsys: pytest.CaptureFix
 def test_a_bar_on_a_terminal_is_gone_at_the_end_and_results_stay_out_of_it(terminal: Any, tmp_path: Path) -> None:
     results = tmp_path / "results.txt"
     with results.open("w") as file:
-        shown = terminal([sys.executable, "-c", WORK], stdout=file)
+        terminal_run = terminal([sys.executable, "-c", WORK], stdout=file)
     assert results.read_text() == "result one\nresult two\nresult [three]\n"
     # a picture may be erased in the same breath as it is drawn
-    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.raw)
-    assert "count: [three]" in drawn
-    assert "3/3" in drawn
-    assert "result" not in shown.text
-    assert shown.screen == []
-    assert shown.cursor_is_shown
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal_run.raw)
+    assert "count: [three]" in text
+    assert "3/3" in text
+    assert "result" not in terminal_run.text
+    assert terminal_run.screen == []
+    assert terminal_run.cursor_is_shown
 
 
 def test_what_is_printed_appears_above_the_bar(terminal: Any) -> None:
-    shown = terminal([sys.executable, "-c", WORK])
-    assert shown.screen == ["result one", "result two", "result [three]"]
+    terminal_run = terminal([sys.executable, "-c", WORK])
+    assert terminal_run.screen == ["result one", "result two", "result [three]"]
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_lines(terminal: Any) -> None:
-    shown = terminal([sys.executable, "-c", WORK], env={"TERM": "dumb"})
-    assert "\x1b" not in shown.raw
-    assert shown.screen[0] == "[1/3] count: one"
+    terminal_run = terminal([sys.executable, "-c", WORK], env={"TERM": "dumb"})
+    assert "\x1b" not in terminal_run.raw
+    assert terminal_run.screen[0] == "[1/3] count: one"
 
 
 def test_errors_leave_the_terminal_as_it_was(terminal: Any) -> None:
-    shown = terminal([sys.executable, "-c", WORK + "    raise SystemExit(3)"])
-    assert shown.returncode == 3
-    assert shown.cursor_is_shown
+    terminal_run = terminal([sys.executable, "-c", WORK + "    raise SystemExit(3)"])
+    assert terminal_run.returncode == 3
+    assert terminal_run.cursor_is_shown

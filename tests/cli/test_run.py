@@ -43,6 +43,19 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     assert records(out) == before
 
 
+def test_a_run_of_several_tasks_ends_in_one_table_across_them(cli: Cli, tmp_path: Path) -> None:
+    words = ["--dataset", "zdt1,re21", "--solver", "ls,mgda", "--steps", "3"]
+    done = cli("run", "tour", *words, "--out", "out", *IN_PROCESS)
+    assert done.returncode == 0, done.stderr
+    _, _, table = done.stdout.partition("all tasks: normalised hypervolume")
+    heading, *rows = [line.split() for line in table.splitlines() if "──" not in line and line.strip()]
+    assert heading[:3] == ["solver", "re21", "zdt1"]
+    assert {rows[0][0], rows[1][0]} == {"ls", "mgda"}
+    written = (tmp_path / "out" / "tasks.md").read_text()
+    assert "| solver | re21 | zdt1 | mean | average rank |" in written
+    assert (tmp_path / "out" / "tasks.csv").exists()
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_whatever_runs_beside_and_another_seed_others(
     cli: Cli, tiny: Path, tmp_path: Path
@@ -60,11 +73,13 @@ def test_images_from_the_embedded_digits(cli: Cli, tmp_path: Path) -> None:
         env={"MOBENCH_DATA": str(tmp_path / "nowhere"), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = {r.job.solver.name: r for n, d in records(tmp_path / "results" / "quick").items() if (r := parse(d, n))}
-    assert set(found) == {"ls", "phn-ls"}
-    assert found["phn-ls"].cost is not None
-    assert found["phn-ls"].cost.stored_parameters == 3_243_410
-    assert set(found["ls"].fronts["test"].metrics) == {"left/accuracy", "right/accuracy"}
+    record_by_solver = {
+        r.job.solver.name: r for n, d in records(tmp_path / "results" / "quick").items() if (r := parse(d, n))
+    }
+    assert set(record_by_solver) == {"ls", "phn-ls"}
+    assert record_by_solver["phn-ls"].cost is not None
+    assert record_by_solver["phn-ls"].cost.stored_parameters == 3_243_410
+    assert set(record_by_solver["ls"].fronts["test"].metrics) == {"left/accuracy", "right/accuracy"}
     assert "| multimnist |" in (tmp_path / "results" / "quick" / "leaderboard.md").read_text()
 
 
@@ -113,11 +128,11 @@ BAD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_clear_line_and_touches_no_record(
-    cli: Cli, tiny: Path, finished: Path, tmp_path: Path, what: str
+    cli: Cli, tiny: Path, finished: Path, tmp_path: Path, case: str
 ) -> None:
-    words, message = BAD[what]
+    words, message = BAD[case]
     shutil.copytree(finished, tmp_path / "out")
     before = records(tmp_path / "out")
     rays = tmp_path / "rays.toml"
@@ -145,7 +160,7 @@ def test_an_unreadable_record_is_named_and_left_alone(cli: Cli, tiny: Path, fini
 def test_no_space_for_records_is_one_line_and_earlier_records_stay(
     cli: Cli, tiny: Path, finished: Path, tmp_path: Path
 ) -> None:
-    """A file size limit of a thousand bytes stands for a full disk: the system refuses the same call."""
+    """A file size limit of a thousand bytes simulates a full disk: the system refuses the same call."""
     shutil.copytree(finished, tmp_path / "out")
     before = records(tmp_path / "out")
 
@@ -201,16 +216,16 @@ def test_ctrl_c_leaves_whole_records_and_running_again_completes(
     assert process.returncode == 130
     assert "interrupted; all written records are complete" in errors
     assert "Traceback" not in errors
-    left = records(tmp_path / "out")
-    assert 1 <= len(left) < 3
-    for name, data in left.items():
+    remaining = records(tmp_path / "out")
+    assert 1 <= len(remaining) < 3
+    for name, data in remaining.items():
         assert parse(data, name).status == "completed"
     assert not list((tmp_path / "out" / "records").glob(".*"))
-    again = cli(*words, *IN_PROCESS)
-    assert again.returncode == 0
+    second_run = cli(*words, *IN_PROCESS)
+    assert second_run.returncode == 0
     after = records(tmp_path / "out")
     assert len(after) == 3
-    assert {n: after[n] for n in left} == left
+    assert {n: after[n] for n in remaining} == remaining
 
 
 def test_settings_reach_the_record(cli: Cli, tiny: Path, tmp_path: Path) -> None:
@@ -226,13 +241,13 @@ def test_rays_of_ones_own(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     """Finite sets are trained at these rays, and all solvers are evaluated at them."""
     assert cli("run", tiny, "--rays", "[[0.8,0.2],[0.5,0.5],[0.25,0.75]]", *IN_PROCESS).returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
-        found = parse(data, name)
-        assert [[round(v, 6) for v in r] for r in found.fronts["test"].preferences] == [
+        record = parse(data, name)
+        assert [[round(v, 6) for v in r] for r in record.fronts["test"].preferences] == [
             [0.8, 0.2],
             [0.5, 0.5],
             [0.25, 0.75],
         ]
-        assert found.indicators["test@3"] == found.indicators["test"]
+        assert record.indicators["test@3"] == record.indicators["test"]
 
 
 def test_any_number_of_finite_rays_can_be_compared(cli: Cli, tiny: Path, tmp_path: Path) -> None:
@@ -240,6 +255,6 @@ def test_any_number_of_finite_rays_can_be_compared(cli: Cli, tiny: Path, tmp_pat
     tiny.write_text("n_finite = 6\n" + tiny.read_text())
     assert cli("run", tiny, *IN_PROCESS).returncode == 0
     for name, data in records(tmp_path / "results" / "tiny").items():
-        found = parse(data, name)
-        assert "test@6" in found.indicators
-        assert len(found.fronts["test"].losses) == (6 if found.job.solver.name == "ls" else 25)
+        record = parse(data, name)
+        assert "test@6" in record.indicators
+        assert len(record.fronts["test"].losses) == (6 if record.job.solver.name == "ls" else 25)

@@ -73,7 +73,7 @@ def test_one_kind_can_be_listed(cli: Cli) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_can_be_shown(kind: Any) -> None:
-    """In this process, because there are many."""
+    """Commands run in this process, because there are many of them."""
     from typer.testing import CliRunner
 
     from mobench.cli.main import app
@@ -90,9 +90,9 @@ def test_everything_can_be_shown(kind: Any) -> None:
 
 
 def test_a_pair_that_nobody_registered_can_be_shown(cli: Cli) -> None:
-    shown = cli("show", "stack+linear").stdout
-    assert "generator stack + balancer linear" in shown
-    assert "learning rate" in shown
+    description = cli("show", "stack+linear").stdout
+    assert "generator stack + balancer linear" in description
+    assert "learning rate" in description
 
 
 def test_what_is_unknown_is_told(cli: Cli) -> None:

@@ -31,13 +31,13 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     (tmp_path / "device.toml").symlink_to("/dev/zero")
     with open(tmp_path / "large.toml", "wb") as file:
         file.truncate(2**33)
-    made = {name: tmp_path / f"{name}.toml" for name in REASONS}
+    path_by_name = {name: tmp_path / f"{name}.toml" for name in REASONS}
     suites = registry().entries["suite"]
-    for name, path in made.items():
+    for name, path in path_by_name.items():
         entry = replace(suites["quick"], spec=SuiteFile(name, path, "no suite"))
         monkeypatch.setitem(suites, name, entry)
     monkeypatch.chdir(tmp_path)
-    return made
+    return path_by_name
 
 
 def error_of(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

@@ -73,7 +73,7 @@ def test_data_are_listed_and_verified(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_fetching_tries_every_source_and_says_why_none_helped(cli: Cli, tmp_path: Path) -> None:
-    """Without a network and without package tools."""
+    """The command runs without a network and without package tools."""
     nothing = tmp_path / "no-programs"
     nothing.mkdir()
     blocked = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "PATH": str(nothing)}

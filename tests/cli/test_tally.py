@@ -32,8 +32,8 @@ class Watch:
         self.now = 0.0
         self.tally = Tally(jobs, slots, lambda: self.now)
 
-    def at(self, now: float, job: Job, phase: str, **event: Any) -> None:
-        self.now = now
+    def at(self, at_seconds: float, job: Job, phase: str, **event: Any) -> None:
+        self.now = at_seconds
         if phase == "train":
             event = {"step": 1, "total": 10, "epoch": 1.0, "seconds": 1.0, "losses": (1.0, 2.0), **event}
         if phase == "end":
@@ -54,11 +54,11 @@ def test_waiting_jobs_take_the_slot_that_is_free_first() -> None:
 @given(Lengths, st.integers(1, 4))
 def test_a_makespan_is_within_the_bounds_of_list_scheduling(lengths: list[float], slots: int) -> None:
     """Graham 1966: no better than the longest and the mean load, no worse than their sum."""
-    found = makespan([], lengths, slots)
+    total = makespan([], lengths, slots)
     longest, load = max(lengths, default=0.0), sum(lengths) / slots
-    assert max(longest, load) - 1e-9 <= found <= longest + load + 1e-9
+    assert max(longest, load) - 1e-9 <= total <= longest + load + 1e-9
     if slots == 1:
-        assert found == pytest.approx(sum(lengths))
+        assert total == pytest.approx(sum(lengths))
 
 
 @given(st.lists(st.floats(0.1, 9), min_size=1, max_size=4))
@@ -69,17 +69,17 @@ def test_with_a_slot_for_each_the_order_does_not_matter(lengths: list[float]) ->
 def test_nothing_is_claimed_before_the_speed_is_known() -> None:
     a = job()
     watch = Watch([a])
-    assert watch.tally.left().seconds is None
+    assert watch.tally.time_left().seconds is None
     watch.at(1, a, "start")
     watch.at(3, a, "train", fraction=0.1)
-    assert watch.tally.left().seconds is None, "a single report is no speed"
+    assert watch.tally.time_left().seconds is None, "a single report is no speed"
     watch.at(3.5, a, "train", fraction=0.2)
-    assert watch.tally.left().seconds is None, "half a second is too short"
+    assert watch.tally.time_left().seconds is None, "half a second is too short"
     watch.at(5, a, "train", fraction=0.5)
     # 0.4 in two seconds: the other half takes 2.5
-    assert watch.tally.left().seconds == pytest.approx(2.5)
+    assert watch.tally.time_left().seconds == pytest.approx(2.5)
     watch.now = 6
-    assert watch.tally.left().seconds == pytest.approx(1.5), "time passes between reports"
+    assert watch.tally.time_left().seconds == pytest.approx(1.5), "time passes between reports"
 
 
 def test_a_job_that_goes_on_from_a_checkpoint_is_judged_by_what_it_does_now() -> None:
@@ -88,9 +88,9 @@ def test_a_job_that_goes_on_from_a_checkpoint_is_judged_by_what_it_does_now() ->
     watch.at(0, a, "start")
     watch.at(0, a, "train", fraction=0.8)
     watch.at(2, a, "train", fraction=0.9)
-    assert watch.tally.left_of(watch.tally.jobs[a.id]).seconds == pytest.approx(2)
+    assert watch.tally.time_left_of(watch.tally.jobs[a.id]).seconds == pytest.approx(2)
     # of its kind, from the beginning: twenty seconds
-    assert watch.tally.left().seconds == pytest.approx(2 + 20)
+    assert watch.tally.time_left().seconds == pytest.approx(2 + 20)
 
 
 def test_jobs_are_as_long_as_those_of_their_kind() -> None:
@@ -99,22 +99,22 @@ def test_jobs_are_as_long_as_those_of_their_kind() -> None:
     watch = Watch(jobs)
     watch.at(0, jobs[0], "start")
     watch.at(2, jobs[0], "end")
-    assert watch.tally.left().seconds == pytest.approx(5 * 2)
-    assert watch.tally.left().guessed == 3, "of b nothing is known yet"
+    assert watch.tally.time_left().seconds == pytest.approx(5 * 2)
+    assert watch.tally.time_left().guessed == 3, "of b nothing is known yet"
     watch.at(2, jobs[1], "start")
     watch.at(22, jobs[1], "end")
-    left = watch.tally.left()
-    assert (left.seconds, left.guessed) == (pytest.approx(2 + 20 + 2 + 20), 0)
+    time_left = watch.tally.time_left()
+    assert (time_left.seconds, time_left.guessed) == (pytest.approx(2 + 20 + 2 + 20), 0)
 
 
 def test_jobs_at_once_overlap() -> None:
     jobs = [job(seed=seed) for seed in range(5)]
     watch = Watch(jobs, slots=2)
-    for one in jobs[:2]:
-        watch.at(0, one, "start")
-    for one in jobs[:2]:
-        watch.at(10, one, "end")
-    assert watch.tally.left().seconds == pytest.approx(20)
+    for started_job in jobs[:2]:
+        watch.at(0, started_job, "start")
+    for started_job in jobs[:2]:
+        watch.at(10, started_job, "end")
+    assert watch.tally.time_left().seconds == pytest.approx(20)
 
 
 def test_another_data_set_tells_nothing() -> None:
@@ -122,14 +122,14 @@ def test_another_data_set_tells_nothing() -> None:
     watch = Watch([a, b])
     watch.at(0, a, "start")
     watch.at(9, a, "end")
-    assert watch.tally.left().seconds is None
+    assert watch.tally.time_left().seconds is None
 
 
 def test_records_that_were_there_tell_how_long_their_kind_takes() -> None:
     a, b = job(seed=0), job(seed=1)
     watch = Watch([a, b])
     watch.at(0, a, "present", status="completed", seconds=7.0)
-    assert watch.tally.left().seconds == 7
+    assert watch.tally.time_left().seconds == 7
 
 
 def test_judging_counts_once_it_was_seen() -> None:
@@ -139,26 +139,26 @@ def test_judging_counts_once_it_was_seen() -> None:
     watch.at(0, a, "train", fraction=0.5)
     watch.at(4, a, "train", fraction=1.0)
     watch.at(4, a, "evaluate", split="test")
-    assert watch.tally.left_of(watch.tally.jobs[a.id]).seconds is None
+    assert watch.tally.time_left_of(watch.tally.jobs[a.id]).seconds is None
     watch.at(7, a, "end")
     watch.at(7, b, "start")
     watch.at(7, b, "train", fraction=0.0)
     watch.at(9, b, "train", fraction=0.5)
-    assert watch.tally.left().seconds == pytest.approx(2 + 3)
+    assert watch.tally.time_left().seconds == pytest.approx(2 + 3)
     watch.at(11, b, "train", fraction=1.0)
     watch.at(12, b, "evaluate", split="test")
-    assert watch.tally.left().seconds == pytest.approx(2)
+    assert watch.tally.time_left().seconds == pytest.approx(2)
 
 
 def test_jobs_that_are_expected_are_guessed_from_all() -> None:
     watch = Watch([])
     watch.tally.expect(3)
-    assert (watch.tally.n_jobs, watch.tally.n_waiting, watch.tally.left().seconds) == (3, 3, None)
+    assert (watch.tally.n_jobs, watch.tally.n_waiting, watch.tally.time_left().seconds) == (3, 3, None)
     a = job()
     watch.at(0, a, "start")
     watch.at(4, a, "end")
     assert (watch.tally.n_done, watch.tally.n_waiting) == (1, 2)
-    assert (watch.tally.left().seconds, watch.tally.left().guessed) == (8, 2)
+    assert (watch.tally.time_left().seconds, watch.tally.time_left().guessed) == (8, 2)
 
 
 def test_the_best_is_of_each_data_set_and_of_no_job_that_failed() -> None:
@@ -168,7 +168,7 @@ def test_the_best_is_of_each_data_set_and_of_no_job_that_failed() -> None:
     watch.at(0, d, "present", status="completed", hypervolume=0.5)
     watch.at(1, b, "start")
     watch.at(2, b, "train", fraction=0.5, hypervolume=3.0)
-    assert {name: one.job.solver.name for name, one in watch.tally.best().items()} == {"data": "b", "other": "a"}
+    assert {name: view.job.solver.name for name, view in watch.tally.best().items()} == {"data": "b", "other": "a"}
     watch.at(3, b, "train", fraction=0.6, hypervolume=None)
     assert watch.tally.best()["data"].hypervolume == 3.0, "reports between two looks keep what the look said"
     watch.at(3, b, "end", status="diverged", message="NaN")

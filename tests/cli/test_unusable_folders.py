@@ -88,15 +88,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("where", ["may not be entered", "too long"])
+@pytest.mark.parametrize("location", ["may not be entered", "too long"])
 def test_a_folder_that_cannot_be_used_is_an_error_in_one_line(
-    cli: Cli, tiny: Path, closed: Path, tmp_path: Path, name: str, where: str
+    cli: Cli, tiny: Path, closed: Path, tmp_path: Path, name: str, location: str
 ) -> None:
     (tmp_path / "tune.toml").write_text(TUNE)
     folder, reason = {
         "may not be entered": (str(closed / "store"), "Permission denied"),
         "too long": (LONG, "File name too long"),
-    }[where]
+    }[location]
     words = [word.replace("FOLDER", folder) for word in COMMANDS[name]]
     done = cli(*words, before=OBEY)
     assert done.returncode == 2, done.stderr

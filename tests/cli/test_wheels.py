@@ -20,8 +20,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     fresh.fresh(folder / ".venv", folder / "lent")
     for project in (fresh.ROOT, GUEST):
-        made = fresh.wheel(project, folder / "dist")
-        done = run(folder, "python", "-m", "pip", "install", "-q", str(made))
+        wheel_path = fresh.wheel(project, folder / "dist")
+        done = run(folder, "python", "-m", "pip", "install", "-q", str(wheel_path))
         assert done.returncode == 0, done.stderr
     return folder
 
@@ -32,8 +32,8 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_runs_is_what_was_installed(place: Path) -> None:
-    where = "import mobench, guest_whole.parts, mobench_phn; print(mobench.__file__, mobench_phn.__file__)"
-    done = run(place, "python", "-c", where)
+    program = "import mobench, guest_whole.parts, mobench_phn; print(mobench.__file__, mobench_phn.__file__)"
+    done = run(place, "python", "-c", program)
     assert done.returncode == 0, done.stderr
     for path in done.stdout.split():
         assert Path(path).is_relative_to(place / ".venv")

@@ -36,6 +36,7 @@ MAY_DECLINE = {
         "its points belong to no preference",
     ),
     "has_different_points": ("its points belong to preferences, or there is one only",),
+    "improves_within_its_steps": ("it states no steps_to_learn",),
     "uses_every_batch": ("it takes one batch per step",),
     "follows_the_preference": ("it ignores the preference (needs_preference = False)",),
     "uses_what_it_asks_for": ("it asks for losses and preferences only",),

@@ -30,11 +30,11 @@ MODULES = (
 
 def public_names() -> dict[str, str]:
     """Return the current public names: dotted name -> signature or kind."""
-    found: dict[str, str] = {}
+    description_by_name: dict[str, str] = {}
     for module in map(importlib.import_module, MODULES):
         for name in names_of(module):
-            found.update(described(f"{module.__name__}.{name}", getattr(module, name)))
-    return dict(sorted(found.items()))
+            description_by_name.update(described(f"{module.__name__}.{name}", getattr(module, name)))
+    return dict(sorted(description_by_name.items()))
 
 
 def names_of(module: ModuleType) -> list[str]:
@@ -60,12 +60,12 @@ def described(name: str, value: Any) -> Iterator[tuple[str, str]]:
     # exceptions and enumerations inherit their constructors from Python
     if not issubclass(value, BaseException | enum.Enum):
         yield f"{name}.__init__", signature(value)
-    for member, held in vars(value).items():
+    for member, attribute in vars(value).items():
         if member.startswith("_"):
             continue
-        if callable(function := getattr(held, "__func__", held)):
+        if callable(function := getattr(attribute, "__func__", attribute)):
             yield f"{name}.{member}", signature(function)
-        elif isinstance(held, property) or hasattr(held, "func"):
+        elif isinstance(attribute, property) or hasattr(attribute, "func"):
             yield f"{name}.{member}", "property"
 
 
@@ -84,15 +84,15 @@ def listed(text: str) -> tuple[str, dict[str, str]]:
 
 
 def as_text(version: str, names: Mapping[str, str]) -> str:
-    return "".join([f"# mobench {version}\n", *(f"{name} {what}\n" for name, what in names.items())])
+    return "".join([f"# mobench {version}\n", *(f"{name} {description}\n" for name, description in names.items())])
 
 
-def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """Return the differences of two lists: name -> "added", "removed" or "changed"."""
-    what = dict.fromkeys(now.keys() - before.keys(), "added")
-    what |= dict.fromkeys(before.keys() - now.keys(), "removed")
-    what |= {name: "changed" for name in before.keys() & now.keys() if before[name] != now[name]}
-    return dict(sorted(what.items()))
+    change_by_name = dict.fromkeys(new.keys() - old.keys(), "added")
+    change_by_name |= dict.fromkeys(old.keys() - new.keys(), "removed")
+    change_by_name |= {name: "changed" for name in old.keys() & new.keys() if old[name] != new[name]}
+    return dict(sorted(change_by_name.items()))
 
 
 def untold(changed: Mapping[str, str], changelog: str) -> dict[str, str]:
@@ -103,18 +103,18 @@ def untold(changed: Mapping[str, str], changelog: str) -> dict[str, str]:
     """
     section = re.split(r"^## ", changelog, flags=re.MULTILINE)
     unreleased = next((text for text in section if text.startswith("[Unreleased]")), "")
-    told = set(re.findall(r"`([\w.]+)[^`]*`", unreleased))
+    documented = set(re.findall(r"`([\w.]+)[^`]*`", unreleased))
 
     def is_told(name: str) -> bool:
         parts = name.removesuffix(".__init__").split(".")
-        if any(".".join(parts[i:]) in told for i in range(len(parts)) if i < len(parts) - _depth(parts)):
+        if any(".".join(parts[i:]) in documented for i in range(len(parts)) if i < len(parts) - _depth(parts)):
             return True
-        if changed[name] == "added" and any(".".join(parts[:i]) in told for i in range(2, len(parts))):
+        if changed[name] == "added" and any(".".join(parts[:i]) in documented for i in range(2, len(parts))):
             return True
         parent = ".".join(name.split(".")[:-1])
         return changed.get(parent) in ("added", "removed") and is_told(parent)
 
-    return {name: what for name, what in changed.items() if not is_told(name)}
+    return {name: kind for name, kind in changed.items() if not is_told(name)}
 
 
 def _depth(parts: list[str]) -> int:
@@ -123,7 +123,7 @@ def _depth(parts: list[str]) -> int:
 
 
 def message(missing: Mapping[str, str]) -> str:
-    lines = "\n".join(f"  {what}: {name}" for name, what in missing.items())
+    lines = "\n".join(f"  {kind}: {name}" for name, kind in missing.items())
     return (
         f"public names differ from mobench/interface.txt and CHANGELOG.md does not say so:\n{lines}\n"
         'name each in backquotes under "Unreleased", with the old and the new call for a break '
@@ -136,13 +136,13 @@ def main() -> None:
     """Write the list, unless the changelog lacks a difference."""
     import tomllib
 
-    now = public_names()
+    current = public_names()
     if LIST.exists():
         changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-        if missing := untold(changes(listed(LIST.read_text(encoding="utf-8"))[1], now), changelog):
+        if missing := untold(changes(listed(LIST.read_text(encoding="utf-8"))[1], current), changelog):
             sys.exit(message(missing))
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    LIST.write_text(as_text(version, now), encoding="utf-8")
+    LIST.write_text(as_text(version, current), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ ROOMS = [
     "testing",
 ]
 """Packages of mobench."""
+TEST_FOLDERS = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").glob("*/**/*.py")})
 SOURCES = [*sorted((ROOT / "mobench").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 PAGES = [
     page
@@ -106,13 +107,19 @@ def test_pages_are_plain(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["mobench/*.py", *(f"mobench/{room}/**/*.py" for room in ROOMS), "plugins/**/*.py", "tests/support/**/*.py"],
+    [
+        "mobench/*.py",
+        *(f"mobench/{room}/**/*.py" for room in ROOMS),
+        "plugins/**/*.py",
+        "tests/*.py",
+        *(f"tests/{folder}/**/*.py" for folder in TEST_FOLDERS),
+    ],
 )
 def test_names_say_what_they_hold(pattern: str) -> None:
     paths = sorted(ROOT.glob(pattern))
     assert paths
     names = {path.relative_to(ROOT).as_posix(): list(vague_names(path.read_text())) for path in paths}
-    assert {path: found for path, found in names.items() if found} == {}
+    assert {path: vague for path, vague in names.items() if vague} == {}
 
 
 def test_a_word_that_is_avoided_is_found() -> None:

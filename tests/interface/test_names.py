@@ -59,17 +59,17 @@ def package_of(path: Path) -> str:
 
 def test_a_class_or_alias_name_occurs_once() -> None:
     paths = [*(ROOT / "mobench").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
-    found = repeated((str(path.relative_to(ROOT)), type_names(path.read_text())) for path in paths)
-    assert found.keys() == SHARED_CLASS_NAMES.keys(), found
+    places_by_name = repeated((str(path.relative_to(ROOT)), type_names(path.read_text())) for path in paths)
+    assert places_by_name.keys() == SHARED_CLASS_NAMES.keys(), places_by_name
 
 
 def test_a_module_name_occurs_once_in_the_core() -> None:
     paths = [path for path in modules("mobench") if path.parent.name != "docs"]
-    found = repeated((str(path.relative_to(ROOT)), [path.stem]) for path in paths)
-    assert found.keys() == SHARED_MODULE_NAMES.keys(), found
+    places_by_name = repeated((str(path.relative_to(ROOT)), [path.stem]) for path in paths)
+    assert places_by_name.keys() == SHARED_MODULE_NAMES.keys(), places_by_name
     commands = {path.stem for path in (ROOT / "mobench" / "cli").glob("*.py")}
-    assert found.keys() <= commands
-    assert all(len(places) == 2 for places in found.values()), found
+    assert places_by_name.keys() <= commands
+    assert all(len(places) == 2 for places in places_by_name.values()), places_by_name
 
 
 def test_a_module_name_occurs_once_in_a_plugin() -> None:

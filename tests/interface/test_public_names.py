@@ -28,7 +28,7 @@ def test_what_differs_from_the_last_release_is_in_the_changelog() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "what", "words"),
+    ("current", "expected", "words"),
     [
         (BEFORE | {"mobench.new": "()"}, {"mobench.new": "added"}, "`new`"),
         (BEFORE | {"mobench.run": "(suite, out)"}, {"mobench.run": "changed"}, "`mobench.run(suite, out=…)`"),
@@ -36,19 +36,26 @@ def test_what_differs_from_the_last_release_is_in_the_changelog() -> None:
         (BEFORE | {"mobench.A.step": "(self, n)"}, {"mobench.A.step": "changed"}, "`A.step(n)`"),
     ],
 )
-def test_a_change_is_seen_until_the_changelog_names_it(now: dict[str, str], what: dict[str, str], words: str) -> None:
-    changed = names.changes(BEFORE, now)
-    assert changed == what
-    assert names.untold(changed, "# Changelog\n## [Unreleased]\n- other `step` words\n") == what
-    assert names.untold(changed, f"## [Unreleased]\n- nothing\n## [0.1]\n- {words}\n") == what, "an older release"
+def test_a_change_is_seen_until_the_changelog_names_it(
+    current: dict[str, str], expected: dict[str, str], words: str
+) -> None:
+    changed = names.changes(BEFORE, current)
+    assert changed == expected
+    assert names.untold(changed, "# Changelog\n## [Unreleased]\n- other `step` words\n") == expected
+    assert names.untold(changed, f"## [Unreleased]\n- nothing\n## [0.1]\n- {words}\n") == expected, "an older release"
     assert names.untold(changed, f"## [Unreleased]\n- {words}: why\n## [0.1]\n") == {}
 
 
 def test_the_list_holds_what_authors_write_and_the_rules_say_where_it_is() -> None:
-    found = names.public_names()
-    assert {"mobench.run", "mobench.Balancer", "mobench.Solver.step", "mobench.Spec.__init__"} <= found.keys()
-    assert found["mobench.options.build"].startswith("(cls: 'type[T]', values: 'Mapping[str, Any]'")
-    assert names.listed(names.as_text("1.0", found)) == ("1.0", found)
+    description_by_name = names.public_names()
+    assert {
+        "mobench.run",
+        "mobench.Balancer",
+        "mobench.Solver.step",
+        "mobench.Spec.__init__",
+    } <= description_by_name.keys()
+    assert description_by_name["mobench.options.build"].startswith("(cls: 'type[T]', values: 'Mapping[str, Any]'")
+    assert names.listed(names.as_text("1.0", description_by_name)) == ("1.0", description_by_name)
     rules = (ROOT / "mobench" / "INTERFACE.md").read_text()
     assert all(f"`{module}`" in rules for module in names.MODULES)
     assert all("INTERFACE.md" in (ROOT / page).read_text() for page in ("README.md", "CONTRIBUTING.md"))

@@ -66,8 +66,8 @@ def test_every_value_of_a_job_is_in_its_id(path: tuple[Any, ...]) -> None:
 
 def test_no_field_escapes_the_test_above() -> None:
     """A field that is None here would have no leaf; the budget's other lengths exclude each other."""
-    seen = {path[0] for path in leaves(PLAIN)}
-    assert seen == set(Job.model_fields)
+    field_names = {path[0] for path in leaves(PLAIN)}
+    assert field_names == set(Job.model_fields)
     assert {path[1] for path in leaves(PLAIN) if path[0] == "solver"} == set(SolverPart.model_fields)
 
 

@@ -50,7 +50,7 @@ def every_combination() -> list[dict[str, str]]:
     """Each choice of places, each under both spellings."""
     chosen: list[dict[str, str]] = [{}]
     for place in RATES:
-        chosen += [{**others, place: key} for others in chosen for key in SPELLINGS]
+        chosen += [{**other_places, place: key} for other_places in chosen for key in SPELLINGS]
     return chosen
 
 
@@ -63,9 +63,9 @@ def test_the_strongest_place_holds_whatever_its_spelling(tmp_path: Path, places:
     plan = plan_of(chosen, searched)
     assert rate(plan) == (expected[-1] if expected else 0.001)
     (combination,) = plan.combinations
-    told = [setting for setting in combination.settings if setting.name == "solver.lr"]
-    assert len(told) == (len(expected) > 0)
-    for setting in told:
+    lr_settings = [setting for setting in combination.settings if setting.name == "solver.lr"]
+    assert len(lr_settings) == (len(expected) > 0)
+    for setting in lr_settings:
         assert [setting.value, *(weaker.value for weaker in setting.overrides)] == expected[::-1]
         sources = [place for place in RATES if place in places]
         assert [setting.source, *(weaker.source for weaker in setting.overrides)] == sources[::-1]
@@ -100,13 +100,16 @@ def test_one_place_sets_an_option_once(place: str) -> None:
     layers = [Layer("[budget]", {"budget.steps": 1}), Layer(place, {"lr": 0.1, "solver.lr": 0.2})]
     with pytest.raises(
         OptionError, match=r"sets 'lr' and 'solver\.lr', which are both the option 'solver\.lr'"
-    ) as caught:
+    ) as raised:
         resolve_layers("vlmop2", "point", "ls", layers)
-    assert str(caught.value).startswith(place)
+    assert str(raised.value).startswith(place)
 
 
 def budget_of(**layers: dict[str, Any]) -> dict[str, Any]:
-    settings = combine([Layer(name, {f"budget.{k}": v for k, v in own.items()}) for name, own in layers.items()], str)
+    settings = combine(
+        [Layer(name, {f"budget.{k}": v for k, v in budget_options.items()}) for name, budget_options in layers.items()],
+        str,
+    )
     return precedence.budget_of(settings).model_dump(exclude_none=True)
 
 
@@ -122,7 +125,7 @@ def test_a_stronger_length_replaces_a_weaker_one_of_another_unit_and_no_batch_si
 
 
 @pytest.mark.parametrize(
-    ("own", "message"),
+    ("budget_options", "message"),
     [
         ({"steps": 1, "epoch": 3}, "did you mean 'epochs'"),
         ({"steps": True}, "budget.steps was given True"),
@@ -131,9 +134,9 @@ def test_a_stronger_length_replaces_a_weaker_one_of_another_unit_and_no_batch_si
         ({"steps": 1, "elsewhere": True}, "no 'elsewhere'; accepted: epochs, steps, seconds, batch_size"),
     ],
 )
-def test_what_is_no_budget_is_told(own: dict[str, Any], message: str) -> None:
+def test_what_is_no_budget_is_told(budget_options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        budget_of(suite=own)
+        budget_of(suite=budget_options)
 
 
 def test_a_budget_is_set_by_every_place_in_the_same_order(tmp_path: Path) -> None:
@@ -144,12 +147,12 @@ def test_a_budget_is_set_by_every_place_in_the_same_order(tmp_path: Path) -> Non
     )
     (tmp_path / "mine.toml").write_text(text)
     loaded = suites.load(tmp_path / "mine.toml")
-    found = {job.solver.name: (job.budget.steps, job.budget.batch_size) for job in plans.plan(loaded).jobs}
-    assert found == {"ls": (6, 32), "epo": (7, 32), "stche": (6, 32)}
+    budget_by_solver = {job.solver.name: (job.budget.steps, job.budget.batch_size) for job in plans.plan(loaded).jobs}
+    assert budget_by_solver == {"ls": (6, 32), "epo": (7, 32), "stche": (6, 32)}
     for budget, settings in (({"epochs": 1.0}, {}), ({}, {"budget.epochs": 1.0})):
         overridden = suites.overridden(loaded, budget=budget, settings=settings)
         assert {(job.budget.epochs, job.budget.steps) for job in plans.plan(overridden).jobs} == {(1.0, None)}
-    (only,) = [alone for alone in apart(loaded) if alone.entries[0].solvers == ["epo"]]
+    (only,) = [single_suite for single_suite in apart(loaded) if single_suite.entries[0].solvers == ["epo"]]
     assert plan_of(only, {"budget.seconds": 2}).jobs[0].budget.seconds == 2
 
 
@@ -193,20 +196,20 @@ def test_trials_train_at_the_values_of_the_search_and_a_solvers_own_space_replac
 def test_an_option_of_the_command_line_is_not_searched(tmp_path: Path) -> None:
     chosen = searched(tmp_path, settings={"lr": 0.7})
     assert plans.not_searched(chosen) == ["solver.lr"]
-    for alone, plan in study.first_plans(chosen):
-        assert alone.search is not None
-        assert alone.search.space == {"momentum": [0.0, 0.5]}
+    for single_suite, plan in study.first_plans(chosen):
+        assert single_suite.search is not None
+        assert single_suite.search.space == {"momentum": [0.0, 0.5]}
         assert rate(plan) == 0.7
     with pytest.raises(OptionError, match=r"the command line sets all options of \[search.space\] for ls"):
         study.first_plans(searched(tmp_path, settings={"lr": 0.7, "solver.momentum": 0.1}))
 
 
 def test_the_best_suite_has_what_its_trials_had(tmp_path: Path) -> None:
-    """Whatever the order in which its places are merged into one entry."""
+    """The settings hold for any order in which their places are merged into one entry."""
     chosen = searched(tmp_path, settings={"momentum": 0.25}, budget={"steps": 4})
     outcomes = []
-    for alone in apart(chosen):
-        (entry,), search = alone.entries, alone.search
+    for single_suite in apart(chosen):
+        (entry,), search = single_suite.entries, single_suite.search
         assert search is not None
         (key,) = search.space
         trial = Trial(0, {key: 0.4}, "complete", 1.0, None)
@@ -214,7 +217,7 @@ def test_the_best_suite_has_what_its_trials_had(tmp_path: Path) -> None:
     (tmp_path / "best.toml").write_text(report.best_suite(outcomes, chosen))
     best = {job.id for job in plans.plan(suites.load(tmp_path / "best.toml")).jobs}
     pairs = zip(apart(chosen), outcomes, strict=True)
-    assert best == {plan_of(alone, outcome.trials[0].settings).jobs[0].id for alone, outcome in pairs}
+    assert best == {plan_of(single_suite, outcome.trials[0].settings).jobs[0].id for single_suite, outcome in pairs}
 
 
 def test_set_reaches_every_solver_and_a_dry_run_shows_what_it_overrides(cli: Cli, tmp_path: Path) -> None:

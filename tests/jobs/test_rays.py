@@ -47,7 +47,7 @@ class Corners(Analytic):
 
 
 @pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def corners_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     guest = ModuleType("guest")
     guest.mobench_datasets = hookimpl(lambda: [Spec("corners", f"{__name__}:Corners", version="1")])  # type: ignore[attr-defined]
     registry = Registry.discover()
@@ -68,8 +68,10 @@ def earlier(job: Job) -> Job:
 
 
 def test_jobs_of_many_objectives_state_the_version_of_their_rays_and_others_keep_their_ids() -> None:
-    own = [[0.25] * 4, [0.1, 0.2, 0.3, 0.4]]
-    versions = [job.rays_version for job in (corners(2), corners(3), corners(4), corners(11), corners(4, rays=own))]
+    job_preferences = [[0.25] * 4, [0.1, 0.2, 0.3, 0.4]]
+    versions = [
+        job.rays_version for job in (corners(2), corners(3), corners(4), corners(11), corners(4, rays=job_preferences))
+    ]
     assert versions == [None, None, 2, 2, None]
     assert "rays_version" not in corners(3).model_dump_json()
     assert Job.model_validate_json(corners(4).model_dump_json()) == corners(4)
@@ -94,7 +96,7 @@ def test_rays_of_a_later_version_are_refused() -> None:
 
 def test_imported_fronts_have_the_rays_of_the_records_beside_them() -> None:
     new, old = corners(5), earlier(corners(5))
-    assert [imports.like(new.dataset, beside).rays_version for beside in (None, new, old)] == [2, 2, None]
+    assert [imports.like(new.dataset, neighbour).rays_version for neighbour in (None, new, old)] == [2, 2, None]
     assert imports.like(corners(3).dataset).rays_version is None
 
 
@@ -106,7 +108,7 @@ def test_a_finite_set_trains_as_many_nets_as_asked_for_and_old_rays_are_not_mixe
     assert (new.cost.n_models, old.cost.n_models) == (5, 36)
     assert len(new.fronts["test"].losses) == 5
     selection = select([new, old])
-    assert len(selection.kept) == 1
+    assert len(selection.records) == 1
     assert "rays is 25 and 5 at equal K" in selection.left_out[0]
 
 

@@ -25,11 +25,11 @@ def job(solver: str = "phn-ls", settings: dict[str, Any] | None = None, **more: 
 
 
 def test_a_setting_goes_to_the_part_that_has_it() -> None:
-    made = job(settings={"n_variables": 4, "lr": 0.5, "features": 9})
-    assert made.dataset.options["n_variables"] == 4
-    assert made.solver.options["lr"] == 0.5
-    assert made.solver.generator is not None
-    assert made.solver.generator.options["features"] == 9
+    resolved_job = job(settings={"n_variables": 4, "lr": 0.5, "features": 9})
+    assert resolved_job.dataset.options["n_variables"] == 4
+    assert resolved_job.solver.options["lr"] == 0.5
+    assert resolved_job.solver.generator is not None
+    assert resolved_job.solver.generator.options["features"] == 9
 
 
 @pytest.mark.parametrize("key", ["lr", "solver.lr"])
@@ -43,12 +43,12 @@ def test_a_value_is_one_value_however_it_is_spelled(value: Any) -> None:
 
 
 def test_spelling_out_a_default_changes_nothing() -> None:
-    made = job()
-    assert made.solver.generator is not None
-    spelled = {f"generator.{k}": v for k, v in made.solver.generator.options.items()}
-    spelled |= {f"solver.{k}": v for k, v in made.solver.options.items()}
-    spelled |= {f"dataset.{k}": v for k, v in made.dataset.options.items()}
-    assert job(settings=spelled).id == made.id
+    default_job = job()
+    assert default_job.solver.generator is not None
+    spelled = {f"generator.{k}": v for k, v in default_job.solver.generator.options.items()}
+    spelled |= {f"solver.{k}": v for k, v in default_job.solver.options.items()}
+    spelled |= {f"dataset.{k}": v for k, v in default_job.dataset.options.items()}
+    assert job(settings=spelled).id == default_job.id
 
 
 @dataclass(eq=False)
@@ -63,9 +63,9 @@ def with_guest(monkeypatch: pytest.MonkeyPatch, cls: type, defaults: dict[str, A
     guest = ModuleType("guest")
     spec = Spec("guest", f"{__name__}:{cls.__name__}", version="1", defaults=defaults or {})
     guest.mobench_balancers = hookimpl(lambda: [spec])  # type: ignore[attr-defined]
-    known = Registry.discover()
-    known.add(Plugin("guest", "guest", "1.0"), guest)
-    monkeypatch.setattr(importlib.import_module("mobench.jobs.resolve"), "registry", lambda: known)
+    guest_registry = Registry.discover()
+    guest_registry.add(Plugin("guest", "guest", "1.0"), guest)
+    monkeypatch.setattr(importlib.import_module("mobench.jobs.resolve"), "registry", lambda: guest_registry)
 
 
 @dataclass(eq=False)
@@ -95,14 +95,14 @@ def test_an_added_option_at_its_default_leaves_the_job_as_it_was(
 
 def test_an_added_option_at_another_value_makes_another_job_that_states_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with_guest(monkeypatch, Later)
-    usual, other = job("stack+guest"), job("stack+guest", {"power": 2})
-    assert other.id != usual.id
-    assert other.solver.balancer is not None
-    assert other.solver.balancer.options == {"scale": 1.0, "power": 2.0}
+    default_job, changed_job = job("stack+guest"), job("stack+guest", {"power": 2})
+    assert changed_job.id != default_job.id
+    assert changed_job.solver.balancer is not None
+    assert changed_job.solver.balancer.options == {"scale": 1.0, "power": 2.0}
     # a default of the registered name is a value like any other
     with_guest(monkeypatch, Later, {"power": 2.0})
-    assert job("stack+guest").id == other.id
-    assert job("stack+guest", {"power": 1}).id == usual.id
+    assert job("stack+guest").id == changed_job.id
+    assert job("stack+guest", {"power": 1}).id == default_job.id
 
 
 def test_jobs_of_stored_records_make_objects_before_and_after_an_option_was_added(
@@ -115,28 +115,32 @@ def test_jobs_of_stored_records_make_objects_before_and_after_an_option_was_adde
     assert isinstance(solver, GradientSolver)
     assert isinstance(solver.balancer, Later)
     assert (solver.balancer.scale, solver.balancer.power) == (3.0, 1.0)
-    usual, other = (job("stack+guest", {"scale": 3, "power": p}).model_dump_json() for p in (1, 2))
+    default_job, changed_job = (job("stack+guest", {"scale": 3, "power": p}).model_dump_json() for p in (1, 2))
     with_guest(monkeypatch, Earlier)
-    make_solver(Job.model_validate_json(usual).solver)
+    make_solver(Job.model_validate_json(default_job).solver)
     with pytest.raises(OptionError, match="balancer 'guest' has no option 'power'"):
-        make_solver(Job.model_validate_json(other).solver)
+        make_solver(Job.model_validate_json(changed_job).solver)
 
 
 def test_every_option_of_a_job_includes_added_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     with_guest(monkeypatch, Later)
-    usual, other = every_option(job("stack+guest")), every_option(job("stack+guest", {"power": 2}))
-    assert (usual["balancer.power"], other["balancer.power"]) == (1.0, 2.0)
-    assert (usual["balancer.scale"], usual["solver.lr"], usual["dataset.n_variables"]) == (1.0, 0.001, 20)
-    assert usual | {"balancer.power": 2.0} == other
+    default_options, changed_options = every_option(job("stack+guest")), every_option(job("stack+guest", {"power": 2}))
+    assert (default_options["balancer.power"], changed_options["balancer.power"]) == (1.0, 2.0)
+    assert (
+        default_options["balancer.scale"],
+        default_options["solver.lr"],
+        default_options["dataset.n_variables"],
+    ) == (1.0, 0.001, 20)
+    assert default_options | {"balancer.power": 2.0} == changed_options
 
 
 def test_an_option_of_several_parts_must_say_whose(monkeypatch: pytest.MonkeyPatch) -> None:
     with_guest(monkeypatch, Eager)
     with pytest.raises(OptionError, match=r"'lr' belongs to solver and balancer: write solver\.lr or balancer\.lr"):
         job("phn+guest", {"lr": 0.25})
-    made = job("phn+guest", {"balancer.lr": 0.25, "solver.lr": 0.125})
-    assert made.solver.balancer is not None
-    assert (made.solver.balancer.options["lr"], made.solver.options["lr"]) == (0.25, 0.125)
+    resolved_job = job("phn+guest", {"balancer.lr": 0.25, "solver.lr": 0.125})
+    assert resolved_job.solver.balancer is not None
+    assert (resolved_job.solver.balancer.options["lr"], resolved_job.solver.options["lr"]) == (0.25, 0.125)
 
 
 @pytest.mark.parametrize(
@@ -157,9 +161,9 @@ def test_an_option_of_several_parts_must_say_whose(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_what_is_no_setting_is_told_in_one_line(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(OptionError, match=message) as caught:
+    with pytest.raises(OptionError, match=message) as raised:
         job(settings=settings)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_true_and_false_are_no_numbers() -> None:
@@ -197,34 +201,34 @@ def test_a_pair_that_would_learn_one_point_for_every_preference_is_declined_with
 
 def test_a_pair_by_name_has_its_own_defaults_and_a_pair_by_parts_those_of_the_parts() -> None:
     """Two ids: what a paper's name sets is not what the parts alone would do."""
-    named, parts = job("phn-ls"), job("phn+linear")
-    assert named.solver.generator == parts.solver.generator
-    assert named.id != parts.id
+    named_job, parts_job = job("phn-ls"), job("phn+linear")
+    assert named_job.solver.generator == parts_job.solver.generator
+    assert named_job.id != parts_job.id
 
 
 def test_a_job_makes_objects_with_exactly_its_options() -> None:
-    made = job("phn-epo", {"n_variables": 5, "features": 8})
-    solver = make_solver(made.solver)
+    resolved_job = job("phn-epo", {"n_variables": 5, "features": 8})
+    solver = make_solver(resolved_job.solver)
     assert isinstance(solver, GradientSolver)
-    assert made.solver.generator is not None
-    assert made.solver.balancer is not None
-    assert options.values(make_dataset(made.dataset)) == made.dataset.options
-    assert options.values(make_model(made.model)) == made.model.options
-    assert options.values(solver.generator) == made.solver.generator.options
-    assert options.values(solver.balancer) == made.solver.balancer.options
-    assert options.values(solver.options) == made.solver.options
+    assert resolved_job.solver.generator is not None
+    assert resolved_job.solver.balancer is not None
+    assert options.values(make_dataset(resolved_job.dataset)) == resolved_job.dataset.options
+    assert options.values(make_model(resolved_job.model)) == resolved_job.model.options
+    assert options.values(solver.generator) == resolved_job.solver.generator.options
+    assert options.values(solver.balancer) == resolved_job.solver.balancer.options
+    assert options.values(solver.options) == resolved_job.solver.options
 
 
 def test_a_job_from_a_record_of_a_plugin_that_is_gone_is_told() -> None:
-    gone = job().solver.model_copy(update={"balancer": job().dataset})
+    solver_part = job().solver.model_copy(update={"balancer": job().dataset})
     with pytest.raises(UnknownNameError, match="no balancer is called 'vlmop2'"):
-        make_solver(gone)
+        make_solver(solver_part)
 
 
 def test_a_pair_is_asked_for_as_a_pair() -> None:
-    alone = job().solver.model_copy(update={"generator": None, "balancer": None})
+    solver_part = job().solver.model_copy(update={"generator": None, "balancer": None})
     with pytest.raises(PluginError, match="has no class: it is a pair"):
-        make_solver(alone)
+        make_solver(solver_part)
 
 
 @pytest.mark.parametrize(

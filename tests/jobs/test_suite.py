@@ -31,8 +31,10 @@ def test_jobs_are_the_cross_product_each_once(tmp_path: Path) -> None:
     text = entry(["vlmop2", "zdt1"], ["ls", "phn-ls"]) + entry(["vlmop2"], ["ls"])
     plan = plans.plan(suites.load(write(tmp_path, text)))
     assert plan.suite == "mine"
-    found = [(j.dataset.name, j.solver.name, j.seeds.solver) for j in plan.jobs]
-    assert sorted(found) == sorted((d, s, k) for d in ("vlmop2", "zdt1") for s in ("ls", "phn-ls") for k in (0, 1))
+    combinations = [(j.dataset.name, j.solver.name, j.seeds.solver) for j in plan.jobs]
+    assert sorted(combinations) == sorted(
+        (d, s, k) for d in ("vlmop2", "zdt1") for s in ("ls", "phn-ls") for k in (0, 1)
+    )
     assert all(j.seeds.data == j.seeds.solver for j in plan.jobs)
 
 
@@ -80,7 +82,7 @@ def test_what_is_overridden_replaces_what_the_suite_says(tmp_path: Path) -> None
 
 
 def chosen(tmp_path: Path, **names: list[str]) -> set[tuple[str, str, float]]:
-    """Dataset, solver and learning rate of the jobs that are left of two entries with rates of their own."""
+    """Dataset, solver and learning rate of the remaining jobs of two entries that set different rates."""
     text = entry(["vlmop2"], ["ls", "phn-ls"], "[entries.set]\nlr = 0.1") + entry(
         ["zdt1", "vlmop2"], ["ls"], "[entries.set]\nlr = 0.2"
     )
@@ -97,6 +99,12 @@ def test_names_that_a_suite_has_are_chosen_with_their_entries_own_options(tmp_pa
 def test_names_that_a_suite_lacks_replace_every_entrys(tmp_path: Path) -> None:
     assert chosen(tmp_path, solvers=["epo", "ls"], datasets=["zdt1"]) == {("zdt1", "epo", 0.2), ("zdt1", "ls", 0.2)}
     assert {d for d, _, _ in chosen(tmp_path, datasets=["dtlz2"])} == {"dtlz2"}
+
+
+def test_a_new_solver_runs_once_on_a_dataset_of_two_entries(tmp_path: Path) -> None:
+    """The options are those of the first entry that has the dataset."""
+    assert chosen(tmp_path, solvers=["epo"], datasets=["vlmop2"]) == {("vlmop2", "epo", 0.1)}
+    assert chosen(tmp_path, solvers=["epo"]) == {("vlmop2", "epo", 0.1), ("zdt1", "epo", 0.2)}
 
 
 def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path) -> None:
@@ -123,9 +131,9 @@ def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, error: type[MobenchError], message: str) -> None:
-    with pytest.raises(error, match=message) as caught:
+    with pytest.raises(error, match=message) as raised:
         plans.plan(suites.load(write(tmp_path, text)))
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_files_that_cannot_be_suites(tmp_path: Path) -> None:
@@ -167,9 +175,9 @@ def test_keeping_weights_is_no_part_of_a_job(tmp_path: Path) -> None:
     text = 'seeds = [0]\n[budget]\nsteps = 1\n[[entries]]\ndatasets = ["zdt1"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
     (tmp_path / "bare.toml").write_text(text)
     (tmp_path / "kept.toml").write_text(f"keep_weights = true\n{text}")
-    bare, kept = (suites.load(str(tmp_path / name)) for name in ("bare.toml", "kept.toml"))
-    assert (bare.keep_weights, kept.keep_weights) == (False, True)
-    assert [job.id for job in plans.plan(bare).jobs] == [job.id for job in plans.plan(kept).jobs]
+    without_weights, with_weights = (suites.load(str(tmp_path / name)) for name in ("bare.toml", "kept.toml"))
+    assert (without_weights.keep_weights, with_weights.keep_weights) == (False, True)
+    assert [job.id for job in plans.plan(without_weights).jobs] == [job.id for job in plans.plan(with_weights).jobs]
 
 
 UNUSED = {
@@ -189,9 +197,9 @@ UNUSED = {
 
 @pytest.mark.parametrize("text", UNUSED)
 def test_a_key_that_nothing_uses_is_refused_with_the_nearest_that_exists(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SuiteError, match=UNUSED[text]) as caught:
+    with pytest.raises(SuiteError, match=UNUSED[text]) as raised:
         suites.load(write(tmp_path, entry(["vlmop2"], ["ls", "phn-ls"]) + text))
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_another_text_is_another_library(source: Path) -> None:
 
 
 def answer_elsewhere(source: Path) -> str:
-    """What the library says in a process of its own: one that has the file loaded must not see it change.
+    """Return the library's answer in a new process: a process that has loaded the file must not see it change.
 
     The module runs from its file, because the package `mobench.kernels` imports torch.
     """
@@ -65,84 +65,88 @@ def answer_elsewhere(source: Path) -> str:
 
 
 @pytest.fixture
-def kept(source: Path) -> Path:
+def cached_library(source: Path) -> Path:
     """The library in the cache."""
     assert answer_elsewhere(source) == "42"
-    return compiled._kept(source, compiled._compiler())
+    return compiled._cached_path(source, compiled._compiler())
 
 
 def planted(folder: Path) -> bytes:
     """A library with another result."""
-    text, made = folder / "planted.c", folder / "planted.so"
-    text.write_text(SOURCE.replace("42", "666"))
-    subprocess.run([compiled._compiler(), "-shared", "-fPIC", "-o", str(made), str(text)], check=True)
-    return made.read_bytes()
+    source_path, library_path = folder / "planted.c", folder / "planted.so"
+    source_path.write_text(SOURCE.replace("42", "666"))
+    subprocess.run([compiled._compiler(), "-shared", "-fPIC", "-o", str(library_path), str(source_path)], check=True)
+    return library_path.read_bytes()
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
 def test_a_library_that_others_can_write_is_not_loaded_and_made_again(
-    source: Path, kept: Path, tmp_path: Path, mode: int
+    source: Path, cached_library: Path, tmp_path: Path, mode: int
 ) -> None:
     content = planted(tmp_path)
-    kept.write_bytes(content)
-    compiled._checksum(kept).write_text(hashlib.sha256(content).hexdigest())
-    kept.chmod(mode)
+    cached_library.write_bytes(content)
+    compiled._checksum(cached_library).write_text(hashlib.sha256(content).hexdigest())
+    cached_library.chmod(mode)
     assert not compiled.at_hand(source)
     assert compiled.library(source).answer() == 42
     assert compiled.at_hand(source)
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cached_library.stat().st_mode) == 0o600
 
 
 def test_a_library_of_somebody_else_is_not_loaded(
-    source: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, cached_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = planted(tmp_path)
-    kept.write_bytes(content)
-    compiled._checksum(kept).write_text(hashlib.sha256(content).hexdigest())
+    cached_library.write_bytes(content)
+    compiled._checksum(cached_library).write_text(hashlib.sha256(content).hexdigest())
     owner = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     assert not compiled.at_hand(source)
     assert compiled.library(source).answer() == 42
 
 
-@pytest.mark.parametrize("whose", ["a library", "a checksum", "the folder"])
+@pytest.mark.parametrize("writable", ["a library", "a checksum", "the folder"])
 def test_what_is_in_a_place_that_others_can_write_is_not_trusted(
-    source: Path, kept: Path, tmp_path: Path, whose: str
+    source: Path, cached_library: Path, tmp_path: Path, writable: str
 ) -> None:
     """The umask of a shared machine leaves such folders; the cache closes its own again."""
     content = planted(tmp_path)
-    kept.write_bytes(content)
-    compiled._checksum(kept).write_text(hashlib.sha256(content).hexdigest())
-    {"a library": kept, "a checksum": compiled._checksum(kept), "the folder": kept.parent}[whose].chmod(0o777)
+    cached_library.write_bytes(content)
+    compiled._checksum(cached_library).write_text(hashlib.sha256(content).hexdigest())
+    {
+        "a library": cached_library,
+        "a checksum": compiled._checksum(cached_library),
+        "the folder": cached_library.parent,
+    }[writable].chmod(0o777)
     assert compiled.library(source).answer() == 42
     compiled.library.cache_clear()
     assert compiled.at_hand(source)
-    assert not stat.S_IMODE(kept.parent.stat().st_mode) & 0o022, "others may not write to the folder"
+    assert not stat.S_IMODE(cached_library.parent.stat().st_mode) & 0o022, "others may not write to the folder"
 
 
 @pytest.mark.parametrize("n_bytes", [0, 5000, -1])
 def test_a_library_that_is_cut_short_is_made_again_before_it_can_end_the_process(
-    source: Path, kept: Path, n_bytes: int
+    source: Path, cached_library: Path, n_bytes: int
 ) -> None:
     """Its pages beyond the end of the file would be a bus error when they are touched."""
-    content = kept.read_bytes()
-    os.truncate(kept, n_bytes if n_bytes >= 0 else len(content) - 1)
+    content = cached_library.read_bytes()
+    os.truncate(cached_library, n_bytes if n_bytes >= 0 else len(content) - 1)
     assert answer_elsewhere(source) == "42"
-    assert kept.read_bytes()[:4] == b"\x7fELF"
+    assert cached_library.read_bytes()[:4] == b"\x7fELF"
     assert compiled.at_hand(source)
 
 
-def test_a_library_without_its_checksum_is_made_again(source: Path, kept: Path) -> None:
-    compiled._checksum(kept).unlink()
+def test_a_library_without_its_checksum_is_made_again(source: Path, cached_library: Path) -> None:
+    compiled._checksum(cached_library).unlink()
     assert not compiled.at_hand(source)
     assert compiled.library(source).answer() == 42
     assert compiled.at_hand(source)
 
 
 def test_half_a_library_is_made_anew(source: Path) -> None:
-    kept = compiled._kept(source, compiled._compiler())
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(b"\x7fELF")
+    library_path = compiled._cached_path(source, compiled._compiler())
+    library_path.parent.mkdir(parents=True)
+    library_path.write_bytes(b"\x7fELF")
     assert compiled.library(source).answer() == 42
 
 

@@ -59,9 +59,11 @@ def test_values_and_gradients_are_the_librarys(case: dict[str, Any]) -> None:
     expected = functional.conv2d(exact[0], exact[1], its_bias, 1, case["padding"], 1, case["groups"])
     torch.testing.assert_close(y.double(), expected, rtol=1e-4, atol=1e-4)
     cotangent = torch.randn_like(y)
-    found = torch.autograd.grad(y, given_tensors, cotangent)
-    for one, other in zip(found, torch.autograd.grad(expected, exact, cotangent.double()), strict=True):
-        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-3)
+    gradients = torch.autograd.grad(y, given_tensors, cotangent)
+    for gradient, exact_gradient in zip(
+        gradients, torch.autograd.grad(expected, exact, cotangent.double()), strict=True
+    ):
+        torch.testing.assert_close(gradient.double(), exact_gradient, rtol=1e-4, atol=1e-3)
 
 
 BASELINES = {"x86_64": ("x86-64", "x86-64-v3")}
@@ -69,15 +71,15 @@ BASELINES = {"x86_64": ("x86-64", "x86-64-v3")}
 
 @pytest.mark.parametrize("baseline", BASELINES.get(platform.machine(), ()))
 def test_vectors_of_any_width_give_the_same(baseline: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The processors of others: vectors of 4 and of 8, whatever this one has."""
+    """Compile for vectors of 4 and of 8, as other processors have them."""
     torch.manual_seed(0)
     x, g = batch_last(torch.randn(37, 4, 9, 8)), batch_last(torch.randn(37, 14, 4, 4))
     w, bias = torch.randn(14, 2, 4, 3), torch.randn(14)
 
     def all_of_it() -> list[Tensor]:
-        asked = [t.clone(memory_format=torch.preserve_format).requires_grad_() for t in (x, w, bias)]
-        y = max_pool2d(refuse, conv2d(refuse, *asked, padding=(1, 1), groups=2), 2)
-        return [y.detach(), *torch.autograd.grad(y, asked, g)]
+        leaves = [t.clone(memory_format=torch.preserve_format).requires_grad_() for t in (x, w, bias)]
+        y = max_pool2d(refuse, conv2d(refuse, *leaves, padding=(1, 1), groups=2), 2)
+        return [y.detach(), *torch.autograd.grad(y, leaves, g)]
 
     expected = all_of_it()
     flags = tuple(f"-march={baseline}" if f.startswith("-march") else f for f in compiled.FLAGS)
@@ -85,8 +87,8 @@ def test_vectors_of_any_width_give_the_same(baseline: str, monkeypatch: pytest.M
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     try:
         clear()
-        for one, other in zip(all_of_it(), expected, strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        for actual_tensor, expected_tensor in zip(all_of_it(), expected, strict=True):
+            torch.testing.assert_close(actual_tensor, expected_tensor, rtol=1e-4, atol=1e-4)
         assert len(list(tmp_path.rglob("*.so"))) == 1
     finally:
         clear()
@@ -102,24 +104,24 @@ def test_only_what_is_asked_for_is_differentiated() -> None:
     for tensor in (x, w):
         tensor.requires_grad_()
         y = conv2d(refuse, x, w)
-        [found] = torch.autograd.grad(y.square().sum(), [tensor])
+        [gradient] = torch.autograd.grad(y.square().sum(), [tensor])
         [expected] = torch.autograd.grad(functional.conv2d(x, w).square().sum(), [tensor])
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
         tensor.requires_grad_(False)
 
 
 def test_threads_change_no_bit() -> None:
     torch.manual_seed(0)
     x, w = batch_last(torch.randn(150, 3, 8, 8)).requires_grad_(), torch.randn(5, 3, 3, 3, requires_grad=True)
-    before, each = torch.get_num_threads(), []
+    before, results = torch.get_num_threads(), []
     try:
         for n in (1, 2, 4):
             torch.set_num_threads(n)
             y = max_pool2d(refuse, conv2d(refuse, x, w, padding=1), 2)
-            each.append([y, *torch.autograd.grad(y.square().sum(), [x, w])])
+            results.append([y, *torch.autograd.grad(y.square().sum(), [x, w])])
     finally:
         torch.set_num_threads(before)
-    assert all(torch.equal(a, b) for other in each[1:] for a, b in zip(each[0], other, strict=True))
+    assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -138,8 +140,8 @@ def test_the_rest_is_the_librarys(x: Any, w: Any, options: dict[str, Any]) -> No
     with pytest.raises(AssertionError, match="the library was asked"):
         conv2d(refuse, images, kernels, **options)
     with Kernels():
-        found = functional.conv2d(images, kernels, **options)
-    torch.testing.assert_close(found, functional.conv2d(images, kernels, **options))
+        actual = functional.conv2d(images, kernels, **options)
+    torch.testing.assert_close(actual, functional.conv2d(images, kernels, **options))
 
 
 def test_other_layouts_and_precisions_are_the_librarys() -> None:
@@ -172,9 +174,9 @@ def plainly(x: Tensor, w: Tensor) -> Tensor:
 def test_gradients_pass_through_vmap() -> None:
     torch.manual_seed(0)
     x, w = batch_last(torch.randn(6, 2, 5, 4)), torch.randn(3, 4, 2, 3, 3)
-    found = torch.vmap(torch.func.grad(loss, argnums=(0, 1)), in_dims=(None, 0))(x, w)
-    expected = [torch.func.grad(plainly, argnums=(0, 1))(x, one) for one in w]
-    for a, b in zip(found, zip(*expected, strict=True), strict=True):
+    gradients = torch.vmap(torch.func.grad(loss, argnums=(0, 1)), in_dims=(None, 0))(x, w)
+    expected = [torch.func.grad(plainly, argnums=(0, 1))(x, kernel) for kernel in w]
+    for a, b in zip(gradients, zip(*expected, strict=True), strict=True):
         torch.testing.assert_close(a, torch.stack(b), rtol=1e-4, atol=1e-4)
 
 
@@ -185,9 +187,9 @@ def test_many_gradients_are_taken_at_once() -> None:
     cotangents = torch.randn(3, *y.shape)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
-        [found] = torch.autograd.grad(y, [w], cotangents, is_grads_batched=True, retain_graph=True)
-    each = [torch.autograd.grad(y, [w], one, retain_graph=True)[0] for one in cotangents]
-    torch.testing.assert_close(found, torch.stack(each))
+        [gradients] = torch.autograd.grad(y, [w], cotangents, is_grads_batched=True, retain_graph=True)
+    separate_gradients = [torch.autograd.grad(y, [w], cotangent, retain_graph=True)[0] for cotangent in cotangents]
+    torch.testing.assert_close(gradients, torch.stack(separate_gradients))
 
 
 def test_second_derivatives_are_the_librarys() -> None:
@@ -195,11 +197,11 @@ def test_second_derivatives_are_the_librarys() -> None:
     x, w = batch_last(torch.randn(4, 2, 5, 4)), torch.randn(4, 2, 3, 3)
     seconds = []
     for function in (loss, plainly):
-        asked = [t.clone().requires_grad_() for t in (x, w)]
-        first = torch.autograd.grad(function(*asked), asked, create_graph=True)
-        seconds.append(torch.autograd.grad(sum(g.square().sum() for g in first), asked))  # type: ignore[arg-type]
-    for one, other in zip(*seconds, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+        leaves = [t.clone().requires_grad_() for t in (x, w)]
+        first = torch.autograd.grad(function(*leaves), leaves, create_graph=True)
+        seconds.append(torch.autograd.grad(sum(g.square().sum() for g in first), leaves))  # type: ignore[arg-type]
+    for actual_tensor, expected_tensor in zip(*seconds, strict=True):
+        torch.testing.assert_close(actual_tensor, expected_tensor, rtol=1e-3, atol=1e-3)
 
 
 @settings(max_examples=80, deadline=None)
@@ -214,21 +216,21 @@ def test_pools_are_the_librarys_to_the_bit(
     x[0, 0, 0, 0] = torch.nan
     gradients = []
     for pool in (lambda t: max_pool2d(refuse, t, size), lambda t: functional.max_pool2d(t, size)):
-        own = x.clone().requires_grad_()
-        y = pool(own)
+        leaf = x.clone().requires_grad_()
+        y = pool(leaf)
         y.backward(torch.arange(y.numel(), dtype=torch.float32).view_as(y))
-        gradients.append((y, own.grad))
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+        gradients.append((y, leaf.grad))
+    for actual_tensor, expected_tensor in zip(*gradients, strict=True):
+        torch.testing.assert_close(actual_tensor, expected_tensor, rtol=0, atol=0, equal_nan=True)
 
 
 def test_pools_without_gradients_are_the_same() -> None:
     x = batch_last(torch.randn(20, 3, 7, 6))
     with torch.no_grad():
-        found = max_pool2d(refuse, x, 3)
-    assert torch.equal(found, functional.max_pool2d(x, 3))
+        pooled = max_pool2d(refuse, x, 3)
+    assert torch.equal(pooled, functional.max_pool2d(x, 3))
     assert torch.equal(
-        torch.vmap(lambda one: max_pool2d(refuse, one, 3))(torch.stack([x, x])), torch.stack([found] * 2)
+        torch.vmap(lambda images: max_pool2d(refuse, images, 3))(torch.stack([x, x])), torch.stack([pooled] * 2)
     )
 
 

@@ -35,8 +35,8 @@ def test_values_are_the_librarys_to_the_bit(args: Any, kwargs: Any, layout: torc
     x[0, 0, 0, 0] = torch.nan
     expected = functional.max_pool2d(x, *args, **kwargs)
     with torch.no_grad(), Kernels():
-        found = functional.max_pool2d(x, *args, **kwargs)
-    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+        pooled = functional.max_pool2d(x, *args, **kwargs)
+    torch.testing.assert_close(pooled, expected, rtol=0, atol=0, equal_nan=True)
 
 
 def test_the_library_is_asked_only_where_it_is_faster_or_knows_more() -> None:
@@ -83,12 +83,12 @@ def test_gradients_pass_through_vmap() -> None:
     torch.manual_seed(0)
     x = torch.randn(5, 2, 3, 4, 4)
 
-    def loss(one: torch.Tensor) -> torch.Tensor:
+    def loss(image: torch.Tensor) -> torch.Tensor:
         with Kernels():
-            return functional.max_pool2d(one.relu(), 2).square().sum()
+            return functional.max_pool2d(image.relu(), 2).square().sum()
 
-    found = torch.vmap(torch.func.grad(loss))(x)
-    assert torch.equal(found, torch.stack([torch.func.grad(loss)(one) for one in x]))
+    gradients = torch.vmap(torch.func.grad(loss))(x)
+    assert torch.equal(gradients, torch.stack([torch.func.grad(loss)(image) for image in x]))
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

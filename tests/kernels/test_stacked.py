@@ -71,8 +71,8 @@ class Sequences(nn.Module):
         self.net = nn.LSTM(3, 5, **options)
 
     def forward(self, x: Tensor) -> Tensor:
-        every, (h, c) = self.net(x)
-        return torch.cat([every.flatten(1), h.movedim(0, 1).flatten(1), c.movedim(0, 1).flatten(1)], dim=1)
+        hidden_states, (h, c) = self.net(x)
+        return torch.cat([hidden_states.flatten(1), h.movedim(0, 1).flatten(1), c.movedim(0, 1).flatten(1)], dim=1)
 
 
 class Frozen(nn.Module):
@@ -81,11 +81,11 @@ class Frozen(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("kernel", torch.randn(4, 2, 3, 3))
-        self.own = nn.Conv2d(4, 3, 3)
+        self.conv = nn.Conv2d(4, 3, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.get_buffer("kernel")
-        out: Tensor = self.own(nn.functional.conv2d(x, kernel)).flatten(1)
+        out: Tensor = self.conv(nn.functional.conv2d(x, kernel)).flatten(1)
         return out
 
 
@@ -94,12 +94,12 @@ class AfterShared(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.own = nn.Conv2d(2, 4, 3)
+        self.conv = nn.Conv2d(2, 4, 3)
         self.register_buffer("kernel", torch.randn(3, 4, 3, 3))
         self.bias = nn.Parameter(torch.randn(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.conv2d(self.own(x), self.get_buffer("kernel"), self.bias).flatten(1)
+        return nn.functional.conv2d(self.conv(x), self.get_buffer("kernel"), self.bias).flatten(1)
 
 
 CONV = nn.Conv2d
@@ -121,7 +121,7 @@ IMAGES = {
     "fixed first kernel": Frozen,
     "fixed last kernel": AfterShared,
 }
-OTHERS = {
+OTHER_LAYERS = {
     "conv1d": (lambda: Flat(nn.Conv1d(2, 4, 3), nn.MaxPool1d(2), nn.Conv1d(4, 2, 2)), lambda: torch.randn(B, 2, 12)),
     "conv3d": (
         lambda: Flat(nn.Conv3d(2, 3, 3), nn.MaxPool3d(2), nn.Conv3d(3, 2, 2)),
@@ -146,7 +146,7 @@ def compare(
         net.load_state_dict({**net.state_dict(), **dict(nets[0].named_buffers())})
     if inputs.is_floating_point():
         inputs = inputs.double()
-    given = inputs.to(dtype) if inputs.is_floating_point() else inputs
+    cast_inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
     names = [name for name, _ in nets[0].named_parameters()]
     weights = {
         n: torch.stack([dict(net.named_parameters())[n].detach() for net in nets]).requires_grad_() for n in names
@@ -154,16 +154,16 @@ def compare(
     separate = torch.stack(
         [functional_call(nets[0], {n: w[k] for n, w in weights.items()}, (inputs,)) for k in range(K)]
     )
-    own = {name: w.detach().to(dtype).requires_grad_() for name, w in weights.items()}
-    stacked = stacked_call(deepcopy(nets[0]).to(dtype), own, given, stacking)
+    cast_weights = {name: w.detach().to(dtype).requires_grad_() for name, w in weights.items()}
+    stacked = stacked_call(deepcopy(nets[0]).to(dtype), cast_weights, cast_inputs, stacking)
     cotangent = torch.randn_like(separate)
     torch.testing.assert_close(stacked.double(), separate, rtol=tolerance, atol=tolerance)
-    for one, other in zip(
-        torch.autograd.grad(stacked, list(own.values()), cotangent.to(dtype)),
+    for gradient, exact_gradient in zip(
+        torch.autograd.grad(stacked, list(cast_weights.values()), cotangent.to(dtype)),
         torch.autograd.grad(separate, list(weights.values()), cotangent),
         strict=True,
     ):
-        torch.testing.assert_close(one.double(), other, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(gradient.double(), exact_gradient, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("stacking", STACKINGS)
@@ -181,10 +181,10 @@ def test_images_side_by_side(name: str, stacking: Stacking) -> None:
     compare(IMAGES[name], batch_last(torch.randn(B, 2, 9, 9)), stacking, torch.float32, 1e-3)
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", OTHER_LAYERS)
 def test_other_layers(name: str) -> None:
     torch.manual_seed(0)
-    build, inputs = OTHERS[name]
+    build, inputs = OTHER_LAYERS[name]
     compare(build, inputs(), "grouped")
 
 
@@ -267,28 +267,34 @@ def convolutions_of(strategies: list[Strategy], monkeypatch: pytest.MonkeyPatch,
 
 
 def test_images_side_by_side_are_among_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[Strategy] = []
-    assert convolutions_of(tried, monkeypatch) == ""
-    assert {(s.layout, s.stacking) for s in tried} == {
-        *((layout, how) for layout in ("channels_last", "contiguous") for how in ("separate", "grouped", "split")),
-        *(("batch_last", how) for how in ("separate", "grouped")),
+    strategies: list[Strategy] = []
+    assert convolutions_of(strategies, monkeypatch) == ""
+    assert {(s.layout, s.stacking) for s in strategies} == {
+        *(
+            (layout, stacking)
+            for layout in ("channels_last", "contiguous")
+            for stacking in ("separate", "grouped", "split")
+        ),
+        *(("batch_last", stacking) for stacking in ("separate", "grouped")),
     }
 
 
 def test_without_a_compiler_the_remark_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobench.kernels.batch_last.why_not", lambda: "there is no C compiler: install one")
-    tried: list[Strategy] = []
-    assert convolutions_of(tried, monkeypatch) == "images not laid side by side: there is no C compiler: install one"
-    assert "batch_last" not in {s.layout for s in tried}
+    strategies: list[Strategy] = []
+    assert (
+        convolutions_of(strategies, monkeypatch) == "images not laid side by side: there is no C compiler: install one"
+    )
+    assert "batch_last" not in {s.layout for s in strategies}
 
 
 def test_a_short_training_does_not_wait_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobench.kernels.batch_last.at_hand", lambda: False)
     monkeypatch.setattr("mobench.learning.measured_strategy.COMPILES", 1e9)
     monkeypatch.setattr("mobench.kernels.batch_last.why_not", lambda: pytest.fail("compiled"))
-    tried: list[Strategy] = []
-    assert convolutions_of(tried, monkeypatch, steps=1000) == ""
-    assert "batch_last" not in {s.layout for s in tried}
+    strategies: list[Strategy] = []
+    assert convolutions_of(strategies, monkeypatch, steps=1000) == ""
+    assert "batch_last" not in {s.layout for s in strategies}
 
 
 def test_small_nets_without_convolutions_are_stacked_without_a_clock() -> None:

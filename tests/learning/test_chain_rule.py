@@ -98,10 +98,10 @@ def test_gradient_equals_the_chain_rule_written_out(
     }
 
     scalarised(network, problem, batch).backward()
-    found = dict(network.named_parameters())
-    assert found.keys() == by_hand.keys()
+    parameter_by_name = dict(network.named_parameters())
+    assert parameter_by_name.keys() == by_hand.keys()
     for name, expected in by_hand.items():
-        torch.testing.assert_close(found[name].grad, expected, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(parameter_by_name[name].grad, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_solver_leaves_the_same_gradient(problem: Problem, network: ParetoHypernetwork, batch: Samples) -> None:
@@ -113,8 +113,8 @@ def test_the_solver_leaves_the_same_gradient(problem: Problem, network: ParetoHy
     solver.network.load_state_dict(network.state_dict())
     solver.backward(R, batch)
     scalarised(network, problem, batch).backward()
-    for ours, whole in zip(solver.network.parameters(), network.parameters(), strict=True):
-        torch.testing.assert_close(ours.grad, whole.grad, rtol=1e-9, atol=1e-12)
+    for solver_parameter, parameter in zip(solver.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(solver_parameter.grad, parameter.grad, rtol=1e-9, atol=1e-12)
 
 
 class WithGram(Balancer):
@@ -144,8 +144,8 @@ def test_gram_equals_the_dense_one_over_all_parameters(
             super().__init__()
             self.network = network
 
-        def forward(self, one: Tensor) -> Tensor:
-            return problem.losses(self.network(batch.inputs, one[None]), batch)[0]
+        def forward(self, preference: Tensor) -> Tensor:
+            return problem.losses(self.network(batch.inputs, preference[None]), batch)[0]
 
     module = Losses(network)
     parameters = dict(module.named_parameters())

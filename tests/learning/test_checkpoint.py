@@ -1,4 +1,4 @@
-"""The count of steps beside a checkpoint: correct after a kill, and harmless if it is damaged."""
+"""The step count that is stored with a checkpoint: correct after a kill, and harmless if it is damaged."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ DAMAGED: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("how", DAMAGED)
-def test_a_damaged_count_costs_the_count_alone(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_count_costs_the_count_alone(tmp_path: Path, case: str) -> None:
     checkpoint = tmp_path / "a.pt"
-    path_of(checkpoint).write_bytes(DAMAGED[how])
+    path_of(checkpoint).write_bytes(DAMAGED[case])
     with StepCount(checkpoint) as count:
         assert count.go_on_from(10) == 0
         count.reach(11)
         assert count.go_on_from(10) == 1
 
 
-@pytest.mark.parametrize("how", ["link", "link to nothing", "folder", "pipe", "device"])
-def test_what_is_no_regular_file_is_left_alone_and_costs_the_count_alone(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["link", "link to nothing", "folder", "pipe", "device"])
+def test_what_is_no_regular_file_is_left_alone_and_costs_the_count_alone(tmp_path: Path, case: str) -> None:
     checkpoint, precious = tmp_path / "a.pt", tmp_path / "precious"
     precious.write_bytes(b"0123456789abcdef0123")
     steps = path_of(checkpoint)
@@ -73,7 +73,7 @@ def test_what_is_no_regular_file_is_left_alone_and_costs_the_count_alone(tmp_pat
         "pipe": lambda: os.mkfifo(steps),
         "device": lambda: steps.symlink_to("/dev/full"),
     }
-    make[how]()
+    make[case]()
     with StepCount(checkpoint) as count:
         assert count.go_on_from(10) == 0
         count.reach(11)

@@ -22,42 +22,42 @@ def leaves() -> dict[str, torch.Tensor]:
 
 def test_gradients_of_each_set_by_hand() -> None:
     weights = leaves()
-    found = objective_gradients(losses_of(weights), weights)
+    gradients = objective_gradients(losses_of(weights), weights)
     a, b = weights["a"].detach(), weights["b"].detach()
-    torch.testing.assert_close(found["a"][:, 0], 2 * a)
-    torch.testing.assert_close(found["a"][:, 1], b[:, :, None].expand_as(a))
-    torch.testing.assert_close(found["b"][:, 0], torch.ones_like(b))
-    torch.testing.assert_close(found["b"][:, 1], a.sum((1, 2))[:, None])
+    torch.testing.assert_close(gradients["a"][:, 0], 2 * a)
+    torch.testing.assert_close(gradients["a"][:, 1], b[:, :, None].expand_as(a))
+    torch.testing.assert_close(gradients["b"][:, 0], torch.ones_like(b))
+    torch.testing.assert_close(gradients["b"][:, 1], a.sum((1, 2))[:, None])
 
 
 def test_a_weight_that_no_loss_reads_has_gradient_zero() -> None:
     weights = {**leaves(), "idle": torch.ones(3, 4, dtype=torch.float64, requires_grad=True)}
-    found = objective_gradients(losses_of(weights), weights)
-    assert found["idle"].shape == (3, 2, 4)
-    assert not found["idle"].any()
+    gradients = objective_gradients(losses_of(weights), weights)
+    assert gradients["idle"].shape == (3, 2, 4)
+    assert not gradients["idle"].any()
 
 
 def test_combine_weighs_rows() -> None:
     weights = leaves()
     gradients = objective_gradients(losses_of(weights), weights)
     alpha = torch.tensor([[1.0, 0.0], [0.25, 0.75], [-1.0, 2.0]], dtype=torch.float64)
-    found = combine(gradients, alpha)
+    combined = combine(gradients, alpha)
     for k in range(3):
         for name, g in gradients.items():
-            torch.testing.assert_close(found[name][k], alpha[k, 0] * g[k, 0] + alpha[k, 1] * g[k, 1])
+            torch.testing.assert_close(combined[name][k], alpha[k, 0] * g[k, 0] + alpha[k, 1] * g[k, 1])
 
 
 def test_gradients_reach_what_made_the_weights_and_weights_that_nobody_made() -> None:
-    maker, own = torch.ones(3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    generating, specific = torch.ones(3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
     turned = torch.ones(3, 2, requires_grad=True)
     for times in (1, 2):  # added to what is there, as torch does
         gradients = {"made": torch.ones(2, 3), "own": torch.full((2, 3), 5.0), "turned": torch.ones(2, 3).t()}
-        pull_back({"made": 2 * maker.expand(2, 3), "own": own, "turned": turned}, gradients)
-        assert maker.grad is not None
-        assert own.grad is not None
+        pull_back({"made": 2 * generating.expand(2, 3), "own": specific, "turned": turned}, gradients)
+        assert generating.grad is not None
+        assert specific.grad is not None
         assert turned.grad is not None
-        assert torch.equal(maker.grad, torch.full((3,), 4.0 * times))
-        assert torch.equal(own.grad, torch.full((2, 3), 5.0 * times))
+        assert torch.equal(generating.grad, torch.full((3,), 4.0 * times))
+        assert torch.equal(specific.grad, torch.full((2, 3), 5.0 * times))
         assert turned.grad.stride() == turned.stride()
 
 

@@ -93,15 +93,17 @@ def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one() -> None:
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop"])
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser: str) -> None:
-    """To the bit, with dropout, momentum, drawn preferences and a schedule in play."""
+    """The weights are equal to the bit with dropout, momentum, drawn preferences and a schedule."""
     options = {"optimiser": optimiser, "lr": 0.01, "milestones": (0.5,), "momentum": 0.9, "n_preferences": 2}
 
     def problem() -> Problem:
         torch.manual_seed(0)
         return Problem(MultiMnist(source="embedded", pairs=160, test_pairs=10), MtlCnn(filters=(2, 2, 2), width=4))
 
-    whole = phn_ls(**options)
-    expected = run(whole, one := problem(), Limit(steps=12), validation=one.dataset.load("val"))
+    uninterrupted = phn_ls(**options)
+    expected = run(
+        uninterrupted, first_problem := problem(), Limit(steps=12), validation=first_problem.dataset.load("val")
+    )
 
     class Interrupt(Exception):
         pass
@@ -111,16 +113,20 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, optimiser:
             raise Interrupt
 
     path = tmp_path / "checkpoint.pt"
-    first, two = phn_ls(**options), problem()
-    again: dict[str, Any] = {"checkpoint": path, "checkpoint_seconds": 0.0, "validation": two.dataset.load("val")}
+    first, second_problem = phn_ls(**options), problem()
+    options_of_run: dict[str, Any] = {
+        "checkpoint": path,
+        "checkpoint_seconds": 0.0,
+        "validation": second_problem.dataset.load("val"),
+    }
     with pytest.raises(Interrupt):
-        run(first, two, Limit(steps=12), on_progress=at_step_7, progress_seconds=0.0, **again)
+        run(first, second_problem, Limit(steps=12), on_progress=at_step_7, progress_seconds=0.0, **options_of_run)
     second = phn_ls(**options)
-    training = run(second, problem(), Limit(steps=12), **again)
+    training = run(second, problem(), Limit(steps=12), **options_of_run)
 
     assert training.resumed == 1
     assert training.steps == expected.steps
-    for a, b in zip(whole.network.parameters(), second.network.parameters(), strict=True):
+    for a, b in zip(uninterrupted.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(a, b)
     assert [(t.step, t.hypervolume, t.train_losses) for t in training.trace] == [
         (t.step, t.hypervolume, t.train_losses) for t in expected.trace
@@ -149,11 +155,11 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_training_stops_at_the_first_loss_that_is_not_finite() -> None:
     """The weights stay those before the bad step."""
     problem = vlmop2()
-    seen: list[Tensor] = []
+    parameters: list[Tensor] = []
 
     class Explodes(GradientSolver):
         def step(self, batch: Samples) -> Tensor:
-            seen.append(next(self.network.parameters()).detach().clone())
+            parameters.append(next(self.network.parameters()).detach().clone())
             if self.n_steps == 3:
                 with torch.no_grad():
                     next(self.network.parameters()).fill_(math.nan)
@@ -165,7 +171,7 @@ def test_training_stops_at_the_first_loss_that_is_not_finite() -> None:
     assert training.message.startswith("step 3: the loss of objective 'f1' is nan at 5 of 5 preferences and 'f2'")
     assert "lower the learning rate" in training.message
     assert training.steps == 3
-    assert len(seen) == 4
+    assert len(parameters) == 4
 
 
 def test_a_balancer_that_gives_nan_is_named() -> None:
@@ -238,12 +244,12 @@ def test_learning_rate_falls_at_milestones() -> None:
 
 
 def test_setting_tells_the_solver_what_is_ahead() -> None:
-    told: list[Setting] = []
+    settings: list[Setting] = []
 
     class Listens(GradientSolver):
         def start(self, problem: Problem, setting: Setting) -> None:
-            told.append(setting)
+            settings.append(setting)
             super().start(problem, setting)
 
     run(Listens(Stack(), Linear(), GradientOptions()), vlmop2(), Limit(epochs=3), seeds=Seeds(solver=5))
-    assert (told[0].steps_per_epoch, told[0].total_steps, told[0].seeds.solver) == (1, 3, 5)
+    assert (settings[0].steps_per_epoch, settings[0].total_steps, settings[0].seeds.solver) == (1, 3, 5)

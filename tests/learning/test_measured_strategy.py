@@ -82,7 +82,7 @@ class MLP(Model):
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def guest_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     guest = ModuleType("guest")
     guest.mobench_datasets = hookimpl(lambda: [Spec("guest-targets", f"{__name__}:Targets", version="1")])  # type: ignore[attr-defined]
     guest.mobench_models = hookimpl(lambda: [Spec("guest-mlp", f"{__name__}:MLP", version="1")])  # type: ignore[attr-defined]
@@ -109,16 +109,16 @@ def sleeping(milliseconds: dict[int, float]) -> Callable[[], Callable[[], object
 
 
 @pytest.mark.parametrize(
-    ("two", "one", "threads"),
+    ("ms_two_threads", "ms_one_thread", "threads"),
     [(40, 2, 1), (10, 10, 1), (9, 10, 1), (4, 10, 2)],
     ids=["waiting for other work", "as fast", "a little faster", "much faster"],
 )
 def test_several_threads_are_used_where_they_make_a_step_much_faster(
-    problem: Problem, two: float, one: float, threads: int
+    problem: Problem, ms_two_threads: float, ms_one_thread: float, threads: int
 ) -> None:
     before = torch.get_num_threads()
     batch = problem.dataset.load("train").take(slice(0, 64))
-    choice = measured(problem, batch, 5, threads=2, start_step=sleeping({2: two, 1: one}))
+    choice = measured(problem, batch, 5, threads=2, start_step=sleeping({2: ms_two_threads, 1: ms_one_thread}))
     assert choice.strategy == Strategy(stacking="grouped", evaluation="grouped", threads=threads)
     assert torch.get_num_threads() == before
 
@@ -160,8 +160,8 @@ def test_larger_nets_without_convolutions_are_measured_with_a_step_of_the_solver
 ) -> None:
     monkeypatch.setattr(measured_strategy, "SMALL", 0)
     batch = problem.dataset.load("train").take(slice(0, 64))
-    for two, threads in ((40, 1), (4, 2)):
-        choice = measured(problem, batch, 5, threads=2, start_step=sleeping({2: two, 1: 10}))
+    for ms_two_threads, threads in ((40, 1), (4, 2)):
+        choice = measured(problem, batch, 5, threads=2, start_step=sleeping({2: ms_two_threads, 1: 10}))
         assert choice.strategy.threads == threads
 
 
@@ -171,7 +171,7 @@ def job(solver: str, steps: int = 100) -> Job:
     )
 
 
-@pytest.mark.usefixtures("known")
+@pytest.mark.usefixtures("guest_plugin")
 @pytest.mark.parametrize("solver", ["ls", "phn-ls"])
 def test_a_measured_choice_does_not_change_the_result_and_is_reproduced_when_it_is_given(solver: str) -> None:
     """The trial solver takes nothing from the random streams of the job's own solver."""
@@ -183,7 +183,7 @@ def test_a_measured_choice_does_not_change_the_result_and_is_reproduced_when_it_
     assert execute(job(solver), RunOptions(strategy=chosen), threads=2).digest == free.digest
 
 
-@pytest.mark.usefixtures("known")
+@pytest.mark.usefixtures("guest_plugin")
 def test_choices_of_nets_without_convolutions_are_kept_for_each_solver() -> None:
     def keys(depends_on_solver: bool) -> set[str]:
         return {

@@ -71,9 +71,9 @@ def test_vertices_and_centre_are_among_many_rays(m: int, n: int) -> None:
 
 @pytest.mark.parametrize("m", range(6, 12))
 def test_few_rays_of_many_objectives_have_the_centre_and_favour_no_objective(m: int) -> None:
-    few = finite_rays(m, 5)
-    assert float((few - 1 / m).abs().amax(1).min()) < 1e-6
-    torch.testing.assert_close(few.mean(0), torch.full((m,), 1 / m), atol=0.065, rtol=0)
+    rays = finite_rays(m, 5)
+    assert float((rays - 1 / m).abs().amax(1).min()) < 1e-6
+    torch.testing.assert_close(rays.mean(0), torch.full((m,), 1 / m), atol=0.065, rtol=0)
 
 
 @pytest.mark.parametrize("m", [4, 8, 11])
@@ -103,7 +103,7 @@ def test_rays_keep_a_distance_from_each_other_and_lie_inside_as_well(m: int) -> 
 
 
 def test_rays_of_many_objectives_are_always_the_same_bits() -> None:
-    """In a fresh process as well, with another number of threads: the arithmetic is exact."""
+    """A new process with another number of threads gives the same rays: the arithmetic is exact."""
     program = (
         "import hashlib; from mobench.learning.preferences import dense_rays, finite_rays\n"
         "parts = [r.numpy().tobytes() for m in (4, 8, 11) for r in (dense_rays(m, 30), finite_rays(m, 6, 30))]\n"
@@ -144,9 +144,11 @@ def test_a_subset_covers_better_than_most_random_ones_that_have_the_centre() -> 
     assert list(chosen) == sorted(set(chosen))
     centre = int((rays == UNIT // 6).all(axis=1).argmax())
     assert centre in chosen
-    others = [k for k in range(25) if k != centre]
+    other_indices = [k for k in range(25) if k != centre]
     random = np.random.default_rng(0)
-    totals = [squares[:, [centre, *random.choice(others, 4, replace=False)]].min(axis=1).sum() for _ in range(200)]
+    totals = [
+        squares[:, [centre, *random.choice(other_indices, 4, replace=False)]].min(axis=1).sum() for _ in range(200)
+    ]
     assert squares[:, chosen].min(axis=1).sum() <= np.quantile(totals, 0.05)
 
 

@@ -1,4 +1,4 @@
-"""What the solver gives to balancers that ask for more than losses: directions, a second batch."""
+"""Inputs of balancers that request more than losses: directions of gradients, a second batch."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_the_gram_matrix_of_two_batches_is_between_their_gradients(generator: Ge
     problem = problem_of()
     solver = started(balancer := TwoBatches(), generator, problem)
     assert solver.n_batches == 2
-    one, two = batch_of(problem, 0), batch_of(problem, 1)
+    first_batch, second_batch = batch_of(problem, 0), batch_of(problem, 1)
     network: Any = solver.network
     parameters = list(network.parameters())
     before = nn.utils.parameters_to_vector(parameters).detach()
@@ -145,8 +145,8 @@ def test_the_gram_matrix_of_two_batches_is_between_their_gradients(generator: Ge
         ]
         return losses.detach(), torch.stack(rows).view(*losses.shape, -1)
 
-    (losses, rows), (more_losses, more_rows) = gradients(one), gradients(two)
-    returned = solver.step(one, two)
+    (losses, rows), (more_losses, more_rows) = gradients(first_batch), gradients(second_batch)
+    returned = solver.step(first_batch, second_batch)
     torch.testing.assert_close(balancer.gram, rows @ more_rows.transpose(1, 2), rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(returned, (losses + more_losses) / 2)
     assert torch.equal(returned, balancer.losses)
@@ -158,25 +158,27 @@ class Watches(GradientSolver):
     """Keeps the batches of every step."""
 
     def step(self, batch: Samples, *more: Samples) -> Tensor:
-        self.seen = [*getattr(self, "seen", []), (batch, *more)]
+        self.batches = [*getattr(self, "batches", []), (batch, *more)]
         return super().step(batch, *more)
 
 
 def test_the_loop_passes_an_independent_second_batch_and_counts_its_gradients() -> None:
     problem = problem_of()
     samples = problem.dataset.load("train")
-    seen, evaluations = {}, {}
+    batches_by_balancer, evaluations = {}, {}
     for balancer in (TwoBatches(), Linear()):
         solver = Watches(Stack(), balancer, GradientOptions())
         rays = finite_rays(2)
         training = train(solver, problem, samples, limit=Limit(epochs=2), batch_size=16, seeds=Seeds(data=3), rays=rays)
-        seen[type(balancer)], evaluations[type(balancer)] = solver.seen, training.gradient_evaluations
-    steps = len(seen[Linear])
-    assert len(seen[TwoBatches]) == steps == 2 * (len(samples) // 16)
-    assert {len(batches) for batches in seen[TwoBatches]} == {2}
-    for (one, two), (alone,) in zip(seen[TwoBatches], seen[Linear], strict=True):
-        assert torch.equal(one.inputs, alone.inputs), "the first batch is that of every other method"
-        assert not torch.equal(one.inputs, two.inputs)
+        batches_by_balancer[type(balancer)], evaluations[type(balancer)] = solver.batches, training.gradient_evaluations
+    steps = len(batches_by_balancer[Linear])
+    assert len(batches_by_balancer[TwoBatches]) == steps == 2 * (len(samples) // 16)
+    assert {len(batches) for batches in batches_by_balancer[TwoBatches]} == {2}
+    for (first_batch, second_batch), (only_batch,) in zip(
+        batches_by_balancer[TwoBatches], batches_by_balancer[Linear], strict=True
+    ):
+        assert torch.equal(first_batch.inputs, only_batch.inputs), "the first batch is that of every other method"
+        assert not torch.equal(first_batch.inputs, second_batch.inputs)
     assert evaluations[TwoBatches] == 2 * evaluations[Linear] == 2 * steps * 5 * 2
 
 

@@ -44,19 +44,19 @@ def test_drawn_preferences_are_on_the_simplex(
     m: int, k: int, alpha: float, seed: int, step: int, cls: type[Sampler]
 ) -> None:
     k = k + 1 if cls is Annealed and m == 2 else math.comb(m + 1, 2) if cls is Annealed else k
-    drawn = started(cls(), m, k, seed, alpha).sample(step)
-    assert drawn.shape == (k, m)
-    assert bool((drawn > 0).all())
-    check_on_simplex(drawn, tolerance=1e-9)
+    preferences = started(cls(), m, k, seed, alpha).sample(step)
+    assert preferences.shape == (k, m)
+    assert bool((preferences > 0).all())
+    check_on_simplex(preferences, tolerance=1e-9)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
 def test_dirichlet_has_its_moments(alpha: float) -> None:
     """Var r_i = (1/m)(1 − 1/m) / (mα + 1)."""
-    drawn = started(Dirichlet(), 3, 100_000, seed=1, alpha=alpha).sample(0)
+    preferences = started(Dirichlet(), 3, 100_000, seed=1, alpha=alpha).sample(0)
     variance = (1 / 3) * (2 / 3) / (3 * alpha + 1)
-    torch.testing.assert_close(drawn.mean(0), torch.full((3,), 1 / 3, dtype=torch.float64), atol=5e-3, rtol=0)
-    torch.testing.assert_close(drawn.var(0), torch.full((3,), variance, dtype=torch.float64), atol=0, rtol=0.03)
+    torch.testing.assert_close(preferences.mean(0), torch.full((3,), 1 / 3, dtype=torch.float64), atol=5e-3, rtol=0)
+    torch.testing.assert_close(preferences.var(0), torch.full((3,), variance, dtype=torch.float64), atol=0, rtol=0.03)
 
 
 def test_dirichlet_draws_what_it_drew_before_there_were_samplers() -> None:
@@ -72,16 +72,16 @@ def test_dirichlet_draws_what_it_drew_before_there_were_samplers() -> None:
 
 def test_angles_on_the_arc_are_uniform() -> None:
     """Kolmogorov-Smirnov distance of 100,000 angles from the uniform distribution; 1.63/√n is its 99 % quantile."""
-    drawn = started(Arc(), 2, 100_000, seed=1).sample(0)
-    angles = torch.atan2(drawn[:, 1], drawn[:, 0]).sort().values / (math.pi / 2)
+    preferences = started(Arc(), 2, 100_000, seed=1).sample(0)
+    angles = torch.atan2(preferences[:, 1], preferences[:, 0]).sort().values / (math.pi / 2)
     expected = torch.linspace(0, 1, len(angles), dtype=torch.float64)
     assert float((angles - expected).abs().max()) < 1.63 / len(angles) ** 0.5
 
 
 def test_directions_on_the_sphere_have_the_moments_of_a_uniform_distribution() -> None:
     """The squares of a uniform unit vector have mean 1/m and variance 2(m − 1) / (m²(m + 2))."""
-    drawn = started(Arc(), 5, 100_000, seed=1).sample(0)
-    squares = drawn.square() / drawn.square().sum(1, keepdim=True)
+    preferences = started(Arc(), 5, 100_000, seed=1).sample(0)
+    squares = preferences.square() / preferences.square().sum(1, keepdim=True)
     assert squares.mean(0).tolist() == pytest.approx([0.2] * 5, abs=0.005)
     assert squares.var(0).tolist() == pytest.approx([2 * 4 / (25 * 7)] * 5, rel=0.03)
 
@@ -101,9 +101,9 @@ def test_the_annealed_schedule_starts_at_the_centre_and_moves_to_the_vertices() 
 
 def test_the_annealed_schedule_of_three_objectives_is_a_lattice() -> None:
     """Six points: the vertices and the middles of the edges; t = 1/5 takes them as they are."""
-    drawn = started(Annealed(margin=0.0), 3, 6, total=5).sample(1)
+    preferences = started(Annealed(margin=0.0), 3, 6, total=5).sample(1)
     expected = {(2, 0, 0), (0, 2, 0), (0, 0, 2), (1, 1, 0), (1, 0, 1), (0, 1, 1)}
-    assert {tuple(round(2 * float(v)) for v in row) for row in drawn} == expected
+    assert {tuple(round(2 * float(v)) for v in row) for row in preferences} == expected
 
 
 def test_the_concentration_of_the_annealed_dirichlet_falls_linearly() -> None:
@@ -139,8 +139,8 @@ def test_a_context_states_the_progress_of_training_and_refuses_a_budget_in_secon
 
 
 @dataclass(eq=False)
-class Told(Sampler):
-    """Records what it is told."""
+class RecordingSampler(Sampler):
+    """Record the arguments of every call."""
 
     def start(self, context: SamplerContext) -> None:
         self.context, self.steps = context, list[int]()
@@ -151,7 +151,7 @@ class Told(Sampler):
 
 
 def test_the_solver_tells_its_sampler_the_step_and_the_context() -> None:
-    problem, sampler = Problem(VLMOP2(), Point()), Told()
+    problem, sampler = Problem(VLMOP2(), Point()), RecordingSampler()
     solver = GradientSolver(PHN(), Linear(), GradientOptions(n_preferences=3, alpha=0.7), sampler)
     solver.start(problem, Setting(finite_rays(2), Seeds(preferences=5), 2, 9))
     for _ in range(3):
@@ -161,8 +161,8 @@ def test_the_solver_tells_its_sampler_the_step_and_the_context() -> None:
 
 
 def job(solver: str = "phn-ls", budget: Budget | None = None, **settings: Any) -> Job:
-    given = {name.replace("__", "."): value for name, value in settings.items()}
-    return resolve("vlmop2", "point", solver, given, budget or Budget(steps=10, batch_size=1))
+    values = {name.replace("__", "."): value for name, value in settings.items()}
+    return resolve("vlmop2", "point", solver, values, budget or Budget(steps=10, batch_size=1))
 
 
 def test_jobs_with_the_default_sampler_keep_the_ids_that_they_had_before_there_were_samplers() -> None:
@@ -177,13 +177,13 @@ def test_a_chosen_sampler_is_in_the_identity_with_its_options() -> None:
         {}, {"sampler": "arc"}, {"sampler": "annealed"}, {"sampler": "annealed", "power": 3.0},
         {"sampler": "annealed", "sampler__margin": 0.1},
     )]  # fmt: skip
-    assert len({each.id for each in jobs}) == 5
+    assert len({sampled_job.id for sampled_job in jobs}) == 5
     assert jobs[3].solver.sampler is not None
     assert (jobs[3].solver.sampler.version, jobs[3].solver.sampler.options) == ("1", {"power": 3.0, "margin": 0.01})
     assert every_option(jobs[3])["sampler.power"] == 3.0
     assert every_option(jobs[0])["solver.sampler"] == "dirichlet"
-    for each in jobs:
-        assert Job.model_validate_json(each.model_dump_json()) == each
+    for sampled_job in jobs:
+        assert Job.model_validate_json(sampled_job.model_dump_json()) == sampled_job
 
 
 def test_a_job_trains_with_its_sampler() -> None:
@@ -202,7 +202,7 @@ def test_another_sampler_trains_another_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("solver", "budget", "given", "reason"),
+    ("solver", "budget", "sampler_settings", "reason"),
     [
         ("ls", Budget(steps=1), {"sampler": "arc"}, "trains its own rays, so sampler 'arc' would have no effect"),
         ("phn-ls", Budget(seconds=1), {"sampler": "annealed-dirichlet"}, "the budget is in seconds: give epochs or"),
@@ -211,13 +211,13 @@ def test_another_sampler_trains_another_network() -> None:
     ],
 )
 def test_what_a_sampler_does_not_support_is_declined_before_the_job(
-    solver: str, budget: Budget, given: dict[str, Any], reason: str | None
+    solver: str, budget: Budget, sampler_settings: dict[str, Any], reason: str | None
 ) -> None:
     if reason is None:
-        assert job(solver, budget, **given).solver.sampler is not None
+        assert job(solver, budget, **sampler_settings).solver.sampler is not None
         return
     with pytest.raises(IncompatibleError, match=reason):
-        job(solver, budget, **given)
+        job(solver, budget, **sampler_settings)
 
 
 def test_the_lattices_of_three_objectives_are_named_where_another_number_is_given() -> None:

@@ -166,7 +166,7 @@ def test_stacked_nets_with_batch_normalisation_equal_separate_modules(kind: str)
     problem = problem_of(kind, torch.float64)
     solver = solver_of(Stack())
     run(solver, problem, 30)
-    found = losses_of(solver, problem)
+    losses = losses_of(solver, problem)
 
     batches, test = (
         Batches(problem.dataset.load("train"), 8, Seeds().data),
@@ -184,19 +184,19 @@ def test_stacked_nets_with_batch_normalisation_equal_separate_modules(kind: str)
             optimiser.step()
         net.eval()
         expected = [float(o.loss(net(test.inputs), test).detach()) for o in problem.objectives]
-        np.testing.assert_allclose(found[k], expected, rtol=1e-6)
-        own = solver.network.weights(RAYS.double())  # type: ignore[operator]
+        np.testing.assert_allclose(losses[k], expected, rtol=1e-6)
+        generated = solver.network.weights(RAYS.double())  # type: ignore[operator]
         for name, buffer in net.named_buffers():
-            torch.testing.assert_close(own[name][k], buffer, rtol=1e-7, atol=1e-9)
+            torch.testing.assert_close(generated[name][k], buffer, rtol=1e-7, atol=1e-9)
     means = solver.network.weights(RAYS.double())["norm.running_mean"]  # type: ignore[operator]
     assert not torch.allclose(means[0], means[2]), "each net has statistics of its own"
 
 
 @pytest.mark.parametrize("kind", ["norm", "cumulative", "frozen", "buffer", "unsaved buffer"])
 def test_resumed_at_step_39_of_40_equals_uninterrupted_to_the_bit(kind: str, tmp_path: Path) -> None:
-    whole, problem = solver_of(Stack()), problem_of(kind)
-    run(whole, problem, 40)
-    expected = losses_of(whole, problem)
+    uninterrupted, problem = solver_of(Stack()), problem_of(kind)
+    run(uninterrupted, problem, 40)
+    expected = losses_of(uninterrupted, problem)
 
     first, problem = solver_of(Stack()), problem_of(kind)
     training = run(first, problem, 39)
@@ -240,11 +240,11 @@ def test_a_network_with_a_module_of_its_own_keeps_its_statistics() -> None:
     """COSMOS has one module for all preferences, so its statistics are part of its state."""
     solver, problem = solver_of(Input(channels="constant")), problem_of("norm")
     run(solver, problem, 5)
-    again = solver_of(Input(channels="constant"))
-    run(again, problem_of("norm"), 1)
-    assert not np.array_equal(losses_of(again, problem), losses_of(solver, problem))
-    again.load_state_dict(solver.state_dict())
-    assert np.array_equal(losses_of(again, problem), losses_of(solver, problem))
+    restored = solver_of(Input(channels="constant"))
+    run(restored, problem_of("norm"), 1)
+    assert not np.array_equal(losses_of(restored, problem), losses_of(solver, problem))
+    restored.load_state_dict(solver.state_dict())
+    assert np.array_equal(losses_of(restored, problem), losses_of(solver, problem))
 
 
 @pytest.mark.parametrize("generator", [Stack(), *HYPERNETWORKS, TaskConditioned()], ids=lambda g: type(g).__name__)
@@ -316,18 +316,18 @@ def test_measuring_strategies_leaves_statistics_alone_and_keeps_nets_separate() 
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def guest_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry with the dataset and the model of this module."""
     guest = ModuleType("guest")
     guest.mobench_models = hookimpl(lambda: [Spec("net", f"{__name__}:Built", version="1")])  # type: ignore[attr-defined]
     guest.mobench_datasets = hookimpl(lambda: [Spec("told", f"{__name__}:Pictures", version="1")])  # type: ignore[attr-defined]
-    made = Registry.discover()
-    made.add(Plugin("guest", "guest", "1.0"), guest)
+    registry = Registry.discover()
+    registry.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
-        monkeypatch.setattr(module, "registry", lambda: made)
+        monkeypatch.setattr(module, "registry", lambda: registry)
     provenance._packages.cache_clear()
     resolve._problem_of.cache_clear()
-    yield made
+    yield registry
     provenance._packages.cache_clear()
     resolve._problem_of.cache_clear()
 
@@ -336,13 +336,13 @@ def job_of(kind: str, solver: str) -> Any:
     return resolve.resolve("told", "net", solver, {"kind": kind}, Budget(steps=20, batch_size=8), n_rays=5, n_finite=3)
 
 
-def test_a_model_with_running_statistics_is_declined_when_jobs_are_planned(known: Registry) -> None:
+def test_a_model_with_running_statistics_is_declined_when_jobs_are_planned(guest_registry: Registry) -> None:
     with pytest.raises(IncompatibleError, match=r"layer 'norm' .* generator 'phn' keeps none for each set"):
         job_of("norm", "phn-ls")
     assert job_of("norm", "ls").solver.name == "ls"
 
 
-def test_a_buffer_that_training_changes_at_some_steps_alone_fails_the_job(known: Registry) -> None:
+def test_a_buffer_that_training_changes_at_some_steps_alone_fails_the_job(guest_registry: Registry) -> None:
     record = execute(job_of("rarely", "ls"), threads=1)
     assert record.status == "failed"
     assert record.failure is not None
@@ -351,7 +351,9 @@ def test_a_buffer_that_training_changes_at_some_steps_alone_fails_the_job(known:
 
 @pytest.mark.parametrize("solver", ["ls", "input+linear"])
 @pytest.mark.parametrize("kind", ["norm", "frozen", "buffer", "unsaved buffer"])
-def test_kept_weights_give_the_losses_of_the_record(known: Registry, kind: str, solver: str, tmp_path: Path) -> None:
+def test_kept_weights_give_the_losses_of_the_record(
+    guest_registry: Registry, kind: str, solver: str, tmp_path: Path
+) -> None:
     """Constants are drawn at random when a network is built, so a file without them would give others."""
     path = tmp_path / "w.safetensors"
     record = execute(job_of(kind, solver), threads=1, weights=path)
@@ -359,11 +361,11 @@ def test_kept_weights_give_the_losses_of_the_record(known: Registry, kind: str, 
     torch.manual_seed(1234)
     trained = load(record, path)
     front = record.fronts["test"]
-    again = evaluate(trained.network, trained.problem, Pictures().load("test"), torch.tensor(front.preferences))
-    assert np.array_equal(again.losses, np.asarray(front.losses))
+    reevaluated = evaluate(trained.network, trained.problem, Pictures().load("test"), torch.tensor(front.preferences))
+    assert np.array_equal(reevaluated.losses, np.asarray(front.losses))
 
 
-def test_weights_without_the_constants_are_refused(known: Registry, tmp_path: Path) -> None:
+def test_weights_without_the_constants_are_refused(guest_registry: Registry, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     path = tmp_path / "w.safetensors"
@@ -374,7 +376,7 @@ def test_weights_without_the_constants_are_refused(known: Registry, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["frozen", "buffer", "unsaved buffer"])
-def test_an_onnx_file_gives_the_losses_of_the_record(known: Registry, kind: str, tmp_path: Path) -> None:
+def test_an_onnx_file_gives_the_losses_of_the_record(guest_registry: Registry, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     record = execute(job_of(kind, "phn-ls"), threads=1, weights=path)
     torch.manual_seed(1234)

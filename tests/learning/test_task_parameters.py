@@ -1,4 +1,4 @@
-"""Which parameters are task-specific, and what gradients they and the shared parameters get."""
+"""Task-specific parameters: how they are recognized, and the gradients of specific and shared parameters."""
 
 from __future__ import annotations
 
@@ -147,10 +147,14 @@ def test_a_hypernetwork_shares_what_generates_weights_of_several_losses() -> Non
         assert sum(is_own) == 8
         before = [p.detach().clone() for p in solver.network.parameters()]
         solver.step(batch)
-        shared = [torch.stack([g0, g1]).flatten(1) for own, g0, g1 in zip(is_own, *rows, strict=True) if not own]
+        shared = [
+            torch.stack([g0, g1]).flatten(1)
+            for is_specific, g0, g1 in zip(is_own, *rows, strict=True)
+            if not is_specific
+        ]
         torch.testing.assert_close(balancer.gram, inner_products(torch.cat(shared, dim=1))[None])
-        for own, p, old, g0, g1 in zip(is_own, solver.network.parameters(), before, *rows, strict=True):
-            factors = own_factors if own else ALPHA
+        for is_specific, p, old, g0, g1 in zip(is_own, solver.network.parameters(), before, *rows, strict=True):
+            factors = own_factors if is_specific else ALPHA
             torch.testing.assert_close(old - p.detach(), factors[0] * g0 + factors[1] * g1, atol=1e-12, rtol=1e-9)
 
 
@@ -189,14 +193,14 @@ def test_a_network_without_generated_weights_has_task_gradients_too() -> None:
         state = solver.sampler.state_dict()
         _, rows = jacobian(solver, problem, batch)
         solver.sampler.load_state_dict(state)
-        named = [(name, p, p.detach().clone()) for name, p in solver.network.named_parameters()]
+        named_parameters = [(name, p, p.detach().clone()) for name, p in solver.network.named_parameters()]
         solver.step(batch)
         shared = []
-        for (name, p, old), g0, g1 in zip(named, *rows, strict=True):
-            own = name.startswith("net.heads")
-            factors = own_factors if own else ALPHA
+        for (name, p, old), g0, g1 in zip(named_parameters, *rows, strict=True):
+            is_specific = name.startswith("net.heads")
+            factors = own_factors if is_specific else ALPHA
             torch.testing.assert_close(old - p.detach(), factors[0] * g0 + factors[1] * g1, atol=1e-12, rtol=1e-9)
-            shared += [] if own else [torch.stack([g0, g1]).flatten(1)]
+            shared += [] if is_specific else [torch.stack([g0, g1]).flatten(1)]
         torch.testing.assert_close(balancer.gram, inner_products(torch.cat(shared, dim=1))[None])
 
 
@@ -257,9 +261,9 @@ def test_gram_matrix_of_the_representation() -> None:
     features: list[Tensor] = []
     heads: Any = problem.target.heads
     hook = heads.register_forward_pre_hook(lambda module, args: features.append(args[0]))
-    each = problem.losses([problem.target(batch.inputs)], batch)[0]
+    losses = problem.losses([problem.target(batch.inputs)], batch)[0]
     hook.remove()
-    at_features = [torch.autograd.grad(loss, features[0], retain_graph=True)[0].flatten() for loss in each]
+    at_features = [torch.autograd.grad(loss, features[0], retain_graph=True)[0].flatten() for loss in losses]
     before = [p.detach().clone() for p in network.parameters()]
     solver.step(batch)
     torch.testing.assert_close(balancer.gram, inner_products(torch.stack(at_features))[None])

@@ -41,9 +41,9 @@ def test_one_ray_has_no_order() -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_ties_share_their_ranks_as_in_scipy(losses: Any, preferences: Any) -> None:
-    for i, found in enumerate(controllability(losses, preferences)):
-        if found is not None:
-            assert found == pytest.approx(spearmanr(preferences[:, i], -losses[:, i]).statistic, abs=1e-12)
+    for i, correlation in enumerate(controllability(losses, preferences)):
+        if correlation is not None:
+            assert correlation == pytest.approx(spearmanr(preferences[:, i], -losses[:, i]).statistic, abs=1e-12)
 
 
 @given(

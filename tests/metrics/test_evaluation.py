@@ -30,18 +30,18 @@ def images() -> tuple[Problem, ParetoNetwork, Samples]:
 def test_batches_of_any_size_give_the_mean_over_all_samples(images: tuple[Problem, ParetoNetwork, Samples]) -> None:
     problem, network, samples = images
     rays = dense_rays(2, 3)
-    whole = evaluate(network, problem, samples, rays, batch_size=1000)
+    one_batch = evaluate(network, problem, samples, rays, batch_size=1000)
     parts = evaluate(network, problem, samples, rays, batch_size=8)
-    np.testing.assert_allclose(parts.losses, whole.losses, rtol=1e-5)
-    assert parts.metrics["left/accuracy"] == pytest.approx(whole.metrics["left/accuracy"])
+    np.testing.assert_allclose(parts.losses, one_batch.losses, rtol=1e-5)
+    assert parts.metrics["left/accuracy"] == pytest.approx(one_batch.metrics["left/accuracy"])
 
     with torch.no_grad():
         batch = problem.prepare(samples)
         outputs = network(batch.inputs, rays)
         losses = problem.losses(outputs, batch).numpy()
-    np.testing.assert_allclose(whole.losses, losses, rtol=1e-5)
+    np.testing.assert_allclose(one_batch.losses, losses, rtol=1e-5)
     hits = (outputs[1]["right"].argmax(1) == batch.targets["right"]).double().mean()
-    assert whole.metrics["right/accuracy"][1] == pytest.approx(float(hits))
+    assert one_batch.metrics["right/accuracy"][1] == pytest.approx(float(hits))
 
 
 def test_evaluation_leaves_modes_and_gradients_alone(images: tuple[Problem, ParetoNetwork, Samples]) -> None:
@@ -64,9 +64,9 @@ def test_points_on_the_pareto_set_have_the_indicators_of_the_known_front() -> No
         next(network.parameters()).copy_((t / math.sqrt(20))[:, None].expand(-1, 20))
     front = evaluate(network, problem, problem.dataset.load("test"), rays)
     np.testing.assert_allclose(front.losses[:, 0], 1 - np.exp(-((t.numpy() - 1) ** 2)))
-    known = problem.dataset.known_front(2001)
-    assert known is not None
-    values = indicators_of(front, problem.protocol, known.numpy())
+    known_front = problem.dataset.known_front(2001)
+    assert known_front is not None
+    values = indicators_of(front, problem.protocol, known_front.numpy())
     assert values["gd"] == pytest.approx(0, abs=1e-3)
     assert values["n_non_dominated"] == 5
     assert values["controllability"] == pytest.approx(1)
@@ -77,16 +77,16 @@ def test_points_on_the_pareto_set_have_the_indicators_of_the_known_front() -> No
 def test_at_rays_picks_rows_and_refuses_what_was_not_evaluated() -> None:
     rays = dense_rays(2, 25).double().numpy()
     front = FrontValues(rays, 1 - rays, {"a": list(range(25))})
-    few = at_rays(front, finite_rays(2))
-    assert few.metrics["a"] == [0, 6, 12, 18, 24]
-    np.testing.assert_allclose(few.losses, 1 - few.preferences)
+    picked = at_rays(front, finite_rays(2))
+    assert picked.metrics["a"] == [0, 6, 12, 18, 24]
+    np.testing.assert_allclose(picked.losses, 1 - picked.preferences)
     with pytest.raises(PreferenceError, match="evaluate it there"):
         at_rays(front, torch.tensor([[0.123, 0.877]]))
 
 
 def test_undefined_indicators_are_none() -> None:
-    one = FrontValues(np.array([[0.5, 0.5]]), np.array([[-1.0, 0.5]]), {})
-    values = indicators_of(one, VLMOP2().protocol, None)
+    single_point = FrontValues(np.array([[0.5, 0.5]]), np.array([[-1.0, 0.5]]), {})
+    values = indicators_of(single_point, VLMOP2().protocol, None)
     assert values["spacing"] is None
     assert values["controllability"] is None
     assert values["non_uniformity"] is None

@@ -43,8 +43,8 @@ def by_inclusion_exclusion(points: Array, reference: Array) -> float:
 def test_hypervolume_of_unit_vectors(m: int) -> None:
     """The m unit vectors with reference 10: each leaves out the box where only it is not dominated."""
     reference = np.full(m, 10.0)
-    rest = np.random.default_rng(m).uniform(1, 10, (20, m))
-    assert ind.hypervolume(np.vstack([np.eye(m), rest]), reference) == pytest.approx(10**m - 1)
+    dominated = np.random.default_rng(m).uniform(1, 10, (20, m))
+    assert ind.hypervolume(np.vstack([np.eye(m), dominated]), reference) == pytest.approx(10**m - 1)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 40])
@@ -56,7 +56,7 @@ def test_hypervolume_of_a_staircase(n: int) -> None:
 
 @pytest.mark.parametrize("m", [5, 8, 11, 20, 31, 40])
 def test_hypervolume_of_unit_vectors_and_cubes_of_many_objectives(m: int) -> None:
-    """As above; m unit vectors are 20 and more points from m = 20 on, so those are approximate."""
+    """Values as above. From m = 20 on, the m unit vectors are 20 or more points, so the volume is approximate."""
     value, error = ind.hypervolume_with_error(np.eye(m), np.full(m, 3.0))
     expected = 3.0**m - 1
     assert value == pytest.approx(expected, rel=1e-9) if not error else abs(value - expected) <= 2 * error
@@ -93,7 +93,7 @@ def random_front(kind: str, n: int, m: int, seed: int) -> Array:
 
 @pytest.mark.parametrize(("m", "n"), [(3, 60), (5, 60), (8, 40), (10, 25), (11, 20)])
 def test_the_error_of_an_approximate_hypervolume_covers_the_exact_one(m: int, n: int) -> None:
-    """Of sixteen 95 % intervals, thirteen or more must cover, and all with 2.5 times the width."""
+    """At least 13 of 16 95 % intervals must cover the exact value, and all of them at 2.5 times the width."""
     ratios = []
     for kind in KINDS:
         for seed in range(4):
@@ -132,10 +132,10 @@ def test_the_exact_hypervolume_is_used_up_to_a_size_that_depends_on_the_front_al
 
 
 def test_dominated_points_do_not_count_for_the_size() -> None:
-    few = random_front("sphere", 20, 11, 0)
-    many = np.vstack([few, *(few + 1e-3 * k for k in range(1, 4))])
-    value, error = ind.hypervolume_with_error(many, np.full(11, 1.1))
-    assert (value, error) == (pytest.approx(ind.hypervolume(few, np.full(11, 1.1))), 0.0)
+    front = random_front("sphere", 20, 11, 0)
+    with_dominated = np.vstack([front, *(front + 1e-3 * k for k in range(1, 4))])
+    value, error = ind.hypervolume_with_error(with_dominated, np.full(11, 1.1))
+    assert (value, error) == (pytest.approx(ind.hypervolume(front, np.full(11, 1.1))), 0.0)
 
 
 def test_eleven_objectives_with_many_rays_take_less_than_a_second() -> None:
@@ -234,7 +234,7 @@ def test_a_point_better_than_the_reference_costs_nothing_under_the_plus_variants
 
 @pytest.mark.parametrize("m", [2, 3, 4])
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("distance", "reference_distance"),
     [
         (ind.igd, lambda a, z: moocore.igd(a, ref=z)),
         (ind.igd_plus, lambda a, z: moocore.igd_plus(a, ref=z)),
@@ -242,12 +242,12 @@ def test_a_point_better_than_the_reference_costs_nothing_under_the_plus_variants
     ],
 )
 def test_distances_agree_with_moocore(
-    m: int, ours: Callable[[Array, Array], float], theirs: Callable[[Array, Array], float]
+    m: int, distance: Callable[[Array, Array], float], reference_distance: Callable[[Array, Array], float]
 ) -> None:
     draw = np.random.default_rng(m)
     for _ in range(20):
         a, z = draw.normal(size=(9, m)), draw.normal(size=(13, m)) - 0.5
-        assert ours(a, z) == pytest.approx(theirs(a, z))
+        assert distance(a, z) == pytest.approx(reference_distance(a, z))
 
 
 @pytest.mark.parametrize(
@@ -270,9 +270,9 @@ def test_many_fronts_at_once_give_what_each_gives(
 ) -> None:
     monkeypatch.setattr(ind, "_AT_ONCE", 200)  # of the fewest fronts a few
     draw = np.random.default_rng(m)
-    many = [draw.normal(size=(p, m)) for p in (3, 5, 1, 3, 3, 5, 3)]
+    all_fronts = [draw.normal(size=(p, m)) for p in (3, 5, 1, 3, 3, 5, 3)]
     other = draw.normal(size=(17, m)) - 0.5
-    assert of_each(many, other) == pytest.approx([of_one(front, other) for front in many], rel=1e-13)
+    assert of_each(all_fronts, other) == pytest.approx([of_one(front, other) for front in all_fronts], rel=1e-13)
     assert of_each([], other) == []
 
 
@@ -315,10 +315,10 @@ def test_non_uniformity_by_hand() -> None:
 @settings(max_examples=50, deadline=None)
 def test_non_uniformity_is_scale_free_and_bounded(losses: Array, scale: float) -> None:
     r = np.full((5, 3), 1 / 3)
-    found = ind.non_uniformity(losses, r)
-    np.testing.assert_allclose(ind.non_uniformity(scale * losses, r), found, atol=1e-9)
-    assert (found >= -1e-12).all()
-    assert (found <= math.log(3) + 1e-12).all()
+    non_uniformity = ind.non_uniformity(losses, r)
+    np.testing.assert_allclose(ind.non_uniformity(scale * losses, r), non_uniformity, atol=1e-9)
+    assert (non_uniformity >= -1e-12).all()
+    assert (non_uniformity <= math.log(3) + 1e-12).all()
 
 
 @pytest.mark.parametrize(

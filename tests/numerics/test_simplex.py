@@ -26,7 +26,7 @@ def assert_on_simplex(alpha: Tensor) -> None:
 
 
 def scaled(gram: Tensor) -> Tensor:
-    """With the shortest gradient of length 1 (the optimum cannot be longer)."""
+    """Scale the gradients so that the shortest has length 1 (the optimum cannot be longer)."""
     least = gram.diagonal(dim1=1, dim2=2).amin(1)
     return gram / torch.where(least > 0, least, 1.0)[:, None, None]
 
@@ -62,11 +62,11 @@ def test_min_norm_is_as_short_as_clarabels(m: int) -> None:
         if name in ("all_zero", "zero", "one_huge", "few_weights"):
             continue  # the test above has these; clarabel's own tolerance is absolute
         g = gradients / gradients.norm(dim=2).amin(1)[:, None, None]
-        ours = torch.einsum("km,kmn->kn", min_norm(inner_products(g)), g).square().sum(1)
+        squared_norms = torch.einsum("km,kmn->kn", min_norm(inner_products(g)), g).square().sum(1)
         for k in range(len(g)):
             root.value = g[k].T.numpy()
             problem.solve(solver=cp.CLARABEL)
-            assert float(ours[k]) <= problem.value + 1e-6, name
+            assert float(squared_norms[k]) <= problem.value + 1e-6, name
 
 
 def test_min_norm_of_twenty_gradients_with_masks() -> None:
@@ -127,16 +127,16 @@ def test_linear_programs_are_as_good_as_highs(m: int) -> None:
     assert float(slack[feasible].min()) > -1e-8
     for k in range(250):
         binding = torch.isfinite(bounds[k])
-        found = linprog(
+        highs_result = linprog(
             -objective[k].numpy(),
             A_ub=-rows[k][binding].numpy() if bool(binding.any()) else None,
             b_ub=-bounds[k][binding].numpy() if bool(binding.any()) else None,
             A_eq=np.ones((1, m)),
             b_eq=[1],
         )
-        assert bool(feasible[k]) == (found.status == 0)
+        assert bool(feasible[k]) == (highs_result.status == 0)
         if feasible[k]:
-            assert float(objective[k] @ alpha[k]) == pytest.approx(-found.fun, abs=1e-8)
+            assert float(objective[k] @ alpha[k]) == pytest.approx(-highs_result.fun, abs=1e-8)
 
 
 def test_equally_good_vertices_are_averaged() -> None:

@@ -115,18 +115,20 @@ CASES: list[tuple[Balancer, Any]] = [
 @pytest.mark.parametrize(("balancer", "aggregator"), CASES, ids=[type(balancer).__name__ for balancer, _ in CASES])
 def test_a_step_on_lenet_is_that_of_mtl_backward(balancer: Balancer, aggregator: Any, seed: int) -> None:
     """Seed 1 has shared gradients with a positive inner product, seed 7 has conflicting ones."""
-    ours, target, problem, batch = our_step(balancer, seed)
+    actual, target, problem, batch = our_step(balancer, seed)
     before = {name: p.detach().clone() for name, p in target.named_parameters()}
-    theirs = their_step(target, problem, batch, aggregator(), balancer.task_gradients)
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        assert not torch.equal(ours[name], before[name]), f"{name} was not trained"
-        torch.testing.assert_close(ours[name], theirs[name], atol=1e-5 * LR, rtol=1e-5)
+    expected = their_step(target, problem, batch, aggregator(), balancer.task_gradients)
+    assert actual.keys() == expected.keys()
+    for name in actual:
+        assert not torch.equal(actual[name], before[name]), f"{name} was not trained"
+        torch.testing.assert_close(actual[name], expected[name], atol=1e-5 * LR, rtol=1e-5)
     assert (cosine_of_shared_gradients(target, problem, batch) < 0) == (seed == 7)
 
 
 def cosine_of_shared_gradients(target: nn.Module, problem: Problem, batch: Samples) -> float:
     shared = [p for name, p in target.named_parameters() if not name.startswith("heads")]
     losses = problem.losses([target(batch.inputs)], batch)[0]
-    one, two = (torch.cat([g.flatten() for g in torch.autograd.grad(v, shared, retain_graph=True)]) for v in losses)
-    return float(torch.cosine_similarity(one, two, dim=0))
+    left_gradient, right_gradient = (
+        torch.cat([g.flatten() for g in torch.autograd.grad(v, shared, retain_graph=True)]) for v in losses
+    )
+    return float(torch.cosine_similarity(left_gradient, right_gradient, dim=0))

@@ -23,8 +23,8 @@ ALL: list[Analytic] = [VLMOP2(), *(p for p, _ in ZDTS)]
 @pytest.mark.parametrize(("problem", "name"), ZDTS)
 def test_values_are_pymoos(problem: Analytic, name: str) -> None:
     x = torch.rand(50, problem.n_variables, dtype=torch.float64)
-    theirs = get_problem(name, n_var=problem.n_variables).evaluate(x.numpy())
-    np.testing.assert_allclose(torch.stack(problem.values(x), 1), theirs, rtol=1e-12, atol=1e-12)
+    expected = get_problem(name, n_var=problem.n_variables).evaluate(x.numpy())
+    np.testing.assert_allclose(torch.stack(problem.values(x), 1), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_vlmop2_by_hand() -> None:
@@ -66,10 +66,10 @@ def test_hypervolume_of_known_fronts_in_closed_form(problem: Analytic, volume: f
 
 @pytest.mark.parametrize(("problem", "name"), [(ZDT1(), "zdt1"), (ZDT2(), "zdt2"), (ZDT3(), "zdt3")])
 def test_known_fronts_are_pymoos(problem: Analytic, name: str) -> None:
-    ours, theirs = problem.known_front(1000), get_problem(name).pareto_front()
-    assert ours is not None
-    assert igd(ours.numpy(), theirs) < 5e-3
-    assert igd(theirs, ours.numpy()) < 2e-2
+    front, expected = problem.known_front(1000), get_problem(name).pareto_front()
+    assert front is not None
+    assert igd(front.numpy(), expected) < 5e-3
+    assert igd(expected, front.numpy()) < 2e-2
 
 
 @pytest.mark.parametrize("problem", ALL)
@@ -84,11 +84,11 @@ def test_protocol_bounds_the_front(problem: Analytic) -> None:
 
 @pytest.mark.parametrize("problem", ALL)
 def test_points_stay_in_bounds_and_have_gradients(problem: Analytic) -> None:
-    made = Problem(problem, Point(), dtype=torch.float64)
+    wrapped_problem = Problem(problem, Point(), dtype=torch.float64)
     for u in (torch.full((problem.n_variables,), 0.5), torch.linspace(-40, 41.7, problem.n_variables)):
         u = u.double().requires_grad_()
-        outputs = made.outputs({"u": u}, torch.zeros(1, 0))
-        losses = made.losses([outputs], problem.load("train"))
+        outputs = wrapped_problem.outputs({"u": u}, torch.zeros(1, 0))
+        losses = wrapped_problem.losses([outputs], problem.load("train"))
         assert bool(torch.isfinite(losses).all())
         (gradient,) = torch.autograd.grad(losses.sum(), u)
         assert bool(torch.isfinite(gradient).all())
@@ -99,8 +99,8 @@ def test_points_stay_in_bounds_and_have_gradients(problem: Analytic) -> None:
 
 
 def test_both_bounds_are_reached() -> None:
-    made = Problem(ZDT1(3), Point(), dtype=torch.float64)
-    x = made.outputs({"u": torch.tensor([0.0, 1.0, 0.5], dtype=torch.float64)}, torch.zeros(1, 0))["x"]
+    zdt1 = Problem(ZDT1(3), Point(), dtype=torch.float64)
+    x = zdt1.outputs({"u": torch.tensor([0.0, 1.0, 0.5], dtype=torch.float64)}, torch.zeros(1, 0))["x"]
     torch.testing.assert_close(x, torch.tensor([0.0, 1.0, 0.5], dtype=torch.float64))
 
 

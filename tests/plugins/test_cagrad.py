@@ -50,8 +50,8 @@ def assert_optimal(g: Tensor, alpha: Tensor, radius: float, name: str = "") -> N
     assert float(w.min()) > -1e-9, name
     g_w = torch.einsum("km,kmn->kn", w, g)
     bound = (g_w * mean).sum(1) + reach * g_w.norm(dim=1)
-    held = torch.where(g_w.norm(dim=1) < 1.01e-5, 1.01e-5 * reach, 0.0)
-    assert bool((bound - worst_improvement(g, d) <= 1e-10 + held).all()), name
+    tolerance = torch.where(g_w.norm(dim=1) < 1.01e-5, 1.01e-5 * reach, 0.0)
+    assert bool((bound - worst_improvement(g, d) <= 1e-10 + tolerance).all()), name
 
 
 @pytest.mark.parametrize("m", MS)
@@ -110,11 +110,11 @@ def test_order_and_scale_do_not_matter(rows: list[list[int]], radius: float, see
     """The direction is unique unless g_w vanishes; what it does for the worst loss always is."""
     g = integers(rows)
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-    one, two = direction(g, radius), direction(factor * g[:, order], radius) / factor
-    torch.testing.assert_close(worst_improvement(g, two), worst_improvement(g, one), atol=2e-4, rtol=0)
+    original, changed = direction(g, radius), direction(factor * g[:, order], radius) / factor
+    torch.testing.assert_close(worst_improvement(g, changed), worst_improvement(g, original), atol=2e-4, rtol=0)
     nearest = torch.einsum("km,kmn->kn", min_norm(inner_products(g)), g).norm()
     if float(nearest) > 0.05:
-        torch.testing.assert_close(two, one, atol=1e-6, rtol=0)
+        torch.testing.assert_close(changed, original, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("m", MS)
@@ -125,8 +125,8 @@ def test_gradients_in_single_precision(m: int) -> None:
         d = torch.einsum("km,kmn->kn", cagrad_weights(inner_products(g.float()), 0.4), g)
         mean = g.mean(1)
         assert float(((d - mean).norm(dim=1) - 0.4 * mean.norm(dim=1)).max()) < 1e-5, name
-        lost = worst_improvement(g, direction(g, 0.4)) - worst_improvement(g, d)
-        assert float(lost.max()) < 1e-3, name
+        loss_of_improvement = worst_improvement(g, direction(g, 0.4)) - worst_improvement(g, d)
+        assert float(loss_of_improvement.max()) < 1e-3, name
 
 
 @pytest.mark.parametrize("m", MS)

@@ -196,7 +196,7 @@ def test_directions_in_single_precision_do_not_conflict(balancer: Balancer, tole
 
 @pytest.mark.parametrize("balancer", [UPGrad(), MinNorm(), IMTLG(), NashMTL(), PCGrad()])
 def test_weights_of_gradients_that_do_not_cancel_are_rounded(balancer: Balancer) -> None:
-    """Then the sum is computed in float32, as fast as before."""
+    """The sum is then computed in float32, which costs no extra time."""
     g = torch.eye(3)[None] + 0.1
     alpha = properties.started(balancer, 3, 1)(torch.ones(1, 3), torch.full((1, 3), 1 / 3), inner_products(g))
     assert rounded_weights(alpha, inner_products(g), torch.float32).dtype == torch.float32
@@ -245,7 +245,10 @@ def test_linear_programs_are_exact_for_rows_and_columns_of_any_size(n: int, rati
         rows = random_rows(n, seed, ratio, 1 + seed % (n - 1))
         c = gram(rows)
         alpha, feasible = simplex_lp(c.sum(2), c, torch.zeros(1, n, dtype=torch.float64))
-        exact_gram = [[rational.dot(one, two) for two in rational.exact(rows)] for one in rational.exact(rows)]
+        exact_gram = [
+            [rational.dot(first_row, second_row) for second_row in rational.exact(rows)]
+            for first_row in rational.exact(rows)
+        ]
         expected = rational.best_on_simplex([sum(row) for row in exact_gram], exact_gram, [0.0] * n)
         assert bool(feasible)
         best = rational.combination(expected, rows)
@@ -264,8 +267,8 @@ def test_epo_balances_whatever_the_ratio_of_lengths(m: int, ratio: float) -> Non
         objective, constraints, bounds = balancing_program(losses, r, rows)
         expected = rational.best_on_simplex(objective, constraints, bounds)
         assert bool(feasible.all())
-        found = rational.combination(alpha[0].tolist(), rows)
-        assert rational.relative_distance(found, rational.combination(expected, rows)) < 1e-6, seed
+        direction = rational.combination(alpha[0].tolist(), rows)
+        assert rational.relative_distance(direction, rational.combination(expected, rows)) < 1e-6, seed
 
 
 def balancing_program(
@@ -285,12 +288,12 @@ def balancing_program(
     bounds: list[float | Fraction] = [
         Fraction(0) if j == largest or not helps else (-math.inf if towards[j] > 0 else towards[j]) for j in range(m)
     ]
-    return towards, [[rational.dot(one, two) for two in g] for one in g], bounds
+    return towards, [[rational.dot(first_row, second_row) for second_row in g] for first_row in g], bounds
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_epo_tells_short_gradients_apart(ratio: float) -> None:
-    """At losses (3, 2, 1) with equal preferences a step lowers loss 1 alone: its product is 1/ratio² of loss 3's."""
+    """At losses (3, 2, 1) with equal preferences a step lowers only loss 1: its product is 1/ratio² of loss 3's."""
     rows = [[1 / ratio, 0.0, 0.0], [0.0, 1 / ratio, 0.0], [0.0, 0.0, 1.0]]
     r = torch.full((1, 3), 1 / 3, dtype=torch.float64)
     alpha = properties.started(EPO(scale_by_m=False), 3, 1)(torch.tensor([[3.0, 2.0, 1.0]]).double(), r, gram(rows))

@@ -67,27 +67,27 @@ def test_k_preferences_at_once_are_k_alone(problem: Problem) -> None:
     network, rays, inputs = Input().build(problem, finite_rays(2)), dense_rays(2, 3), torch.rand(4, 1, 36, 36)
     together = network(inputs, rays)
     for k in range(3):
-        alone = network.serve(rays[k])(inputs)
-        torch.testing.assert_close(alone["right"], together[k]["right"], rtol=1e-4, atol=1e-6)
+        separate_outputs = network.serve(rays[k])(inputs)
+        torch.testing.assert_close(separate_outputs["right"], together[k]["right"], rtol=1e-4, atol=1e-6)
     assert float((together[0]["left"] - together[2]["left"]).detach().abs().max()) > 1e-4
 
 
 def test_constant_channels_hold_the_preference(problem: Problem) -> None:
     network = Input(channels="constant").build(problem, finite_rays(2))
-    seen: list[torch.Tensor] = []
-    network.target.register_forward_pre_hook(lambda module, args: seen.append(args[0]))  # type: ignore[operator, union-attr]
+    target_inputs: list[torch.Tensor] = []
+    network.target.register_forward_pre_hook(lambda module, args: target_inputs.append(args[0]))  # type: ignore[operator, union-attr]
     network(inputs := torch.rand(2, 1, 36, 36), torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
-    assert seen[0].shape == (4, 3, 36, 36)
-    assert torch.equal(seen[0][2:, :1], inputs)
-    assert bool((seen[0][:2, 1] == 0.3).all())
-    assert bool((seen[0][2:, 2] == 0.1).all())
+    assert target_inputs[0].shape == (4, 3, 36, 36)
+    assert torch.equal(target_inputs[0][2:, :1], inputs)
+    assert bool((target_inputs[0][:2, 1] == 0.3).all())
+    assert bool((target_inputs[0][2:, 2] == 0.1).all())
 
 
 def test_learnt_channels_are_transposed_convolutions_of_the_preference(problem: Problem) -> None:
     network = Input().build(problem, finite_rays(2))
     network.double()
-    seen: list[torch.Tensor] = []
-    network.target.register_forward_pre_hook(lambda module, args: seen.append(args[0]))  # type: ignore[operator, union-attr]
+    target_inputs: list[torch.Tensor] = []
+    network.target.register_forward_pre_hook(lambda module, args: target_inputs.append(args[0]))  # type: ignore[operator, union-attr]
     rays = torch.tensor([[0.3, 0.7], [0.9, 0.1]], dtype=torch.double)
     network(inputs := torch.rand(2, 1, 36, 36, dtype=torch.double), rays)
     first, second = (p.detach() for p in network.patterns.parameters())  # type: ignore[union-attr]
@@ -100,10 +100,10 @@ def test_learnt_channels_are_transposed_convolutions_of_the_preference(problem: 
             )
     place = torch.arange(36) * 10 // 36
     expected = padded[:, :, 1:-1, 1:-1].relu()[:, :, place[:, None], place]
-    assert torch.equal(seen[0][2:, :1], inputs)
+    assert torch.equal(target_inputs[0][2:, :1], inputs)
     for k in range(2):
         for image in range(2):
-            torch.testing.assert_close(seen[0][2 * k + image, 1:], expected[k])
+            torch.testing.assert_close(target_inputs[0][2 * k + image, 1:], expected[k])
 
 
 def test_flat_inputs_get_the_preference_itself() -> None:
@@ -124,16 +124,16 @@ def test_flat_inputs_get_the_preference_itself() -> None:
 @pytest.mark.parametrize("layout", ["channels_last", "batch_last"])
 def test_images_lie_as_the_strategy_says_and_learn_the_same(problem: Problem, layout: Layout) -> None:
     batch = problem.dataset.load("train").take(slice(0, 8))
-    seen: list[torch.Tensor] = []
+    target_inputs: list[torch.Tensor] = []
     ends: list[torch.Tensor] = []
     for strategy in (Strategy(layout="contiguous"), Strategy(layout=layout)):
         placed = Problem(problem.dataset, problem.model, strategy=strategy)
         torch.manual_seed(0)
         solver = GradientSolver(Input(), Cosmos(), GradientOptions())
         solver.start(placed, Setting(finite_rays(2), Seeds(), 4, 30))
-        solver.network.target.register_forward_pre_hook(lambda module, args: seen.append(args[0]))  # type: ignore[operator, union-attr]
+        solver.network.target.register_forward_pre_hook(lambda module, args: target_inputs.append(args[0]))  # type: ignore[operator, union-attr]
         ends.append(torch.stack([solver.step(placed.prepare(batch)) for _ in range(3)])[-1])
-    first, last = seen[0], seen[-1]
+    first, last = target_inputs[0], target_inputs[-1]
     assert first.is_contiguous()
     assert is_batch_last(last) == (layout == "batch_last")
     assert last.is_contiguous(memory_format=torch.channels_last) == (layout == "channels_last")
@@ -152,7 +152,7 @@ def test_the_pair_trains(problem: Problem) -> None:
 
 
 def test_a_gram_matrix_is_taken_in_the_networks_own_weights(problem: Problem) -> None:
-    """For balancers that need one: `input+epo`."""
+    """`input+epo` has a balancer that needs one."""
     solver = GradientSolver(Input(), EPO(), GradientOptions())
     solver.start(problem, Setting(finite_rays(2), Seeds(), 4, 30))
     assert bool(torch.isfinite(solver.step(problem.prepare(problem.dataset.load("train")))).all())
@@ -178,8 +178,8 @@ def test_losses_without_a_direction_take_the_weighted_sum(align: str, size: floa
 
 def test_for_two_objectives_both_is_the_papers_with_the_preference_read_the_other_way_round() -> None:
     for case in properties.cases(2, n_cases=10, seed=0):
-        ours, papers = case.weights(Cosmos()), Cosmos(align="ray")(case.losses, case.preferences.flip(1), case.gram)
-        torch.testing.assert_close(ours, papers)
+        alpha, expected = case.weights(Cosmos()), Cosmos(align="ray")(case.losses, case.preferences.flip(1), case.gram)
+        torch.testing.assert_close(alpha, expected)
 
 
 def test_whole_numbers_are_refused(problem: Problem) -> None:

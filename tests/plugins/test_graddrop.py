@@ -18,11 +18,11 @@ def test_directions_are_those_of_torchjd(m: int, leak: float) -> None:
     for name, gradients in gradient_families(m, n_cases=5, seed=m).items():
         for row in gradients:
             balancer = properties.started(GradDrop(leak=leak), m, n_cases=1, seed=3)
-            ours = balancer.directions(torch.ones(1, m), torch.full((1, m), 1 / m), row[None])  # type: ignore[attr-defined]
+            directions = balancer.directions(torch.ones(1, m), torch.full((1, m), 1 / m), row[None])  # type: ignore[attr-defined]
             torch.manual_seed(3)
-            theirs = TheirGradDrop(leak=torch.full((m,), leak, dtype=row.dtype))(row)
+            expected = TheirGradDrop(leak=torch.full((m,), leak, dtype=row.dtype))(row)
             scale = float(row.abs().max()) + 1e-300
-            torch.testing.assert_close(ours[0] / scale, theirs / scale, atol=1e-12, rtol=0, msg=name)
+            torch.testing.assert_close(directions[0] / scale, expected / scale, atol=1e-12, rtol=0, msg=name)
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 5])

@@ -114,7 +114,7 @@ def test_at_losses_of_zero_the_penalty_is_silent() -> None:
 
 
 def test_one_objective_descends_below_the_reference() -> None:
-    """Each loss is a layer of its own, or equal to another; the reference is 2."""
+    """The losses form one layer each, or are equal; the reference is 2."""
     balancer = properties.started(Hypervolume(), 1, 3)
     alpha = balancer(torch.tensor([[0.5], [1.0], [3.0]]), torch.ones(3, 1), None)
     assert alpha.tolist() == [[1.0], [1.0], [1.0]]

@@ -45,31 +45,33 @@ def test_embedded_digits_are_mixed_and_limit_takes_the_first() -> None:
     train_, val = dataset.load("train"), dataset.load("val")
     assert (len(train_), len(val)) == (3600, 400)
     assert torch.bincount(train_.targets["class"][:500], minlength=10).min() > 20
-    few = Mnist(source="embedded", limit=7).load("test")
-    assert torch.equal(few.inputs, dataset.load("test").inputs[:7])
+    limited = Mnist(source="embedded", limit=7).load("test")
+    assert torch.equal(limited.inputs, dataset.load("test").inputs[:7])
 
 
 def test_augmentation_moves_pictures_and_nothing_else() -> None:
-    """With shift 1 each picture is one of the nine crops of its padded self, and all nine occur."""
+    """At shift 1 each picture is one of the nine crops of the padded picture, and all nine occur."""
     images = torch.randint(1, 256, (200, 1, 6, 6), generator=seeded(0)).to(torch.uint8)
     batch = Samples(images, {"class": torch.arange(200)})
     moved = Mnist().augment(batch, seeded(1))
     padded = torch.nn.functional.pad(images, (1, 1, 1, 1))
-    found = []
-    for one, of in zip(moved.inputs, padded, strict=True):
-        matches = [(r, c) for r in range(3) for c in range(3) if torch.equal(one, of[:, r : r + 6, c : c + 6])]
+    offsets = []
+    for image, padded_image in zip(moved.inputs, padded, strict=True):
+        matches = [
+            (r, c) for r in range(3) for c in range(3) if torch.equal(image, padded_image[:, r : r + 6, c : c + 6])
+        ]
         assert len(matches) == 1
-        found += matches
-    assert len(set(found)) == 9
+        offsets += matches
+    assert len(set(offsets)) == 9
     assert torch.equal(moved.targets["class"], batch.targets["class"])
     assert torch.equal(Mnist(shift=0).augment(batch, seeded(1)).inputs, images)
 
 
 def test_augmentation_depends_on_seed_and_step_alone() -> None:
     batches = [Batches(Mnist(source="embedded", limit=90).load("train"), 16, seed) for seed in (0, 0, 1)]
-    drawn = [torch.rand(4, generator=b.random(step)) for b in batches for step in (3, 4)]
-    assert torch.equal(drawn[0], drawn[2])
-    assert len({tuple(d.tolist()) for d in drawn}) == 4
+    random_numbers = [torch.rand(4, generator=b.random(step)) for b in batches for step in (3, 4)]
+    assert torch.equal(random_numbers[0], random_numbers[2])
+    assert len({tuple(d.tolist()) for d in random_numbers}) == 4
 
 
 def test_half_of_cifars_pictures_are_mirrored() -> None:
@@ -122,25 +124,25 @@ def test_one_training_step_on_cifars_format(generated: Path, monkeypatch: pytest
     """WRN-40-2, plain and generated: every trained tensor moves."""
     monkeypatch.setattr(cifar, "reader", Unchecked)
     job = resolve("cifar10", "wrn-40-2", solver, {}, Budget(steps=1, batch_size=8))
-    made = make_solver(job.solver)
+    trained_solver = make_solver(job.solver)
     torch.manual_seed(0)
     problem = Problem(Cifar10(), WideResNet())
     common = {"batch_size": 8, "seeds": Seeds(), "rays": torch.ones(1, 1)}
-    training = train(made, problem, problem.dataset.load("train"), limit=Limit(steps=1), **common)
+    training = train(trained_solver, problem, problem.dataset.load("train"), limit=Limit(steps=1), **common)
     assert training.status == "completed"
-    after = [p.detach().clone() for p in made.pareto_set.parameters()]
-    again = make_solver(job.solver)
+    after = [p.detach().clone() for p in trained_solver.pareto_set.parameters()]
+    fresh_solver = make_solver(job.solver)
     torch.manual_seed(0)
-    again.start(Problem(Cifar10(), WideResNet()), Setting(torch.ones(1, 1), Seeds(), 1, 1))
-    moved = [not torch.equal(a, b) for a, b in zip(after, again.pareto_set.parameters(), strict=True)]
+    fresh_solver.start(Problem(Cifar10(), WideResNet()), Setting(torch.ones(1, 1), Seeds(), 1, 1))
+    moved = [not torch.equal(a, b) for a, b in zip(after, fresh_solver.pareto_set.parameters(), strict=True)]
     assert all(moved)
     if solver == "static-cifar":
-        assert isinstance(made.pareto_set, StaticKernelNetwork)
-        assert made.pareto_set.n_generated_layers == 36
+        assert isinstance(trained_solver.pareto_set, StaticKernelNetwork)
+        assert trained_solver.pareto_set.n_generated_layers == 36
 
 
 def test_files_that_are_not_cifars_are_never_unpickled(generated: Path) -> None:
-    """With the sums in force, generated files are refused."""
+    """Checksums are verified, so generated files are refused."""
 
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:

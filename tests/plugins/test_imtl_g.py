@@ -64,8 +64,8 @@ def test_weights_are_those_of_a_linear_system(m: int) -> None:
     rows = torch.cat([torch.einsum("kjn,kin->kji", u[:, :1] - u[:, 1:], g), torch.ones(60, 1, m).double()], dim=1)
     target = torch.zeros(60, m, dtype=torch.float64)
     target[:, -1] = 1
-    theirs = torch.linalg.solve(rows, target)
-    torch.testing.assert_close(imtl_weights(inner_products(g)), theirs, atol=1e-8, rtol=1e-8)
+    expected = torch.linalg.solve(rows, target)
+    torch.testing.assert_close(imtl_weights(inner_products(g)), expected, atol=1e-8, rtol=1e-8)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -123,8 +123,10 @@ def test_lengths_of_gradients_do_not_turn_the_direction(m: int) -> None:
     """Equal projections fix a line; lengths only decide where on it the weights sum to 1."""
     g = gradient_families(m, seed=m)["random"]
     factors = 10 ** torch.rand(20, m, 1, generator=torch.Generator().manual_seed(m), dtype=torch.float64)
-    one, two = (torch.einsum("km,kmn->kn", imtl_weights(inner_products(h)), h) for h in (g, factors * g))
-    cosine = (one * two).sum(1).abs() / (one.norm(dim=1) * two.norm(dim=1))
+    direction, scaled_direction = (
+        torch.einsum("km,kmn->kn", imtl_weights(inner_products(h)), h) for h in (g, factors * g)
+    )
+    cosine = (direction * scaled_direction).sum(1).abs() / (direction.norm(dim=1) * scaled_direction.norm(dim=1))
     torch.testing.assert_close(cosine, torch.ones_like(cosine), atol=1e-9, rtol=0)
 
 
@@ -182,7 +184,7 @@ def test_weights_are_those_of_exact_arithmetic(rows: list[list[int]], lengths: l
 
 
 def test_without_a_solution_projections_are_as_equal_as_weights_that_sum_to_one_make_them() -> None:
-    """Gradients on a line beside the origin: d stays on the line; of its points cvxpy finds the best."""
+    """The gradients are on a line that misses the origin: d stays on the line, and cvxpy finds its best point."""
     g = integers([[1, 0], [1, 1], [1, 2]])
     alpha = imtl_weights(inner_products(g))
     assert_sums_to_one(alpha)

@@ -30,7 +30,7 @@ def test_properties(m: int) -> None:
 @pytest.mark.parametrize("m", MS)
 @pytest.mark.parametrize("normalise", ["none", "l2", "loss"])
 def test_properties_of_the_codes_form(m: int, normalise: Any) -> None:
-    """Without the order of objectives: where the program has several solutions, the raw direction is that of one."""
+    """The order of objectives is not checked: if there are several solutions, the direction is one of them."""
     balancer = MinNorm(normalise=normalise, weighted="raw")
     properties.assert_well_behaved(balancer, m)
     properties.assert_indifferent_to_scale(balancer, m)
@@ -38,16 +38,18 @@ def test_properties_of_the_codes_form(m: int, normalise: Any) -> None:
 
 @pytest.mark.parametrize("m", MS)
 def test_normalised_by_length_scaling_one_gradient_changes_its_weight_alone(m: int) -> None:
-    """The direction is then that of unit gradients, whatever their lengths."""
+    """The direction is that of unit gradients, for all lengths."""
     for case in properties.cases(m):
         if case.name != "random gradients":
             continue
         alpha = case.weights(MinNorm(normalise="l2"))
         unit = case.gradients / case.gradients.norm(dim=2, keepdim=True)
         plain = properties.Case("unit", case.losses, case.preferences, unit)
-        one = properties.direction(case, alpha)
-        two = properties.direction(plain, plain.weights(MinNorm()))
-        torch.testing.assert_close(one / one.norm(dim=1, keepdim=True), two / two.norm(dim=1, keepdim=True))
+        direction = properties.direction(case, alpha)
+        plain_direction = properties.direction(plain, plain.weights(MinNorm()))
+        torch.testing.assert_close(
+            direction / direction.norm(dim=1, keepdim=True), plain_direction / plain_direction.norm(dim=1, keepdim=True)
+        )
 
 
 def test_division_by_losses_by_hand() -> None:
@@ -73,8 +75,8 @@ def test_raw_and_normalised_weights_are_of_one_program(m: int, normalise: Any) -
             continue
         size = case.losses if normalise == "loss" else case.gradients.norm(dim=2)
         raw = case.weights(MinNorm(normalise=normalise, weighted="raw")) / size
-        ours = case.weights(MinNorm(normalise=normalise))
-        torch.testing.assert_close(ours, raw / raw.sum(1, keepdim=True))
+        alpha = case.weights(MinNorm(normalise=normalise))
+        torch.testing.assert_close(alpha, raw / raw.sum(1, keepdim=True))
         assert torch.equal(case.weights(MinNorm(weighted="raw")), case.weights(MinNorm()))
 
 

@@ -25,24 +25,26 @@ def test_properties(m: int) -> None:
 @pytest.mark.parametrize("m", [2, 3, 8])
 def test_weights_are_those_of_torchjd(m: int) -> None:
     random = torch.Generator().manual_seed(m)
-    ours, theirs = started(MoDo(rate=0.05, rho=0.2), m), MoDoWeighting(gamma=0.05, rho=0.2)
+    modo, reference_weighting = started(MoDo(rate=0.05, rho=0.2), m), MoDoWeighting(gamma=0.05, rho=0.2)
     for _ in range(30):
-        one, two = torch.randn(2, m, 6, generator=random, dtype=torch.float64)
-        alpha = ours(torch.ones(1, m).double(), torch.full((1, m), 1 / m), (one @ two.T)[None])
-        torch.testing.assert_close(alpha[0], theirs(one @ two.T), atol=1e-12, rtol=0)
+        first_gradients, second_gradients = torch.randn(2, m, 6, generator=random, dtype=torch.float64)
+        alpha = modo(torch.ones(1, m).double(), torch.full((1, m), 1 / m), (first_gradients @ second_gradients.T)[None])
+        torch.testing.assert_close(
+            alpha[0], reference_weighting(first_gradients @ second_gradients.T), atol=1e-12, rtol=0
+        )
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 8])
 def test_the_projection_is_the_nearest_point_of_the_simplex(m: int) -> None:
     points = torch.randn(20, m, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ours = simplex_projection(points)
+    projections = simplex_projection(points)
     nearest = cp.Variable(m)
-    for point, projected in zip(points, ours, strict=True):
+    for point, projected in zip(points, projections, strict=True):
         cp.Problem(cp.Minimize(cp.sum_squares(nearest - point.numpy())), [nearest >= 0, cp.sum(nearest) == 1]).solve(
             solver=cp.CLARABEL
         )
         torch.testing.assert_close(projected, torch.from_numpy(nearest.value), atol=1e-5, rtol=0)
-    torch.testing.assert_close(ours.sum(1), torch.ones(20, dtype=torch.float64))
+    torch.testing.assert_close(projections.sum(1), torch.ones(20, dtype=torch.float64))
 
 
 def test_noise_biases_the_weights_of_one_batch_and_not_of_two() -> None:
@@ -57,9 +59,11 @@ def test_noise_biases_the_weights_of_one_batch_and_not_of_two() -> None:
     def mean_weights(n_batches: int) -> torch.Tensor:
         balancer, total = started(MoDo(rate=0.01, rho=0.0), 2), torch.zeros(2, dtype=torch.float64)
         for step in range(4000):
-            one = noisy()
-            two = one if n_batches == 1 else noisy()
-            weights = balancer(torch.ones(1, 2).double(), torch.full((1, 2), 0.5), (one @ two.T)[None])[0]
+            first_gradients = noisy()
+            second_gradients = first_gradients if n_batches == 1 else noisy()
+            weights = balancer(
+                torch.ones(1, 2).double(), torch.full((1, 2), 0.5), (first_gradients @ second_gradients.T)[None]
+            )[0]
             total += weights if step >= 1000 else 0
         return total / 3000
 

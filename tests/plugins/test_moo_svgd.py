@@ -42,10 +42,10 @@ def test_directions_are_those_of_a_differentiated_kernel(n_points: int, descent:
     slopes = torch.autograd.grad(kernel.sum(), x)[0] / 2 if n_points > 1 else torch.zeros_like(x)
     g = torch.einsum("km,kmn->kn", min_norm(gradients @ gradients.transpose(1, 2)), gradients)
     first = kernel.detach() @ g if descent == "kernel" else g
-    ours = MOOSVGD(descent=descent, repulsion=0.7, bandwidth=2.0).directions(
+    directions = MOOSVGD(descent=descent, repulsion=0.7, bandwidth=2.0).directions(
         losses.detach(), torch.zeros(()), gradients
     )
-    torch.testing.assert_close(ours, (first + 0.7 * slopes) / n_points)
+    torch.testing.assert_close(directions, (first + 0.7 * slopes) / n_points)
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 5])

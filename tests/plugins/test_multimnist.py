@@ -62,9 +62,9 @@ def test_jitter_reaches_all_sixteen_places_of_each_box() -> None:
 
 
 def test_overlap_is_the_brighter_pixel_or_the_saturated_sum() -> None:
-    left, right = marked([0] * 9, 100), marked([1] * 9, 200)
-    brighter = compose(left, right, 5, "corners", "max", seed=0).images[:, 0, 9:28, 9:28]
-    summed = compose(left, right, 5, "corners", "add", seed=0).images[:, 0, 9:28, 9:28]
+    left_pictures, right_pictures = marked([0] * 9, 100), marked([1] * 9, 200)
+    brighter = compose(left_pictures, right_pictures, 5, "corners", "max", seed=0).images[:, 0, 9:28, 9:28]
+    summed = compose(left_pictures, right_pictures, 5, "corners", "add", seed=0).images[:, 0, 9:28, 9:28]
     assert (brighter == 200).all()
     assert (summed == 255).all()
     dark = compose(marked([0] * 9, 30), marked([1] * 9, 40), 5, "corners", "add", seed=0).images[:, 0, 9:28, 9:28]
@@ -79,17 +79,17 @@ def test_the_two_classes_differ(seed: int) -> None:
     assert (pairs.left != pairs.right).all()
 
 
-def mutual_information(left: Any, right: Any) -> float:
-    """In nats, of the joint distribution of two labels below ten."""
+def mutual_information(left_labels: Any, right_labels: Any) -> float:
+    """Return the mutual information of two labels below ten, in nats."""
     joint = np.zeros((10, 10))
-    np.add.at(joint, (np.asarray(left), np.asarray(right)), 1 / len(left))
+    np.add.at(joint, (np.asarray(left_labels), np.asarray(right_labels)), 1 / len(left_labels))
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    there = joint > 0
-    return float((joint[there] * np.log(joint[there] / independent[there])).sum())
+    occurs = joint > 0
+    return float((joint[occurs] * np.log(joint[occurs] / independent[occurs])).sum())
 
 
 def test_different_classes_tie_the_labels_and_any_classes_leave_them_independent() -> None:
-    """Of ten equal classes: ln 10/9 = 0.105 nats, and a guess that knows the other label is right in 1 of 9 cases."""
+    """Ten equal classes give ln 10/9 = 0.105 nats; a guess that knows the other label is right in 1 of 9 cases."""
     garments, digits = (marked([c for c in range(10) for _ in range(3)], value) for value in (50, 60))
     tied = compose(garments, digits, 60_000, "jitter", "max", seed=0)
     free = compose(garments, digits, 60_000, "jitter", "max", seed=0, classes="any")
@@ -103,13 +103,13 @@ def test_different_classes_tie_the_labels_and_any_classes_leave_them_independent
 @pytest.mark.parametrize("cls", [MultiMnist, MultiFashion, MultiFashionMnist])
 def test_classes_are_an_option_of_every_dataset_and_leave_the_default_job_alone(cls: Any) -> None:
     name = {MultiMnist: "multimnist", MultiFashion: "multifashion", MultiFashionMnist: "multifashion-mnist"}[cls]
-    usual, spelled, free = (
-        dataset_part(name, given) for given in ({}, {"classes": "different"}, {"dataset.classes": "any"})
+    default_part, spelled_part, any_part = (
+        dataset_part(name, settings) for settings in ({}, {"classes": "different"}, {"dataset.classes": "any"})
     )
-    assert usual == spelled
-    assert "classes" not in usual.options
-    assert free.options == {**usual.options, "classes": "any"}
-    assert make_dataset(free) == cls(classes="any")
+    assert default_part == spelled_part
+    assert "classes" not in default_part.options
+    assert any_part.options == {**default_part.options, "classes": "any"}
+    assert make_dataset(any_part) == cls(classes="any")
 
 
 def test_pairs_of_any_classes_reach_every_split() -> None:
@@ -128,21 +128,23 @@ def tiny(**more: Any) -> MultiMnist:
 
 
 def test_splits_have_their_sizes_and_bytes_stay_bytes() -> None:
-    made = tiny()
-    sizes = {split: len(made.load(split)) for split in ("train", "val", "test")}  # type: ignore[arg-type]
+    dataset = tiny()
+    sizes = {split: len(dataset.load(split)) for split in ("train", "val", "test")}  # type: ignore[arg-type]
     assert sizes == {"train": 1800, "val": 200, "test": 500}
-    samples = made.load("test")
+    samples = dataset.load("test")
     assert samples.inputs.dtype == torch.uint8
     assert samples.inputs.shape == (500, 1, CANVAS, CANVAS)
-    prepared = made.prepare(samples)
+    prepared = dataset.prepare(samples)
     assert prepared.inputs.dtype == torch.float32
     assert (float(prepared.inputs.min()), float(prepared.inputs.max())) == (0.0, 1.0)
     assert samples.inputs.dtype == torch.uint8
 
 
 def test_no_digit_is_in_two_splits() -> None:
-    made = tiny()
-    digits = {split: {d.tobytes() for d in made._pictures("mnist", split).images} for split in ("train", "val", "test")}  # type: ignore[arg-type]
+    dataset = tiny()
+    digits = {
+        split: {d.tobytes() for d in dataset._pictures("mnist", split).images} for split in ("train", "val", "test")
+    }  # type: ignore[arg-type]
     assert not digits["train"] & digits["val"]
     assert not digits["train"] & digits["test"]
     assert not digits["val"] & digits["test"]
@@ -164,8 +166,8 @@ def test_embedded_digits_are_the_ones_that_were_embedded() -> None:
     assert len(data) < 1_000_000
     readme = resources.files("mobench_multimnist").joinpath("README.md").read_text()
     assert hashlib.sha256(data).hexdigest() in readme
-    both = [pictures.embedded("train"), pictures.embedded("test")]
-    assert [np.bincount(p.labels).tolist() for p in both] == [[400] * 10, [100] * 10]
+    splits = [pictures.embedded("train"), pictures.embedded("test")]
+    assert [np.bincount(p.labels).tolist() for p in splits] == [[400] * 10, [100] * 10]
 
 
 def test_embedding_writes_what_is_read(tmp_path: Path) -> None:
@@ -226,12 +228,12 @@ def test_an_idx_file_of_more_axes_than_pictures_have_is_refused(tmp_path: Path, 
 def test_any_bytes_are_an_idx_file_or_refused(tmp_path: Path, data: bytes, begun: bool) -> None:
     (tmp_path / "a").write_bytes((b"\x00\x00\x08" if begun else b"") + data)
     try:
-        found = pictures.read_idx(tmp_path / "a")
+        array = pictures.read_idx(tmp_path / "a")
     except DataError as error:
         refusal = str(error)
         assert refusal.isprintable()
         return
-    assert idx(found) == (tmp_path / "a").read_bytes()
+    assert idx(array) == (tmp_path / "a").read_bytes()
 
 
 def papers_file(path: Path, scale: float = 1.0) -> None:
@@ -246,10 +248,10 @@ def papers_file(path: Path, scale: float = 1.0) -> None:
 @pytest.mark.parametrize("scale", [1.0, 1 / 255])
 def test_a_papers_pickle_is_read(tmp_path: Path, scale: float) -> None:
     papers_file(tmp_path / "multi.pickle", scale)
-    made = MultiMnist(source=str(tmp_path / "multi.pickle"), validation=0.25)
-    assert [len(made.load(s)) for s in ("train", "val", "test")] == [15, 5, 5]  # type: ignore[arg-type]
+    dataset = MultiMnist(source=str(tmp_path / "multi.pickle"), validation=0.25)
+    assert [len(dataset.load(s)) for s in ("train", "val", "test")] == [15, 5, 5]  # type: ignore[arg-type]
     expected = np.random.default_rng(0).integers(0, 256, (20, 36, 36))
-    np.testing.assert_array_equal(made.load("train").inputs[:, 0], expected[:15])
+    np.testing.assert_array_equal(dataset.load("train").inputs[:, 0], expected[:15])
 
 
 def test_a_papers_pickle_is_split_by_pairs_so_pictures_recur_and_its_notes_say_so(tmp_path: Path) -> None:
@@ -259,10 +261,10 @@ def test_a_papers_pickle_is_split_by_pairs_so_pictures_recur_and_its_notes_say_s
     labels = np.stack([pairs.left, pairs.right], axis=1)
     path = tmp_path / "multi.pickle"
     path.write_bytes(pickle.dumps((pairs.images, labels, pairs.images, labels)))
-    made = MultiMnist(source=str(path), validation=0.25)
-    train, val = ({int(n) for n in made.load(split).inputs[:, 0, 0, 0]} for split in ("train", "val"))  # type: ignore[arg-type]
+    dataset = MultiMnist(source=str(path), validation=0.25)
+    train, val = ({int(n) for n in dataset.load(split).inputs[:, 0, 0, 0]} for split in ("train", "val"))  # type: ignore[arg-type]
     assert val <= train
-    assert made.notes == {"validation": "split by pairs: its pictures may occur in training pairs"}
+    assert dataset.notes == {"validation": "split by pairs: its pictures may occur in training pairs"}
     assert tiny().notes == {}
 
 
@@ -314,12 +316,12 @@ def test_impossible_options_are_refused(bad: dict[str, Any]) -> None:
 
 
 def test_objectives_read_their_own_head_and_label() -> None:
-    made = tiny()
-    batch = made.prepare(made.load("test").take(slice(0, 50)))
+    dataset = tiny()
+    batch = dataset.prepare(dataset.load("test").take(slice(0, 50)))
     sure = {side: 50.0 * torch.nn.functional.one_hot(batch.targets[side], 10) for side in ("left", "right")}
     wrong = {**sure, "right": -sure["right"]}
-    left, right = made.objectives
-    assert float(left.loss(wrong, batch)) == pytest.approx(0, abs=1e-6)
-    assert float(left.metrics[0].measure(wrong, batch)) == 1.0
-    assert float(right.loss(wrong, batch)) > 10
-    assert float(right.metrics[0].measure(wrong, batch)) == 0.0
+    left_objective, right_objective = dataset.objectives
+    assert float(left_objective.loss(wrong, batch)) == pytest.approx(0, abs=1e-6)
+    assert float(left_objective.metrics[0].measure(wrong, batch)) == 1.0
+    assert float(right_objective.loss(wrong, batch)) > 10
+    assert float(right_objective.metrics[0].measure(wrong, batch)) == 0.0

@@ -54,14 +54,14 @@ def test_weights_are_the_bargaining_solution(m: int) -> None:
     for name, g in gradient_families(m, seed=m).items():
         alpha, residual = nash_weights(inner_products(g))
         assert float(residual.max()) < 1e-6, name
-        there = g.norm(dim=2) > 0
+        is_nonzero = g.norm(dim=2) > 0
         beta = on_units(g, alpha)
-        assert bool((beta[there] > 0).all()), name
-        assert not bool(beta[~there].any()), name
+        assert bool((beta[is_nonzero] > 0).all()), name
+        assert not bool(beta[~is_nonzero].any()), name
         pulls = torch.einsum("kmn,kn->km", units(g), torch.einsum("km,kmn->kn", beta, units(g)))
         # 1e-6: β reaches 1e4 where gradients cancel, and β² times float64's rounding is 1e-8
         off = (beta * (pulls + RIDGE * beta) - 1).abs()
-        assert float(torch.where(there, off, 0.0).max()) < 1e-6, name
+        assert float(torch.where(is_nonzero, off, 0.0).max()) < 1e-6, name
 
 
 @pytest.mark.parametrize("m", MS[1:])
@@ -103,16 +103,16 @@ def test_order_does_not_matter_and_scaling_a_gradient_scales_its_weight(
     g = integers(rows)
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     changed = (torch.tensor(factors[: len(rows)], dtype=torch.float64)[:, None] * g)[:, order]
-    one, two = (
+    weights, changed_weights = (
         on_units(g, nash_weights(inner_products(g))[0]),
         on_units(changed, nash_weights(inner_products(changed))[0]),
     )
-    torch.testing.assert_close(two, one[:, order], atol=1e-9, rtol=1e-5)
+    torch.testing.assert_close(changed_weights, weights[:, order], atol=1e-9, rtol=1e-5)
 
 
 @pytest.mark.parametrize("m", MS)
 def test_gradients_in_single_precision(m: int) -> None:
-    """There the ridge grows with rounding: a solution exists, and d is no longer than the paper's √m."""
+    """The ridge grows with rounding: a solution exists, and d is no longer than the paper's √m."""
     for name, g in gradient_families(m, seed=m).items():
         alpha, residual = nash_weights(inner_products(g.float()))
         assert float(residual.max()) < 1e-6, name

@@ -100,7 +100,7 @@ def test_dropout_is_only_for_training() -> None:
     assert torch.equal(net(x)["left"], net(x)["left"])
 
 
-@pytest.mark.parametrize("given", [{"filters": [1, 2]}, {"filters": [0, 1, 2]}, {"dropout": 1.0}, {"width": 0}])
-def test_impossible_options_are_refused(given: dict[str, object]) -> None:
+@pytest.mark.parametrize("values", [{"filters": [1, 2]}, {"filters": [0, 1, 2]}, {"dropout": 1.0}, {"width": 0}])
+def test_impossible_options_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(OptionError):
-        options.build(MtlCnn, given)
+        options.build(MtlCnn, values)

@@ -61,8 +61,8 @@ def test_coefficients_do_what_the_paper_does_to_gradients(m: int) -> None:
     for name, g in gradient_families(m, seed=m).items():
         g = g / g.norm(dim=2).amax(1).clamp_min(1e-300)[:, None, None]
         order = random_orders(20, m, m)
-        theirs = torch.stack([in_gradient_space(*pair) for pair in zip(g, order, strict=True)])
-        torch.testing.assert_close(direction(g, order), theirs, atol=1e-9, rtol=0, msg=name)
+        expected = torch.stack([in_gradient_space(*pair) for pair in zip(g, order, strict=True)])
+        torch.testing.assert_close(direction(g, order), expected, atol=1e-9, rtol=0, msg=name)
 
 
 @pytest.mark.parametrize("m", MS)
@@ -70,8 +70,8 @@ def test_gradients_in_single_precision(m: int) -> None:
     for name, g in gradient_families(m, seed=m).items():
         g = g / g.norm(dim=2).amax(1).clamp_min(1e-300)[:, None, None]
         order = random_orders(20, m, m)
-        ours = torch.einsum("km,kmn->kn", pcgrad_weights(inner_products(g.float()), order), g)
-        torch.testing.assert_close(ours, direction(g, order), atol=1e-4, rtol=0, msg=name)
+        single_precision = torch.einsum("km,kmn->kn", pcgrad_weights(inner_products(g.float()), order), g)
+        torch.testing.assert_close(single_precision, direction(g, order), atol=1e-4, rtol=0, msg=name)
 
 
 @given(rows=ROWS, seed=st.integers(0, 100))
@@ -83,8 +83,8 @@ def test_coefficients_do_what_the_paper_does_to_integers(rows: list[list[int]], 
 
 @given(one=VECTOR, two=VECTOR)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_two_objectives_do_not_conflict(one: list[int], two: list[int]) -> None:
-    g = integers([one, two])
+def test_two_objectives_do_not_conflict(first_gradient: list[int], second_gradient: list[int]) -> None:
+    g = integers([first_gradient, second_gradient])
     assert float((g @ direction(g, random_orders(1, 2, 0))[:, :, None]).min()) > -1e-12
 
 
@@ -120,21 +120,21 @@ def test_every_order_of_meetings_is_as_likely() -> None:
     possible, counts = (
         pcgrad_weights(inner_products(g.expand(216, 3, 2)), ways).round(decimals=9).unique(dim=0, return_counts=True)
     )
-    ones = torch.ones(4000, 3, dtype=torch.float64)
+    losses = torch.ones(4000, 3, dtype=torch.float64)
     balancer = properties.started(PCGrad(), 3)
-    drawn = balancer(ones, ones / 3, inner_products(g.expand(4000, 3, 2))).round(decimals=9)
-    seen = (drawn[:, None] == possible[None]).all(2).sum(0)
+    alpha = balancer(losses, losses / 3, inner_products(g.expand(4000, 3, 2))).round(decimals=9)
+    n_drawn = (alpha[:, None] == possible[None]).all(2).sum(0)
     assert len(possible) > 2
-    assert int(seen.sum()) == 4000
-    torch.testing.assert_close(seen / 4000, counts / 216, atol=0.03, rtol=0)
+    assert int(n_drawn.sum()) == 4000
+    torch.testing.assert_close(n_drawn / 4000, counts / 216, atol=0.03, rtol=0)
 
 
 def test_orders_go_on_from_a_checkpoint() -> None:
     (case, *_) = properties.cases(5)
-    one = properties.started(PCGrad(), 5)
-    case.weights(one)
-    state = one.state_dict()
-    expected = case.weights(one)
+    pcgrad = properties.started(PCGrad(), 5)
+    case.weights(pcgrad)
+    state = pcgrad.state_dict()
+    expected = case.weights(pcgrad)
     other = properties.started(PCGrad(), 5, seed=9)
     other.load_state_dict(state)
     assert torch.equal(case.weights(other), expected)

@@ -38,8 +38,8 @@ def decomposition_weights(
     losses: Tensor, preferences: Tensor, gram: Tensor, directions: Tensor, epsilon: float
 ) -> Tensor:
     """Return the weights [K, m] of the program in which only violated constraints are descended outside a cell."""
-    away, values = constraints(losses, preferences, directions)
-    return program_weights(away, values, gram, is_outside(values), epsilon)
+    normals, values = constraints(losses, preferences, directions)
+    return program_weights(normals, values, gram, is_outside(values), epsilon)
 
 
 def test_losses_should_point_along_the_inverse_preference() -> None:
@@ -87,10 +87,10 @@ def test_the_direction_descends_every_active_constraint_and_loss(m: int) -> None
         alpha = decomposition_weights(losses, case.preferences, g @ g.transpose(1, 2), u, 1e-3)
         d = torch.einsum("km,kmn->kn", alpha, g)
         slopes = torch.einsum("kmn,kn->km", g, d)
-        away = u[None] - p[:, None]
-        values = torch.einsum("kjm,km->kj", away, losses) / losses.norm(dim=1, keepdim=True)
-        constraint_slopes = torch.einsum("kjm,km->kj", away, slopes)
-        real = away.abs().amax(2) > 1e-9
+        normals = u[None] - p[:, None]
+        values = torch.einsum("kjm,km->kj", normals, losses) / losses.norm(dim=1, keepdim=True)
+        constraint_slopes = torch.einsum("kjm,km->kj", normals, slopes)
+        real = normals.abs().amax(2) > 1e-9
         for k in range(len(losses)):
             outside = bool((real[k] & (values[k] > 0)).any())
             phases[outside] += 1
@@ -111,27 +111,27 @@ def test_the_dual_is_as_short_as_clarabels(m: int) -> None:
         losses = case.losses.clone()
         losses[::2] = 0.7 * p[::2]
         alpha = decomposition_weights(losses, case.preferences, case.gram, u, 1e-3)
-        ours = properties.direction(case, alpha).square().sum(1)
+        squared_norms = properties.direction(case, alpha).square().sum(1)
         for k in range(len(losses)):
-            away = u - p[k]
-            values = away @ losses[k] / losses[k].norm()
-            rows = away[values > 0]
+            normals = u - p[k]
+            values = normals @ losses[k] / losses[k].norm()
+            rows = normals[values > 0]
             if not len(rows):
-                rows = torch.cat([torch.eye(m, dtype=torch.float64), away[values >= -1e-3]])
+                rows = torch.cat([torch.eye(m, dtype=torch.float64), normals[values >= -1e-3]])
             weights = cp.Variable(len(rows), nonneg=True)
             directions = (rows @ case.gradients[k]).numpy()
             problem = cp.Problem(cp.Minimize(cp.sum_squares(directions.T @ weights)), [cp.sum(weights) == 1])
             problem.solve(solver=cp.CLARABEL)
-            assert float(ours[k]) <= problem.value + 1e-6, case.name
+            assert float(squared_norms[k]) <= problem.value + 1e-6, case.name
 
 
 @pytest.mark.parametrize("m", MS)
 def test_deep_inside_a_cell_it_is_min_norm(m: int) -> None:
-    """Without a nearly violated constraint nothing but the losses is left."""
+    """The program has only the losses if no constraint is nearly violated."""
     for case in properties.cases(m, seed=m):
         p = loss_direction(case.preferences)
-        away = reference_directions(m, 5)[None] - p[:, None]
-        inside = (torch.einsum("kjm,km->kj", away, p) < -1e-3).all(1)
+        normals = reference_directions(m, 5)[None] - p[:, None]
+        inside = (torch.einsum("kjm,km->kj", normals, p) < -1e-3).all(1)
         alpha = decomposition_weights(0.7 * p, case.preferences, case.gram, reference_directions(m, 5), 1e-3)
         torch.testing.assert_close(
             properties.direction(case, alpha)[inside], properties.direction(case, min_norm(case.gram))[inside]
@@ -147,7 +147,7 @@ def vlmop2_descent(rays: Tensor, n_directions: int, n_steps: int, lr: float) -> 
     losses = torch.empty(0)
     for _ in range(n_steps):
         u = x.clone().requires_grad_()
-        losses = problem.losses([problem.outputs({"u": one}, batch.inputs) for one in u], batch)
+        losses = problem.losses([problem.outputs({"u": point}, batch.inputs) for point in u], batch)
         gradients = objective_gradients(losses, {"u": u})
         alpha = balancer(losses.detach(), rays, own_gram(gradients))
         x = x - lr * torch.einsum("km,kmn->kn", alpha, gradients["u"])
@@ -173,11 +173,11 @@ def outside_states(m: int, seed: int) -> properties.Case:
     return dataclasses.replace(case, losses=nearest + 0.1)
 
 
-def joint_rows(away: Tensor, losses: Tensor, epsilon: float) -> Tensor:
+def joint_rows(normals: Tensor, losses: Tensor, epsilon: float) -> Tensor:
     """B of the paper's program for one preference: the losses, and the active constraints."""
-    values = away @ losses / losses.norm()
-    real = away.abs().amax(1) > 1e-9
-    return torch.cat([torch.eye(len(losses), dtype=torch.float64), away[real & (values >= -epsilon)]])
+    values = normals @ losses / losses.norm()
+    real = normals.abs().amax(1) > 1e-9
+    return torch.cat([torch.eye(len(losses), dtype=torch.float64), normals[real & (values >= -epsilon)]])
 
 
 @pytest.mark.parametrize("directions", ["even", "rays"])
@@ -187,7 +187,7 @@ def test_after_the_start_phase_losses_and_constraints_share_one_program(m: int, 
     case = outside_states(m, seed=30 + m)
     balancer = Decomposition(outside="start-phase", start_epochs=0.0, directions=directions)
     alpha = properties.started(balancer, m, len(case.losses))(case.losses, case.preferences, case.gram)
-    ours = properties.direction(case, alpha).square().sum(1)
+    squared_norms = properties.direction(case, alpha).square().sum(1)
     p = loss_direction(case.preferences)
     u = p if directions == "rays" else reference_directions(m, 5)
     for k in range(len(p)):
@@ -195,7 +195,7 @@ def test_after_the_start_phase_losses_and_constraints_share_one_program(m: int, 
         weights = cp.Variable(len(rows), nonneg=True)
         problem = cp.Problem(cp.Minimize(cp.sum_squares(rows.numpy().T @ weights)), [cp.sum(weights) == 1])
         problem.solve(solver=cp.CLARABEL)
-        assert float(ours[k]) == pytest.approx(problem.value, abs=1e-6)
+        assert float(squared_norms[k]) == pytest.approx(problem.value, abs=1e-6)
 
 
 def test_the_joint_program_raises_no_loss_outside_the_cell_and_constraints_alone_do() -> None:
@@ -225,11 +225,11 @@ GRAM = torch.tensor([[1.0, -0.2], [-0.2, 2.0]], dtype=torch.float64)
 
 
 def is_alone(balancer: Decomposition, losses: list[list[float]], preferences: list[list[float]]) -> list[bool]:
-    """Whether the weights of a step are those of the violated constraints alone."""
+    """Return whether the weights of a step depend only on the violated constraints."""
     l, r = (torch.tensor(rows, dtype=torch.float64) for rows in (losses, preferences))  # noqa: E741
     gram = GRAM.expand(len(l), 2, 2)
-    alone = decomposition_weights(l, r, gram, reference_directions(2, 5), 1e-3)
-    return [bool(torch.equal(a, b)) for a, b in zip(balancer(l, r, gram), alone, strict=True)]
+    decomposition = decomposition_weights(l, r, gram, reference_directions(2, 5), 1e-3)
+    return [bool(torch.equal(a, b)) for a, b in zip(balancer(l, r, gram), decomposition, strict=True)]
 
 
 def test_the_start_phase_ends_for_each_preference_at_its_first_step_inside_the_cell() -> None:
@@ -272,12 +272,12 @@ def test_with_rays_as_directions_a_cell_is_what_is_nearest_to_its_own_ray() -> N
     torch.testing.assert_close(  # on its own ray nothing is violated: the min-norm weights
         balancer(p, rays, GRAM.expand(3, 2, 2)), min_norm(GRAM.expand(3, 2, 2))
     )
-    away, values = constraints(p[[1, 2, 0]], rays, p)
+    normals, values = constraints(p[[1, 2, 0]], rays, p)
     for k, at in enumerate([1, 2, 0]):
         assert (values[k] > 0).tolist() == [
             bool((p[j] - p[k]) @ p[at] > 0) for j in range(3)
         ], "another ray is nearer"  # fmt: skip
-    assert away.shape == (3, 3, 2)
+    assert normals.shape == (3, 3, 2)
 
 
 def test_rays_as_directions_need_two_preferences() -> None:

@@ -123,11 +123,13 @@ def test_the_constant_bias_of_each_gate_is_trained() -> None:
 @pytest.mark.parametrize("model", [CharLstm(hidden=6), HyperLstm(hidden=6, hyper=3, embedding=2)])
 def test_nothing_of_the_future_is_read(model: CharLstm | HyperLstm) -> None:
     target = Problem(TEXT, model).target
-    one = torch.randint(0, 256, (2, 8), generator=seeded(0))
-    two = one.clone()
-    two[:, 5:] = 0
-    torch.testing.assert_close(target(one)["byte"][:, :5], target(two)["byte"][:, :5], rtol=0, atol=0)
-    assert not torch.equal(target(one)["byte"][:, 5:], target(two)["byte"][:, 5:])
+    sequences = torch.randint(0, 256, (2, 8), generator=seeded(0))
+    changed_sequences = sequences.clone()
+    changed_sequences[:, 5:] = 0
+    torch.testing.assert_close(
+        target(sequences)["byte"][:, :5], target(changed_sequences)["byte"][:, :5], rtol=0, atol=0
+    )
+    assert not torch.equal(target(sequences)["byte"][:, 5:], target(changed_sequences)["byte"][:, 5:])
 
 
 def test_bits_per_character_by_hand() -> None:

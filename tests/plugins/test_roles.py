@@ -36,29 +36,29 @@ DIGITS = Mnist(source="embedded", limit=60)
 
 def task_network() -> TaskConditionedNetwork:
     torch.manual_seed(0)
-    made = TaskConditioned(hidden=(16,), features=8).build(Problem(PAIRS, LeNet()), torch.empty(0))
-    assert isinstance(made, TaskConditionedNetwork)
-    return made
+    built = TaskConditioned(hidden=(16,), features=8).build(Problem(PAIRS, LeNet()), torch.empty(0))
+    assert isinstance(built, TaskConditionedNetwork)
+    return built
 
 
 def noise_network(**options: object) -> NoiseConditionedNetwork:
     torch.manual_seed(0)
     build = NoiseConditioned(hidden=(16,), features=8, samples=4, **options).build  # type: ignore[arg-type]
-    made = build(Problem(DIGITS, MnistCnn(channels=4)), ONE)
-    assert isinstance(made, NoiseConditionedNetwork)
-    return made
+    built = build(Problem(DIGITS, MnistCnn(channels=4)), ONE)
+    assert isinstance(built, NoiseConditionedNetwork)
+    return built
 
 
 def test_each_task_is_read_from_its_own_weights() -> None:
     network = task_network()
     ray = torch.tensor([0.3, 0.7])
     x = torch.rand(2, 1, 36, 36)
-    made = network.weights(ray)
+    weights = network.weights(ray)
     (outputs,) = network(x, ray[None])
     for t, task in enumerate(("left", "right")):
-        alone = network.problem.outputs({name: w[t] for name, w in made.items()}, x)[task]
-        torch.testing.assert_close(outputs[task], alone)
-    assert not torch.equal(made["conv1.weight"][0], made["conv1.weight"][1])
+        expected = network.problem.outputs({name: w[t] for name, w in weights.items()}, x)[task]
+        torch.testing.assert_close(outputs[task], expected)
+    assert not torch.equal(weights["conv1.weight"][0], weights["conv1.weight"][1])
 
 
 def test_a_tasks_loss_moves_its_own_embedding_and_the_shared_network_only() -> None:
@@ -80,11 +80,13 @@ def test_prediction_averages_probabilities_of_fixed_networks(kind: str) -> None:
     network = noise_network(kind=kind).eval()
     x = torch.rand(3, 1, 28, 28)
     (outputs,) = network(x, ONE)
-    made = network.weights(ONE[0], network.fixed)
-    each = [network.problem.outputs({name: w[s] for name, w in made.items()}, x)["class"].softmax(1) for s in range(4)]
-    torch.testing.assert_close(outputs["class"].exp(), torch.stack(each).mean(0))
+    weights = network.weights(ONE[0], network.fixed)
+    probabilities = [
+        network.problem.outputs({name: w[s] for name, w in weights.items()}, x)["class"].softmax(1) for s in range(4)
+    ]
+    torch.testing.assert_close(outputs["class"].exp(), torch.stack(probabilities).mean(0))
     torch.testing.assert_close(outputs["class"].exp().sum(1), torch.ones(3))
-    assert not torch.allclose(each[0], each[1], atol=1e-6), "the networks do not differ"
+    assert not torch.allclose(probabilities[0], probabilities[1], atol=1e-6), "the networks do not differ"
     assert torch.equal(network(x, ONE)[0]["class"], outputs["class"])
 
 
@@ -102,10 +104,10 @@ def test_training_draws_another_network_every_step_and_a_resumed_one_the_same(ki
 
 def test_dropout_keeps_its_share_and_its_mean() -> None:
     network = noise_network(kind="dropout", rate=0.25)
-    drawn = network._draw(4000, 1)
-    assert drawn.unique().tolist() == pytest.approx([0.0, 4 / 3])
-    assert float(drawn.mean()) == pytest.approx(1.0, abs=0.02)
-    assert float((drawn == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
+    factors = network._draw(4000, 1)
+    assert factors.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert float(factors.mean()) == pytest.approx(1.0, abs=0.02)
+    assert float((factors == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
 
 
 def test_only_images_have_probabilities_to_average() -> None:
@@ -151,7 +153,7 @@ def test_calibration_error_by_hand() -> None:
 @given(seed=st.integers(0, 10_000), ties=st.booleans())
 @settings(deadline=None, max_examples=60, derandomize=True)
 def test_separation_is_the_share_of_pairs_in_the_right_order(seed: int, ties: bool) -> None:
-    """Against every pair of a garment and a digit; equal entropies count a half."""
+    """Compare with a count over every pair of a garment and a digit; equal entropies count as one half."""
     draw = seeded(seed)
     scores = torch.randn(24, 5, generator=draw, dtype=torch.float64)
     if ties:
@@ -162,8 +164,8 @@ def test_separation_is_the_share_of_pairs_in_the_right_order(seed: int, ties: bo
     entropy = (-(logs.exp() * logs).sum(1)).numpy()
     unknown = labels.numpy() == UNKNOWN
     pairs = [np.sign(round(u - k, 11)) / 2 + 0.5 for u in entropy[unknown] for k in entropy[~unknown]]
-    found = separation({"class": scores}, Samples(scores, {"class": labels}))
-    assert float(found) == pytest.approx(float(np.mean(pairs)), abs=1e-9)
+    value = separation({"class": scores}, Samples(scores, {"class": labels}))
+    assert float(value) == pytest.approx(float(np.mean(pairs)), abs=1e-9)
 
 
 def test_garments_follow_digits_in_validation_and_testing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def test_properties(m: int) -> None:
 
 @pytest.mark.parametrize("m", MS)
 def test_weights_are_a_gradient_of_the_maximum(m: int) -> None:
-    """Against autograd, on losses whose maximum is attained once: 300 cases a size."""
+    """Compare with autograd on losses with a unique maximum: 300 cases per size."""
     for case in properties.cases(m, n_cases=60, seed=m):
         losses = case.losses.clone().requires_grad_()
         (case.preferences * losses).amax(1).sum().backward()

@@ -60,15 +60,15 @@ def test_projections_are_clarabels(m: int) -> None:
     problem = cp.Problem(cp.Minimize(cp.sum_squares(root.T @ v)), [v >= start])
     for name in ("random", "conflicting", "zero", "parallel", "opposite", "equal", "rank_one"):
         g = gradient_families(m, n_cases=4, seed=m)[name]
-        ours = direction(g)
+        directions = direction(g)
         for k in range(4):
             root.value = g[k].numpy()
-            theirs = torch.zeros(12, dtype=torch.float64)
+            expected = torch.zeros(12, dtype=torch.float64)
             for i in range(m):
                 start.value = torch.eye(m)[i].numpy()
                 problem.solve(solver=cp.CLARABEL)
-                theirs += g[k].T @ torch.from_numpy(v.value) / m
-            torch.testing.assert_close(ours[k], theirs, atol=2e-4, rtol=2e-4)
+                expected += g[k].T @ torch.from_numpy(v.value) / m
+            torch.testing.assert_close(directions[k], expected, atol=2e-4, rtol=2e-4)
 
 
 @given(rows=ROWS)

@@ -1,4 +1,4 @@
-"""What holds for every generator of weights that a plugin here offers: CPMTL, PaMaL's endpoints, the chunked PHN."""
+"""Properties that all weight generators share: CPMTL, PaMaL's endpoints, the chunked PHN."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def test_k_preferences_at_once_are_k_alone(network: WeightNetwork) -> None:
     rays = dense_rays(2, 3).double()
     together = network.weights(rays)
     for k in range(3):
-        for name, alone in network.weights(rays[k : k + 1]).items():
-            torch.testing.assert_close(alone[0], together[name][k])
+        for name, separate_weight in network.weights(rays[k : k + 1]).items():
+            torch.testing.assert_close(separate_weight[0], together[name][k])
 
 
 def test_the_preference_changes_every_tensor(network: WeightNetwork) -> None:
@@ -69,12 +69,12 @@ def test_the_preference_changes_every_tensor(network: WeightNetwork) -> None:
 
 
 def test_weights_begin_with_the_spread_of_the_targets_own(network: WeightNetwork, problem: Problem) -> None:
-    """So that the target learns from the first step; averages over tensors with many weights."""
+    """The target then learns from the first step; averages are over tensors with many weights."""
     fresh = dict(problem.new_target().named_parameters())
     middle = network.weights(torch.full((1, 2), 0.5, dtype=torch.float64))
-    for name, own in fresh.items():
-        if own.numel() >= 500:
-            ratio = float(middle[name].detach().square().mean().sqrt() / own.detach().square().mean().sqrt())
+    for name, fresh_weight in fresh.items():
+        if fresh_weight.numel() >= 500:
+            ratio = float(middle[name].detach().square().mean().sqrt() / fresh_weight.detach().square().mean().sqrt())
             assert 0.4 < ratio < 2.5, (name, ratio)
 
 
@@ -203,8 +203,8 @@ def test_groups_make_a_prediction_independent_of_its_batch_and_batch_statistics_
     for norm, same in (("group", True), ("batch-statistics", False)):
         net = options.build(ResNet18, {"norm": norm}).build(DATA).eval()
         with torch.no_grad():
-            whole, part = net(x)["left"][:2], net(x[:2])["left"]
-        assert torch.allclose(whole, part, atol=1e-4) is same
+            from_full_batch, from_two_samples = net(x)["left"][:2], net(x[:2])["left"]
+        assert torch.allclose(from_full_batch, from_two_samples, atol=1e-4) is same
 
 
 def test_a_target_that_does_not_fit_is_refused_with_the_remedy() -> None:

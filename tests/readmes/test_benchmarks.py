@@ -21,9 +21,9 @@ def test_every_group_of_the_benchmarks_that_a_page_names_runs(monkeypatch: pytes
     monkeypatch.syspath_prepend(ROOT / "tests" / "benchmarks")
     run: Any = importlib.import_module("run")
     monkeypatch.setattr(run, "ratio", lambda a, b, turns=7, b_times=1: (2.0, 1.0, 2.0))
-    named = [group for groups in GROUPS for group in groups]
+    group_names = [group for groups in GROUPS for group in groups]
     assert [] in GROUPS
-    assert named
-    monkeypatch.setattr("sys.argv", ["run.py", *named, "--out", str(tmp_path)])
+    assert group_names
+    monkeypatch.setattr("sys.argv", ["run.py", *group_names, "--out", str(tmp_path)])
     run.main()
-    assert (tmp_path / "speed.md").read_text().count("\n") > len(named)
+    assert (tmp_path / "speed.md").read_text().count("\n") > len(group_names)

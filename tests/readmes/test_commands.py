@@ -45,8 +45,8 @@ def test_the_commands_of_a_page_run_in_their_order(
         if elsewhere(command) is not None:
             continue
         text = command.text.removeprefix(".venv/bin/")
-        for given, chosen in STANDS_FOR.items():
-            text = text.replace(given, chosen)
+        for placeholder, chosen in STANDS_FOR.items():
+            text = text.replace(placeholder, chosen)
         program = text.split()[0]
         assert program == "mobench", f"{command} is run by no test: see tests/support/readmes/elsewhere.py"
         done = preloaded.run(shortened.words(text, tmp_path), tmp_path, environment, [str(authors)])

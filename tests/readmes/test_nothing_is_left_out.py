@@ -37,9 +37,11 @@ def test_the_pages_are_all_that_there_are() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_every_block_is_of_a_kind_that_some_test_runs(page: Path) -> None:
-    whole = page.read_text(encoding="utf-8")
-    assert len(re.findall(r"```|~~~", whole)) == 2 * len(blocks(whole)), "a fence is at the start of a line, of ```"
-    for language, text in blocks(whole):
+    page_text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"```|~~~", page_text)) == 2 * len(blocks(page_text)), (
+        "a fence is at the start of a line, of ```"
+    )
+    for language, text in blocks(page_text):
         if language == "sh":
             continue  # tests/readmes/test_commands.py runs these commands, and fails for one that no test runs
         test = RUN_BY.get(name(page), {}).get(language)
@@ -67,5 +69,5 @@ def test_what_is_run_elsewhere_is_shown_somewhere_and_its_test_exists(entry: Els
 def test_commands_are_found_in_blocks_and_in_the_text() -> None:
     prose = "Say `mobench list\nsolvers`, not `mobench tune`, `mobench.run` or `pip install`."
     text = f"{prose}\n```sh\na b && c  # why\nd\n```\n```toml\ne = 1\n```\n`.venv/bin/python f.py`\n"
-    found = [command.text for command in commands_in(text, "a page")]
-    assert found == ["mobench list solvers", "a b", "c", "d", ".venv/bin/python f.py"]
+    commands = [command.text for command in commands_in(text, "a page")]
+    assert commands == ["mobench list solvers", "a b", "c", "d", ".venv/bin/python f.py"]

@@ -18,12 +18,16 @@ def test_streams_code_and_folder_are_the_same(
     apart = tmp_path / "apart"
     apart.mkdir()
     copy = preloaded.run(words, apart, environment)
-    own = cli(*words)
-    assert (copy.returncode, copy.stdout, copy.stderr) == (own.returncode, own.stdout, own.stderr)
-    assert own.returncode == code
-    made = {path.relative_to(apart): path.read_bytes() for path in apart.rglob("*") if path.is_file()}
-    assert made == {path: (tmp_path / path).read_bytes() for path in made}
-    assert bool(made) == (words[:1] == ["new"])
+    separate_run = cli(*words)
+    assert (copy.returncode, copy.stdout, copy.stderr) == (
+        separate_run.returncode,
+        separate_run.stdout,
+        separate_run.stderr,
+    )
+    assert separate_run.returncode == code
+    content_by_path = {path.relative_to(apart): path.read_bytes() for path in apart.rglob("*") if path.is_file()}
+    assert content_by_path == {path: (tmp_path / path).read_bytes() for path in content_by_path}
+    assert bool(content_by_path) == (words[:1] == ["new"])
 
 
 def test_one_command_leaves_nothing_to_the_next(

@@ -18,9 +18,9 @@ OF_THE_PACKAGE = ("class Worst", "def mobench_solvers", "[project.entry-points.m
 
 def test_a_snippet_is_part_of_the_package_or_runs_by_itself() -> None:
     parts = [text for language, text in blocks(README.read_text()) if language in ("python", "toml")]
-    alone = [text for text in parts if not any(part in text for part in OF_THE_PACKAGE)]
-    assert len(parts) == len(alone) + len(OF_THE_PACKAGE)
-    for text in alone:
+    programs = [text for text in parts if not any(part in text for part in OF_THE_PACKAGE)]
+    assert len(parts) == len(programs) + len(OF_THE_PACKAGE)
+    for text in programs:
         done: dict[str, Any] = {}
         exec(compile(text, "README.md", "exec"), done)
         assert done["hyper"].weight.grad.abs().sum() > 0
@@ -46,9 +46,9 @@ def test_the_calls_give_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mobench.runs.executors.local.LocalExecutor", InProcess)
-    found = calls(README)
-    assert len(found) == 2
-    for call in found:
+    table_calls = calls(README)
+    assert len(table_calls) == 2
+    for call in table_calls:
         short = re.sub(r'mobench\.run\("(\w+)"', lambda run: f'mobench.run("{shortened.copy(run[1], tmp_path)}"', call)
         table = eval(short, {"mobench": mobench})
         assert isinstance(table, pd.DataFrame)

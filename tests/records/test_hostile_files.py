@@ -49,8 +49,8 @@ def test_a_spoiled_record_is_read_and_shown_or_refused_in_one_line(text: str, da
         refusal = str(error)
         assert fit_to_print(refusal)
         return
-    shown = to_markdown(board) + to_csv(board)
-    assert shown.replace("\n", "").isprintable()
+    tables = to_markdown(board) + to_csv(board)
+    assert tables.replace("\n", "").isprintable()
     assert "<script" not in to_markdown(board)
 
 
@@ -71,9 +71,9 @@ def test_bytes_put_into_a_record_are_refused_in_one_line_or_change_nothing_else(
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '{"schema":1,"job":{"dataset":{"options":{"x":[', '{"notes":'])
 def test_records_nested_ten_thousand_deep_are_refused(opening: str) -> None:
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(RecordError) as raised:
         parse(opening * 10_000, "deep.json")
-    assert fit_to_print(str(caught.value))
+    assert fit_to_print(str(raised.value))
 
 
 SUITE = 'seeds = [0]\n[budget]\nsteps = 2\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n'
@@ -90,13 +90,13 @@ BAD_SUITES = {
 }
 
 
-@pytest.mark.parametrize("how", BAD_SUITES)
-def test_hostile_suites_are_refused_in_one_line(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", BAD_SUITES)
+def test_hostile_suites_are_refused_in_one_line(tmp_path: Path, case: str) -> None:
     path = tmp_path / "s.toml"
-    path.write_text(BAD_SUITES[how])
-    with pytest.raises(SuiteError, match=r"suite file s\.toml") as caught:
+    path.write_text(BAD_SUITES[case])
+    with pytest.raises(SuiteError, match=r"suite file s\.toml") as raised:
         suites.load(str(path))
-    assert fit_to_print(str(caught.value))
+    assert fit_to_print(str(raised.value))
 
 
 @FUZZ
@@ -122,10 +122,10 @@ class _Runs:
         return os.mkdir, (str(self.mark),)
 
 
-@pytest.mark.parametrize("how", ["pickle", "torch"])
-def test_a_pickle_posing_as_a_checkpoint_is_never_executed(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["pickle", "torch"])
+def test_a_pickle_posing_as_a_checkpoint_is_never_executed(tmp_path: Path, case: str) -> None:
     mark, path = tmp_path / "executed", tmp_path / "c.pt"
-    if how == "pickle":
+    if case == "pickle":
         path.write_bytes(pickle.dumps(_Runs(mark)))
     else:
         torch.save({"solver": _Runs(mark)}, path)
@@ -145,7 +145,7 @@ def test_what_is_no_file_in_a_store_is_reported_and_hides_no_record(tmp_path: Pa
     (store.records_folder / "folder.json").mkdir()
     (store.records_folder / "loop.json").symlink_to("loop.json")
     (store.records_folder / "\x1b[2J.json").write_text("{")
-    found = store.contents()
-    assert len(found.records) == 1
-    assert len(found.unreadable) == 4
-    assert all(fit_to_print(str(error)) for error in found.unreadable)
+    contents = store.contents()
+    assert len(contents.records) == 1
+    assert len(contents.unreadable) == 4
+    assert all(fit_to_print(str(error)) for error in contents.unreadable)

@@ -41,32 +41,32 @@ def as_csv(record: Record, with_preferences: bool = True) -> bytes:
     return text.getvalue().encode()
 
 
-def imported(record: Record, name: str = "theirs", **how: bool) -> Record:
+def imported(record: Record, name: str = "theirs", **options: bool) -> Record:
     template = foreign.like(record.job.dataset, record.job)
-    (found,) = foreign.records(as_csv(record, **how), "f.csv", name, template, source="a paper")
-    return found
+    (imported_record,) = foreign.records(as_csv(record, **options), "f.csv", name, template, source="a paper")
+    return imported_record
 
 
 def test_what_is_stated_of_a_measured_front_gives_its_indicators(measured: list[Record]) -> None:
     for record in measured:
-        found = imported(record)
-        assert found.indicators == record.indicators
-        for split, front in found.fronts.items():
+        imported_record = imported(record)
+        assert imported_record.indicators == record.indicators
+        for split, front in imported_record.fronts.items():
             assert front.losses == record.fronts[split].losses
             assert front.n_samples is None
-        assert found.objectives == record.objectives
-        assert found.protocol == record.protocol
-        assert found.imported is not None
-        assert (found.imported.training_seconds, found.imported.stored_parameters) == (1.5, 7)
-        assert (found.cost, found.trace, found.imported.source) == (None, [], "a paper")
-        assert found.job.seeds.solver == 5
+        assert imported_record.objectives == record.objectives
+        assert imported_record.protocol == record.protocol
+        assert imported_record.imported is not None
+        assert (imported_record.imported.training_seconds, imported_record.imported.stored_parameters) == (1.5, 7)
+        assert (imported_record.cost, imported_record.trace, imported_record.imported.source) == (None, [], "a paper")
+        assert imported_record.job.seeds.solver == 5
 
 
 def test_an_imported_record_comes_back_from_its_file(measured: list[Record], tmp_path: Path) -> None:
-    found = imported(measured[0])
-    path = Store(tmp_path / "new").write(found)
-    assert Store(tmp_path / "new").contents().records == [found]
-    assert parse(path.read_bytes(), "x") == found
+    imported_record = imported(measured[0])
+    path = Store(tmp_path / "new").write(imported_record)
+    assert Store(tmp_path / "new").contents().records == [imported_record]
+    assert parse(path.read_bytes(), "x") == imported_record
 
 
 def test_what_was_measured_says_nothing_of_imports(measured: list[Record]) -> None:
@@ -78,17 +78,17 @@ def test_what_was_measured_says_nothing_of_imports(measured: list[Record]) -> No
 
 def test_without_preferences_what_depends_on_them_is_unknown(measured: list[Record]) -> None:
     by_name = {r.job.solver.name: r for r in measured}
-    found = imported(by_name["phn-ls"], with_preferences=False)
-    test, original = found.indicators["test"], by_name["phn-ls"].indicators["test"]
+    imported_record = imported(by_name["phn-ls"], with_preferences=False)
+    test, original = imported_record.indicators["test"], by_name["phn-ls"].indicators["test"]
     for name, value in original.items():
         unknown = name.startswith(("r2", "non_uniformity", "controllability"))
         assert test[name] == (None if unknown else value), name
-    assert not any(split.startswith("test@") for split in found.indicators)
-    remarks = " ".join(foreign.remarks([found]))
+    assert not any(split.startswith("test@") for split in imported_record.indicators)
+    remarks = " ".join(foreign.remarks([imported_record]))
     assert "no preferences are stated" in remarks
     assert "no hypervolume at equal K" in remarks
-    few = imported(by_name["ls"], with_preferences=False)
-    assert few.indicators["test@5"]["hypervolume"] == by_name["ls"].indicators["test@5"]["hypervolume"]
+    five_point_record = imported(by_name["ls"], with_preferences=False)
+    assert five_point_record.indicators["test@5"]["hypervolume"] == by_name["ls"].indicators["test@5"]["hypervolume"]
 
 
 def test_an_import_changes_no_other_row_of_the_leaderboard(measured: list[Record]) -> None:
@@ -97,8 +97,8 @@ def test_an_import_changes_no_other_row_of_the_leaderboard(measured: list[Record
     after = leaderboard([*measured, *perfect])
     top = after.table.iloc[0]
     assert (top["solver"], top["rank"], top["status"]) == ("too good (imported)", "(1–3)", "imported")
-    rest = after.table[after.table["status"] != "imported"].reset_index(drop=True)
-    assert rest[before.table.columns].to_csv() == before.table.to_csv()
+    measured_rows = after.table[after.table["status"] != "imported"].reset_index(drop=True)
+    assert measured_rows[before.table.columns].to_csv() == before.table.to_csv()
     assert any("too good on vlmop2 was imported (best.csv)" in note for note in after.notes)
 
 
@@ -109,11 +109,11 @@ def test_a_copy_of_a_measured_front_is_flagged(measured: list[Record]) -> None:
 
 
 def test_it_cannot_be_verified_nor_trained(measured: list[Record]) -> None:
-    found = imported(measured[0])
+    imported_record = imported(measured[0])
     with pytest.raises(MobenchError, match=r"imported from f\.csv"):
-        verify(found)
+        verify(imported_record)
     with pytest.raises(MobenchError, match="an imported job cannot be trained"):
-        execute(found.job)
+        execute(imported_record.job)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_points_under_another_protocol_cannot_join(measured: list[Record]) -> No
 
 
 def test_points_beyond_the_reference_are_told() -> None:
-    found = foreign.records(b"f1,f2\n0.5,0.5\n2,0\n", "f.csv", "x", foreign.like(dataset_part("vlmop2")))
-    assert "1 of 2 points are not below the reference point" in foreign.remarks(found)[0]
-    assert found[0].indicators["test"]["hypervolume"] == pytest.approx(0.25)
+    imported_records = foreign.records(b"f1,f2\n0.5,0.5\n2,0\n", "f.csv", "x", foreign.like(dataset_part("vlmop2")))
+    assert "1 of 2 points are not below the reference point" in foreign.remarks(imported_records)[0]
+    assert imported_records[0].indicators["test"]["hypervolume"] == pytest.approx(0.25)
 
 
 def test_a_front_in_no_imported_record_has_to_be_whole(measured: list[Record]) -> None:
@@ -190,11 +190,11 @@ def test_a_file_with_any_cells_gives_records_that_stand_in_a_leaderboard_or_one_
     content = "\n".join(",".join(row[:n_columns]) for row in (HEADER, *rows)).encode()
     template = foreign.like(measured[0].job.dataset, measured[0].job)
     try:
-        found = foreign.records(content, "f.csv", "theirs", template)
+        imported_records = foreign.records(content, "f.csv", "theirs", template)
     except MobenchError as error:
         refusal = str(error)
         assert refusal.startswith("f.csv")
         assert fit_to_print(refusal)
         return
-    assert [parse(record.to_json(), "x") for record in found] == found
-    assert {record.id for record in found} <= set(leaderboard([*measured, *found]).measured["id"])
+    assert [parse(record.to_json(), "x") for record in imported_records] == imported_records
+    assert {record.id for record in imported_records} <= set(leaderboard([*measured, *imported_records]).measured["id"])

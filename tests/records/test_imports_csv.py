@@ -21,10 +21,10 @@ def read(text: str | bytes) -> list:
 
 
 def test_points_alone_are_seed_0_of_the_test_split() -> None:
-    (one,) = read("left,right\n0.5,1\n1e-1,2\n")
-    assert (one.seed, one.training_seconds, one.parameters) == (0, None, None)
-    assert one.fronts["test"].losses == [[0.5, 1.0], [0.1, 2.0]]
-    assert (one.fronts["test"].preferences, one.fronts["test"].metrics) == ([], {})
+    (imported_run,) = read("left,right\n0.5,1\n1e-1,2\n")
+    assert (imported_run.seed, imported_run.training_seconds, imported_run.parameters) == (0, None, None)
+    assert imported_run.fronts["test"].losses == [[0.5, 1.0], [0.1, 2.0]]
+    assert (imported_run.fronts["test"].preferences, imported_run.fronts["test"].metrics) == ([], {})
 
 
 def test_every_column_in_any_order_with_blanks_and_underscores() -> None:
@@ -95,7 +95,11 @@ losses = st.floats(-1e6, 1e6)
 def test_numbers_come_back_to_the_bit(points: list[tuple[float, float, int]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("left", "right", "seed"), *points])
-    back = [(*row, one.seed) for one in read(text.getvalue()) for row in one.fronts["test"].losses]
+    back = [
+        (*row, imported_run.seed)
+        for imported_run in read(text.getvalue())
+        for row in imported_run.fronts["test"].losses
+    ]
     assert back == sorted(points, key=lambda p: p[2])
 
 

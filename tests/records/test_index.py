@@ -36,16 +36,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(index, "WORTH", 1)
     monkeypatch.setattr(index, "STALE", 0)
     monkeypatch.setattr(index, "YOUNG_SECONDS", -1)
-    made = Store(tmp_path / "store")
-    made.records_folder.mkdir(parents=True)
+    new_store = Store(tmp_path / "store")
+    new_store.records_folder.mkdir(parents=True)
     for pattern in ("methods/records/multimnist-*-s0-*", "analytic/records/zdt1-phn*"):
         for path in sorted(RESULTS.glob(pattern))[:8]:
-            shutil.copy(path, made.records_folder)
-    records = made.contents().records
+            shutil.copy(path, new_store.records_folder)
+    records = new_store.contents().records
     assert len(records) > 10
     failed = {"status": "failed", "fronts": {}, "indicators": {}, "cost": None, "trace": []}
-    made.path(records[0].job).unlink()  # a failure replaces no result
-    made.write(records[0].model_copy(update=failed))
+    new_store.path(records[0].job).unlink()  # a failure replaces no result
+    new_store.write(records[0].model_copy(update=failed))
     budget = records[1].job.budget.model_copy(
         update={"epochs": None, "steps": None, "seconds": None, "elsewhere": True}
     )
@@ -57,15 +57,15 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
         "imported": Imported(file="f.csv", sha256="0", training_seconds=3),
         "cost": None,
     }
-    made.write(records[1].model_copy(update=foreign))
-    (made.records_folder / "broken.json").write_text("{")
-    return made
+    new_store.write(records[1].model_copy(update=foreign))
+    (new_store.records_folder / "broken.json").write_text("{")
+    return new_store
 
 
 def tables(records: list[Any]) -> dict[str, str | bytes]:
     """Every format except LaTeX."""
-    found: list[Measured] = records
-    return texts(content(leaderboard(found)), "t", [name for name in FORMATS if name != "tex"])
+    measured: list[Measured] = records
+    return texts(content(leaderboard(measured)), "t", [name for name in FORMATS if name != "tex"])
 
 
 def plainly(front: Points | None) -> object:
@@ -77,21 +77,26 @@ def plainly(front: Points | None) -> object:
 
 
 def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many records are read while the outlines are, which are all that they should be."""
+    """Check the outlines of a store; return how many record files were parsed for them."""
     read: list[Path] = []
     with monkeypatch.context() as patch:
         real = index.read_record
         patch.setattr(index, "read_record", lambda path: read.append(path) or real(path))
-        found = outlines(store)
+        contents = outlines(store)
     plain = store.contents()
-    assert list(map(str, found.unreadable)) == list(map(str, plain.unreadable))
-    for one, record in zip(found.records, plain.records, strict=True):
-        assert (one.id, one.status, one.job, one.protocol) == (record.id, record.status, record.job, record.protocol)
-        assert one.job.id == record.job.id
-        assert plainly(one.fronts.get("test")) == plainly(record.fronts.get("test"))
-        assert one.indicators.get("test") == record.indicators.get("test")
-        assert (one.cost, one.imported) == (record.cost, record.imported)
-        assert (one.finished, one.digest) == (record.provenance.finished, record.digest)
+    assert list(map(str, contents.unreadable)) == list(map(str, plain.unreadable))
+    for outlined, record in zip(contents.records, plain.records, strict=True):
+        assert (outlined.id, outlined.status, outlined.job, outlined.protocol) == (
+            record.id,
+            record.status,
+            record.job,
+            record.protocol,
+        )
+        assert outlined.job.id == record.job.id
+        assert plainly(outlined.fronts.get("test")) == plainly(record.fronts.get("test"))
+        assert outlined.indicators.get("test") == record.indicators.get("test")
+        assert (outlined.cost, outlined.imported) == (record.cost, record.imported)
+        assert (outlined.finished, outlined.digest) == (record.provenance.finished, record.digest)
     return len(read)
 
 
@@ -142,10 +147,10 @@ def _added(store: Store) -> int:
 
 def _renamed(store: Store) -> int:
     """Two records that are exchanged."""
-    one, other = (Path(entry.path) for entry in store.listed()[5:7])
-    one.rename(store.folder / "x")
-    other.rename(one)
-    (store.folder / "x").rename(other)
+    first_path, second_path = (Path(entry.path) for entry in store.listed()[5:7])
+    first_path.rename(store.folder / "x")
+    second_path.rename(first_path)
+    (store.folder / "x").rename(second_path)
     return 2
 
 
@@ -247,15 +252,15 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("case", BROKEN)
 def test_an_index_that_is_broken_is_left_alone_and_written_anew(
-    store: Store, monkeypatch: pytest.MonkeyPatch, how: str
+    store: Store, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     n = parsed(store, monkeypatch)
     path = store.folder / NAME
-    BROKEN[how](path)
+    BROKEN[case](path)
     assert parsed(store, monkeypatch) == n
-    if how in ("a folder", "a pipe"):
+    if case in ("a folder", "a pipe"):
         assert not path.is_file(), "what somebody put there stays"
     else:
         assert parsed(store, monkeypatch) == 1
@@ -267,8 +272,8 @@ def test_an_index_that_came_with_its_records_from_elsewhere_is_not_believed(
 ) -> None:
     n = parsed(store, monkeypatch)
     renumbered(lambda numbers: bytes(len(numbers)))(store.folder / NAME)
-    here = [front.losses for one in outlines(store).records for front in one.fronts.values()]
-    assert not any(losses.any() for losses in here), "where it was made it is believed"
+    all_losses = [front.losses for record in outlines(store).records for front in record.fronts.values()]
+    assert not any(losses.any() for losses in all_losses), "where it was made it is believed"
     shutil.copytree(store.folder, tmp_path / "copy")  # with its times, as an archive has them
     assert parsed(Store(tmp_path / "copy"), monkeypatch) == n
 
@@ -329,9 +334,9 @@ for i in range(20):
 def test_two_processes_at_once_both_find_everything(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     n = len(outlines(store).records)
     words = [sys.executable, "-c", SCRIPT, str(store.folder), str(n)]
-    both = [subprocess.Popen([*words, str(i)], stderr=subprocess.PIPE, text=True) for i in range(2)]
-    assert [p.communicate(timeout=120)[1] for p in both] == ["", ""]
-    assert [p.returncode for p in both] == [0, 0]
+    processes = [subprocess.Popen([*words, str(i)], stderr=subprocess.PIPE, text=True) for i in range(2)]
+    assert [p.communicate(timeout=120)[1] for p in processes] == ["", ""]
+    assert [p.returncode for p in processes] == [0, 0]
     parsed(store, monkeypatch)
     assert parsed(store, monkeypatch) == 1
     assert sorted(p.name for p in store.folder.iterdir()) == ["records", NAME]

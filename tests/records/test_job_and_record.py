@@ -106,10 +106,10 @@ def edited(**change: Any) -> str:
     ],
 )
 def test_what_is_no_whole_record_is_refused_in_one_line(text: Any, reason: str) -> None:
-    with pytest.raises(RecordError, match=reason) as caught:
+    with pytest.raises(RecordError, match=reason) as raised:
         parse(text, "some.json")
-    assert "some.json" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert "some.json" in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_failure_has_no_numbers_but_says_why() -> None:

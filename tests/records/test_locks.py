@@ -96,9 +96,9 @@ def test_a_lock_names_its_owner_and_what_to_do(tmp_path: Path, holder: Any) -> N
     assert described(path).endswith("which has ended: delete locks/some.lock")
     with held(path) as is_ours:
         assert is_ours
-        ours = owner_of(path)
-        assert ours is not None
-        assert ours.pid == os.getpid()
+        lock_owner = owner_of(path)
+        assert lock_owner is not None
+        assert lock_owner.pid == os.getpid()
     assert owner_of(path) is None
 
 
@@ -106,16 +106,16 @@ def test_whoever_waits_to_train_is_told_once_for_whom_and_then_goes_on(
     tmp_path: Path, holder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "NAME_SECONDS", 0.2)
-    store, told = Store(tmp_path), list[str]()
+    store, messages = Store(tmp_path), list[str]()
     process = holder(tmp_path / "locks" / f"{job().id}.training.lock")
 
     def tell(message: str) -> None:
-        told.append(message)
+        messages.append(message)
         threading.Timer(0.3, process.kill).start()
 
     with store.training(job(), tell):
-        assert len(told) == 1
-        assert f"held by process {process.pid} on" in told[0]
+        assert len(messages) == 1
+        assert f"held by process {process.pid} on" in messages[0]
 
 
 @pytest.fixture
@@ -135,17 +135,17 @@ def test_without_flock_a_holder_that_was_killed_on_another_host_is_named_with_th
     process = holder(path, "another-host")
     process.kill()
     process.wait()
-    told: list[str] = []
+    messages: list[str] = []
 
     def tell(message: str) -> None:
-        told.append(message)
-        for left in path.parent.glob(f"{path.name}*"):
-            left.unlink()
+        messages.append(message)
+        for lock_path in path.parent.glob(f"{path.name}*"):
+            lock_path.unlink()
 
     with Store(tmp_path).training(job(), tell):
-        assert len(told) == 1
-    assert f"held by process {process.pid} on another-host since" in told[0]
-    assert f"if it has already ended, delete locks/{path.name}" in told[0]
+        assert len(messages) == 1
+    assert f"held by process {process.pid} on another-host since" in messages[0]
+    assert f"if it has already ended, delete locks/{path.name}" in messages[0]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -160,7 +160,7 @@ def test_without_flock_a_lock_still_excludes_and_is_given_back(
 
 
 class Fails:
-    """An executor whose jobs all fail, after a moment."""
+    """An executor whose jobs all fail after a short time."""
 
     slots = threads = 1
 
@@ -173,17 +173,17 @@ class Fails:
         return Exit(None, "it fails each time")
 
     def stop(self) -> None:
-        """No job is running."""
+        """Do nothing: no job is running."""
 
 
 def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp_path: Path) -> None:
     executors = [Fails(1.0) for _ in range(3)]
     summaries: list[runner.Summary] = []
 
-    def one(executor: Fails) -> None:
+    def run_jobs(executor: Fails) -> None:
         summaries.append(runner.run(Plan("p", [job()]), Store(tmp_path), executor))
 
-    threads = [threading.Thread(target=one, args=(executor,)) for executor in executors]
+    threads = [threading.Thread(target=run_jobs, args=(executor,)) for executor in executors]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -202,16 +202,16 @@ def test_a_runner_without_a_job_to_run_says_who_has_them(
 ) -> None:
     monkeypatch.setattr(runner, "NAME_SECONDS", 0.5)
     process = holder(tmp_path / "locks" / f"{job().id}.lock")
-    told: list[str] = []
+    messages: list[str] = []
 
     def listen(job: Job, event: JobEvent) -> None:
         if isinstance(event, JobWaiting):
-            told.append(event.message)
+            messages.append(event.message)
             process.kill()
 
     assert runner.run(Plan("p", [job()]), Store(tmp_path), Fails(), listen=listen).failed == [job()]
-    assert len(told) == 1
-    assert f"held by process {process.pid} on {platform.node()}" in told[0]
+    assert len(messages) == 1
+    assert f"held by process {process.pid} on {platform.node()}" in messages[0]
 
 
 def test_files_of_dead_runners_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:

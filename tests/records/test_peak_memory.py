@@ -90,16 +90,16 @@ WASTEFUL = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Enough records for an index: links to one file."""
-    made = Store(tmp_path_factory.mktemp("many"))
-    made.records_folder.mkdir()
-    original = shutil.copy(next((RESULTS / "analytic" / "records").glob("vlmop2-ls-*")), made.folder / "one")
+    large_store = Store(tmp_path_factory.mktemp("many"))
+    large_store.records_folder.mkdir()
+    original = shutil.copy(next((RESULTS / "analytic" / "records").glob("vlmop2-ls-*")), large_store.folder / "one")
     for number in range(N_RECORDS):
-        (made.records_folder / f"{number}.json").hardlink_to(original)
-    return made
+        (large_store.records_folder / f"{number}.json").hardlink_to(original)
+    return large_store
 
 
 def put(store: Store, text: bytes) -> None:
-    """Write an index with a correct hash beside the records."""
+    """Write an index with a correct hash next to the records."""
     body = text + b"\n"
     data = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
     (store.folder / index.NAME).write_bytes(data)
@@ -108,8 +108,8 @@ def put(store: Store, text: bytes) -> None:
 def wasteful(name: str, part: str, most: Bounds) -> bytes:
     """The text of an index of which nearly all is the list of that name, as long as it may be."""
     lists = {field: "[]" for field in _Content.model_fields if field not in ("format", "mobench", name)}
-    others = ", ".join(f'"{field}": {value}' for field, value in lists.items())
-    head = f'{{"format": 3, "mobench": {json.dumps(_reader())}, {others}, "{name}": ['
+    other_fields = ", ".join(f'"{field}": {value}' for field, value in lists.items())
+    head = f'{{"format": 3, "mobench": {json.dumps(_reader())}, {other_fields}, "{name}": ['
     by_bytes = (most.n_bytes - len(head) - 2) // (len(part) + 1)
     by_values = (most.n_values - head.count(",")) // (part.count(",") + 1)
     by_tables = (most.n_tables - len(lists) - 2) // max(1, part.count("{") + part.count("["))
@@ -118,15 +118,15 @@ def wasteful(name: str, part: str, most: Bounds) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", WASTEFUL)
-def test_a_hostile_index_takes_little_memory(store: Store, how: str) -> None:
+@pytest.mark.parametrize("case", WASTEFUL)
+def test_a_hostile_index_takes_little_memory(store: Store, case: str) -> None:
     """Within the bounds at most 138 MB, beyond them, where it is not parsed, 78 MB; without any 8 GB."""
     most = index.bounds_for(N_RECORDS)
-    within = wasteful(*WASTEFUL[how], most)
+    within = wasteful(*WASTEFUL[case], most)
     assert most.hold(within)
     put(store, within)
     assert peak(READ, store.folder) < MOST_BYTES
-    beyond = wasteful(*WASTEFUL[how], replace(most, n_values=2**40, n_tables=2**40))
+    beyond = wasteful(*WASTEFUL[case], replace(most, n_values=2**40, n_tables=2**40))
     assert not most.hold(beyond)
     put(store, beyond)
     assert peak(READ, store.folder) < MOST_BYTES
@@ -134,7 +134,7 @@ def test_a_hostile_index_takes_little_memory(store: Store, how: str) -> None:
 
 @pytest.mark.slow
 def test_an_index_of_very_many_numbers_is_not_read(store: Store) -> None:
-    """A gigabyte beside 5 MB of records: 56 MB."""
+    """A gigabyte next to 5 MB of records: 56 MB."""
     with open(store.folder / index.NAME, "wb") as file:
         file.truncate(2**30)
     assert peak(READ, store.folder) < MOST_BYTES

@@ -1,4 +1,4 @@
-"""What a record contains about the machine, and what it leaves out."""
+"""The provenance of a record: what it states about the machine, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def uncached() -> None:
 
 
 def test_versions_times_and_device_are_told() -> None:
-    made = provenance.collect(STARTED, "cpu", 3)
-    assert made.started == "2024-02-29T23:59:58+00:00"
-    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(made.finished) < timedelta(minutes=1)
-    assert (made.mobench, made.python) == (version("mobench"), platform.python_version())
-    assert (made.threads, made.device) == (3, "cpu")
+    collected = provenance.collect(STARTED, "cpu", 3)
+    assert collected.started == "2024-02-29T23:59:58+00:00"
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(collected.finished) < timedelta(minutes=1)
+    assert (collected.mobench, collected.python) == (version("mobench"), platform.python_version())
+    assert (collected.threads, collected.device) == (3, "cpu")
     for package in ("torch", "numpy", "mobench"):
-        assert made.packages[package] == version(package)
-    assert list(made.packages) == sorted(made.packages)
+        assert collected.packages[package] == version(package)
+    assert list(collected.packages) == sorted(collected.packages)
 
 
 def test_neither_host_nor_user_nor_folder_is_told() -> None:
     home = str(Path.home())
     command = [f"{sys.prefix}/bin/mobench", "run", f"{home}/secret/mine.toml", "--out", "~/secret/out", "--set", "a=1"]
-    made = provenance.collect(STARTED, "cpu", 1, command)
-    assert made.command == ["mobench", "run", "mine.toml", "--out", "out", "--set", "a=1"]
-    text = json.dumps(made.model_dump(exclude={"packages"}))
+    collected = provenance.collect(STARTED, "cpu", 1, command)
+    assert collected.command == ["mobench", "run", "mine.toml", "--out", "out", "--set", "a=1"]
+    text = json.dumps(collected.model_dump(exclude={"packages"}))
     assert platform.node() not in text
     assert "secret" not in text
     assert f"/{getpass.getuser()}" not in text
@@ -48,21 +48,23 @@ def test_neither_host_nor_user_nor_folder_is_told() -> None:
 
 @pytest.mark.parametrize("word", ["--out=/srv/secret/out", "--out=~/secret/out", "source=/srv/secret/file.pickle"])
 def test_folders_behind_an_equals_sign_are_not_told_either(word: str) -> None:
-    (shown,) = provenance.collect(STARTED, "cpu", 1, [word]).command
-    assert "secret" not in shown
-    assert shown.split("=")[0] == word.split("=")[0]
+    (recorded_word,) = provenance.collect(STARTED, "cpu", 1, [word]).command
+    assert "secret" not in recorded_word
+    assert recorded_word.split("=")[0] == word.split("=")[0]
 
 
 def test_the_commit_is_that_of_the_code(uncached: None) -> None:
-    """Of a checkout whose history is known, in place of the one that mobench runs from."""
-    found = provenance._git()
-    here = Path(provenance.__file__).parent
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
-    if asked.returncode == 0:
-        assert found is not None
-        assert asked.stdout.startswith(found.removesuffix("-dirty"))
+    """The code is a checkout with a known history, which replaces the one that mobench runs from."""
+    commit = provenance._git()
+    package_dir = Path(provenance.__file__).parent
+    git_process = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=package_dir, capture_output=True, text=True, check=False
+    )
+    if git_process.returncode == 0:
+        assert commit is not None
+        assert git_process.stdout.startswith(commit.removesuffix("-dirty"))
     else:
-        assert found is None
+        assert commit is None
 
 
 @pytest.mark.parametrize("error", [OSError("no git"), subprocess.TimeoutExpired("git", 10)])

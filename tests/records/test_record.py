@@ -35,14 +35,14 @@ INCOMPLETE: dict[str, Edit] = {
 }
 
 
-@pytest.mark.parametrize("how", INCOMPLETE)
-def test_a_completed_record_without_its_numbers_is_refused_in_one_line(text: str, how: str) -> None:
+@pytest.mark.parametrize("case", INCOMPLETE)
+def test_a_completed_record_without_its_numbers_is_refused_in_one_line(text: str, case: str) -> None:
     """Readers of records, such as the leaderboard, rely on them."""
     data = json.loads(text)
-    INCOMPLETE[how](data)
-    with pytest.raises(RecordError, match=r"some\.json") as caught:
+    INCOMPLETE[case](data)
+    with pytest.raises(RecordError, match=r"some\.json") as raised:
         parse(json.dumps(data), "some.json")
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("field", sorted({f.alias or n for n, f in Record.model_fields.items() if f.is_required()}))
@@ -79,11 +79,11 @@ def test_files_of_any_size_and_content_are_reported_one_line_each(tmp_path: Path
         file.truncate(MAX_BYTES + 2**20)  # a sparse file of 17 MB
     (store.records_folder / "rubbish.json").write_bytes(bytes(range(256)) * 10)
     (store.records_folder / "gone.json").symlink_to(tmp_path / "nowhere")
-    found = store.contents()
-    assert len(found.records) == 1
-    assert [str(e).split()[0] for e in found.unreadable] == ["gone.json", "large.json", "rubbish.json"]
-    assert "at most" in str(found.unreadable[1])
-    assert all("\n" not in str(e) for e in found.unreadable)
+    contents = store.contents()
+    assert len(contents.records) == 1
+    assert [str(e).split()[0] for e in contents.unreadable] == ["gone.json", "large.json", "rubbish.json"]
+    assert "at most" in str(contents.unreadable[1])
+    assert all("\n" not in str(e) for e in contents.unreadable)
 
 
 def test_a_record_that_says_of_itself_that_it_failed_needs_no_numbers(text: str) -> None:
@@ -145,9 +145,9 @@ def test_a_cost_that_cannot_be_is_refused_in_one_line(field: str, value: str) ->
     [path, *_] = sorted(RESULTS.glob("standard-causes/records/multifashion-mnist-phn-ls*"))
     text, n = re.subn(rf'("cost": {{[^}}]*"{field}": )[^,\n]+', rf"\g<1>{value}", path.read_text())
     assert n == 1
-    with pytest.raises(RecordError, match=rf"is not a record: cost\.{field}: ") as caught:
+    with pytest.raises(RecordError, match=rf"is not a record: cost\.{field}: ") as raised:
         parse(text, "x")
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_look_at_a_time_that_cannot_be_is_refused_in_one_line() -> None:

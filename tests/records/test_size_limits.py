@@ -36,35 +36,35 @@ ANYTHING = st.one_of(values, st.text(), st.binary(), st.complex_numbers(), st.fr
 @FUZZ
 @given(st.dictionaries(NAMES, ANYTHING, max_size=5))
 def test_notes_of_any_kind_leave_a_record_that_is_read_again(record: Record, notes: dict[Any, Any]) -> None:
-    made = Record.model_validate({**record.model_dump(by_alias=True), "notes": sound_notes(notes)})
-    assert parse(made.to_json(), "x") == made
-    assert len(made.to_json()) < len(record.to_json()) + 50_000
+    record_with_notes = Record.model_validate({**record.model_dump(by_alias=True), "notes": sound_notes(notes)})
+    assert parse(record_with_notes.to_json(), "x") == record_with_notes
+    assert len(record_with_notes.to_json()) < len(record.to_json()) + 50_000
 
 
 def test_sound_notes_stay_as_they_are() -> None:
     notes = {"no solution": 3, "share": 0.5, "said": "once", "numpy": np.int64(4), "single": np.float32(0.5)}
-    kept = sound_notes(notes)
-    assert kept == notes
-    assert [type(value) for value in kept.values()] == [int, float, str, int, float]
+    checked_notes = sound_notes(notes)
+    assert checked_notes == notes
+    assert [type(value) for value in checked_notes.values()] == [int, float, str, int, float]
     assert sound_notes({"a": math.nan, "b": -math.inf, "c": 2**70, "d": torch.ones(1)}) == {
         "a": "nan", "b": "-inf", "c": str(2**70), "d": "tensor([1.])",
     }  # fmt: skip
 
 
 def test_too_many_notes_and_too_long_ones_are_cut_and_say_so(record: Record) -> None:
-    kept = sound_notes({f"n{i}": "x" * 10**6 for i in range(1000)})
-    assert len(kept) == 201
-    assert kept["notes_left_out"] == 800
-    assert "998000 characters left out" in str(kept["n0"])
-    made = Record.model_validate({**record.model_dump(by_alias=True), "notes": kept})
-    assert len(made.to_json()) < MAX_BYTES
+    cut_notes = sound_notes({f"n{i}": "x" * 10**6 for i in range(1000)})
+    assert len(cut_notes) == 201
+    assert cut_notes["notes_left_out"] == 800
+    assert "998000 characters left out" in str(cut_notes["n0"])
+    record_with_notes = Record.model_validate({**record.model_dump(by_alias=True), "notes": cut_notes})
+    assert len(record_with_notes.to_json()) < MAX_BYTES
 
 
 @FUZZ
 @given(st.text(), st.text(), st.text())
 def test_failures_of_any_words_are_read_again(kind: str, message: str, details: str) -> None:
-    said = failure(kind, message, details)
-    assert Failure.model_validate_json(said.model_dump_json()) == said
+    recorded_failure = failure(kind, message, details)
+    assert Failure.model_validate_json(recorded_failure.model_dump_json()) == recorded_failure
 
 
 @pytest.mark.parametrize("sign", ["x", "\x1b", "\ud800", "é"])
@@ -77,21 +77,21 @@ def test_a_message_without_end_leaves_a_record_that_can_be_read(
         raise error
 
     monkeypatch.setattr(execution, "make_solver", fail)
-    made = execute(JOB, threads=1)
-    Store(tmp_path).write(made)
-    (found,) = Store(tmp_path).contents().records
-    assert found == made
-    assert made.failure is not None
-    assert made.failure.message.startswith("first ")
-    assert "characters left out" in made.failure.message
-    assert made.failure.traceback.startswith("Traceback")
-    assert len(made.to_json()) < 600_000
+    record = execute(JOB, threads=1)
+    Store(tmp_path).write(record)
+    (stored_record,) = Store(tmp_path).contents().records
+    assert stored_record == record
+    assert record.failure is not None
+    assert record.failure.message.startswith("first ")
+    assert "characters left out" in record.failure.message
+    assert record.failure.traceback.startswith("Traceback")
+    assert len(record.to_json()) < 600_000
 
 
 def test_a_solver_that_notes_what_no_record_holds_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = type(make_solver(JOB.solver))
     monkeypatch.setattr(solver, "notes", property(lambda self: {"a\x1b": math.nan, "b": "y" * 10**7}))
-    made = execute(JOB, threads=1)
-    assert made.status == "completed"
-    assert made.notes["a\\x1b"] == "nan"
-    assert parse(made.to_json(), "x") == made
+    record = execute(JOB, threads=1)
+    assert record.status == "completed"
+    assert record.notes["a\\x1b"] == "nan"
+    assert parse(record.to_json(), "x") == record

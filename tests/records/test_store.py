@@ -71,9 +71,9 @@ def test_unreadable_records_are_reported_and_harm_no_other(tmp_path: Path) -> No
     (store.records_folder / "a.json").write_text("{")
     (store.records_folder / "b.json").mkdir()
     (store.records_folder / "notes.txt").write_text("not mine")
-    found = store.contents()
-    assert len(found.records) == 1
-    assert sorted(str(e).split()[0] for e in found.unreadable) == ["a.json", "b.json"]
+    contents = store.contents()
+    assert len(contents.records) == 1
+    assert sorted(str(e).split()[0] for e in contents.unreadable) == ["a.json", "b.json"]
     store.path(job("other")).write_bytes(b"\x00" * 10)
     with pytest.raises(RecordError, match="not a record"):
         store.read(job("other"))
@@ -93,8 +93,8 @@ def test_a_job_is_claimed_by_one_process_at_a_time(tmp_path: Path) -> None:
         )  # fmt: skip
         return done.stdout.strip()
 
-    with store.claim(job()) as mine:
-        assert mine
+    with store.claim(job()) as is_claimed:
+        assert is_claimed
         assert other() == "False"
         with store.claim(job(steps=2)) as another:
             assert another
@@ -108,8 +108,8 @@ def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     )
     words = [sys.executable, "-c", script, str(tmp_path), job().model_dump_json()]
     assert subprocess.run(words, timeout=60, check=False).returncode == 0
-    with Store(tmp_path).claim(job()) as mine:
-        assert mine
+    with Store(tmp_path).claim(job()) as is_claimed:
+        assert is_claimed
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
@@ -124,14 +124,14 @@ def test_probing_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_name_appears_only_when_the_content_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the moment of the rename the temporary file holds everything, and is on disk."""
-    seen = []
+    """When it is renamed, the temporary file is complete and on disk."""
+    states = []
     replace = Path.replace
 
     def watched(self: Path, target: Path) -> Path:
-        seen.append((self.read_bytes(), target.exists()))
+        states.append((self.read_bytes(), target.exists()))
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", watched)
     files.write_whole(tmp_path / "x", b"all of it")
-    assert seen == [(b"all of it", False)]
+    assert states == [(b"all of it", False)]

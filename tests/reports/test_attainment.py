@@ -17,11 +17,11 @@ FRONTS = [[[1, 4], [3, 2]], [[2, 3]], [[2, 5], [4, 1]], [[5, 5]]]
 
 def test_four_staircases_by_hand() -> None:
     """Worked out by hand: the corners that are attained by one, two, three and all of four fronts."""
-    found = attainment_surfaces(FRONTS, [25, 50, 75, 100])
-    assert found[25].tolist() == [[1, 4], [2, 3], [3, 2], [4, 1]]
-    assert found[50].tolist() == [[2, 4], [3, 3], [4, 2]]
-    assert found[75].tolist() == [[2, 5], [4, 3]]
-    assert found[100].tolist() == [[5, 5]]
+    surfaces = attainment_surfaces(FRONTS, [25, 50, 75, 100])
+    assert surfaces[25].tolist() == [[1, 4], [2, 3], [3, 2], [4, 1]]
+    assert surfaces[50].tolist() == [[2, 4], [3, 3], [4, 2]]
+    assert surfaces[75].tolist() == [[2, 5], [4, 3]]
+    assert surfaces[100].tolist() == [[5, 5]]
 
 
 def test_one_front_is_all_its_surfaces() -> None:
@@ -30,15 +30,15 @@ def test_one_front_is_all_its_surfaces() -> None:
 
 
 def test_three_objectives_by_hand() -> None:
-    found = attainment_surfaces([[[1, 2, 3]], [[3, 1, 2]]], [50, 100])
-    assert found[50].tolist() == [[1, 2, 3], [3, 1, 2]]
-    assert found[100].tolist() == [[3, 2, 3]]
+    surfaces = attainment_surfaces([[[1, 2, 3]], [[3, 1, 2]]], [50, 100])
+    assert surfaces[50].tolist() == [[1, 2, 3], [3, 1, 2]]
+    assert surfaces[100].tolist() == [[3, 2, 3]]
 
 
 def test_levels_that_are_no_whole_number_of_fronts_go_up() -> None:
     """The median of three fronts is attained by two of them."""
-    found = attainment_surfaces([[[1, 1]], [[2, 2]], [[3, 3]]])
-    assert [found[level].tolist() for level in (25, 50, 75)] == [[[1, 1]], [[2, 2]], [[3, 3]]]
+    surfaces = attainment_surfaces([[[1, 1]], [[2, 2]], [[3, 3]]])
+    assert [surfaces[level].tolist() for level in (25, 50, 75)] == [[[1, 1]], [[2, 2]], [[3, 3]]]
 
 
 corner = st.integers(0, 5)
@@ -48,14 +48,14 @@ corner = st.integers(0, 5)
 @given(st.integers(2, 3).flatmap(lambda m: st.lists(
     st.lists(st.tuples(*[corner] * m), min_size=1, max_size=4), min_size=1, max_size=5)))  # fmt: skip
 def test_a_place_is_dominated_by_a_surface_if_that_many_fronts_attain_it(fronts: list[list[tuple[int, ...]]]) -> None:
-    found = attainment_surfaces(fronts)
+    surfaces = attainment_surfaces(fronts)
     places = np.array(list(product(range(7), repeat=len(fronts[0][0]))))
 
     def attained(front: object) -> np.ndarray:
         return (np.asarray(front)[None] <= places[:, None]).all(axis=2).any(axis=1)
 
     count = sum(attained(front).astype(int) for front in fronts)
-    for level, surface in found.items():
+    for level, surface in surfaces.items():
         assert (attained(surface) == (100 * count >= level * len(fronts))).all()
 
 

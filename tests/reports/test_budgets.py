@@ -29,56 +29,56 @@ def looked(record: Record, looks: list[Look], cores: float | None = 0.5) -> Reco
     return record.model_copy(update={"trace": trace})
 
 
-def table(*records: Record, **wanted: Any) -> Content:
-    return budgets.content(leaderboard(records), records, Wanted(**wanted))
+def table(*records: Record, **options: Any) -> Content:
+    return budgets.content(leaderboard(records), records, Wanted(**options))
 
 
-def cells(made: Content) -> dict[str, list[str]]:
-    return {row[0].text: [cell.plain for cell in row[1:]] for row in made.sheet.rows}
+def cells(content: Content) -> dict[str, list[str]]:
+    return {row[0].text: [cell.plain for cell in row[1:]] for row in content.sheet.rows}
 
 
 def test_a_budget_holds_the_last_look_within_it(handmade: Make) -> None:
-    made = table(
+    content = table(
         looked(handmade(solver="fast"), [(4, 1.0), (10, 2.0), (20, 2.5)]),
         looked(handmade(solver="slow"), [(12, 1.5), (100, 2.75)]),
     )
-    assert [c.name for c in made.sheet.columns] == ["solver", "2 core-s", "5 core-s", "10 core-s", "20 core-s",
+    assert [c.name for c in content.sheet.columns] == ["solver", "2 core-s", "5 core-s", "10 core-s", "20 core-s",
                                                     "50 core-s", "at the end"]  # fmt: skip
-    assert cells(made) == {
+    assert cells(content) == {
         "fast": ["1.000", "2.000", "2.500", "2.500", "2.500", "2.500"],
         "slow": ["–", "–", "1.500", "1.500", "2.750", "2.750"],
     }
 
 
 def test_seeds_are_averaged_where_every_one_has_a_look(handmade: Make) -> None:
-    made = table(
+    content = table(
         looked(handmade(seed=0), [(4, 1.0), (20, 2.0)]),
         looked(handmade(seed=1), [(8, 3.0), (20, 4.0)]),
     )
-    (row,) = cells(made).values()
+    (row,) = cells(content).values()
     assert [text.partition(" ")[0] for text in row] == ["–", "2.000", "3.000", "3.000"]
-    assert made.seeds is not None
-    assert made.estimates is not None
-    long = made.seeds()
+    assert content.seeds is not None
+    assert content.estimates is not None
+    long = content.seeds()
     assert long[long["budget"] == "5 core-s"]["value"].tolist() == [1.0, 3.0]
     assert "2 core-s" not in set(long["budget"])
-    assert made.estimates().set_index("budget")["estimate"].to_dict() == {
+    assert content.estimates().set_index("budget")["estimate"].to_dict() == {
         "5 core-s": 2.0, "10 core-s": 3.0, "at the end": 3.0,
     }  # fmt: skip
 
 
 def test_the_time_that_passed_stands_in_where_processor_time_is_unknown(handmade: Make) -> None:
-    made = table(
+    content = table(
         looked(handmade(solver="a"), [(4, 1.0), (8, 2.0)]), looked(handmade(solver="b"), [(4, 1.0)], cores=None)
     )
-    assert [c.name for c in made.sheet.columns] == ["solver", "5 s", "at the end"]
+    assert [c.name for c in content.sheet.columns] == ["solver", "5 s", "at the end"]
 
 
 def test_losses_are_best_when_small(handmade: Make) -> None:
-    one = looked(handmade(), [(2, 1.0)])
-    single = one.model_copy(update={"objectives": ["a"], "protocol": {**one.protocol, "reference": [2.0]}})
+    record = looked(handmade(), [(2, 1.0)])
+    single = record.model_copy(update={"objectives": ["a"], "protocol": {**record.protocol, "reference": [2.0]}})
     assert {c.better for c in table(single).sheet.columns[1:]} == {"lower"}
-    assert {c.better for c in table(one).sheet.columns[1:]} == {"higher"}
+    assert {c.better for c in table(record).sheet.columns[1:]} == {"higher"}
 
 
 def test_records_without_looks_are_told(handmade: Make) -> None:

@@ -30,11 +30,11 @@ def test_every_column_of_a_leaderboard_is_known(suite: str) -> None:
     for name in map(str, table.columns):
         if name.endswith(HALF):
             continue
-        found = column(name)
-        assert found.name == name
+        described = column(name)
+        assert described.name == name
         assert (name + HALF in table.columns) == (name in quantities(read) and name not in CONSTANT_COSTS), name
-        assert "missing in the catalogue" not in found.meaning, name
-        assert found.text == (not pd.api.types.is_numeric_dtype(table[name])), name
+        assert "missing in the catalogue" not in described.meaning, name
+        assert described.text == (not pd.api.types.is_numeric_dtype(table[name])), name
 
 
 def test_every_cost_is_described_and_stands_in_the_cost_group_of_the_page() -> None:
@@ -49,14 +49,14 @@ def test_every_column_of_the_table_of_preferences_is_known() -> None:
 
 
 def test_a_metric_is_better_the_way_its_dataset_says() -> None:
-    found = directions_of([*records("compression"), *records("methods"), *records("analytic")])
-    assert found["mnist", "class/error"] == "lower"
-    assert found["mnist", "class/accuracy"] == "higher"
-    assert column("class/error (middle ray)", "mnist", found).better == "lower"
-    assert column("left/accuracy (middle ray)", "multimnist", found).better == "higher"
-    assert column("test accuracy", "multimnist", found).better == "higher"
-    assert column("left/accuracy (middle ray)", "elsewhere", found).better == ""
-    assert not [key for key in found if key[0].startswith("zdt")]
+    directions = directions_of([*records("compression"), *records("methods"), *records("analytic")])
+    assert directions["mnist", "class/error"] == "lower"
+    assert directions["mnist", "class/accuracy"] == "higher"
+    assert column("class/error (middle ray)", "mnist", directions).better == "lower"
+    assert column("left/accuracy (middle ray)", "multimnist", directions).better == "higher"
+    assert column("test accuracy", "multimnist", directions).better == "higher"
+    assert column("left/accuracy (middle ray)", "elsewhere", directions).better == ""
+    assert not [key for key in directions if key[0].startswith("zdt")]
 
 
 def test_a_dataset_that_is_not_installed_has_no_directions() -> None:
@@ -81,5 +81,5 @@ def test_a_dataset_that_is_not_installed_has_no_directions() -> None:
     ],
 )
 def test_columns_by_hand(name: str, better: str, unit: str, heading: str) -> None:
-    found = column(name)
-    assert (found.better, found.unit, found.heading) == (better, unit, heading)
+    described = column(name)
+    assert (described.better, described.unit, described.heading) == (better, unit, heading)

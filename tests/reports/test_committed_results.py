@@ -52,10 +52,12 @@ def test_tables_are_made_from_the_records(suite: str, format_: str) -> None:
 
 
 def test_the_front_of_error_and_memory_is_made_from_the_records() -> None:
-    wanted = suites.load("compression").trade_off
-    assert wanted is not None
-    board = trade_off(leaderboard(Store(RESULTS / "compression").contents().records), wanted.columns, wanted.reference)
-    text = to_markdown(board, wanted.columns, wanted.reference)
+    settings = suites.load("compression").trade_off
+    assert settings is not None
+    board = trade_off(
+        leaderboard(Store(RESULTS / "compression").contents().records), settings.columns, settings.reference
+    )
+    text = to_markdown(board, settings.columns, settings.reference)
     assert (RESULTS / "compression" / "trade_off.md").read_text() == text
 
 
@@ -94,21 +96,21 @@ def test_the_report_is_beaten_at_the_preference_that_validation_chooses() -> Non
 @pytest.mark.parametrize("format_", FORMATS)
 def test_the_standard_track_has_its_table_in_every_format(format_: str) -> None:
     records = Store(STANDARD).contents().records
-    made = FORMATS[format_](content(leaderboard(records), records))
+    written = FORMATS[format_](content(leaderboard(records), records))
     path = STANDARD / f"leaderboard.{format_}"
     if format_ == "parquet":  # other versions of the library write other bytes
-        assert isinstance(made, bytes)
-        pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(io.BytesIO(made)))
+        assert isinstance(written, bytes)
+        pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(io.BytesIO(written)))
     else:
-        assert path.read_text() == made
+        assert path.read_text() == written
 
 
 @pytest.mark.parametrize("name", ["datasets", "fronts", "cost", "budgets"])
 @pytest.mark.parametrize("format_", ["md", "tex"])
 def test_the_standard_track_has_the_tables_of_the_papers(name: str, format_: str) -> None:
     records = Store(STANDARD).contents().records
-    made = preset(name).make(leaderboard(records), records, Wanted())
-    assert (STANDARD / f"{name}.{format_}").read_text() == FORMATS[format_](made)
+    table = preset(name).make(leaderboard(records), records, Wanted())
+    assert (STANDARD / f"{name}.{format_}").read_text() == FORMATS[format_](table)
 
 
 def test_the_page_of_the_standard_track_is_made_from_its_records(tmp_path: Path) -> None:
@@ -135,32 +137,32 @@ def test_the_readme_is_short() -> None:
 def test_every_figure_of_the_reading_is_in_a_table() -> None:
     """Three or four digits behind the point are a result."""
     figure = r"(?<![\d.])-?\d+\.\d{3,4}(?!\d)"
-    _, _, rest = (RESULTS / "README.md").read_text().partition("## The standard track, read")
-    reading, _, _ = rest.partition("\n## ")
+    _, _, following = (RESULTS / "README.md").read_text().partition("## The standard track, read")
+    reading, _, _ = following.partition("\n## ")
     tables = {n for path in RESULTS.glob("standard*/*.md") for n in re.findall(figure, path.read_text())}
     seeds = pd.concat([pd.read_csv(path) for path in sorted(RESULTS.glob("standard*/leaderboard.seeds.csv"))])
     of_seeds = seeds["value"][seeds["quantity"].isin(["hypervolume", "controllability"])]
     tables |= {f"{value:.3f}" for value in of_seeds}
-    said = re.findall(figure, reading)
-    assert len(said) > 20
-    assert set(said) <= tables, sorted(set(said) - tables)
+    figures = re.findall(figure, reading)
+    assert len(figures) > 20
+    assert set(figures) <= tables, sorted(set(figures) - tables)
 
 
 def test_the_forms_of_pareto_multi_task_learning_are_compared_by_their_records() -> None:
-    """The hypervolumes of the plugin's README are those of the leaderboard beside the records."""
+    """The hypervolumes of the plugin's README are those of the leaderboard of the records."""
     table = pd.read_csv(RESULTS / "pmtl-forms" / "leaderboard.csv")
     readme = (RESULTS.parent / "plugins" / "mobench_pmtl" / "README.md").read_text()
-    found = {}
+    hypervolumes = {}
     for outside, directions in [(o, d) for o in ("constraints", "start-phase") for d in ("even", "rays")]:
         (row,) = re.findall(rf"^\| `{outside}` \| `{directions}`.* \| (\S+) \| (\S+) \| (\S+) \|$", readme, re.M)
-        found[outside, directions] = dict(zip(["vlmop2", "zdt2", "multimnist"], row, strict=True))
+        hypervolumes[outside, directions] = dict(zip(["vlmop2", "zdt2", "multimnist"], row, strict=True))
     assert len(table) == 12
     for _, row in table.iterrows():
         form = (
             "start-phase" if "outside=start-phase" in row["solver"] else "constraints",
             "rays" if "directions=rays" in row["solver"] else "even",
         )
-        assert found[form][row["dataset"]] == f"{row['hypervolume']:.3f}", (row["dataset"], form)
+        assert hypervolumes[form][row["dataset"]] == f"{row['hypervolume']:.3f}", (row["dataset"], form)
 
 
 def test_the_standard_track_is_set_to_what_its_search_found() -> None:

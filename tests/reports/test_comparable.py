@@ -20,13 +20,13 @@ RESULTS = Path(__file__).parents[2] / "results"
 @pytest.fixture(scope="module")
 def zdt1() -> list[Record]:
     """Three solvers with two seeds each."""
-    found = [r for r in Store(RESULTS / "analytic").contents().records if r.job.dataset.name == "zdt1"]
-    return [r for r in found if r.job.solver.name in {"phn-ls", "phn-epo", "epo"}]
+    records = [r for r in Store(RESULTS / "analytic").contents().records if r.job.dataset.name == "zdt1"]
+    return [r for r in records if r.job.solver.name in {"phn-ls", "phn-epo", "epo"}]
 
 
 def changed(record: Record, finished: str = "", imported: bool = False, **job: Any) -> Record:
-    made = Job.model_validate({**record.job.model_dump(), **job})
-    update: dict[str, Any] = {"job": made, "id": made.id}
+    changed_job = Job.model_validate({**record.job.model_dump(), **job})
+    update: dict[str, Any] = {"job": changed_job, "id": changed_job.id}
     if finished:
         update["provenance"] = record.provenance.model_copy(update={"finished": finished})
     if imported:
@@ -35,13 +35,13 @@ def changed(record: Record, finished: str = "", imported: bool = False, **job: A
 
 
 def test_what_agrees_is_kept_as_it_was_given(zdt1: list[Record]) -> None:
-    found = select(zdt1)
+    selection = select(zdt1)
     assert len(zdt1) == 6
-    assert (found.kept, found.left_out, found.notes) == (zdt1, [], [])
+    assert (selection.records, selection.left_out, selection.notes) == (zdt1, [], [])
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"protocol": "other-9"}, "zdt1: protocol is other-9"),
         ({"budget": {"steps": 7}}, 'zdt1: budget is {"steps":7'),
@@ -50,20 +50,20 @@ def test_what_agrees_is_kept_as_it_was_given(zdt1: list[Record]) -> None:
     ],
 )
 def test_the_one_that_differs_is_left_out_with_the_reason(
-    zdt1: list[Record], change: dict[str, Any], said: str
+    zdt1: list[Record], change: dict[str, Any], reason: str
 ) -> None:
     other = changed(zdt1[0], **change)
-    found = select([other, *zdt1[1:]])
-    assert found.kept == zdt1[1:]
-    (line,) = found.left_out
-    assert line.startswith(f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): {said}")
+    selection = select([other, *zdt1[1:]])
+    assert selection.records == zdt1[1:]
+    (line,) = selection.left_out
+    assert line.startswith(f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): {reason}")
 
 
 def test_a_protocol_can_be_asked_for_and_an_unknown_one_is_refused(zdt1: list[Record]) -> None:
     other = changed(zdt1[0], protocol="other-9")
-    found = select([other, *zdt1[1:]], ["other-9"])
-    assert found.kept == [other]
-    assert len(found.left_out) == 5
+    selection = select([other, *zdt1[1:]], ["other-9"])
+    assert selection.records == [other]
+    assert len(selection.left_out) == 5
     with pytest.raises(OptionError, match="did you mean 'other-9'"):
         select([other, *zdt1[1:]], ["other-8"])
 
@@ -76,10 +76,10 @@ def test_of_equally_many_the_newest_stays_and_a_note_says_so(zdt1: list[Record],
         for version, r in zip(("old", "new"), zdt1[:2], strict=True)
     ]
     for order in (records, records[::-1]):
-        found = select(order)
-        assert [r.job.protocol for r in found.kept] == [newer]
-        assert "in as many records (1)" in found.notes[0]
-        assert "--protocol" in found.notes[0]
+        selection = select(order)
+        assert [r.job.protocol for r in selection.records] == [newer]
+        assert "in as many records (1)" in selection.notes[0]
+        assert "--protocol" in selection.notes[0]
 
 
 def under(record: Record, **stated: Any) -> Record:
@@ -90,9 +90,9 @@ def under(record: Record, **stated: Any) -> Record:
 @pytest.mark.parametrize("point", ["reference", "ideal", "nadir"])
 def test_records_under_one_version_that_states_two_things_are_never_mixed(zdt1: list[Record], point: str) -> None:
     other = under(zdt1[0], **{point: [7.0, 7.0]})
-    found = select([other, *zdt1[1:]])
-    assert found.kept == zdt1[1:]
-    (line,) = found.left_out
+    selection = select([other, *zdt1[1:]])
+    assert selection.records == zdt1[1:]
+    (line,) = selection.left_out
     assert line.startswith(
         f"{other.job.solver.name} seed {other.job.seeds.solver} ({other.id}): zdt1: what the protocol states is "
     )
@@ -113,7 +113,7 @@ def test_of_two_seeds_under_two_references_one_is_shown_and_a_note_says_so(zdt1:
 
 def test_a_failed_job_states_no_reference_and_stays(zdt1: list[Record]) -> None:
     failed = zdt1[0].model_copy(update={"protocol": {"version": zdt1[0].job.protocol}, "status": "failed"})
-    assert select([failed, *zdt1[1:]]).kept == [failed, *zdt1[1:]]
+    assert select([failed, *zdt1[1:]]).records == [failed, *zdt1[1:]]
     assert select([failed, *zdt1[1:]]).left_out == []
 
 
@@ -122,17 +122,17 @@ def test_imported_fronts_have_no_vote_and_no_budget_to_agree_in(zdt1: list[Recor
         return changed(record, imported=True, budget={"elsewhere": True}, **job)
 
     strangers = [foreign(r, protocol="other-9") for r in zdt1[1:]]
-    found = select([zdt1[0], *strangers])
-    assert found.kept == [zdt1[0]]
-    assert len(found.left_out) == 5
+    selection = select([zdt1[0], *strangers])
+    assert selection.records == [zdt1[0]]
+    assert len(selection.left_out) == 5
     joined = [zdt1[0], *(foreign(r) for r in zdt1[1:])]
-    assert select(joined).kept == joined
+    assert select(joined).records == joined
 
 
 def test_a_record_that_is_there_twice_counts_once(zdt1: list[Record]) -> None:
-    assert select([*zdt1, *zdt1]).kept == zdt1
+    assert select([*zdt1, *zdt1]).records == zdt1
     later = changed(zdt1[0], finished="2999").model_copy(update={"indicators": {}})
-    found = select([later, *zdt1])
-    assert {r.id for r in found.kept} == {r.id for r in zdt1}
-    assert len(found.kept) == len(zdt1)
-    assert "exists twice with different numbers" in found.notes[0]
+    selection = select([later, *zdt1])
+    assert {r.id for r in selection.records} == {r.id for r in zdt1}
+    assert len(selection.records) == len(zdt1)
+    assert "exists twice with different numbers" in selection.notes[0]

@@ -12,7 +12,7 @@ from scipy import stats
 from mobench.errors import OptionError
 from mobench.records.record import Failure, Record
 from mobench.records.store import Store
-from mobench.reports.analysis.comparison import against_best, compare, to_dict, told_apart
+from mobench.reports.analysis.comparison import against_best, compare, significant_pairs, to_dict
 from mobench.reports.analysis.leaderboard import leaderboard
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -33,36 +33,38 @@ def hypervolumes(records: list[Record]) -> pd.DataFrame:
 
 def test_seeds_are_the_blocks_of_one_data_set_and_data_sets_those_of_all(records: list[Record]) -> None:
     flat = hypervolumes(records)
-    found = compare(leaderboard(records))
-    assert [c.dataset for c in found] == [*sorted(flat["dataset"].unique()), ""]
-    for one in found:
-        part = flat[flat["dataset"] == one.dataset] if one.dataset else flat
-        table = part.pivot_table(index="seed" if one.dataset else "dataset", columns="solver", values="hypervolume")
+    comparisons = compare(leaderboard(records))
+    assert [c.dataset for c in comparisons] == [*sorted(flat["dataset"].unique()), ""]
+    for comparison in comparisons:
+        part = flat[flat["dataset"] == comparison.dataset] if comparison.dataset else flat
+        table = part.pivot_table(
+            index="seed" if comparison.dataset else "dataset", columns="solver", values="hypervolume"
+        )
         ranks = stats.rankdata(-table.to_numpy(), axis=1).mean(axis=0)
         by_name = dict(zip(table.columns, ranks, strict=True))
-        assert one.ranking.average_ranks == pytest.approx([by_name[name] for name in one.ranking.solvers])
-        assert one.ranking.average_ranks == sorted(one.ranking.average_ranks)
-        assert one.ranking.n_blocks == len(table)
-        assert one.ranking.friedman_p == pytest.approx(stats.friedmanchisquare(*table.to_numpy().T).pvalue)
-        assert one.ranking.pairwise == {}
-        assert "Wilcoxon's test of 210 pairs needs 14 blocks" in one.ranking.said
+        assert comparison.ranking.average_ranks == pytest.approx([by_name[name] for name in comparison.ranking.solvers])
+        assert comparison.ranking.average_ranks == sorted(comparison.ranking.average_ranks)
+        assert comparison.ranking.n_blocks == len(table)
+        assert comparison.ranking.friedman_p == pytest.approx(stats.friedmanchisquare(*table.to_numpy().T).pvalue)
+        assert comparison.ranking.pairwise == {}
+        assert "Wilcoxon's test of 210 pairs needs 14 blocks" in comparison.ranking.missing_tests
 
 
 def test_two_solvers_over_six_data_sets_are_tested_with_wilcoxon(records: list[Record]) -> None:
     """Four data sets by two solvers, twice, under other names: 8 blocks."""
-    two = [r for r in records if r.job.solver.name in {"phn-hvi", "ls"}]
+    records_of_two = [r for r in records if r.job.solver.name in {"phn-hvi", "ls"}]
     copies = [
         r.model_copy(update={"job": type(r.job).model_validate({**raw, "dataset": {**raw["dataset"], "name": name}})})
-        for r in two
+        for r in records_of_two
         if (raw := r.job.model_dump()) and (name := f"{r.job.dataset.name}-again")
     ]
     copies = [r.model_copy(update={"id": r.job.id}) for r in copies]
-    both = [*two, *copies]
-    overall = compare(leaderboard(both))[-1]
-    table = hypervolumes(both).pivot_table(index="dataset", columns="solver", values="hypervolume")
+    all_records = [*records_of_two, *copies]
+    overall = compare(leaderboard(all_records))[-1]
+    table = hypervolumes(all_records).pivot_table(index="dataset", columns="solver", values="hypervolume")
     p = stats.wilcoxon(table["phn-hvi"], table["ls"]).pvalue
     assert overall.ranking.pairwise == {("phn-hvi", "ls"): pytest.approx(p)}
-    assert told_apart(overall.ranking) == [("phn-hvi", "ls")]
+    assert significant_pairs(overall.ranking) == [("phn-hvi", "ls")]
     assert against_best(overall.ranking) == [("phn-hvi", "ls")]
 
 
@@ -72,18 +74,18 @@ def test_a_row_that_is_not_complete_is_absent_with_the_reason(records: list[Reco
     failed = first.model_copy(
         update={"status": "failed", "fronts": {}, "indicators": {}, "failure": Failure(kind="E", message="x")}
     )
-    found = compare(leaderboard([failed if r is first else r for r in records]))
-    (here,) = [c for c in found if c.dataset == "zdt1"]
-    assert here.absent == ["ls: failed at seed 0"]
-    assert "ls" not in here.ranking.solvers
-    assert found[-1].absent == ["ls: not complete on zdt1"]
+    comparisons = compare(leaderboard([failed if r is first else r for r in records]))
+    (on_zdt1,) = [c for c in comparisons if c.dataset == "zdt1"]
+    assert on_zdt1.absent == ["ls: failed at seed 0"]
+    assert "ls" not in on_zdt1.ranking.solvers
+    assert comparisons[-1].absent == ["ls: not complete on zdt1"]
 
 
 def test_an_undefined_quantity_has_no_part_in_it(records: list[Record]) -> None:
     zdt1 = [r for r in records if r.job.dataset.name == "zdt1"]
-    (found,) = compare(leaderboard(zdt1), "controllability")
-    assert "mgda: controllability is undefined" in found.absent
-    assert "mgda" not in found.ranking.solvers
+    (comparison,) = compare(leaderboard(zdt1), "controllability")
+    assert "mgda: controllability is undefined" in comparison.absent
+    assert "mgda" not in comparison.ranking.solvers
 
 
 def test_smaller_is_better_where_it_is(records: list[Record]) -> None:

@@ -32,9 +32,9 @@ def store(tmp_path: Path) -> Store:
             ],
         }
     )
-    made = Store(tmp_path)
-    run(plans.plan(suite), made, InProcess())
-    return made
+    new_store = Store(tmp_path)
+    run(plans.plan(suite), new_store, InProcess())
+    return new_store
 
 
 @pytest.mark.slow

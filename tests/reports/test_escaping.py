@@ -21,17 +21,17 @@ TEXTS = st.one_of(st.text(max_size=30), SIGNS)
 
 @given(TEXTS)
 def test_what_is_shown_shows_everything(text: str) -> None:
-    shown = escaping.with_codes(text)
-    assert shown.isprintable()
-    assert _decoded(shown) == _decoded(text)
-    assert escaping.with_codes(shown) == shown
+    escaped = escaping.with_codes(text)
+    assert escaped.isprintable()
+    assert _decoded(escaped) == _decoded(text)
+    assert escaping.with_codes(escaped) == escaped
 
 
 @given(TEXTS)
 def test_html_reads_back(text: str) -> None:
-    shown = escaping.html(text)
-    assert not set('<>"') & set(shown)
-    assert _spaces(html_reader.unescape(shown)) == escaping.with_codes(text)
+    escaped = escaping.html(text)
+    assert not set('<>"') & set(escaped)
+    assert _spaces(html_reader.unescape(escaped)) == escaping.with_codes(text)
 
 
 @given(TEXTS)
@@ -46,30 +46,30 @@ def test_markdown_reads_back_as_text_in_one_cell(text: str) -> None:
 
 @given(TEXTS)
 def test_csv_reads_back_and_is_no_formula(text: str) -> None:
-    shown = escaping.csv(text)
-    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r"))
+    escaped = escaping.csv(text)
+    assert not escaped.startswith(("=", "+", "-", "@", "\t", "\r"))
     buffer = io.StringIO()
-    csv_reader.writer(buffer).writerow([shown, "end"])
+    csv_reader.writer(buffer).writerow([escaped, "end"])
     ((back, end),) = csv_reader.reader(io.StringIO(buffer.getvalue()))
     assert end == "end"
     assert (back[1:] if re.match(r"'+[=+\-@]", back) else back) == escaping.with_codes(text)
 
 
 @given(TEXTS, TEXTS)
-def test_texts_that_look_different_stay_different(one: str, other: str) -> None:
-    if escaping.with_codes(one) != escaping.with_codes(other):
+def test_texts_that_look_different_stay_different(first: str, second: str) -> None:
+    if escaping.with_codes(first) != escaping.with_codes(second):
         for escape in (escaping.html, escaping.markdown, escaping.csv):
-            assert escape(one) != escape(other)
+            assert escape(first) != escape(second)
 
 
 @given(TEXTS)
 def test_latex_is_ascii_with_balanced_braces(text: str) -> None:
-    shown = escaping.latex(text)
-    assert shown.isascii()
-    assert "\n" not in shown
-    bare = re.sub(r"\\[{}\\]", "", shown)
+    escaped = escaping.latex(text)
+    assert escaped.isascii()
+    assert "\n" not in escaped
+    bare = re.sub(r"\\[{}\\]", "", escaped)
     assert bare.count("{") == bare.count("}")
-    assert not re.search(r"(?<!\\)[$&#%~]|(?<!\\)\^(?![{\\])|(?<!\\)_(?!\{)", shown)
+    assert not re.search(r"(?<!\\)[$&#%~]|(?<!\\)\^(?![{\\])|(?<!\\)_(?!\{)", escaped)
 
 
 @pytest.mark.parametrize(

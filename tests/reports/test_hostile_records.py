@@ -1,4 +1,4 @@
-"""Malicious records beside a valid one, in all outputs that are written from records."""
+"""Malicious records together with a valid one, in all outputs that are written from records."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TEXTS = [
 ]
 
 
-def both(data: st.DataObject) -> list[Record]:
+def records_of(data: st.DataObject) -> list[Record]:
     """A valid record and one that was tampered with; [] if that one is refused in one line."""
     text = data.draw(st.sampled_from(TEXTS))
     other = tried(lambda: parse(json.dumps(tampered(json.loads(text), data)), "x.json"))
@@ -60,44 +60,44 @@ def tried(make: Callable[[], Any]) -> Any:
 @FEW
 @given(data=st.data())
 def test_every_writer_writes_them_as_text_or_refuses(data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     board = tried(lambda: leaderboard(records)) if records else None
     if board is None:
         return
-    made = content(board, records)
-    written: dict[str, Any] = {name: write(made) for name, write in FORMATS.items()}
+    table = content(board, records)
+    output_by_format: dict[str, Any] = {name: write(table) for name, write in FORMATS.items()}
     for name in ("md", "csv", "tidy.csv", "seeds.csv", "tex"):
-        assert written[name].replace("\n", "").isprintable()
-    assert "<script" not in written["md"]
-    page = html.fromstring(written["html"])
+        assert output_by_format[name].replace("\n", "").isprintable()
+    assert "<script" not in output_by_format["md"]
+    page = html.fromstring(output_by_format["html"])
     assert not page.xpath("//script")
     assert len(page.xpath("//tbody/tr")) >= len(board.table)
-    assert len(pd.read_parquet(io.BytesIO(written["parquet"]))) == len(board.table)
-    assert len(pd.read_csv(io.StringIO(written["csv"]))) == len(board.table)
-    assert "\\input{" not in written["tex"]
+    assert len(pd.read_parquet(io.BytesIO(output_by_format["parquet"]))) == len(board.table)
+    assert len(pd.read_csv(io.StringIO(output_by_format["csv"]))) == len(board.table)
+    assert "\\input{" not in output_by_format["tex"]
 
 
 @FEW
 @given(data=st.data())
 def test_every_preset_is_made_of_them_or_refused(data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     board = tried(lambda: leaderboard(records)) if records else None
     if board is None:
         return
     for preset in PRESETS.values():
-        made = tried(partial(preset.make, board, records, Wanted()))
-        if made is not None:
-            assert "<script" not in FORMATS["md"](made)
+        table = tried(partial(preset.make, board, records, Wanted()))
+        if table is not None:
+            assert "<script" not in FORMATS["md"](table)
 
 
 @FEW
 @given(data=st.data())
 def test_the_page_has_no_markup_and_no_script_of_theirs(data: st.DataObject) -> None:
-    records = both(data)
-    shown = tried(lambda: page_data(records, list(HOSTILE))) if records else None
-    if shown is None:
+    records = records_of(data)
+    content_of_page = tried(lambda: page_data(records, list(HOSTILE))) if records else None
+    if content_of_page is None:
         return
-    text = render(HOSTILE[3], shown, Live())
+    text = render(HOSTILE[3], content_of_page, Live())
     page = html.fromstring(text)
     assert len(page.xpath("//script")) == _N_SCRIPTS
     assert not page.xpath("//b")
@@ -113,26 +113,26 @@ _N_SCRIPTS = len(html.fromstring(render("x", page_data([parse(TEXTS[0], "x")], [
 @settings(FUZZ, max_examples=4)
 @given(data=st.data())
 def test_plots_are_drawn_of_them_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    records = both(data)
+    records = records_of(data)
     if not records:
         return
     for kind in KINDS:
         folder = tmp_path_factory.mktemp("plots")
-        drawn = tried(partial(draw, records, folder, [kind], ["svg", "csv"]))
-        if drawn is not None:
+        drawing = tried(partial(draw, records, folder, [kind], ["svg", "csv"]))
+        if drawing is not None:
             names = [path.name for path in folder.iterdir()]
-            assert sorted(names) == sorted(path.name for path in drawn.paths)
+            assert sorted(names) == sorted(path.name for path in drawing.paths)
             assert all(name.isprintable() and len(name) < 200 for name in names)
-            assert not any("<script" in path.read_text() for path in drawn.paths if path.suffix == ".svg")
+            assert not any("<script" in path.read_text() for path in drawing.paths if path.suffix == ".svg")
 
 
 @pytest.mark.parametrize("point", ["reference", "ideal", "nadir"])
 @pytest.mark.parametrize("value", [3, "x", None, [], [1.0], [1.0, "x"], [1.0, 1e300], [1.0, True], {"a": 1}])
 def test_a_protocol_whose_point_is_none_is_refused(point: str, value: Any) -> None:
-    made = json.loads(TEXTS[0])
-    made["protocol"][point] = value
+    data = json.loads(TEXTS[0])
+    data["protocol"][point] = value
     with pytest.raises(RecordError, match=f"the protocol's {point} point is not one number for each objective"):
-        parse(json.dumps(made), "x.json")
+        parse(json.dumps(data), "x.json")
 
 
 def test_rays_of_records_that_differ_in_them_are_refused_by_name() -> None:
@@ -143,8 +143,8 @@ def test_rays_of_records_that_differ_in_them_are_refused_by_name() -> None:
     other = Record.model_validate({**record.model_dump(by_alias=True), "job": job, "id": job.id, "fronts": fronts})
     with pytest.raises(MobenchError, match=f"{record.id} and {job.id} of phn-ls have different preferences"):
         ray_table.per_ray([record, other])
-    alone = {"test": record.fronts["test"]}
-    lacking = Record.model_validate({**record.model_dump(by_alias=True), "fronts": alone})
+    test_fronts = {"test": record.fronts["test"]}
+    lacking = Record.model_validate({**record.model_dump(by_alias=True), "fronts": test_fronts})
     with pytest.raises(MobenchError, match="has no front of train, val, test"):
         ray_table.per_ray([lacking])
 

@@ -16,7 +16,7 @@ COST = Cost(
     training_seconds=10, evaluation_seconds=1, steps=5, epochs=1, stored_parameters=300, served_parameters=100,
     n_models=3, peak_bytes=2_000_000, switch_seconds=0.001, inference_seconds_per_sample=0.002,
 )  # fmt: skip
-MADE = Provenance(
+PROVENANCE = Provenance(
     started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
     threads=1, device="cpu",
 )  # fmt: skip
@@ -43,7 +43,7 @@ def record(
         seeds=SeedSet.all(seed),
         protocol=protocol,
     )
-    common: dict[str, Any] = {"id": job.id, "job": job, "protocol": {"version": protocol}, "provenance": MADE}
+    common: dict[str, Any] = {"id": job.id, "job": job, "protocol": {"version": protocol}, "provenance": PROVENANCE}
     if status != "completed":
         return Record(status=status, objectives=[], failure=Failure(kind="E", message="no"), **common)
     points = losses or [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1 + hypervolume / 1000 + seed / 1e4]]
@@ -91,17 +91,17 @@ def test_the_order_of_records_does_not_matter() -> None:
 
 
 def test_failed_and_missing_jobs_are_shown_apart_and_never_imputed() -> None:
-    found = rows(
+    table_rows = rows(
         record("whole", 0), record("whole", 1), record("broken", 0, 9.0), record("broken", 1, status="failed"),
         record("short", 0, 9.5), record("gone", 0, status="diverged"), record("gone", 1, status="diverged"),
     )  # fmt: skip
-    assert [(r["solver"], r["rank"], r["status"]) for r in found] == [
+    assert [(r["solver"], r["rank"], r["status"]) for r in table_rows] == [
         ("whole", "1", "complete"),
         ("broken", "–", "failed at seed 1"),
         ("gone", "–", "diverged at seed 0; diverged at seed 1"),
         ("short", "–", "no record at seed 1"),
     ]
-    assert math.isnan(found[2]["hypervolume"])
+    assert math.isnan(table_rows[2]["hypervolume"])
 
 
 def test_protocols_do_not_mix_and_what_is_left_out_is_named() -> None:
@@ -119,25 +119,27 @@ def test_budgets_do_not_mix() -> None:
 
 
 def test_one_solver_with_several_options_has_a_row_for_each() -> None:
-    found = rows(record("a", 0, 1.0, options={"lr": 0.1, "k": 1}), record("a", 0, 2.0, options={"lr": 0.2, "k": 1}))
-    assert [r["solver"] for r in found] == ["a (solver.lr=0.2)", "a (solver.lr=0.1)"]
+    table_rows = rows(
+        record("a", 0, 1.0, options={"lr": 0.1, "k": 1}), record("a", 0, 2.0, options={"lr": 0.2, "k": 1})
+    )
+    assert [r["solver"] for r in table_rows] == ["a (solver.lr=0.2)", "a (solver.lr=0.1)"]
 
 
 def test_an_option_that_a_job_does_not_state_is_not_in_its_label() -> None:
     """Jobs leave added options out while they have their default."""
-    found = rows(
+    table_rows = rows(
         record("a", 0, 1.0, options={"lr": 0.1}),
         record("a", 0, 2.0, options={"lr": 0.1, "form": "paper"}),
         record("a", 0, 3.0, options={"lr": 0.2, "form": "paper"}),
     )
-    assert [r["solver"] for r in found] == [
+    assert [r["solver"] for r in table_rows] == [
         "a (solver.form=paper, solver.lr=0.2)", "a (solver.form=paper, solver.lr=0.1)", "a (solver.lr=0.1)"
     ]  # fmt: skip
 
 
 def test_datasets_are_tables_of_their_own() -> None:
-    found = rows(record("a", dataset="y"), record("b", dataset="x"), record("a", dataset="x", hypervolume=1))
-    assert [(r["dataset"], r["solver"]) for r in found] == [("x", "b"), ("x", "a"), ("y", "a")]
+    table_rows = rows(record("a", dataset="y"), record("b", dataset="x"), record("a", dataset="x", hypervolume=1))
+    assert [(r["dataset"], r["solver"]) for r in table_rows] == [("x", "b"), ("x", "a"), ("y", "a")]
 
 
 def test_identical_results_of_two_solvers_are_flagged() -> None:
@@ -152,9 +154,9 @@ def test_distances_are_to_the_pooled_front_unless_the_front_is_known() -> None:
     by_name = board.table.set_index("solver")["ε"].to_dict()
     assert by_name == {"near": 0.0, "far": pytest.approx(0.1)}
     assert any("pooled" in note for note in board.notes)
-    known = leaderboard([record("k", extra={"igd_plus": 0.5, "epsilon": 0.25})])
-    assert known.table["IGD+"].tolist() == [0.5]
-    assert not any("pooled" in note for note in known.notes)
+    known_front_board = leaderboard([record("k", extra={"igd_plus": 0.5, "epsilon": 0.25})])
+    assert known_front_board.table["IGD+"].tolist() == [0.5]
+    assert not any("pooled" in note for note in known_front_board.notes)
 
 
 def test_no_records_give_an_empty_table() -> None:

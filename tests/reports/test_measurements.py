@@ -62,8 +62,8 @@ def test_metrics_stand_at_the_ends_and_the_most_balanced_ray(methods: dict[str, 
         front = methods[row["id"]].fronts["test"]
         middle = min(range(len(front.losses)), key=lambda i: np.ptp(front.preferences[i]))
         for name, values in front.metrics.items():
-            found = [row[f"{name} ({place} ray)"] for place in ("first", "middle", "last")]
-            assert found == [values[0], values[middle], values[-1]]
+            metrics_at_rays = [row[f"{name} ({place} ray)"] for place in ("first", "middle", "last")]
+            assert metrics_at_rays == [values[0], values[middle], values[-1]]
 
 
 def test_costs_are_those_of_the_record(methods: dict[str, Record]) -> None:
@@ -81,18 +81,18 @@ def test_processor_time_is_a_column_where_some_record_has_it(methods: dict[str, 
         assert record.cost is not None
         cost = record.cost.model_copy(update={"training_core_seconds": None})
         untimed.append(record.model_copy(update={"cost": cost}))
-    first, *rest = untimed
+    first, *others = untimed
     assert first.cost is not None
     assert "training core-s" not in measurements(untimed)
     cost = first.cost.model_copy(update={"training_core_seconds": 2.5})
-    column = measurements([first.model_copy(update={"cost": cost}), *rest]).set_index("id")["training core-s"]
+    column = measurements([first.model_copy(update={"cost": cost}), *others]).set_index("id")["training core-s"]
     assert column[first.id] == 2.5
     assert column.drop(first.id).isna().all()
 
 
 def test_a_failed_job_has_a_row_and_no_quality(methods: dict[str, Record]) -> None:
-    whole = list(methods.values())
-    failed = whole[0].model_copy(
+    completed = list(methods.values())
+    failed = completed[0].model_copy(
         update={
             "status": "failed",
             "fronts": {},
@@ -101,9 +101,9 @@ def test_a_failed_job_has_a_row_and_no_quality(methods: dict[str, Record]) -> No
             "failure": Failure(kind="E", message="x"),
         }
     )
-    table = measurements([failed, *whole[1:]]).set_index("id")
+    table = measurements([failed, *completed[1:]]).set_index("id")
     assert table.loc[failed.id, "status"] == "failed"
-    assert table.loc[failed.id, quantities(whole)].isna().all()
+    assert table.loc[failed.id, quantities(completed)].isna().all()
 
 
 def test_the_order_of_records_does_not_matter(methods: dict[str, Record]) -> None:

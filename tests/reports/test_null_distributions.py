@@ -54,9 +54,9 @@ def test_the_range_of_two_is_a_normal_variable(probability: float) -> None:
 def test_wilcoxon_counts_what_all_signs_would_give(differences: list[int]) -> None:
     d = np.array(differences, dtype=float)
     sizes = stats.rankdata(np.abs(d[d != 0]))
-    found = abs((np.sign(d[d != 0]) * sizes).sum())
+    observed = abs((np.sign(d[d != 0]) * sizes).sum())
     sums = [abs((np.array(signs) * sizes).sum()) for signs in product((-1, 1), repeat=len(sizes))]
-    assert wilcoxon_p(d) == pytest.approx(np.mean([s >= found - 1e-9 for s in sums]))
+    assert wilcoxon_p(d) == pytest.approx(np.mean([s >= observed - 1e-9 for s in sums]))
 
 
 @settings(max_examples=50)
@@ -78,7 +78,7 @@ def test_no_difference_is_no_evidence() -> None:
 
 
 def test_a_comparison_does_without_scipy_stats() -> None:
-    """Which takes as long to import as all else that a small leaderboard does."""
+    """Importing it takes as long as the rest of a small leaderboard."""
     program = (
         "import sys, pandas; from mobench.reports.analysis.ranking import rank;"
         "found = rank(pandas.DataFrame([[1., 2., 3., 4.]] * 20));"

@@ -22,8 +22,8 @@ FIT = ("phn-ls", "cpmtl-ls", "cosmos", "chunked-phn-ls")
 
 
 def record_of(folder: Path, solver: str) -> Record:
-    (found,) = [r for r in Store(folder).contents().records if r.job.solver.name == solver]
-    return found
+    (record,) = [r for r in Store(folder).contents().records if r.job.solver.name == solver]
+    return record
 
 
 def trained(folder: Path, solver: str) -> Trained:
@@ -38,18 +38,18 @@ def test_a_file_answers_as_torch_does_at_any_batch_and_each_preference_otherwise
     network = trained(trained_folder, solver)
     run = report.session(report.to_onnx(network))
     test = network.problem.prepare(network.problem.dataset.load("test"))
-    seen = []
+    answers = []
     for n, preference in ((1, [0.03, 0.97]), (3, [0.5, 0.5]), (60, [0.81, 0.19])):
         wished = torch.tensor(preference)
         with torch.no_grad():
-            wanted = network.network.serve(wished)(test.inputs[:n])
-        given = run(test.inputs[:n], wished)
-        assert list(given) == ["left", "right"]
-        for name in given:
-            assert given[name].shape == (n, 10)
-            torch.testing.assert_close(given[name], wanted[name], atol=1e-4, rtol=0)
-        seen.append(given["left"][:1])
-    assert not torch.equal(seen[0], seen[2]), "the answer depends on the preference"
+            expected = network.network.serve(wished)(test.inputs[:n])
+        outputs = run(test.inputs[:n], wished)
+        assert list(outputs) == ["left", "right"]
+        for name in outputs:
+            assert outputs[name].shape == (n, 10)
+            torch.testing.assert_close(outputs[name], expected[name], atol=1e-4, rtol=0)
+        answers.append(outputs["left"][:1])
+    assert not torch.equal(answers[0], answers[2]), "the answer depends on the preference"
 
 
 def test_loaded_weights_give_the_losses_of_the_record(trained_folder: Path) -> None:
@@ -75,19 +75,19 @@ def test_a_file_that_answers_otherwise_is_not_written(trained_folder: Path, monk
 
 def test_a_network_with_chance_in_it_is_not_written(trained_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = trained(trained_folder, "cosmos")
-    monkeypatch.setattr(report, "difference", lambda *given: float("nan"))
+    monkeypatch.setattr(report, "difference", lambda *args: float("nan"))
     with pytest.raises(MobenchError, match="differs from torch by nan"):
         report.to_onnx(network)
 
 
 def test_halves_halve_the_file_and_keep_three_digits(trained_folder: Path) -> None:
     network = trained(trained_folder, "phn-ls")
-    whole = report.to_onnx(network)
-    half = report.halved(whole)
-    assert len(half) < 0.51 * len(whole)
+    full_size = report.to_onnx(network)
+    half = report.halved(full_size)
+    assert len(half) < 0.51 * len(full_size)
     test = network.problem.prepare(network.problem.dataset.load("test"))
-    found = report.difference(half, network, test.inputs, torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
-    assert 0 < found < 0.01
+    difference = report.difference(half, network, test.inputs, torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
+    assert 0 < difference < 0.01
     stored = {t.name: numpy_helper.to_array(t) for t in onnx.load_model_from_string(half).graph.initializer}
     assert sum(v.size for v in stored.values() if v.dtype == np.float16) > 3_190_000
     large = [name for name, v in stored.items() if v.dtype == np.float32 and v.size >= report.SMALL]
@@ -126,9 +126,9 @@ def test_weights_that_are_absent_broken_or_of_another_network_are_one_clear_erro
 def test_from_the_command_line(cli: Any, trained_folder: Path, tmp_path: Path) -> None:
     done = cli("export", trained_folder, "--format", "onnx,csv", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    written = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert len(written) == len(FIT) + 1
-    assert [name for name in written if name.startswith("multimnist-cosmos-s0-") and name.endswith(".onnx")]
+    file_names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert len(file_names) == len(FIT) + 1
+    assert [name for name in file_names if name.startswith("multimnist-cosmos-s0-") and name.endswith(".onnx")]
     assert "declined: multimnist · ls · seed 0: ls keeps a net for each" in done.stderr
     for path in (tmp_path / "out").glob("*.onnx"):
         model = onnx.load(path)

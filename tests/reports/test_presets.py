@@ -26,6 +26,7 @@ CASES = [
     ("accuracy", "report"), ("accuracy", "methods"), ("fronts", "methods"), ("datasets", "analytic"),
     ("errors", "compression"), ("rays", "report"),
     ("hypervolume", "standard"), ("cost", "methods"), ("budgets", "standard"), ("budgets", "sequence"),
+    ("tasks", "analytic"),
 ]  # fmt: skip
 
 
@@ -37,37 +38,37 @@ def content(name: str, suite: str, standalone: bool = False, backwards: bool = F
 
 @pytest.mark.parametrize(("name", "suite"), CASES)
 def test_every_format_is_the_same_to_the_byte_and_reads_back(name: str, suite: str) -> None:
-    made, again = content(name, suite), content(name, suite, backwards=True)
+    table, reversed_table = content(name, suite), content(name, suite, backwards=True)
     for format_, write in FORMATS.items():
         if name != "rays" or "." not in format_:
-            assert write(made) == write(again), format_
-    printed = [[cell.plain for cell in row] for row in made.sheet.rows]
+            assert write(table) == write(reversed_table), format_
+    printed = [[cell.plain for cell in row] for row in table.sheet.rows]
     (html,) = pd.read_html(
-        io.StringIO(str(FORMATS["html"](made))), converters=dict.fromkeys(range(len(printed[0])), str), na_values=[],
+        io.StringIO(str(FORMATS["html"](table))), converters=dict.fromkeys(range(len(printed[0])), str), na_values=[],
         keep_default_na=False, thousands=None,
     )  # fmt: skip
     assert html.to_numpy().tolist() == printed
-    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(bytes(FORMATS["parquet"](made)))), made.frame)
-    text = pd.read_csv(io.StringIO(str(FORMATS["csv"](made))), keep_default_na=False, na_values={})
-    assert text.shape == made.frame.shape
-    lines = [line for line in str(FORMATS["md"](made)).splitlines() if line.startswith("| ")]
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(bytes(FORMATS["parquet"](table)))), table.frame)
+    text = pd.read_csv(io.StringIO(str(FORMATS["csv"](table))), keep_default_na=False, na_values={})
+    assert text.shape == table.frame.shape
+    lines = [line for line in str(FORMATS["md"](table)).splitlines() if line.startswith("| ")]
     assert len(lines) == 2 + len(printed)
 
 
 @pytest.mark.parametrize(("name", "suite"), [case for case in CASES if case[0] != "rays"])
 def test_it_compiles_and_its_pdf_has_every_figure(name: str, suite: str, compiled: Callable[[str], str]) -> None:
-    made = content(name, suite, standalone=True)
-    text = _bare(compiled(str(FORMATS["tex"](made))))
-    for row in made.narrow.rows:
+    table = content(name, suite, standalone=True)
+    text = _bare(compiled(str(FORMATS["tex"](table))))
+    for row in table.narrow.rows:
         cells = [cell.plain for cell in row]
-        # an exponent is on a line of its own in the PDF's text, and the rest of its row cannot follow it
+        # an exponent is on a separate line in the PDF's text, which splits the row
         has_power = re.search(r"\de[+-]\d", "".join(cells))
         parts = [p for c in cells for p in re.split(r"e[+-]\d+", c)] if has_power else ["".join(cells)]
         assert all(_bare(part) in text for part in parts), cells
 
 
 def test_the_reports_table_is_what_its_records_say() -> None:
-    """Against the JSON itself, read without mobench."""
+    """Compare with the JSON files, read without mobench."""
     (path,) = (ROOT / "results" / "report" / "records").glob("*.json")
     fronts = json.loads(path.read_text())["fronts"]
     table = content("accuracy", "report").frame.set_index("split")
@@ -102,10 +103,10 @@ def test_every_preset_is_tested() -> None:
 
 def test_the_table_of_sizes_is_what_the_leaderboard_says() -> None:
     board = pd.read_csv(ROOT / "results" / "compression" / "leaderboard.csv").set_index("solver")
-    made = content("errors", "compression").frame.set_index("solver")
+    frame = content("errors", "compression").frame.set_index("solver")
     for solver in board.index:
-        assert made.loc[solver, "mnist: class/error (middle ray)"] == board.loc[solver, "class/error (middle ray)"]
-        assert made.loc[solver, "stored parameters"] == board.loc[solver, "stored parameters"]
+        assert frame.loc[solver, "mnist: class/error (middle ray)"] == board.loc[solver, "class/error (middle ray)"]
+        assert frame.loc[solver, "stored parameters"] == board.loc[solver, "stored parameters"]
 
 
 def test_unknown_names_are_told_with_those_that_are_there() -> None:
@@ -119,14 +120,14 @@ def test_the_commands_help_names_every_preset_and_format() -> None:
     from typing import get_type_hints
 
     hints = get_type_hints(command, include_extras=True)
-    said = {option: hints[option].__metadata__[0].help for option in ("preset", "format")}
-    assert set(re.findall(r"[a-z]+", said["preset"].partition(":")[2])) == set(PRESETS)
-    assert set(re.findall(r"[a-z.]*[a-z]", said["format"].partition(":")[2])) == {*FORMATS, "onnx"}
+    help_by_option = {option: hints[option].__metadata__[0].help for option in ("preset", "format")}
+    assert set(re.findall(r"[a-z]+", help_by_option["preset"].partition(":")[2])) == set(PRESETS)
+    assert set(re.findall(r"[a-z.]*[a-z]", help_by_option["format"].partition(":")[2])) == {*FORMATS, "onnx"}
 
 
 def _bare(text: str) -> str:
     typed = {"’": "'", "−": "-", "–": "-", "×10": "e", "_": ""}
     text = "".join(text.split())
-    for sign, meant in typed.items():
-        text = text.replace(sign, meant)
+    for sign, replacement in typed.items():
+        text = text.replace(sign, replacement)
     return re.sub(r"e([+-]?)0+(?=\d)", r"e\1", text)

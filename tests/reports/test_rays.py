@@ -35,8 +35,8 @@ def test_the_choice_is_validations_and_the_test_split_has_no_part_in_it() -> Non
     upside_down = record.model_dump(by_alias=True)
     front = upside_down["fronts"]["test"]
     front["metrics"] = {name: [1 - v for v in values] for name, values in front["metrics"].items()}
-    again = per_ray([Record.model_validate(upside_down)])
-    assert list(again["chosen"]) == list(table["chosen"])
+    changed_table = per_ray([Record.model_validate(upside_down)])
+    assert list(changed_table["chosen"]) == list(table["chosen"])
 
 
 def test_solvers_stand_apart() -> None:

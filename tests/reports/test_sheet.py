@@ -26,8 +26,8 @@ FRAME = pd.DataFrame(
 
 
 def marks(name: str, **options: Any) -> list[list[str]]:
-    made = sheet(FRAME, ["solver", name], **options)
-    return [[row[1].mark for row in block.rows] for block in made.blocks]
+    marked_sheet = sheet(FRAME, ["solver", name], **options)
+    return [[row[1].mark for row in block.rows] for block in marked_sheet.blocks]
 
 
 def test_equal_prints_are_equally_good_and_the_next_is_second() -> None:
@@ -55,18 +55,18 @@ def test_incomplete_rows_are_never_best() -> None:
 
 def test_a_metric_is_marked_by_its_datasets_direction() -> None:
     frame = pd.DataFrame({"dataset": ["p", "p", "q", "q"], "o/m (middle ray)": [1.0, 2.0, 1.0, 2.0]})
-    made = sheet(frame, ["o/m (middle ray)"], directions={("p", "o/m"): "lower", ("q", "o/m"): "higher"})
-    assert [row[0].mark for row in made.rows] == ["best", "second", "second", "best"]
-    assert made.columns[0].better == "", "a heading with one arrow would be wrong for one of them"
+    marked_sheet = sheet(frame, ["o/m (middle ray)"], directions={("p", "o/m"): "lower", ("q", "o/m"): "higher"})
+    assert [row[0].mark for row in marked_sheet.rows] == ["best", "second", "second", "best"]
+    assert marked_sheet.columns[0].better == "", "a heading with one arrow would be wrong for one of them"
     unknown = sheet(frame, ["o/m (middle ray)"])
     assert {row[0].mark for row in unknown.rows} == {""}
 
 
 def test_notes_say_how_often_the_best_is_clear() -> None:
-    said = explained(sheet(FRAME, ["hypervolume", "training s"]))
-    assert said[0] == "± is half of the 95 % interval over seeds."
+    notes = explained(sheet(FRAME, ["hypervolume", "training s"]))
+    assert notes[0] == "± is half of the 95 % interval over seeds."
     # x: two share the first place; y: [1.5, 2.5] against [0.75, 1.25]
-    assert "in 1 of 2 comparisons" in said[1]
+    assert "in 1 of 2 comparisons" in notes[1]
     single = sheet(FRAME.drop(columns="hypervolume ±"), ["hypervolume"])
     (line,) = explained(single)
     assert "the order may be chance" in line

@@ -18,9 +18,9 @@ def test_interval_by_hand() -> None:
 
 
 def test_few_values_have_no_interval() -> None:
-    one = estimate([5.0])
-    assert (one.mean, one.n) == (5.0, 1)
-    assert math.isnan(one.half_width)
+    single = estimate([5.0])
+    assert (single.mean, single.n) == (5.0, 1)
+    assert math.isnan(single.half_width)
     assert math.isnan(estimate([]).mean)
 
 
@@ -40,9 +40,9 @@ def test_half_widths_are_those_of_scipy() -> None:
 def test_clear_differences_give_single_ranks_and_others_intervals() -> None:
     noise = np.array([[0.1], [-0.1], [0.2], [0.0]])
     level = noise @ np.ones((1, 3))  # effects of the seed that solvers share do not count
-    own = np.array([[0.01, -0.01, 0.0], [-0.01, 0.02, 0.01], [0.0, 0.0, -0.01], [0.02, 0.01, 0.0]])
-    assert paired_rank_intervals(level + own + np.array([3.0, 2.0, 1.0])) == ["1", "2", "3"]
-    assert paired_rank_intervals(level + own + np.array([3.0, 1.0, 1.0])) == ["1", "2–3", "2–3"]
+    seed_noise = np.array([[0.01, -0.01, 0.0], [-0.01, 0.02, 0.01], [0.0, 0.0, -0.01], [0.02, 0.01, 0.0]])
+    assert paired_rank_intervals(level + seed_noise + np.array([3.0, 2.0, 1.0])) == ["1", "2", "3"]
+    assert paired_rank_intervals(level + seed_noise + np.array([3.0, 1.0, 1.0])) == ["1", "2–3", "2–3"]
 
 
 def test_pairs_are_scipys_paired_t_tests_after_holm() -> None:
@@ -59,19 +59,19 @@ def test_pairs_are_scipys_paired_t_tests_after_holm() -> None:
             better, other = (i, j) if scores[:, i].mean() > scores[:, j].mean() else (j, i)
             best[other] += 1
             worst[better] -= 1
-    said = [str(b) if b == w else f"{b}–{w}" for b, w in zip(best, worst, strict=True)]
-    assert paired_rank_intervals(scores) == said
+    expected = [str(b) if b == w else f"{b}–{w}" for b, w in zip(best, worst, strict=True)]
+    assert paired_rank_intervals(scores) == expected
 
 
 def test_intervals_of_ranks_hold_the_true_ranks_at_once() -> None:
-    """In 95 of 100 tables and more, although the seeds' level varies more than the solvers' means."""
+    """At least 95 of 100 tables, although the level varies more between seeds than between solvers."""
     random = np.random.default_rng(1)
     means = np.array([0.5, 0.3, 0.0])
     wrong = 0
     for _ in range(1000):
         table = means + random.normal(0, 0.3, (5, 3)) + random.normal(0, 5, (5, 1))
-        for rank, said in enumerate(paired_rank_intervals(table), start=1):
-            best, _, worst = said.partition("–")
+        for rank, interval in enumerate(paired_rank_intervals(table), start=1):
+            best, _, worst = interval.partition("–")
             if not int(best) <= rank <= int(worst or best):
                 wrong += 1
                 break
@@ -89,8 +89,8 @@ def test_equal_scores_tie_and_a_constant_difference_does_not() -> None:
 
 
 def test_the_place_of_a_stranger() -> None:
-    others = [Estimate(3, 0.1, 3), Estimate(2, 0.1, 3), Estimate(1, 0.1, 3)]
-    assert place_among(Estimate(2.5, 0.1, 3), others) == "2"
-    assert place_among(Estimate(2.0, 0.1, 3), others) == "2–3"
-    assert place_among(Estimate(9.0, math.nan, 1), others) == "1–4"
+    ranked = [Estimate(3, 0.1, 3), Estimate(2, 0.1, 3), Estimate(1, 0.1, 3)]
+    assert place_among(Estimate(2.5, 0.1, 3), ranked) == "2"
+    assert place_among(Estimate(2.0, 0.1, 3), ranked) == "2–3"
+    assert place_among(Estimate(9.0, math.nan, 1), ranked) == "1–4"
     assert place_among(Estimate(9.0, 0.1, 2), []) == "1"

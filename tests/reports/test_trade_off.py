@@ -35,21 +35,21 @@ def board(rows: list[tuple[str, float, float, str]]) -> Leaderboard:
 
 def test_hypervolume_and_shares_by_hand() -> None:
     """(.2, .5) and (.5, .2) of the box: .8·.5 + .5·.3 = .55; without the first .5·.8, without the second .8·.5."""
-    made = trade_off(
+    result = trade_off(
         board([("a", 0.02, 500, "complete"), ("b", 0.05, 200, "complete"), ("c", 0.06, 600, "complete")]),
         COLUMNS,
         REFERENCE,
     )
-    assert made.hypervolume["d"] == pytest.approx(0.55)
-    rows = made.table.set_index("solver")
+    assert result.hypervolume["d"] == pytest.approx(0.55)
+    rows = result.table.set_index("solver")
     assert rows["on the front"].to_dict() == {"a": "yes", "b": "yes", "c": "no"}
     assert rows["share"].to_dict() == pytest.approx({"a": 0.15, "b": 0.15, "c": 0.0})
 
 
 def test_incomplete_rows_have_no_place() -> None:
-    made = trade_off(board([("a", 0.02, 500, "complete"), ("b", 0.01, 1, "failed at seed 0")]), COLUMNS, REFERENCE)
-    assert list(made.table["solver"]) == ["a"]
-    assert made.hypervolume["d"] == pytest.approx(0.8 * 0.5)
+    result = trade_off(board([("a", 0.02, 500, "complete"), ("b", 0.01, 1, "failed at seed 0")]), COLUMNS, REFERENCE)
+    assert list(result.table["solver"]) == ["a"]
+    assert result.hypervolume["d"] == pytest.approx(0.8 * 0.5)
 
 
 def test_an_unknown_column_is_named() -> None:
@@ -58,8 +58,8 @@ def test_an_unknown_column_is_named() -> None:
 
 
 def test_tables_on_disk(tmp_path: Path) -> None:
-    made = trade_off(board([("a", 0.02, 500, "complete")]), COLUMNS, REFERENCE)
-    paths = export(made, COLUMNS, REFERENCE, tmp_path)
+    result = trade_off(board([("a", 0.02, 500, "complete")]), COLUMNS, REFERENCE)
+    paths = export(result, COLUMNS, REFERENCE, tmp_path)
     assert [p.name for p in paths] == ["trade_off.md", "trade_off.csv"]
-    assert (tmp_path / "trade_off.md").read_text() == to_markdown(made, COLUMNS, REFERENCE)
-    assert "- d: 0.4000" in to_markdown(made, COLUMNS, REFERENCE)
+    assert (tmp_path / "trade_off.md").read_text() == to_markdown(result, COLUMNS, REFERENCE)
+    assert "- d: 0.4000" in to_markdown(result, COLUMNS, REFERENCE)

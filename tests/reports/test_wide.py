@@ -19,12 +19,12 @@ Make = Callable[..., Record]
 SHAPE = Shape(("hypervolume", "stored parameters"), once=("stored parameters",), caption="Fronts")
 
 
-def table(*records: Record, shape: Shape = SHAPE, **wanted: Any) -> Content:
-    return content(leaderboard(records), records, Wanted(**wanted), shape)
+def table(*records: Record, shape: Shape = SHAPE, **options: Any) -> Content:
+    return content(leaderboard(records), records, Wanted(**options), shape)
 
 
-def printed(made: Content) -> list[list[str]]:
-    return [[cell.plain for cell in row] for row in made.sheet.rows]
+def printed(content: Content) -> list[list[str]]:
+    return [[cell.plain for cell in row] for row in content.sheet.rows]
 
 
 def two_datasets(handmade: Make, **other: Any) -> list[Record]:
@@ -33,76 +33,76 @@ def two_datasets(handmade: Make, **other: Any) -> list[Record]:
 
 
 def test_a_row_per_solver_and_what_is_the_same_everywhere_stands_there_once(handmade: Make) -> None:
-    made = table(*two_datasets(handmade))
-    assert [c.name for c in made.sheet.columns] == [
+    content = table(*two_datasets(handmade))
+    assert [c.name for c in content.sheet.columns] == [
         "solver", "x: hypervolume", "y: hypervolume", "stored parameters"
     ]  # fmt: skip
-    assert printed(made) == [["two", "2.000", "3.000", "300"], ["one", "1.000", "4.000", "300"]]
-    assert [[cell.mark for cell in row] for row in made.sheet.rows] == [
+    assert printed(content) == [["two", "2.000", "3.000", "300"], ["one", "1.000", "4.000", "300"]]
+    assert [[cell.mark for cell in row] for row in content.sheet.rows] == [
         ["", "best", "second", ""], ["", "second", "best", ""]
     ]  # fmt: skip
-    assert made.sheet.caption == "Fronts"
+    assert content.sheet.caption == "Fronts"
 
 
 def test_what_differs_between_datasets_stands_there_for_each(handmade: Make) -> None:
-    made = table(handmade(dataset="x", stored=1), handmade(dataset="y", stored=2))
-    assert [c.name for c in made.sheet.columns][1:] == [
+    content = table(handmade(dataset="x", stored=1), handmade(dataset="y", stored=2))
+    assert [c.name for c in content.sheet.columns][1:] == [
         "x: hypervolume", "x: stored parameters", "y: hypervolume", "y: stored parameters"
     ]  # fmt: skip
 
 
 def test_a_dataset_that_a_solver_was_not_run_on_is_missing(handmade: Make) -> None:
-    made = table(*two_datasets(handmade), handmade("third", dataset="y", indicators={"hypervolume": 9.0}))
-    assert ["third", "–", "9.000", "300"] in printed(made)
+    content = table(*two_datasets(handmade), handmade("third", dataset="y", indicators={"hypervolume": 9.0}))
+    assert ["third", "–", "9.000", "300"] in printed(content)
 
 
 def test_intervals_over_seeds_are_the_leaderboards(handmade: Make) -> None:
-    made = table(*(handmade(seed=s, indicators={"hypervolume": 3 + s / 5}) for s in (0, 1)))
-    assert printed(made) == [["one", "3.100 ± 1.271", "300"]]
-    assert made.frame["data: hypervolume ±"].tolist() == pytest.approx([1.27062], rel=1e-5)
+    content = table(*(handmade(seed=s, indicators={"hypervolume": 3 + s / 5}) for s in (0, 1)))
+    assert printed(content) == [["one", "3.100 ± 1.271", "300"]]
+    assert content.frame["data: hypervolume ±"].tolist() == pytest.approx([1.27062], rel=1e-5)
 
 
 def test_an_incomplete_row_stands_below_says_so_and_is_never_best(handmade: Make) -> None:
     late = [handmade("late", 0, "x", indicators={"hypervolume": 9.0}), handmade("late", 1, "x", status="failed")]
-    whole = [handmade(n, s, "x", indicators={"hypervolume": v}) for n, v in (("a", 1.0), ("b", 2.0)) for s in (0, 1)]
-    made = table(*late, *whole)
-    assert [row[0].text for row in made.sheet.rows] == ["b", "a", "late"]
-    assert [row[1].mark for row in made.sheet.rows] == ["best", "second", ""]
-    assert made.sheet.rows[-1][-1].text == "x: failed at seed 1"
+    complete = [handmade(n, s, "x", indicators={"hypervolume": v}) for n, v in (("a", 1.0), ("b", 2.0)) for s in (0, 1)]
+    content = table(*late, *complete)
+    assert [row[0].text for row in content.sheet.rows] == ["b", "a", "late"]
+    assert [row[1].mark for row in content.sheet.rows] == ["best", "second", ""]
+    assert content.sheet.rows[-1][-1].text == "x: failed at seed 1"
 
 
 def test_rows_columns_digits_and_caption_can_be_chosen(handmade: Make) -> None:
     from mobench.reports.tables.sheet import Digits
 
-    made = table(
+    content = table(
         *two_datasets(handmade), columns=["solver", "y: hypervolume"], solvers=["one"], digits=Digits(1), caption="Mine"
     )
-    assert printed(made) == [["one", "4.0"]]
-    assert made.sheet.caption == "Mine"
-    assert list(made.frame.columns) == ["solver", "y: hypervolume", "y: hypervolume ±"]
+    assert printed(content) == [["one", "4.0"]]
+    assert content.sheet.caption == "Mine"
+    assert list(content.frame.columns) == ["solver", "y: hypervolume", "y: hypervolume ±"]
 
 
 def test_datasets_with_signs_of_latex_and_html_are_escaped_in_headings(handmade: Make) -> None:
-    made = table(handmade(dataset="a_b&<c>"))
-    heading = made.sheet.columns[1]
+    content = table(handmade(dataset="a_b&<c>"))
+    heading = content.sheet.columns[1]
     assert latex.heading(heading) == r"a\_b\&\textless{}c\textgreater{}: HV $\uparrow$"
     assert heading.html == "a_b&amp;&lt;c&gt;: hypervolume"
 
 
 def test_long_forms_have_these_quantities_alone(handmade: Make) -> None:
-    made = table(*two_datasets(handmade))
-    assert made.seeds is not None
-    assert made.estimates is not None
-    for long in (made.seeds(), made.estimates()):
+    content = table(*two_datasets(handmade))
+    assert content.seeds is not None
+    assert content.estimates is not None
+    for long in (content.seeds(), content.estimates()):
         assert set(long["quantity"]) == {"hypervolume", "stored parameters"}
-    values = made.seeds().pivot(index="solver", columns=["dataset", "quantity"], values="value")
+    values = content.seeds().pivot(index="solver", columns=["dataset", "quantity"], values="value")
     assert values[("y", "hypervolume")].to_dict() == {"one": 4.0, "two": 3.0}
     assert isinstance(values, pd.DataFrame)
 
 
 def test_a_shape_may_have_digits_of_its_own(handmade: Make) -> None:
-    made = table(handmade(), shape=Shape(("hypervolume",), decimals={"hyper.*": 5}))
-    assert printed(made) == [["one", "3.00000"]]
+    content = table(handmade(), shape=Shape(("hypervolume",), decimals={"hyper.*": 5}))
+    assert printed(content) == [["one", "3.00000"]]
 
 
 def test_records_that_lack_everything_are_told(handmade: Make) -> None:

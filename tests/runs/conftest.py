@@ -12,7 +12,7 @@ from gated import Gate
 @pytest.fixture
 def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     """An environment variable of every process that is started afterwards."""
-    made = Gate(tmp_path / "site")
-    paths = [str(made.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    new_gate = Gate(tmp_path / "site")
+    paths = [str(new_gate.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    return made
+    return new_gate

@@ -67,8 +67,8 @@ def weighted(outputs: Outputs, batch: Samples) -> Tensor:
 
 
 def known_mean_error(outputs: Outputs, batch: Samples) -> Tensor:
-    known = ~batch.targets["gaps"].isnan()
-    return (outputs["y"][known, 0] - batch.targets["gaps"][known]).abs().mean()
+    is_measured = ~batch.targets["gaps"].isnan()
+    return (outputs["y"][is_measured, 0] - batch.targets["gaps"][is_measured]).abs().mean()
 
 
 KINDS: dict[str, tuple[Measure, tuple[Metric, ...]]] = {
@@ -129,14 +129,14 @@ class Straight(Model):
 
 
 @pytest.fixture
-def _known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _guests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     guest = ModuleType("guest")
     guest.mobench_models = hookimpl(lambda: [Spec("straight", f"{__name__}:Straight", version="1")])  # type: ignore[attr-defined]
     guest.mobench_datasets = hookimpl(lambda: [Spec("rows", f"{__name__}:Rows", version="1")])  # type: ignore[attr-defined]
-    made = Registry.discover()
-    made.add(Plugin("guest", "guest", "1.0"), guest)
+    guest_registry = Registry.discover()
+    guest_registry.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
-        monkeypatch.setattr(module, "registry", lambda: made)
+        monkeypatch.setattr(module, "registry", lambda: guest_registry)
     provenance._packages.cache_clear()
     yield
     provenance._packages.cache_clear()
@@ -180,7 +180,7 @@ def test_what_does_not_depend_on_samples_is_accepted() -> None:
         check_means(problem, Samples(torch.zeros(32, 0)), "val")
 
 
-@pytest.mark.usefixtures("_known")
+@pytest.mark.usefixtures("_guests")
 def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "train", lambda *a, **k: pytest.fail("trained"))
     record = execute(resolve.resolve("rows", "straight", "ls", {"dataset.kind": "parity"}, Budget(steps=3)))
@@ -191,7 +191,7 @@ def test_a_run_is_refused_before_training_in_one_line(monkeypatch: pytest.Monkey
     assert "\n" not in record.failure.message
 
 
-@pytest.mark.usefixtures("_known")
+@pytest.mark.usefixtures("_guests")
 def test_a_run_with_means_completes() -> None:
     job = resolve.resolve("rows", "straight", "ls", {"dataset.kind": "mean"}, Budget(steps=3))
     assert execute(job).status == "completed"
@@ -199,7 +199,7 @@ def test_a_run_with_means_completes() -> None:
 
 @pytest.mark.parametrize("batch_size", [7, 250, 600])
 def test_pooled_metrics_are_given_the_whole_split_prepared(batch_size: int) -> None:
-    """Against the metric of one batch that holds the split; unprepared, missing values count as −999."""
+    """Compare with the metric of one batch that holds the split; without preparation missing values count as −999."""
     problem = Problem(Rows("known"), Straight())
     network, samples = Stack().build(problem, finite_rays(2, 3)), problem.dataset.load("test")
     front = evaluate(network, problem, samples, finite_rays(2, 3), batch_size=batch_size)
@@ -211,17 +211,17 @@ def test_pooled_metrics_are_given_the_whole_split_prepared(batch_size: int) -> N
 
 
 def test_pooled_metrics_are_given_prepared_inputs() -> None:
-    seen = []
+    inputs_of_batches = []
 
     def remember(outputs: Outputs, batch: Samples) -> Tensor:
-        seen.append(batch.inputs)
+        inputs_of_batches.append(batch.inputs)
         return torch.zeros(())
 
     KINDS["remember"] = (squared, (Metric("inputs", remember, pooled=True),))
     problem = Problem(Rows("remember"), Straight())
     samples = problem.dataset.load("test")
     evaluate(Stack().build(problem, finite_rays(2, 3)), problem, samples, finite_rays(2, 3), batch_size=100)
-    assert torch.equal(seen[0], samples.inputs / 2)
+    assert torch.equal(inputs_of_batches[0], samples.inputs / 2)
 
 
 def means_as_statistics(outputs: Outputs, batch: Samples) -> dict[str, Tensor]:
@@ -269,7 +269,7 @@ def test_a_loss_with_statistics_that_add_up_is_accepted_as_loss_and_as_metric() 
     check_means(problem, problem.dataset.load("val"), "val")
 
 
-@pytest.mark.usefixtures("_known")
+@pytest.mark.usefixtures("_guests")
 @pytest.mark.parametrize("solver", ["ls", "epo", "stack+upgrad"])
 def test_a_summed_loss_trains_and_is_judged_as_on_the_whole_split(solver: str) -> None:
     KINDS["sums"] = (SUMMED["sums"], (Metric("of a group", SUMMED["sums"], False),))

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process: counted in page faults, in a process of its own."""
+"""Freed memory stays with the process: counted in page faults of a separate process."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ print(int(told), faults() - began)
 """
 
 
-def counted(how: str) -> tuple[bool, int]:
-    done = subprocess.run([sys.executable, "-c", COUNTING, how], capture_output=True, text=True, check=True)
-    told, faults = done.stdout.split()
-    return told == "1", int(faults)
+def counted(variant: str) -> tuple[bool, int]:
+    done = subprocess.run([sys.executable, "-c", COUNTING, variant], capture_output=True, text=True, check=True)
+    is_set, faults = done.stdout.split()
+    return is_set == "1", int(faults)
 
 
 def test_blocks_that_were_freed_are_used_again_without_page_faults() -> None:
-    told, kept = counted("keep")
+    is_set, n_faults = counted("keep")
     _, returned = counted("return")
-    assert told is (platform.libc_ver()[0] == "glibc")
-    if told:
-        assert kept < returned / 10
+    assert is_set is (platform.libc_ver()[0] == "glibc")
+    if is_set:
+        assert n_faults < returned / 10
     else:
-        assert kept > 0
+        assert n_faults > 0

@@ -155,19 +155,19 @@ class _TinyNet(nn.Module):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def known() -> Iterator[Registry]:
+def guest_registry() -> Iterator[Registry]:
     """The registry with the parts above in it."""
     guest = ModuleType("guest")
     specs = [Spec("troubled-point", f"{__name__}:TroubledPoint"), Spec("troubled-data", f"{__name__}:TroubledData")]
     guest.mobench_datasets = hookimpl(lambda: specs)  # type: ignore[attr-defined]
     guest.mobench_models = hookimpl(lambda: [Spec("tiny-net", f"{__name__}:TinyNet")])  # type: ignore[attr-defined]
-    made = Registry.discover()
-    made.add(Plugin("guest", "guest", "1.0"), guest)
+    registry = Registry.discover()
+    registry.add(Plugin("guest", "guest", "1.0"), guest)
     with pytest.MonkeyPatch.context() as patch:
         for module in (resolve, provenance):
-            patch.setattr(module, "registry", lambda: made)
+            patch.setattr(module, "registry", lambda: registry)
         provenance._packages.cache_clear()
-        yield made
+        yield registry
     provenance._packages.cache_clear()
 
 
@@ -185,26 +185,31 @@ def jobs(solver: str, settings: Settings, n_steps: int = N_STEPS, batch: int = 8
     for role in ("generator", "balancer") if isinstance(spec, Pair) else ():
         part: Any = registry().get(role, getattr(spec, role)).spec  # type: ignore[arg-type]
         small |= {f"{role}.{name}": value for name, value in part.small.items()}
-    made: list[Job] = []
-    for dataset, model, own in PROBLEMS:
-        if (data_only and dataset == "troubled-point") or any(j.dataset.name == dataset for j in made):
+    jobs_of_solver: list[Job] = []
+    for dataset, model, problem_settings in PROBLEMS:
+        if (data_only and dataset == "troubled-point") or any(j.dataset.name == dataset for j in jobs_of_solver):
             continue
-        given = {**small, **own, **settings}
+        all_settings = {**small, **problem_settings, **settings}
         try:
             budget = Budget(steps=n_steps, batch_size=batch)
-            made.append(resolve.resolve(dataset, model, solver, given, budget, n_rays=3, n_finite=3, n_looks=2))
+            jobs_of_solver.append(
+                resolve.resolve(dataset, model, solver, all_settings, budget, n_rays=3, n_finite=3, n_looks=2)
+            )
         except IncompatibleError:
             continue
-    assert made, f"{solver} serves none of the problems"
-    return made
+    assert jobs_of_solver, f"{solver} serves none of the problems"
+    return jobs_of_solver
 
 
 def assert_ends(records: Sequence[Record], status: str, message: str) -> None:
     """One line each that a person can read, in a record that can be read again."""
     for record in records:
-        said = record.failure.message if record.failure else ""
-        assert (record.status, bool(re.search(message, said))) == (status, True), (record.job.title, said)
-        assert "\n" not in said
+        failure_message = record.failure.message if record.failure else ""
+        assert (record.status, bool(re.search(message, failure_message))) == (status, True), (
+            record.job.title,
+            failure_message,
+        )
+        assert "\n" not in failure_message
         assert parse(record.to_json(), "x") == record
 
 
@@ -212,8 +217,8 @@ def assert_ends(records: Sequence[Record], status: str, message: str) -> None:
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_trains_or_says_why_not(solver: str, trouble: str) -> None:
-    made = jobs(solver, {"dataset.trouble": trouble})
-    assert_ends([execute(job) for job in made], *EXPECTED[trouble])
+    solver_jobs = jobs(solver, {"dataset.trouble": trouble})
+    assert_ends([execute(job) for job in solver_jobs], *EXPECTED[trouble])
 
 
 def rates(solver: str) -> list[str]:
@@ -235,14 +240,14 @@ def test_learning_rates_that_are_none_are_refused_and_those_that_diverge_are_tol
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_few_samples_small_batches_and_other_numbers_of_objectives(solver: str) -> None:
-    every = [
+    all_jobs = [
         *jobs(solver, {"dataset.n": 1}, 3, data_only=True),
         *jobs(solver, {}, 3, batch=1, data_only=True),
         *jobs(solver, {"dataset.m": 1}, 3),
     ]
     if all(job.dataset.options["m"] == 2 for job in jobs(solver, {})):
-        every += jobs(solver, {"dataset.m": 5}, 3)
-    records = [execute(job) for job in every]
+        all_jobs += jobs(solver, {"dataset.m": 5}, 3)
+    records = [execute(job) for job in all_jobs]
     served = [r for r in records if r.failure is None or r.failure.kind != "IncompatibleError"]
     assert {r.job.dataset.options["m"] for r in served} >= {1}, "a net without convolutions may be declined, no more"
     assert_ends(served, "completed", "")
@@ -261,8 +266,8 @@ def test_a_batch_of_one_that_a_net_cannot_normalise_is_told_with_the_step() -> N
 
 def test_a_last_step_that_spoils_the_weights_is_no_result() -> None:
     """Nothing is trained after it that would show it."""
-    made = jobs("ls", {"dataset.trouble": "gradient NaN"}, n_steps=1)
-    assert_ends([execute(job) for job in made], "diverged", "step 1: .* weights of .* are not finite")
+    ls_jobs = jobs("ls", {"dataset.trouble": "gradient NaN"}, n_steps=1)
+    assert_ends([execute(job) for job in ls_jobs], "diverged", "step 1: .* weights of .* are not finite")
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

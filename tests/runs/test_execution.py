@@ -35,22 +35,22 @@ from mobench_analytic.problems import VLMOP2
 
 @dataclass(eq=False)
 class Does(Balancer):
-    """Linear scalarisation that does `what` at its third step."""
+    """Linear scalarisation that calls `action` at its third step."""
 
-    what: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)
+    action: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)
 
     def start(self, context: Any) -> None:
         self.n_steps = 0
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         self.n_steps += 1
-        made = type(self).what() if self.n_steps == 3 else None
-        return preferences if made is None else made * preferences
+        factor = type(self).action() if self.n_steps == 3 else None
+        return preferences if factor is None else factor * preferences
 
 
 @dataclass(frozen=True)
 class Odd(VLMOP2):
-    """Whose first objective is not a number on the test split."""
+    """A dataset whose first objective is NaN on the test split."""
 
     def load(self, split: Any) -> Samples:
         return Samples(torch.zeros(1, 1 if split == "test" else 0))
@@ -62,7 +62,7 @@ class Odd(VLMOP2):
 
 @dataclass(frozen=True)
 class Unscored(VLMOP2):
-    """Whose metrics have no finite value: "part" of the test split where the first loss is above 0.5, "none" never."""
+    """Has metrics without finite values: "part" where the first test loss is above 0.5, "none" everywhere."""
 
     def load(self, split: Any) -> Samples:
         return Samples(torch.zeros(1, 1 if split == "test" else 0))
@@ -81,18 +81,18 @@ class Unscored(VLMOP2):
 
 
 @pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def guest_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry with the parts above in it."""
     guest = ModuleType("guest")
     guest.mobench_balancers = hookimpl(lambda: [Spec("does", f"{__name__}:Does", version="1")])  # type: ignore[attr-defined]
     datasets = [Spec("odd", f"{__name__}:Odd", version="1"), Spec("unscored", f"{__name__}:Unscored", version="1")]
     guest.mobench_datasets = hookimpl(lambda: datasets)  # type: ignore[attr-defined]
-    made = Registry.discover()
-    made.add(Plugin("guest", "guest", "1.0"), guest)
+    registry = Registry.discover()
+    registry.add(Plugin("guest", "guest", "1.0"), guest)
     for module in (resolve, provenance):
-        monkeypatch.setattr(module, "registry", lambda: made)
+        monkeypatch.setattr(module, "registry", lambda: registry)
     provenance._packages.cache_clear()
-    yield made
+    yield registry
     provenance._packages.cache_clear()
 
 
@@ -102,10 +102,10 @@ def job(solver: str = "phn-ls", dataset: str = "vlmop2", steps: int = 6, **setti
 
 @pytest.fixture
 def does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Job]:
-    """A job whose third step does something."""
+    """A job whose third step calls a given function."""
 
-    def make(what: Callable[[], Any]) -> Job:
-        monkeypatch.setattr(Does, "what", staticmethod(what))
+    def make(action: Callable[[], Any]) -> Job:
+        monkeypatch.setattr(Does, "action", staticmethod(action))
         return job("stack+does")
 
     return make
@@ -122,14 +122,14 @@ def failed(record: Record) -> tuple[str, str]:
     """Kind and message of a failure; the record must survive being written and read."""
     assert record.status == "failed"
     assert (record.fronts, record.indicators, record.cost) == ({}, {}, None)
-    again = parse(record.to_json(), "x")
-    assert again == record
-    assert again.failure is not None
-    return again.failure.kind, again.failure.message
+    parsed_record = parse(record.to_json(), "x")
+    assert parsed_record == record
+    assert parsed_record.failure is not None
+    return parsed_record.failure.kind, parsed_record.failure.message
 
 
 class PanicException(BaseException):
-    """As extensions in Rust raise it: no Exception."""
+    """Like the panics of Rust extensions, it does not derive from Exception."""
 
 
 class Unspeakable(Exception):
@@ -353,31 +353,31 @@ def test_weights_that_cannot_be_written_cost_no_result(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
 def test_kept_weights_have_the_mode_that_the_umask_gives(tmp_path: Path, umask: int, mode: int) -> None:
-    former = os.umask(umask)
+    previous_umask = os.umask(umask)
     try:
         execute(job("ls"), weights=tmp_path / "w.safetensors")
     finally:
-        os.umask(former)
+        os.umask(previous_umask)
     assert stat.S_IMODE((tmp_path / "w.safetensors").stat().st_mode) == mode
 
 
 def test_a_jobs_own_rays_are_both_what_is_trained_and_what_is_judged() -> None:
-    own = [[0.2, 0.8], [0.6, 0.4]]
-    rays = job_rays(Job.model_validate({**job().model_dump(), "rays": own}), 2)
+    job_preferences = [[0.2, 0.8], [0.6, 0.4]]
+    rays = job_rays(Job.model_validate({**job().model_dump(), "rays": job_preferences}), 2)
     assert rays.finite.tolist() == rays.dense.tolist()
-    torch.testing.assert_close(rays.dense, torch.tensor(own))
+    torch.testing.assert_close(rays.dense, torch.tensor(job_preferences))
 
 
 @pytest.mark.parametrize("m", [2, 3])
 def test_numbers_of_rays_mean_rays_on_the_simplex(m: int) -> None:
     rays = job_rays(job(), m)
-    for some in (rays.finite, rays.dense):
-        assert bool((some >= 0).all())
-        torch.testing.assert_close(some.sum(1), torch.ones(len(some)))
+    for preferences in (rays.finite, rays.dense):
+        assert bool((preferences >= 0).all())
+        torch.testing.assert_close(preferences.sum(1), torch.ones(len(preferences)))
     assert len(rays.finite) < len(rays.dense)
 
 
 def test_a_union_of_rays_has_each_once_and_the_first_ones_first() -> None:
-    some, others = torch.tensor([[0.0, 1.0], [0.5, 0.5]]), torch.tensor([[0.5, 0.5 + 1e-8], [1.0, 0.0]])
-    assert _union(some, others).tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
-    assert _union(some, some).tolist() == some.tolist()
+    first_rays, second_rays = torch.tensor([[0.0, 1.0], [0.5, 0.5]]), torch.tensor([[0.5, 0.5 + 1e-8], [1.0, 0.0]])
+    assert _union(first_rays, second_rays).tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
+    assert _union(first_rays, first_rays).tolist() == first_rays.tolist()

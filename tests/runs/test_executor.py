@@ -61,12 +61,12 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 def in_time(act: Callable[[], Any]) -> Any:
     """Return the result of `act`; fail if it hangs."""
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(act()), daemon=True)
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(act()), daemon=True)
     thread.start()
     thread.join(PATIENCE)
-    assert found, "it hangs"
-    return found[0]
+    assert results, "it hangs"
+    return results[0]
 
 
 def ignore(event: Event) -> None:
@@ -104,9 +104,9 @@ ENDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("how", ENDS)
-def test_however_a_worker_ends_it_is_told(worker: Worker, how: str) -> None:
-    script, ended = ENDS[how]
+@pytest.mark.parametrize("case", ENDS)
+def test_however_a_worker_ends_it_is_told(worker: Worker, case: str) -> None:
+    script, ended = ENDS[case]
     worker(script)
     assert LocalExecutor().run(request_(), ignore) == ended
 
@@ -120,22 +120,23 @@ def test_events_are_passed_on_in_order_and_half_ones_are_not(worker: Worker) -> 
 
 def test_the_worker_is_sent_the_request_and_told_its_threads(worker: Worker, tmp_path: Path) -> None:
     worker(f"echo $OMP_NUM_THREADS $MKL_NUM_THREADS >'{tmp_path}/threads'; {DONE}", read=f"cat >'{tmp_path}/sent'")
-    sent = request_(options=RunOptions(strategy=Strategy(threads=3), keep_weights=True, command=("mobench", "run")))
-    LocalExecutor(slots=10_000).run(sent, ignore)
-    assert Request.model_validate_json((tmp_path / "sent").read_text()) == sent
+    request = request_(options=RunOptions(strategy=Strategy(threads=3), keep_weights=True, command=("mobench", "run")))
+    LocalExecutor(slots=10_000).run(request, ignore)
+    assert Request.model_validate_json((tmp_path / "sent").read_text()) == request
     assert (tmp_path / "threads").read_text() == "1 1\n"
 
 
 @pytest.mark.parametrize(
-    ("asked", "threads"), [("1", 1), ("3", 3), ("2,4", 2), ("64", 8), ("0", 8), ("many", 8), ("", 8), (None, 8)]
+    ("omp_num_threads", "threads"),
+    [("1", 1), ("3", 3), ("2,4", 2), ("64", 8), ("0", 8), ("many", 8), ("", 8), (None, 8)],
 )
 def test_a_job_has_no_more_threads_than_the_environment_asks_for(
-    monkeypatch: pytest.MonkeyPatch, asked: str | None, threads: int
+    monkeypatch: pytest.MonkeyPatch, omp_num_threads: str | None, threads: int
 ) -> None:
     monkeypatch.setattr(executor, "available_cores", lambda: 16)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if asked is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    if omp_num_threads is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", omp_num_threads)
     assert LocalExecutor(slots=2).threads == threads
     assert LocalExecutor(slots=2, cores=5).threads == 5
 
@@ -248,7 +249,7 @@ def raising(error: BaseException) -> Callable[[Request], Exit]:
 
 
 def test_a_worker_that_cannot_write_its_record_ends_the_run(tmp_path: Path) -> None:
-    """There would be no space for the next job's record either."""
+    """The next job's record would have no space either."""
     answers = Answers(lambda request: Exit(None, "no room", kind=ExitKind.STORE_ERROR))
     with pytest.raises(StoreError, match="no room"):
         runner.run(Plan("p", [job(1), job(2)]), Store(tmp_path), answers)

@@ -44,7 +44,7 @@ TRAINING = 1.5
 
 @dataclass
 class Figures:
-    """What happened."""
+    """Counts of one series of kills."""
 
     kills: int = 0
     of_runners: int = 0
@@ -63,7 +63,7 @@ class Place:
     figures: Figures
     chance: random.Random
     runners: int = 1
-    here: int = 0
+    n_kills_here: int = 0
     completed: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -93,7 +93,7 @@ class Place:
         )
         self.figures.in_training += any((self.out / "checkpoints").glob("*.pt"))
         self.figures.kills += 1
-        self.here += 1
+        self.n_kills_here += 1
         if whom != "worker" or not workers:
             self.figures.of_runners += 1
             for process in started[:1] if whom == "one" else started:
@@ -109,14 +109,14 @@ class Place:
 
     def steps_made(self) -> dict[str, bytes]:
         """Name of a count of steps -> what it says."""
-        found = {}
+        content_by_name = {}
         for path in (self.out / "checkpoints").glob("*.steps"):
             with suppress(FileNotFoundError):
-                found[path.name] = path.read_bytes()
-        return found
+                content_by_name[path.name] = path.read_bytes()
+        return content_by_name
 
     def wait_for_training(self, before: dict[str, bytes], started: list[subprocess.Popen[bytes]]) -> None:
-        """Until a step more was made, or every runner has ended."""
+        """Wait until another step is done, or all runners have ended."""
         while self.steps_made().items() <= before.items() and any(p.poll() is None for p in started):
             time.sleep(0.01)
 
@@ -126,29 +126,31 @@ class Place:
             assert process.wait(240) == 0
         self.check()
         plan = plans.plan(suites.load(str(self.folder / "suite.toml")))
-        found = self.records()
-        assert sorted(r.id for r in found) == sorted(job.id for job in plan.jobs), "each job has one record"
-        assert all(r.status == "completed" for r in found)
-        assert {r.id: r.digest for r in found} == _undisturbed(plan)
-        for record in found:
+        records = self.records()
+        assert sorted(r.id for r in records) == sorted(job.id for job in plan.jobs), "each job has one record"
+        assert all(r.status == "completed" for r in records)
+        assert {r.id: r.digest for r in records} == _undisturbed(plan)
+        for record in records:
             assert record.cost is not None
             assert record.cost.steps == STEPS
             # a checkpoint after every step: a kill costs the step it interrupts, of each worker that it hits
-            assert record.cost.repeated_steps <= self.here
+            assert record.cost.repeated_steps <= self.n_kills_here
             self.figures.resumed += record.cost.resumed
             self.figures.repeated += record.cost.repeated_steps
-        for left in ("checkpoints", "records"):
-            assert not [p for p in (self.out / left).glob("*") if p.suffix != ".json"], "nothing lies about"
+        for folder_name in ("checkpoints", "records"):
+            assert not [p for p in (self.out / folder_name).glob("*") if p.suffix != ".json"], "nothing lies about"
         self.figures.stores += 1
 
     def check(self) -> None:
         """No record is incomplete, lost, duplicated or changed, whichever process was killed."""
-        now = {p.name: p.read_bytes() for p in (self.out / "records").glob("*.json")}
-        found = {name: parse(data, name) for name, data in now.items()}
-        assert len({r.id for r in found.values()}) == len(found)
+        content_by_name = {p.name: p.read_bytes() for p in (self.out / "records").glob("*.json")}
+        record_by_name = {name: parse(data, name) for name, data in content_by_name.items()}
+        assert len({r.id for r in record_by_name.values()}) == len(record_by_name)
         for name, data in self.completed.items():
-            assert now[name] == data
-        self.completed = {name: now[name] for name, record in found.items() if record.status == "completed"}
+            assert content_by_name[name] == data
+        self.completed = {
+            name: content_by_name[name] for name, record in record_by_name.items() if record.status == "completed"
+        }
 
     def records(self) -> list[Record]:
         return [parse(p.read_bytes(), p.name) for p in (self.out / "records").glob("*.json")]
@@ -176,7 +178,7 @@ def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return []
 
 
-def kill(folder: Path, moments: int, seed: int, runners: int = 1, told: bool = False) -> Figures:
+def kill(folder: Path, moments: int, seed: int, runners: int = 1, verbose: bool = False) -> Figures:
     """Perform this number of kills, over as many stores as necessary."""
     figures, chance = Figures(), random.Random(seed)
     while figures.kills < moments:
@@ -185,7 +187,7 @@ def kill(folder: Path, moments: int, seed: int, runners: int = 1, told: bool = F
         (place.folder / "suite.toml").write_text(SUITE)
         while figures.kills < moments and not place.all_through():
             place.kill_once()
-            if told:
+            if verbose:
                 print(figures, file=sys.stderr)
         place.finish()
     return figures
@@ -205,4 +207,4 @@ def test_several_runners_on_one_store_that_are_killed_once(tmp_path: Path, runne
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as home:
-        print(kill(Path(home), int(sys.argv[1]), seed=int(sys.argv[2]), runners=int(sys.argv[3]), told=True))
+        print(kill(Path(home), int(sys.argv[1]), seed=int(sys.argv[2]), runners=int(sys.argv[3]), verbose=True))

@@ -89,19 +89,19 @@ def test_a_worker_that_died_at_a_second_try_replaces_the_failure_of_the_first(
     assert record.failure.kind == "ProcessDied"
 
 
-@pytest.mark.parametrize("former", [None, "failed", "completed"])
+@pytest.mark.parametrize("stored_status", [None, "failed", "completed"])
 def test_a_job_that_is_declined_is_no_failure_and_leaves_no_record(
-    records: dict[str, Record], tmp_path: Path, former: str | None
+    records: dict[str, Record], tmp_path: Path, stored_status: str | None
 ) -> None:
     class Declines(LocalExecutor):
         def run(self, request: Request, tell: Tell) -> Exit:
             return Exit(None, "two objectives are too few", kind=ExitKind.DECLINED)
 
     store, ends = Store(tmp_path), list[JobEvent]()
-    if former is not None:
-        store.write(records[former])
+    if stored_status is not None:
+        store.write(records[stored_status])
     summary = runner.run(Plan("one", [JOB]), store, Declines(), listen=lambda job, event: ends.append(event))
-    if former == "completed":
+    if stored_status == "completed":
         assert (summary.present, store.read(JOB)) == ([JOB], records["completed"])
         return
     assert summary.declined_jobs == [JOB]
@@ -125,15 +125,15 @@ def test_a_worker_that_claims_a_result_and_left_none_has_failed(tmp_path: Path) 
     assert record.failure.message == "the job's process reported that the job completed, but left no record"
 
 
-@pytest.mark.parametrize("former", STATUSES)
-@pytest.mark.parametrize("new", STATUSES)
+@pytest.mark.parametrize("stored_status", STATUSES)
+@pytest.mark.parametrize("new_status", STATUSES)
 def test_no_record_replaces_one_that_is_worth_more(
-    records: dict[str, Record], tmp_path: Path, former: str, new: str
+    records: dict[str, Record], tmp_path: Path, stored_status: str, new_status: str
 ) -> None:
     store = Store(tmp_path)
-    store.write(records[former])
-    store.write(records[new])
-    assert store.read(JOB) == records[max(former, new, key=STATUSES.index)]
+    store.write(records[stored_status])
+    store.write(records[new_status])
+    assert store.read(JOB) == records[max(stored_status, new_status, key=STATUSES.index)]
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -153,23 +153,23 @@ def test_a_failure_waits_for_a_process_that_still_trains_the_job(
     other.start()
     trains.wait()
     failure = failure_record(JOB, "TimedOut", "too long", "", records["failed"].provenance)
-    kept = store.write_failure(failure)
+    stored_record = store.write_failure(failure)
     other.join()
-    assert kept == store.read(JOB) == (failure if status == "failed" else records[status])
+    assert stored_record == store.read(JOB) == (failure if status == "failed" else records[status])
 
 
-@pytest.mark.parametrize("former", [None, "failed", "completed"])
+@pytest.mark.parametrize("stored_status", [None, "failed", "completed"])
 def test_a_failure_replaces_nothing_while_another_process_does_not_end(
-    records: dict[str, Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, former: str | None
+    records: dict[str, Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored_status: str | None
 ) -> None:
     monkeypatch.setattr(stores, "SETTLE_SECONDS", 0.1)
     store = Store(tmp_path)
-    if former is not None:
-        store.write(records[former])
+    if stored_status is not None:
+        store.write(records[stored_status])
     failure = failure_record(JOB, "TimedOut", "too long", "", records["failed"].provenance)
     with store.training(JOB):
         store.write_failure(failure)
-    assert store.read(JOB) == (failure if former is None else records[former])
+    assert store.read(JOB) == (failure if stored_status is None else records[stored_status])
     assert [path.suffix for path in store.records_folder.iterdir()] == [".json"]
 
 
@@ -179,25 +179,25 @@ def test_a_record_comes_home_from_a_machine_on_which_its_process_died(
 ) -> None:
     monkeypatch.setattr(remote, "LocalExecutor", lambda *a: dies_after(records[status]))
     store = Store(tmp_path / "here")
-    asked = errand(Request(job=JOB, store=str(store.folder)), None, None)
-    Path(asked.mark).unlink()
-    *_, outcome = do(asked)
+    sent_errand = errand(Request(job=JOB, store=str(store.folder)), None, None)
+    Path(sent_errand.mark).unlink()
+    *_, outcome = do(sent_errand)
     assert isinstance(outcome, Outcome)
-    assert bring_home(outcome, asked.request) == KILLED
+    assert bring_home(outcome, sent_errand.request) == KILLED
     assert store.read(JOB) == records[status]
 
 
-@pytest.mark.parametrize("former", STATUSES)
-@pytest.mark.parametrize("new", STATUSES)
+@pytest.mark.parametrize("stored_status", STATUSES)
+@pytest.mark.parametrize("new_status", STATUSES)
 def test_what_comes_home_replaces_nothing_that_is_worth_more(
-    records: dict[str, Record], tmp_path: Path, former: str, new: str
+    records: dict[str, Record], tmp_path: Path, stored_status: str, new_status: str
 ) -> None:
     store = Store(tmp_path)
-    store.write(records[former])
+    store.write(records[stored_status])
     name = str(store.path(JOB).relative_to(store.folder))
-    came = Outcome(Exit(new), {name: records[new].to_json().encode()})
-    bring_home(came, Request(job=JOB, store=str(store.folder)))
-    assert store.read(JOB) == records[max(former, new, key=STATUSES.index)]
+    outcome = Outcome(Exit(new_status), {name: records[new_status].to_json().encode()})
+    bring_home(outcome, Request(job=JOB, store=str(store.folder)))
+    assert store.read(JOB) == records[max(stored_status, new_status, key=STATUSES.index)]
 
 
 def test_a_record_that_comes_home_damaged_is_a_failure_of_its_job(tmp_path: Path) -> None:

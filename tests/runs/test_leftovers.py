@@ -68,10 +68,10 @@ def pids(tmp_path: Path) -> Iterator[Path]:
             os.kill(int(pid), signal.SIGKILL)
 
 
-def until(holds: Callable[[], object], what: str) -> None:
+def until(holds: Callable[[], object], message: str) -> None:
     end = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, message
         time.sleep(0.05)
 
 
@@ -94,11 +94,11 @@ def test_a_thread_and_a_child_with_the_pipe_of_events_do_not_outlive_the_record(
     step = "if self.steps == 1: exec(LEAVE, {})"
     install(site, "leaves", balancer("leaves", step, before=f"LEAVE = {body!r}"))
     request = Request(job=job("leaves"), store=str(tmp_path / "out"), options=RunOptions(strategy=Strategy()))
-    told: list[float] = []
+    event_times: list[float] = []
     executor = LocalExecutor(cores=1)
-    ended = executor.run(request, lambda event: told.append(time.monotonic()))
+    ended = executor.run(request, lambda event: event_times.append(time.monotonic()))
     assert ended == Exit("completed")
-    assert time.monotonic() - told[-1] < 30, "the record was complete, and nobody waits for the thread"
+    assert time.monotonic() - event_times[-1] < 30, "the record was complete, and nobody waits for the thread"
     record = Store(tmp_path / "out").read(request.job)
     assert record is not None
     assert record.status == "completed"
@@ -130,17 +130,17 @@ LocalExecutor(cores=1).run(Request.model_validate_json(sys.stdin.read()), lambda
 """
 
 
-@pytest.mark.parametrize("how", ["running", "stopped", "stuck"])
+@pytest.mark.parametrize("case", ["running", "stopped", "stuck"])
 def test_with_a_killed_runner_its_worker_and_grandchildren_end(
-    site: Path, tmp_path: Path, pids: Path, how: str
+    site: Path, tmp_path: Path, pids: Path, case: str
 ) -> None:
     """Whether the worker trains, is stopped, or hangs in C, the job's locks are released."""
     body = f"{CHILD.format(pids=str(pids))}\nopen({str(pids)!r}, 'a').write(str(os.getpid()) + chr(10))\n"
-    body = f"import os\n{body}{STUCK if how == 'stuck' else ''}"
+    body = f"import os\n{body}{STUCK if case == 'stuck' else ''}"
     step = "if self.steps == 1: exec(BODY, {})"
     install(site, "runs", balancer("runs", step, before=f"BODY = {body!r}"))
-    store, mine = Store(tmp_path / "out"), job("runs", seconds=86_400.0)
-    request = Request(job=mine, store=str(store.folder), options=RunOptions(strategy=Strategy()))
+    store, stuck_job = Store(tmp_path / "out"), job("runs", seconds=86_400.0)
+    request = Request(job=stuck_job, store=str(store.folder), options=RunOptions(strategy=Strategy()))
     runner = subprocess.Popen([sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert runner.stdin is not None
     runner.stdin.write(request.model_dump_json().encode())
@@ -149,11 +149,11 @@ def test_with_a_killed_runner_its_worker_and_grandchildren_end(
     child, worker = map(int, pids.read_text().split())
     family = [process.pid for process in psutil.Process(runner.pid).children(recursive=True)]
     assert {child, worker} <= set(family)
-    if how == "stopped":
+    if case == "stopped":
         os.kill(worker, signal.SIGSTOP)
     runner.kill()
     runner.wait()
     for pid in family:
         until(lambda pid=pid: has_ended(pid), f"process {pid} lives on")  # type: ignore[misc]
-    with store.training(mine):
-        assert store.read(mine) is None
+    with store.training(stuck_job):
+        assert store.read(stuck_job) is None

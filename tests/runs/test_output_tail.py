@@ -81,16 +81,16 @@ STEP = """
 @pytest.fixture
 def output(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
     """The files that executors make for the output of jobs; they stay open."""
-    kept: list[IO[bytes]] = []
+    open_files: list[IO[bytes]] = []
     make = tempfile.TemporaryFile
 
     def watched() -> Any:
         file = make()
-        kept.append(os.fdopen(os.dup(file.fileno()), "rb"))
+        open_files.append(os.fdopen(os.dup(file.fileno()), "rb"))
         return file
 
     monkeypatch.setattr(local.tempfile, "TemporaryFile", watched)
-    return kept
+    return open_files
 
 
 def loud(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> Job:
@@ -110,14 +110,14 @@ ENDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("case", ENDS)
 def test_a_job_that_prints_60_megabytes_leaves_its_last_words_and_a_small_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[IO[bytes]], how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[IO[bytes]], case: str
 ) -> None:
-    end, kind = ENDS[how]
+    end, kind = ENDS[case]
     job = loud(tmp_path / "site", monkeypatch, end)
-    said = tmp_path / "site" / "guest_loud.py.said"
-    monkeypatch.setattr(limits, "resident_bytes", lambda pid: 2**50 if said.exists() else 0)
+    marker_path = tmp_path / "site" / "guest_loud.py.said"
+    monkeypatch.setattr(limits, "resident_bytes", lambda pid: 2**50 if marker_path.exists() else 0)
     request = Request(job=job, store=str(tmp_path / "out"), options=RunOptions(strategy=Strategy()))
     ended = LocalExecutor(memory=2**40).run(request, lambda event: None)
     (file,) = output

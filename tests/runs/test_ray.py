@@ -38,12 +38,12 @@ def cluster(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    made.nodes_for_jobs = [made.add_node(num_cpus=1) for _ in range(2)]
-    made.wait_for_nodes()
-    yield made
+    ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    ray_cluster.nodes_for_jobs = [ray_cluster.add_node(num_cpus=1) for _ in range(2)]
+    ray_cluster.wait_for_nodes()
+    yield ray_cluster
     ray.shutdown()
-    made.shutdown()
+    ray_cluster.shutdown()
 
 
 def test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record(
@@ -73,11 +73,11 @@ def test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record(
         listen=listen,
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
-    found = Store(tmp_path / "out").contents()
-    assert found.unreadable == []
-    assert sorted(r.id for r in found.records) == sorted(j.id for j in jobs)
-    assert {r.status for r in found.records} == {"completed"}
-    assert {r.cost.steps for r in found.records if r.cost} == {STEPS}
+    contents = Store(tmp_path / "out").contents()
+    assert contents.unreadable == []
+    assert sorted(r.id for r in contents.records) == sorted(j.id for j in jobs)
+    assert {r.status for r in contents.records} == {"completed"}
+    assert {r.cost.steps for r in contents.records if r.cost} == {STEPS}
     assert events.count("lost") == 1
     assert events.count("end") == 2
     with pytest.raises(OptionError, match="no node of the Ray cluster has 64 CPUs"):

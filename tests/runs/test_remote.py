@@ -30,13 +30,13 @@ def request(store: Store) -> Request:
 
 def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
-    asked = errand(request(store), None, None)
-    Path(asked.mark).unlink()
-    *events, outcome = do(asked)
+    sent_errand = errand(request(store), None, None)
+    Path(sent_errand.mark).unlink()
+    *events, outcome = do(sent_errand)
     assert {DataLoading, TrainingProgress, EvaluationProgress} <= {type(event) for event in events}
     assert isinstance(outcome, Outcome)
     assert store.read(JOB) is None, "nothing was written here yet"
-    assert bring_home(outcome, asked.request) == Exit("completed")
+    assert bring_home(outcome, sent_errand.request) == Exit("completed")
     record = store.read(JOB)
     assert record is not None
     assert record.digest == execute(JOB, threads=1).digest
@@ -44,8 +44,8 @@ def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_pa
 
 
 def test_another_version_is_refused_before_anything_is_run(tmp_path: Path) -> None:
-    asked = replace(errand(request(Store(tmp_path)), None, None), version="0.0.0")
-    [outcome] = do(asked)
+    sent_errand = replace(errand(request(Store(tmp_path)), None, None), version="0.0.0")
+    [outcome] = do(sent_errand)
     assert isinstance(outcome, Outcome)
     assert outcome.exit.kind is ExitKind.VERSION_MISMATCH
     assert "install the same everywhere" in outcome.exit.message
@@ -53,15 +53,15 @@ def test_another_version_is_refused_before_anything_is_run(tmp_path: Path) -> No
 
 def test_a_store_without_room_for_what_comes_home_ends_the_run(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
-    came = Outcome(Exit("completed"), {"records/x.json": b"{}"})
-    assert bring_home(came, request(Store(tmp_path / "out"))).kind is ExitKind.STORE_ERROR
+    remote_outcome = Outcome(Exit("completed"), {"records/x.json": b"{}"})
+    assert bring_home(remote_outcome, request(Store(tmp_path / "out"))).kind is ExitKind.STORE_ERROR
 
 
-@pytest.mark.parametrize("how", ["pipe", "too large", "missing"])
+@pytest.mark.parametrize("case", ["pipe", "too large", "missing"])
 def test_weights_that_cannot_be_brought_cost_no_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    there, here = Store(tmp_path / "there"), Store(tmp_path / "here")
+    remote_store, local_store = Store(tmp_path / "there"), Store(tmp_path / "here")
     record = execute(JOB, threads=1)
 
     def run(self: LocalExecutor, request: Request, tell: Tell) -> Exit:
@@ -69,24 +69,26 @@ def test_weights_that_cannot_be_brought_cost_no_record(
         store.write(record)
         weights = store.weights(JOB)
         weights.parent.mkdir()
-        if how == "pipe":
+        if case == "pipe":
             os.mkfifo(weights)
-        elif how == "too large":
+        elif case == "too large":
             with open(weights, "wb") as file:
                 file.truncate(MAX_WEIGHTS_BYTES + 1)
         return Exit("completed")
 
     monkeypatch.setattr(LocalExecutor, "run", run)
-    asked = errand(request(there), None, None)
-    Path(asked.mark).unlink()
-    *_, outcome = do(asked)
+    sent_errand = errand(request(remote_store), None, None)
+    Path(sent_errand.mark).unlink()
+    *_, outcome = do(sent_errand)
     assert isinstance(outcome, Outcome)
-    assert bring_home(outcome, request(here)) == Exit("completed")
-    kept = here.read(JOB)
-    assert kept is not None
-    assert kept.digest == record.digest
-    assert str(kept.notes["weights"]).startswith("not kept: they are missing on the other machine, or too large")
-    assert not here.weights(JOB).exists()
+    assert bring_home(outcome, request(local_store)) == Exit("completed")
+    stored_record = local_store.read(JOB)
+    assert stored_record is not None
+    assert stored_record.digest == record.digest
+    assert str(stored_record.notes["weights"]).startswith(
+        "not kept: they are missing on the other machine, or too large"
+    )
+    assert not local_store.weights(JOB).exists()
 
 
 @pytest.mark.parametrize("n_lost", [1, 3])
@@ -94,7 +96,7 @@ def test_each_lost_node_is_an_event_and_the_job_starts_again(tmp_path: Path, n_l
     class Loses(RemoteExecutor):
         attempts = 0
 
-        def attempt(self, asked: Errand, tell: Tell) -> Exit:
+        def attempt(self, sent_errand: Errand, tell: Tell) -> Exit:
             self.attempts += 1
             if self.attempts <= n_lost:
                 return Exit(None, f"node {self.attempts} is gone", kind=ExitKind.NODE_LOST)
@@ -107,9 +109,9 @@ def test_each_lost_node_is_an_event_and_the_job_starts_again(tmp_path: Path, n_l
     events: list[Event] = []
     executor = Loses(slots=1, cpus=1, retries=2)
     ended = executor.run(request(Store(tmp_path)), events.append)
-    lost = [NodeLost(number, f"node {number} is gone") for number in range(1, n_lost + 1)]
+    lost_events = [NodeLost(number, f"node {number} is gone") for number in range(1, n_lost + 1)]
     if n_lost <= executor.retries:
-        assert (ended.kind, events) == (ExitKind.DECLINED, [*lost, DataLoading()])
+        assert (ended.kind, events) == (ExitKind.DECLINED, [*lost_events, DataLoading()])
     else:
-        assert (ended.kind, events) == (ExitKind.NODE_LOST, lost)
+        assert (ended.kind, events) == (ExitKind.NODE_LOST, lost_events)
         assert ended.message == "its node was lost 3 times (node 3 is gone)"

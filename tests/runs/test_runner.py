@@ -54,8 +54,8 @@ def test_what_is_missing_is_run_and_what_is_there_is_not(plan: Plan, tmp_path: P
     store.path(plan.jobs[0]).unlink()
     third = runner.run(plan, store, InProcess())
     assert third.completed == [plan.jobs[0]]
-    kept = store.path(plan.jobs[1])
-    assert kept.stat().st_mtime_ns == stamps[kept]
+    present_path = store.path(plan.jobs[1])
+    assert present_path.stat().st_mtime_ns == stamps[present_path]
 
 
 def test_a_record_under_another_reference_of_the_same_version_is_not_taken_for_the_jobs(
@@ -189,10 +189,10 @@ def test_several_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Pa
         if isinstance(event, JobStarted):
             begun.append(job.id)
 
-    def one() -> None:
+    def run_plan() -> None:
         summaries.append(runner.run(plan, Store(tmp_path / "out"), InProcess(), listen=listen))
 
-    threads = [threading.Thread(target=one) for _ in range(n)]
+    threads = [threading.Thread(target=run_plan) for _ in range(n)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -220,9 +220,9 @@ def test_no_space_is_an_error_at_once_and_nothing_is_trained(
 def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """kill −9 costs at most what was done since the last checkpoint, and no digit of the result."""
+    """kill −9 costs at most the work since the last checkpoint, and changes no digit of the result."""
     job = Job.model_validate({**plan.jobs[1].model_dump(), "budget": {"steps": 400, "batch_size": 256}})
-    whole = execute(job, threads=1)
+    uninterrupted = execute(job, threads=1)
     checkpoint = tmp_path / "checkpoint.pt"
     script = (
         "import sys; from pathlib import Path; from mobench.runs import execution; from mobench.jobs.job import Job\n"
@@ -241,7 +241,7 @@ def test_a_worker_stopped_and_resumed_has_the_digest_of_an_uninterrupted_one(
     resumed = execute(job, threads=1, checkpoint=checkpoint)
     assert resumed.cost is not None
     assert resumed.cost.resumed == 1
-    assert resumed.digest == whole.digest
+    assert resumed.digest == uninterrupted.digest
     assert checkpoint.exists(), "until the record is in safety"
 
 

@@ -45,14 +45,14 @@ DISTRIBUTION = "guest-seams"
 
 
 @pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def seams_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry of the process, with the guest."""
-    made = Registry.discover()
-    made.add(Plugin("seams", DISTRIBUTION, "1.0", module="seams"), seams)
-    monkeypatch.setattr(mobench.plugins, "_of_process", [made])
+    registry = Registry.discover()
+    registry.add(Plugin("seams", DISTRIBUTION, "1.0", module="seams"), seams)
+    monkeypatch.setattr(mobench.plugins, "_of_process", [registry])
     provenance._packages.cache_clear()
     resolve._problem_of.cache_clear()
-    yield made
+    yield registry
     provenance._packages.cache_clear()
     resolve._problem_of.cache_clear()
 
@@ -107,8 +107,8 @@ def test_a_guest_of_every_seam_is_trained_and_judged(
 
 
 @pytest.mark.parametrize("kind", ["dataset", "model"])
-def test_guests_of_every_seam_pass_every_check(known: Registry, kind: str) -> None:
-    entries = [e for e in known.entries[kind].values() if e.plugin.distribution == DISTRIBUTION]  # type: ignore[index]
+def test_guests_of_every_seam_pass_every_check(seams_registry: Registry, kind: str) -> None:
+    entries = [e for e in seams_registry.entries[kind].values() if e.plugin.distribution == DISTRIBUTION]  # type: ignore[index]
     assert entries
     results = [(str(case), case.run()) for entry in entries for case in cases_of(entry)]
     assert [(case, result.message) for case, result in results if result.state == "failed"] == []
@@ -141,7 +141,7 @@ def test_a_target_network_without_what_a_generator_makes_is_declined_before_a_jo
         resolve.resolve("multimnist", "lenet", "chunked-phn-ls", settings, Budget(steps=1))
 
 
-def test_a_solver_declines_a_problem_before_a_job(known: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solver_declines_a_problem_before_a_job(seams_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(IncompatibleError, match="small-solver trains at most 20 weights, the target has"):
         resolve.resolve("lending", "small-dense", "small-solver", {}, Budget(steps=1))
 
@@ -156,10 +156,11 @@ def test_stacked_nets_with_named_inputs_equal_separate_nets(dataset: Dataset, mo
     weights = {name: torch.stack([net[name] for net in nets]).requires_grad_() for name in problem.shapes}
     batch = problem.prepare(dataset.load("train").take(torch.arange(0, 30, 2)))
     losses = [
-        problem.losses(problem.outputs_of_sets(weights, batch.inputs, how), batch) for how in ("separate", stacking)
+        problem.losses(problem.outputs_of_sets(weights, batch.inputs, stacking_name), batch)
+        for stacking_name in ("separate", stacking)
     ]
     torch.testing.assert_close(losses[0], losses[1])
-    gradients = [torch.autograd.grad(each.sum(), list(weights.values())) for each in losses]
+    gradients = [torch.autograd.grad(set_losses.sum(), list(weights.values())) for set_losses in losses]
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
@@ -260,12 +261,12 @@ def test_a_loss_that_takes_missing_labels_as_they_are_is_named_with_what_to_do()
 def test_a_batch_without_labels_of_an_objective_takes_no_step_for_it() -> None:
     problem = Problem(seams.Gaps(), seams.SmallDense())
     samples = problem.dataset.load("train")
-    alone = samples.take(samples.targets["value"].isnan())
+    unlabelled = samples.take(samples.targets["value"].isnan())
     solver = GradientSolver(Stack(), Linear(), GradientOptions(optimiser="sgd", lr=0.1))
     solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
     weights = solver.network.weights(finite_rays(2))
     before = {name: tensor.detach().clone() for name, tensor in weights.items()}
-    losses = solver.step(problem.prepare(alone))
+    losses = solver.step(problem.prepare(unlabelled))
     assert losses[:, 0].tolist() == [0.0] * len(losses)
     after = solver.network.weights(finite_rays(2))
     moved = {name: not torch.equal(before[name], after[name]) for name in before}
@@ -277,24 +278,28 @@ GENERATORS = ["stack", "endpoints", "phn", "chunked-phn", "cpmtl", "task"]
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generator_starts_at_pretrained_weights_and_leaves_out_a_frozen_layer(
-    known: Registry, generator: str
+    seams_registry: Registry, generator: str
 ) -> None:
     """The network predicts as the model does. Conformance tests images, and that a step moves no frozen parameter."""
     problem = Problem(seams.Lending(), seams.TunedDense())
     torch.manual_seed(3)
-    network = small(known.get("generator", generator)).build(problem, finite_rays(2))
+    network = small(seams_registry.get("generator", generator)).build(problem, finite_rays(2))
     network.eval()
     problem.train(False)
     batch = problem.prepare(problem.dataset.load("train").take(slice(0, 40)))
-    own = problem.target(batch.inputs)["y"]
+    target_output = problem.target(batch.inputs)["y"]
     for outputs in network(batch.inputs, finite_rays(2)):
-        torch.testing.assert_close(outputs["y"], own)
+        torch.testing.assert_close(outputs["y"], target_output)
     n_trained, n_frozen = 8 * 8 + 8 + 8 + 1, 4 * 8 + 8
     assert problem.n_target_parameters == n_trained
     assert problem.n_served_parameters == n_trained + n_frozen
     stored = {"stack": 5 * n_trained + n_frozen, "endpoints": 2 * n_trained + n_frozen}
     assert network.n_stored_parameters == stored.get(generator, network.n_stored_parameters)
-    if generator in ("phn", "chunked-phn", "cpmtl"):  # what is added to the pretrained weights is stored beside them
+    if generator in (
+        "phn",
+        "chunked-phn",
+        "cpmtl",
+    ):  # the trained difference is stored in addition to the pretrained weights
         trained = sum(p.numel() for p in network.parameters())
         assert network.n_stored_parameters == trained + n_trained + n_frozen
 
@@ -325,21 +330,27 @@ def test_trained_networks_around_pretrained_weights_are_kept_and_read(solver: st
 
 
 def test_batches_zip_the_tasks_and_start_shorter_ones_again() -> None:
-    """Every epoch of a task has each of its samples at most once, in an order of its own."""
+    """Every epoch of a task has each sample at most once, in a new order."""
     samples = seams.Offices().load("train")
-    batches, again = Batches(samples, 16, 5), Batches(samples, 16, 5)
-    assert {name: len(own) for name, own in samples.tasks.items()} == {"art": 160, "clipart": 96, "product": 40}
+    batches, same_batches = Batches(samples, 16, 5), Batches(samples, 16, 5)
+    assert {name: len(task_samples) for name, task_samples in samples.tasks.items()} == {
+        "art": 160,
+        "clipart": 96,
+        "product": 40,
+    }
     assert (len(samples), batches.per_epoch) == (160, 10)
-    seen: dict[str, list[Any]] = {name: [] for name in samples.tasks}
+    rows_by_task: dict[str, list[Any]] = {name: [] for name in samples.tasks}
     for step in range(20):
         batch = batches.at(step)
         assert isinstance(batch, TaskSamples)
-        for name, own in batch.tasks.items():
-            assert len(own) == 16
-            seen[name] += [tuple(row) for row in own.inputs.tolist()]
-            assert torch.equal(own.inputs, again.at(step).tasks[name].inputs)  # type: ignore[attr-defined]
+        for name, task_samples in batch.tasks.items():
+            assert len(task_samples) == 16
+            rows_by_task[name] += [tuple(row) for row in task_samples.inputs.tolist()]
+            assert torch.equal(task_samples.inputs, same_batches.at(step).tasks[name].inputs)  # type: ignore[attr-defined]
     for name, per_epoch in (("art", 160), ("clipart", 96), ("product", 32)):
-        epochs = [seen[name][i : i + per_epoch] for i in range(0, len(seen[name]) - per_epoch + 1, per_epoch)]
+        epochs = [
+            rows_by_task[name][i : i + per_epoch] for i in range(0, len(rows_by_task[name]) - per_epoch + 1, per_epoch)
+        ]
         assert all(len(set(epoch)) == per_epoch for epoch in epochs)
         assert epochs[0] != epochs[1]
     assert torch.equal(batches.at(13).tasks["art"].inputs, Batches(samples, 16, 5).at(13).tasks["art"].inputs)  # type: ignore[attr-defined]
@@ -356,11 +367,13 @@ def test_each_task_is_judged_on_all_its_samples_and_no_others(generator: Generat
     assert isinstance(samples, TaskSamples)
     with torch.no_grad():
         for i, name in enumerate(seams.DOMAINS):
-            own = samples.tasks[name]
-            each = network(own.inputs, rays)
-            losses = [float(problem.objectives[i].loss(outputs, own)) for outputs in each]
+            task_samples = samples.tasks[name]
+            outputs_of_rays = network(task_samples.inputs, rays)
+            losses = [float(problem.objectives[i].loss(outputs, task_samples)) for outputs in outputs_of_rays]
             assert front.losses[:, i].tolist() == pytest.approx(losses, rel=1e-5)
-            errors = [float((o[name].argmax(1) != own.targets["label"]).float().mean()) for o in each]
+            errors = [
+                float((o[name].argmax(1) != task_samples.targets["label"]).float().mean()) for o in outputs_of_rays
+            ]
             assert front.metrics[f"{name}/error"] == pytest.approx(errors)
             assert front.metrics[f"{name}/pooled error"] == pytest.approx(errors)
 
@@ -373,19 +386,19 @@ def test_a_step_on_several_tasks_has_the_gradient_of_each_task_alone() -> None:
     assert isinstance(batch, TaskSamples)
     nets = [problem.new_weights() for _ in range(2)]
     weights = {name: torch.stack([net[name] for net in nets]).requires_grad_() for name in problem.shapes}
-    alone = torch.stack([
+    separate_losses = torch.stack([
         torch.stack([
-            problem.objectives[i].loss(problem.outputs({n: w[k] for n, w in weights.items()}, own.inputs), own)
-            for i, own in enumerate(batch.tasks.values())
+            problem.objectives[i].loss(problem.outputs({n: w[k] for n, w in weights.items()}, samples.inputs), samples)
+            for i, samples in enumerate(batch.tasks.values())
         ])
         for k in range(2)
     ])  # fmt: skip
-    expected = torch.autograd.grad(alone[:, 1].sum(), list(weights.values()), materialize_grads=True)
-    for how in ("separate", "grouped"):
-        losses = problem.losses(problem.outputs_of_sets(weights, batch.inputs, how), batch)
-        torch.testing.assert_close(losses, alone)
-        found = torch.autograd.grad(losses[:, 1].sum(), list(weights.values()), materialize_grads=True)
-        torch.testing.assert_close(found, expected)
+    expected = torch.autograd.grad(separate_losses[:, 1].sum(), list(weights.values()), materialize_grads=True)
+    for stacking_name in ("separate", "grouped"):
+        losses = problem.losses(problem.outputs_of_sets(weights, batch.inputs, stacking_name), batch)
+        torch.testing.assert_close(losses, separate_losses)
+        gradients = torch.autograd.grad(losses[:, 1].sum(), list(weights.values()), materialize_grads=True)
+        torch.testing.assert_close(gradients, expected)
 
 
 def test_training_on_several_tasks_resumes_exactly(tmp_path: Path) -> None:
@@ -412,4 +425,4 @@ def test_samples_of_tasks_are_checked() -> None:
     problem = Problem(seams.Offices(), seams.SmallDense())
     with pytest.raises(ShapeError, match=r"have the tasks \['art'\], the objectives are"):
         problem.parts(TaskSamples({"art": samples.tasks["art"]}))
-    assert [len(own) for own in samples.take(slice(20, 40)).tasks.values()] == [20, 16, 0]  # type: ignore[attr-defined]
+    assert [len(task_samples) for task_samples in samples.take(slice(20, 40)).tasks.values()] == [20, 16, 0]  # type: ignore[attr-defined]

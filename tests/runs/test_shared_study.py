@@ -64,24 +64,26 @@ def test_of_searches_at_once_each_runs_its_share_and_all_see_every_trial(
     tmp_path: Path, search: dict[str, Any], slots: int
 ) -> None:
     started: list[str] = []
-    told: list[list[int]] = [[], [], []]
+    trial_numbers: list[list[int]] = [[], [], []]
 
     def listen(job: Job, event: JobEvent) -> None:
         if isinstance(event, JobStarted):
             started.append(job.id)
 
-    def one(number: int) -> list[study.StudyResult]:
+    def run_search(number: int) -> list[study.StudyResult]:
         return study.search(
             suite(**search), Store(tmp_path), slots=slots, listen=listen,
-            tell=lambda solver, trial: told[number].append(trial.number),
+            tell=lambda solver, trial: trial_numbers[number].append(trial.number),
         )  # fmt: skip
 
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(one, range(3)))
+        results = list(pool.map(run_search, range(3)))
     assert results[0] == results[1] == results[2]
     (outcome,) = results[0]
     assert [trial.state for trial in outcome.trials] == ["complete"] * 8
-    assert sorted(number for numbers in told for number in numbers) == list(range(8)), "each is told where it was run"
+    assert sorted(number for numbers in trial_numbers for number in numbers) == list(range(8)), (
+        "each is told where it was run"
+    )
     assert set(Counter(started).values()) == {1}
     assert len(started) == 8, "no two trials had the same options"
     assert not list((tmp_path / "locks").glob("search-*"))
@@ -100,9 +102,9 @@ def test_two_commands_on_one_study_both_succeed(
         subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=280) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    ended = [line for _, errors in said for line in errors.splitlines() if ": trial " in line]
+    outputs = [process.communicate(timeout=280) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    ended = [line for _, errors in outputs for line in errors.splitlines() if ": trial " in line]
     assert len(ended) == 3
     assert all(" complete " in line for line in ended)
     rows = [line for line in (tmp_path / "out" / "study.md").read_text().splitlines() if line.endswith("complete |")]
@@ -111,17 +113,20 @@ def test_two_commands_on_one_study_both_succeed(
 
 def test_a_search_goes_on_with_what_a_killed_one_left(tmp_path: Path) -> None:
     """A running trial of a search that has ended."""
-    store, heard = Store(tmp_path), []
+    store, messages = Store(tmp_path), []
     study.search(suite(space={"lr": [0.1]}), store)
     text = (tmp_path / JOURNAL).read_text().splitlines(keepends=True)
     under_way = [line for line in text if '"op_code":6' not in line or '"state":0' in line]
     assert len(under_way) < len(text), "without the end of its trial"
     (tmp_path / JOURNAL).write_text("".join(under_way))
     (outcome,) = study.search(
-        suite(space={"lr": [0.1]}), store, tell=lambda solver, trial: heard.append(trial.number), note=heard.append
+        suite(space={"lr": [0.1]}),
+        store,
+        tell=lambda solver, trial: messages.append(trial.number),
+        note=messages.append,
     )
     assert [trial.state for trial in outcome.trials] == ["complete"]
-    assert heard == [1]
+    assert messages == [1]
 
 
 def _other(folder: Path) -> tuple[subprocess.Popen[str], str]:
@@ -161,7 +166,7 @@ def test_a_token_that_is_none_is_of_no_search(tmp_path: Path, token: object) -> 
 def test_a_left_over_lock_of_optunas_own_holds_up_nobody_and_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    """Also beside a store that is named relative to the working folder, where its target is not found."""
+    """This also holds for a store whose path is relative to the working folder."""
     monkeypatch.setattr(study_lock, "LEFT_OVER_SECONDS", 0.2)
     monkeypatch.chdir(tmp_path)
     store = Store("r")
@@ -201,13 +206,13 @@ NO_JOURNALS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("how", NO_JOURNALS)
-def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, how: str) -> None:
-    (tmp_path / JOURNAL).write_bytes(NO_JOURNALS[how])
+@pytest.mark.parametrize("case", NO_JOURNALS)
+def test_what_is_no_journal_is_not_cut_off(tmp_path: Path, case: str) -> None:
+    (tmp_path / JOURNAL).write_bytes(NO_JOURNALS[case])
     for attempt in (lambda store: study.search(suite(**GRID), store), _mend):
         with pytest.raises(StoreError, match="is not the journal of a search, or it is damaged"):
             attempt(Store(tmp_path))
-        assert (tmp_path / JOURNAL).read_bytes() == NO_JOURNALS[how]
+        assert (tmp_path / JOURNAL).read_bytes() == NO_JOURNALS[case]
 
 
 def test_a_journal_that_is_too_large_is_not_read(tmp_path: Path) -> None:
@@ -220,12 +225,12 @@ def test_a_journal_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert (tmp_path / JOURNAL).stat().st_size == MAX_BYTES + 1
 
 
-@pytest.mark.parametrize("rest", [b"{", LINE[:9], LINE[:30], LINE[:-1]])
-def test_a_last_line_of_a_journal_is_cut_off(tmp_path: Path, rest: bytes) -> None:
-    for whole in (LINE, b""):
-        (tmp_path / JOURNAL).write_bytes(whole + rest)
+@pytest.mark.parametrize("partial_line", [b"{", LINE[:9], LINE[:30], LINE[:-1]])
+def test_a_last_line_of_a_journal_is_cut_off(tmp_path: Path, partial_line: bytes) -> None:
+    for complete_lines in (LINE, b""):
+        (tmp_path / JOURNAL).write_bytes(complete_lines + partial_line)
         _mend(Store(tmp_path))
-        assert (tmp_path / JOURNAL).read_bytes() == whole
+        assert (tmp_path / JOURNAL).read_bytes() == complete_lines
 
 
 @pytest.mark.parametrize("target", [LINE + LINE[:30], LINE, b"my notes", None])

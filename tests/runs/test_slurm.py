@@ -53,23 +53,23 @@ def test_jobs_are_one_array_and_each_ends_with_one_record(cluster: Path, tiny: P
     limits = Limits(cpus=2, memory=3 * 2**30, timeout=600, gpus=1, address="short")
     executor = make("slurm", limits)
     assert executor.threads == 2
-    heard: list[str] = []
+    phases: list[str] = []
     summary = runner.run(
         Plan("two", jobs),
         Store(tmp_path / "out"),
         executor,
         RunOptions(strategy=Strategy()),
-        listen=lambda job, event: heard.append(event.phase),
+        listen=lambda job, event: phases.append(event.phase),
     )
     assert sorted(j.id for j in summary.completed) == sorted(j.id for j in jobs)
-    found = Store(tmp_path / "out").contents()
-    assert sorted(r.id for r in found.records) == sorted(j.id for j in jobs)
-    assert {r.provenance.threads for r in found.records} == {2}
-    assert {"data", "train", "evaluate"} <= set(heard), "events come over while jobs run"
+    contents = Store(tmp_path / "out").contents()
+    assert sorted(r.id for r in contents.records) == sorted(j.id for j in jobs)
+    assert {r.provenance.threads for r in contents.records} == {2}
+    assert {"data", "train", "evaluate"} <= set(phases), "events come over while jobs run"
     (script,) = cluster.glob("job-*")
-    asked = script.read_text()
+    script_text = script.read_text()
     for line in ("array=0-1%2", "cpus-per-task=2", "mem=3GB", "time=15", "gpus-per-node=1", "partition=short"):
-        assert f"#SBATCH --{line}\n" in asked
+        assert f"#SBATCH --{line}\n" in script_text
     assert list((tmp_path / "out" / "locks").glob("mark-*")) == []
 
 
@@ -138,29 +138,29 @@ def test_events_are_passed_on_in_parts_and_a_line_that_is_too_long_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slurm, "PART_BYTES", 100)
-    path, heard = tmp_path / "events", list[Event]()
-    assert slurm._pass_on(path, 0, heard.append) == 0, "there is no file yet"
-    sent = [EvaluationProgress("test", step / 50) for step in range(50)]
-    lines = [event.to_json() + "\n" for event in sent]
+    path, received = tmp_path / "events", list[Event]()
+    assert slurm._pass_on(path, 0, received.append) == 0, "there is no file yet"
+    sent_events = [EvaluationProgress("test", step / 50) for step in range(50)]
+    lines = [event.to_json() + "\n" for event in sent_events]
     long = EvaluationProgress("x" * 1000, 0.0).to_json() + "\n"
     path.write_text("".join(lines[:25]) + long + "".join(lines[25:]) + lines[0][:9])
-    end = slurm._pass_on(path, 0, heard.append)
-    assert heard == sent
+    end = slurm._pass_on(path, 0, received.append)
+    assert received == sent_events
     assert end == path.stat().st_size - 9, "half a line is left for the next time"
     with open(path, "a") as file:
         file.write(lines[0][9:])
-    slurm._pass_on(path, end, heard.append)
-    assert heard == [*sent, sent[0]]
+    slurm._pass_on(path, end, received.append)
+    assert received == [*sent_events, sent_events[0]]
 
 
-@pytest.mark.parametrize("how", ["pipe", "link"])
-def test_events_are_read_from_a_regular_file_alone(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("case", ["pipe", "link"])
+def test_events_are_read_from_a_regular_file_alone(tmp_path: Path, case: str) -> None:
     path = tmp_path / "events"
-    if how == "pipe":
+    if case == "pipe":
         os.mkfifo(path)
     else:
         (tmp_path / "other").write_text('{"phase": "data"}\n')
         path.symlink_to(tmp_path / "other")
-    heard: list[Event] = []
-    assert slurm._pass_on(path, 0, heard.append) == 0
-    assert heard == []
+    received: list[Event] = []
+    assert slurm._pass_on(path, 0, received.append) == 0
+    assert received == []

@@ -57,10 +57,14 @@ def test_the_command_line_and_python_send_the_same_requests(
     assert [request.options.command[0] for request in by_command] == ["mobench", "mobench"]
     assert [request.options.command for request in by_python] == [(), ()]
     expected = RunOptions("cpu", Strategy(layout="contiguous", threads=1), keep_weights=True, checkpoint_seconds=7)
-    for one, other in zip(by_command, by_python, strict=True):
-        assert (one.store, other.store) == (str(tmp_path / "a"), str(tmp_path / "b"))
-        assert (one.job, one.threads, one.plugins) == (other.job, other.threads, other.plugins)
-        assert replace(one.options, command=()) == other.options == expected
+    for command_request, python_request in zip(by_command, by_python, strict=True):
+        assert (command_request.store, python_request.store) == (str(tmp_path / "a"), str(tmp_path / "b"))
+        assert (command_request.job, command_request.threads, command_request.plugins) == (
+            python_request.job,
+            python_request.threads,
+            python_request.plugins,
+        )
+        assert replace(command_request.options, command=()) == python_request.options == expected
 
 
 def test_the_command_line_and_python_have_the_same_arguments_and_defaults() -> None:
@@ -100,15 +104,15 @@ def test_events_reach_a_python_caller_one_at_a_time_and_in_order(
 
     mobench.run(tiny, jobs=2, executor="spy.executor", out=tmp_path, on_event=on_event)
     assert len(events) == 2
-    for heard in events.values():
-        assert isinstance(heard[0], JobStarted)
-        assert isinstance(heard[-1], JobEnded)
-        assert heard[-1].status == "completed"
-        assert any(isinstance(event, TrainingProgress) for event in heard)
-        assert all(isinstance(event, get_args(JobEvent)) for event in heard)
+    for job_events in events.values():
+        assert isinstance(job_events[0], JobStarted)
+        assert isinstance(job_events[-1], JobEnded)
+        assert job_events[-1].status == "completed"
+        assert any(isinstance(event, TrainingProgress) for event in job_events)
+        assert all(isinstance(event, get_args(JobEvent)) for event in job_events)
     events.clear()
     mobench.run(tiny, out=tmp_path, on_event=on_event)
-    assert [[type(event) for event in heard] for heard in events.values()] == [[JobPresent], [JobPresent]]
+    assert [[type(event) for event in job_events] for job_events in events.values()] == [[JobPresent], [JobPresent]]
 
 
 def test_an_exception_of_a_listener_ends_the_run(requests: list[Request], tiny: Path, tmp_path: Path) -> None:

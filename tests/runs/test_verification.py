@@ -121,7 +121,7 @@ def test_what_moves_in_steps_may_move_further(record: Record) -> None:
 
 
 def test_the_order_of_nearly_equal_points_is_no_difference(record: Record) -> None:
-    """On another processor, two points that agree to six digits change places, and four points become five."""
+    """Another processor swaps two points that agree to six digits, and four points become five."""
     first, second = (record.model_dump(by_alias=True) for _ in range(2))
     for data, step in ((first, 1e-6), (second, -1e-6)):
         losses = np.array([[0.1 * i, 1 - 0.1 * i] for i in range(25)])
@@ -148,17 +148,24 @@ def test_a_distance_is_measured_by_the_losses(record: Record) -> None:
     """1e-9 and 2e-9 are the same distance among losses of about one."""
     first, second = (record.model_dump(by_alias=True) for _ in range(2))
     first["fronts"]["test"]["losses"][0][0] = second["fronts"]["test"]["losses"][0][0] = 1.0
-    for one, two, agrees in ((1e-9, 2e-9, True), (1.1701e-3, 1.1675e-3, True), (1.18e-3, 1.16e-3, False)):
-        first["indicators"]["test"]["gd"], second["indicators"]["test"]["gd"] = one, two
-        assert compare(Record.model_validate(first), Record.model_validate(second)).agrees is agrees, (one, two)
+    for first_distance, second_distance, agrees in (
+        (1e-9, 2e-9, True),
+        (1.1701e-3, 1.1675e-3, True),
+        (1.18e-3, 1.16e-3, False),
+    ):
+        first["indicators"]["test"]["gd"], second["indicators"]["test"]["gd"] = first_distance, second_distance
+        assert compare(Record.model_validate(first), Record.model_validate(second)).agrees is agrees, (
+            first_distance,
+            second_distance,
+        )
 
 
 def test_another_version_of_a_part_is_said(record: Record) -> None:
     data = record.model_dump(by_alias=True)
     data["job"]["solver"]["balancer"]["version"] = "0"
     data["id"] = Record.model_validate(data).job.id
-    (said,) = compare(Record.model_validate(data), record).caveats
-    assert said.startswith("balancer linear: 0 then, ")
+    (caveat,) = compare(Record.model_validate(data), record).caveats
+    assert caveat.startswith("balancer linear: 0 then, ")
 
 
 @pytest.mark.slow
@@ -201,15 +208,15 @@ def test_a_budget_of_years_is_refused(record: Record, budget: dict[str, float], 
 @pytest.fixture
 def requests(record: Record, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """Requests to executors are not run: the executors leave the record itself."""
-    asked: list[Request] = []
+    received_requests: list[Request] = []
 
     def run(self: LocalExecutor, request: Request, tell: Any) -> Exit:
-        asked.append(request)
+        received_requests.append(request)
         Store(request.store).write(record)
         return Exit("completed")
 
     monkeypatch.setattr(LocalExecutor, "run", run)
-    return asked
+    return received_requests
 
 
 def test_a_records_threads_are_bounded_by_the_cores_here(record: Record, requests: list[Request]) -> None:
@@ -242,7 +249,7 @@ def test_the_second_run_loads_the_plugins_of_its_job_alone_and_leaves_nothing(
 
 
 def guest_record(folder: Path, monkeypatch: pytest.MonkeyPatch, record: Record, step: str) -> Record:
-    """The record of a job whose balancer does something at each step, as if it had completed."""
+    """The record of a job whose balancer calls a function at each step, marked as completed."""
     install(folder, "odd", balancer("odd", step))
     monkeypatch.setenv("PYTHONPATH", str(folder))
     data = record.model_dump(by_alias=True)
@@ -276,9 +283,9 @@ def test_whatever_becomes_of_the_second_run_is_one_error(
     step, limits, message = WAYS[way]
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(tmp_path.iterdir()) | {tmp_path / "site"}
-    with pytest.raises(RecordError, match=message) as caught:
+    with pytest.raises(RecordError, match=message) as raised:
         verify(guest_record(tmp_path / "site", monkeypatch, record, step), limits=Limits(**limits))
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(raised.value).splitlines()) == 1
     assert set(tmp_path.iterdir()) == before, "nothing is left behind"
 
 

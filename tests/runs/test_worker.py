@@ -161,6 +161,6 @@ def test_without_a_strategy_one_is_measured_recorded_and_remembered(store: Store
     record = store.read(request.job)
     assert record is not None
     assert record.provenance.strategy is not None
-    [kept] = (Path(environment["XDG_CACHE_HOME"]) / "mobench" / "strategies").glob("*.json")
-    written = json.loads(kept.read_text())
-    assert record.provenance.strategy == {**written["strategy"], "remark": written["remark"]}
+    [cache_path] = (Path(environment["XDG_CACHE_HOME"]) / "mobench" / "strategies").glob("*.json")
+    cached_choice = json.loads(cache_path.read_text())
+    assert record.provenance.strategy == {**cached_choice["strategy"], "remark": cached_choice["remark"]}

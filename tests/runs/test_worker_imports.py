@@ -28,10 +28,10 @@ from mobench.runs.run_options import RunOptions
 
 
 def job(steps: int = 3, balancer: str = "") -> Job:
-    made = resolve("vlmop2", "point", "ls", {}, Budget(steps=steps))
+    resolved_job = resolve("vlmop2", "point", "ls", {}, Budget(steps=steps))
     if not balancer:
-        return made
-    content = made.model_dump()
+        return resolved_job
+    content = resolved_job.model_dump()
     content["solver"]["balancer"] = {"name": balancer, "version": "1"}
     return Job.model_validate(content)
 
@@ -57,17 +57,17 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_imported_from_the_working_folder(
     tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither modules called like those of the library, nor another mobench, nor a copy of a plugin; PYTHONPATH is."""
-    here = tmp_path / "here"
-    here.mkdir()
+    """The working folder has modules named like those of the library, another mobench and a copy of a plugin."""
+    working_dir = tmp_path / "here"
+    working_dir.mkdir()
     for name in ("random", "queue", "statistics", "mobench", "typing", "torch"):
-        (here / f"{name}.py").write_text("raise SystemExit('imported from the working folder')")
-    shutil.copytree(Path(mobench_linear.__file__).parent, here / "mobench_linear")
-    (here / "mobench_linear" / "linear.py").write_text("raise SystemExit('imported from the working folder')")
+        (working_dir / f"{name}.py").write_text("raise SystemExit('imported from the working folder')")
+    shutil.copytree(Path(mobench_linear.__file__).parent, working_dir / "mobench_linear")
+    (working_dir / "mobench_linear" / "linear.py").write_text("raise SystemExit('imported from the working folder')")
     install(site, "asked", balancer("asked"))
     # an empty part means the working folder to Python, and comes of PYTHONPATH=$PYTHONPATH:more
     monkeypatch.setenv("PYTHONPATH", os.pathsep + os.environ["PYTHONPATH"])
-    monkeypatch.chdir(here)
+    monkeypatch.chdir(working_dir)
     record = run(job(balancer="asked"), tmp_path / "out")
     assert record.provenance.sources["balancer"].module == "guest_asked"
     monkeypatch.chdir(tmp_path)
@@ -78,14 +78,18 @@ def test_nothing_is_imported_from_the_working_folder(
 def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site: Path) -> None:
     path = install(site, "hashed", balancer("hashed"))
     record = run(job(balancer="hashed"), tmp_path / "out")
-    found = record.provenance.sources
-    assert set(found) == {"mobench", "dataset", "model", "generator", "balancer"}
-    own = found["balancer"]
-    assert (own.distribution, own.version, own.module) == ("guest-hashed", "1.0", "guest_hashed")
-    assert own.origin == "installed"
-    assert own.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert found["dataset"].distribution == "mobench"
-    assert found["dataset"].module.partition(".")[0] == "mobench_analytic"
+    sources = record.provenance.sources
+    assert set(sources) == {"mobench", "dataset", "model", "generator", "balancer"}
+    balancer_source = sources["balancer"]
+    assert (balancer_source.distribution, balancer_source.version, balancer_source.module) == (
+        "guest-hashed",
+        "1.0",
+        "guest_hashed",
+    )
+    assert balancer_source.origin == "installed"
+    assert balancer_source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sources["dataset"].distribution == "mobench"
+    assert sources["dataset"].module.partition(".")[0] == "mobench_analytic"
     text = record.provenance.model_dump_json()
     assert str(tmp_path) not in text
     assert str(Path.home()) + "/" not in text
@@ -94,16 +98,19 @@ def test_a_record_names_the_code_of_each_part_and_its_hash(tmp_path: Path, site:
 
 @pytest.mark.slow
 def test_a_copy_that_comes_first_is_told_from_what_is_installed(tmp_path: Path, site: Path) -> None:
-    """PYTHONPATH is the user's: a copy there is what runs, and the record says so."""
+    """PYTHONPATH belongs to the user: a copy in it is what runs, and the record says so."""
     shutil.copytree(Path(mobench_linear.__file__).parent, site / "mobench_linear")
     with (site / "mobench_linear" / "linear.py").open("a") as file:
         file.write("\n# another version\n")
-    found = run(job(), tmp_path / "out").provenance.sources["balancer"]
-    here = sources(job())["balancer"]
-    assert (found.distribution, found.module) == (here.distribution, here.module)
-    assert (found.origin, here.origin) == ("elsewhere", here.origin)
-    assert here.origin in ("installed", "editable")
-    assert found.sha256 != here.sha256
+    recorded_source = run(job(), tmp_path / "out").provenance.sources["balancer"]
+    installed_source = sources(job())["balancer"]
+    assert (recorded_source.distribution, recorded_source.module) == (
+        installed_source.distribution,
+        installed_source.module,
+    )
+    assert (recorded_source.origin, installed_source.origin) == ("elsewhere", installed_source.origin)
+    assert installed_source.origin in ("installed", "editable")
+    assert recorded_source.sha256 != installed_source.sha256
 
 
 def test_records_from_before_sources_were_noted_stay_as_they_are() -> None:
@@ -147,13 +154,13 @@ def test_a_name_that_the_given_plugins_lack_is_looked_for_in_all(tmp_path: Path,
 
 
 def test_providers_are_the_plugins_of_the_parts_and_nothing_where_one_is_unknown() -> None:
-    known = {f"{p.distribution}:{p.name}" for p in registry().plugins}
-    assert set(providers(job())) < known
+    registered_plugins = {f"{p.distribution}:{p.name}" for p in registry().plugins}
+    assert set(providers(job())) < registered_plugins
     assert providers(job(balancer="unheard-of")) == []
 
 
 def test_every_process_that_mobench_starts_for_jobs_has_a_safe_path() -> None:
-    """Python's words for it, which executors share, and what submitit is told."""
+    """Executors share the Python command line, and submitit gets it as well."""
     from mobench.runs.executors import slurm
     from mobench.runs.executors.local import WORKER
 

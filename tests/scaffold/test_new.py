@@ -26,7 +26,7 @@ def process(*words: Any, cwd: Path, env: dict[str, str]) -> subprocess.Completed
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def projects_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a package of each kind, and `site`, where they are installed."""
     folder = tmp_path_factory.mktemp("made")
     for kind in NEW_KINDS:
@@ -43,24 +43,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def seeing(made: Path, environment: dict[str, str]) -> dict[str, str]:
-    path = os.pathsep.join([str(made / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+def seeing(projects_dir: Path, environment: dict[str, str]) -> dict[str, str]:
+    path = os.pathsep.join([str(projects_dir / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**environment, "PYTHONPATH": path}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", NEW_KINDS)
 def test_the_commands_of_its_readme_run(
-    kind: str, made: Path, preloaded: Preloaded, environment: dict[str, str], tmp_path: Path
+    kind: str, projects_dir: Path, preloaded: Preloaded, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """It passes every check as written, and stands in a leaderboard. The other commands have tests below."""
-    readme = (made / f"mobench-my-{kind}" / "README.md").read_text()
+    """The plugin passes every check as written and appears in a leaderboard. The other commands have tests below."""
+    readme = (projects_dir / f"mobench-my-{kind}" / "README.md").read_text()
     lines = [command.text for command in commands_in(readme, kind) if command.text.startswith("mobench ")]
     assert [line.split()[1] for line in lines] == ["check", "run"]
-    for suite in (made / f"mobench-my-{kind}").glob("compare.toml"):
+    for suite in (projects_dir / f"mobench-my-{kind}").glob("compare.toml"):
         shutil.copy(suite, tmp_path)
     for line in lines:
-        done = preloaded.run(shortened.words(line, tmp_path), tmp_path, environment, [str(made / "site")])
+        done = preloaded.run(shortened.words(line, tmp_path), tmp_path, environment, [str(projects_dir / "site")])
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         if line.startswith("mobench check"):
             assert f"{kind} my-{kind}, mobench-my-{kind} 0.1.0" in done.stdout
@@ -71,11 +71,11 @@ def test_the_commands_of_its_readme_run(
 
 
 @pytest.mark.slow
-def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> None:
-    """In one process, which imports torch once."""
+def test_their_own_tests_pass_as_written(projects_dir: Path, seeing: dict[str, str]) -> None:
+    """All run in one process, which imports torch once."""
     words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
     folders = [f"mobench-my-{kind}/tests" for kind in NEW_KINDS]
-    done = process(sys.executable, *words, *folders, cwd=made, env=seeing)
+    done = process(sys.executable, *words, *folders, cwd=projects_dir, env=seeing)
     assert done.returncode == 0, done.stdout
     for kind in NEW_KINDS:
         # the folder that pytest shows is that of the first package
@@ -84,14 +84,14 @@ def test_their_own_tests_pass_as_written(made: Path, seeing: dict[str, str]) -> 
 
 
 @pytest.mark.slow
-def test_they_are_typed_linted_and_formatted(made: Path) -> None:
+def test_they_are_typed_linted_and_formatted(projects_dir: Path) -> None:
     ruff = Path(sys.executable).parent / "ruff"
     for kind in NEW_KINDS:
         for words in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
-            done = process(ruff, *words, cwd=made / f"mobench-my-{kind}", env=dict(os.environ))
+            done = process(ruff, *words, cwd=projects_dir / f"mobench-my-{kind}", env=dict(os.environ))
             assert done.returncode == 0, done.stdout
-    path = os.pathsep.join([str(ROOT), *(str(made / f"mobench-my-{kind}") for kind in NEW_KINDS)])
-    files = [made / f"mobench-my-{kind}" / f"mobench_my_{kind}" for kind in NEW_KINDS]
+    path = os.pathsep.join([str(ROOT), *(str(projects_dir / f"mobench-my-{kind}") for kind in NEW_KINDS)])
+    files = [projects_dir / f"mobench-my-{kind}" / f"mobench_my_{kind}" for kind in NEW_KINDS]
     settings = ["--config-file", ROOT / "pyproject.toml", "--strict"]
     done = process(sys.executable, "-m", "mypy", *settings, *files, cwd=ROOT, env={**os.environ, "MYPYPATH": path})
     assert done.returncode == 0, done.stdout
@@ -101,9 +101,9 @@ def test_nothing_is_overwritten(cli: Cli, tmp_path: Path) -> None:
     assert cli("new", "solver", "mine").returncode == 0
     file = tmp_path / "mobench-mine" / "mobench_mine" / "solver.py"
     file.write_text("mine")
-    again = cli("new", "model", "mine")
-    assert again.returncode == 2
-    assert "exists already: choose another name or another --out" in again.stderr
+    second_call = cli("new", "model", "mine")
+    assert second_call.returncode == 2
+    assert "exists already: choose another name or another --out" in second_call.stderr
     assert file.read_text() == "mine"
     assert not (file.parent / "model.py").exists()
 

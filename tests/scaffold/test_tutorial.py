@@ -30,16 +30,16 @@ def script(text: str) -> str:
     """
     (suite,) = re.findall(r"this is `(\w+\.toml)`", text)
     into = {"python": "python -W error -", "toml": f"cat > {suite}"}
-    made = ["set -e"]
+    commands = ["set -e"]
     for language, block in blocks(text):
         if language in into:
-            made.append(f"{into[language]} <<'END'\n{block}END")
+            commands.append(f"{into[language]} <<'END'\n{block}END")
         elif language == "diff":
-            made.append(f"python - <<'END'\n{change(block)}END")
+            commands.append(f"python - <<'END'\n{change(block)}END")
         elif language == "sh":
-            made.append(block)
-        made.append(f"echo '{MARK}'")
-    return "\n".join(made)
+            commands.append(block)
+        commands.append(f"echo '{MARK}'")
+    return "\n".join(commands)
 
 
 def change(diff: str) -> str:
@@ -55,26 +55,26 @@ def change(diff: str) -> str:
     return f"{program}path.write_text(text, encoding='utf-8')\n"
 
 
-def shown(text: str, output: str) -> Iterator[tuple[str, str, str]]:
-    """Language, what the tutorial shows and what was printed, of each block that is followed by one of output."""
+def outputs_of(text: str, output: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the language, shown output and printed output of each block that an output block follows."""
     printed = output.split(f"{MARK}\n")
-    for ((language, _), (following, expected)), said in zip(pairwise(blocks(text)), printed, strict=False):
+    for ((language, _), (following, expected)), step_output in zip(pairwise(blocks(text)), printed, strict=False):
         if following == "text":
-            yield language, expected, said
+            yield language, expected, step_output
 
 
 def agree(expected: str, printed: str, *, exact: bool) -> bool:
-    """Whether lines of output are among those printed, one after the other.
+    """Return whether lines of output occur among the printed lines, one after the other.
 
-    … alone stands for any lines, and in a line for anything; of spaces there may be more or fewer; lines without
-    a letter or digit are left out; unless they are exact, each number stands for any number.
+    A line of … matches any lines, and … in a line any text. The number of spaces may differ. Lines without a
+    letter or digit are ignored. Unless `exact`, each number matches any number.
     """
     parts = r"(…)" if exact else r"(…|\d[\d.,:]*)"
-    wanted = ""
+    pattern = ""
     for line in lines(expected):
         pieces = [_any(piece) if re.fullmatch(parts, piece) else re.escape(piece) for piece in re.split(parts, line)]
-        wanted += r"(?:.*\n)*?" if line == "…" else "".join(pieces) + r"\n"
-    return re.search(f"^{wanted}", "".join(f"{line}\n" for line in lines(printed)), re.MULTILINE) is not None
+        pattern += r"(?:.*\n)*?" if line == "…" else "".join(pieces) + r"\n"
+    return re.search(f"^{pattern}", "".join(f"{line}\n" for line in lines(printed)), re.MULTILINE) is not None
 
 
 def orders(expected: str) -> Iterator[str]:
@@ -132,15 +132,15 @@ def test_the_tutorial_ends_at_a_row_of_the_leaderboard(tmp_path: Path) -> None:
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for language, expected, said in shown(text, done.stdout):
+    for language, expected, output in outputs_of(text, done.stdout):
         exact = language == "python"
-        assert any(agree(text, said, exact=exact) for text in orders(expected)), (
-            f"the tutorial shows\n{expected}\nand there was\n{said}"
+        assert any(agree(text, output, exact=exact) for text in orders(expected)), (
+            f"the tutorial shows\n{expected}\nand there was\n{output}"
         )
-    where = subprocess.run(
+    location = subprocess.run(
         [folder / ".venv/bin/python", "-c", "import mobench; print(mobench.__file__)"],
         cwd=folder, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert Path(where.stdout.strip()).is_relative_to(folder / ".venv")
+    assert Path(location.stdout.strip()).is_relative_to(folder / ".venv")
     assert "| phn-steep |" in (folder / "results" / "steep" / "leaderboard.md").read_text()
     assert "| input+steep |" in (folder / "results" / "compare" / "leaderboard.md").read_text()

@@ -68,19 +68,19 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def copied(done: Path, folder: Path, former: bool) -> Store:
+def copied(done: Path, folder: Path, earlier_version: bool) -> Store:
     """A copy of the store; former: its journal as earlier versions wrote it."""
     (folder / "records").mkdir()
     for path in (done / "records").iterdir():
         (folder / "records" / path.name).write_bytes(path.read_bytes())
     lines = (done / JOURNAL).read_text().splitlines(keepends=True)
-    if former:
-        lines = [_former(line) for line in lines]
+    if earlier_version:
+        lines = [_earlier_version(line) for line in lines]
     (folder / JOURNAL).write_text("".join(lines))
     return Store(folder)
 
 
-def _former(line: str) -> str:
+def _earlier_version(line: str) -> str:
     operation = json.loads(line)
     if "contents" in operation.get("user_attr", {}):
         search = json.loads(operation["user_attr"]["contents"])["search"]
@@ -88,27 +88,27 @@ def _former(line: str) -> str:
     return json.dumps(operation, separators=(",", ":")) + "\n"
 
 
-@pytest.mark.parametrize("former", [False, True], ids=["now", "former"])
-@pytest.mark.parametrize("what", CHANGED)
+@pytest.mark.parametrize("earlier_version", [False, True], ids=["now", "former"])
+@pytest.mark.parametrize("change", CHANGED)
 def test_a_study_of_another_suite_is_refused_with_what_differs(
-    done: Path, tmp_path: Path, what: str, former: bool
+    done: Path, tmp_path: Path, change: str, earlier_version: bool
 ) -> None:
-    other, said = CHANGED[what]
-    store = copied(done, tmp_path, former)
+    other, difference = CHANGED[change]
+    store = copied(done, tmp_path, earlier_version)
     before = (tmp_path / JOURNAL).read_bytes()
-    said = r"2 seeds|1 seeds instead of 2" if former and what == "seeds" else said
+    difference = r"2 seeds|1 seeds instead of 2" if earlier_version and change == "seeds" else difference
     for attempt in (study.search, study.outcomes):
-        with pytest.raises(StoreError, match=f"is of another search: .*{said}.*name another folder with --out"):
+        with pytest.raises(StoreError, match=f"is of another search: .*{difference}.*name another folder with --out"):
             attempt(other, store)
     assert (tmp_path / JOURNAL).read_bytes() == before
     assert len(list((tmp_path / "records").iterdir())) == 2
 
 
-@pytest.mark.parametrize("former", [False, True], ids=["now", "former"])
+@pytest.mark.parametrize("earlier_version", [False, True], ids=["now", "former"])
 def test_a_study_of_the_same_contents_is_found_whatever_the_suite_is_called(
-    done: Path, tmp_path: Path, former: bool
+    done: Path, tmp_path: Path, earlier_version: bool
 ) -> None:
-    store = copied(done, tmp_path, former)
+    store = copied(done, tmp_path, earlier_version)
     same = suite({"set": {"momentum": 0.0}}, summary="other words", keep_weights=True, name="b")
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "records").iterdir()}
     (outcome,) = study.search(same, store)
@@ -117,11 +117,11 @@ def test_a_study_of_the_same_contents_is_found_whatever_the_suite_is_called(
     assert study.outcomes(suite(), store) == [outcome]
 
 
-@pytest.mark.parametrize("former", [False, True], ids=["now", "former"])
+@pytest.mark.parametrize("earlier_version", [False, True], ids=["now", "former"])
 def test_a_data_set_that_changed_under_its_version_has_no_old_trials(
-    done: Path, tmp_path: Path, former: bool, monkeypatch: pytest.MonkeyPatch
+    done: Path, tmp_path: Path, earlier_version: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = copied(done, tmp_path, former)
+    store = copied(done, tmp_path, earlier_version)
     stated: Protocol = VLMOP2().protocol
     monkeypatch.setattr(VLMOP2, "protocol", property(lambda self: replace(stated, reference=(6.0, 6.0))))
     for attempt in (study.search, study.outcomes):
@@ -130,7 +130,7 @@ def test_a_data_set_that_changed_under_its_version_has_no_old_trials(
 
 
 def test_without_its_records_a_former_study_is_refused_all_the_same(done: Path, tmp_path: Path) -> None:
-    store = copied(done, tmp_path, former=True)
+    store = copied(done, tmp_path, earlier_version=True)
     for path in (tmp_path / "records").iterdir():
         path.unlink()
     with pytest.raises(StoreError, match=r"of another search: trial 0 ran job [0-9a-f]{16}, but its options give job"):
@@ -138,7 +138,7 @@ def test_without_its_records_a_former_study_is_refused_all_the_same(done: Path, 
 
 
 def test_a_combination_that_has_no_study_is_told(done: Path, tmp_path: Path) -> None:
-    store = copied(done, tmp_path, former=False)
+    store = copied(done, tmp_path, earlier_version=False)
     with pytest.raises(StoreError, match="has no trials of vlmop2 × point × ls"):
         study.outcomes(suite({"solvers": ["ls", "mgda"]}), store)
 

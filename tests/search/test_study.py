@@ -51,11 +51,11 @@ def suite(**search: Any) -> Suite:
 @pytest.mark.slow
 def test_a_grid_tries_every_combination_once_and_is_not_repeated(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    heard: list[int] = []
-    (outcome,) = study.search(suite(), store, tell=lambda solver, trial: heard.append(trial.number))
-    tried = sorted((t.settings["solver.lr"], t.settings["budget.steps"]) for t in outcome.trials)
-    assert tried == [(0.01, 20), (0.01, 40), (0.5, 20), (0.5, 40)]
-    assert sorted(heard) == [0, 1, 2, 3]
+    trial_numbers: list[int] = []
+    (outcome,) = study.search(suite(), store, tell=lambda solver, trial: trial_numbers.append(trial.number))
+    combinations = sorted((t.settings["solver.lr"], t.settings["budget.steps"]) for t in outcome.trials)
+    assert combinations == [(0.01, 20), (0.01, 40), (0.5, 20), (0.5, 40)]
+    assert sorted(trial_numbers) == [0, 1, 2, 3]
     for trial in outcome.trials:
         (job_id,) = trial.jobs
         (record,) = [r for r in store.contents().records if r.id == job_id]
@@ -65,33 +65,33 @@ def test_a_grid_tries_every_combination_once_and_is_not_repeated(tmp_path: Path)
     values = [t.value for t in outcome.trials if t.value is not None]
     assert values == sorted(values, reverse=True)
     stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
-    (again,) = study.search(suite(), store)
-    assert again == outcome
+    (repeated,) = study.search(suite(), store)
+    assert repeated == outcome
     assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
 
 
 @pytest.mark.slow
 def test_the_best_is_a_suite_that_runs(tmp_path: Path) -> None:
-    wanted = suite()
-    (outcome,) = study.search(wanted, Store(tmp_path))
+    searched = suite()
+    (outcome,) = study.search(searched, Store(tmp_path))
     assert outcome.best is not None
-    found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite([outcome], wanted))})
-    assert found.search is None
-    (job,) = plan_of(found, {}).jobs
+    best = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite([outcome], searched))})
+    assert best.search is None
+    (job,) = plan_of(best, {}).jobs
     assert job.id == outcome.best.jobs[0]
 
 
 @pytest.mark.slow
 def test_tpe_takes_ranges_and_the_same_seed_proposes_the_same(tmp_path: Path) -> None:
     space = {"solver.lr": {"low": 1e-3, "high": 1.0, "log": True}, "budget.steps": {"low": 10, "high": 30}}
-    wanted = suite(sampler="tpe", trials=4, space=space)
-    outcomes = [study.search(wanted, Store(tmp_path / name))[0] for name in "ab"]
+    searched = suite(sampler="tpe", trials=4, space=space)
+    outcomes = [study.search(searched, Store(tmp_path / name))[0] for name in "ab"]
     for trial in outcomes[0].trials:
         assert 1e-3 <= trial.settings["solver.lr"] <= 1.0
         assert isinstance(trial.settings["budget.steps"], int)
         assert 10 <= trial.settings["budget.steps"] <= 30
     assert [t.settings for t in outcomes[0].trials] == [t.settings for t in outcomes[1].trials]
-    (more,) = study.search(wanted, Store(tmp_path / "a"), n_trials=5)
+    (more,) = study.search(searched, Store(tmp_path / "a"), n_trials=5)
     assert len(more.trials) == 5
 
 
@@ -118,9 +118,11 @@ def test_preferences_without_a_value_are_passed_over_and_without_any_there_is_no
 
 
 def test_the_test_split_has_no_part_in_it() -> None:
-    ones = {name: [1.0] * 5 for name in ("left/accuracy", "right/accuracy")}
+    perfect_metrics = {name: [1.0] * 5 for name in ("left/accuracy", "right/accuracy")}
     for metric in ("accuracy", "hypervolume"):
-        assert value_on_validation(record_of({"test": ones}), metric) == value_on_validation(record_of({}), metric)
+        assert value_on_validation(record_of({"test": perfect_metrics}), metric) == value_on_validation(
+            record_of({}), metric
+        )
 
 
 @pytest.mark.slow
@@ -130,9 +132,9 @@ def test_trials_far_behind_are_pruned_and_leave_no_record(tmp_path: Path) -> Non
     content = suite(prune=True, space=space).model_dump()
     content |= {"budget": {"steps": 300}}
     content["entries"][0]["datasets"] = ["zdt1"]
-    wanted = Suite.model_validate(content)
+    searched = Suite.model_validate(content)
     store = Store(tmp_path)
-    (outcome,) = study.search(wanted, store)
+    (outcome,) = study.search(searched, store)
     states = {t.settings["solver.lr"]: t.state for t in outcome.trials}
     # a grid goes in order, and Optuna prunes none of the first four
     assert states == {0.01: "complete", 0.012: "complete", 0.014: "complete", 0.016: "complete", 1e-9: "pruned"}
@@ -185,10 +187,10 @@ def test_a_search_that_is_interrupted_ends_at_once_and_goes_on(
     assert process.stdout is not None
     assert any('"train"' in line for line in iter(process.stdout.readline, ""))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "run the same command again to resume" in said
-    assert "failed" not in said
+    assert "run the same command again to resume" in errors
+    assert "failed" not in errors
     assert list((tmp_path / "out" / "records").glob("*.json")) == []
     done = subprocess.run([*words, "--json"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -219,10 +221,10 @@ def test_trials_of_different_solvers_run_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_time_is_that_of_the_records_also_where_they_were_there(tmp_path: Path) -> None:
-    wanted, store = suite(space={"solver.lr": [0.5]}), Store(tmp_path)
-    study.search(wanted, store)
+    searched, store = suite(space={"solver.lr": [0.5]}), Store(tmp_path)
+    study.search(searched, store)
     (store.folder / "study.journal").unlink()
-    (outcome,) = study.search(wanted, store)
+    (outcome,) = study.search(searched, store)
     (record,), (trial,) = store.contents().records, outcome.trials
     assert record.cost is not None
     assert trial.core_seconds == record.cost.training_core_seconds
@@ -265,15 +267,15 @@ NO_JOURNALS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("how", NO_JOURNALS)
-def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, how: str) -> None:
-    (tmp_path / "study.journal").write_bytes(NO_JOURNALS[how])
+@pytest.mark.parametrize("case", NO_JOURNALS)
+def test_a_file_that_is_no_journal_is_one_line_and_stays(tmp_path: Path, case: str) -> None:
+    (tmp_path / "study.journal").write_bytes(NO_JOURNALS[case])
     for attempt in (study.search, study.outcomes):
-        with pytest.raises(StoreError, match=r"study.journal is not the journal of a search") as caught:
+        with pytest.raises(StoreError, match=r"study.journal is not the journal of a search") as raised:
             attempt(suite(), Store(tmp_path))
-        assert str(caught.value).isprintable()
-        assert len(str(caught.value)) < 1000
-    assert (tmp_path / "study.journal").read_bytes() == NO_JOURNALS[how]
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 1000
+    assert (tmp_path / "study.journal").read_bytes() == NO_JOURNALS[case]
 
 
 def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
@@ -292,8 +294,8 @@ def test_a_damaged_journal_costs_the_search_and_no_record(tmp_path: Path) -> Non
         study.search(small, store)
     journal.rename(tmp_path / "moved")
     stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
-    (again,) = study.search(small, store)
-    assert [t.value for t in again.trials] == [t.value for t in before.trials]
+    (repeated,) = study.search(small, store)
+    assert [t.value for t in repeated.trials] == [t.value for t in before.trials]
     assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}, "nothing was trained again"
 
 
@@ -323,31 +325,31 @@ def test_a_journal_of_another_search_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_trial_that_fails_counts_and_the_search_goes_on(tmp_path: Path) -> None:
-    wanted = suite(space={"dataset.source": [str(tmp_path / "none"), "embedded"]}).model_dump()
-    wanted["entries"][0] |= {"datasets": ["text"], "models": ["char-lstm"], "set": {"hidden": 4, "length": 8}}
-    (outcome,) = study.search(Suite.model_validate(wanted), Store(tmp_path))
+    searched = suite(space={"dataset.source": [str(tmp_path / "none"), "embedded"]}).model_dump()
+    searched["entries"][0] |= {"datasets": ["text"], "models": ["char-lstm"], "set": {"hidden": 4, "length": 8}}
+    (outcome,) = study.search(Suite.model_validate(searched), Store(tmp_path))
     assert [t.state for t in outcome.trials] == ["complete", "failed"]
     assert outcome.best is not None
     assert outcome.best.settings == {"dataset.source": "embedded"}
 
 
 def several(**search: Any) -> Suite:
-    """Three solvers with a search of their own each; one's learning rate as it is lies outside of it."""
+    """Three solvers with one search each; the default learning rate of one is outside its space."""
     space = {"solver.lr": {"low": 1e-4, "high": 1e-1, "log": True}}
-    own = {"stche": {"balancer.mu": [0.5, 0.1]}, "epo": {"solver.lr": [0.4, 0.2]}}
-    content = suite(sampler="tpe", trials=3, space=space, solvers=own, **search).model_dump()
+    space_by_solver = {"stche": {"balancer.mu": [0.5, 0.1]}, "epo": {"solver.lr": [0.4, 0.2]}}
+    content = suite(sampler="tpe", trials=3, space=space, solvers=space_by_solver, **search).model_dump()
     content["entries"][0]["solvers"] = ["ls", "stche", "epo"]
     return Suite.model_validate({**content, "solvers": {"stche": {"momentum": 0.25}}})
 
 
 @pytest.mark.slow
 def test_every_solver_of_a_suite_has_as_many_trials_of_its_own_space(tmp_path: Path) -> None:
-    wanted, store = several(), Store(tmp_path)
-    heard: list[str] = []
+    searched, store = several(), Store(tmp_path)
+    solver_names: list[str] = []
     expected: list[int] = []
-    outcomes = study.search(wanted, store, tell=lambda solver, _: heard.append(solver), expect=expected.append)
+    outcomes = study.search(searched, store, tell=lambda solver, _: solver_names.append(solver), expect=expected.append)
     assert [outcome.solver for outcome in outcomes] == ["ls", "stche", "epo"]
-    assert heard == ["ls"] * 3 + ["stche"] * 3 + ["epo"] * 3
+    assert solver_names == ["ls"] * 3 + ["stche"] * 3 + ["epo"] * 3
     assert expected == [9]
     ls, stche, epo = ([trial.settings for trial in sorted(o.trials, key=lambda t: t.number)] for o in outcomes)
     assert ls[0] == {"solver.lr": 0.001}, "the options as they are come first"
@@ -360,16 +362,16 @@ def test_every_solver_of_a_suite_has_as_many_trials_of_its_own_space(tmp_path: P
             assert job.solver.name == outcome.solver
             assert job.solver.options["momentum"] == (0.25 if outcome.solver == "stche" else 0.0)
     stamps = {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
-    assert study.search(wanted, store) == outcomes
+    assert study.search(searched, store) == outcomes
     assert stamps == {p: p.stat().st_mtime_ns for p in store.records_folder.iterdir()}
 
 
 @pytest.mark.slow
 def test_the_best_of_several_solvers_are_one_suite(tmp_path: Path) -> None:
-    wanted = several()
-    outcomes = study.search(wanted, Store(tmp_path))
-    found = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite(outcomes, wanted))})
+    searched = several()
+    outcomes = study.search(searched, Store(tmp_path))
+    best_suite = Suite.model_validate({"name": "best", **tomllib.loads(report.best_suite(outcomes, searched))})
     best = [outcome.best.jobs[0] for outcome in outcomes if outcome.best is not None]
-    assert [job.id for job in plan(found).jobs] == best
+    assert [job.id for job in plan(best_suite).jobs] == best
     assert report.columns(outcomes)[:3] == ["solver", "rank", "trial"]
     assert [row[0] for row in report.cells(outcomes)] == ["ls"] * 3 + ["stche"] * 3 + ["epo"] * 3

@@ -1,4 +1,4 @@
-"""For every check a plugin that fails it and no other, with a message that says what to do."""
+"""Every check has a plugin that fails it and no other, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "DrawsElsewhere", "leaves_global_state_alone", "use numpy.random.default_rng"),
     ("solver", "WithGraph", "trains_and_can_be_judged", "return losses.detach()"),
     ("solver", "Frozen", "learns", "let pareto_set serve what step trains"),
+    ("solver", "KeepsTheWorse", "improves_within_its_steps", "keep what lowers the losses, or state more steps"),
     ("solver", "Deaf", "moves_with_the_preference", "let serve(preference) depend on it"),
     ("solver", "SamePoints", "has_different_points", "let predictor(index) depend on the index"),
     ("solver", "IgnoresBatch", "uses_every_batch", "use it, or ask for fewer batches"),
@@ -152,20 +153,27 @@ def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
     assert failures(entry("solver", "SoundPoints")) == []
 
 
+def test_a_solver_that_learns_late_passes_if_it_states_its_steps() -> None:
+    """Without the statement, the checks give it fewer steps than its first change takes."""
+    assert failures(entry("solver", "Searches")) == []
+    found = {result.check for result in failures(entry("solver", "SearchesSilently"))}
+    assert found == {"learns"}
+
+
 def test_a_balancer_of_directions_passes_every_check() -> None:
     assert failures(entry("balancer", "SoundDirections")) == []
 
 
 @pytest.mark.parametrize(("kind", "cls", "check", "advice"), BROKEN, ids=[f"{b[0]} {b[1]}" for b in BROKEN])
 def test_a_broken_plugin_fails_one_check_which_says_what_to_do(kind: Kind, cls: str, check: str, advice: str) -> None:
-    found = failures(entry(kind, cls))
-    assert [result.check for result in found] == [check], [result.message for result in found]
-    assert advice in found[0].message
-    assert "Traceback" in found[0].details
+    failed = failures(entry(kind, cls))
+    assert [result.check for result in failed] == [check], [result.message for result in failed]
+    assert advice in failed[0].message
+    assert "Traceback" in failed[0].details
 
 
 def test_there_is_a_broken_plugin_for_every_check() -> None:
-    """But for the one that needs a GPU, those of suites and those that a spec alone fails, which have tests below."""
+    """Exceptions are checks that need a GPU, of suites, and of specs; they have tests below."""
     for kind in KINDS_WITH_CLASSES:
         of_all = {check for _, _, check, _ in BROKEN if check in ("described", "options_round_trip")}
         covered = {check for k, _, check, _ in BROKEN if k == kind} | of_all | {"trains_on_a_gpu"}
@@ -175,21 +183,21 @@ def test_there_is_a_broken_plugin_for_every_check() -> None:
 def test_what_an_import_does_is_seen_even_where_the_module_was_imported_before() -> None:
     import broken_on_import  # type: ignore[import-not-found]  # noqa: F401
 
-    (found,) = failures(entry("balancer", module="broken_on_import"))
-    assert (found.check, "NumPy's random state" in found.message) == ("leaves_global_state_alone", True)
+    (failure,) = failures(entry("balancer", module="broken_on_import"))
+    assert (failure.check, "NumPy's random state" in failure.message) == ("leaves_global_state_alone", True)
 
 
 @pytest.mark.parametrize("lacks", ["summary", "source"])
 def test_a_spec_and_a_pair_have_a_summary_and_a_source(lacks: str) -> None:
-    (found,) = failures(entry("balancer", **{lacks: ""}))
-    assert (found.check, f"the Spec has no {lacks}: give it" in found.message) == ("described", True)
+    (failure,) = failures(entry("balancer", **{lacks: ""}))
+    assert (failure.check, f"the Spec has no {lacks}: give it" in failure.message) == ("described", True)
     pair = dataclasses.replace(Pair("p", "stack", "linear", "a pair", "this file"), **{lacks: ""})
     first = cases_of(Entry("solver", pair, Plugin("guest", "guest", "1.0")))[0].run()
     assert (first.state, f"the Pair has no {lacks}: give it" in first.message) == ("failed", True)
 
 
 def test_on_a_gpu_tensors_of_the_processor_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch's device without values stands for a GPU, which no test machine has to have."""
+    """torch's meta device replaces a GPU, which test machines need not have."""
     from mobench.testing.checks import solver_checks as checks
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -204,13 +212,13 @@ def suite(path: Path, summary: str = "a suite") -> Entry:
 
 def test_a_suite_has_a_file_whose_names_exist(tmp_path: Path, tiny: Path) -> None:
     assert failures(suite(tiny)) == []
-    (found,) = failures(suite(tiny, summary=""))
-    assert found.check == "described"
-    (found,) = failures(suite(tmp_path / "gone.toml"))
-    assert (found.check, "include it in the wheel" in found.message) == ("can_be_planned", True)
+    (failure,) = failures(suite(tiny, summary=""))
+    assert failure.check == "described"
+    (failure,) = failures(suite(tmp_path / "gone.toml"))
+    assert (failure.check, "include it in the wheel" in failure.message) == ("can_be_planned", True)
     tiny.write_text(tiny.read_text().replace("phn-ls", "phn-lss"))
-    (found,) = failures(suite(tiny))
-    assert (found.check, "did you mean 'phn-ls'" in found.message) == ("can_be_planned", True)
+    (failure,) = failures(suite(tiny))
+    assert (failure.check, "did you mean 'phn-ls'" in failure.message) == ("can_be_planned", True)
 
 
 def test_a_check_is_declined_by_a_spec_and_the_reason_is_told() -> None:
@@ -223,9 +231,9 @@ def test_a_check_is_declined_by_a_spec_and_the_reason_is_told() -> None:
 
 def test_declining_what_is_no_check_is_a_failure() -> None:
     declining = entry("balancer", declines={"weighs_preferences_appart": "a slip"})
-    (found,) = unknown_declines(declining, CHECKS["balancer"])
-    assert found.state == "failed"
-    assert "did you mean 'weighs_preferences_apart'" in found.message
+    (failure,) = unknown_declines(declining, CHECKS["balancer"])
+    assert failure.state == "failed"
+    assert "did you mean 'weighs_preferences_apart'" in failure.message
 
 
 def test_whatever_a_plugin_did_is_put_back_before_the_next_check() -> None:

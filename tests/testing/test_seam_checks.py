@@ -1,4 +1,4 @@
-"""For every seam of the interfaces a plugin that uses it wrongly, and the check that finds it."""
+"""Every optional part of the interfaces has a plugin that uses it wrongly, and a check that finds it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mobench.testing.outcomes import Result
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Registry.discover()
-    made.add(Plugin("seams", "guest-seams", "1.0", module="seams"), seams)
-    monkeypatch.setattr(mobench.plugins, "_of_process", [made])
+def _guests(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest_registry = Registry.discover()
+    guest_registry.add(Plugin("seams", "guest-seams", "1.0", module="seams"), seams)
+    monkeypatch.setattr(mobench.plugins, "_of_process", [guest_registry])
 
 
 def failures(kind: Kind, cls: type[Any]) -> list[Result]:
@@ -103,15 +103,15 @@ class OtherTasks(seams.Offices):
 
 @dataclasses.dataclass(frozen=True)
 class DrawsTask(seams.Offices):
-    """Other labels each time, in the last task alone."""
+    """Draws new labels at each load, in the last task only."""
 
     def load(self, split: Any) -> TaskSamples:
         tasks = dict(super().load(split).tasks)
-        own = tasks["product"]
+        product_samples = tasks["product"]
         draw = torch.Generator()
         draw.seed()
-        noise = torch.randint(0, 3, (len(own),), generator=draw)
-        return TaskSamples({**tasks, "product": Samples(own.inputs, {"label": noise})})
+        noise = torch.randint(0, 3, (len(product_samples),), generator=draw)
+        return TaskSamples({**tasks, "product": Samples(product_samples.inputs, {"label": noise})})
 
 
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
@@ -129,6 +129,6 @@ BROKEN: list[tuple[Kind, type[Any], str, str]] = [
 def test_a_plugin_that_uses_a_seam_wrongly_fails_a_check_which_says_what_to_do(
     kind: Kind, cls: type[Any], check: str, advice: str
 ) -> None:
-    found = {result.check: result.message for result in failures(kind, cls)}
-    assert check in found, found
-    assert advice in found[check]
+    message_by_check = {result.check: result.message for result in failures(kind, cls)}
+    assert check in message_by_check, message_by_check
+    assert advice in message_by_check[check]

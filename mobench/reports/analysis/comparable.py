@@ -15,24 +15,24 @@ from mobench.records.protocols import contents
 from mobench.reports.analysis.row_labels import seed_name
 from mobench.text import name_hint
 
-Kept = TypeVar("Kept", bound=Measured)
+MeasuredT = TypeVar("MeasuredT", bound=Measured)
 
 
 @dataclass
-class Selection(Generic[Kept]):
+class Selection(Generic[MeasuredT]):
     """The records of each dataset that agree in everything that a comparison must hold fixed.
 
-    kept:     the comparable records, in the order given.
+    records:  the comparable records, in the order given.
     left_out: one line for each other record, with the reason.
     notes:    one line for each tie, with the value that was chosen.
     """
 
-    kept: list[Kept] = field(default_factory=list)
+    records: list[MeasuredT] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[Kept]:
+def select(records: Sequence[MeasuredT], protocols: Sequence[str] = ()) -> Selection[MeasuredT]:
     """Return the records that can be compared, and the reasons why the others cannot.
 
     For each dataset, records are filtered step by step: by protocol version, content of the protocol (reference,
@@ -46,8 +46,8 @@ def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[
 
     Raises: OptionError for a protocol version that no record has.
     """
-    selection = Selection[Kept]()
-    groups: dict[str, list[Kept]] = defaultdict(list)
+    selection = Selection[MeasuredT]()
+    groups: dict[str, list[MeasuredT]] = defaultdict(list)
     for record in _once(records, selection):
         groups[record.job.dataset.name].append(record)
     _check(protocols, {r.job.protocol for r in records})
@@ -64,7 +64,7 @@ def select(records: Sequence[Kept], protocols: Sequence[str] = ()) -> Selection[
                     version if prop == "protocol" else None,
                 )
                 group = [r for r in group if r.id not in out]
-        selection.kept += group
+        selection.records += group
     return selection
 
 
@@ -98,10 +98,10 @@ _MUST_AGREE: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bo
 
 
 def _outvoted(
-    records: list[Kept],
+    records: list[MeasuredT],
     value: Callable[[Measured], str],
     prop: str,
-    selection: Selection[Kept],
+    selection: Selection[MeasuredT],
     chosen_value: str | None,
 ) -> set[str]:
     """Return the ids of the records whose value differs from the chosen one."""
@@ -126,9 +126,9 @@ def _outvoted(
     return {r.id for r in out}
 
 
-def _once(records: Sequence[Kept], selection: Selection[Kept]) -> list[Kept]:
+def _once(records: Sequence[MeasuredT], selection: Selection[MeasuredT]) -> list[MeasuredT]:
     """Return one record per job, since several folders can hold the same job; completed records are preferred."""
-    by_id: dict[str, Kept] = {}
+    by_id: dict[str, MeasuredT] = {}
     for record in records:
         previous = by_id.setdefault(record.id, record)
         if previous is record:

@@ -67,7 +67,7 @@ def against_best(ranking: Ranking) -> list[tuple[str, str]]:
     return [(ranking.solvers[0], other) for other in ranking.solvers[1:]]
 
 
-def told_apart(ranking: Ranking) -> list[tuple[str, str]]:
+def significant_pairs(ranking: Ranking) -> list[tuple[str, str]]:
     """Return the pairs whose corrected p-value is at most alpha."""
     return [pair for pair, p in ranking.pairwise.items() if p <= ranking.alpha]
 
@@ -94,7 +94,7 @@ def to_dict(comparison: SolverComparison) -> dict[str, Any]:
             }
             for a, b in combinations(r.solvers, 2)
         ],
-        "said": r.said,
+        "missing_tests": r.missing_tests,
         "absent": comparison.absent,
     }
 

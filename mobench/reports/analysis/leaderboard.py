@@ -40,12 +40,14 @@ class Leaderboard:
     notes:    warnings for the reader: rows that lack seeds or values, fronts beyond the reference point, identical
               records, single seeds, pooled fronts, imported rows.
     measured: the measurements that the table summarises, one row per record (see `measurements`).
+    boxes:    dataset -> volume of the box between ideal and reference point, for protocols that state both.
     """
 
     table: pd.DataFrame
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     measured: pd.DataFrame | None = None
+    boxes: dict[str, float] = field(default_factory=dict)
 
 
 def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
@@ -62,25 +64,35 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
     import pandas as pd
 
     chosen = select(records, protocols)
-    if not chosen.kept:
+    if not chosen.records:
         return Leaderboard(pd.DataFrame(columns=["dataset", "model", "solver"]), chosen.left_out, _NOTHING)
-    measured = measurements(chosen.kept)
+    measured = measurements(chosen.records)
     table = _estimates(measured)
     table = pd.concat([_ranked(part, measured) for _, part in table.groupby("dataset", sort=True)])
     table = table[[*_FIRST, *(c for c in table.columns if c not in (*_FIRST, "status")), "status"]]
     notes = [
         *chosen.notes,
         *incomplete_rows(table, measured),
-        *missing_values(chosen.kept, measured),
-        *beyond_reference(chosen.kept, measured),
-        *approximate_volumes(chosen.kept, measured),
-        *_notes(chosen.kept, measured),
+        *missing_values(chosen.records, measured),
+        *beyond_reference(chosen.records, measured),
+        *approximate_volumes(chosen.records, measured),
+        *_notes(chosen.records, measured),
     ]
-    return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured)
+    return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.records))
 
 
 _NOTHING = ["there are no records"]
 _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
+
+
+def _boxes(records: Sequence[Measured]) -> dict[str, float]:
+    """Return dataset -> volume between ideal and reference point; the records of a dataset have the same protocol."""
+    boxes = {}
+    for record in records:
+        ideal, reference = (record.protocol.get(name) for name in ("ideal", "reference"))
+        if ideal is not None and reference is not None:
+            boxes[record.job.dataset.name] = float(np.prod(np.subtract(reference, ideal)))
+    return boxes
 
 
 def _estimates(measured: pd.DataFrame) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
     pools = {name: _Pool(group) for name, group in _by_dataset(ordered).items()}
     numbers = _quality(ordered, [pools[r.job.dataset.name] for r in ordered]) | _costs(ordered)
     # store text as plain objects: reading single values from pandas' own string arrays is slow
-    names = {name: pd.Series(values, dtype=object) for name, values in _whose(ordered, labels).items()}
+    names = {name: pd.Series(values, dtype=object) for name, values in _name_columns(ordered, labels).items()}
     table = pd.DataFrame(names | {name: np.array(numbers[name], dtype=float) for name in quantities(ordered)})
     return table.astype({"imported": bool})
 
@@ -70,12 +70,12 @@ def _has_core_seconds(record: Measured) -> bool:
 class _Pool:
     """Indicators of the records of one dataset that depend on all of them: IGD+ and ε to the pooled front, and R2.
 
-    given: quantity -> record id -> value.
+    values: quantity -> record id -> value.
     """
 
     def __init__(self, records: Sequence[Measured]) -> None:
         judged = [r for r in records if r.status == "completed"]
-        self.given: dict[str, dict[str, float]] = {"IGD+": {}, "ε": {}, "R2": {}}
+        self.values: dict[str, dict[str, float]] = {"IGD+": {}, "ε": {}, "R2": {}}
         if not judged:
             return
         losses = {r.id: np.asarray(r.fronts["test"].losses, dtype=float) for r in judged}
@@ -83,11 +83,11 @@ class _Pool:
         if ids := [r.id for r in judged if "igd_plus" not in r.indicators["test"]]:
             points = np.concatenate([losses[r.id] for r in pooled])
             front, unknown = points[indicators.non_dominated(points)], [losses[i] for i in ids]
-            self.given["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(unknown, front), strict=True))
-            self.given["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(unknown, front), strict=True))
+            self.values["IGD+"] = dict(zip(ids, indicators.igd_plus_of_each(unknown, front), strict=True))
+            self.values["ε"] = dict(zip(ids, indicators.additive_epsilon_of_each(unknown, front), strict=True))
         # ties are broken by the largest weights, so that the order of the records does not matter
         weights = max((r.fronts["test"].preferences for r in pooled), key=lambda p: (len(p), p))
-        self.given["R2"] = _r2_of_each(judged, losses, weights)
+        self.values["R2"] = _r2_of_each(judged, losses, weights)
 
 
 def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
@@ -97,7 +97,7 @@ def _by_dataset(records: Sequence[Measured]) -> Mapping[str, list[Measured]]:
     return groups
 
 
-def _whose(records: Sequence[Measured], labels: Mapping[str, str]) -> dict[str, list[Any]]:
+def _name_columns(records: Sequence[Measured], labels: Mapping[str, str]) -> dict[str, list[Any]]:
     """Return the columns of `NAMES`."""
     columns = (
         [r.job.dataset.name for r in records],
@@ -159,7 +159,7 @@ def _pooled(name: str, fallback: str) -> Callable[[Measured, _Pool], float | Non
     """Return a reader of a pooled indicator; it falls back to the record's own indicator `fallback`."""
 
     def read(record: Measured, pool: _Pool) -> float | None:
-        values = pool.given[name]
+        values = pool.values[name]
         return values[record.id] if record.id in values else record.indicators["test"].get(fallback)
 
     return read

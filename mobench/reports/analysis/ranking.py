@@ -37,7 +37,7 @@ class Ranking:
                          scores at all could make a pair significant.
     effect_sizes:        the same pairs -> matched-pairs rank-biserial correlation in [-1, 1]: the share of the rank
                          sum in favour of the first minus the share against it; 0 if all blocks tie.
-    said:                one sentence on the tests that are missing and why; "" if none is missing.
+    missing_tests:       one sentence on the tests that are missing and why; "" if none is missing.
     n_left_out:          number of blocks that lack the score of some solver.
     """
 
@@ -48,12 +48,12 @@ class Ranking:
     critical_difference: float | None
     pairwise: dict[SolverPair, float]
     effect_sizes: dict[SolverPair, float]
-    said: str
+    missing_tests: str
     n_left_out: int = 0
     alpha: float = 0.05
 
     @property
-    def alike(self) -> list[list[str]]:
+    def indistinguishable(self) -> list[list[str]]:
         """Maximal runs of two or more solvers whose average ranks lie within the critical difference.
 
         These are the bars of a critical-difference diagram; empty if there is no critical difference.
@@ -78,9 +78,9 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
         separate blocks would overstate the sample size. Blocks with a missing score are left out and counted.
     alpha:  significance level. A test that could not reject at this level is not made.
 
-    A test is missing, with the reason in `said`, if even perfect agreement of all blocks could not reach `alpha`.
-    Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives the smallest possible p (by
-    the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
+    A test is missing, with the reason in `missing_tests`, if even perfect agreement of all blocks could not reach
+    `alpha`. Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives the smallest possible p
+    (by the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
     Wilcoxon's smallest two-sided p is 2/2ⁿ, which Holm multiplies by the number of pairs.
     """
     full_blocks = scores.dropna(axis=0, how="any")
@@ -106,7 +106,7 @@ def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = Tru
         effect_sizes={
             (names[i], names[j]): rank_biserial(values[:, i] - values[:, j]) for i, j in combinations(range(k), 2) if n
         },
-        said="; ".join(reasons),
+        missing_tests="; ".join(reasons),
         n_left_out=len(scores) - n,
         alpha=alpha,
     )

@@ -62,7 +62,7 @@ def live(
     """
     result, labels = Live(), labels_of(records)
     pictures: dict[str, Samples] = {}
-    for record in _one_each(store, records, labels):
+    for record in _one_per_row(store, records, labels):
         dataset, label = record.job.dataset.name, labels[record.id]
         tell(f"network of {label} on {dataset}")
         try:
@@ -99,7 +99,7 @@ def live(
     return result
 
 
-def _one_each(store: Store, records: Sequence[Record], labels: dict[str, str]) -> list[Record]:
+def _one_per_row(store: Store, records: Sequence[Record], labels: dict[str, str]) -> list[Record]:
     """Return one completed record per dataset, model and row: the smallest seed, if possible with saved weights."""
     chosen: dict[tuple[str, str, str], Record] = {}
     for record in sorted(records, key=lambda r: (not is_readable_file(store.weights(r.job)), r.job.seeds.solver)):

@@ -113,7 +113,7 @@ def quality(records: Sequence[Record]) -> float:
 
 def groups_of(records: Sequence[Record]) -> list[Group]:
     """Return one group per dataset, with the records that the leaderboard also keeps."""
-    comparable = select(records).kept
+    comparable = select(records).records
     by_dataset: dict[str, list[Record]] = defaultdict(list)
     for record in comparable:
         by_dataset[record.job.dataset.name].append(record)

@@ -55,7 +55,7 @@ def table(ranked: Ranked) -> pd.DataFrame:
             "critical difference": _digits(ranking.critical_difference),
             "Friedman p": _digits(ranking.friedman_p),
             "bars": [
-                " ".join(str(i) for i, run in enumerate(ranking.alike, start=1) if name in run)
+                " ".join(str(i) for i, run in enumerate(ranking.indistinguishable, start=1) if name in run)
                 for name in ranking.solvers
             ],
         }
@@ -84,12 +84,12 @@ def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Se
     If there is no critical difference, no bars are drawn and the figure states the reason.
     """
     k = len(ranking.solvers)
-    bars = [(_at(ranking, run[0]), _at(ranking, run[-1])) for run in ranking.alike]
+    bars = [(_at(ranking, run[0]), _at(ranking, run[-1])) for run in ranking.indistinguishable]
     levels = _stack(bars)
     top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
     depth = top_of_names + NAME_STEP * (-(-k // 2))
     called = short_names(ranking.solvers)
-    caption = _said(ranking, absent, called.options)
+    caption = _caption(ranking, absent, called.options)
     figure = new_figure(9.0, 1.0 + 0.42 * (depth + 1.5) + 0.16 * caption.count("\n"))
     axes = figure.subplots()
     _scale(axes, k, depth)
@@ -111,9 +111,9 @@ def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Se
     return figure
 
 
-def _said(ranking: Ranking, absent: Sequence[str], options: str) -> str:
+def _caption(ranking: Ranking, absent: Sequence[str], options: str) -> str:
     """Return the text below the diagram: why there are no bars, options in brackets, and absent solvers."""
-    lines = [] if ranking.critical_difference is not None else [f"No bars: {ranking.said}."]
+    lines = [] if ranking.critical_difference is not None else [f"No bars: {ranking.missing_tests}."]
     if options:
         lines.append(f"In brackets: {options}.")
     if absent:

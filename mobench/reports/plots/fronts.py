@@ -137,7 +137,7 @@ def _height(corners: FloatArray, x: FloatArray, top: float) -> FloatArray:
     return heights
 
 
-def _one(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
+def _draw_contender(axes: Axes, contender: Contender, seen: Window, colour: str, marker: str, dashes: object) -> None:
     """Draw the band, median surface and points of one solver."""
     n, surfaces = len(contender.records), surfaces_of(contender)
     if n > 1:
@@ -158,7 +158,7 @@ def _overlaid(group: Group) -> Figure:
     figure = new_figure(6.6, 4.2)
     axes, seen = figure.subplots(), window(group)
     for contender in group.contenders:
-        _one(axes, contender, seen, contender.look.colour, contender.look.marker, contender.look.dashes)
+        _draw_contender(axes, contender, seen, contender.look.colour, contender.look.marker, contender.look.dashes)
     _frame(axes, seen)
     axes.set_xlabel(group.losses[0])
     axes.set_ylabel(group.losses[1])
@@ -179,7 +179,7 @@ def _multiples(group: Group) -> Figure:
         axes.plot(*all_points.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
                   rasterized=True)  # fmt: skip
         _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
-        _one(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
+        _draw_contender(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
         _frame(axes, seen)
         title(axes, contender)
         _count_outside(axes, points_of(contender), seen)

@@ -38,7 +38,7 @@ def short_names(names: Sequence[str]) -> ShortNames:
     If some names are too long, options lose their role ("lr=0.1" for "solver.lr=0.1"), then their own name. Names
     that are still too long lose their middle.
     """
-    for shorten in (_whole, _without_roles):
+    for shorten in (_unchanged, _without_roles):
         if short := _fitting(names, shorten):
             return ShortNames(short)
     options = ", ".join(dict.fromkeys(m[2] + m[3] for name in names for m in _OPTION.finditer(single_spaced(name))))
@@ -72,7 +72,7 @@ def with_unit(label: str, unit: str) -> str:
     return f"{label} [{unit}]" if unit else label
 
 
-def _whole(name: str) -> str:
+def _unchanged(name: str) -> str:
     return name
 
 

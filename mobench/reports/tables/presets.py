@@ -9,7 +9,7 @@ from functools import partial
 from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
-from mobench.reports.tables import accuracy, budgets, ray_table, wide
+from mobench.reports.tables import accuracy, across_tasks, budgets, ray_table, wide
 from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
 from mobench.text import name_hint
 
@@ -84,6 +84,9 @@ PRESETS: Mapping[str, Preset] = {
             caption="Hypervolume on the test split, and the parameters that are stored",
         )),
         "Chen & Kwok 2022, tables 1 and 2",
+    ),
+    "tasks": Preset(
+        "tasks across: normalised hypervolume, its mean, and the average rank", across_tasks.content,
     ),
     "errors": Preset(
         "datasets across: test error, and parameters stored",

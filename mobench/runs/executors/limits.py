@@ -20,12 +20,12 @@ LOOK_SECONDS = 0.1
 class Excess:
     """The limit that a process exceeded.
 
-    kind: kind of the failure.
-    said: end of the failure message, whose subject is the process.
+    kind:        kind of the failure.
+    description: end of the failure message, whose subject is the process.
     """
 
     kind: ExitKind
-    said: str
+    description: str
 
 
 class Watch:

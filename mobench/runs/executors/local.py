@@ -51,7 +51,7 @@ class LocalExecutor:
     @property
     def threads(self) -> int:
         """Number of threads of each job."""
-        return self.cores or _at_most_asked(max(1, available_cores() // self.slots))
+        return self.cores or _at_most_requested(max(1, available_cores() // self.slots))
 
     def run(self, request: Request, tell: Callable[[WorkerProgress], None]) -> Exit:
         with tempfile.TemporaryFile() as errors:
@@ -81,7 +81,7 @@ class LocalExecutor:
             case WorkerDeclined(message):
                 return Exit(None, message, kind=ExitKind.DECLINED)
         if watch.excess is not None:
-            return Exit(None, f"the job's process {watch.excess.said}", _tail(errors), watch.excess.kind)
+            return Exit(None, f"the job's process {watch.excess.description}", _tail(errors), watch.excess.kind)
         kind = ExitKind.STOPPED if self._stopped else ExitKind.PROCESS_DIED
         return Exit(None, f"the job's process {_how(code)}", _tail(errors), kind)
 
@@ -140,7 +140,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _at_most_asked(threads: int) -> int:
+def _at_most_requested(threads: int) -> int:
     """Return the smaller of `threads` and OMP_NUM_THREADS.
 
     If OMP_NUM_THREADS is a list for nested regions, its first number counts.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mobench.interfaces import PointSet, Problem, Solver
+from mobench.learning.batches import Batches
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.evaluation import evaluate
+from mobench.metrics.indicators import hypervolume
 from mobench.plugins import Entry
 from mobench.testing.isolation import device, elsewhere, saved_and_read
 from mobench.testing.outcomes import Declined, demand
@@ -27,7 +30,7 @@ from mobench.testing.small import (
 def trains_and_can_be_judged(entry: Entry) -> None:
     """A few steps give finite losses [K, m], and a Pareto set that can be judged"""
     solver, problem = solver_for(entry)
-    trained(solver, problem, N_STEPS)
+    trained(solver, problem, _n_steps(solver))
     losses = solver.step(*batches_of(solver, problem, N_STEPS))
     m = problem.n_objectives
     demand(
@@ -56,7 +59,7 @@ def learns(entry: Entry) -> None:
     before = [values.clone() for values in _served(solver, problem)]
     batches = batches_of(solver, problem, 0)
     problem.train(True)
-    for _ in range(2 * N_STEPS):
+    for _ in range(max(2 * N_STEPS, _n_steps(solver))):
         solver.step(*batches)
     demand(
         not all(map(torch.equal, before, _served(solver, problem))),
@@ -64,10 +67,32 @@ def learns(entry: Entry) -> None:
     )
 
 
+def improves_within_its_steps(entry: Entry) -> None:
+    """A solver that states how many steps it needs has a better front after them"""
+    solver, problem = solver_for(entry)
+    if solver.steps_to_learn is None:
+        raise Declined("it states no steps_to_learn")
+    start(solver, problem)
+    rays = finite_rays(problem.n_objectives)
+    samples, batches = Batches(load(problem.dataset, "train"), 16, 0).at(0), batches_of(solver, problem, 0)
+    before = evaluate(solver.pareto_set, problem, samples, rays).losses
+    problem.train(True)
+    for _ in range(_n_steps(solver)):
+        solver.step(*batches)
+    after = evaluate(solver.pareto_set, problem, samples, rays).losses
+    reference = before.max(axis=0) + 0.1 * np.ptp(before, axis=0) + 1e-6
+    first, last = hypervolume(before, reference), hypervolume(after, reference)
+    demand(
+        last > first,
+        f"after {solver.steps_to_learn} steps on one batch, the hypervolume of its front is {last:.6g}, and it was "
+        f"{first:.6g} before: keep what lowers the losses, or state more steps in steps_to_learn",
+    )
+
+
 def moves_with_the_preference(entry: Entry) -> None:
     """A new preference moves the prediction"""
     solver, problem = solver_for(entry)
-    trained(solver, problem, N_STEPS)
+    trained(solver, problem, _n_steps(solver))
     if isinstance(solver.pareto_set, PointSet):
         raise Declined("its points belong to no preference")
     rays = solver.pareto_set.rays
@@ -83,7 +108,7 @@ def moves_with_the_preference(entry: Entry) -> None:
 def has_different_points(entry: Entry) -> None:
     """The points of a set without preferences give different predictions"""
     solver, problem = solver_for(entry)
-    trained(solver, problem, N_STEPS)
+    trained(solver, problem, _n_steps(solver))
     if not isinstance(solver.pareto_set, PointSet) or solver.pareto_set.n_points == 1:
         raise Declined("its points belong to preferences, or there is one only")
     first, *_, last = _served(solver, problem)
@@ -186,6 +211,11 @@ def touches_no_test_data(entry: Entry) -> None:
         "test" not in loaded,
         "the test split was loaded during training: learn from the batch that step is given; mobench evaluates later",
     )
+
+
+def _n_steps(solver: Solver) -> int:
+    """Return the number of steps after which the Pareto set is tested."""
+    return max(N_STEPS, solver.steps_to_learn or 0)
 
 
 def _served(solver: Solver, problem: Problem) -> list[Tensor]:

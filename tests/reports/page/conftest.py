@@ -20,7 +20,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-MADE = Provenance(
+PROVENANCE = Provenance(
     started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:01+00:00", mobench="0.1.0", python="3.11",
     packages={"torch": "2.9"}, platform="Linux x86_64", processor="a processor", threads=1, device="cpu",
     git="0123456789ab", command=["mobench", "run", "quick"],
@@ -35,33 +35,33 @@ Prefer = Callable[[Page, float], None]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium. Without one these tests are skipped, loudly; where CI is set they fail."""
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
+    browser_paths = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    if not browser_paths:
         reason = "NO BROWSER: the page of a report goes untested; install chromium (Debian: apt-get install chromium)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=browser_paths[0], args=ARGUMENTS)
         yield opened
         opened.close()
 
 
 @pytest.fixture(scope="session")
 def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of trained networks, with a job that failed beside them."""
+    """The page of trained networks and of one failed job."""
     folder = tmp_path_factory.mktemp("pages") / "pictures"
     shutil.copytree(trained_folder, folder)
     failed = picture_job("pcgrad")
-    Store(folder).write(failure_record(failed, "ValueError", "no luck today", "Traceback …\n  in train", MADE))
+    Store(folder).write(failure_record(failed, "ValueError", "no luck today", "Traceback …\n  in train", PROVENANCE))
     build.write(Store(folder), folder / "report.html")
     return folder
 
 
 @pytest.fixture(scope="session")
-def made() -> Provenance:
-    """Where a record comes from that no run made."""
-    return MADE
+def provenance() -> Provenance:
+    """The provenance of records that no run wrote."""
+    return PROVENANCE
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def opened(browser: Browser) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **more)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda entry: complaints.append(entry.text) if entry.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda r: None if r.url.startswith(LOCAL) else complaints.append(r.url))
         page.goto(path.as_uri())

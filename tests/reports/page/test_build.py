@@ -28,25 +28,25 @@ def test_the_runtime_is_the_published_one() -> None:
         "ort-wasm-simd-threaded.mjs",
         "ort-wasm-simd-threaded.wasm",
     }
-    for wanted, name in sums:
+    for checksum, name in sums:
         path = build.RUNTIME / name
         content = path.read_bytes() if path.is_file() else gzip.decompress(Path(f"{path}.gz").read_bytes())
-        assert sha256(content).hexdigest() == wanted, name
+        assert sha256(content).hexdigest() == checksum, name
 
 
 @pytest.mark.parametrize("value", [HOSTILE, "a & b", "\u2028", "<!--", "]]>"])
 def test_data_cannot_end_the_script_it_stands_in(value: str) -> None:
-    written = build.as_script_data({value: [value]})
-    assert json.loads(written) == {value: [value]}
-    assert not set(written) & set("<>&\u2028\u2029")
+    script_data = build.as_script_data({value: [value]})
+    assert json.loads(script_data) == {value: [value]}
+    assert not set(script_data) & set("<>&\u2028\u2029")
 
 
 def test_names_and_errors_with_markup_are_shown_as_text(
-    opened: Open, finished: Path, picture_job: Any, made: Any, tmp_path: Path
+    opened: Open, finished: Path, picture_job: Any, provenance: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "<i>results"
     shutil.copytree(finished / "records", folder / "records")
-    Store(folder).write(failure_record(picture_job("pcgrad"), HOSTILE, HOSTILE, HOSTILE, made))
+    Store(folder).write(failure_record(picture_job("pcgrad"), HOSTILE, HOSTILE, HOSTILE, provenance))
     (folder / "records" / f"{'<img src=x>'}.json").write_text("{}")
     build.write(Store(folder), folder / "report.html", with_networks=False)
     page = opened(folder / "report.html")

@@ -27,9 +27,9 @@ def answers(page: Page, prefer: Prefer, preference: float) -> dict[str, np.ndarr
     prefer(page, preference)
     value = float(page.input_value("#preference-0"))
     page.wait_for_selector(f'#live-status[data-preference^="{value:.3g},"]')
-    shown = page.locator(".head").evaluate_all("heads => heads.map((h) => [h.dataset.head, h.dataset.probabilities])")
+    heads = page.locator(".head").evaluate_all("heads => heads.map((h) => [h.dataset.head, h.dataset.probabilities])")
     return {
-        head: np.array([[float(p) for p in text.split(",")] for name, text in shown if name == head])
+        head: np.array([[float(p) for p in text.split(",")] for name, text in heads if name == head])
         for head in ("left", "right")
     }
 
@@ -46,17 +46,19 @@ def test_the_page_answers_as_torch_does_and_the_answer_moves(
     expect(page.locator("#live-status")).to_contain_text("answered at")
     samples = page.evaluate("DATA.live.samples.multimnist")
     images = torch.from_numpy(np.frombuffer(b64decode(samples["images"]), "<f4").reshape(samples["shape"]).copy())
-    seen = []
+    answers_by_preference = []
     for preference in (0.15, 0.5, 0.85):
-        shown = answers(page, prefer, preference)
+        shown_answers = answers(page, prefer, preference)
         with torch.no_grad():
             outputs = trained.network(images, torch.tensor([[preference, 1 - preference]]))[0]
-        for head, given in shown.items():
-            assert given.shape == (12, 10)
-            np.testing.assert_allclose(given, outputs[head].softmax(1).numpy(), atol=2e-3)
-        seen.append(shown)
+        for head, probabilities in shown_answers.items():
+            assert probabilities.shape == (12, 10)
+            np.testing.assert_allclose(probabilities, outputs[head].softmax(1).numpy(), atol=2e-3)
+        answers_by_preference.append(shown_answers)
     for head in ("left", "right"):
-        assert np.abs(seen[0][head] - seen[2][head]).max() > 1e-4, f"the preference changes the answer of {head}"
+        assert np.abs(answers_by_preference[0][head] - answers_by_preference[2][head]).max() > 1e-4, (
+            f"the preference changes the answer of {head}"
+        )
 
 
 def test_the_pictures_are_of_the_test_split_with_their_labels(opened: Open, pages: Path) -> None:
@@ -75,12 +77,12 @@ def test_the_pictures_are_of_the_test_split_with_their_labels(opened: Open, page
 
 def test_what_does_not_fit_is_named_with_its_reason(trained_folder: Path) -> None:
     store = Store(trained_folder)
-    few = [r for r in store.contents().records if r.job.solver.name in ("cosmos", "ls", "phn-ls")]
-    found = live(store, few, max_bytes=1_000_000)
-    reasons = {one["name"]: one["reason"] for one in found.left_out}
+    three_records = [r for r in store.contents().records if r.job.solver.name in ("cosmos", "ls", "phn-ls")]
+    live_networks = live(store, three_records, max_bytes=1_000_000)
+    reasons = {omitted["name"]: omitted["reason"] for omitted in live_networks.left_out}
     assert "keeps a net for each of 5 preferences" in reasons["ls"]
     assert "would exceed" in reasons["phn-ls"]
-    assert {n["name"] for n in found.networks} == {"cosmos"}
+    assert {n["name"] for n in live_networks.networks} == {"cosmos"}
 
 
 def test_weights_of_another_record_are_not_shown_as_this_ones(trained_folder: Path, tmp_path: Path) -> None:
@@ -90,8 +92,8 @@ def test_weights_of_another_record_are_not_shown_as_this_ones(trained_folder: Pa
     record = next(r for r in store.contents().records if r.job.solver.name == "cosmos")
     path = store.weights(record.job)
     save_file({name: t + 0.05 for name, t in load_file(path).items()}, path)
-    (said,) = [one["reason"] for one in live(store, [record]).left_out]
-    assert "they are not this record's" in said
+    (reason,) = [omitted["reason"] for omitted in live(store, [record]).left_out]
+    assert "they are not this record's" in reason
 
 
 def test_a_folder_without_weights_gives_a_page_that_says_how_to_keep_them(

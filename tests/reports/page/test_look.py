@@ -48,12 +48,12 @@ def test_text_has_a_contrast_of_four_and_a_half_and_markers_of_three(opened: Ope
     page = opened(pages / "report.html", color_scheme=scheme)
     page.wait_for_selector("#live-status[data-preference]")
     page.check("#group-cost")
-    found = page.evaluate(CONTRAST)
-    assert len(found["texts"]) > 300
-    poor = [entry for entry in found["texts"] if entry[0] < 4.5]
+    contrasts = page.evaluate(CONTRAST)
+    assert len(contrasts["texts"]) > 300
+    poor = [entry for entry in contrasts["texts"] if entry[0] < 4.5]
     assert poor == []
-    assert len(found["marks"]) > 20
-    assert min(found["marks"]) >= 3
+    assert len(contrasts["marks"]) > 20
+    assert min(contrasts["marks"]) >= 3
     page.locator("#board-table tbody button").first.click()
     assert [entry for entry in page.evaluate(CONTRAST)["texts"] if entry[0] < 4.5] == []
 

@@ -94,9 +94,9 @@ def test_the_slider_leads_to_the_measured_ray_that_is_nearest(
         row = page.locator("#readout tbody tr", has=page.get_by_role("button", name=name, exact=True))
         cells = row.locator("td").all_inner_texts()
         assert cells[0] == " / ".join(f"{r:.2f}" for r in front.preferences[nearest])
-        shown = [float(cell) for cell in cells[1:]]
+        shown_values = [float(cell) for cell in cells[1:]]
         metrics = [values[nearest] for values in front.metrics.values()]
-        np.testing.assert_allclose(shown, [*front.losses[nearest], *metrics], rtol=1e-3)
+        np.testing.assert_allclose(shown_values, [*front.losses[nearest], *metrics], rtol=1e-3)
 
 
 def test_the_ring_stands_on_the_marker_of_the_measured_ray(opened: Open, prefer: Prefer, pages: Path) -> None:
@@ -137,11 +137,11 @@ def test_hover_tells_preference_losses_and_metrics(opened: Open, pages: Path) ->
     tip = page.locator("#front-chart .tip")
     expect(tip).to_be_visible()
     front = records(pages)["ls"].fronts["test"]
-    said = tip.inner_text()
-    assert re.search(r"preference \d\.\d\d / \d\.\d\d", said)
-    losses = [float(v) for v in re.findall(r"loss ([\d.]+)", said)]
+    tip_text = tip.inner_text()
+    assert re.search(r"preference \d\.\d\d / \d\.\d\d", tip_text)
+    losses = [float(v) for v in re.findall(r"loss ([\d.]+)", tip_text)]
     assert any(np.allclose(losses, point, rtol=1e-3) for point in front.losses)
-    assert "left/\u200baccuracy" in said or "left/accuracy" in said
+    assert "left/\u200baccuracy" in tip_text or "left/accuracy" in tip_text
     page.mouse.move(5, 5)
     expect(tip).to_be_hidden()
 
@@ -153,9 +153,9 @@ def test_every_number_leads_to_its_record(opened: Open, pages: Path) -> None:
     expect(dialog).to_be_visible()
     record = records(pages)["cosmos"]
     text = dialog.inner_text()
-    for wanted in (record.id, "data 0", record.provenance.processor, record.provenance.git or "", "torch", "20 steps",
+    for expected in (record.id, "data 0", record.provenance.processor, record.provenance.git or "", "torch", "20 steps",
                    "pairs = 300", "lr = ", record.provenance.started):  # fmt: skip
-        assert wanted in text, wanted
+        assert expected in text, expected
     row = dialog.locator("tr", has=page.get_by_role("rowheader", name="hypervolume", exact=True))
     exact = row.locator("td").all_inner_texts()[-1]
     assert float(exact) == pytest.approx(record.indicators["test"]["hypervolume"], rel=1e-5)
@@ -178,13 +178,15 @@ def test_failed_jobs_stand_with_their_errors(opened: Open, pages: Path) -> None:
 
 def test_curves_and_costs_are_drawn_from_the_records(opened: Open, pages: Path) -> None:
     page = opened(pages / "report.html")
-    found = records(pages)
-    shown = [name for name in found if found[name].status == "completed"]
-    assert page.locator("#curves-chart polyline").count() == len(shown)
-    assert page.locator("#curves-chart path").count() == sum(len(found[name].trace) for name in shown)
+    record_by_name = records(pages)
+    completed_names = [name for name in record_by_name if record_by_name[name].status == "completed"]
+    assert page.locator("#curves-chart polyline").count() == len(completed_names)
+    assert page.locator("#curves-chart path").count() == sum(
+        len(record_by_name[name].trace) for name in completed_names
+    )
     page.select_option("#curves-x", "step")
     expect(page.locator("#curves-chart .label").first).to_have_text("steps")
-    assert page.locator("#costs-chart path").count() == len(shown)
+    assert page.locator("#costs-chart path").count() == len(completed_names)
     page.select_option("#costs-x", "stored parameters")
     expect(page.locator("#costs-chart .label").first).to_contain_text("parameters stored")
 
@@ -193,10 +195,10 @@ def test_a_click_on_a_point_opens_the_record_that_it_is_from(opened: Open, pages
     page = opened(pages / "report.html")
     page.get_by_role("button", name="none", exact=True).click()
     page.locator('#front-legend button[data-solver="ls"]').click()
-    wanted = records(pages)["ls"].id
+    record_id = records(pages)["ls"].id
     for chart in ("front", "curves"):
         page.locator(f"#{chart}-chart path").first.click()
-        expect(page.locator(f'dialog details[data-record="{wanted}"]')).to_have_attribute("open", "")
+        expect(page.locator(f'dialog details[data-record="{record_id}"]')).to_have_attribute("open", "")
         page.keyboard.press("Escape")
     page.locator("#costs-chart").focus()
     page.keyboard.press("ArrowRight")
@@ -215,11 +217,11 @@ def test_everything_works_by_keyboard(opened: Open, pages: Path) -> None:
     assert after == "left 0.51, right 0.49"
     expect(slider).to_have_attribute("aria-valuetext", after)
     page.locator("#front-chart").focus()
-    told = []
+    tip_texts = []
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
-        told.append(page.locator("#front-chart .tip").inner_text())
-    assert len(set(told)) == 3
+        tip_texts.append(page.locator("#front-chart .tip").inner_text())
+    assert len(set(tip_texts)) == 3
     page.keyboard.press("Escape")
     expect(page.locator("#front-chart .tip")).to_be_hidden()
     page.locator('#board-table button[data-column="ε"]').focus()
@@ -240,15 +242,15 @@ def test_tab_reaches_every_control_and_the_focus_is_seen(opened: Open, pages: Pa
     reached: set[str] = set()
     for _ in range(150):
         page.keyboard.press("Tab")
-        here = page.evaluate(
+        focused = page.evaluate(
             "[document.activeElement].map((e) => [e.id || e.textContent, getComputedStyle(e).outlineStyle])[0]"
         )
-        if here[0] in reached and here[0].startswith("Skip"):
+        if focused[0] in reached and focused[0].startswith("Skip"):
             break
-        if here[0]:
-            assert here[1] != "none" or page.evaluate("document.activeElement === document.body"), here[0]
-        reached.add(here[0])
-    wanted = {
+        if focused[0]:
+            assert focused[1] != "none" or page.evaluate("document.activeElement === document.body"), focused[0]
+        reached.add(focused[0])
+    controls = {
         "preference-0",
         "front-x",
         "front-chart",
@@ -258,4 +260,4 @@ def test_tab_reaches_every_control_and_the_focus_is_seen(opened: Open, pages: Pa
         "costs-y",
         "costs-chart",
     }
-    assert wanted <= reached
+    assert controls <= reached

@@ -12,7 +12,7 @@ from mobench.metrics.indicators import hypervolume
 from mobench.records.record import Cost, Front, Provenance, Record, TracePoint
 from mobench.reports.plots.style import theme
 
-MADE = Provenance(
+PROVENANCE = Provenance(
     started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
     threads=1, device="cpu",
 )  # fmt: skip
@@ -33,9 +33,9 @@ def record(
     cost: dict[str, float] | None = None,
     cores: float | None = None,
 ) -> Record:
-    """A completed record whose hypervolume is that of its losses. `cost`: what differs from the usual.
+    """A completed record whose hypervolume is that of its losses. `cost`: fields that differ from the default.
 
-    cores: of the trace, how many worked while the seconds passed; None: not measured.
+    cores: average number of busy cores during the trace; None: not measured.
     """
     m = len(losses[0])
     bound = reference or [1.0] * m
@@ -45,17 +45,17 @@ def record(
         dataset=Part(name=dataset, version="1"), model=Part(name="net", version="1"),
         solver=SolverPart(name=solver, version="1"), budget=Budget(epochs=1), seeds=SeedSet.all(seed), protocol="p",
     )  # fmt: skip
-    usual = {
+    default_cost = {
         "training_seconds": 10, "evaluation_seconds": 1, "steps": 5, "epochs": 1, "stored_parameters": 300,
         "served_parameters": 100, "n_models": 1, "peak_bytes": 2_000_000, "switch_seconds": 0.001,
         "inference_seconds_per_sample": 0.002,
     }  # fmt: skip
     return Record(
-        id=job.id, status="completed", job=job, objectives=list(objectives), provenance=MADE,
+        id=job.id, status="completed", job=job, objectives=list(objectives), provenance=PROVENANCE,
         protocol={"version": "p", "reference": bound, "ideal": [0.0] * m},
         fronts={"test": Front(preferences=rays, losses=losses, n_samples=10)},
         indicators={"test": {"hypervolume": hypervolume(losses, bound), "igd_plus": 0.1, "epsilon": 0.1}},
-        cost=Cost.model_validate({**usual, **(cost or {})}),
+        cost=Cost.model_validate({**default_cost, **(cost or {})}),
         trace=[
             TracePoint(
                 step=s, epoch=s, seconds=t, core_seconds=None if cores is None else cores * t,

@@ -64,9 +64,9 @@ def test_every_solver_of_the_records_is_there_once_with_its_own_looks(themed: No
     panels = figure.axes
     names = [t.get_text() for a in panels if a.get_legend() for t in a.get_legend().get_texts()]
     assert sorted(names) == sorted(c.name for c in group.contenders)
-    drawn = {tuple(line.get_ydata()) for axes in panels[::3] for line in axes.lines}
+    drawn_curves = {tuple(line.get_ydata()) for axes in panels[::3] for line in axes.lines}
     looks = {tuple(look.hypervolume for look in c.records[0].trace) for c in group.contenders}
-    assert drawn == looks
+    assert drawn_curves == looks
     assert len({axes.get_ylim() for axes in panels}) == 1
 
 

@@ -27,9 +27,9 @@ def test_the_front_of_cost_and_quality_is_who_is_not_beaten_in_both(make: Make, 
     (group,) = groups_of(
         [make(name, 0, [[x, x]], cost={"training_seconds": s, "n_models": 1}) for name, (s, x) in points.items()]
     )
-    found = cost_quality.table(group).set_index("solver")
-    assert found["hypervolume"].to_dict() == pytest.approx({"cheap": 0.25, "dear": 0.81, "beaten": 0.49})
-    assert found["on the front of training s"].to_dict() == {"cheap": True, "dear": True, "beaten": False}
+    table = cost_quality.table(group).set_index("solver")
+    assert table["hypervolume"].to_dict() == pytest.approx({"cheap": 0.25, "dear": 0.81, "beaten": 0.49})
+    assert table["on the front of training s"].to_dict() == {"cheap": True, "dear": True, "beaten": False}
     axes = cost_quality.draw(group).axes[0]
     (ringed,) = [line for line in axes.lines if line.get_label() == "on the front"]
     assert ringed.get_xydata().tolist() == [[1.0, pytest.approx(0.25)], [9.0, pytest.approx(0.81)]]
@@ -77,15 +77,15 @@ def test_memory_of_points_alone_is_no_comparison(make: Make) -> None:
 
 def test_alignment_is_the_loss_at_each_preference(make: Make, themed: None) -> None:
     (group,) = groups_of([make("s", 0), make("s", 1, [[0.3, 0.9], [0.5, 0.5], [0.9, 0.1]])])
-    left, right, uneven = alignment.draw(group).axes
-    assert left.lines[0].get_xydata() == pytest.approx(np.array([[0.1, 0.9], [0.5, 0.5], [0.9, 0.2]]))
-    assert right.lines[0].get_ydata().tolist() == pytest.approx([0.9, 0.5, 0.1])
-    assert uneven.get_ylabel() == "non-uniformity [nats]"
+    left_axes, right_axes, uneven_axes = alignment.draw(group).axes
+    assert left_axes.lines[0].get_xydata() == pytest.approx(np.array([[0.1, 0.9], [0.5, 0.5], [0.9, 0.2]]))
+    assert right_axes.lines[0].get_ydata().tolist() == pytest.approx([0.9, 0.5, 0.1])
+    assert uneven_axes.get_ylabel() == "non-uniformity [nats]"
 
 
 def test_bars_join_ranks_within_the_critical_difference(themed: None) -> None:
-    found = Ranking(["a", "b", "c"], [1.0, 1.5, 3.0], 10, 0.01, 0.8, {}, {}, "")
-    figure = critical_difference.diagram(found, dict.fromkeys("abc", "a net per preference"), "data sets")
+    ranking = Ranking(["a", "b", "c"], [1.0, 1.5, 3.0], 10, 0.01, 0.8, {}, {}, "")
+    figure = critical_difference.diagram(ranking, dict.fromkeys("abc", "a net per preference"), "data sets")
     lines = figure.axes[0].lines
     (bar,) = [line for line in lines if line.get_label() == "bar"]
     assert bar.get_xdata() == pytest.approx([0.95, 1.55])
@@ -96,12 +96,12 @@ def test_bars_join_ranks_within_the_critical_difference(themed: None) -> None:
 
 @pytest.mark.parametrize("other", ["imported", "incomplete"])
 def test_who_is_ranked_has_a_family_beside_a_row_of_another_model(make: Make, themed: None, other: str) -> None:
-    """An imported front, and a solver that lacks a seed, stand in the leaderboard under a model of their own."""
+    """An imported front and a solver that lacks a seed are in the leaderboard under another model."""
     records = [make(name, seed, [[x, x]]) for name, x in (("a", 0.1), ("b", 0.2)) for seed in (0, 1)]
-    beside = make("c", 0)
-    job = beside.job.model_copy(update={"model": Part(name="elsewhere", version="1")})
+    record = make("c", 0)
+    job = record.job.model_copy(update={"model": Part(name="elsewhere", version="1")})
     imported = Imported(file="fronts.csv", sha256="0") if other == "imported" else None
-    records.append(beside.model_copy(update={"id": job.id, "job": job, "imported": imported}))
+    records.append(record.model_copy(update={"id": job.id, "job": job, "imported": imported}))
     ((dataset, ranked),) = critical_difference.subjects(records)
     assert (dataset, len(ranked.comparison.ranking.solvers)) == ("data", 2)
     assert set(ranked.comparison.ranking.solvers) <= set(ranked.family)
@@ -111,12 +111,12 @@ def test_who_is_ranked_has_a_family_beside_a_row_of_another_model(make: Make, th
 def test_files_are_the_same_to_the_byte_and_say_what_they_show(make: Make, tmp_path: Path) -> None:
     records = [make("a", 0, cost=NETS, trace=[(1, 1.0, 0.2)]), make("b", 0, trace=[(1, 2.0, 0.2)])]
     formats = ["svg", "pdf", "png", "csv"]
-    first = {p.name: p.read_bytes() for p in draw(records, tmp_path / "1", formats=formats).paths}
-    again = {p.name: p.read_bytes() for p in draw(records[::-1], tmp_path / "2", formats=formats).paths}
-    assert first == again
-    assert len(first) == 4 * len(KINDS)
-    for name, data in first.items():
-        numbers = first[name.rsplit(".", 1)[0] + ".csv"]
+    first_files = {p.name: p.read_bytes() for p in draw(records, tmp_path / "1", formats=formats).paths}
+    second_files = {p.name: p.read_bytes() for p in draw(records[::-1], tmp_path / "2", formats=formats).paths}
+    assert first_files == second_files
+    assert len(first_files) == 4 * len(KINDS)
+    for name, data in first_files.items():
+        numbers = first_files[name.rsplit(".", 1)[0] + ".csv"]
         assert name.endswith(".csv") or hashlib.sha256(numbers).hexdigest().encode() in data, name
 
 
@@ -127,9 +127,9 @@ def test_an_unknown_kind_names_the_nearest(make: Make, tmp_path: Path) -> None:
 
 def test_short_names_stay_apart() -> None:
     names = [f"ls (model.filters=[32, 64, {n}], solver.optimiser={o})" for n in (64, 96) for o in ("adam", "rmsprop")]
-    found = short_names(names)
-    assert found.short[names[0]] == "ls ([32, 64, 64], adam)"
-    assert found.options == "model.filters, solver.optimiser"
+    names_in_figure = short_names(names)
+    assert names_in_figure.short[names[0]] == "ls ([32, 64, 64], adam)"
+    assert names_in_figure.options == "model.filters, solver.optimiser"
     long = ["x" * 90 + "a" * 40, "x" * 80 + "y" + "a" * 40]
     assert len(set(short_names(long).short.values())) == 2
     assert volume_unit(("nats", "nats")) == "nats²"

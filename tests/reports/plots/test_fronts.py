@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parents[3] / "results"
 
 
 def attained(fronts_: list[list[list[float]]], x: float, y: float) -> int:
-    """How many fronts have a point that is no worse than (x, y)."""
+    """Return how many fronts have a point that is no worse than (x, y)."""
     return sum(any(a <= x and b <= y for a, b in front) for front in fronts_)
 
 
@@ -33,14 +33,14 @@ def edges(band: Any) -> list[tuple[float, float, float]]:
     """(x, lower, upper) of a filled band, from its outline, in the middle of every step."""
     vertices = band.get_paths()[0].vertices
     xs = np.unique(vertices[:, 0])
-    found = []
-    for left, right in pairwise(xs):
-        middle = (left + right) / 2
+    edge_ranges = []
+    for x_left, x_right in pairwise(xs):
+        middle = (x_left + x_right) / 2
         segments = [(p, q) for p, q in pairwise(vertices)
                     if min(p[0], q[0]) <= middle <= max(p[0], q[0]) and p[0] != q[0]]  # fmt: skip
         heights = sorted(p[1] for p, _ in segments)
-        found.append((middle, heights[0], heights[-1]))
-    return found
+        edge_ranges.append((middle, heights[0], heights[-1]))
+    return edge_ranges
 
 
 def labelled(axes: Axes, label: str) -> list[Any]:
@@ -57,8 +57,8 @@ def test_points_are_those_of_the_records(make: Make, themed: None) -> None:
     (axes,) = fronts.draw(group).axes
     (points,) = labelled(axes, "points")
     assert sorted(map(tuple, points.get_xydata())) == sorted(map(tuple, ONE + TWO + THREE))
-    whole = fronts.table(group)
-    table = whole[whole["what"] == "test point"]
+    front_table = fronts.table(group)
+    table = front_table[front_table["what"] == "test point"]
     assert table[["loss a", "loss b"]].to_numpy().tolist() == ONE + TWO + THREE
     assert table["seed"].tolist() == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
 
@@ -87,8 +87,8 @@ def test_the_band_is_from_one_seed_to_all_and_the_line_half(make: Make) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.tuples(*[st.integers(0, 99)] * 2), min_size=1, max_size=6), min_size=2, max_size=5))
-def test_bands_of_any_fronts(make: Make, whole: list[list[tuple[int, int]]]) -> None:
-    check_band(make, [[[x / 100, y / 100] for x, y in front] for front in whole])
+def test_bands_of_any_fronts(make: Make, integer_fronts: list[list[tuple[int, int]]]) -> None:
+    check_band(make, [[[x / 100, y / 100] for x, y in front] for front in integer_fronts])
 
 
 def test_one_seed_has_no_band_and_its_own_stairs(make: Make, themed: None) -> None:
@@ -107,14 +107,14 @@ def test_many_solvers_get_a_panel_each_best_first(themed: None) -> None:
     assert [a.get_title(loc="left") for a in panels] == [r.job.solver.name for r in ordered]
     everybody = np.concatenate([r.fronts["test"].losses for r in records])
     for axes, record in zip(panels, ordered, strict=True):
-        (own,) = labelled(axes, "points")
-        assert own.get_xydata().tolist() == record.fronts["test"].losses
-        (others,) = labelled(axes, "others")
-        assert len(others.get_xydata()) == len(everybody)
-        seen = fronts.window(group)
-        beyond = seen.outside(np.array(record.fronts["test"].losses))
-        said = [t.get_text() for t in axes.texts]
-        assert said == ([f"{beyond} of {len(record.fronts['test'].losses)}\npoints outside"] if beyond else [])
+        (points,) = labelled(axes, "points")
+        assert points.get_xydata().tolist() == record.fronts["test"].losses
+        (other_points,) = labelled(axes, "others")
+        assert len(other_points.get_xydata()) == len(everybody)
+        window = fronts.window(group)
+        beyond = window.outside(np.array(record.fronts["test"].losses))
+        texts = [t.get_text() for t in axes.texts]
+        assert texts == ([f"{beyond} of {len(record.fronts['test'].losses)}\npoints outside"] if beyond else [])
 
 
 def test_the_pooled_front_is_the_non_dominated_points(themed: None) -> None:

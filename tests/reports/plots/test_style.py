@@ -109,11 +109,11 @@ def test_looks_differ_without_colour() -> None:
 def test_the_theme_leaves_no_setting_behind_and_does_not_depend_on_the_readers() -> None:
     before = dict(mpl.rcParams)
     with theme():
-        ours = {k: v for k, v in mpl.rcParams.items() if "backend" not in k}
+        settings = {k: v for k, v in mpl.rcParams.items() if "backend" not in k}
     assert dict(mpl.rcParams) == before
     readers = {"font.size": 31, "axes.facecolor": "red", "text.usetex": False, "svg.fonttype": "path"}
     with mpl.rc_context(readers), theme():
-        assert {k: v for k, v in mpl.rcParams.items() if "backend" not in k} == ours
+        assert {k: v for k, v in mpl.rcParams.items() if "backend" not in k} == settings
 
 
 @pytest.mark.parametrize(

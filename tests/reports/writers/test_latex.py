@@ -27,17 +27,17 @@ def test_the_table_of_a_folder_compiles_and_its_pdf_has_every_figure(
     suite: str, quick: Path, compiled: Compile
 ) -> None:
     records = Store(quick if suite == "quick" else RESULTS / suite).contents().records
-    made = content(leaderboard(records), records, Wanted(caption=f"Of {suite}", label="tab:x", standalone=True))
-    lines = [_bare(line) for line in compiled(str(FORMATS["tex"](made))).splitlines()]
-    for row in made.narrow.rows:
+    table = content(leaderboard(records), records, Wanted(caption=f"Of {suite}", label="tab:x", standalone=True))
+    lines = [_bare(line) for line in compiled(str(FORMATS["tex"](table))).splitlines()]
+    for row in table.narrow.rows:
         assert _bare("".join(cell.plain for cell in row)) in lines
     assert f"Table1:Of{suite}" in lines
 
 
 def test_a_table_in_somebodys_article(compiled: Compile, quick: Path) -> None:
     records = Store(quick).contents().records
-    wanted = Wanted(columns=["solver", "hypervolume"], caption="Fronts", label="tab:fronts")
-    table = str(FORMATS["tex"](content(leaderboard(records), records, wanted)))
+    options = Wanted(columns=["solver", "hypervolume"], caption="Fronts", label="tab:fronts")
+    table = str(FORMATS["tex"](content(leaderboard(records), records, options)))
     assert table.startswith("% needs \\usepackage{booktabs}\n\\begin{table}")
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}\n"
     assert "Table 1: Fronts" in compiled(document % table)
@@ -60,23 +60,23 @@ def test_whatever_a_name_is_the_table_compiles(compiled: Compile, names: Sequenc
 @given(st.lists(st.text(GLYPHS, min_size=1, max_size=20), min_size=15, max_size=40))
 def test_names_read_back_from_the_pdf(compiled: Compile, names: Sequence[str]) -> None:
     text = compiled(_of_names([f"({name})" for name in names]))
-    found = [_bare(line) for line in text.splitlines() if line.strip().endswith("end")]
-    assert found == [_bare(f"({name})end") for name in names]
+    printed = [_bare(line) for line in text.splitlines() if line.strip().endswith("end")]
+    assert printed == [_bare(f"({name})end") for name in names]
 
 
 def _of_names(names: Sequence[str]) -> str:
     rows = tuple((Cell(name), Cell("end")) for name in names)
-    made = Sheet(
+    name_sheet = Sheet(
         (column("solver"), column("status")), (Block(rows, heading=names[0]),), caption=names[-1], label=names[0]
     )
-    return write(made, standalone=True)
+    return write(name_sheet, standalone=True)
 
 
 def _bare(text: str) -> str:
-    """Without spaces and underscores, which are no signs but rules, and TeX's signs as those that were typed."""
+    """Remove spaces and underscores (drawn as rules), and replace TeX's characters by those that were typed."""
     typed = {"’": "'", "‘": "`", "”": '"', "“": "``", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl",
              "˜": "~", "ˆ": "^", "∼": "~", "−": "-", "∗": "*", "–": "-", "×10": "e", "ϵ": "ε"}  # fmt: skip
     text = "".join(text.replace("_", "").split())
-    for sign, meant in typed.items():
-        text = text.replace(sign, meant)
+    for sign, replacement in typed.items():
+        text = text.replace(sign, replacement)
     return re.sub(r"e([+-]?)0+(?=\d)", r"e\1", text)

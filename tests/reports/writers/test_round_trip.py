@@ -38,17 +38,17 @@ def board(records: list[Record]) -> Leaderboard:
 
 
 @pytest.fixture
-def made(board: Leaderboard, records: list[Record]) -> Content:
+def table_content(board: Leaderboard, records: list[Record]) -> Content:
     return content(board, records, Wanted(caption="A caption & more"))
 
 
-def test_csv(board: Leaderboard, made: Content) -> None:
-    back = pd.read_csv(io.StringIO(str(FORMATS["csv"](made))), dtype={"rank": str})
+def test_csv(board: Leaderboard, table_content: Content) -> None:
+    back = pd.read_csv(io.StringIO(str(FORMATS["csv"](table_content))), dtype={"rank": str})
     pd.testing.assert_frame_equal(back, board.table, check_dtype=False)
 
 
-def test_parquet(board: Leaderboard, made: Content) -> None:
-    data = FORMATS["parquet"](made)
+def test_parquet(board: Leaderboard, table_content: Content) -> None:
+    data = FORMATS["parquet"](table_content)
     assert isinstance(data, bytes)
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data)), board.table, check_dtype=False)
     metadata = pq.read_metadata(io.BytesIO(data)).metadata
@@ -56,25 +56,25 @@ def test_parquet(board: Leaderboard, made: Content) -> None:
     assert set(metadata) <= {b"caption", b"ARROW:schema"}, "nothing that another day or machine would change"
 
 
-def test_html(board: Leaderboard, made: Content) -> None:
-    names = shown(board)
+def test_html(board: Leaderboard, table_content: Content) -> None:
+    names = visible_columns(board)
     texts = dict.fromkeys(range(len(names)), str)
-    (back,) = pd.read_html(io.StringIO(str(FORMATS["html"](made))), converters=texts)
+    (back,) = pd.read_html(io.StringIO(str(FORMATS["html"](table_content))), converters=texts)
     assert_cells(back.to_numpy().tolist(), board, names)
 
 
-def test_markdown(board: Leaderboard, made: Content) -> None:
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(str(FORMATS["md"](made)))
+def test_markdown(board: Leaderboard, table_content: Content) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(str(FORMATS["md"](table_content)))
     begin, end = (next(i for i, t in enumerate(tokens) if t.type == kind) for kind in ("table_open", "table_close"))
     texts = ["".join(c.content for c in t.children or []) for t in tokens[begin:end] if t.type == "inline"]
-    names = shown(board)
+    names = visible_columns(board)
     assert texts[: len(names)] == names
     assert_cells(chunked(texts[len(names) :], len(names)), board, names)
     assert tokens[1].content == r"A caption \& more"
 
 
 def test_latex(board: Leaderboard, records: list[Record]) -> None:
-    names = shown(board)
+    names = visible_columns(board)
     text = str(FORMATS["tex"](content(board, records, Wanted(columns=names))))
     head, *rows = latex_rows(text)
     assert len(head) == len(names)
@@ -92,15 +92,15 @@ def test_latex_marks_are_the_extremes_of_each_dataset(board: Leaderboard, record
         assert {solver for dataset, solver in bold if dataset == name} == best
 
 
-def test_tidy_and_seeds(board: Leaderboard, records: list[Record], made: Content) -> None:
-    long = pd.read_csv(io.StringIO(str(FORMATS["tidy.csv"](made)))).set_index(
+def test_tidy_and_seeds(board: Leaderboard, records: list[Record], table_content: Content) -> None:
+    long = pd.read_csv(io.StringIO(str(FORMATS["tidy.csv"](table_content)))).set_index(
         ["dataset", "model", "solver", "quantity"]
     )
-    seeds = pd.read_csv(io.StringIO(str(FORMATS["seeds.csv"](made))))
+    seeds = pd.read_csv(io.StringIO(str(FORMATS["seeds.csv"](table_content))))
     means = seeds.groupby(["dataset", "model", "solver", "quantity"])["value"].agg(["mean", "count"])
     n_checked = 0
     for row in board.table.to_dict("records"):
-        for name in shown(board):
+        for name in visible_columns(board):
             if isinstance(row[name], str) or name == "seeds" or math.isnan(row[name]):
                 continue
             key = row["dataset"], row["model"], row["solver"], name
@@ -108,20 +108,22 @@ def test_tidy_and_seeds(board: Leaderboard, records: list[Record], made: Content
             assert means.loc[key, "mean"] == pytest.approx(row[name], rel=1e-12, abs=1e-12)
             assert long.loc[key, "n"] == means.loc[key, "count"]
             if name + HALF in row:
-                both = (long.loc[key, "upper"] - long.loc[key, "lower"]) / 2
-                assert both == pytest.approx(row[name + HALF], nan_ok=True)
+                half_width = (long.loc[key, "upper"] - long.loc[key, "lower"]) / 2
+                assert half_width == pytest.approx(row[name + HALF], nan_ok=True)
             n_checked += 1
     assert n_checked == len(long)
     assert len(seeds) >= n_checked
 
 
-def test_every_format_is_the_same_to_the_byte_again(board: Leaderboard, records: list[Record], made: Content) -> None:
-    again = content(leaderboard(records[::-1]), records[::-1], Wanted(caption="A caption & more"))
+def test_every_format_is_the_same_to_the_byte_again(
+    board: Leaderboard, records: list[Record], table_content: Content
+) -> None:
+    reversed_table = content(leaderboard(records[::-1]), records[::-1], Wanted(caption="A caption & more"))
     for name, write in FORMATS.items():
-        assert write(made) == write(again), name
+        assert write(table_content) == write(reversed_table), name
 
 
-def shown(board: Leaderboard) -> list[str]:
+def visible_columns(board: Leaderboard) -> list[str]:
     return [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
 
 

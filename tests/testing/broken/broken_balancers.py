@@ -40,7 +40,7 @@ class NoHelp(Sound):
 
 @dataclass(eq=False)
 class NoBalancer:
-    """Without the base class."""
+    """Lacks the base class."""
 
     couples_preferences: ClassVar[bool] = False
     needs_preference: ClassVar[bool] = True
@@ -81,8 +81,8 @@ class _Touches(Sound):
 
 def touching(name, touch):
     """A balancer that changes one piece of global state."""
-    made = type(name, (_Touches,), {"__doc__": "Changes what is not its own.", "touch": staticmethod(touch)})
-    globals()[name] = dataclass(eq=False)(made)
+    balancer_class = type(name, (_Touches,), {"__doc__": "Changes what is not its own.", "touch": staticmethod(touch)})
+    globals()[name] = dataclass(eq=False)(balancer_class)
 
 
 touching("TouchesTorch", lambda: torch.rand(1))
@@ -108,7 +108,7 @@ class InPlace(Sound):
 
 @dataclass(eq=False)
 class OtherDtype(Sound):
-    """Weights in float32, whatever the losses are."""
+    """Returns weights in float32 for losses of any precision."""
 
     def __call__(self, losses, preferences, gram):
         return preferences.float()
@@ -239,7 +239,7 @@ class Entropy(Sound):
 
 @dataclass(eq=False)
 class OneSeed(Entropy):
-    """The same random numbers whatever the seed."""
+    """Draws the same random numbers for every seed."""
 
     def start(self, context):
         self.random = torch.Generator().manual_seed(3)

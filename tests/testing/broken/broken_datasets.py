@@ -92,12 +92,12 @@ class Draws(Sound):
 
 @dataclass(frozen=True)
 class AugmentsAnyhow(Sound):
-    """Augments by random numbers of its own."""
+    """Augments with its own random generator."""
 
     def augment(self, batch, random):
-        own = torch.Generator()
-        own.seed()
-        return Samples(batch.inputs + torch.rand(1, generator=own), batch.targets)
+        generator = torch.Generator()
+        generator.seed()
+        return Samples(batch.inputs + torch.rand(1, generator=generator), batch.targets)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ class Sound(Generator):
 
 def using(name, network):
     """A generator of another network."""
-    made = type(
-        name, (Sound,), {"__doc__": "Sound but for one thing.", "network": lambda self, problem: network(problem)}
+    generator_class = type(
+        name, (Sound,), {"__doc__": "Has one defect.", "network": lambda self, problem: network(problem)}
     )
-    globals()[name] = dataclass(frozen=True)(made)
+    globals()[name] = dataclass(frozen=True)(generator_class)
 
 
 class OtherWhenServed(Lines):
@@ -90,8 +90,8 @@ class StaysHere(Lines):
         return {name: w + torch.zeros(w.shape, dtype=w.dtype) for name, w in super().weights(preferences).items()}
 
 
-for each in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere):
-    using(each.__name__ + "Generator", each)
+for network_class in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere):
+    using(network_class.__name__ + "Generator", network_class)
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,11 @@ class Warns(Sound):
 class StartsFrozen(Lines):
     def __init__(self, problem):
         super().__init__(problem)
-        own = dict(problem.target.named_parameters())
-        self.names = list(own)
-        self.slopes = nn.ParameterList(nn.Parameter(torch.randn(problem.n_objectives, *p.shape)) for p in own.values())
+        parameters = dict(problem.target.named_parameters())
+        self.names = list(parameters)
+        self.slopes = nn.ParameterList(
+            nn.Parameter(torch.randn(problem.n_objectives, *p.shape)) for p in parameters.values()
+        )
 
 
 using("GeneratesFrozen", StartsFrozen)

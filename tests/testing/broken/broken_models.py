@@ -47,7 +47,7 @@ class Idle(Net):
 
 
 class Keeps(Net):
-    """Weights beside its parameters."""
+    """Holds weights that are not parameters."""
 
     def __init__(self, dataset):
         super().__init__(dataset)
@@ -105,13 +105,13 @@ class StaysHere(Net):
         return {n: out + torch.zeros(out.shape, dtype=out.dtype) for n, out in super().forward(inputs).items()}
 
 
-for each in (OtherHeads, Idle, Keeps, Tracks, Remembers, Unreadable, SingleOnly, StaysHere):
-    made = type(
-        each.__name__ + "Model",
+for network_class in (OtherHeads, Idle, Keeps, Tracks, Remembers, Unreadable, SingleOnly, StaysHere):
+    model_class = type(
+        network_class.__name__ + "Model",
         (Sound,),
-        {"__doc__": "Sound but for one thing.", "network": lambda self, dataset, each=each: each(dataset)},
+        {"__doc__": "Has one defect.", "network": lambda self, dataset, build=network_class: build(dataset)},
     )
-    globals()[made.__name__] = dataclass(frozen=True)(made)
+    globals()[model_class.__name__] = dataclass(frozen=True)(model_class)
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ class Vertices(Sound):
     """Entries of 0, of which balancers take the inverse."""
 
     def sample(self, step):
-        drawn = super().sample(step)
-        return torch.nn.functional.one_hot(drawn.argmax(1), drawn.shape[1]).double()
+        preferences = super().sample(step)
+        return torch.nn.functional.one_hot(preferences.argmax(1), preferences.shape[1]).double()
 
 
 @dataclass(eq=False)
@@ -118,7 +118,7 @@ class Entropy(Sound):
 
 @dataclass(eq=False)
 class Forgets(Sound):
-    """Without the state of its generator."""
+    """Omits the state of its generator."""
 
     def state_dict(self):
         return {}

@@ -38,15 +38,15 @@ class Sound(Solver):
         losses = []
         for k, ray in enumerate(self.rays):
             leaves = {n: w.clone().requires_grad_() for n, w in self.nets[k].items()}
-            found = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
-            gradients = torch.autograd.grad((ray * found).sum(), list(leaves.values()), retain_graph=True)
+            ray_losses = self.problem.losses([self.problem.outputs(leaves, batch.inputs)], batch)[0]
+            gradients = torch.autograd.grad((ray * ray_losses).sum(), list(leaves.values()), retain_graph=True)
             for name, gradient in zip(leaves, gradients, strict=True):
                 self.moving[k][name] = 0.5 * self.moving[k][name] + gradient
             self.nets[k] = {n: w - self.lr * self.moving[k][n] for n, w in self.nets[k].items()}
-            losses.append(found)
-        return self.told(torch.stack(losses))
+            losses.append(ray_losses)
+        return self.reported(torch.stack(losses))
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach()
 
     @property
@@ -58,6 +58,56 @@ class Sound(Solver):
 
     def load_state_dict(self, state):
         self.nets, self.moving = state["nets"], state["moving"]
+
+
+@dataclass(eq=False)
+class Searches(Sound):
+    """Random search without gradients: every tenth step keeps the best of the changes tried since."""
+
+    steps_to_learn = 60
+
+    def start(self, problem, setting):
+        super().start(problem, setting)
+        self.n_steps, self.best = 0, list(self.nets)
+
+    def step(self, batch):
+        with torch.no_grad():
+            losses = [self.tried(k, ray, batch) for k, ray in enumerate(self.rays)]
+        self.n_steps += 1
+        if self.n_steps % 10 == 0:
+            self.nets = list(self.best)
+        return torch.stack(losses)
+
+    def tried(self, k, ray, batch):
+        net = {n: w + self.lr * torch.randn_like(w) for n, w in self.best[k].items()}
+        old, new = (self.problem.losses([self.problem.outputs(w, batch.inputs)], batch)[0] for w in (self.best[k], net))
+        if self.is_kept(float((ray * old).sum()), float((ray * new).sum())):
+            self.best[k] = net
+        return new
+
+    def is_kept(self, old, new):
+        return new < old
+
+    def state_dict(self):
+        return {"nets": self.nets, "best": self.best, "n_steps": self.n_steps}
+
+    def load_state_dict(self, state):
+        self.nets, self.best, self.n_steps = state["nets"], state["best"], state["n_steps"]
+
+
+@dataclass(eq=False)
+class SearchesSilently(Searches):
+    """Does not state how many steps it needs."""
+
+    steps_to_learn = None
+
+
+@dataclass(eq=False)
+class KeepsTheWorse(Searches):
+    """Keeps the changes that raise the losses."""
+
+    def is_kept(self, old, new):
+        return new > old
 
 
 class NetsAsPoints:
@@ -93,7 +143,7 @@ class SamePoints(SoundPoints):
 class WithGraph(Sound):
     """Losses that still have their graph."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses
 
 
@@ -137,7 +187,7 @@ class Entropy(Sound):
         self.random = torch.Generator()
         self.random.seed()
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach() * (1 + 1e-3 * torch.rand(1, generator=self.random).to(losses))
 
     def state_dict(self):
@@ -163,7 +213,7 @@ class Forgets(Sound):
 class SingleOnly(Sound):
     """Losses in float32."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach().float()
 
 
@@ -171,7 +221,7 @@ class SingleOnly(Sound):
 class StaysHere(Sound):
     """A constant on the processor."""
 
-    def told(self, losses):
+    def reported(self, losses):
         return losses.detach() + torch.zeros(losses.shape, dtype=losses.dtype)
 
 

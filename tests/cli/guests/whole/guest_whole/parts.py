@@ -114,13 +114,13 @@ class Walk(Solver):
         losses = []
         for k, ray in enumerate(self.rays):
             with torch.no_grad():
-                tried = {n: w + self.size * self.normal(w) for n, w in self.nets[k].items()}
+                candidate = {n: w + self.size * self.normal(w) for n, w in self.nets[k].items()}
                 old, new = (
                     self.problem.losses([self.problem.outputs(w, batch.inputs)], batch)[0]
-                    for w in (self.nets[k], tried)
+                    for w in (self.nets[k], candidate)
                 )
             if (ray * new).sum() < (ray * old).sum():
-                self.nets[k] = tried
+                self.nets[k] = candidate
             losses.append(torch.minimum(old, new))
         return torch.stack(losses)
 

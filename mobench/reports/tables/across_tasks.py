@@ -1,0 +1,130 @@
+"""Table across tasks: one row per solver, one column per task with the normalised hypervolume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mobench.errors import OptionError
+from mobench.records.record import Record
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.analysis.ranking import rank
+from mobench.reports.tables import tidy
+from mobench.reports.tables.columns import HALF, Column
+from mobench.reports.tables.content import (
+    Content,
+    Wanted,
+    chosen_rows,
+    content_of,
+    notes_of,
+    status_if_incomplete,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEAN, AVERAGE_RANK = "mean", "average rank"
+NOTE = (
+    "Each task's column is the hypervolume divided by the volume of the box between its ideal and reference point: "
+    "1 is the ideal point, which conflicting objectives do not reach. Tasks differ in how much of their box can be "
+    "reached, so compare within a column. Average ranks are over the tasks, among the complete rows."
+)
+
+
+def n_tasks(board: Leaderboard) -> int:
+    """Return the number of tasks of the table: pairs of dataset and model whose protocol states an ideal point."""
+    return len({(row["dataset"], row["model"]) for row in _with_box(board.table, board.boxes)})
+
+
+def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+    """Return a table with one row per solver, one column per task, the mean over tasks and the average rank.
+
+    A task is a dataset, or a dataset and a model where a dataset has several. Values are hypervolumes divided by the
+    volume of the box between ideal and reference point. The average rank is that of `mobench leaderboard` over
+    datasets: means over seeds are ranked within each task. A row that lacks a task, or is incomplete on one, has
+    neither mean nor rank and is placed below the others with its status; no value is imputed.
+
+    Raises: OptionError if there are fewer than two tasks, or a column or row does not exist.
+    """
+    table = chosen_rows(board.table, selection)
+    tasks = _names(table, board.boxes)
+    if len(tasks) < 2:
+        raise OptionError(
+            f"the table across tasks needs two or more tasks whose protocol has an ideal point, there are {len(tasks)}:"
+            " name a folder with records of several datasets"
+        )
+    frame = _frame(table, board.boxes, tasks)
+    described = {
+        name: Column(name, name, f"hypervolume on {name}, divided by that of its ideal point", "higher")
+        for name in tasks.values()
+    } | {
+        MEAN: Column(MEAN, MEAN, "mean of the normalised hypervolumes over the tasks", "higher"),
+        AVERAGE_RANK: Column(
+            AVERAGE_RANK, AVERAGE_RANK, "rank within a task, mean over the tasks", "lower", decimals=2
+        ),
+    }
+    long = _by_seed(board, tasks)
+    return content_of(
+        frame, ["solver", *described, *status_if_incomplete(frame)], described, selection, group=(),
+        caption="Normalised hypervolume on the test split of every task", notes=[NOTE, *notes_of(board)], rows=table,
+        seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "quantity"]),
+    )  # fmt: skip
+
+
+def _with_box(table: pd.DataFrame, boxes: Mapping[str, float]) -> list[dict[Any, Any]]:
+    return [row for row in table.to_dict("records") if boxes.get(row["dataset"])]
+
+
+def _names(table: pd.DataFrame, boxes: Mapping[str, float]) -> dict[tuple[str, str], str]:
+    """Return (dataset, model) -> name of the task, sorted; the model is named where the dataset has several."""
+    pairs = sorted({(str(row["dataset"]), str(row["model"])) for row in _with_box(table, boxes)})
+    datasets = [dataset for dataset, _ in pairs]
+    return {pair: pair[0] if datasets.count(pair[0]) == 1 else f"{pair[0]}, {pair[1]}" for pair in pairs}
+
+
+def _frame(table: pd.DataFrame, boxes: Mapping[str, float], tasks: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """Return a frame of solver, each task with its half width, mean, average rank and status; best mean first."""
+    import pandas as pd
+
+    by_solver: dict[str, dict[str, Mapping[Any, Any]]] = {}
+    for row in _with_box(table, boxes):
+        by_solver.setdefault(str(row["solver"]), {})[tasks[row["dataset"], row["model"]]] = row
+    rows = []
+    for solver, by_task in by_solver.items():
+        values = {
+            name + half: by_task[name]["hypervolume" + half] / boxes[by_task[name]["dataset"]]
+            if name in by_task
+            else math.nan
+            for name in tasks.values()
+            for half in ("", HALF)
+        }
+        rows.append({"solver": solver, **values, "status": _status(by_task, tasks.values())})
+    frame = pd.DataFrame(rows)
+    is_complete = frame["status"] == "complete"
+    frame.insert(len(frame.columns) - 1, MEAN, frame[list(tasks.values())].mean(axis=1).where(is_complete))
+    frame.insert(len(frame.columns) - 1, AVERAGE_RANK, math.nan)
+    if is_complete.any():
+        scores = frame[is_complete].set_index("solver")[list(tasks.values())].T
+        ranking = rank(scores)
+        frame[AVERAGE_RANK] = frame["solver"].map(dict(zip(ranking.solvers, ranking.average_ranks, strict=True)))
+    return frame.sort_values([MEAN, "solver"], ascending=[False, True], na_position="last").reset_index(drop=True)
+
+
+def _status(by_task: Mapping[str, Mapping[Any, Any]], names: Iterable[str]) -> str:
+    late = [
+        f"{name}: {by_task[name]['status'] if name in by_task else 'no record'}"
+        for name in names
+        if name not in by_task or by_task[name]["status"] != "complete"
+    ]
+    return "; ".join(late) or "complete"
+
+
+def _by_seed(board: Leaderboard, tasks: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """Return the normalised hypervolume of each completed record: dataset, model, solver, quantity, seed, value."""
+    seeds = tidy.seeds(board)
+    seeds = seeds[seeds["quantity"] == "hypervolume"]
+    is_shown = [pair in tasks for pair in zip(seeds["dataset"], seeds["model"], strict=True)]
+    seeds = seeds[is_shown].reset_index(drop=True)
+    boxes = [board.boxes[dataset] for dataset in seeds["dataset"]]
+    return seeds.assign(quantity="normalised hypervolume", value=seeds["value"] / boxes)[tidy.PER_SEED[:-1]]
