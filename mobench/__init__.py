@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Seeds,
         Setting,
         Solver,
+        StoredSamples,
         SummedMeasure,
         TaskSamples,
         WeightNetwork,
@@ -46,7 +47,7 @@ _HOME = {
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
         "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples",
-        "Seeds", "Setting", "Solver", "SummedMeasure", "TaskSamples", "WeightNetwork",
+        "Seeds", "Setting", "Solver", "StoredSamples", "SummedMeasure", "TaskSamples", "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -54,8 +55,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
     "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
-    "Samples", "Seeds", "Setting", "Solver", "Spec", "SuiteFile", "SummedMeasure", "TaskSamples", "WeightNetwork",
-    "hookimpl", "leaderboard", "option", "run",
+    "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples",
+    "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

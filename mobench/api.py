@@ -50,6 +50,7 @@ def run(
     checkpoint: float = 30.0,
     keep_weights: bool = False,
     strategy: Strategy | str | None = None,
+    data_workers: int = 0,
     on_event: Callable[[Job, JobEvent], None] | None = None,
 ) -> pd.DataFrame:
     """Run the jobs of a suite that have no record yet, write its tables, and return its leaderboard.
@@ -71,6 +72,7 @@ def run(
     checkpoint: seconds between checkpoints.
     keep_weights: whether to keep the trained networks, also if the suite does not ask for it.
     strategy: how to compute, as a `Strategy` or as the text of `--strategy`; None: what is fastest on this machine.
+    data_workers: processes of each job that read `StoredSamples` ahead; 0: the job reads them itself.
     on_event: called with a job and an event of `mobench.events` for everything that happens to a job, one call at a
         time, from threads of the run. A job has `id`, `title`, and the names `dataset.name`, `model.name` and
         `solver.name`. An exception ends the run and is raised.
@@ -109,6 +111,7 @@ def run(
         keep_weights=keep_weights,
         checkpoint_seconds=arguments.quantity(checkpoint, "checkpoint"),
         retry=retry,
+        data_workers=arguments.count(data_workers, "data_workers", arguments.MAX_DATA_WORKERS, smallest=0),
     )
     finished = run_suite(
         suite,

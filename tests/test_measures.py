@@ -82,8 +82,8 @@ def exact_r_squared(o: Outputs, t: dict[str, Tensor]) -> float:
 
 def exact_rmse(o: Outputs, t: dict[str, Tensor]) -> float:
     """In the units of labels that were divided by 2.5; by scikit-learn."""
-    known = ~t["gaps"].isnan()
-    return float(sklearn.metrics.root_mean_squared_error(2.5 * t["gaps"][known], 2.5 * o["y"][known, 0]))
+    is_labelled = ~t["gaps"].isnan()
+    return float(sklearn.metrics.root_mean_squared_error(2.5 * t["gaps"][is_labelled], 2.5 * o["y"][is_labelled, 0]))
 
 
 def exact_iou(o: Outputs, t: dict[str, Tensor]) -> float:

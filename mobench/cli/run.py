@@ -51,6 +51,9 @@ def run(
             help="How to compute, instead of the fastest measured way: layout=…,stacking=…,threads=…; or default."
         ),
     ] = "",
+    data_workers: Annotated[
+        int, typer.Option(min=0, help="Processes of each job that read data which stay on disk.")
+    ] = RunOptions.data_workers,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
     ] = False,
@@ -72,6 +75,7 @@ def run(
         checkpoint_seconds=arguments.quantity(checkpoint, "--checkpoint"),
         retry=retry,
         command=("mobench", *sys.argv[1:]),
+        data_workers=arguments.count(data_workers, "--data-workers", arguments.MAX_DATA_WORKERS, smallest=0),
     )
     if dry_run:
         chosen = overrides.load(suite)

@@ -29,6 +29,7 @@ from mobench.interfaces.problem import Problem, Weights
 from mobench.interfaces.sampler import Dirichlet, Sampler, SamplerContext, dirichlet, positive_preferences
 from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, TaskSamples, map_inputs, tensors_of
 from mobench.interfaces.solver import Seeds, Setting, Solver
+from mobench.interfaces.stored_samples import MapStyleDataset, StoredSamples
 from mobench.interfaces.target_state import PretrainedWeights, Statistics, TargetState
 from mobench.kernels.strategy import Layout, Stacking, Strategy
 
@@ -43,6 +44,7 @@ __all__ = [
     "Inputs",
     "Layout",
     "Likelihood",
+    "MapStyleDataset",
     "Metric",
     "Model",
     "Objective",
@@ -64,6 +66,7 @@ __all__ = [
     "Split",
     "Stacking",
     "Statistics",
+    "StoredSamples",
     "Strategy",
     "SummedMeasure",
     "TargetState",

@@ -26,12 +26,17 @@ class Protocol:
            from this point, and imported losses below it are rejected.
     nadir: one value per objective, above the ideal: the worst loss on the Pareto front, or the loss of random
            guessing. It is stored in records for information; no indicator or plot uses it.
+    subset: which samples are evaluated where a part of a split is enough (validation checks during training, the front
+           of the training split): the "first" ones, or a "random" subset, the same for all jobs. The first ones mislead
+           if a split is sorted. None: "random" for `StoredSamples`; "first" for samples in memory, as in records from
+           before there was this field.
     """
 
     version: str
     reference: tuple[float, ...]
     ideal: tuple[float, ...]
     nadir: tuple[float, ...]
+    subset: Literal["first", "random"] | None = None
 
 
 class Dataset(ABC):
@@ -71,7 +76,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self, split: Split) -> Samples:
-        """Return all samples of a split.
+        """Return all samples of a split: `Samples`, `TaskSamples`, or `StoredSamples`, which stay on disk.
 
         Raises: DataError if files are missing or damaged.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,9 +54,19 @@ class Samples:
         """Return the samples at `index`, a tensor of positions or a slice."""
         return self.map(lambda tensor: tensor[index])
 
+    def subset(self, index: Tensor | slice) -> Samples:
+        """Return the samples at `index`; samples that stay on disk are not read."""
+        return self.take(index)
+
+    def batches(self, indices: Iterable[Tensor | slice]) -> Iterator[Samples]:
+        """Yield the samples at each index, in order; samples that stay on disk may be read ahead."""
+        for index in indices:
+            yield self.take(index)
+
     def to(self, device: torch.device | str) -> Samples:
-        """Return the same samples on `device`."""
-        return self.map(lambda tensor: tensor.to(device))
+        """Return the same samples on `device`. Copies from page-locked memory to a GPU are not waited for."""
+        to_gpu = torch.device(device).type == "cuda"
+        return self.map(lambda tensor: tensor.to(device, non_blocking=to_gpu and tensor.is_pinned()))
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Samples:
         """Return samples whose tensors, inputs and targets, are the results of a function."""
@@ -87,8 +97,8 @@ class TaskInputs(dict[str, Inputs]):
 class TaskSamples(Samples):
     """Samples of several tasks, each with inputs, targets and a length of its own.
 
-    tasks: name of the objective -> its samples. `inputs` are the `TaskInputs` of all tasks; `targets` is empty, because
-           the loss of an objective receives the samples of its task.
+    tasks: name of the objective -> its samples, in memory or stored. `inputs` are the `TaskInputs` of all tasks;
+           `targets` is empty, because the loss of an objective receives the samples of its task.
 
     The length is that of the longest task. `take` applies a slice to each task, so a task may be used up before others.
     """
@@ -99,8 +109,11 @@ class TaskSamples(Samples):
         if not tasks:
             raise ShapeError("there are no tasks: pass the samples of each objective, name -> Samples")
         object.__setattr__(self, "tasks", dict(tasks))
-        object.__setattr__(self, "inputs", TaskInputs({name: samples.inputs for name, samples in tasks.items()}))
         object.__setattr__(self, "targets", {})
+
+    @property
+    def inputs(self) -> TaskInputs:
+        return TaskInputs({name: samples.inputs for name, samples in self.tasks.items()})
 
     def __len__(self) -> int:
         return max(map(len, self.tasks.values()))
@@ -113,6 +126,12 @@ class TaskSamples(Samples):
         if not isinstance(index, slice):
             raise ShapeError("positions of samples differ between tasks: take from the samples of each task in `tasks`")
         return self.by_task(lambda samples: samples.take(index))
+
+    def subset(self, index: Tensor | slice) -> Samples:
+        """Return the samples of each task in a slice. Raises: ShapeError for a tensor of positions."""
+        if not isinstance(index, slice):
+            return self.take(index)
+        return self.by_task(lambda samples: samples.subset(index))
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Samples:
         return self.by_task(lambda samples: samples.map(function))

@@ -18,6 +18,7 @@ from mobench.text import first_line, one_line
 MAX_SECONDS = 1e9
 """About 30 years. Thread timeouts overflow beyond about 300 years."""
 MAX_COUNT = 10_000
+MAX_DATA_WORKERS = 256
 MAX_DIGITS = 18
 UNITS = {
     unit.casefold(): base**power
@@ -134,11 +135,11 @@ def parse_bytes(text: str, argument: str = "--memory") -> int | None:
     return n_bytes
 
 
-def count(value: Any, argument: str, largest: int = MAX_COUNT) -> int:
-    """Return `value` as `int`. Raises: OptionError unless it is a whole number from 1 to `largest`."""
+def count(value: Any, argument: str, largest: int = MAX_COUNT, smallest: int = 1) -> int:
+    """Return `value` as `int`. Raises: OptionError unless it is a whole number from `smallest` to `largest`."""
     number = _whole(value)
-    if number is None or not 1 <= number <= largest:
-        raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from 1 to {largest}")
+    if number is None or not smallest <= number <= largest:
+        raise OptionError(f"{argument} was given {shown(value)}: pass a whole number from {smallest} to {largest}")
     return number
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from itertools import count, islice
+
 import torch
 from torch import Tensor
 
@@ -46,15 +49,31 @@ class Batches:
         """
         if self.tasks:
             return TaskSamples({name: batches.at(step, index) for name, batches in self.tasks.items()})
+        return self.samples.take(self.positions(step, index))
+
+    def steps(self, start: int, n_batches: int = 1) -> Generator[list[Samples], None, None]:
+        """Yield the batches of the steps from `start` on, n_batches per step; stored samples may be read ahead."""
+        if self.tasks:
+            streams = {name: batches.steps(start, n_batches) for name, batches in self.tasks.items()}
+            while True:
+                by_task = {name: next(stream) for name, stream in streams.items()}
+                yield [TaskSamples({name: by_task[name][k] for name in by_task}) for k in range(n_batches)]
+        positions = (self.positions(step, index) for step in count(start) for index in range(n_batches))
+        stream = self.samples.batches(positions)
+        while True:
+            yield list(islice(stream, n_batches))
+
+    def positions(self, step: int, index: int = 0) -> Tensor | slice:
+        """Return the positions of a batch in the samples; see `at`."""
         if len(self.samples) == 1:
-            return self.samples
+            return slice(None)
         epoch, position = divmod(step, self.per_epoch)
         if self._orders.get(index, (-1, None))[0] != epoch:
             # a large odd factor gives different (seed, epoch) pairs different seeds
             generator = seeded(self.seed * 1_000_003 + epoch + index * FURTHER)
             self._orders[index] = epoch, torch.randperm(len(self.samples), generator=generator)
         start = position * self.batch_size
-        return self.samples.take(self._orders[index][1][start : start + self.batch_size])
+        return self._orders[index][1][start : start + self.batch_size]
 
     def random(self, step: int, index: int = 0) -> torch.Generator:
         """Return the random generator for the augmentation of a batch; it depends only on seed, step and index."""

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from mobench.learning.divergence import check_losses, check_weights, divergence_
 from mobench.learning.pending_steps import PendingSteps
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
+from mobench.metrics.subset import subset_of
 
 TRACE_SAMPLES = 2000
 TRACE_POINTS = 10
@@ -102,8 +103,8 @@ def train(
     """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
 
     rays: [R, m], the preferences that a finite Pareto set trains, and that validation checks use.
-    validation: validation checks compute the hypervolume on the first TRACE_SAMPLES of these samples; None: the
-        trace contains only training losses.
+    validation: validation checks compute the hypervolume on TRACE_SAMPLES of these samples, those that
+        `Protocol.subset` states; None: the trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
     on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
     check_every: number of steps after which the host reads losses and checks. The result is the same, except that
@@ -129,13 +130,15 @@ def train(
     pending = PendingSteps(solver, problem, check_every)
     last_save = time.monotonic()
     problem.train(True)
-    with checkpoints.StepCount(checkpoint) as count:
+    # streams are closed at the end, so that processes which read batches ahead end with the training
+    with checkpoints.StepCount(checkpoint) as count, ExitStack() as streams:
+        stream = streams.enter_context(closing(batches.steps(run.steps, solver.n_batches)))
         run.repeated = count.go_on_from(run.steps)
         while not _finished(run, total, limit):
             try:
                 if len(pending) == 0:
                     counts_before = run.steps, run.gradient_evaluations
-                losses = _timed_step(solver, problem, batches, run, pending)
+                losses = _timed_step(solver, problem, batches, stream, run, pending)
                 _count(run, losses, batches.per_epoch, solver.n_batches)
                 count.reach(run.steps)
                 at_end = _finished(run, total, limit)
@@ -148,6 +151,8 @@ def train(
             except BaseException as error:
                 if pending.rewind(error):  # repeat these steps one by one
                     run.steps, run.gradient_evaluations = counts_before
+                    streams.close()
+                    stream = streams.enter_context(closing(batches.steps(run.steps, solver.n_batches)))
                     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
                     continue
                 if not isinstance(error, NonFiniteError):
@@ -171,14 +176,20 @@ def _augmented(problem: Problem, random: torch.Generator, samples: Samples) -> S
     return problem.dataset.augment(samples, random)
 
 
-def _timed_step(solver: Solver, problem: Problem, batches: Batches, run: Training, pending: PendingSteps) -> Tensor:
+def _timed_step(
+    solver: Solver,
+    problem: Problem,
+    batches: Batches,
+    stream: Iterator[list[Samples]],
+    run: Training,
+    pending: PendingSteps,
+) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
     with _timed(run):
         step_batches = []
-        for index in range(solver.n_batches):
-            random = batches.random(run.steps, index)
-            batch = batches.at(run.steps, index).by_task(partial(_augmented, problem, random))
-            step_batches.append(problem.prepare(batch))
+        for index, batch in enumerate(next(stream)):
+            augment = partial(_augmented, problem, batches.random(run.steps, index))
+            step_batches.append(problem.prepare(batch.by_task(augment)))
         with pending.deferred():
             losses = solver.step(*step_batches)
             check_losses(losses, [o.name for o in problem.objectives])
@@ -276,7 +287,7 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
         own_rays = None if isinstance(pareto_set, PointSet) else pareto_set.rays
         at = rays if own_rays is None else own_rays.cpu()
         with torch.random.fork_rng(devices=[]):
-            front = evaluate(pareto_set, problem, validation.take(slice(0, TRACE_SAMPLES)), at)
+            front = evaluate(pareto_set, problem, subset_of(validation, TRACE_SAMPLES, problem.protocol), at)
         finite = bool(torch.isfinite(torch.as_tensor(front.losses)).all())
         value = hypervolume(front.losses, problem.protocol.reference) if finite else None
     return ValidationCheck(

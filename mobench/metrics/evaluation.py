@@ -30,6 +30,9 @@ from mobench.metrics.totals import Totals, plain_losses
 KNOWN_FRONT_POINTS = 1000
 """Number of points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
+"""Number of rays whose outputs for a batch are computed together. Another number may change the last bits of losses."""
+WEIGHT_BYTES = 2**28
+"""Most bytes of the weights of all rays of one pass over a split, unless those of RAYS_AT_ONCE rays take more."""
 OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 """Beginnings of the names of indicators that depend on preferences."""
 
@@ -55,10 +58,11 @@ def evaluate(
 
     A `PointSet` is evaluated at its points; `rays` is ignored, and the preferences of the result are NaN.
 
-    progress: called with the number of finished rays and the total number of rays.
+    progress: called with the number of finished rays and the total number of rays, after each pass over the samples.
 
-    Memory is bounded by one batch of RAYS_AT_ONCE rays; batches of 250 LeNet images were 1.6 times as
-    fast as batches of 1,000. Networks are in evaluation mode during the call.
+    The samples are read and prepared once for all rays whose weights fit into `WEIGHT_BYTES` together, or for
+    RAYS_AT_ONCE rays if a metric is pooled. Otherwise memory is bounded by one batch of RAYS_AT_ONCE rays; batches of
+    250 LeNet images were 1.6 times as fast as batches of 1,000. Networks are in evaluation mode during the call.
     """
     rows = []
     if isinstance(pareto_set, PointSet):
@@ -67,7 +71,7 @@ def evaluate(
     else:
         places, preferences = rays.to(problem.device, problem.dtype), rays.double().cpu().numpy()
     with torch.no_grad(), evaluating(problem, pareto_set):
-        for some_places in torch.split(places, RAYS_AT_ONCE):
+        for some_places in torch.split(places, _n_rays_per_pass(problem)):
             rows += _several_rays(pareto_set, problem, samples, some_places, batch_size)
             if progress is not None:
                 progress(len(rows), len(places))
@@ -165,41 +169,55 @@ def _predictor_of(
     return lambda inputs: [predict(inputs) for predict in predictors]
 
 
+def _n_rays_per_pass(problem: Problem) -> int:
+    """Return for how many rays the samples are read at once, a multiple of RAYS_AT_ONCE."""
+    if any(metric.pooled for objective in problem.objectives for metric in objective.metrics):
+        return RAYS_AT_ONCE
+    bytes_at_once = RAYS_AT_ONCE * problem.n_target_parameters * problem.dtype.itemsize
+    return RAYS_AT_ONCE * max(1, WEIGHT_BYTES // max(1, bytes_at_once))
+
+
 def _several_rays(
     pareto_set: ParetoSet | PointSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int
 ) -> list[Tensor]:
     """Return for each ray the losses and metrics [m + number of metrics] of the samples."""
-    predict = _predictor(pareto_set, problem, rays)
+    predictors = [_predictor(pareto_set, problem, some_rays) for some_rays in torch.split(rays, RAYS_AT_ONCE)]
     m = problem.n_objectives
     starts = np.cumsum([m, *(len(o.metrics) for o in problem.objectives)])
     rows = torch.zeros(len(rays), int(starts[-1]), dtype=torch.float64)
     for indices, part in problem.parts(samples):
         metrics = [j for i in indices for j in range(starts[i], starts[i + 1])]
-        values = _means(predict, problem, part, [problem.objectives[i] for i in indices], len(rays), batch_size)
+        values = _means(predictors, problem, part, [problem.objectives[i] for i in indices], len(rays), batch_size)
         rows[:, [*indices, *metrics]] = values
     return list(rows)
 
 
 def _means(
-    predict: Callable[[Inputs], Sequence[Outputs]],
+    predictors: Sequence[Callable[[Inputs], Sequence[Outputs]]],
     problem: Problem,
     samples: Samples,
     objectives: Sequence[Objective],
     n_rays: int,
     batch_size: int,
 ) -> Tensor:
-    """Return the losses of objectives, then their metrics, on samples: [n_rays, losses + metrics]."""
+    """Return the losses of objectives, then their metrics, on samples: [n_rays, losses + metrics].
+
+    predictors: each returns the outputs of some of the rays, in order.
+    """
     totals = [Totals(objectives) for _ in range(n_rays)]
     means = plain_losses(objectives)
     prepared: list[Samples] = []
-    for start in range(0, len(samples), batch_size):
-        batch = problem.prepare(samples.take(slice(start, start + batch_size)))
+    slices = [slice(start, start + batch_size) for start in range(0, len(samples), batch_size)]
+    for stored in samples.batches(slices):
+        batch = problem.prepare(stored)
         if totals[0].is_pooling:
             prepared.append(batch.to("cpu"))
-        outputs_of_rays = predict(batch.inputs)
-        losses = problem.losses(outputs_of_rays, batch, means)
-        for k, outputs in enumerate(outputs_of_rays):
-            totals[k].add(outputs, batch, losses[k])
+        total_of_ray = iter(totals)
+        for predict in predictors:
+            outputs_of_rays = predict(batch.inputs)
+            losses = problem.losses(outputs_of_rays, batch, means)
+            for k, outputs in enumerate(outputs_of_rays):
+                next(total_of_ray).add(outputs, batch, losses[k])
     split = joined(prepared) if prepared else None
     return torch.stack([total.values(split) for total in totals])
 

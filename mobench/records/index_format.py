@@ -24,6 +24,8 @@ FileState = tuple[int, int, int, int]
 """Size, mtime (ns), ctime (ns) and inode of a file. Copies and archives cannot set the ctime, so an index that was
 copied together with its records is not used."""
 
+SPLITS = ("test", "val")
+"""Splits whose fronts are stored, in their order."""
 STORED = np.dtype("<f8")
 
 T = TypeVar("T")
@@ -39,15 +41,17 @@ class _Content(Strict):
 
     The first line of the file is the hash of everything that follows it. After the second line come the numbers of
     all fronts in the order of the records: for each front first its losses, then its metrics.
+    The front of the test split comes before that of the validation split.
 
     job:        index into `jobs`, which are stored without seeds.
-    front:      None, or a tuple: index of the preferences in `rays`, shape of the losses, index of the metric names in
-                `metrics`, and number of samples.
+    front:      of the test split: None, or a tuple: index of the preferences in `rays`, shape of the losses, index of
+                the metric names in `metrics`, and number of samples.
+    validation: the same of the validation split.
     of_objectives: index of the objective names in `objectives`.
     names:      index of the names of splits and indicators in `indicators`; `values` has one list per split.
     """
 
-    format: Literal[3] = 3
+    format: Literal[4] = 4
     mobench: str = Field(default_factory=lambda: _reader())
     jobs: Listed[Job]
     protocols: Listed[OptionTable]
@@ -65,6 +69,7 @@ class _Content(Strict):
     protocol: Listed[Place]
     of_objectives: Listed[Place]
     front: Listed[FrontPlaces | None]
+    validation: Listed[FrontPlaces | None]
     names: Listed[Place]
     values: Listed[list[list[Number | None]]]
     cost: Listed[Cost | None]
@@ -103,16 +108,17 @@ def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
     states, records = [state for state, _ in entries.values()], [record for _, record in entries.values()]
     bare = [record.job.model_copy(update={"seeds": SeedSet()}) for record in records]
     names = [{split: list(values) for split, values in record.indicators.items()} for record in records]
-    fronts: list[FrontPlaces | None] = []
+    fronts: dict[str, list[FrontPlaces | None]] = {split: [] for split in SPLITS}
     numbers: list[NDArray[np.float64]] = [np.empty(0)]
     for record in records:
-        if (front := record.fronts.get("test")) is None:
-            fronts.append(None)
-            continue
-        n_rays, n_objectives = front.losses.shape
-        ray_place, metric_place = rays.place(front.preferences), metrics.place(list(front.metrics))
-        fronts.append((ray_place, n_rays, n_objectives, metric_place, front.n_samples))
-        numbers += [front.losses.ravel(), *front.metrics.values()]
+        for split, places in fronts.items():
+            if (front := record.fronts.get(split)) is None:
+                places.append(None)
+                continue
+            n_rays, n_objectives = front.losses.shape
+            ray_place, metric_place = rays.place(front.preferences), metrics.place(list(front.metrics))
+            places.append((ray_place, n_rays, n_objectives, metric_place, front.n_samples))
+            numbers += [front.losses.ravel(), *front.metrics.values()]
     content = _Content.model_construct(
         file=list(entries),
         state=states,
@@ -122,7 +128,8 @@ def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
         seeds=[record.job.seeds for record in records],
         protocol=[protocols.place(record.protocol) for record in records],
         of_objectives=[objectives.place(list(record.objectives)) for record in records],
-        front=fronts,
+        front=fronts["test"],
+        validation=fronts["val"],
         names=[indicators.place(lists) for lists in names],
         values=[[list(values.values()) for values in record.indicators.values()] for record in records],
         cost=[record.cost for record in records],
@@ -199,7 +206,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         content.finished,
         content.digest,
     )
-    for id_, status, job, seeds, protocol, objectives, front, names, values, cost, imported, finished, digest in zip(
+    for id_, status, job, seeds, protocol, objectives, fronts, names, values, cost, imported, finished, digest in zip(
         *columns, strict=True
     ):
         yield Outline(
@@ -208,7 +215,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
             job=content.jobs[job].model_copy(update={"seeds": seeds}),
             protocol=content.protocols[protocol],
             objectives=content.objectives[objectives],
-            fronts={} if front is None else {"test": front},
+            fronts=fronts,
             indicators={
                 split: dict(zip(columns_of_split, row, strict=True))
                 for (split, columns_of_split), row in zip(content.indicators[names].items(), values, strict=True)
@@ -220,24 +227,27 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         )
 
 
-def _fronts(content: _Content, numbers: NDArray[np.float64]) -> Iterator[FrontOutline | None]:
-    """Yield the front of each record.
+def _fronts(content: _Content, numbers: NDArray[np.float64]) -> Iterator[dict[str, FrontOutline]]:
+    """Yield the fronts of each record by split.
 
     Raises: ValueError where there are too few or too many numbers, or where a loss is not finite. A metric may be NaN.
     """
     end = 0
-    for front in content.front:
-        if front is None:
-            yield None
-            continue
-        rays, n_rays, n_objectives, metrics, n_samples = front
-        names = content.metrics[metrics]
-        start, end = end, end + n_rays * n_objectives
-        losses = numbers[start:end].reshape(n_rays, n_objectives)
-        start, end = end, end + n_rays * len(names)
-        values = numbers[start:end].reshape(len(names), n_rays)
-        if not ((np.abs(losses) <= LARGEST).all() and ((np.abs(values) <= LARGEST) | np.isnan(values)).all()):
-            raise ValueError("a number is too large or not finite")
-        yield FrontOutline(content.rays[rays], losses, dict(zip(names, values, strict=True)), n_samples)
+    for places_of_record in zip(content.front, content.validation, strict=True):
+        fronts = {}
+        for split, places in zip(SPLITS, places_of_record, strict=True):
+            if places is None:
+                continue
+            rays, n_rays, n_objectives, metrics, n_samples = places
+            names = content.metrics[metrics]
+            start, end = end, end + n_rays * n_objectives
+            losses = numbers[start:end].reshape(n_rays, n_objectives)
+            start, end = end, end + n_rays * len(names)
+            values = numbers[start:end].reshape(len(names), n_rays)
+            if not ((np.abs(losses) <= LARGEST).all() and ((np.abs(values) <= LARGEST) | np.isnan(values)).all()):
+                raise ValueError("a number is too large or not finite")
+            metrics_by_name = dict(zip(names, values, strict=True))
+            fronts[split] = FrontOutline(content.rays[rays], losses, metrics_by_name, n_samples)
+        yield fronts
     if end != len(numbers):
         raise ValueError("numbers are left over")

@@ -30,7 +30,7 @@ class Measured(Protocol):
     """The interface shared by `Record` and `Outline`, which leaderboards and other tables use.
 
     objectives: names of the objectives.
-    fronts:     split -> front; only the test split is used.
+    fronts:     split -> front; only the test split is used, and the metrics of the validation split.
     indicators: all indicators of the test split, and the hypervolume of every other split.
     finished:   time at which the record was finished (ISO 8601).
     digest:     a hash of all computed numbers (see `Record.digest`).
@@ -104,13 +104,17 @@ def outline(record: Record) -> Outline:
         job=record.job,
         protocol=record.protocol,
         objectives=record.objectives,
-        fronts={split: _outlined(front) for split, front in record.fronts.items() if split == "test"},
+        fronts={split: _outlined(front) for split, front in record.fronts.items() if _is_needed(split, front)},
         indicators={split: _needed(split, values) for split, values in record.indicators.items()},
         cost=record.cost,
         imported=record.imported,
         finished=record.finished,
         digest=record.digest,
     )
+
+
+def _is_needed(split: str, front: Front) -> bool:
+    return split == "test" or (split == "val" and bool(front.metrics))
 
 
 def _outlined(front: Front) -> FrontOutline:

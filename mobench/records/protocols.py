@@ -13,9 +13,9 @@ VERSION = "version"
 
 
 def stated_by(dataset: Dataset) -> dict[str, Any]:
-    """Return the protocol of a dataset in the form stored in records."""
+    """Return the protocol of a dataset in the form stored in records. Fields that are None are omitted."""
     content: dict[str, Any] = json.loads(json.dumps(asdict(dataset.protocol)))
-    return content
+    return {name: value for name, value in content.items() if value is not None}
 
 
 def contents(protocol: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from mobench.files import write_whole
 from mobench.interfaces import ParetoNetwork, Predictor, Split
 from mobench.interfaces.model import shape_text
 from mobench.metrics.evaluation import evaluate
+from mobench.metrics.subset import subset_of
 from mobench.records.networks import Trained, load
 from mobench.records.record import Record
 from mobench.records.store import Store, writing
@@ -85,8 +86,11 @@ def check_record(model: bytes, trained: Trained) -> None:
     record = trained.record
     split, front = min(record.fronts.items(), key=lambda item: item[1].n_samples or math.inf)
     rows = sorted({0, len(front.losses) // 2, len(front.losses) - 1})
-    samples = trained.problem.dataset.load(cast(Split, split)).take(slice(0, front.n_samples))
-    losses = evaluate(_Exported(session(model)), trained.problem, samples, torch.tensor(front.preferences)[rows]).losses
+    problem = trained.problem
+    samples = problem.dataset.load(cast(Split, split))
+    if front.n_samples is not None:
+        samples = subset_of(samples, front.n_samples, problem.protocol)
+    losses = evaluate(_Exported(session(model)), problem, samples, torch.tensor(front.preferences)[rows]).losses
     recorded = np.asarray(front.losses)[rows]
     if not np.allclose(losses, recorded, rtol=LOSSES, atol=LOSSES * np.abs(recorded).max()):
         row = int(np.abs(losses - recorded).max(1).argmax())

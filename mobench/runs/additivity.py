@@ -12,7 +12,7 @@ from mobench.errors import IncompatibleError
 from mobench.interfaces import Inputs, Objective, Outputs, Problem, Samples, SummedMeasure, seeded, tensors_of
 from mobench.interfaces.objective import Measure
 
-N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**22, 3
+N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**21, 3
 """Samples in the check for means with random outputs, numbers that they may have in all, and how often it is made."""
 N_HALF = 16
 """Number of samples in each half of the check for means. Even, because datasets may alternate two kinds of samples."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.events import DataLoading, StrategyMeasuring
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Split, Strategy
+from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Split, StoredSamples, Strategy
 from mobench.jobs.job import Job
 from mobench.jobs.rays import job_rays
 from mobench.jobs.resolve import make_dataset, make_model, make_solver
@@ -133,7 +133,7 @@ class _Run:
         job = self.job
         self.tell(DataLoading())
         # load the data first, so that a missing file is reported before anything is built
-        splits: dict[Split, Samples] = {split: self.dataset.load(split) for split in ("train", "val", "test")}
+        splits: dict[Split, Samples] = {split: self._load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
         torch.manual_seed(seeds.initialisation)
         problem = Problem(self.dataset, make_model(job.model), self.options.device, precision=job.budget.precision)
@@ -178,6 +178,16 @@ class _Run:
         if weights is not None:
             common["notes"] |= _save_weights(weights, solver, problem)
         return Record(status="completed", provenance=provenance_now(), **common, **judged)
+
+    def _load(self, split: Split) -> Samples:
+        """Return the samples of a split; stored ones are read by as many processes as the options state."""
+
+        def read_ahead(part: Samples) -> Samples:
+            if not isinstance(part, StoredSamples):
+                return part
+            return part.read_by(self.options.data_workers, torch.device(self.options.device).type == "cuda")
+
+        return self.dataset.load(split).by_task(read_ahead)
 
     def _lay_out(self, problem: Problem, solver: Solver, samples: Samples, rays: Tensor, seeds: Seeds) -> None:
         """Set the strategy of the problem: the given one, else the one that is fastest on this machine."""

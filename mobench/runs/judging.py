@@ -19,6 +19,7 @@ from mobench.jobs.rays import job_rays
 from mobench.learning.loop import Training
 from mobench.metrics import cost
 from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays, evaluate, indicators_of
+from mobench.metrics.subset import subset_of
 from mobench.records.record import Cost, Front
 
 
@@ -49,7 +50,7 @@ def judge(
     all_rays = rays if own_rays is not None else _union(rays, finite)
     # evaluate the training split on as many samples as the validation split has: its front shows
     # the fit, and should not cost more than the rest of the evaluation
-    splits = {**splits, "train": splits["train"].take(slice(0, max(1, len(splits["val"]))))}
+    splits = {**splits, "train": subset_of(splits["train"], max(1, len(splits["val"])), protocol)}
     known_front = problem.dataset.known_front(KNOWN_FRONT_POINTS)
     front_of_truth = None if known_front is None else known_front.double().numpy()
     fronts: dict[str, FrontValues] = {}

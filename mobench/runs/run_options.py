@@ -16,6 +16,8 @@ class RunOptions:
     keep_weights: whether to keep the trained networks.
     checkpoint_seconds: seconds of training between checkpoints. 0: a checkpoint after every step.
     retry:        whether to run jobs again whose record has the status "failed".
+    data_workers: processes of each job that read stored samples ahead. 0: the job's own process reads them. Results are
+        the same for any number.
     command:      command line that the records state.
     """
 
@@ -25,3 +27,4 @@ class RunOptions:
     checkpoint_seconds: float = 30.0
     retry: bool = True
     command: tuple[str, ...] = ()
+    data_workers: int = 0

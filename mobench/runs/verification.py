@@ -145,9 +145,8 @@ def _is_explained(difference: Difference, record: Record, agreeing: set[str]) ->
             front = at_rays(front, job_rays(record.job, front.losses.shape[1]).finite)
         except PreferenceError:  # the record has no losses at the finite rays
             return False
-    protocol = Protocol(
-        record.protocol["version"], *(tuple(record.protocol[point]) for point in ("reference", "ideal", "nadir"))
-    )
+    reference, ideal, nadir = (tuple(record.protocol[point]) for point in ("reference", "ideal", "nadir"))
+    protocol = Protocol(record.protocol["version"], reference, ideal, nadir)
     value = indicators_of(front, protocol, None).get(name)
     return value is not None and math.isclose(value, difference.recorded, rel_tol=1e-6, abs_tol=1e-9)
 

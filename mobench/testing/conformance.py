@@ -37,6 +37,7 @@ CHECKS: dict[Kind, list[Check]] = {
         *_EVERY,
         dataset_checks.is_judged_by_its_protocol,
         dataset_checks.loads_the_same_samples_again,
+        dataset_checks.reads_rows_and_batches_alike,
         dataset_checks.augments_by_the_generator_given,
         dataset_checks.has_a_model_and_finite_losses,
         dataset_checks.has_losses_that_are_means,

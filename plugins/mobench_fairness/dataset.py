@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Sa
 from mobench.measures import binned_auc, demographic_parity_gap, equalised_odds_gap
 from mobench.options import option
 from mobench_fairness.table import ClassifiedRows, indicators, mean_and_deviation
-from mobench_regression.splits import Parts, drawn
+from mobench_regression.splits import Index, Parts, drawn
 
 HEAD, LABEL, GROUP = "decision", "label", "group"
 GAPS = {
@@ -106,16 +107,30 @@ class FairClassification(Dataset):
         )
 
     def load(self, split: Split) -> Samples:
+        return self._splits[split]
+
+    @cached_property
+    def _splits(self) -> dict[Split, Samples]:
+        """The samples of every split, from one reading of the files: a job needs all of them."""
         rows = self.read()
         parts = self.parts(rows)
-        train, chosen = parts["train"], parts[split]
         hidden = () if self.attribute_as_input else self.attributes[self.attribute]
+        scales = {
+            column: mean_and_deviation(rows.columns[column][parts["train"]])
+            for column in self.numbers
+            if column not in hidden
+        }
+        return {split: self._samples(rows, chosen, split, scales, hidden) for split, chosen in parts.items()}
+
+    def _samples(
+        self, rows: ClassifiedRows, chosen: Index, split: Split, scales: Mapping[str, tuple[float, float]],
+        hidden: Collection[str],
+    ) -> Samples:  # fmt: skip
+        """Return chosen rows as samples. scales: mean and deviation of each input that is a number."""
         blocks = []
-        for column in self.numbers:
-            if column not in hidden:
-                mean, deviation = mean_and_deviation(rows.columns[column][train])
-                standardised = (rows.columns[column][chosen] - mean) / deviation
-                blocks.append(standardised.clip(-LARGEST_INPUT, LARGEST_INPUT)[:, None])
+        for column, (mean, deviation) in scales.items():
+            standardised = (rows.columns[column][chosen] - mean) / deviation
+            blocks.append(standardised.clip(-LARGEST_INPUT, LARGEST_INPUT)[:, None])
         for column, accepted in self.categories.items():
             if column not in hidden:
                 blocks.append(indicators(rows.columns[column][chosen], column, accepted))

@@ -1,4 +1,4 @@
-"""Linear scalarisation over a stack of independent networks: the standard baseline."""
+"""Linear scalarisation over a stack of independent networks, and single-task networks: the standard baselines."""
 
 from mobench.plugins import Pair, Spec, hookimpl
 
@@ -30,7 +30,7 @@ def mobench_balancers() -> list[Spec]:
 
 
 @hookimpl
-def mobench_solvers() -> list[Pair]:
+def mobench_solvers() -> list[Pair | Spec]:
     return [
         Pair(
             "ls",
@@ -39,5 +39,12 @@ def mobench_solvers() -> list[Pair]:
             summary="linear scalarisation: one net per ray, losses weighted by the preference",
             source="weighted sum; arXiv 1810.04650, section 2",
             version="1",
-        )
+        ),
+        Spec(
+            "stl",
+            "mobench_linear.single_task:SingleTask",
+            summary="single-task learning: one net per objective, trained on that objective alone",
+            source="the baseline of Δm: arXiv 1904.08918; LibMTL, arXiv 2203.14338",
+            version="1",
+        ),
     ]

@@ -20,6 +20,7 @@ MAY_DECLINE = {
     "options_round_trip": ("the options of a pair are those of its parts",),
     "leaves_global_state_alone": NO_FILES,
     "loads_the_same_samples_again": NO_FILES,
+    "reads_rows_and_batches_alike": (*NO_FILES, "its samples are in memory"),
     "augments_by_the_generator_given": NO_FILES,
     "has_a_model_and_finite_losses": NO_FILES,
     "has_losses_that_are_means": NO_FILES,

@@ -180,6 +180,15 @@ def test_generated_files_in_the_real_format(name: str, generated: Callable[..., 
         assert samples.targets["group"].tolist() == rows.groups[chosen].tolist()
 
 
+def test_the_splits_come_from_one_reading_of_the_files(generated: Callable[..., FairClassification]) -> None:
+    dataset = generated("german")
+    train = dataset.load("train")
+    for path in people.require("german").values():
+        path.unlink()
+    assert sum(len(dataset.load(split)) for split in ("train", "val", "test")) == N_ROWS
+    assert torch.equal(train.inputs, dataset.load("train").inputs)
+
+
 def test_inputs_are_the_fields_of_their_row(generated: Callable[..., FairClassification]) -> None:
     """Compare with the first test row of Adult, read by hand."""
     dataset = generated("adult")

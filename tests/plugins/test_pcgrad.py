@@ -81,7 +81,7 @@ def test_coefficients_do_what_the_paper_does_to_integers(rows: list[list[int]], 
     torch.testing.assert_close(direction(g, order)[0], in_gradient_space(g[0], order[0]), atol=1e-9, rtol=0)
 
 
-@given(one=VECTOR, two=VECTOR)
+@given(first_gradient=VECTOR, second_gradient=VECTOR)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_two_objectives_do_not_conflict(first_gradient: list[int], second_gradient: list[int]) -> None:
     g = integers([first_gradient, second_gradient])

@@ -78,6 +78,8 @@ TRAINED = [
     ("gaps", "small-dense", ["ls", "phn-ls", "imtl-g"]),
     ("phrases", "bag-of-words", ["ls", "phn-ls", "cpmtl-moo"]),
     ("molecules", "small-gnn", ["pamal", "task-ls", "tche"]),
+    ("album", "small-fcn", ["phn-ls"]),
+    ("desks", "small-dense", ["phn-ls"]),
 ]
 
 
@@ -113,7 +115,7 @@ def test_guests_of_every_seam_pass_every_check(seams_registry: Registry, kind: s
     results = [(str(case), case.run()) for entry in entries for case in cases_of(entry)]
     assert [(case, result.message) for case, result in results if result.state == "failed"] == []
     declined = {result.message for _, result in results if result.state == "declined"}
-    assert all(message.startswith("no CUDA device is here") for message in declined)
+    assert all(message.startswith(("no CUDA device is here", "its samples are in memory")) for message in declined)
 
 
 MISFITS = [

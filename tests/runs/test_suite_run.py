@@ -47,16 +47,18 @@ def test_the_command_line_and_python_send_the_same_requests(
 ) -> None:
     words = ["run", tiny, "--solver", "ls", "--set", "lr=0.05", "--seeds", "0,1", "--steps", "3", "--device", "cpu"]
     words += ["--strategy", "layout=contiguous,threads=1", "--checkpoint", "7", "--keep-weights", "--quiet"]
+    words += ["--data-workers", "2"]
     words += ["--executor", "spy.executor", "--out", tmp_path / "a"]
     assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
     mobench.run(
         tiny, solver="ls", settings={"lr": 0.05}, seeds=[0, 1], steps=3, strategy="layout=contiguous,threads=1",
-        checkpoint=7, keep_weights=True, executor="spy.executor", out=tmp_path / "b",
+        checkpoint=7, keep_weights=True, data_workers=2, executor="spy.executor", out=tmp_path / "b",
     )  # fmt: skip
     by_command, by_python = requests[:2], requests[2:]
     assert [request.options.command[0] for request in by_command] == ["mobench", "mobench"]
     assert [request.options.command for request in by_python] == [(), ()]
-    expected = RunOptions("cpu", Strategy(layout="contiguous", threads=1), keep_weights=True, checkpoint_seconds=7)
+    strategy = Strategy(layout="contiguous", threads=1)
+    expected = RunOptions("cpu", strategy, keep_weights=True, checkpoint_seconds=7, data_workers=2)
     for command_request, python_request in zip(by_command, by_python, strict=True):
         assert (command_request.store, python_request.store) == (str(tmp_path / "a"), str(tmp_path / "b"))
         assert (command_request.job, command_request.threads, command_request.plugins) == (
@@ -86,7 +88,7 @@ def test_options_reach_a_worker_unchanged(tiny: Path) -> None:
 
     (job, *_) = plans.plan(suites.load(tiny)).jobs
     for strategy in (None, Strategy(), Strategy("batch_last", "grouped", "split", 3)):
-        options = RunOptions("cuda:1", strategy, True, 0.25, False, ("mobench", "run", "a b"))
+        options = RunOptions("cuda:1", strategy, True, 0.25, False, ("mobench", "run", "a b"), 3)
         request = Request(job=job, store="out", options=options, threads=2, plugins=["p"])
         assert Request.model_validate_json(request.model_dump_json()) == request
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
@@ -24,10 +28,12 @@ from mobench import (
     Setting,
     Solver,
     Spec,
+    StoredSamples,
     TaskSamples,
     hookimpl,
     option,
 )
+from mobench.array_files import ArrayRows
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Outputs, Split, seeded
 from mobench.measures import demographic_parity_gap, masked_mean, mean_iou, r_squared
@@ -45,6 +51,8 @@ def mobench_datasets() -> list[Spec]:
         Spec("gaps", "seams:Gaps", "labels of which some are missing", **MADE),
         Spec("phrases", "seams:Phrases", "token ids and a mask: named inputs", **MADE),
         Spec("molecules", "seams:Molecules", "padded graphs: named inputs", **MADE),
+        Spec("album", "seams:Album", "images in files, read in batches", **MADE),
+        Spec("desks", "seams:Desks", "rows in files and in memory for every task", **MADE),
     ]
 
 
@@ -204,6 +212,51 @@ class SmallFcn(Model):
         return _Fcn(dataset.input_shape[0], dataset.heads)
 
 
+# samples that stay on disk
+
+
+@cache
+def stored(split: Split) -> Path:
+    """Return the folder of a split of `Album`; its files are written at the first call."""
+    folder = Path(_folder().name) / split
+    folder.mkdir()
+    images = torch.randint(0, 256, (SIZES[split], 3, 6, 6), generator=draw_of(split), dtype=torch.uint8)
+    np.save(folder / "images.npy", images.numpy())
+    np.save(folder / "segmentation.npy", images.int().argmax(1).numpy())
+    return folder
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="mobench-album-")
+
+
+class Pages:
+    """A map-style dataset: images of an album from a file, with targets that are computed from them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rows = ArrayRows(folder / "images.npy", {"segmentation": folder / "segmentation.npy"})
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, dict[str, Tensor]]:
+        image, targets = self.rows[position]
+        return image, {**targets, "depth": image.float().mean(0, keepdim=True) / 255}
+
+
+@dataclass(frozen=True)
+class Album(Scene):
+    """Images of bytes, in files; labels and depths as in `Scene`."""
+
+    in_memory: bool = option(False, "load all images")
+    protocol = Protocol("album-1", (2.0, 2.0), (0.0, 0.0), (1.1, 0.5), subset="random")
+
+    def load(self, split: Split) -> Samples:
+        samples = StoredSamples(Pages(stored(split)))
+        return samples.take(slice(None)) if self.in_memory else samples
+
+
 # missing labels
 
 
@@ -267,6 +320,30 @@ class Offices(Dataset):
 
     def augment(self, batch: Samples, random: torch.Generator) -> Samples:
         return Samples(batch.inputs + 0.01 * torch.randn(batch.inputs.shape, generator=random), batch.targets)
+
+
+class Desk:
+    """A map-style dataset of pairs, as torch's datasets return them: an input and a label."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, position: int) -> tuple[NDArray[np.float32], int]:
+        return self.samples.inputs[position].numpy(), int(self.samples.targets["label"][position])
+
+
+@dataclass(frozen=True)
+class Desks(Offices):
+    """Domains of which one is in memory and the others are read when they are needed."""
+
+    def load(self, split: Split) -> TaskSamples:
+        tasks = dict(super().load(split).tasks)
+        for name in ("art", "clipart"):
+            tasks[name] = StoredSamples(Desk(tasks[name]), ["label"])
+        return TaskSamples(tasks)
 
 
 # named inputs: token ids with a mask, and padded graphs

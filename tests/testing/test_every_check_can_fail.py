@@ -94,6 +94,8 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "UpsideDown", "is_judged_by_its_protocol", "the ideal holds the best value of each objective"),
     ("dataset", "FrontBeyond", "is_judged_by_its_protocol", "choose a reference beyond the front"),
     ("dataset", "Entropy", "loads_the_same_samples_again", "draw from a generator of a fixed seed, made in load"),
+    ("dataset", "SortsRows", "reads_rows_and_batches_alike", "return the rows in the order of the positions"),
+    ("dataset", "OtherDtypeInBatches", "reads_rows_and_batches_alike", "return the dtypes of __getitem__"),
     ("dataset", "AugmentsAnyhow", "augments_by_the_generator_given", "draw from `random` alone"),
     ("dataset", "AugmentsInPlace", "augments_by_the_generator_given", "return new ones"),
     ("dataset", "NotFinite", "has_a_model_and_finite_losses", "make them finite for a new network"),
@@ -156,8 +158,8 @@ def test_a_solver_of_points_without_preferences_passes_every_check() -> None:
 def test_a_solver_that_learns_late_passes_if_it_states_its_steps() -> None:
     """Without the statement, the checks give it fewer steps than its first change takes."""
     assert failures(entry("solver", "Searches")) == []
-    found = {result.check for result in failures(entry("solver", "SearchesSilently"))}
-    assert found == {"learns"}
+    failed_checks = {result.check for result in failures(entry("solver", "SearchesSilently"))}
+    assert failed_checks == {"learns"}
 
 
 def test_a_balancer_of_directions_passes_every_check() -> None:

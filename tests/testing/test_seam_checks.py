@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import mobench.plugins
-from mobench import Dataset, Objective, Samples, TaskSamples
+from mobench import Dataset, Objective, Samples, StoredSamples, TaskSamples
 from mobench.interfaces import Outputs
 from mobench.plugins import Entry, Kind, Plugin, Registry, Spec
 from mobench.testing.conformance import cases_of
@@ -114,6 +114,41 @@ class DrawsTask(seams.Offices):
         return TaskSamples({**tasks, "product": Samples(product_samples.inputs, {"label": noise})})
 
 
+class Draws(seams.Pages):
+    """Other pixels each time that a row is read."""
+
+    def __getitem__(self, position: int) -> tuple[Tensor, dict[str, Tensor]]:
+        image, targets = super().__getitem__(position)
+        draw = torch.Generator()
+        draw.seed()
+        return image + torch.randint(0, 9, image.shape, generator=draw, dtype=torch.uint8), targets
+
+
+class OwnHandle(seams.Pages):
+    """Stands for a handle that no other process can use."""
+
+    def __getitem__(self, position: int) -> tuple[Tensor, dict[str, Tensor]]:
+        if torch.utils.data.get_worker_info() is not None:
+            raise OSError("Bad file descriptor")
+        return super().__getitem__(position)
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawsRows(seams.Album):
+    """Rows that are augmented when they are read."""
+
+    def load(self, split: Any) -> Samples:
+        return StoredSamples(Draws(seams.stored(split)))
+
+
+@dataclasses.dataclass(frozen=True)
+class OneProcess(seams.Album):
+    """Rows that one process only can read."""
+
+    def load(self, split: Any) -> Samples:
+        return StoredSamples(OwnHandle(seams.stored(split)))
+
+
 BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("model", FlatHeads, "serves_a_dataset", "its last axes are (3, 6, 6), as in dataset.heads"),
     ("dataset", OtherNames, "loads_the_same_samples_again", "input_shape is {'tokens': (7,), 'masks': (7,)}"),
@@ -121,6 +156,9 @@ BROKEN: list[tuple[Kind, type[Any], str, str]] = [
     ("dataset", MeansOfBatches, "has_losses_that_are_means", "or give a mobench.SummedMeasure with statistics"),
     ("dataset", TakesNan, "has_a_model_and_finite_losses", "make them finite for a new network"),
     ("dataset", OtherTasks, "loads_the_same_samples_again", "give the samples of each objective under its name"),
+    ("dataset", DrawsRows, "loads_the_same_samples_again", "draw from a generator of a fixed seed"),
+    ("dataset", DrawsRows, "reads_rows_and_batches_alike", "differs from its rows"),
+    ("dataset", OneProcess, "reads_rows_and_batches_alike", "open files in the methods that read"),
     ("dataset", DrawsTask, "loads_the_same_samples_again", "draw from a generator of a fixed seed"),
 ]
 

@@ -21,6 +21,7 @@ from mobench.reports.analysis.notes import (
     incomplete_rows,
     missing_values,
 )
+from mobench.reports.analysis.relative_change import relative_changes
 from mobench.reports.analysis.row_labels import labels_of
 from mobench.reports.analysis.statistics import Estimate, half_widths, paired_rank_intervals, place_among
 
@@ -76,6 +77,7 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
         *missing_values(chosen.records, measured),
         *beyond_reference(chosen.records, measured),
         *approximate_volumes(chosen.records, measured),
+        *relative_changes(chosen.records).notes,
         *_notes(chosen.records, measured),
     ]
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.records))

@@ -12,6 +12,8 @@ from mobench.arrays import FloatArray
 from mobench.metrics import indicators
 from mobench.records.outline import Measured, Points, takes_preferences
 from mobench.reports.analysis.costs import CORE_SECONDS, COSTS, STORED_PARAMETERS, TRAINING_SECONDS
+from mobench.reports.analysis.relative_change import NAME as RELATIVE_CHANGE
+from mobench.reports.analysis.relative_change import is_single_task, relative_changes
 from mobench.reports.analysis.row_labels import labels_of, seed_name, seed_order
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
     )
     pools = {name: _Pool(group) for name, group in _by_dataset(ordered).items()}
     numbers = _quality(ordered, [pools[r.job.dataset.name] for r in ordered]) | _costs(ordered)
+    changes = relative_changes(ordered).values
+    numbers[RELATIVE_CHANGE] = [changes.get(r.id) for r in ordered]
     # store text as plain objects: reading single values from pandas' own string arrays is slow
     names = {name: pd.Series(values, dtype=object) for name, values in _name_columns(ordered, labels).items()}
     table = pd.DataFrame(names | {name: np.array(numbers[name], dtype=float) for name in quantities(ordered)})
@@ -50,7 +54,8 @@ def measurements(records: Sequence[Measured]) -> pd.DataFrame:
 def quantities(records: Sequence[Measured]) -> list[str]:
     """Return the names of the quantities that the records have, in the order of the table."""
     measured = [name for name in COSTS if name != CORE_SECONDS or any(_has_core_seconds(r) for r in records)]
-    return [*_QUALITY, *_at_places(records), *measured]
+    changes = [RELATIVE_CHANGE] if any(map(is_single_task, records)) else []
+    return [*_QUALITY, *changes, *_at_places(records), *measured]
 
 
 def _at_places(records: Sequence[Measured]) -> list[str]:

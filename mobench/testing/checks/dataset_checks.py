@@ -9,13 +9,17 @@ import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, TaskSamples, seeded
+from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, StoredSamples, TaskSamples, seeded
 from mobench.plugins import Entry
 from mobench.runs.additivity import check_means
 from mobench.testing.checks.common import same_inputs, same_tensors
 from mobench.testing.isolation import device, elsewhere
-from mobench.testing.outcomes import demand
+from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import load, problem_of, small
+from mobench.text import first_line
+
+BLOCK = 256
+"""Stored samples that are compared at once."""
 
 
 def is_judged_by_its_protocol(entry: Entry) -> None:
@@ -59,6 +63,55 @@ def loads_the_same_samples_again(entry: Entry) -> None:
                 f"a prepared input of split {split!r} has shape {shape}, input_shape is {dataset.input_shape}: "
                 "make them equal",
             )
+
+
+def reads_rows_and_batches_alike(entry: Entry) -> None:
+    """Stored samples are the same, in dtype too, one at a time, in a batch of any order, and read by another process"""
+    dataset: Dataset = small(entry)
+    stored = [
+        (split, part)
+        for split in get_args(Split)
+        for part in _parts(dataset, load(dataset, split))
+        if isinstance(part, StoredSamples)
+    ]
+    if not stored:
+        raise Declined("its samples are in memory")
+    for split, samples in stored:
+        _check_rows(samples, split)
+
+
+def _check_rows(samples: StoredSamples, split: str) -> None:
+    """Compare batches with rows that `__getitem__` returns, at positions in no order, one of them twice."""
+    n = len(samples.rows)
+    positions = [n - 1, 0, n // 2, 0, n // 3]
+    rows = [samples.read_row(position) for position in positions]
+    dtypes = [_dtypes(row) for row in rows]
+    demand(
+        all(other == dtypes[0] for other in dtypes),
+        f"rows of split {split!r} have the dtypes {dtypes[0]} and others: give all rows the same dtypes",
+    )
+    batch, joined = samples.take(torch.tensor(positions)), Samples.cat(rows)
+    demand(
+        _dtypes(batch) == dtypes[0],
+        f"a batch of split {split!r} has the dtypes {_dtypes(batch)}, its rows have {dtypes[0]}: return the dtypes of "
+        "__getitem__ from __getitems__",
+    )
+    demand(
+        _same(batch, joined),
+        f"a batch of split {split!r} differs from its rows: return the rows in the order of the positions, one for "
+        "each position",
+    )
+    try:
+        (elsewhere_read,) = samples.read_by(1).batches(iter([torch.tensor(positions)]))
+    except Exception as error:
+        raise AssertionError(
+            f"split {split!r} cannot be read in another process ({first_line(error)[:120]}): open files in the methods "
+            "that read, and keep no locks or open handles in the rows"
+        ) from error
+    demand(
+        _same(elsewhere_read, joined),
+        f"split {split!r} differs when another process reads it: let a row depend on its position only",
+    )
 
 
 def augments_by_the_generator_given(entry: Entry) -> None:
@@ -131,10 +184,20 @@ def _parts(dataset: Dataset, samples: Samples) -> list[Samples]:
     return [samples.tasks[name] for name in names]
 
 
+def _dtypes(samples: Samples) -> dict[str, torch.dtype]:
+    """Return the dtypes of inputs and targets by name."""
+    named = samples.inputs if isinstance(samples.inputs, Mapping) else {"inputs": samples.inputs}
+    return {name: tensor.dtype for name, tensor in {**named, **samples.targets}.items()}
+
+
 def _same(first: Samples, second: Samples) -> bool:
     if isinstance(first, TaskSamples) and isinstance(second, TaskSamples):
         tasks, others = first.tasks, second.tasks
         return tasks.keys() == others.keys() and all(_same(tasks[name], others[name]) for name in tasks)
+    if isinstance(first, StoredSamples) or isinstance(second, StoredSamples):
+        blocks = [slice(start, start + BLOCK) for start in range(0, len(first), BLOCK)]
+        pairs = zip(first.batches(blocks), second.batches(blocks), strict=True)
+        return len(first) == len(second) and all(_same(*pair) for pair in pairs)
     return (
         same_inputs(first.inputs, second.inputs)
         and first.targets.keys() == second.targets.keys()

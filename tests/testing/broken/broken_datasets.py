@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mobench import Dataset, Metric, Objective, Protocol, Samples, SummedMeasure
+from mobench import Dataset, Metric, Objective, Protocol, Samples, StoredSamples, SummedMeasure
 from mobench.interfaces import seeded
 
 
@@ -148,3 +148,43 @@ class MeanStatistics(Sound):
     """Statistics that are means, which do not add up."""
 
     objectives = (Objective("near", near), Objective("far", SummedMeasure(batch_means, lambda sums: sums["mean"])))
+
+
+class SortedRows:
+    """Reads a batch in the order of the file, as HDF5 asks for."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, position):
+        return self.samples.inputs[position], {"a": self.samples.targets["a"][position]}
+
+    def __getitems__(self, positions):
+        return [self[position] for position in sorted(positions)]
+
+
+@dataclass(frozen=True)
+class SortsRows(Sound):
+    """Stored samples in another order than that of the positions."""
+
+    rows = SortedRows
+
+    def load(self, split):
+        return StoredSamples(self.rows(super().load(split)))
+
+
+class DoubleRows(SortedRows):
+    """Reads batches in double precision."""
+
+    def __getitems__(self, positions):
+        return [(inputs, {"a": targets["a"].double()}) for inputs, targets in map(self.__getitem__, positions)]
+
+
+@dataclass(frozen=True)
+class OtherDtypeInBatches(SortsRows):
+    """Stored samples whose dtype differs between rows and batches."""
+
+    rows = DoubleRows
