@@ -51,8 +51,8 @@ def weights_of(solver: GradientSolver) -> Tensor:
 
 
 @pytest.mark.parametrize("balancer", [Linear, FAMO])
-@pytest.mark.parametrize("every", [3, 50])
-def test_a_training_does_not_depend_on_when_the_host_reads(every: int, balancer: type[Balancer]) -> None:
+@pytest.mark.parametrize("n_pending", [3, 50])
+def test_a_training_does_not_depend_on_when_the_host_reads(n_pending: int, balancer: type[Balancer]) -> None:
     """To the bit, with dropout, momentum and validation checks in between."""
 
     def result(check_every: int) -> tuple[Any, Tensor]:
@@ -64,7 +64,7 @@ def test_a_training_does_not_depend_on_when_the_host_reads(every: int, balancer:
         )
         return comparable(training), weights_of(solver)
 
-    (content, weights), (deferred_content, deferred_weights) = result(1), result(every)
+    (content, weights), (deferred_content, deferred_weights) = result(1), result(n_pending)
     assert deferred_content == content
     assert torch.equal(deferred_weights, weights)
 
@@ -128,13 +128,13 @@ DIVERGING: dict[str, tuple[Callable[[], GradientSolver], str]] = {
 
 
 @pytest.mark.parametrize("name", DIVERGING)
-@pytest.mark.parametrize("every", [4, 50])
-def test_a_divergence_is_told_as_if_every_step_were_checked(name: str, every: int) -> None:
+@pytest.mark.parametrize("n_pending", [4, 50])
+def test_a_divergence_is_told_as_if_every_step_were_checked(name: str, n_pending: int) -> None:
     """The same step, cause, counts and weights."""
     make, message = DIVERGING[name]
     at_once, deferred = make(), make()
     problems = [images() if name == "the learning rate" else None for _ in range(2)]
-    training, training_deferred = trained(at_once, 1, problems[0]), trained(deferred, every, problems[1])
+    training, training_deferred = trained(at_once, 1, problems[0]), trained(deferred, n_pending, problems[1])
     assert training.status == "diverged"
     assert training.message.startswith(message)
     if name == "a program on the host":  # deferred, weights of Gram matrices are not rounded
@@ -174,6 +174,6 @@ def test_a_checkpoint_within_a_window_resumes_exactly(tmp_path: Any) -> None:
             )
         return training.recent_losses, weights_of(solver)
 
-    whole, (losses, weights) = result([20], 1), result([9, 20], 7)
-    assert losses == whole[0]
-    assert torch.equal(weights, whole[1])
+    uninterrupted, (losses, weights) = result([20], 1), result([9, 20], 7)
+    assert losses == uninterrupted[0]
+    assert torch.equal(weights, uninterrupted[1])
