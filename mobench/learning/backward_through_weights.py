@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from mobench.interfaces import Balancer, Outputs, Problem, Samples, WeightNetwork
 from mobench.interfaces.generator import pulled_gram
 from mobench.learning.backward import Backward
-from mobench.learning.gradients import combine, objective_gradients, pull_back, rounded_weights, split
+from mobench.learning.gradients import combine, pull_back, rounded_weights
 from mobench.learning.representation import representation_of
 from mobench.learning.task_parameters import ALL_SHARED, TaskParameters, declared_weights, task_parameters
+from mobench.numerics import objective_gradients, split_vectors
 
 
 class BackwardThroughWeights(Backward):
@@ -144,7 +145,9 @@ class BackwardThroughWeights(Backward):
             pull_back(generated, self._own_gradients(gradients, None))
             return
         flat = torch.cat([gradients[name].flatten(2) for name in names], dim=2)
-        pieces = split(self._directions(losses, preferences, flat), [generated[name].shape[1:] for name in names])
+        pieces = split_vectors(
+            self._directions(losses, preferences, flat), [generated[name].shape[1:] for name in names]
+        )
         pull_back(generated, {**dict(zip(names, pieces, strict=True)), **self._own_gradients(gradients, None)})
 
     def _combine_representation(
