@@ -81,9 +81,7 @@ def problem_for(
     torch's random state is seeded before the problem is built. Raises: Declined if there is none.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets():
-        if not accepts(generator, dataset):
-            continue
+    for dataset in small_datasets(lambda dataset: accepts(generator, dataset)):
         for model in registered("model"):
             if not accepts(model, dataset):
                 continue

@@ -61,9 +61,9 @@ def trains_in_bfloat16(entry: Entry) -> None:
 def _compare(problem: Problem, outputs: Callable[[], Mapping[str, Tensor]]) -> None:
     """Compare outputs in float32 and under autocast."""
     with torch.no_grad():
-        expected = outputs()
+        expected = {name: values.detach() for name, values in outputs().items()}
         problem.precision = "bf16"
-        low = _advised(outputs)
+        low = {name: values.detach() for name, values in _advised(outputs).items()}
     for name, values in expected.items():
         difference = float((low[name] - values).abs().max())
         demand(
