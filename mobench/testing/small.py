@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mobench import options
-from mobench.datafiles import collections, locate
-from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
+from mobench.errors import DataError, IncompatibleError
 from mobench.interfaces import (
     Balancer,
     Dataset,
@@ -25,8 +22,6 @@ from mobench.interfaces import (
     Setting,
     Solver,
     TaskSamples,
-    check_generator,
-    check_model,
 )
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
@@ -34,6 +29,7 @@ from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Spec, registry
+from mobench.testing.candidates import accepts, registered, small, small_datasets
 from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
@@ -43,66 +39,6 @@ __all__ = [
 ]  # fmt: skip
 
 N_STEPS = 4
-
-
-def small(entry: Entry) -> Any:
-    """Build an object of an entry's class in its small configuration.
-
-    Raises: Declined for an entry without a class of its own.
-    """
-    if not isinstance(entry.spec, Spec):
-        raise Declined(f"{entry.kind} {entry.name!r} has no class: it is a pair or a suite")
-    return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
-
-
-_OBJECTS: dict[Kind, tuple[list[Entry], list[Any]]] = {}
-"""The entries of a kind and their small objects. They are built once, because datasets keep what they have loaded."""
-
-
-def _registered(kind: Kind) -> list[Any]:
-    """Return a small object of every registered name, those of mobench first. Broken plugins are skipped.
-
-    The objects are shared by all checks: a check of one of these names builds an object of its own. Datasets whose
-    files are missing are last, because loading them tries to fetch the files.
-    """
-    entries = sorted(
-        registry().entries[kind].values(),
-        key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench"),
-    )
-    known_entries, objects = _OBJECTS.get(kind, ([], []))
-    if len(known_entries) == len(entries) and all(map(operator.is_, known_entries, entries)):
-        return objects
-    objects = []
-    for entry in entries:
-        try:
-            objects.append(small(entry))
-        except (PluginError, OptionError):
-            continue
-    _OBJECTS[kind] = (entries, objects)
-    return objects
-
-
-def _lacks_files(entry: Entry) -> bool:
-    """Return whether a dataset has a data collection of its name with a missing file."""
-    return entry.kind == "dataset" and any(locate(file) is None for file in collections().get(entry.name, []))
-
-
-def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
-    """Yield registered datasets in their small configuration: first those with two objectives, then those with more.
-
-    Datasets with one objective come last. Datasets for which `accepts` is false are skipped before anything is loaded,
-    those whose files are missing after that.
-    """
-    datasets: list[Dataset] = _registered("dataset")
-    # a preference has an effect only if there are several objectives; few are fast
-    for dataset in sorted(datasets, key=lambda d: (len(d.objectives) == 1, len(d.objectives))):
-        if not accepts(dataset):
-            continue
-        try:
-            dataset.load("train")
-        except DataError:
-            continue
-        yield dataset
 
 
 def load(dataset: Dataset, split: Any) -> Any:
@@ -120,32 +56,12 @@ def first_samples(dataset: Dataset, n: int) -> Samples:
     return part.take(slice(0, n))
 
 
-def accepts(part: Model | Generator, dataset: Dataset) -> bool:
-    """Return whether a model or generator accepts the dataset."""
-    try:
-        if isinstance(part, Model):
-            check_model(part, dataset)
-        else:
-            check_generator(part, dataset)
-    except IncompatibleError:
-        return False
-    return True
-
-
-def served(part: Model | Generator) -> Dataset:
-    """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
-    accepted = next(small_datasets(lambda dataset: accepts(part, dataset)), None)
-    if accepted is None:
-        raise Declined("it serves none of the registered datasets whose files are here")
-    return accepted
-
-
 def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
     """Build a problem from the dataset and the first registered model that accepts it.
 
     Raises: Declined if there is no such model.
     """
-    model = next((model for model in _registered("model") if accepts(model, dataset)), None)
+    model = next((model for model in registered("model") if accepts(model, dataset)), None)
     if model is None:
         raise Declined(f"no registered model serves {type(dataset).__name__}")
     return Problem(dataset, model, device, dtype)
@@ -165,7 +81,7 @@ def problem_for(
     torch's random state is seeded before the problem is built. Raises: Declined if there is none.
     """
     reason = "none is registered whose files are here"
-    models: list[Model] = _registered("model")
+    models: list[Model] = registered("model")
 
     def serves(dataset: Dataset) -> bool:
         return accepts(generator, dataset) and any(accepts(model, dataset) for model in models)
@@ -248,7 +164,7 @@ def watched_solver(
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    models: list[Model] = _registered("model")
+    models: list[Model] = registered("model")
     _, generator = _solver(entry)
     parts = [] if generator is None else [generator]
 
