@@ -77,6 +77,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("generator", "GeneratesFrozen", "leaves_frozen_parameters_alone", "which leave out frozen parameters"),
     ("generator", "SingleOnly", "works_in_both_precisions", "end build with .to(device=problem.device"),
     ("generator", "StaysHereGenerator", "works_on_another_device", "make tensors on the device of the inputs"),
+    ("generator", "MixesGenerator", "serves_in_bfloat16", "give both tensors one dtype, with tensor.to(other.dtype)"),
     ("generator", "Peeks", "touches_no_test_data", "the test split was loaded: build from shapes and heads"),
     ("model", "Moves", "leaves_global_state_alone", "use paths that do not depend on it"),
     ("model", "OtherHeadsModel", "serves_a_dataset", "return a dict with a tensor for each of dataset.heads"),
@@ -88,6 +89,9 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("model", "UnreadableModel", "resumes_from_its_state", "keep tensors, numbers, text"),
     ("model", "SingleOnlyModel", "works_in_both_precisions", "make tensors in the dtype of the inputs or weights"),
     ("model", "StaysHereModel", "works_on_another_device", "make tensors on the device of the inputs"),
+    ("model", "AcceptsAll", "declines_before_it_builds", "raise IncompatibleError with the reason in check"),
+    ("model", "OtherParameters", "declares_parameters_that_exist", "names parameter 'head.weight', which is unknown"),
+    ("model", "MixesModel", "predicts_in_bfloat16", "give both tensors one dtype, with tensor.to(other.dtype)"),
     ("model", "Peeks", "touches_no_test_data", "the test split was loaded: build from input_shape and heads"),
     ("dataset", "Draws", "leaves_global_state_alone", "draw from `seeded"),
     ("dataset", "ShortProtocol", "is_judged_by_its_protocol", "give one for each"),
@@ -127,6 +131,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("solver", "Entropy", "heeds_the_seed", "from a generator seeded by setting.seeds, and from nothing else"),
     ("solver", "Forgets", "resumes_from_its_state", "put everything that start made and steps changed into state_dict"),
     ("solver", "SingleOnly", "trains_in_both_precisions", "make tensors in problem.dtype"),
+    ("solver", "LowLosses", "trains_in_bfloat16", "problem.full_outputs(outputs), outside of problem.autocast()"),
     ("solver", "Peeks", "touches_no_test_data", "learn from the batch that step is given"),
 ]
 KINDS_WITH_CLASSES: tuple[Kind, ...] = ("balancer", "generator", "model", "dataset", "sampler", "solver")
