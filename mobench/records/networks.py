@@ -59,7 +59,7 @@ def load(record: Record, weights: Path) -> Trained:
     The header of the file is read first. It limits the memory that the job's options may allocate.
 
     Raises: StoreError where there are no weights, or where the file does not contain the tensors of this network;
-        MobenchError for a solver without a `ParetoNetwork`.
+        MobenchError for a solver without a `ParetoNetwork`, and for points without preferences.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -67,6 +67,11 @@ def load(record: Record, weights: Path) -> Trained:
     job = record.job
     if not is_readable_file(weights):
         raise StoreError(f"no weights of {job.title} are kept: run the suite with --keep-weights into another folder")
+    if "test" in record.fronts and not record.fronts["test"].preferences:
+        raise MobenchError(
+            f"{job.solver.name} trains points that belong to no preference, so there is no network that takes one: "
+            "choose another solver"
+        )
     n_kept = _n_numbers(weights, job.title)
     with _at_most(MOST_TARGET_NUMBERS, f"the target network of {job.title}") as target:
         problem = Problem(make_dataset(job.dataset), make_model(job.model))

@@ -37,15 +37,15 @@ class RewardedSoup(StackSolver):
             )
 
     def initial_rays(self, problem: Problem, setting: Setting) -> Tensor:
-        if setting.total_steps is None:
-            raise IncompatibleError(
-                "RewardedSoup divides its budget in two parts, and the budget is in seconds: give epochs or steps"
-            )
         m = problem.n_objectives
-        self.n_shared = round(self.shared * setting.total_steps)
+        self.n_shared = round(self.shared * (setting.total_steps or 0))
         return torch.full((1, m), 1 / m) if self.n_shared else torch.eye(m)
 
     def step(self, batch: Samples) -> Tensor:
+        if self.total_steps is None:
+            raise IncompatibleError(
+                "RewardedSoup divides its budget in two parts, and the budget is in seconds: give epochs or steps"
+            )
         if self.n_steps == self.n_shared and self.n_shared:
             self._separate()
         return super().step(batch)

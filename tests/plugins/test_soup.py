@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from mobench.errors import IncompatibleError
 from mobench.interfaces import Problem, Seeds, Setting
 from mobench.jobs import resolve
 from mobench.jobs.job import Budget
-from mobench.learning.preferences import finite_rays
+from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.metrics.evaluation import evaluate
+from mobench.records.networks import load
 from mobench.runs.execution import execute
 from mobench.testing.isolation import saved_and_read
 from mobench_linear.single_task import SingleTask
@@ -96,5 +99,15 @@ def test_averages_are_pareto_optimal_where_the_pareto_set_is_a_segment() -> None
 
 
 def test_a_budget_in_seconds_is_declined() -> None:
-    with pytest.raises(IncompatibleError, match="the budget is in seconds: give epochs or steps"):
-        started(RewardedSoup(), total_steps=None)
+    record = execute(resolve.resolve("enb", "mlp", "soup", {}, Budget(seconds=1)))
+    assert record.failure is not None
+    assert record.failure.kind == "IncompatibleError"
+    assert "the budget is in seconds: give epochs or steps" in record.failure.message
+
+
+def test_stored_weights_are_loaded(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    record = execute(resolve.resolve("enb", "mlp", "soup", {"widths": [4]}, Budget(steps=6)), weights=weights)
+    restored = load(record, weights)
+    front = evaluate(restored.network, restored.problem, restored.problem.dataset.load("test"), dense_rays(2))
+    assert front.losses.tolist() == record.fronts["test"].losses

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mobench.errors import MobenchError
 from mobench.jobs import resolve
 from mobench.jobs.job import Budget
+from mobench.records.networks import load
 from mobench.records.record import Record, parse
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
@@ -51,3 +53,12 @@ def test_columns_of_preferences_are_empty(record: Record, tmp_path: Path) -> Non
         assert pd.isna(table.loc["moo-svgd", column]), column
         assert pd.notna(table.loc["ls", column]), column
     assert family_of(record) == "points without preferences"
+
+
+@pytest.mark.parametrize("solver", ["moo-svgd", "nsga2"])
+def test_its_weights_are_not_those_of_a_network_that_takes_preferences(solver: str, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    record = execute(resolve.resolve("vlmop2", "point", solver, {}, Budget(steps=3)), weights=weights)
+    assert weights.is_file()
+    with pytest.raises(MobenchError, match=f"{solver} trains points that belong to no preference"):
+        load(record, weights)
