@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mobench import options
+from mobench.datafiles import collections, locate
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
 from mobench.interfaces import Dataset, Generator, Model, check_generator, check_model
 from mobench.plugins import Entry, Kind, Spec, registry
@@ -22,34 +24,60 @@ def small(entry: Entry) -> Any:
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
-def registered(kind: Kind) -> Iterator[Any]:
-    """Yield a small object of every registered name, those of mobench first. Broken plugins are skipped."""
-    return (instance for _, instance in _with_distributions(kind))
+_OBJECTS: dict[Kind, tuple[list[Entry], list[tuple[Entry, Any]]]] = {}
+"""The entries of a kind and their small objects. They are built once, because datasets keep what they have loaded."""
 
 
-def _with_distributions(kind: Kind) -> Iterator[tuple[str, Any]]:
-    """Yield the distribution and a small object of every registered name, as `registered`."""
-    entries = registry().entries[kind].values()
-    for entry in sorted(entries, key=lambda entry: entry.plugin.distribution != "mobench"):
+def registered(kind: Kind) -> list[Any]:
+    """Return a small object of every registered name, those of mobench first. Broken plugins are skipped.
+
+    The objects are shared by all checks: a check of one of these names builds an object of its own. Datasets whose
+    files are missing are last, because loading them tries to fetch the files.
+    """
+    return [instance for _, instance in _with_entries(kind)]
+
+
+def _with_entries(kind: Kind) -> list[tuple[Entry, Any]]:
+    """Return the entry and the small object of every registered name, as `registered`."""
+    entries = sorted(
+        registry().entries[kind].values(),
+        key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench"),
+    )
+    known_entries, objects = _OBJECTS.get(kind, ([], []))
+    if len(known_entries) == len(entries) and all(map(operator.is_, known_entries, entries)):
+        return objects
+    objects = []
+    for entry in entries:
         try:
-            yield entry.plugin.distribution, small(entry)
+            objects.append((entry, small(entry)))
         except (PluginError, OptionError):
             continue
+    _OBJECTS[kind] = (entries, objects)
+    return objects
+
+
+def _lacks_files(entry: Entry) -> bool:
+    """Return whether a dataset has a data collection of its name with a missing file."""
+    return entry.kind == "dataset" and any(locate(file) is None for file in collections().get(entry.name, []))
 
 
 def small_datasets(
     accepts: Callable[[Dataset], bool] = lambda dataset: True, distribution: str | None = None
 ) -> Iterator[Dataset]:
-    """Yield registered datasets in their small configuration, those with several objectives first.
+    """Yield registered datasets in their small configuration: first those with two objectives, then those with more.
 
-    Datasets for which `accepts` is false are skipped before anything is loaded, those without their files after that.
+    Datasets with one objective come last. Datasets for which `accepts` is false are skipped before anything is loaded,
+    those whose files are missing after that.
 
     distribution: name of the distribution whose datasets come before all others.
     """
-    datasets: list[tuple[str, Dataset]] = list(_with_distributions("dataset"))
-    # a preference has an effect only if there are several objectives
-    datasets.sort(key=lambda pair: (pair[0] != distribution, len(pair[1].objectives) == 1))
-    for _, dataset in datasets:
+
+    def order(pair: tuple[Entry, Dataset]) -> tuple[bool, bool, int]:
+        # a preference has an effect only if there are several objectives; few are fast
+        n_objectives = len(pair[1].objectives)
+        return pair[0].plugin.distribution != distribution, n_objectives == 1, n_objectives
+
+    for _, dataset in sorted(_with_entries("dataset"), key=order):
         if not accepts(dataset):
             continue
         try:

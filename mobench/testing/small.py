@@ -81,8 +81,13 @@ def problem_for(
     torch's random state is seeded before the problem is built. Raises: Declined if there is none.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets(lambda dataset: accepts(generator, dataset)):
-        for model in registered("model"):
+    models: list[Model] = registered("model")
+
+    def serves(dataset: Dataset) -> bool:
+        return accepts(generator, dataset) and any(accepts(model, dataset) for model in models)
+
+    for dataset in small_datasets(serves):
+        for model in models:
             if not accepts(model, dataset):
                 continue
             torch.manual_seed(seed)
@@ -159,7 +164,7 @@ def watched_solver(
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    models: list[Model] = list(registered("model"))
+    models: list[Model] = registered("model")
     _, generator = _solver(entry)
     parts = [] if generator is None else [generator]
 

@@ -27,4 +27,12 @@ def mobench_models() -> list[Spec]:
             source="student report, January 2024, section 3",
             version="2",
         ),
+        Spec(
+            "fcn",
+            "mobench_networks.fcn:Fcn",
+            summary="strided and dilated convolutions, a prediction at every pixel; 24,772 parameters for `earth`",
+            source="arXiv 1411.4038",
+            version="1",
+            small={"filters": [4, 4]},
+        ),
     ]

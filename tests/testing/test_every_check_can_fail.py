@@ -96,6 +96,7 @@ BROKEN: list[tuple[Kind, str, str, str]] = [
     ("dataset", "Draws", "leaves_global_state_alone", "draw from `seeded"),
     ("dataset", "ShortProtocol", "is_judged_by_its_protocol", "give one for each"),
     ("dataset", "UpsideDown", "is_judged_by_its_protocol", "the ideal holds the best value of each objective"),
+    ("dataset", "UnknownSubset", "is_judged_by_its_protocol", "choose 'random' or 'first', or leave it out"),
     ("dataset", "FrontBeyond", "is_judged_by_its_protocol", "choose a reference beyond the front"),
     ("dataset", "Entropy", "loads_the_same_samples_again", "draw from a generator of a fixed seed, made in load"),
     ("dataset", "SortsRows", "reads_rows_and_batches_alike", "return the rows in the order of the positions"),

@@ -28,7 +28,8 @@ MEAN, AVERAGE_RANK = "mean", "average rank"
 NOTE = (
     "Each task's column is the hypervolume divided by the volume of the box between its ideal and reference point: "
     "1 is the ideal point, which conflicting objectives do not reach. Tasks differ in how much of their box can be "
-    "reached, so compare within a column. Average ranks are over the tasks, among the complete rows."
+    "reached, and shares shrink with the number of objectives, so compare within a column. Average ranks are over the "
+    "tasks, among the complete rows."
 )
 
 

@@ -92,6 +92,22 @@ ELSEWHERE = (
         "tests/plugins/test_fairness.py::test_jobs_of_the_suites_run_on_generated_files",
     ),
     Elsewhere(
+        r"mobench run glyphs .*", "needs fonts that are fetched",
+        "tests/plugins/test_glyphs.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
+        r"mobench run many-tasks .*", "needs tables that are fetched",
+        "tests/plugins/test_multilabel.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
+        r"mobench run dense .*", "needs maps that are fetched",
+        "tests/plugins/test_earth.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
+        r"mobench run text .*", "needs texts that are fetched",
+        "tests/plugins/test_tagged_texts.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
         r"mobench data verify", "needs what was fetched",
         "tests/cli/test_tables_and_data.py::test_data_are_listed_and_verified",
     ),
