@@ -22,6 +22,7 @@ from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.divergence import check_losses, check_weights, divergence_message, likely_cause
 from mobench.learning.pending_steps import PendingSteps
+from mobench.learning.progress_reports import ProgressReports
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 from mobench.metrics.subset import subset_of
@@ -125,7 +126,7 @@ def train(
     # lexists: a dangling symbolic link must raise an error and not be ignored
     if checkpoint is not None and os.path.lexists(checkpoint):
         run = _resumed(checkpoints.load(checkpoint, solver, problem), checkpoint)
-    progress = _Progress(on_progress, progress_seconds, total, limit)
+    progress = ProgressReports(on_progress, progress_seconds, total, limit.seconds)
     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
     pending = PendingSteps(solver, problem, check_every)
     last_save = time.monotonic()
@@ -241,38 +242,6 @@ class _Looks:
 
     def _spent(self, run: Training) -> float:
         return run.steps if self._by_steps else run.seconds
-
-
-class _Progress:
-    """Reports the progress of training to a callback, at a limited rate."""
-
-    def __init__(
-        self, tell: Callable[[TrainingProgress], None] | None, interval: float, total: int | None, limit: Limit
-    ) -> None:
-        self._tell, self._interval, self._total, self._limit = tell, interval, total, limit
-        self._last = -math.inf
-
-    @property
-    def is_due(self) -> bool:
-        return self._tell is not None and time.monotonic() - self._last >= self._interval
-
-    def tell(self, run: Training, force: bool = False) -> None:
-        if self._tell is None or not (force or self.is_due):
-            return
-        self._last = time.monotonic()
-        done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
-        hypervolume = run.trace[-1].hypervolume if run.trace else None
-        self._tell(
-            TrainingProgress(
-                step=run.steps,
-                total=self._total,
-                fraction=min(1.0, done),
-                epoch=run.epochs,
-                seconds=run.seconds,
-                losses=tuple(run.recent_losses),
-                hypervolume=hypervolume if hypervolume is not None and math.isfinite(hypervolume) else None,
-            )
-        )
 
 
 def _finished(run: Training, total: int | None, limit: Limit) -> bool:

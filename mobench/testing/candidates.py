@@ -24,8 +24,8 @@ def small(entry: Entry) -> Any:
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
-_INSTANCES: dict[Kind, tuple[list[Entry], list[tuple[str, Any]]]] = {}
-"""The entries of a kind and their objects, which are built once because datasets keep what they have loaded."""
+_OBJECTS: dict[Kind, tuple[list[Entry], list[tuple[Entry, Any]]]] = {}
+"""The entries of a kind and their small objects. They are built once, because datasets keep what they have loaded."""
 
 
 def registered(kind: Kind) -> list[Any]:
@@ -34,26 +34,26 @@ def registered(kind: Kind) -> list[Any]:
     The objects are shared by all checks: a check of one of these names builds an object of its own. Datasets whose
     files are missing are last, because loading them tries to fetch the files.
     """
-    return [instance for _, instance in _with_distributions(kind)]
+    return [instance for _, instance in _with_entries(kind)]
 
 
-def _with_distributions(kind: Kind) -> list[tuple[str, Any]]:
-    """Return the distribution and a small object of every registered name, as `registered`."""
+def _with_entries(kind: Kind) -> list[tuple[Entry, Any]]:
+    """Return the entry and the small object of every registered name, as `registered`."""
     entries = sorted(
         registry().entries[kind].values(),
         key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench"),
     )
-    known_entries, instances = _INSTANCES.get(kind, ([], []))
+    known_entries, objects = _OBJECTS.get(kind, ([], []))
     if len(known_entries) == len(entries) and all(map(operator.is_, known_entries, entries)):
-        return instances
-    instances = []
+        return objects
+    objects = []
     for entry in entries:
         try:
-            instances.append((entry.plugin.distribution, small(entry)))
+            objects.append((entry, small(entry)))
         except (PluginError, OptionError):
             continue
-    _INSTANCES[kind] = (entries, instances)
-    return instances
+    _OBJECTS[kind] = (entries, objects)
+    return objects
 
 
 def _lacks_files(entry: Entry) -> bool:
@@ -67,18 +67,17 @@ def small_datasets(
     """Yield registered datasets in their small configuration: first those with two objectives, then those with more.
 
     Datasets with one objective come last. Datasets for which `accepts` is false are skipped before anything is loaded,
-    those without their files after that.
+    those whose files are missing after that.
 
     distribution: name of the distribution whose datasets come before all others.
     """
-    datasets: list[tuple[str, Dataset]] = _with_distributions("dataset")
 
-    def position(candidate: tuple[str, Dataset]) -> tuple[bool, bool, int]:
-        """Place datasets with few objectives first, but those with one last: there a preference has no effect."""
-        n_objectives = len(candidate[1].objectives)
-        return candidate[0] != distribution, n_objectives == 1, n_objectives
+    def order(pair: tuple[Entry, Dataset]) -> tuple[bool, bool, int]:
+        # a preference has an effect only if there are several objectives; few are fast
+        n_objectives = len(pair[1].objectives)
+        return pair[0].plugin.distribution != distribution, n_objectives == 1, n_objectives
 
-    for _, dataset in sorted(datasets, key=position):
+    for _, dataset in sorted(_with_entries("dataset"), key=order):
         if not accepts(dataset):
             continue
         try:

@@ -14,7 +14,7 @@ from mobench.testing.candidates import served, small
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import batches_of, built, first_samples, solver_for, start
 
-ResultT = TypeVar("ResultT")
+Computed = TypeVar("Computed")
 
 CLOSE = 0.1
 """Largest difference between outputs in bfloat16 and float32, relative to the largest output."""
@@ -73,7 +73,7 @@ def _compare(problem: Problem, outputs: Callable[[], Mapping[str, Tensor]]) -> N
         )
 
 
-def _advised(work: Callable[[], ResultT]) -> ResultT:
+def _advised(work: Callable[[], Computed]) -> Computed:
     """Return the result of work under autocast; an error becomes a failure that says what to do."""
     try:
         return work()
