@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mobench.interfaces import Strategy
     from mobench.jobs.job import Job
     from mobench.jobs.plan import Plan
+    from mobench.kernels.precision import Precision
     from mobench.reports.analysis.leaderboard import Leaderboard
     from mobench.runs.runner import Listen
 
@@ -35,6 +36,7 @@ def run(
     epochs: float | None = None,
     steps: int | None = None,
     seconds: float | None = None,
+    precision: Precision | None = None,
     jobs: int | None = None,
     device: str = "cpu",
     out: str | Path | None = None,
@@ -55,10 +57,12 @@ def run(
 
     The arguments are those of `mobench run`.
 
-    suite: a registered name or a TOML file. The arguments from `dataset` to `seconds` override the suite's settings, in
-        the order of `mobench.jobs.precedence`.
+    suite: a registered name or a TOML file. The arguments from `dataset` to `precision` override the suite's settings,
+        in the order of `mobench.jobs.precedence`.
     rays: preferences [R][m] on which finite sets are trained and all methods are evaluated; lists, an array or a
         tensor.
+    precision: "fp32", or "bf16": forward passes in training and evaluation run under torch's bfloat16 autocast. It
+        changes results, so it is part of a job; None: as the suite states in `[budget]`, otherwise "fp32".
     jobs: number of jobs at once; None: 1, or as many as a cluster has room for.
     out: folder of the records; by default results/<suite>.
     retry: whether to run failed jobs again.
@@ -96,6 +100,7 @@ def run(
         epochs=epochs,
         steps=steps,
         seconds=seconds,
+        precision=precision,
     )
     n_bytes = arguments.parse_bytes(memory, "memory") if isinstance(memory, str) else memory
     check_limits({"jobs": jobs, "cpus": cpus, "gpus": gpus, "memory": n_bytes, "timeout": timeout})

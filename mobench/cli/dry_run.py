@@ -71,7 +71,7 @@ def _overridden(setting: OptionSetting) -> str:
 
 def _budget(budget: Any) -> str:
     values = budget.model_dump(exclude_none=True)
-    return ", ".join(f"{name} {value:g}" for name, value in values.items())
+    return ", ".join(f"{name} {value if isinstance(value, str) else f'{value:g}'}" for name, value in values.items())
 
 
 def _range(values: Range) -> str:

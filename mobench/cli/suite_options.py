@@ -42,6 +42,13 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "epochs": (Annotated[float | None, typer.Option("--epochs", help="Epochs of training for each job.")], None),
     "steps": (Annotated[int | None, typer.Option("--steps", help="Steps of training for each job.")], None),
     "seconds": (Annotated[float | None, typer.Option("--seconds", help="Seconds of training for each job.")], None),
+    "precision": (
+        Annotated[
+            str | None,
+            typer.Option("--precision", help="Forward passes in float32 (fp32) or with bfloat16 autocast (bf16)."),
+        ],
+        None,
+    ),
 }
 """Name of an option's parameter -> its declaration and its default."""
 
@@ -81,6 +88,7 @@ def parse_overrides(
     epochs: float | None,
     steps: int | None,
     seconds: float | None,
+    precision: str | None,
 ) -> Overrides:
     """Parse the overrides of a command line. Raises: OptionError."""
     from mobench.jobs import arguments
@@ -95,4 +103,5 @@ def parse_overrides(
         epochs=epochs,
         steps=steps,
         seconds=seconds,
+        precision=precision,
     )

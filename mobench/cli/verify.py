@@ -22,7 +22,9 @@ def verify(
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0, help="Largest relative difference that counts as agreement; 20 times as much for stepwise values."
+            min=0,
+            help="Largest relative difference that counts as agreement; 20 times as much for stepwise values, and 10 "
+            "times as much for jobs in bfloat16.",
         ),
     ] = 1e-3,
     timeout: Annotated[

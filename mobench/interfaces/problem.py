@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import deepcopy
 
 import torch
@@ -17,6 +18,7 @@ from mobench.interfaces.samples import Inputs, Outputs, Samples, TaskInputs, Tas
 from mobench.interfaces.target_state import PretrainedWeights, TargetState, statistics_declined
 from mobench.kernels.batch_last import batch_last
 from mobench.kernels.dispatch import Kernels
+from mobench.kernels.precision import DEFAULT, Precision, autocast
 from mobench.kernels.stacked import StackedOutputs, stacked_call
 from mobench.kernels.strategy import Stacking, Strategy
 
@@ -36,6 +38,8 @@ class Problem:
     Frozen parameters (`requires_grad=False`) and constant buffers keep their values in the target network; all weight
     sets share them. Running statistics, for example of batch normalisation, belong to one weight set. The caller
     passes them by name together with the weights, and training updates them in place.
+
+    precision: "bf16" runs forward passes under torch's autocast; weights, outputs and losses stay in `dtype`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Problem:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         strategy: Strategy = Strategy(),  # noqa: B008 - frozen
+        precision: Precision = DEFAULT,
     ) -> None:
         check_declared(model, dataset)
         self.dataset = dataset
@@ -52,6 +57,7 @@ class Problem:
         self.device = torch.device(device)
         self.dtype = dtype
         self.strategy = strategy
+        self.precision = precision
         self.target = self.build_target()
         self._state: TargetState | None = None
 
@@ -121,9 +127,28 @@ class Problem:
         return batch.by_task(self._prepared)
 
     def _prepared(self, batch: Samples) -> Samples:
-        batch = self.dataset.prepare(batch.to(self.device))
+        # a copy to the device need not be waited for
+        batch = self.dataset.prepare(batch.map(lambda tensor: tensor.to(self.device, non_blocking=True)))
         inputs = map_inputs(lambda tensor: self._laid_out(self._cast(tensor)), batch.inputs)
         return Samples(inputs, {k: self._cast(v) for k, v in batch.targets.items()})
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context of forward passes that do not go through `outputs`, such as those of a generator."""
+        return autocast(self.device, self.precision)
+
+    def full_precision(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return weights or outputs that were computed under autocast in this problem's dtype."""
+        if self.precision == DEFAULT:
+            return tensors
+        return {name: self._cast(tensor) for name, tensor in tensors.items()}
+
+    def full_outputs(self, outputs: Sequence[Outputs]) -> Sequence[Outputs]:
+        """Return K outputs in this problem's dtype, as `full_precision`."""
+        if self.precision == DEFAULT:
+            return outputs
+        if isinstance(outputs, StackedOutputs):
+            return StackedOutputs(self.full_precision(outputs.stacked))
+        return [self.full_precision(outputs_of_set) for outputs_of_set in outputs]
 
     def outputs(self, weights: Weights, inputs: Inputs) -> Outputs:
         """Return the target network's outputs under one set of named weights.
@@ -135,15 +160,15 @@ class Problem:
         if isinstance(inputs, TaskInputs):
             by_task = [self.outputs(weights, task_inputs) for task_inputs in inputs.values()]
             return _named_by_task(inputs, by_task)
-        statistics, passed = self.state.statistics, dict(weights)
+        statistics, passed = self.state.statistics, dict(self.full_precision(weights))
         if not statistics.keys() <= passed.keys():
             raise IncompatibleError(statistics_declined(self.state.layers, "the maker of these weights"))
-        with Kernels():
+        with Kernels(), self.autocast():
             outputs: Outputs = functional_call(self.target, passed, (inputs,))
         for name in statistics:
             if passed[name] is not weights[name]:  # assigned in forward, not changed in place
                 weights[name].copy_(passed[name].detach())
-        return outputs
+        return self.full_precision(outputs)
 
     def outputs_of_network(self, network: nn.Module, inputs: Inputs) -> Outputs:
         """Return the outputs of a module that uses its own parameters, for real-valued inputs.
@@ -153,9 +178,9 @@ class Problem:
         Operations use the same kernels as in `outputs`. The network itself is not split by task: `TaskInputs` go
         through `outputs` or `outputs_of_sets`.
         """
-        with Kernels():
+        with Kernels(), self.autocast():
             outputs: Outputs = network(map_inputs(self._laid_out, inputs))
-        return outputs
+        return self.full_precision(outputs)
 
     def outputs_of_sets(self, weights: Weights, inputs: Inputs, stacking: Stacking | None = None) -> Sequence[Outputs]:
         """Return the outputs under K weight sets, name -> [K, *shape].
@@ -169,7 +194,9 @@ class Problem:
         how = self.strategy.stacking if stacking is None else stacking
         if how == "separate" or n_sets == 1 or self.state.statistics:
             return [self.outputs({n: w[k] for n, w in weights.items()}, inputs) for k in range(n_sets)]
-        return StackedOutputs(stacked_call(self.target, weights, inputs, how))
+        with self.autocast():
+            stacked = StackedOutputs(stacked_call(self.target, self.full_precision(weights), inputs, how))
+        return self.full_outputs(stacked)
 
     def outputs_by_task(self, predict: Callable[[Inputs], Sequence[Outputs]], inputs: Inputs) -> Sequence[Outputs]:
         """Return K outputs of a function of inputs; for `TaskInputs`, called once per task, named "task/head"."""

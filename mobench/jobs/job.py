@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from mobench.hookspecs import INTERFACE_VERSION
 from mobench.jobs.bounds import Name, OptionTable, Rows, Seed
+from mobench.kernels.precision import DEFAULT, Precision
 
 PartRole = Literal["dataset", "model", "solver", "generator", "balancer", "sampler"]
 
@@ -51,8 +52,9 @@ class SolverPart(Part):
 
 
 class Budget(Strict):
-    """Length of training: exactly one of epochs, steps and seconds.
+    """Length of training, exactly one of epochs, steps and seconds, and what a step takes.
 
+    precision: of the forward passes in training and evaluation. "bf16": bfloat16 through torch's autocast.
     elsewhere: True, instead of a length, for an imported front, whose training cost was not measured by mobench.
     """
 
@@ -60,6 +62,7 @@ class Budget(Strict):
     steps: Annotated[int, Field(gt=0, lt=2**63)] | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
     batch_size: Annotated[int, Field(gt=0, lt=2**63)] = 256
+    precision: Precision = DEFAULT
     elsewhere: Literal[True] | None = None
 
     @model_validator(mode="after")
@@ -78,8 +81,9 @@ class Budget(Strict):
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Omit `elsewhere` where it is not set, so that versions without imports can still read the budget."""
-        return {k: v for k, v in dump(self).items() if k != "elsewhere" or v is not None}
+        """Omit later fields at their default, so that ids stay and earlier versions can still read the budget."""
+        defaults = {"elsewhere": None, "precision": DEFAULT}
+        return {k: v for k, v in dump(self).items() if k not in defaults or v != defaults[k]}
 
 
 class SeedSet(Strict):

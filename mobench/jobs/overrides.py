@@ -20,6 +20,7 @@ class Overrides:
     seeds:    seeds instead of the suite's.
     rays:     preferences [R][m] instead of the suite's.
     epochs, steps, seconds: training budget of each job; at most one of them.
+    precision: "fp32" or "bf16", of the forward passes of each job.
     """
 
     datasets: Sequence[str] = ()
@@ -31,6 +32,7 @@ class Overrides:
     epochs: float | None = None
     steps: int | None = None
     seconds: float | None = None
+    precision: str | None = None
 
     def load(self, suite: str | Path) -> Suite:
         """Load a suite by its name or from its file, and override it.
@@ -47,5 +49,10 @@ class Overrides:
             settings=self.settings,
             seeds=self.seeds,
             rays=self.rays,
-            budget={"epochs": self.epochs, "steps": self.steps, "seconds": self.seconds},
+            budget={
+                "epochs": self.epochs,
+                "steps": self.steps,
+                "seconds": self.seconds,
+                "precision": self.precision,
+            },
         )

@@ -8,7 +8,8 @@ The order is the same for every command and for Python. From the lowest to the h
 4. the entry: `[entries.budget]`, `[entries.set]`;
 5. the solver's own table: `[solvers.NAME]`;
 6. the search: the values that a trial of `mobench tune` takes from `[search.space]` and `[search.solvers.NAME]`;
-7. the command line: `--set`, `--epochs`, `--steps`, `--seconds`, and the same arguments of `mobench.run`.
+7. the command line: `--set`, `--epochs`, `--steps`, `--seconds`, `--precision`, and the same arguments of
+   `mobench.run`.
 
 `lr` and `solver.lr` are two spellings of one option, and epochs, steps and seconds are one budget. A place of higher
 precedence replaces them regardless of the spelling. Each place may set them only once.
@@ -85,8 +86,8 @@ def combine(layers: Sequence[Layer], exact: Callable[[str], str]) -> list[Option
 
 def budget_layer(source: str, budget: Budget | None) -> Layer:
     """Return the fields that a budget sets as a layer. Fields at their default are not included."""
-    values = {} if budget is None else budget.model_dump(exclude_unset=True, exclude_none=True)
-    return Layer(source, {f"{BUDGET}.{name}": value for name, value in values.items()})
+    fields = {} if budget is None else {name: v for name, v in budget if name in budget.model_fields_set}
+    return Layer(source, {f"{BUDGET}.{name}": value for name, value in fields.items() if value is not None})
 
 
 def budget_of(settings: Iterable[OptionSetting]) -> Budget:

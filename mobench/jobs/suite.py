@@ -85,9 +85,9 @@ def overridden(
 
     Raises: OptionError where no entry remains, or where an argument is out of bounds.
     """
-    length = {f"{BUDGET}.{name}": value for name, value in (budget or {}).items() if value is not None}
+    budget_options = {f"{BUDGET}.{name}": value for name, value in (budget or {}).items() if value is not None}
     set_options = arguments.settings(settings)
-    if twice := next((name for name in length if name in set_options), None):
+    if twice := next((name for name in budget_options if name in set_options), None):
         raise OptionError(f"{twice} was given twice, as an option and as a setting: keep one of them")
     names_by_role = {"datasets": datasets, "models": models, "solvers": solvers}
     chosen = [
@@ -115,9 +115,9 @@ def overridden(
         raise OptionError(_explain(error)) from error
     for entry in result.entries:
         layers = [budget_layer(SUITE_BUDGET, result.budget), budget_layer("[entries.budget]", entry.budget)]
-        budget_of(combine([*layers, Layer(COMMAND_LINE, length)], str))
+        budget_of(combine([*layers, Layer(COMMAND_LINE, budget_options)], str))
     result = _without_tables_of_others(result)
-    result._overrides = {**suite.overrides, **set_options, **length}
+    result._overrides = {**suite.overrides, **set_options, **budget_options}
     return result
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mobench.kernels import batch_last
+from mobench.kernels.precision import is_autocast
 
 MANY = 64
 """Limit of the channels: above MANY² input × output channels, torch needs no padding and uses the cache better."""
@@ -33,13 +34,17 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Return the result of `func`, torch's conv2d; batch-last inputs with stride and dilation 1 use the C kernel."""
+    """Return the result of `func`, torch's conv2d; batch-last inputs with stride and dilation 1 use the C kernel.
+
+    The kernel computes in float32, so under autocast torch's operation is used.
+    """
     pad = _pair(padding)
     if (
         pad is not None
         and _pair(stride) == _pair(dilation) == (1, 1)
         and batch_last.is_batch_last(input)
         and _fits(input, weight, bias, pad, groups)
+        and not is_autocast(input.device)
         and not batch_last.why_not()
     ):
         return _Convolution.apply(input, weight, bias, pad, groups)

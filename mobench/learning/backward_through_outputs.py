@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from mobench.interfaces import Balancer, Outputs, ParetoNetwork, Problem, Samples
 from mobench.learning.backward import Backward
-from mobench.learning.gradients import parameter_gradients, parameter_gram, split
-from mobench.learning.task_parameters import reached_parameters
+from mobench.learning.gradients import parameter_gram
+from mobench.numerics import jacobian, split_vectors, task_specific
 
 
 class BackwardThroughOutputs(Backward):
@@ -24,9 +24,7 @@ class BackwardThroughOutputs(Backward):
     def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
         columns = self._each_loss(self._outputs(preferences, batch), batch)
         if self._specific is None:
-            self._specific = (
-                reached_parameters(columns, self.trained) if self._uses_gradients and self._is_split else {}
-            )
+            self._specific = task_specific(columns, self.trained) if self._uses_gradients and self._is_split else {}
         shared = [p for i, p in enumerate(self.trained) if i not in self._specific]
         if second is not None:
             more = self._each_loss(self._outputs(preferences, second), second)
@@ -39,8 +37,8 @@ class BackwardThroughOutputs(Backward):
             self._backward_of_own(columns)
             return seen
         if self.balancer.needs_gradients:
-            directions = self._directions(seen, preferences, parameter_gradients(losses, shared))
-            pieces = split(directions.sum(0, keepdim=True), [p.shape for p in shared])
+            directions = self._directions(seen, preferences, jacobian(losses, shared))
+            pieces = split_vectors(directions.sum(0, keepdim=True), [p.shape for p in shared])
             for parameter, piece in zip(shared, pieces, strict=True):
                 parameter.grad = piece[0]
             self._backward_of_own(columns)
@@ -60,7 +58,9 @@ class BackwardThroughOutputs(Backward):
         return seen
 
     def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
-        return self.problem.outputs_by_task(lambda inputs: self.network(inputs, preferences), batch.inputs)
+        with self.problem.autocast():
+            outputs = self.problem.outputs_by_task(lambda inputs: self.network(inputs, preferences), batch.inputs)
+        return self.problem.full_outputs(outputs)
 
     def _gram(self, losses: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
         gram = parameter_gram(losses, shared or self.trained)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from mobench.interfaces import Balancer, Outputs, Problem, Samples, WeightNetwork
 from mobench.interfaces.generator import pulled_gram
 from mobench.learning.backward import Backward
-from mobench.learning.gradients import combine, objective_gradients, pull_back, rounded_weights, split
+from mobench.learning.gradients import combine, pull_back, rounded_weights
 from mobench.learning.representation import representation_of
 from mobench.learning.task_parameters import ALL_SHARED, TaskParameters, declared_weights, task_parameters
+from mobench.numerics import objective_gradients, split_vectors
 
 
 class BackwardThroughWeights(Backward):
@@ -28,10 +29,10 @@ class BackwardThroughWeights(Backward):
         self._roles: TaskParameters | None = None
 
     def __call__(self, preferences: Tensor, batch: Samples, second: Samples | None = None) -> Tensor:
-        generated = self.network.weights(preferences)
+        generated = self._weights(preferences)
         statistics = self.problem.state.statistics  # updated in place, not trained
         leaves = {name: w.detach().requires_grad_() for name, w in generated.items() if name not in statistics}
-        columns = self._each_loss(self.network.outputs({**generated, **leaves}, batch.inputs), batch)
+        columns = self._each_loss(self._outputs_under({**generated, **leaves}, batch), batch)
         if not self._uses_gradients:
             losses = torch.stack(columns, dim=1)
             seen = losses.detach()
@@ -51,7 +52,7 @@ class BackwardThroughWeights(Backward):
             return self._combine_representation(columns, preferences, generated, leaves)
         seen, gradients = _losses_and_gradients(columns, leaves)
         if second is not None:
-            more = self._each_loss(self.network.outputs({**generated, **leaves}, second.inputs), second)
+            more = self._each_loss(self._outputs_under({**generated, **leaves}, second), second)
             return self._combine_two_batches(preferences, generated, (seen, gradients), more, leaves)
         if self.balancer.needs_gradients:
             self._combine_directions(seen, preferences, generated, gradients)
@@ -63,8 +64,19 @@ class BackwardThroughWeights(Backward):
 
     def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
         statistics = self.problem.state.statistics
-        weights = self.network.weights(preferences)
-        return self.network.outputs({n: w.clone() if n in statistics else w for n, w in weights.items()}, batch.inputs)
+        weights = self._weights(preferences)
+        return self._outputs_under({n: w.clone() if n in statistics else w for n, w in weights.items()}, batch)
+
+    def _weights(self, preferences: Tensor) -> Mapping[str, Tensor]:
+        """Return the generated weights, name -> [K, *shape]; gradients with respect to them are in full precision."""
+        with self.problem.autocast():
+            generated = self.network.weights(preferences)
+        return self.problem.full_precision(generated)
+
+    def _outputs_under(self, weights: Mapping[str, Tensor], batch: Samples) -> Sequence[Outputs]:
+        with self.problem.autocast():  # a network may compute more than the target network's outputs
+            outputs = self.network.outputs(weights, batch.inputs)
+        return self.problem.full_outputs(outputs)
 
     @property
     def _shared(self) -> list[nn.Parameter]:
@@ -133,7 +145,9 @@ class BackwardThroughWeights(Backward):
             pull_back(generated, self._own_gradients(gradients, None))
             return
         flat = torch.cat([gradients[name].flatten(2) for name in names], dim=2)
-        pieces = split(self._directions(losses, preferences, flat), [generated[name].shape[1:] for name in names])
+        pieces = split_vectors(
+            self._directions(losses, preferences, flat), [generated[name].shape[1:] for name in names]
+        )
         pull_back(generated, {**dict(zip(names, pieces, strict=True)), **self._own_gradients(gradients, None)})
 
     def _combine_representation(

@@ -15,6 +15,7 @@ import torch
 from mobench import files
 from mobench.errors import MobenchError
 from mobench.interfaces import Problem, Solver, Strategy
+from mobench.learning.pending_steps import random_states, set_random_states
 from mobench.text import first_line
 
 MOST_STEPS = 2**53
@@ -26,11 +27,13 @@ def save(path: Path, solver: Solver, run: dict[str, Any], problem: Problem) -> N
 
     Raises: OSError if it cannot be written, for example on a full disk; the previous checkpoint is then kept.
     """
+    host_random, *device_random = random_states(problem.device)
     state = {
         "solver": solver.state_dict(),
         "target": problem.state.copy(),
         "run": run,
-        "random": torch.get_rng_state(),
+        "random": host_random,
+        "device_random": device_random,
         "strategy": problem.strategy.to_dict(),
     }
     try:
@@ -55,7 +58,7 @@ def load(path: Path, solver: Solver, problem: Problem) -> dict[str, Any]:
         run = dict(state["run"])
         solver.load_state_dict(state["solver"])
         problem.state.load(state.get("target", {}))
-        torch.set_rng_state(state["random"])
+        set_random_states(problem.device, [state["random"], *state.get("device_random", [])])
         # the order of floating-point sums stays the same after resuming
         problem.strategy = Strategy.from_dict(state["strategy"])
     except Exception as error:

@@ -1,5 +1,8 @@
 """Divergence: checks for NaN and infinite values during training, and the message with their likely cause.
 
+A check raises an error at once. To do so, it waits until the device has computed the value. Inside `DeferredChecks`, it
+only marks on the device that a value was not finite.
+
 Values that are not finite on a split after training are reported by `mobench.runs.judging`.
 """
 
@@ -7,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +23,52 @@ LARGE = 1e4
 """A trained value above this limit indicates that a step was too long."""
 
 
+_DEFERRED: ContextVar[DeferredChecks | None] = ContextVar("deferred checks", default=None)
+
+
+class DeferredChecks:
+    """Context in which the checks of this module raise nothing and do not wait for the device.
+
+    They mark on the device whether a value was not finite; `have_failed` reads the marks. The context can be entered
+    several times.
+    """
+
+    def __init__(self) -> None:
+        self._all_finite: dict[torch.device, Tensor] = {}
+        self._token: Token[DeferredChecks | None] | None = None
+
+    def __enter__(self) -> DeferredChecks:
+        self._token = _DEFERRED.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._token is not None
+        _DEFERRED.reset(self._token)
+
+    def add(self, values: Tensor) -> None:
+        """Mark whether all values are finite, without waiting for them."""
+        finite = torch.isfinite(values.detach()).all()
+        before = self._all_finite.get(finite.device)
+        self._all_finite[finite.device] = finite if before is None else before & finite
+
+    def have_failed(self) -> bool:
+        """Whether a value was not finite; waits for the device."""
+        return not all(bool(finite) for finite in self._all_finite.values())
+
+
+def are_deferred() -> bool:
+    """Whether checks are deferred, so that a step must not wait for values on the device."""
+    return _DEFERRED.get() is not None
+
+
 def is_finite(values: Tensor) -> bool:
-    """Whether all values are finite."""
+    """Whether all values are finite; True inside `DeferredChecks`, which remembers the values."""
+    deferred = _DEFERRED.get()
+    if deferred is not None:
+        deferred.add(values)
+        return True
     # a finite sum proves it in a quarter of the time; an infinite sum may be an overflow
     return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
 

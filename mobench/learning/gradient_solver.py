@@ -123,7 +123,8 @@ class GradientSolver(Solver):
         return 2 if self.balancer.needs_second_batch else 1
 
     def step(self, batch: Samples, *more: Samples) -> Tensor:
-        preferences = self.sampler.sample(self.n_steps).to(self.problem.device, self.problem.dtype)
+        drawn = self.sampler.sample(self.n_steps)
+        preferences = drawn.to(self.problem.device, self.problem.dtype, non_blocking=True)
         self._schedule()
         self.optimiser.zero_grad(set_to_none=True)
         losses = self.backward(preferences, batch, *more)
@@ -167,6 +168,7 @@ class GradientSolver(Solver):
         self.optimiser.load_state_dict(deepcopy(state["optimiser"]))
         self.balancer.load_state_dict(state["balancer"])
         self.sampler.load_state_dict(state["sampler"])
+        self._error_after = None
         self.n_steps = state["n_steps"]
 
     @property

@@ -1,4 +1,4 @@
-"""Per-objective gradients of K × m losses, Gram matrices, and the weighted pull-back to trained parameters."""
+"""Combinations of the gradients of K × m losses, Gram matrices, and the pull-back to trained parameters."""
 
 from __future__ import annotations
 
@@ -8,28 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mobench.interfaces import inner_products
-
-
-def objective_gradients(losses: Tensor | Sequence[Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the gradients of the m losses of each of K weight sets with respect to the weights of that set.
-
-    losses:  [K, m], or the m columns [K] as separate tensors, which avoids passing zeros through parts that
-             only other losses depend on. Loss (k, i) depends only on weight set k.
-    weights: name -> [K, *shape], leaves of the graph of `losses`.
-    Returns: name -> [K, m, *shape].
-
-    m backward passes are sufficient for all K sets: the gradient of the sum over k of loss i with respect to
-    set k is the gradient of loss (k, i).
-    """
-    columns = losses.unbind(1) if isinstance(losses, Tensor) else losses
-    names, leaves = list(weights), list(weights.values())
-    cotangent, last = torch.ones_like(columns[0]), len(columns) - 1
-    rows = [
-        torch.autograd.grad(column, leaves, cotangent, retain_graph=i < last, materialize_grads=True)
-        for i, column in enumerate(columns)
-    ]
-    return {name: torch.stack([row[j] for row in rows], dim=1) for j, name in enumerate(names)}
-
+from mobench.learning.divergence import are_deferred
 
 TURN = 1e-4
 """Largest angle in radians by which the rounding of weights may turn a direction."""
@@ -40,11 +19,13 @@ def rounded_weights(alpha: Tensor, gram: Tensor, dtype: torch.dtype) -> Tensor:
 
     gram: [K, m, m] in float64.
 
+    Where checks are deferred, they are unchanged, because the decision would wait for the device.
+
     Rounding changes the direction by up to the rounding error of its terms α_i ∇L_i. A direction that is much shorter
     than its terms (for nearly dependent gradients, or near a Pareto stationary point) could then conflict with
     gradients that it does not conflict with under the exact weights.
     """
-    if alpha.dtype == dtype:
+    if alpha.dtype == dtype or are_deferred():
         return alpha
     terms = (alpha.abs() * gram.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()).sum(1)
     squared_length = ((alpha[:, None] @ gram)[:, 0] * alpha).sum(1)
@@ -99,21 +80,3 @@ def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor
         rows = [torch.stack(g).flatten(1) for g in zip(*gradients, strict=True)]
         grams.append(torch.stack([inner_products(r) for r in rows]).sum(0))
     return torch.stack(grams)
-
-
-def parameter_gradients(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Return the gradients [K, m, n] of losses [K, m] with respect to n values of shared parameters.
-
-    Used as `parameter_gram`, where the gradients themselves are needed. The graph is retained.
-    """
-    rows = [
-        [torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in row]
-        for row in losses
-    ]
-    return torch.stack([torch.stack([torch.cat([g.flatten() for g in grads]) for grads in row]) for row in rows])
-
-
-def split(vectors: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """Split vectors [K, n] into tensors [K, *shape], one for each shape, in this order."""
-    pieces = torch.split(vectors, [shape.numel() for shape in shapes], dim=1)
-    return [piece.reshape(len(vectors), *shape) for piece, shape in zip(pieces, shapes, strict=True)]

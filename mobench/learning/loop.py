@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from mobench.interfaces import PointSet, Problem, Samples, Seeds, Setting, Solve
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.divergence import check_losses, check_weights, divergence_message, likely_cause
+from mobench.learning.pending_steps import PendingSteps
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 from mobench.metrics.subset import subset_of
@@ -97,6 +98,7 @@ def train(
     n_looks: int | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     progress_seconds: float = 0.5,
+    check_every: int | None = None,
 ) -> Training:
     """Train `solver` on `samples` until `limit`; resume from the checkpoint if there is one.
 
@@ -105,6 +107,9 @@ def train(
         `Protocol.subset` states; None: the trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
     on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
+    check_every: number of steps after which the host reads losses and checks. The result is the same, except that
+        weights of Gram matrices are not rounded above 1. None: 1 on the CPU, and more on an accelerator, which then
+        does not wait for the host (see `PendingSteps`).
 
     Training stops with status "diverged" at the first loss, gradient or weight that is not finite. Such a
     step is never skipped, because methods would then be compared at different numbers of steps. The
@@ -122,33 +127,46 @@ def train(
         run = _resumed(checkpoints.load(checkpoint, solver, problem), checkpoint)
     progress = _Progress(on_progress, progress_seconds, total, limit)
     looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
+    pending = PendingSteps(solver, problem, check_every)
     last_save = time.monotonic()
     problem.train(True)
-    # closed at the end, so that processes which read batches ahead end with the training
-    with checkpoints.StepCount(checkpoint) as count, closing(batches.steps(run.steps, solver.n_batches)) as stream:
+    # streams are closed at the end, so that processes which read batches ahead end with the training
+    with checkpoints.StepCount(checkpoint) as count, ExitStack() as streams:
+        stream = streams.enter_context(closing(batches.steps(run.steps, solver.n_batches)))
         run.repeated = count.go_on_from(run.steps)
         while not _finished(run, total, limit):
             try:
-                losses = _timed_step(solver, problem, batches, stream, run)
+                if len(pending) == 0:
+                    counts_before = run.steps, run.gradient_evaluations
+                losses = _timed_step(solver, problem, batches, stream, run, pending)
                 _count(run, losses, batches.per_epoch, solver.n_batches)
                 count.reach(run.steps)
                 at_end = _finished(run, total, limit)
                 looking = looks.due(run) or at_end
+                saving = checkpoint is not None and time.monotonic() - last_save >= checkpoint_seconds and not at_end
+                if pending.is_full or looking or saving or progress.is_due:
+                    _read_losses(run, pending)
                 if looking:
                     check_weights(solver)
-            except NonFiniteError as error:
+            except BaseException as error:
+                if pending.rewind(error):  # repeat these steps one by one
+                    run.steps, run.gradient_evaluations = counts_before
+                    streams.close()
+                    stream = streams.enter_context(closing(batches.steps(run.steps, solver.n_batches)))
+                    looks = _Looks(run, total, limit, n_looks or TRACE_POINTS)
+                    continue
+                if not isinstance(error, NonFiniteError):
+                    error.add_note(f"in step {run.steps}, on a batch of {batches.batch_size}")
+                    raise
                 steps = sorted({max(0, run.steps - 1), run.steps})
                 suspects = [batches.at(step, index) for step in steps for index in range(solver.n_batches)]
                 cause = likely_cause(solver, problem, suspects)
                 run.status, run.message = "diverged", divergence_message(run.steps, error, cause)
                 break
-            except BaseException as error:
-                error.add_note(f"in step {run.steps}, on a batch of {batches.batch_size}")
-                raise
             if looking:
                 run.trace.append(_look(run, solver, problem, validation, rays))
             progress.tell(run, force=looking)
-            if checkpoint is not None and time.monotonic() - last_save >= checkpoint_seconds and not at_end:
+            if checkpoint is not None and saving:
                 _save(checkpoint, solver, run, problem)
                 last_save = time.monotonic()
     return run
@@ -159,28 +177,51 @@ def _augmented(problem: Problem, random: torch.Generator, samples: Samples) -> S
 
 
 def _timed_step(
-    solver: Solver, problem: Problem, batches: Batches, stream: Iterator[list[Samples]], run: Training
+    solver: Solver,
+    problem: Problem,
+    batches: Batches,
+    stream: Iterator[list[Samples]],
+    run: Training,
+    pending: PendingSteps,
 ) -> Tensor:
     """Take one training step and return its losses; add its time to the training time."""
+    with _timed(run):
+        step_batches = []
+        for index, batch in enumerate(next(stream)):
+            augment = partial(_augmented, problem, batches.random(run.steps, index))
+            step_batches.append(problem.prepare(batch.by_task(augment)))
+        with pending.deferred():
+            losses = solver.step(*step_batches)
+            check_losses(losses, [o.name for o in problem.objectives])
+        pending.add(losses)
+    return losses
+
+
+@contextmanager
+def _timed(run: Training) -> Iterator[None]:
+    """Add the time of the block to the training time, unless it raises an error."""
     began, began_working = time.perf_counter(), time.process_time()
-    step_batches = []
-    for index, batch in enumerate(next(stream)):
-        augment = partial(_augmented, problem, batches.random(run.steps, index))
-        step_batches.append(problem.prepare(batch.by_task(augment)))
-    losses = solver.step(*step_batches)
-    check_losses(losses, [o.name for o in problem.objectives])
+    yield
     run.seconds += time.perf_counter() - began
     run.core_seconds += time.process_time() - began_working
-    return losses
 
 
 def _count(run: Training, losses: Tensor, steps_per_epoch: int, n_batches: int) -> None:
     run.steps += 1
     run.epochs = run.steps / steps_per_epoch
     run.gradient_evaluations += losses.numel() * n_batches
-    means = losses.double().mean(0).tolist()
-    previous = run.recent_losses or means
-    run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(previous, means, strict=True)]
+
+
+def _read_losses(run: Training, pending: PendingSteps) -> None:
+    """Add the losses of the pending steps to the running mean, and the time of waiting for them to the training time.
+
+    Raises: NonFiniteError if a deferred check failed.
+    """
+    with nullcontext() if pending.every == 1 else _timed(run):
+        means = pending.read()
+    for losses in means:
+        previous = run.recent_losses or losses
+        run.recent_losses = [old + 0.05 * (new - old) for old, new in zip(previous, losses, strict=True)]
 
 
 class _Looks:
@@ -211,13 +252,14 @@ class _Progress:
         self._tell, self._interval, self._total, self._limit = tell, interval, total, limit
         self._last = -math.inf
 
+    @property
+    def is_due(self) -> bool:
+        return self._tell is not None and time.monotonic() - self._last >= self._interval
+
     def tell(self, run: Training, force: bool = False) -> None:
-        if self._tell is None:
+        if self._tell is None or not (force or self.is_due):
             return
-        now = time.monotonic()
-        if not force and now - self._last < self._interval:
-            return
-        self._last = now
+        self._last = time.monotonic()
         done = run.steps / self._total if self._total else run.seconds / (self._limit.seconds or math.inf)
         hypervolume = run.trace[-1].hypervolume if run.trace else None
         self._tell(

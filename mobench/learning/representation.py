@@ -12,7 +12,7 @@ from torch.autograd.graph import GradientEdge, Node
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import inner_products
-from mobench.learning.task_parameters import nodes_behind
+from mobench.numerics.autograd_graph import nodes_behind
 
 
 @dataclass

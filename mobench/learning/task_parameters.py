@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from mobench.errors import OptionError, nearest
 from mobench.interfaces import Problem
+from mobench.numerics.autograd_graph import leaf_ids
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,6 @@ def task_parameters(
     return TaskParameters(weights, parameters, separate, is_mixed)
 
 
-def reached_parameters(columns: Sequence[Tensor], trained: Sequence[nn.Parameter]) -> dict[int, int]:
-    """Return the task-specific parameters of a network: index in `trained` -> index of its objective.
-
-    columns: the m losses [K], functions of `trained`.
-    """
-    if len(columns) < 2:
-        return {}
-    reached = [leaf_ids(column) for column in columns]
-    objectives_of = [[i for i, ids in enumerate(reached) if id(parameter) in ids] for parameter in trained]
-    return {index: objectives[0] for index, objectives in enumerate(objectives_of) if len(objectives) == 1}
-
-
 def declared_weights(problem: Problem) -> dict[str, int]:
     """Return the task-specific weights that the problem's model declares: name -> index of its objective.
 
@@ -95,23 +83,3 @@ def declared_weights(problem: Problem) -> dict[str, int]:
                     f"{type(problem.model).__name__}.task_parameters names {what} {stated!r}, which is unknown{hint}"
                 )
     return {name: objectives.index(objective) for name, objective in declared.items()}
-
-
-def leaf_ids(tensor: Tensor) -> set[int]:
-    """Return the ids of the leaf tensors that require gradients in the graph of a tensor."""
-    if tensor.grad_fn is None:
-        return {id(tensor)} if tensor.requires_grad else set()
-    variables = (getattr(node, "variable", None) for node in nodes_behind(tensor.grad_fn))
-    return {id(variable) for variable in variables if variable is not None}
-
-
-def nodes_behind(root: torch.autograd.graph.Node) -> Iterator[torch.autograd.graph.Node]:
-    """Yield every node of the graph of `root`, including `root`, once."""
-    waiting, seen = [root], {root}
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for following, _ in node.next_functions:
-            if following is not None and following not in seen:
-                seen.add(following)
-                waiting.append(following)

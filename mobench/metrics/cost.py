@@ -20,7 +20,7 @@ def switch_seconds(pareto_set: ParetoSet | PointSet, rays: Tensor, problem: Prob
     if isinstance(pareto_set, PointSet):
         return None
     at = rays.to(problem.device, problem.dtype)
-    with torch.no_grad(), evaluating(problem, pareto_set):
+    with torch.no_grad(), evaluating(problem, pareto_set), problem.autocast():
         return statistics.median(
             _timed(partial(pareto_set.serve, at[k % len(at)]), problem.device) for k in range(repeats)
         )
@@ -31,7 +31,7 @@ def inference_seconds_per_sample(
 ) -> float:
     """Return the median seconds per sample of one batch; the switch of the preference is not included."""
     batch = problem.prepare(problem.parts(samples)[0][1])  # of several tasks, the first
-    with torch.no_grad(), evaluating(problem, pareto_set):
+    with torch.no_grad(), evaluating(problem, pareto_set), problem.autocast():
         if isinstance(pareto_set, PointSet):
             predict = pareto_set.predictor(pareto_set.n_points // 2)
         else:

@@ -138,10 +138,26 @@ def indicators_of(front: FrontValues, protocol: Protocol, known_front: FloatArra
 def _predictor(
     pareto_set: ParetoSet | PointSet, problem: Problem, rays: Tensor
 ) -> Callable[[Inputs], Sequence[Outputs]]:
-    """Return a function from inputs to one output per ray, or per point; all weights are generated in advance.
+    """Return a function from inputs to one output per ray, or per point, in the precision of the problem.
+
+    All weights are generated in advance.
 
     rays: [R, m], or the positions [R] of points of a PointSet.
     """
+    with problem.autocast():
+        predict = _predictor_of(pareto_set, problem, rays)
+
+    def in_precision(inputs: Inputs) -> Sequence[Outputs]:
+        with problem.autocast():
+            outputs = predict(inputs)
+        return problem.full_outputs(outputs)
+
+    return in_precision
+
+
+def _predictor_of(
+    pareto_set: ParetoSet | PointSet, problem: Problem, rays: Tensor
+) -> Callable[[Inputs], Sequence[Outputs]]:
     if isinstance(pareto_set, PointSet):
         point_predictors = [pareto_set.predictor(int(index)) for index in rays]
         return lambda inputs: [predict(inputs) for predict in point_predictors]

@@ -1,9 +1,15 @@
-"""Batched exact solvers in float64 for small convex programs: min-norm point, least squares, linear programs.
+"""Numerical helpers of methods: gradients of each loss, and exact solvers in float64 for small convex programs.
 
-Gradient balancers use them. Functions with the suffix `_arrays` take NumPy arrays.
+`jacobian`, `objective_gradients`, `task_specific` and `split_vectors` take gradients of K × m losses. The programs
+(min-norm point, least squares, linear programs) are batched over K; functions with the suffix `_arrays` take NumPy
+arrays.
 """
 
+from mobench.numerics.jacobians import jacobian, objective_gradients, split_vectors, task_specific
 from mobench.numerics.min_norm_point import min_norm, min_norm_arrays
 from mobench.numerics.simplex_programs import TINY, Array, nnls, nnls_arrays, simplex_lp, simplex_lp_arrays
 
-__all__ = ["TINY", "Array", "min_norm", "min_norm_arrays", "nnls", "nnls_arrays", "simplex_lp", "simplex_lp_arrays"]
+__all__ = [
+    "TINY", "Array", "jacobian", "min_norm", "min_norm_arrays", "nnls", "nnls_arrays", "objective_gradients",
+    "simplex_lp", "simplex_lp_arrays", "split_vectors", "task_specific",
+]  # fmt: skip

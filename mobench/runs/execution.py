@@ -136,7 +136,7 @@ class _Run:
         splits: dict[Split, Samples] = {split: self._load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
         torch.manual_seed(seeds.initialisation)
-        problem = Problem(self.dataset, make_model(job.model), self.options.device)
+        problem = Problem(self.dataset, make_model(job.model), self.options.device, precision=job.budget.precision)
         solver = make_solver(job.solver)
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)

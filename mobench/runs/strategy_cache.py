@@ -53,7 +53,7 @@ def folder() -> Path | None:
 def _key(job: Job, n_sets: int, device: str, threads: int, depends_on_solver: bool) -> str:
     parts: list[Any] = [
         job.dataset.model_dump(mode="json"), job.model.model_dump(mode="json"), job.budget.batch_size,
-        n_sets, device, threads, processor(), torch.__version__, get_args(Layout),
+        n_sets, device, threads, processor(), torch.__version__, get_args(Layout), job.budget.precision,
     ]  # fmt: skip
     if depends_on_solver:
         generator = job.solver.generator

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from mobench.errors import MobenchError, PreferenceError
+from mobench.hookspecs import INTERFACE_VERSION
 from mobench.interfaces import Protocol
 from mobench.jobs.rays import job_rays
+from mobench.kernels.precision import DEFAULT
 from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
 from mobench.records.record import Front, Provenance, Record
 from mobench.runs.executors.base import Limits
@@ -26,6 +28,8 @@ An accuracy changes by whole samples and a rank correlation by whole ranks, so l
 change it in the third digit.
 """
 
+BFLOAT16 = 10
+"""Factor on the tolerance of jobs in bfloat16, whose rounding on another processor differs by 0.4 % per operation."""
 ERROR_ESTIMATE = "hypervolume_error"
 """Not compared: the error estimate of an approximate hypervolume, a small difference of nearly equal numbers."""
 JUMPS = ("controllability", "n_non_dominated", "spacing")
@@ -105,9 +109,12 @@ def verify(
 def compare(record: Record, again: Record, tolerance: float = TOLERANCE) -> VerificationResult:
     """Compare two completed records of one job. Returns the largest difference of each kind of number.
 
-    Losses and indicators must agree within `tolerance`, quantities that change in steps within `STEPWISE` times
-    `tolerance`, and values that the job determines (steps, parameters, preferences, the protocol) exactly.
+    Losses and indicators must agree within `tolerance` (BFLOAT16 times as much for jobs with that precision),
+    quantities that change in steps within `STEPWISE` times that, and values that the job determines (steps, parameters,
+    preferences, the protocol) exactly.
     """
+    if record.job.budget.precision != DEFAULT:
+        tolerance *= BFLOAT16
     exact = [_exactly(name, *pair) for name, pair in _determined(record, again).items()]
     then, now = _measured(record), _measured(again)
     largest = max((abs(loss) for front in record.fronts.values() for row in front.losses for loss in row), default=0.0)
@@ -243,6 +250,7 @@ def _caveats(record: Record, again: Record) -> list[str]:
             ("processor", then.processor, now.processor),
             ("threads", then.threads, now.threads),
             ("mobench", then.mobench, now.mobench),
+            ("interface", record.job.interface, INTERFACE_VERSION),
             *((name, then.packages.get(name), now.packages.get(name)) for name in ("torch", "numpy")),
             *_versions(record),
             *_sources(then, now),

@@ -142,7 +142,7 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | list[Any]) -> Any:
 def _as_they_are(job: Job, search: Search) -> dict[str, Any] | None:
     """Return the searched options of a job without a search, in Optuna's form; None if they are not in the space."""
     options = every_option(job)
-    options |= {f"budget.{key}": value for key, value in job.budget.model_dump(exclude_none=True).items()}
+    options |= {f"budget.{key}": value for key, value in job.budget if value is not None}
     proposal: dict[str, Any] = {}
     for name, values in search.space.items():
         # a name without a prefix matches the part that has this option

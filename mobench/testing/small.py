@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mobench import options
-from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
+from mobench.errors import DataError, IncompatibleError
 from mobench.interfaces import (
     Balancer,
     Dataset,
@@ -23,8 +22,6 @@ from mobench.interfaces import (
     Setting,
     Solver,
     TaskSamples,
-    check_generator,
-    check_model,
 )
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
@@ -32,6 +29,7 @@ from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Spec, registry
+from mobench.testing.candidates import accepts, registered, small, small_datasets
 from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
 
@@ -41,44 +39,6 @@ __all__ = [
 ]  # fmt: skip
 
 N_STEPS = 4
-
-
-def small(entry: Entry) -> Any:
-    """Build an object of an entry's class in its small configuration.
-
-    Raises: Declined for an entry without a class of its own.
-    """
-    if not isinstance(entry.spec, Spec):
-        raise Declined(f"{entry.kind} {entry.name!r} has no class: it is a pair or a suite")
-    return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
-
-
-def _registered(kind: Kind) -> Iterator[Any]:
-    """Yield a small object of every registered name, those of mobench first. Broken plugins are skipped."""
-    entries = registry().entries[kind].values()
-    for entry in sorted(entries, key=lambda entry: entry.plugin.distribution != "mobench"):
-        try:
-            yield small(entry)
-        except (PluginError, OptionError):
-            continue
-
-
-def small_datasets(accepts: Callable[[Dataset], bool] = lambda dataset: True) -> Iterator[Dataset]:
-    """Yield registered datasets in their small configuration, those with several objectives first.
-
-    Datasets for which `accepts` is false are skipped before anything is loaded, those whose files are missing after
-    that.
-    """
-    datasets: list[Dataset] = list(_registered("dataset"))
-    # a preference has an effect only if there are several objectives
-    for dataset in sorted(datasets, key=lambda d: len(d.objectives) == 1):
-        if not accepts(dataset):
-            continue
-        try:
-            dataset.load("train")
-        except DataError:
-            continue
-        yield dataset
 
 
 def load(dataset: Dataset, split: Any) -> Any:
@@ -96,32 +56,12 @@ def first_samples(dataset: Dataset, n: int) -> Samples:
     return part.take(slice(0, n))
 
 
-def accepts(part: Model | Generator, dataset: Dataset) -> bool:
-    """Return whether a model or generator accepts the dataset."""
-    try:
-        if isinstance(part, Model):
-            check_model(part, dataset)
-        else:
-            check_generator(part, dataset)
-    except IncompatibleError:
-        return False
-    return True
-
-
-def served(part: Model | Generator) -> Dataset:
-    """Return the first small dataset that a model or generator accepts. Raises: Declined if there is none."""
-    accepted = next(small_datasets(lambda dataset: accepts(part, dataset)), None)
-    if accepted is None:
-        raise Declined("it serves none of the registered datasets whose files are here")
-    return accepted
-
-
 def problem_of(dataset: Dataset, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Problem:
     """Build a problem from the dataset and the first registered model that accepts it.
 
     Raises: Declined if there is no such model.
     """
-    model = next((model for model in _registered("model") if accepts(model, dataset)), None)
+    model = next((model for model in registered("model") if accepts(model, dataset)), None)
     if model is None:
         raise Declined(f"no registered model serves {type(dataset).__name__}")
     return Problem(dataset, model, device, dtype)
@@ -141,10 +81,13 @@ def problem_for(
     torch's random state is seeded before the problem is built. Raises: Declined if there is none.
     """
     reason = "none is registered whose files are here"
-    for dataset in small_datasets():
-        if not accepts(generator, dataset):
-            continue
-        for model in _registered("model"):
+    models: list[Model] = registered("model")
+
+    def serves(dataset: Dataset) -> bool:
+        return accepts(generator, dataset) and any(accepts(model, dataset) for model in models)
+
+    for dataset in small_datasets(serves):
+        for model in models:
             if not accepts(model, dataset):
                 continue
             torch.manual_seed(seed)
@@ -221,7 +164,7 @@ def watched_solver(
     Raises: Declined if the solver accepts no registered dataset with any model.
     """
     reason = "none is registered whose files are here"
-    models: list[Model] = list(_registered("model"))
+    models: list[Model] = registered("model")
     _, generator = _solver(entry)
     parts = [] if generator is None else [generator]
 

@@ -32,14 +32,16 @@ class DWA(Balancer):
         self.steps_per_epoch = context.steps_per_epoch
         self.n_steps = 0
         shape = (context.n_preferences, context.n_objectives)
-        self.sums, self.last, self.before = (torch.zeros(shape, dtype=torch.float64) for _ in range(3))
+        self.sums, self.last, self.before = (
+            torch.zeros(shape, dtype=torch.float64, device=context.ideal.device) for _ in range(3)
+        )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return positive weights [K, m]; rows sum to m."""
         epoch, position = divmod(self.n_steps, self.steps_per_epoch)
         if position == 0 and epoch > 0:
             self.before, self.last, self.sums = self.last, self.sums / self.steps_per_epoch, torch.zeros_like(self.sums)
-        self.sums = self.sums + losses.detach().double().cpu()
+        self.sums = self.sums + losses.detach().double()
         self.n_steps += 1
         if epoch < 2:
             return torch.ones_like(losses)
@@ -52,4 +54,4 @@ class DWA(Balancer):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.n_steps = state["n_steps"]
-        self.sums, self.last, self.before = state["sums"], state["last"], state["before"]
+        self.sums, self.last, self.before = (state[name].to(self.sums) for name in ("sums", "last", "before"))

@@ -12,7 +12,7 @@ def mobench_datasets() -> list[Spec]:
             "949 satellite images of 64×64: surface, climate, elevation and slope of every pixel; blocks held out",
             "Blue Marble and maps of the same places",
             version="1",
-            small={"limit": 8},
+            small={"limit": 8, "spacing": 8},
         )
     ]
 

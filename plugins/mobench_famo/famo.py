@@ -36,9 +36,10 @@ class FAMO(Balancer):
     decay: Annotated[float, Ge(0)] = option(1e-3, "weight decay of the logits, the paper's γ")
 
     def start(self, context: BalancerContext) -> None:
-        self.logits = nn.Parameter(torch.zeros(context.n_preferences, context.n_objectives, dtype=torch.float64))
+        shape, device = (context.n_preferences, context.n_objectives), context.ideal.device
+        self.logits = nn.Parameter(torch.zeros(shape, dtype=torch.float64, device=device))
         self.optimiser = torch.optim.Adam([self.logits], lr=self.rate, weight_decay=self.decay)
-        self.bounds = context.ideal.double().cpu()
+        self.bounds = context.ideal.double()
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return positive weights [K, m]; rows sum to 1."""
@@ -63,4 +64,4 @@ class FAMO(Balancer):
 
     def _distances(self, losses: Tensor) -> Tensor:
         """Return L − b [K, m] in float64, at least SMALLEST."""
-        return (losses.detach().double().cpu() - self.bounds).clamp_min(0) + SMALLEST
+        return (losses.detach().double() - self.bounds).clamp_min(0) + SMALLEST

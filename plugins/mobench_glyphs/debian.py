@@ -51,11 +51,11 @@ class DebianPackage:
         target.unlink(missing_ok=True)
         try:
             run(["apt-get", "download", self.name], folder, self.n_bytes)
-            found = next(iter(sorted(folder.glob(f"{self.name}_*.deb"))), None)
-            if found is None:
+            package = next(iter(sorted(folder.glob(f"{self.name}_*.deb"))), None)
+            if package is None:
                 raise DataError("it left no package")
-            self._verify(found)
-            return found
+            self._verify(package)
+            return package
         except DataError as error:
             problems.append(f"apt-get: {error}")
         raise DataError(f"package {self.name} could not be downloaded ({'; '.join(problems)})")

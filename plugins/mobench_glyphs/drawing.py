@@ -77,11 +77,11 @@ def _names(table: bytes) -> dict[int, str]:
 
 def faces(fonts: Path) -> dict[Face, Path]:
     """Return the typefaces of the known families below a folder, in order, with the first of their files."""
-    known = {family for families in KINDS.values() for family in families}
+    drawn_families = {family for families in KINDS.values() for family in families}
     paths: dict[Face, Path] = {}
     for path in sorted(fonts.rglob("*.?tf"), key=str):
         face = face_of(path.read_bytes())
-        if face.family in known:
+        if face.family in drawn_families:
             paths.setdefault(face, path)
     return dict(sorted(paths.items()))
 

@@ -36,7 +36,9 @@ class GradDrop(DirectionBalancer):
     def directions(self, losses: Tensor, preferences: Tensor, gradients: Tensor) -> Tensor:
         """Return the directions [K, n]; see the base class."""
         shape = (gradients.shape[0], gradients.shape[2])
-        uniform = torch.rand(shape, generator=self._generator, dtype=gradients.dtype).to(gradients.device)
+        uniform = torch.rand(shape, generator=self._generator, dtype=gradients.dtype).to(
+            gradients.device, non_blocking=True
+        )
         return sign_dropout(gradients, uniform, self.leak)
 
     def state_dict(self) -> dict[str, Any]:

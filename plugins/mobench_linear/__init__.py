@@ -47,4 +47,11 @@ def mobench_solvers() -> list[Pair | Spec]:
             source="the baseline of Δm: arXiv 1904.08918; LibMTL, arXiv 2203.14338",
             version="1",
         ),
+        Spec(
+            "random-rays",
+            "mobench_linear.random_rays:RandomRays",
+            summary="random search on preferences: one net per ray, rays uniform on the simplex",
+            source="random search: Bergstra & Bengio 2012, JMLR 13",
+            version="1",
+        ),
     ]

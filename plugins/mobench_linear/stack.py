@@ -63,7 +63,9 @@ class StackedNets(WeightNetwork):
         Raises: PreferenceError for a preference that no network was trained for.
         """
         check_preferences(preferences, self.problem.n_objectives)
-        if preferences.shape == self._rays.shape and torch.equal(preferences, self._rays):
+        if preferences is self._rays or (
+            preferences.shape == self._rays.shape and torch.equal(preferences, self._rays)
+        ):  # comparing values waits for the device
             return {**dict(zip(self._names, self.stacked, strict=True)), **self._statistics(None)}
         index = self._find(preferences)
         selected = {name: tensor[index] for name, tensor in zip(self._names, self.stacked, strict=True)}

@@ -37,21 +37,21 @@ class MoDo(Balancer):
 
     def start(self, context: BalancerContext) -> None:
         shape = (context.n_preferences, context.n_objectives)
-        self.weights = torch.full(shape, 1 / context.n_objectives, dtype=torch.float64)
+        self.weights = torch.full(shape, 1 / context.n_objectives, dtype=torch.float64, device=context.ideal.device)
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return weights [K, m] on the simplex; see the base class."""
         assert gram is not None
         weights = self.weights.to(gram)
         slope = (gram @ weights[:, :, None])[:, :, 0] + self.rho * weights
-        self.weights = simplex_projection(weights - self.rate * slope).cpu()
+        self.weights = simplex_projection(weights - self.rate * slope)
         return self.weights.to(losses)
 
     def state_dict(self) -> dict[str, Any]:
         return {"weights": self.weights.clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.weights = state["weights"].clone()
+        self.weights = state["weights"].to(self.weights, copy=True)
 
 
 def simplex_projection(points: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class PCGrad(Balancer):
         """Return the weights [K, m] of the summed gradients in float64; without conflict all are 1."""
         assert gram is not None
         k, m = losses.shape
-        order = torch.rand(k, m, m, generator=self._generator).argsort(2).to(gram.device)
+        order = torch.rand(k, m, m, generator=self._generator).argsort(2).to(gram.device, non_blocking=True)
         return pcgrad_weights(gram, order)
 
     def state_dict(self) -> dict[str, Any]:

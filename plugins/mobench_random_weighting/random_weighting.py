@@ -23,7 +23,7 @@ class RandomWeighting(Balancer):
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return weights [K, m] on the simplex."""
         drawn = torch.randn(losses.shape, generator=self._generator, dtype=torch.float64)
-        return torch.softmax(drawn, dim=1).to(losses)
+        return torch.softmax(drawn, dim=1).to(losses, non_blocking=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self._generator.get_state()}

@@ -68,7 +68,21 @@ def mobench_datasets() -> list[Spec]:
 
 
 @hookimpl
-def mobench_solvers() -> list[Pair]:
+def mobench_solvers() -> list[Pair | Spec]:
+    return [
+        *_pairs(),
+        Spec(
+            "ensemble",
+            "mobench_roles.ensemble:DeepEnsemble",
+            "several networks per ray, averaged in prediction",
+            "Lakshminarayanan, Pritzel & Blundell 2017, arXiv 1612.01474",
+            version="1",
+            small={"members": 2},
+        ),
+    ]
+
+
+def _pairs() -> list[Pair]:
     return [
         Pair(f"{name}-ls", name, "linear", f"{summary}, trained on the weighted sum", _REVIEW, version="1")
         for name, summary in {

@@ -78,6 +78,8 @@ class NoiseConditionedNetwork(ParetoNetwork):
         self.register_buffer("seed", torch.randint(0, 2**31, ()))
         self.register_buffer("n_drawn", torch.zeros((), dtype=torch.long))
         self.register_buffer("fixed", self._draw(options.samples, int(self.seed)))
+        self._next_seed: int | None = None  # on the host: reading the buffers waits for the device
+        self.register_load_state_dict_post_hook(_forget_seed)  # type: ignore[no-untyped-call]
 
     @property
     def n_stored_parameters(self) -> int:
@@ -95,7 +97,10 @@ class NoiseConditionedNetwork(ParetoNetwork):
         check_preferences(preferences, self.problem.n_objectives)
         if not self.training:
             return [self._average(self.weights(preference, self.fixed), inputs) for preference in preferences]
-        drawn = self._draw(len(preferences), int(self.seed) + 1 + int(self.n_drawn)).to(inputs.device)
+        if self._next_seed is None:
+            self._next_seed = int(self.seed) + 1 + int(self.n_drawn)
+        drawn = self._draw(len(preferences), self._next_seed).to(inputs.device, non_blocking=True)
+        self._next_seed += 1
         self.n_drawn += 1
         return [
             self.problem.outputs({n: w[0] for n, w in self.weights(preference, draw[None]).items()}, inputs)
@@ -122,3 +127,8 @@ class NoiseConditionedNetwork(ParetoNetwork):
             return torch.randn(n, self.options.noise, generator=random)
         mask = torch.rand(n, self.options.features, generator=random) >= self.options.rate
         return mask.float() / (1 - self.options.rate)
+
+
+def _forget_seed(network: object, keys: object) -> None:
+    assert isinstance(network, NoiseConditionedNetwork)
+    network._next_seed = None

@@ -35,15 +35,18 @@ class Uncertainty(Balancer):
     rate: Annotated[float, Gt(0)] = option(1e-3, "learning rate of the log-variances")
 
     def start(self, context: BalancerContext) -> None:
-        self.log_variances = nn.Parameter(torch.zeros(context.n_preferences, context.n_objectives, dtype=torch.float64))
+        shape, device = (context.n_preferences, context.n_objectives), context.ideal.device
+        self.log_variances = nn.Parameter(torch.zeros(shape, dtype=torch.float64, device=device))
         self.optimiser = torch.optim.Adam([self.log_variances], lr=self.rate)
         likelihoods = context.likelihoods or (None,) * context.n_objectives
-        self.factors = torch.tensor([FACTORS[likelihood] for likelihood in likelihoods], dtype=torch.float64)
+        self.factors = torch.tensor(
+            [FACTORS[likelihood] for likelihood in likelihoods], dtype=torch.float64, device=device
+        )
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return positive weights [K, m]."""
         alpha = self.factors * torch.exp(-self.log_variances.detach())
-        self.log_variances.grad = 0.5 - alpha * losses.detach().double().cpu()
+        self.log_variances.grad = 0.5 - alpha * losses.detach().double()
         self.optimiser.step()
         with torch.no_grad():
             self.log_variances.clamp_(-WIDEST, WIDEST)

@@ -29,6 +29,7 @@ MAY_DECLINE = {
     "works_on_another_device": (NO_GPU,),
     "weighs_on_another_device": (NO_GPU,),
     "trains_on_a_gpu": (NO_GPU,),
+    "trains_in_bfloat16": ("the generator of a pair is checked in bfloat16",),
     "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
     "starts_at_pretrained_weights": ("it does not start from pretrained weights (starts_pretrained = False)",),
     "moves_with_the_preference": (

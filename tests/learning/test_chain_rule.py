@@ -17,8 +17,8 @@ from torch.func import functional_call, jacrev
 
 from mobench.interfaces import Balancer, Problem, Samples, Seeds, Setting
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import finite_rays
+from mobench.numerics import objective_gradients
 from mobench_linear.linear import Linear
 from mobench_multimnist.dataset import MultiMnist
 from mobench_networks.lenet import LeNet

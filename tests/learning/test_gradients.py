@@ -3,7 +3,8 @@ from __future__ import annotations
 import torch
 
 from mobench.interfaces import own_gram
-from mobench.learning.gradients import combine, objective_gradients, parameter_gram, pull_back
+from mobench.learning.gradients import combine, parameter_gram, pull_back
+from mobench.numerics import objective_gradients
 
 
 def losses_of(weights: dict[str, torch.Tensor]) -> torch.Tensor:

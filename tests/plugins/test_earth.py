@@ -79,11 +79,11 @@ def test_blocks_have_30_degrees() -> None:
 def test_labels_are_the_maps_of_the_same_pixels_and_missing_outside_land(generated: dict[str, Path]) -> None:
     stored = np.load(generated["earth/tiles.npy"])
     number = {tile[:3].tobytes(): i for i, tile in enumerate(stored)}
-    whole, coarse = Earth().load("val"), Earth(spacing=4).load("val")
-    for i, image in enumerate(whole.inputs):
+    fine, coarse = Earth().load("val"), Earth(spacing=4).load("val")
+    for i, image in enumerate(fine.inputs):
         tile = stored[number[image.numpy().tobytes()]].astype(int)
         land = tile[3] == tiles.LAND
-        labels = {name: target[i].numpy() for name, target in whole.targets.items()}
+        labels = {name: target[i].numpy() for name, target in fine.targets.items()}
         assert (labels["surface"] == tile[3]).all()
         assert (labels["climate"] == np.where(land & (tile[4] != 31), tile[4], MISSING)).all()
         for channel, (name, relief) in enumerate(RELIEFS.items(), start=5):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from mobench.interfaces import Problem, inner_products, own_gram
-from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import dense_rays
 from mobench.metrics.indicators import non_uniformity
+from mobench.numerics import objective_gradients
 from mobench.testing import properties
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2

@@ -11,8 +11,8 @@ from mobench.errors import PreferenceError, ShapeError
 from mobench.interfaces import Problem, Samples, Seeds, Setting
 from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import finite_rays
+from mobench.numerics import objective_gradients
 from mobench_analytic.point import Point
 from mobench_analytic.problems import DTLZ2, VLMOP2
 from mobench_linear.linear import Linear

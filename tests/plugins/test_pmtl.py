@@ -16,8 +16,8 @@ from mobench.errors import IncompatibleError
 from mobench.interfaces import BalancerContext, Problem, own_gram
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
-from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import dense_rays
+from mobench.numerics import objective_gradients
 from mobench.numerics.min_norm_point import min_norm
 from mobench.testing import properties
 from mobench_analytic.point import Point

@@ -12,9 +12,9 @@ from mobench import options
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Problem, Seeds, Setting, WeightNetwork
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
-from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.evaluation import evaluate
+from mobench.numerics import objective_gradients
 from mobench_analytic.point import Point
 from mobench_analytic.problems import DTLZ2
 from mobench_chunked_phn.chunked import ChunkedPHN

@@ -94,6 +94,9 @@ def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
         )
         assert outlined.job.id == record.job.id
         assert plainly(outlined.fronts.get("test")) == plainly(record.fronts.get("test"))
+        validation = record.fronts.get("val")
+        is_kept = validation is not None and bool(validation.metrics)
+        assert plainly(outlined.fronts.get("val")) == (plainly(validation) if is_kept else None)
         assert outlined.indicators.get("test") == record.indicators.get("test")
         assert (outlined.cost, outlined.imported) == (record.cost, record.imported)
         assert (outlined.finished, outlined.digest) == (record.provenance.finished, record.digest)

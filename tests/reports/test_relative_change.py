@@ -17,6 +17,7 @@ from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.relative_change import is_single_task, relative_changes
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.content import content
+from mobench.reports.tables.sheet import printed_as
 from mobench.reports.tables.table_files import to_markdown
 from mobench.runs.execution import execute
 
@@ -59,13 +60,13 @@ def record(
         training_seconds=1, evaluation_seconds=1, steps=1, epochs=1, stored_parameters=1, served_parameters=1,
         n_models=n_models, peak_bytes=1, switch_seconds=0, inference_seconds_per_sample=0,
     )  # fmt: skip
-    made = Provenance(
+    provenance = Provenance(
         started="2026-01-01", finished="2026-01-01", mobench="0", python="3", packages={}, platform="", processor="",
         threads=1, device="cpu",
     )  # fmt: skip
     return Record(
         id=job.id, status="completed", job=job, protocol={"version": protocol}, objectives=list(objectives), cost=cost,
-        fronts={"test": front(test), "val": front(test if validation is None else validation)}, provenance=made,
+        fronts={"test": front(test), "val": front(test if validation is None else validation)}, provenance=provenance,
         indicators={"test": {"hypervolume": 1.0 + seed}, "val": {"hypervolume": 1.0}},
     )  # fmt: skip
 
@@ -149,12 +150,13 @@ def test_the_baseline_is_the_mean_over_its_seeds_and_a_row_the_mean_over_its_own
     others = [record("a", accuracies((0.72, 0.45)), seed=0), record("a", accuracies((1.04, 0.65)), seed=1)]
     changes = relative_changes([*bases, *others])
     assert [changes.values[r.id] for r in others] == [pytest.approx(-10), pytest.approx(30)]
-    own = 100 * ((0.7 - 0.8) / 0.8 + (0.45 - 0.5) / 0.5) / 2
-    assert [changes.values[r.id] for r in bases] == [pytest.approx(own), pytest.approx(-own)]
+    change = 100 * ((0.7 - 0.8) / 0.8 + (0.45 - 0.5) / 0.5) / 2
+    assert [changes.values[r.id] for r in bases] == [pytest.approx(change), pytest.approx(-change)]
     table = leaderboard([*bases, *others]).table.set_index("solver")
     assert table.loc["a", "Δm"] == pytest.approx(10)
     assert table.loc["a", "Δm ±"] == pytest.approx(12.7062 * 20, rel=1e-4)
     assert table.loc["stl", "Δm"] == pytest.approx(0, abs=1e-9)
+    assert "| 10.0 ± 254.1 |" in to_markdown(leaderboard([*bases, *others]))
 
 
 def test_another_model_and_dataset_have_their_own_baseline_or_a_reason() -> None:
@@ -198,10 +200,10 @@ def test_what_has_no_baseline_is_empty_with_the_reason(bases: list[Record], reas
 
 def test_points_without_a_value_are_not_chosen_and_rows_without_any_are_empty() -> None:
     base = single_task(0.8, 0.5)
-    some, none = record("a", accuracies((None, 0.9), (0.8, 0.5))), record("b", accuracies((None, 0.5), (0.8, None)))
-    changes = relative_changes([base, some, none])
-    assert changes.values[some.id] == pytest.approx(0)
-    assert none.id not in changes.values
+    partial, empty = record("a", accuracies((None, 0.9), (0.8, 0.5))), record("b", accuracies((None, 0.5), (0.8, None)))
+    changes = relative_changes([base, partial, empty])
+    assert changes.values[partial.id] == pytest.approx(0)
+    assert empty.id not in changes.values
 
 
 def test_which_records_are_single_task_networks() -> None:
@@ -211,6 +213,17 @@ def test_which_records_are_single_task_networks() -> None:
     assert not is_single_task(single_task(0.8, 0.5, n_models=1))
     assert not is_single_task(record("a", accuracies((0.8, 0.5), (0.8, 0.5))))
     assert not is_single_task(single_task(0.8, 0.5).model_copy(update={"imported": Imported(file="f.csv", sha256="0")}))
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
+    assert [printed_as(value, 1) for value in (-9e-16, -0.04, 0.0, -0.05001, -12.0)] == [
+        "0.0",
+        "0.0",
+        "0.0",
+        "-0.1",
+        "-12.0",
+    ]
+    assert [printed_as(value, 0) for value in (-0.2, -1234.5)] == ["0", "-1,234"]
 
 
 def test_the_column_is_described() -> None:

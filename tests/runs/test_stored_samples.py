@@ -34,7 +34,7 @@ from mobench.metrics.evaluation import evaluate
 from mobench.metrics.subset import subset_of
 from mobench.plugins import Plugin, Registry
 from mobench.records.record import Record
-from mobench.runs.execution import execute
+from mobench.runs.execution import _Run, execute
 from mobench.runs.run_options import RunOptions
 from mobench_linear.linear import Linear
 from mobench_linear.stack import Stack
@@ -143,6 +143,16 @@ def test_training_resumes_exactly_in_the_middle_of_an_epoch(n_processes: int, tm
         (t.step, t.train_losses, t.hypervolume) for t in uninterrupted.trace
     ]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_a_job_reads_with_the_processes_of_its_options_and_for_a_gpu_into_pinned_memory(device: str) -> None:
+    options = RunOptions(device, data_workers=3)
+    for dataset, names in (("album", [None]), ("desks", ["art", "clipart"])):
+        samples = _Run(job_on(dataset, "ls"), options, None, lambda event: None)._load("train")
+        for name in names:
+            part = samples if name is None else samples.tasks[name]  # type: ignore[attr-defined]
+            assert (part.n_processes, part.pin_memory) == (3, device == "cuda:0")
 
 
 def test_a_row_that_cannot_be_read_fails_the_job_with_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:

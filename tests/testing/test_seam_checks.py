@@ -25,11 +25,11 @@ def _guests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mobench.plugins, "_of_process", [guest_registry])
 
 
-def failures(kind: Kind, cls: type[Any]) -> list[Result]:
+def failures(kind: Kind, cls: type[Any], distribution: str = "broken") -> list[Result]:
     """Return the checks that a class of this module fails."""
     globals()[cls.__name__] = cls
     spec = Spec("broken", f"{__name__}:{cls.__name__}", "made for a test", "this file")
-    entry = Entry(kind, spec, Plugin("broken", "broken", "1.0", module=__name__))
+    entry = Entry(kind, spec, Plugin("broken", distribution, "1.0", module=__name__))
     return [result for case in cases_of(entry) if (result := case.run()).state == "failed"]
 
 
@@ -170,3 +170,21 @@ def test_a_plugin_that_uses_a_seam_wrongly_fails_a_check_which_says_what_to_do(
     message_by_check = {result.check: result.message for result in failures(kind, cls)}
     assert check in message_by_check, message_by_check
     assert advice in message_by_check[check]
+
+
+@dataclasses.dataclass(frozen=True)
+class IdleOnItsOwnData(seams.SmallDense):
+    """Has an unused parameter, on a dataset of its own distribution only."""
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        network = super().build(dataset)
+        if type(dataset).__module__ == "seams":
+            network.idle = nn.Parameter(torch.zeros(3))
+        return network
+
+
+def test_a_model_is_tested_on_datasets_of_its_own_distribution_first() -> None:
+    """A fault that only these show is found there, and not by a distribution without datasets."""
+    checks = {result.check: result.message for result in failures("model", IdleOnItsOwnData, "guest-seams")}
+    assert "no gradient reaches idle: use it in forward" in checks["serves_a_dataset"]
+    assert failures("model", IdleOnItsOwnData) == []

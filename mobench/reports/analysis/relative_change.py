@@ -38,11 +38,11 @@ def is_single_task(record: Measured) -> bool:
     This holds if a solver that chooses its own rays has trained a network for each unit vector: network i with all
     weight on objective i.
     """
-    if record.status != "completed" or record.imported is not None or record.cost is None or record.job.rays:
-        return False
     m = len(record.objectives)
-    preferences = record.fronts["test"].preferences
-    return m > 1 and record.cost.n_models == m and preferences == np.eye(m).tolist()
+    if record.status != "completed" or m < 2 or record.cost is None or record.cost.n_models != m:
+        return False
+    is_own_choice = record.imported is None and record.job.rays is None
+    return is_own_choice and record.fronts["test"].preferences == np.eye(m).tolist()
 
 
 def relative_changes(records: Sequence[Measured]) -> RelativeChanges:

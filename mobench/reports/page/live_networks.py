@@ -111,7 +111,7 @@ def _one_per_row(store: Store, records: Sequence[Record], labels: dict[str, str]
 def _classes(trained: Trained) -> dict[str, int]:
     """Return head -> number of classes. Raises: IncompatibleError if a head is not a classifier."""
     dataset = trained.problem.dataset
-    targets = dataset.load("test").targets
+    targets = dataset.load("test").take(slice(0, 1)).targets
     for head in dataset.heads:
         target = targets.get(head)
         if target is None or target.ndim != 1 or target.is_floating_point():

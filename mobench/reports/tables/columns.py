@@ -145,7 +145,7 @@ def _quality() -> list[Column]:
         Column("hypervolume at equal K", "hypervolume at equal K", f"{volume}, at the K rays that finite sets train",
                "higher", latex="HV at equal $K$", html="hypervolume at equal <i>K</i>"),
         Column("Δm", "Δm", "mean relative change of the metrics against networks trained on one objective each; above "
-               "0 is better; of a front, at its point with the best value on validation", "higher", "%", 2,
+               "0 is better; of a front, at its point with the best value on validation", "higher", "%", 1,
                latex=r"$\Delta_m$", html="Δ<i>m</i>"),
         Column("validation − test", "validation − test", "hypervolume on validation less that on the test split; far "
                "above 0 where validation was fitted", latex="validation $-$ test"),

@@ -96,7 +96,8 @@ def printed_as(value: float, decimals: int) -> str:
         return f"{round(value, decimals):,.0f}"
     if 0 < abs(value) < 10 ** (1 - decimals) and decimals > 1:
         return f"{value:.{max(0, decimals - 2)}e}"
-    return f"{value + 0.0:,.{decimals}f}"
+    text = f"{value:,.{decimals}f}"
+    return text if text.strip("-0.") else text.removeprefix("-")  # no negative zero
 
 
 def _half(value: float, decimals: int) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHORT = (
-    "dataset", "rank", "solver", "seeds", "hypervolume", "hypervolume at equal K", "IGD+", "non-uniformity",
+    "dataset", "rank", "solver", "seeds", "hypervolume", "hypervolume at equal K", "Δm", "IGD+", "non-uniformity",
     "controllability", "training s", "nets", "stored parameters", "switch ms", "status",
 )  # fmt: skip
 

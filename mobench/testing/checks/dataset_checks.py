@@ -33,6 +33,10 @@ def is_judged_by_its_protocol(entry: Entry) -> None:
         all(a < b for a, b in zip(protocol.ideal, protocol.nadir, strict=True)),
         f"ideal {protocol.ideal} is not below nadir {protocol.nadir}: the ideal holds the best value of each objective",
     )
+    demand(
+        protocol.subset in (None, "first", "random"),
+        f"protocol.subset is {protocol.subset!r}: choose 'random' or 'first', or leave it out",
+    )
     front = dataset.known_front(50)
     if front is None:
         return

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from mobench.interfaces import Generator, Inputs, Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
-from mobench.learning.gradients import objective_gradients
 from mobench.learning.preferences import dense_rays, finite_rays
+from mobench.numerics import objective_gradients
 from mobench.plugins import Entry
 from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import altered, device, elsewhere, saved_and_read, watched, with_frozen

@@ -5,20 +5,23 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mobench.errors import IncompatibleError
+from mobench.errors import DataError, IncompatibleError, OptionError
 from mobench.interfaces import Dataset, Model, Problem, head_shape
+from mobench.interfaces.model import shape_text
+from mobench.learning.task_parameters import declared_weights
 from mobench.plugins import Entry
 from mobench.runs.admission import check_state
+from mobench.testing.candidates import accepts, registered, served, small
 from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import device, elsewhere, saved_and_read, watched
 from mobench.testing.outcomes import demand
-from mobench.testing.small import first_samples, load, served, small
+from mobench.testing.small import first_samples, load
 
 
 def served_net(entry: Entry, seed: int = 0) -> tuple[Dataset, nn.Module]:
-    """The first small dataset that a model serves, and its network for that."""
+    """The first small dataset that a model serves, of its own distribution if there is one, and its network for it."""
     model: Model = small(entry)
-    dataset = served(model)
+    dataset = served(entry)
     torch.manual_seed(seed)
     return dataset, model.build(dataset)
 
@@ -48,7 +51,7 @@ def serves_a_dataset(entry: Entry) -> None:
 def is_a_function_of_its_weights(entry: Entry) -> None:
     """Under given weights, the network gives that network's outputs, and inputs stay as they are"""
     model: Model = small(entry)
-    problem = Problem(served(model), model)
+    problem = Problem(served(entry), model)
     torch.manual_seed(1)
     other = problem.build_target()
     problem.target.eval()
@@ -69,7 +72,7 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
 def keeps_no_state_of_its_own(entry: Entry) -> None:
     """A pass in training changes nothing but the running statistics of torch's normalisation layers"""
     model: Model = small(entry)
-    problem = Problem(served(model), model)
+    problem = Problem(served(entry), model)
     try:
         check_state(problem, load(problem.dataset, "train"))
     except IncompatibleError as error:
@@ -107,7 +110,7 @@ def works_in_both_precisions(entry: Entry) -> None:
     """Outputs are in the problem's precision, float32 and float64"""
     model: Model = small(entry)
     for dtype in (torch.float32, torch.float64):
-        problem = Problem(served(model), model, dtype=dtype)
+        problem = Problem(served(entry), model, dtype=dtype)
         outputs = problem.target(problem.prepare(first_samples(problem.dataset, 4)).inputs)
         for name, values in outputs.items():
             demand(
@@ -117,11 +120,43 @@ def works_in_both_precisions(entry: Entry) -> None:
             )
 
 
+def declines_before_it_builds(entry: Entry) -> None:
+    """It can be built for every dataset that its check accepts; what does not fit is declined before a job runs"""
+    model: Model = small(entry)
+    shapes_seen: set[str] = set()
+    for dataset in registered("dataset"):
+        try:
+            shapes = f"inputs of shape {shape_text(dataset.input_shape)} and the heads {dict(dataset.heads)}"
+        except DataError:
+            continue
+        if shapes in shapes_seen or not accepts(model, dataset):
+            continue
+        shapes_seen.add(shapes)
+        try:
+            model.build(dataset)
+        except (IncompatibleError, DataError):
+            continue
+        except Exception as error:
+            demand(
+                False,
+                f"check accepts a dataset with {shapes}, and build raises {type(error).__name__}: {error}: raise "
+                "IncompatibleError with the reason in check",
+            )
+
+
+def declares_parameters_that_exist(entry: Entry) -> None:
+    """The task-specific parameters that it declares are parameters of its network, and belong to objectives"""
+    try:
+        declared_weights(Problem(served(entry), small(entry)))
+    except OptionError as error:
+        demand(False, str(error))
+
+
 def works_on_another_device(entry: Entry) -> None:
     """The network can be moved to another device and runs there"""
     model, at = small(entry), device()
     with elsewhere():
-        problem = Problem(served(model), model, device=at)
+        problem = Problem(served(entry), model, device=at)
         outputs = problem.target(problem.prepare(first_samples(problem.dataset, 4)).inputs)
     for name, values in outputs.items():
         demand(
@@ -133,7 +168,7 @@ def works_on_another_device(entry: Entry) -> None:
 def touches_no_test_data(entry: Entry) -> None:
     """Building and running it loads no test split"""
     model: Model = small(entry)
-    dataset, loaded = watched(served(model))
+    dataset, loaded = watched(served(entry))
     net = model.build(dataset)
     net(dataset.prepare(first_samples(dataset, 4)).inputs)
     demand(

@@ -104,6 +104,10 @@ ELSEWHERE = (
         "tests/plugins/test_earth.py::test_jobs_of_the_suite_run_on_generated_files",
     ),
     Elsewhere(
+        r"mobench run text .*", "needs texts that are fetched",
+        "tests/plugins/test_tagged_texts.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
         r"mobench data verify", "needs what was fetched",
         "tests/cli/test_tables_and_data.py::test_data_are_listed_and_verified",
     ),

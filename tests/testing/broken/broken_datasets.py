@@ -63,6 +63,13 @@ class UpsideDown(Sound):
 
 
 @dataclass(frozen=True)
+class UnknownSubset(Sound):
+    """A choice of samples that does not exist."""
+
+    protocol = Protocol("subset-1", (2.0, 2.0), (0.0, 0.0), (1.0, 1.0), subset="last")
+
+
+@dataclass(frozen=True)
 class FrontBeyond(Sound):
     """A front worse than the reference point."""
 

@@ -90,7 +90,18 @@ class StaysHere(Lines):
         return {name: w + torch.zeros(w.shape, dtype=w.dtype) for name, w in super().weights(preferences).items()}
 
 
-for network_class in (OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere):
+class Mixes(Lines):
+    """Adds to a tensor in float32 or float64, which autocast does not convert."""
+
+    def weights(self, preferences):
+        rows = torch.arange(len(preferences), device=preferences.device)
+        weights = super().weights(preferences)
+        return {n: w.new_zeros(w.shape, dtype=preferences.dtype).index_add_(0, rows, w) for n, w in weights.items()}
+
+
+for network_class in (
+    OtherWhenServed, Deaf, Unregistered, Undercounts, Idle, WrongGram, SingleGram, StaysHere, Mixes,
+):  # fmt: skip
     using(network_class.__name__ + "Generator", network_class)
 
 

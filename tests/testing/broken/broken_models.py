@@ -105,7 +105,16 @@ class StaysHere(Net):
         return {n: out + torch.zeros(out.shape, dtype=out.dtype) for n, out in super().forward(inputs).items()}
 
 
-for network_class in (OtherHeads, Idle, Keeps, Tracks, Remembers, Unreadable, SingleOnly, StaysHere):
+class Mixes(Net):
+    """Adds to a tensor of the inputs' dtype, which autocast does not convert."""
+
+    def forward(self, inputs):
+        outputs = super().forward(inputs)
+        rows = torch.arange(len(inputs), device=inputs.device)
+        return {n: out.new_zeros(out.shape, dtype=inputs.dtype).index_add_(0, rows, out) for n, out in outputs.items()}
+
+
+for network_class in (OtherHeads, Idle, Keeps, Tracks, Remembers, Unreadable, SingleOnly, StaysHere, Mixes):
     model_class = type(
         network_class.__name__ + "Model",
         (Sound,),
@@ -141,3 +150,20 @@ class Moves(Sound):
 
         os.chdir("/")
         return super().build(dataset)
+
+
+@dataclass(frozen=True)
+class AcceptsAll(Sound):
+    """Serves one or two heads, and does not decline more."""
+
+    def network(self, dataset):
+        assert len(dataset.heads) < 3
+        return Net(dataset)
+
+
+@dataclass(frozen=True)
+class OtherParameters(Sound):
+    """Declares a task-specific parameter that its network does not have."""
+
+    def task_parameters(self, dataset):
+        return {"head.weight": dataset.objectives[0].name}

@@ -251,3 +251,12 @@ class DrawsElsewhere(Sound):
     def step(self, batch):
         np.random.rand()
         return super().step(batch)
+
+
+@dataclass(eq=False)
+class LowLosses(Sound):
+    """Reports losses that autocast has rounded."""
+
+    def reported(self, losses):
+        with self.problem.autocast():
+            return losses.detach() @ torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
