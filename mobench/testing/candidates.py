@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from mobench import options
@@ -24,8 +24,11 @@ def small(entry: Entry) -> Any:
     return options.build(entry.load(), {**entry.spec.defaults, **entry.spec.small})
 
 
-_OBJECTS: dict[Kind, tuple[list[Entry], list[tuple[Entry, Any]]]] = {}
-"""The entries of a kind and their small objects. They are built once, because datasets keep what they have loaded."""
+_OBJECTS: dict[Kind, tuple[list[tuple[Entry, type | None]], list[tuple[Entry, Any]]]] = {}
+"""The entries of a kind with their classes, and their small objects.
+
+Objects are built once, because datasets keep what they have loaded, and again after a plugin was imported again.
+"""
 
 
 def registered(kind: Kind) -> list[Any]:
@@ -43,17 +46,27 @@ def _with_entries(kind: Kind) -> list[tuple[Entry, Any]]:
         registry().entries[kind].values(),
         key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench"),
     )
-    known_entries, objects = _OBJECTS.get(kind, ([], []))
-    if len(known_entries) == len(entries) and all(map(operator.is_, known_entries, entries)):
+    classes = [(entry, _class_of(entry)) for entry in entries]
+    known_classes, objects = _OBJECTS.get(kind, ([], []))
+    same = (a is c and b is d for (a, b), (c, d) in zip(classes, known_classes, strict=False))
+    if len(classes) == len(known_classes) and all(same):
         return objects
     objects = []
-    for entry in entries:
-        try:
-            objects.append((entry, small(entry)))
-        except (PluginError, OptionError):
+    for entry, cls in classes:
+        if cls is None:
             continue
-    _OBJECTS[kind] = (entries, objects)
+        with suppress(OptionError):
+            objects.append((entry, small(entry)))
+    _OBJECTS[kind] = (classes, objects)
     return objects
+
+
+def _class_of(entry: Entry) -> type | None:
+    """Return the class of an entry; None if its plugin is broken."""
+    try:
+        return entry.load()
+    except PluginError:
+        return None
 
 
 def _lacks_files(entry: Entry) -> bool:
