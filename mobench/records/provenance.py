@@ -80,16 +80,29 @@ def processor() -> str:
 
 @cache
 def _git() -> str | None:
-    """Return the commit of mobench's git checkout, with "-dirty" if files differ; None outside a checkout."""
-    folder = Path(__file__).parent
-    try:
+    """Return the commit of mobench's git checkout; None outside a checkout. See `commit_of`."""
+    return commit_of(Path(__file__).parent)
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the commit of a folder's git checkout, with "-dirty" if tracked files differ from it.
+
+    Files in `results` at the top of the checkout do not count: a run writes tables there, and they are no code.
+    None if the folder is in no checkout or git cannot be run.
+    """
+
+    def git(*words: str) -> str:
         process = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=folder, capture_output=True, text=True, timeout=10, check=True,
+            ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True
         )  # fmt: skip
+        return process.stdout.strip()
+
+    try:
+        commit = git("describe", "--always", "--abbrev=12", "--exclude=*")
+        changes = git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(top,exclude)results")
     except (OSError, subprocess.SubprocessError):
         return None
-    return process.stdout.strip() or None
+    return commit + ("-dirty" if changes else "") if commit else None
 
 
 def _without_folder(word: str) -> str:

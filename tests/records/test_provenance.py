@@ -94,3 +94,22 @@ def test_the_hash_of_a_package_is_of_its_code_without_documentation_and_compiled
     assert _hash(tmp_path) == before
     (tmp_path / "data.txt").write_text("1")
     assert _hash(tmp_path) != before
+
+
+def test_tables_of_results_do_not_make_a_checkout_dirty(tmp_path: Path) -> None:
+    """A run writes tables into `results`; a later run in the same checkout has the code of the commit still."""
+    (tmp_path / "mobench").mkdir()
+    (tmp_path / "results").mkdir()
+    code, table = tmp_path / "mobench" / "module.py", tmp_path / "results" / "leaderboard.md"
+    for path in (code, table):
+        path.write_text("first\n")
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "First"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    clean = provenance.commit_of(tmp_path / "mobench")
+    assert clean is not None
+    assert not clean.endswith("-dirty")
+    table.write_text("second\n")
+    assert provenance.commit_of(tmp_path / "mobench") == clean
+    code.write_text("second\n")
+    assert provenance.commit_of(tmp_path / "mobench") == f"{clean}-dirty"
