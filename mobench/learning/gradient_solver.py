@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
-from torch.optim import Optimizer
 
 from mobench.errors import IncompatibleError, NonFiniteError
 from mobench.interfaces import (
@@ -36,6 +35,7 @@ from mobench.learning.divergence import check_losses
 from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.samplers import DEFAULT, FixedRays
 from mobench.learning.trained_points import TrainedPoints
+from mobench.numerics import SGD, Adam, Optimiser, RMSprop
 from mobench.options import option
 
 
@@ -214,14 +214,13 @@ class GradientSolver(Solver):
         )
         return sampler
 
-    def _optimiser(self) -> Optimizer:
+    def _optimiser(self) -> Optimiser:
         o, parameters = self.options, [p for p in self.network.parameters() if p.requires_grad]
         if o.optimiser == "adam":
-            # one kernel for all tensors: 4.6 -> 1.2 ms a step on 3.2 M parameters
-            return torch.optim.Adam(parameters, lr=o.lr, weight_decay=o.weight_decay, fused=True)
+            return Adam(parameters, lr=o.lr, weight_decay=o.weight_decay)
         if o.optimiser == "sgd":
-            return torch.optim.SGD(parameters, lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
-        return torch.optim.RMSprop(parameters, lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
+            return SGD(parameters, lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
+        return RMSprop(parameters, lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
 
     def _schedule(self) -> None:
         if not self.options.milestones or self.total_steps is None:

@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from mobench.interfaces import Balancer, BalancerContext
+from mobench.numerics import Adam
 from mobench.options import option
 
 SMALLEST = 1e-8
@@ -38,7 +39,7 @@ class FAMO(Balancer):
     def start(self, context: BalancerContext) -> None:
         shape, device = (context.n_preferences, context.n_objectives), context.ideal.device
         self.logits = nn.Parameter(torch.zeros(shape, dtype=torch.float64, device=device))
-        self.optimiser = torch.optim.Adam([self.logits], lr=self.rate, weight_decay=self.decay)
+        self.optimiser = Adam([self.logits], lr=self.rate, weight_decay=self.decay, fused=False)
         self.bounds = context.ideal.double()
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:

@@ -7,12 +7,11 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
-from torch.optim import Optimizer
 
 from mobench.interfaces import ParetoSet, Problem, Samples, Setting, Solver
+from mobench.numerics import SGD, Adam, Optimiser
 from mobench.options import option
 from mobench_linear.stack import StackedNets
 
@@ -50,13 +49,11 @@ class StackSolver(Solver):
         """Train a network from the next step on, with a new optimiser."""
         self.network = network
         parameters = list(network.parameters())
-        self.torch_optimiser: Optimizer
+        self.torch_optimiser: Optimiser
         if self.optimiser == "adam":
-            self.torch_optimiser = torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+            self.torch_optimiser = Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
         else:
-            self.torch_optimiser = torch.optim.SGD(
-                parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay
-            )
+            self.torch_optimiser = SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
 
     def step(self, batch: Samples) -> Tensor:
         if self.total_steps is not None:

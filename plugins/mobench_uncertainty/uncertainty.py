@@ -11,6 +11,7 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from mobench.interfaces import Balancer, BalancerContext, Likelihood
+from mobench.numerics import Adam
 from mobench.options import option
 
 WIDEST = 20.0
@@ -37,7 +38,7 @@ class Uncertainty(Balancer):
     def start(self, context: BalancerContext) -> None:
         shape, device = (context.n_preferences, context.n_objectives), context.ideal.device
         self.log_variances = nn.Parameter(torch.zeros(shape, dtype=torch.float64, device=device))
-        self.optimiser = torch.optim.Adam([self.log_variances], lr=self.rate)
+        self.optimiser = Adam([self.log_variances], lr=self.rate, fused=False)
         likelihoods = context.likelihoods or (None,) * context.n_objectives
         self.factors = torch.tensor(
             [FACTORS[likelihood] for likelihood in likelihoods], dtype=torch.float64, device=device

@@ -22,8 +22,7 @@ from typing import Any, NoReturn
 
 SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
-    # the first optimiser imports torch's compiler
-    "torch._dynamo", "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
+    "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
     "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.table_files",
 )  # fmt: skip
 
