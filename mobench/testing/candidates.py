@@ -25,17 +25,14 @@ def small(entry: Entry) -> Any:
 
 
 _OBJECTS: dict[Kind, tuple[list[tuple[Entry, type | None]], list[tuple[Entry, Any]]]] = {}
-"""The entries of a kind with their classes, and their small objects.
-
-Objects are built once, because datasets keep what they have loaded, and again after a plugin was imported again.
-"""
+"""The entries of a kind with their classes, and their small objects, built once per import of their plugins."""
 
 
 def registered(kind: Kind) -> list[Any]:
     """Return a small object of every registered name, those of mobench first. Broken plugins are skipped.
 
-    The objects are shared by all checks: a check of one of these names builds an object of its own. Datasets whose
-    files are missing are last, because loading them tries to fetch the files.
+    The objects are shared by all checks, which must not change them. Datasets whose files are missing are last, because
+    loading them tries to fetch the files.
     """
     return [instance for _, instance in _with_entries(kind)]
 
@@ -80,24 +77,26 @@ def small_datasets(
     """Yield registered datasets in their small configuration: first those with two objectives, then those with more.
 
     Datasets with one objective come last. Datasets for which `accepts` is false are skipped before anything is loaded,
-    those whose files are missing after that.
+    those whose files are missing after that. Each dataset is built again, because a plugin that is checked may change
+    samples in place.
 
     distribution: name of the distribution whose datasets come before all others.
     """
 
-    def order(pair: tuple[Entry, Dataset]) -> tuple[bool, bool, int]:
+    def order(pair: tuple[Entry, Dataset]) -> tuple[bool, bool, bool, int]:
         # a preference has an effect only if there are several objectives; few are fast
         n_objectives = len(pair[1].objectives)
-        return pair[0].plugin.distribution != distribution, n_objectives == 1, n_objectives
+        is_foreign = pair[0].plugin.distribution != distribution
+        return is_foreign, _lacks_files(pair[0]), n_objectives == 1, n_objectives
 
-    for _, dataset in sorted(_with_entries("dataset"), key=order):
+    for entry, dataset in sorted(_with_entries("dataset"), key=order):
         if not accepts(dataset):
             continue
         try:
             dataset.load("train")
         except DataError:
             continue
-        yield dataset
+        yield small(entry)
 
 
 def accepts(part: Model | Generator, dataset: Dataset) -> bool:

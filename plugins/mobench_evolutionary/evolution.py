@@ -141,13 +141,14 @@ class Evolution(Solver):
                 losses.append(self._evaluated(self.evolution.pop, batch))
                 self.restore_memory({})
             offspring = self.evolution.ask()
-        self.initial = None
         if offspring is None:  # all were duplicates of their parents
             self.n_without_offspring += 1
             self.evolution.termination.force_termination = False
             return losses[0] if losses else self._evaluated(self.evolution.pop, batch)
         losses.append(self._evaluated(offspring, batch))
-        self.evolution.tell(infills=offspring)
+        if bool(torch.isfinite(losses[-1]).all()):  # the training loop reports other losses
+            self.evolution.tell(infills=offspring)
+            self.initial = None
         return torch.cat(losses)
 
     def _evaluated(self, population: Population, batch: Samples) -> Tensor:

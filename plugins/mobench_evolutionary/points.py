@@ -47,13 +47,17 @@ class PopulationPoints(nn.Module):
 def spread_subset(losses: RealArray, n_points: int) -> NDArray[np.intp]:
     """Return the positions of at most `n_points` non-dominated points, spread over the front.
 
-    losses: [P, m]. Of equal points, the first one is kept.
+    losses: [P, m]. Of equal points, the first one is kept. Points with losses that are not finite are left out, unless
+        all are such points: then the first ones are returned.
 
     The first m positions are the best points of the objectives. Each further one is the point that is farthest from
     those chosen before, with losses scaled to [0, 1] over the non-dominated points.
     """
-    _, first = np.unique(losses, axis=0, return_index=True)
-    distinct = np.sort(first)
+    finite = np.flatnonzero(np.isfinite(losses).all(1))
+    if not len(finite):
+        return np.arange(min(n_points, len(losses)))
+    _, first = np.unique(losses[finite], axis=0, return_index=True)
+    distinct = finite[np.sort(first)]
     front = distinct[non_dominated(losses[distinct])]
     if len(front) <= n_points:
         return front

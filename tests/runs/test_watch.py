@@ -17,7 +17,7 @@ def test_a_process_that_takes_too_much_memory_is_ended_and_told() -> None:
         assert process.wait(60) == -9
     assert watch.excess is not None
     assert watch.excess.kind is ExitKind.OUT_OF_MEMORY
-    assert "100 MB are allowed (--memory)" in watch.excess.said
+    assert "100 MB are allowed (--memory)" in watch.excess.description
 
 
 def test_children_count() -> None:
