@@ -106,6 +106,7 @@ def test_a_plugin_that_breaks_after_it_changed_something_changes_nothing(points:
     assert "default dtype" in plugin_registry.plugins[0].side_effects[0]
 
 
+@pytest.mark.slow
 def test_the_state_of_a_library_that_an_import_brings_is_that_of_a_new_process() -> None:
     """The commands look for plugins before they need torch."""
     script = (

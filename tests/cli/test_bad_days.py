@@ -42,6 +42,7 @@ def locked(finished: Path, tmp_path: Path) -> Iterator[Path]:
         folder.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_read_only_is_read_and_a_run_is_refused_in_one_line(cli: Cli, tiny: Path, locked: Path) -> None:
     board = cli("leaderboard", locked, before=OBEY)
     assert board.returncode == 0, board.stderr

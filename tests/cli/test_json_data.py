@@ -19,6 +19,8 @@ from mobench.options import describe
 from mobench.plugins import KINDS, Pair, registry
 from mobench.reports.plots.kinds import KINDS as PLOTS
 
+pytestmark = pytest.mark.slow
+
 Cli = Any
 
 

@@ -28,6 +28,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: parse(data, name).digest for name, data in records(folder).items()}
 
 
+@pytest.mark.slow
 def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     first = cli("run", tiny)
     assert first.returncode == 0, first.stderr
@@ -67,6 +68,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_runs_beside_and_another_seed
     assert not set(a.values()) & set(c.values())
 
 
+@pytest.mark.slow
 def test_images_from_the_embedded_digits(cli: Cli, tmp_path: Path) -> None:
     done = cli(
         "run", "quick", "--seeds", "0", "--epochs", "1", "--set", "pairs=600", "--set", "test_pairs=200", *IN_PROCESS,
@@ -157,6 +159,7 @@ def test_an_unreadable_record_is_named_and_left_alone(cli: Cli, tiny: Path, fini
     assert "warning" in board.stderr
 
 
+@pytest.mark.slow
 def test_no_space_for_records_is_one_line_and_earlier_records_stay(
     cli: Cli, tiny: Path, finished: Path, tmp_path: Path
 ) -> None:

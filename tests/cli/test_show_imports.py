@@ -10,6 +10,7 @@ import pytest
 ABSENT = {"torchvision", "pandas", "pymoo", "moocore", "scipy", "seaborn", "matplotlib", "sklearn"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["multimnist", "phn-epo"])
 def test_showing_a_class_imports_no_tables_plots_or_indicators(name: str, environment: dict[str, str]) -> None:
     script = (

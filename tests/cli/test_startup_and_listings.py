@@ -40,6 +40,7 @@ def test_nothing_heavy_is_imported(words: list[str], environment: dict[str, str]
     assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
+@pytest.mark.slow
 def test_importing_mobench_is_free_and_its_names_are_there() -> None:
     script = (
         "import sys, mobench; assert 'torch' not in sys.modules; assert 'pandas' not in sys.modules\n"

@@ -17,6 +17,7 @@ def records(folder: Path) -> list[Path]:
     return sorted((folder / "records").glob("*.json"))
 
 
+@pytest.mark.slow
 def test_a_record_is_verified_and_a_changed_one_is_not(cli: Cli, finished: Path, tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     shutil.copy(records(finished)[0], path)

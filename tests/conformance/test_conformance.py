@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from mobench.datafiles import collections
 from mobench.plugins import KINDS, registry
 from mobench.testing import CHECKS, Case
 from mobench.testing.conformance import cases_of
@@ -46,7 +49,18 @@ MAY_DECLINE = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+LARGE = 10_000_000
+"""Bytes of data files from which the checks of a dataset are slow tests."""
+
+
+def parameter(case: Case) -> Any:
+    """Return the case as a parameter, which is slow if the dataset reads large files."""
+    files = collections().get(case.entry.name, []) if case.entry.kind == "dataset" else []
+    is_slow = sum(file.n_bytes or 0 for file in files) > LARGE
+    return pytest.param(case, marks=pytest.mark.slow if is_slow else (), id=str(case))
+
+
+@pytest.mark.parametrize("case", [parameter(case) for case in CASES])
 def test_conformance(case: Case) -> None:
     """A check is declined for a reason that is known beforehand, or it passes."""
     result = case.run()

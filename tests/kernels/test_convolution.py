@@ -69,6 +69,7 @@ def test_values_and_gradients_are_the_librarys(case: dict[str, Any]) -> None:
 BASELINES = {"x86_64": ("x86-64", "x86-64-v3")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", BASELINES.get(platform.machine(), ()))
 def test_vectors_of_any_width_give_the_same(baseline: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Compile for vectors of 4 and of 8, as other processors have them."""

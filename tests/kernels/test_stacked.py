@@ -225,6 +225,7 @@ OTHERWISE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("otherwise", "dtype", "tolerance"), OTHERWISE)
 @pytest.mark.parametrize("balancer", [Linear, EPO])
 def test_an_epoch_ends_where_separate_nets_end_whatever_the_strategy(

@@ -171,6 +171,7 @@ def job(solver: str, steps: int = 100) -> Job:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("guest_plugin")
 @pytest.mark.parametrize("solver", ["ls", "phn-ls"])
 def test_a_measured_choice_does_not_change_the_result_and_is_reproduced_when_it_is_given(solver: str) -> None:

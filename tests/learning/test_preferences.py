@@ -76,6 +76,7 @@ def test_few_rays_of_many_objectives_have_the_centre_and_favour_no_objective(m: 
     torch.testing.assert_close(rays.mean(0), torch.full((m,), 1 / m), atol=0.065, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [4, 8, 11])
 def test_rays_cover_the_simplex_better_than_riesz_directions_and_lattices(m: int) -> None:
     """Coverage: the mean distance from a uniform preference to the nearest ray; other samples than the rays'."""

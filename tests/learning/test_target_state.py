@@ -375,6 +375,7 @@ def test_weights_without_the_constants_are_refused(guest_registry: Registry, tmp
         load(record, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["frozen", "buffer", "unsaved buffer"])
 def test_an_onnx_file_gives_the_losses_of_the_record(guest_registry: Registry, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"

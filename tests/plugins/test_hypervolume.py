@@ -132,6 +132,7 @@ def test_one_preference_a_step_is_refused() -> None:
         solver.start(problem, Setting(finite_rays(2), Seeds(), 1, 1))
 
 
+@pytest.mark.slow
 def test_a_stack_covers_a_concave_front() -> None:
     """Five points on VLMOP2, against the best of many spacings of five points along its front."""
     torch.manual_seed(0)

@@ -154,6 +154,7 @@ def vlmop2_descent(rays: Tensor, n_directions: int, n_steps: int, lr: float) -> 
     return x, losses.detach()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_directions", "least"), [(5, 0.995), (10, 0.998)])
 def test_twenty_five_preferences_of_vlmop2_end_in_their_cells(n_directions: int, least: float) -> None:
     rays = dense_rays(2, 25).double()

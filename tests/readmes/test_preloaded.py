@@ -9,6 +9,7 @@ import pytest
 from readmes.preloaded import Preloaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"), [(["list", "solvers"], 0), (["show", "phn-lss"], 2), (["new", "model", "mine"], 0), ([], 2)]
 )

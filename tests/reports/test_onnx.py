@@ -18,6 +18,8 @@ from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.reports import onnx as report
 
+pytestmark = pytest.mark.slow
+
 FIT = ("phn-ls", "cpmtl-ls", "cosmos", "chunked-phn-ls")
 
 

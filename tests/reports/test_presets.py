@@ -55,6 +55,7 @@ def test_every_format_is_the_same_to_the_byte_and_reads_back(name: str, suite: s
     assert len(lines) == 2 + len(printed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "suite"), [case for case in CASES if case[0] != "rays"])
 def test_it_compiles_and_its_pdf_has_every_figure(name: str, suite: str, compiled: Callable[[str], str]) -> None:
     table = content(name, suite, standalone=True)

@@ -94,6 +94,7 @@ def test_effect_size_by_hand() -> None:
     assert rank_biserial(np.zeros(3)) == 0.0
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=20))
 def test_effect_size_is_the_statistic_of_wilcoxon(d: list[int]) -> None:

@@ -215,6 +215,7 @@ def assert_ends(records: Sequence[Record], status: str, message: str) -> None:
         assert parse(record.to_json(), "x") == record
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("solver", SOLVERS)

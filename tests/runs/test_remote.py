@@ -28,6 +28,7 @@ def request(store: Store) -> Request:
     return Request(job=JOB, store=str(store.folder), options=RunOptions(strategy=Strategy(), keep_weights=True))
 
 
+@pytest.mark.slow
 def test_a_machine_that_does_not_share_the_store_sends_record_and_weights(tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     sent_errand = errand(request(store), None, None)

@@ -72,6 +72,7 @@ def test_a_record_under_another_reference_of_the_same_version_is_not_taken_for_t
     assert list(store.records_folder.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_record_holds_what_it_should(plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     runner.run(

@@ -41,6 +41,8 @@ from mobench_linear.linear import Linear
 from mobench_linear.stack import Stack
 from mobench_phn.phn import PHN
 
+pytestmark = pytest.mark.slow
+
 DISTRIBUTION = "guest-seams"
 
 

@@ -51,6 +51,7 @@ def verified(record: Record) -> tuple[VerificationResult, list[Event]]:
     return verify(record, on_event=events.append), events
 
 
+@pytest.mark.slow
 def test_a_record_is_repeated_to_the_bit(verified: tuple[VerificationResult, list[Event]]) -> None:
     verdict, _ = verified
     assert verdict.identical

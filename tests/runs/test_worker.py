@@ -32,6 +32,7 @@ def job(**budget: Any) -> Job:
     return resolve("vlmop2", "point", "phn-ls", {}, Budget(**budget))
 
 
+@pytest.mark.slow
 def test_a_worker_computes_the_same_numbers_as_this_process(store: Store, environment: dict[str, str]) -> None:
     request = Request(
         job=job(steps=15),

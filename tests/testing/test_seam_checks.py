@@ -163,6 +163,7 @@ BROKEN: list[tuple[Kind, type[Any], str, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "cls", "check", "advice"), BROKEN, ids=[f"{b[0]} {b[1].__name__}" for b in BROKEN])
 def test_a_plugin_that_uses_a_seam_wrongly_fails_a_check_which_says_what_to_do(
     kind: Kind, cls: type[Any], check: str, advice: str

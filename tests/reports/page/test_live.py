@@ -17,6 +17,8 @@ from mobench.records.networks import load
 from mobench.records.store import Store
 from mobench.reports.page.live_networks import live
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Page]
 Prefer = Callable[[Page, float], None]
 SOLVERS = ["chunked-phn-ls", "cosmos", "cpmtl-ls", "phn-ls"]

@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 from mobench.records.record import Record
 from mobench.records.store import Store
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Page]
 Prefer = Callable[[Page, float], None]
 

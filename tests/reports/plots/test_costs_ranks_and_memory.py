@@ -108,6 +108,7 @@ def test_who_is_ranked_has_a_family_beside_a_row_of_another_model(make: Make, th
     assert critical_difference.draw(ranked).axes
 
 
+@pytest.mark.slow
 def test_files_are_the_same_to_the_byte_and_say_what_they_show(make: Make, tmp_path: Path) -> None:
     records = [make("a", 0, cost=NETS, trace=[(1, 1.0, 0.2)]), make("b", 0, trace=[(1, 2.0, 0.2)])]
     formats = ["svg", "pdf", "png", "csv"]

@@ -18,6 +18,8 @@ from mobench.reports.tables.sheet import Block, Cell, Sheet
 from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.writers.latex import write
 
+pytestmark = pytest.mark.slow
+
 RESULTS = Path(__file__).parents[3] / "results"
 Compile = Callable[[str], str]
 
