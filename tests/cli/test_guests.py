@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from in_process import IN_PROCESS
 
+pytestmark = pytest.mark.slow
+
 Cli = Any
 GUESTS = Path(__file__).parent / "guests"
 HEADER = "from mobench import Pair, Spec, hookimpl\n"

@@ -13,6 +13,8 @@ import typer
 
 from mobench.cli import main
 
+pytestmark = pytest.mark.slow
+
 VALUES = {
     "nan": "nan", "inf": "inf", "beyond floats": "1e999", "negative": "-1", "zero": "0", "a comma": ",",
     "a decimal comma": "1,5", "empty": "", "blank": " ", "300 characters": "x" * 300, "an escape": "\x1b[2J",

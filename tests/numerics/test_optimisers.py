@@ -98,6 +98,7 @@ def test_the_state_of_another_network_is_rejected() -> None:
         Adam(tensors(torch.float32)[:1], lr=0.1).load_state_dict(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop"])
 def test_training_does_not_import_torch_s_compiler(optimiser: str) -> None:
     """It takes more than a second in every process that trains."""

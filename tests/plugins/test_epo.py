@@ -92,6 +92,7 @@ def test_what_has_no_solution_falls_back_and_is_counted(monkeypatch: pytest.Monk
     assert other.n_infeasible == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("m", MS)
 def test_every_family_has_a_solution(m: int, dtype: torch.dtype) -> None:

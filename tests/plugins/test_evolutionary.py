@@ -28,6 +28,8 @@ from mobench_evolutionary.points import named_weights, spread_subset
 from mobench_mlp.mlp import Mlp
 from mobench_regression.mulan import Enb
 
+pytestmark = pytest.mark.slow
+
 SOLVERS = [NSGA2, NSGA3, MOEAD, SMSEMOA]
 NAMES = ["nsga2", "nsga3", "moead", "sms-emoa"]
 

@@ -32,6 +32,8 @@ from mobench.runs.run_options import RunOptions
 from mobench.runs.worker_events import WorkerProgress
 from mobench_analytic.problems import Analytic
 
+pytestmark = pytest.mark.slow
+
 SOLVERS = registry().names("solver")
 WITHOUT_GRADIENTS = {name for name in SOLVERS if registry().get("solver", name).plugin.module == "mobench_evolutionary"}
 """Solvers that read the values of losses only, and need at least two of them."""

@@ -16,6 +16,8 @@ from mobench.runs.execution import execute
 from mobench.testing import Case
 from mobench.testing.conformance import cases_of
 
+pytestmark = pytest.mark.slow
+
 DISTRIBUTION = "guest-asking"
 
 

@@ -33,6 +33,8 @@ from mobench.testing.small import batches_of
 from mobench_multimnist.dataset import MultiMnist
 from mobench_networks.lenet import LeNet
 
+pytestmark = pytest.mark.slow
+
 Cli = Any
 SMALL = {"source": "embedded", "pairs": 60, "test_pairs": 20}
 

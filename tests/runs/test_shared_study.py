@@ -33,6 +33,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from mobench.search.lock import Presence, StudyLock
+
+pytestmark = pytest.mark.slow
 folder = Path(sys.argv[1])
 with Presence(folder) as presence, StudyLock(folder, "study.turn"):
     print(presence.token, flush=True)

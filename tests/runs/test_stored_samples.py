@@ -40,6 +40,8 @@ from mobench_linear.linear import Linear
 from mobench_linear.stack import Stack
 from mobench_phn.phn import PHN
 
+pytestmark = pytest.mark.slow
+
 N_ROWS = 7
 
 

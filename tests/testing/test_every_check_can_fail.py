@@ -14,6 +14,8 @@ from mobench.testing import CHECKS
 from mobench.testing.conformance import cases_of
 from mobench.testing.outcomes import Result, unknown_declines
 
+pytestmark = pytest.mark.slow
+
 BROKEN: list[tuple[Kind, str, str, str]] = [
     ("balancer", "NoDocstring", "described", "state in its first line what it returns"),
     ("balancer", "NoHelp", "described", "option 'other' has no help: write"),

@@ -42,6 +42,7 @@ def table_content(board: Leaderboard, records: list[Record]) -> Content:
     return content(board, records, Wanted(caption="A caption & more"))
 
 
+@pytest.mark.slow
 def test_csv(board: Leaderboard, table_content: Content) -> None:
     back = pd.read_csv(io.StringIO(str(FORMATS["csv"](table_content))), dtype={"rank": str})
     pd.testing.assert_frame_equal(back, board.table, check_dtype=False)
@@ -92,6 +93,7 @@ def test_latex_marks_are_the_extremes_of_each_dataset(board: Leaderboard, record
         assert {solver for dataset, solver in bold if dataset == name} == best
 
 
+@pytest.mark.slow
 def test_tidy_and_seeds(board: Leaderboard, records: list[Record], table_content: Content) -> None:
     long = pd.read_csv(io.StringIO(str(FORMATS["tidy.csv"](table_content)))).set_index(
         ["dataset", "model", "solver", "quantity"]
@@ -115,6 +117,7 @@ def test_tidy_and_seeds(board: Leaderboard, records: list[Record], table_content
     assert len(seeds) >= n_checked
 
 
+@pytest.mark.slow
 def test_every_format_is_the_same_to_the_byte_again(
     board: Leaderboard, records: list[Record], table_content: Content
 ) -> None:
