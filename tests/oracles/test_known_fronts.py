@@ -19,7 +19,7 @@ from mobench.runs.execution import execute
 pytestmark = pytest.mark.slow
 
 SUITE = suites.load("analytic")
-N_STEPS = {"dtlz2": 2000, "zdt1": 2000}
+N_STEPS = {("dtlz2", "epo"): 2000, ("dtlz2", "tche"): 2000, ("zdt1", "cpmtl-ls"): 2000}
 """Length of a job: that of the suite where a claim needs it, else half of it."""
 
 
@@ -27,7 +27,7 @@ N_STEPS = {"dtlz2": 2000, "zdt1": 2000}
 def record(dataset: str, solver: str) -> Record:
     """The record of a solver's job in the analytic suite, seed 0."""
     chosen = suites.overridden(
-        SUITE, datasets=[dataset], solvers=[solver], seeds=[0], budget={"steps": N_STEPS.get(dataset, 1000)}
+        SUITE, datasets=[dataset], solvers=[solver], seeds=[0], budget={"steps": N_STEPS.get((dataset, solver), 1000)}
     )
     (job,) = plans.plan(chosen).jobs
     result = execute(job, threads=1)

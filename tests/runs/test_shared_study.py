@@ -29,12 +29,11 @@ from mobench.search.lock import StudyLock, is_alive, remove_left_over
 
 GRID: dict[str, Any] = {"space": {"lr": [0.1, 0.02, 0.003, 0.0004], "momentum": [0.0, 0.5]}}
 TPE: dict[str, Any] = {"sampler": "tpe", "trials": 8, "space": {"lr": {"low": 1e-4, "high": 0.1, "log": True}}}
+pytestmark = pytest.mark.slow
 HOLD = """
 import sys, time
 from pathlib import Path
 from mobench.search.lock import Presence, StudyLock
-
-pytestmark = pytest.mark.slow
 folder = Path(sys.argv[1])
 with Presence(folder) as presence, StudyLock(folder, "study.turn"):
     print(presence.token, flush=True)
