@@ -213,5 +213,6 @@ def test_the_gradients_of_shared_parameters_are_compared_by_their_records() -> N
             for solver in ("mgda", "pcgrad", "cagrad", "nash-mtl", "imtl-g", "upgrad")
         ]
         ranges = [max(values) - min(values) for (of, _), values in volumes.items() if of == dataset]
+        assert max(map(abs, differences)) < min(ranges)
         expected = [f"{value:+.3f}".replace("-", "−") for value in differences]
         assert cells.split(" | ") == [*expected, f"{min(ranges):.3f} to {max(ranges):.3f}"]
