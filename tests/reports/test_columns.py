@@ -62,9 +62,9 @@ def test_a_metric_is_better_the_way_its_dataset_says() -> None:
 def test_a_dataset_that_is_not_installed_has_no_directions() -> None:
     (record,) = [r for r in records("methods") if r.job.solver.name == "ls"]
     raw = record.job.model_dump()
-    raw["dataset"]["name"] = "a-strangers"
-    stranger = record.model_copy(update={"job": type(record.job).model_validate(raw)})
-    assert directions_of([stranger]) == {}
+    raw["dataset"]["name"] = "not-installed"
+    uninstalled = record.model_copy(update={"job": type(record.job).model_validate(raw)})
+    assert directions_of([uninstalled]) == {}
 
 
 @pytest.mark.parametrize(

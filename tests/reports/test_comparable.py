@@ -121,8 +121,8 @@ def test_imported_fronts_have_no_vote_and_no_budget_to_agree_in(zdt1: list[Recor
     def foreign(record: Record, **job: Any) -> Record:
         return changed(record, imported=True, budget={"elsewhere": True}, **job)
 
-    strangers = [foreign(r, protocol="other-9") for r in zdt1[1:]]
-    selection = select([zdt1[0], *strangers])
+    foreign_records = [foreign(r, protocol="other-9") for r in zdt1[1:]]
+    selection = select([zdt1[0], *foreign_records])
     assert selection.records == [zdt1[0]]
     assert len(selection.left_out) == 5
     joined = [zdt1[0], *(foreign(r) for r in zdt1[1:])]
