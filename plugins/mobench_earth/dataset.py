@@ -91,7 +91,11 @@ class Earth(Dataset):
     @property
     def protocol(self) -> Protocol:
         return Protocol(
-            "earth-1", reference=(1.0, 4.5, 1.5, 1.5), ideal=(0.0, 0.0, 0.0, 0.0), nadir=(0.474, 2.82, 1.0, 1.0)
+            "earth-1",
+            reference=(1.0, 4.5, 1.5, 1.5),
+            ideal=(0.0, 0.0, 0.0, 0.0),
+            nadir=(0.474, 2.82, 1.0, 1.0),
+            subset="random",
         )
 
     def load(self, split: Split) -> Samples:

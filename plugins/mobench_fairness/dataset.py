@@ -104,6 +104,7 @@ class FairClassification(Dataset):
             reference=(1.0,) * (1 + n_gaps),
             ideal=(0.0,) * (1 + n_gaps),
             nadir=(entropy,) + (1.0,) * n_gaps,
+            subset="random",
         )
 
     def load(self, split: Split) -> Samples:

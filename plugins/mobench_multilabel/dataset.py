@@ -98,7 +98,7 @@ class BinaryTasks(Dataset):
     @property
     def protocol(self) -> Protocol:
         m = len(self.chosen)
-        return Protocol("binary-tasks-1", reference=(2.0,) * m, ideal=(0.0,) * m, nadir=(1.0,) * m)
+        return Protocol("binary-tasks-1", reference=(2.0,) * m, ideal=(0.0,) * m, nadir=(1.0,) * m, subset="random")
 
     def load(self, split: Split) -> Samples:
         (path,) = require(self.collection).values()

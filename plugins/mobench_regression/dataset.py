@@ -98,7 +98,13 @@ class TableRegression(Dataset):
     @property
     def protocol(self) -> Protocol:
         m = len(self.chosen)
-        return Protocol("regression-1", reference=(self.reference_loss,) * m, ideal=(0.0,) * m, nadir=(1.0,) * m)
+        return Protocol(
+            "regression-1",
+            reference=(self.reference_loss,) * m,
+            ideal=(0.0,) * m,
+            nadir=(1.0,) * m,
+            subset="random",
+        )
 
     def load(self, split: Split) -> Samples:
         table = self.read()

@@ -85,7 +85,11 @@ class TaggedTexts(Dataset):
     @property
     def protocol(self) -> Protocol:
         return Protocol(
-            f"{self.collection}-1", self.references, ideal=(0.0,) * len(self.references), nadir=self.entropies
+            f"{self.collection}-1",
+            self.references,
+            ideal=(0.0,) * len(self.references),
+            nadir=self.entropies,
+            subset="random",
         )
 
     def load(self, split: Split) -> Samples:
