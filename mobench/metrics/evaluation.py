@@ -22,6 +22,7 @@ from mobench.interfaces import (
     Protocol,
     Samples,
     WeightNetwork,
+    tensors_of,
 )
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
@@ -31,6 +32,8 @@ KNOWN_FRONT_POINTS = 1000
 """Number of points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
 """Number of rays whose outputs for a batch are computed together. Another number may change the last bits of losses."""
+BATCH_SIZE, BATCH_NUMBERS = 250, 2**20
+"""Most samples evaluated at once, and most numbers of their inputs. Other values may change the last bits of losses."""
 WEIGHT_BYTES = 2**28
 """Most bytes of the weights of all rays of one pass over a split, unless those of RAYS_AT_ONCE rays take more."""
 OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
@@ -51,13 +54,14 @@ def evaluate(
     problem: Problem,
     samples: Samples,
     rays: Tensor,
-    batch_size: int = 250,
+    batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrontValues:
     """Return losses and metrics of every ray [R, m], averaged over the samples in float64.
 
     A `PointSet` is evaluated at its points; `rays` is ignored, and the preferences of the result are NaN.
 
+    batch_size: samples of a batch. None: `BATCH_SIZE`, or fewer if their inputs have more than `BATCH_NUMBERS` numbers.
     progress: called with the number of finished rays and the total number of rays, after each pass over the samples.
 
     The samples are read and prepared once for all rays whose weights fit into `WEIGHT_BYTES` together, or for
@@ -178,7 +182,7 @@ def _n_rays_per_pass(problem: Problem) -> int:
 
 
 def _several_rays(
-    pareto_set: ParetoSet | PointSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int
+    pareto_set: ParetoSet | PointSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int | None
 ) -> list[Tensor]:
     """Return for each ray the losses and metrics [m + number of metrics] of the samples."""
     predictors = [_predictor(pareto_set, problem, some_rays) for some_rays in torch.split(rays, RAYS_AT_ONCE)]
@@ -187,9 +191,16 @@ def _several_rays(
     rows = torch.zeros(len(rays), int(starts[-1]), dtype=torch.float64)
     for indices, part in problem.parts(samples):
         metrics = [j for i in indices for j in range(starts[i], starts[i + 1])]
-        values = _means(predictors, problem, part, [problem.objectives[i] for i in indices], len(rays), batch_size)
+        n_samples = batch_size or _batch_size(part)
+        values = _means(predictors, problem, part, [problem.objectives[i] for i in indices], len(rays), n_samples)
         rows[:, [*indices, *metrics]] = values
     return list(rows)
+
+
+def _batch_size(samples: Samples) -> int:
+    """Return how many samples are evaluated at once, so that large inputs do not take much memory."""
+    numbers_per_sample = sum(tensor.numel() for tensor in tensors_of(samples.take(slice(0, 1)).inputs))
+    return max(1, min(BATCH_SIZE, BATCH_NUMBERS // max(1, numbers_per_sample)))
 
 
 def _means(
