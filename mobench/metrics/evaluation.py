@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from mobench.interfaces import (
     Protocol,
     Samples,
     WeightNetwork,
+    head_shape,
 )
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
@@ -33,6 +35,8 @@ RAYS_AT_ONCE = 4
 """Number of rays whose outputs for a batch are computed together. Another number may change the last bits of losses."""
 WEIGHT_BYTES = 2**28
 """Most bytes of the weights of all rays of one pass over a split, unless those of RAYS_AT_ONCE rays take more."""
+OUTPUT_VALUES = 2**26
+"""Most values of the outputs of one network for a batch, unless those of one sample are more."""
 OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 """Beginnings of the names of indicators that depend on preferences."""
 
@@ -62,9 +66,11 @@ def evaluate(
 
     The samples are read and prepared once for all rays whose weights fit into `WEIGHT_BYTES` together, or for
     RAYS_AT_ONCE rays if a metric is pooled. Otherwise memory is bounded by one batch of RAYS_AT_ONCE rays; batches of
-    250 LeNet images were 1.6 times as fast as batches of 1,000. Networks are in evaluation mode during the call.
+    250 LeNet images were 1.6 times as fast as batches of 1,000. Batches are smaller if the outputs have more than
+    OUTPUT_VALUES values, as for predictions at every pixel. Networks are in evaluation mode during the call.
     """
     rows = []
+    batch_size = min(batch_size, _largest_batch(problem))
     if isinstance(pareto_set, PointSet):
         places = torch.arange(pareto_set.n_points)
         preferences = np.full((pareto_set.n_points, problem.n_objectives), np.nan)
@@ -175,6 +181,12 @@ def _n_rays_per_pass(problem: Problem) -> int:
         return RAYS_AT_ONCE
     bytes_at_once = RAYS_AT_ONCE * problem.n_target_parameters * problem.dtype.itemsize
     return RAYS_AT_ONCE * max(1, WEIGHT_BYTES // max(1, bytes_at_once))
+
+
+def _largest_batch(problem: Problem) -> int:
+    """Return the number of samples whose outputs have at most OUTPUT_VALUES values; at least 1."""
+    n_values = sum(math.prod(head_shape(size)) for size in problem.dataset.heads.values())
+    return max(1, OUTPUT_VALUES // max(1, n_values))
 
 
 def _several_rays(

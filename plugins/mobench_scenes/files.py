@@ -45,7 +45,7 @@ def read_array(path: Path, n_channels: int | None) -> Map:
         )
     if not np.isfinite(array).all():
         raise DataError(f"{path} has values that are not finite: unpack the archive again")
-    return array
+    return np.asarray(array)
 
 
 def read_image(path: Path, mode: str) -> NDArray[np.uint8]:
