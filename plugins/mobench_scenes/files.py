@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mobench.errors import DataError
 
-Map: TypeAlias = NDArray[Any]
+PixelMap: TypeAlias = NDArray[Any]
 MISSING = -1
 """Class of a pixel without a label."""
 
@@ -26,7 +26,7 @@ def numbered(folder: Path) -> list[int]:
     return numbers
 
 
-def read_array(path: Path, n_channels: int | None) -> Map:
+def read_array(path: Path, n_channels: int | None) -> PixelMap:
     """Return the array [H, W, n_channels] of a .npy file, or [H, W] if `n_channels` is None.
 
     Raises: DataError if the file is missing, damaged, or has another shape or numbers that are not finite.
@@ -80,7 +80,7 @@ def factor(shape: tuple[int, ...], size: tuple[int, int], path: Path) -> int:
     return ratio
 
 
-def averaged(image: Map, k: int) -> Map:
+def averaged(image: PixelMap, k: int) -> PixelMap:
     """Return the means [C, H/k, W/k] of squares of k×k pixels of an image [H, W, C].
 
     uint8 images stay uint8, rounded; others become float32. Sums are taken in a fixed order, so that every machine has
@@ -94,12 +94,12 @@ def averaged(image: Map, k: int) -> Map:
     return np.asarray(total / (k * k)).astype(np.float32)
 
 
-def centres(values: Map, k: int) -> Map:
+def centres(values: PixelMap, k: int) -> PixelMap:
     """Return the values of the pixel (k//2, k//2) of each square of k×k pixels; rows and columns are first."""
     return np.ascontiguousarray(values[k // 2 :: k, k // 2 :: k])
 
 
-def classes(labels: Map, n_classes: int, path: Path) -> NDArray[np.int64]:
+def classes(labels: PixelMap, n_classes: int, path: Path) -> NDArray[np.int64]:
     """Return class numbers, with `MISSING` for pixels without a label.
 
     Raises: DataError for values other than whole numbers from -1 to n_classes - 1.

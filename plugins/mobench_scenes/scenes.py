@@ -20,7 +20,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Side = Annotated[int, Gt(0)]
 
 
-class Rows(Protocol):
+class SceneRows(Protocol):
     """A map-style dataset of scenes: `rows[i]` returns the image [3, H, W] and the labels by name."""
 
     def __len__(self) -> int: ...
@@ -40,7 +40,7 @@ class Scenes(Dataset):
     limit: Annotated[int, Gt(0)] | None = option(None, "use this many images of each split, evenly spread; none: all")
 
     @abstractmethod
-    def rows(self, split: Split) -> Rows:
+    def rows(self, split: Split) -> SceneRows:
         """Return all rows of a split. Raises: DataError if files are missing."""
 
     @property
