@@ -104,6 +104,29 @@ class DataFile:
     licence: str = ""
 
 
+@dataclass(frozen=True)
+class UserFolder:
+    """A folder of data that users provide themselves, because it may not be passed on or has no fixed address.
+
+    name:     name of the data for `mobench data list`, usually that of the dataset.
+    path:     path relative to the data folder, with forward slashes.
+    contents: files and folders that it must have, relative to it. A folder without one of them does not count as found.
+    layout:   one line that says what the files contain, for error messages.
+    origin:   where the user gets the data, as an instruction for error messages: "Download a.zip from …".
+    n_bytes:  size of the data; 0: not specified.
+    licence:  licence of the data, or what its source states about it, for `mobench data list`.
+    """
+
+    name: str
+    path: str
+    contents: tuple[str, ...]
+    layout: str
+    origin: str
+    interface: int = INTERFACE_VERSION
+    n_bytes: int = 0
+    licence: str = ""
+
+
 class Hooks:
     """Hooks that a plugin can implement; all are optional."""
 
@@ -145,4 +168,9 @@ class Hooks:
     @hookspec
     def mobench_data_files(self) -> Sequence[DataFile]:
         """Data files with checksums, for `mobench data`."""
+        return ()
+
+    @hookspec
+    def mobench_user_folders(self) -> Sequence[UserFolder]:
+        """Folders of data that users provide, for `mobench data list`."""
         return ()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobench.errors import PluginError
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile, UserFolder
 from mobench.registered import Kind
 from mobench.text import one_line
 
@@ -74,6 +74,21 @@ def check_data_file(file: Any) -> None:
     _check_fields(f"data file {_shown(file.path)}", file)
     for target in file.fetch:
         _check_target(f"data file {_shown(file.path)}", target)
-    path = PurePosixPath(file.path)
-    if path.is_absolute() or ".." in path.parts or "\\" in file.path or not file.path.isprintable() or not path.parts:
-        raise PluginError(f"data file {file.path[:200]!r} is not below the data folder: name it by a relative path")
+    _check_relative("data file", file.path, "the data folder")
+
+
+def check_user_folder(folder: Any) -> None:
+    """Raise PluginError unless a value is a UserFolder with paths inside the data folder and inside itself."""
+    if not isinstance(folder, UserFolder):
+        raise PluginError(f"hook mobench_user_folders returned {_shown(folder)}: return a list of UserFolder")
+    _check_fields(f"user folder {_shown(folder.path)}", folder)
+    _check_relative("user folder", folder.path, "the data folder")
+    for path in folder.contents:
+        _check_relative("file or folder", path, f"user folder {folder.path!r}")
+
+
+def _check_relative(what: str, path: str, folder: str) -> None:
+    """Raise PluginError unless a path is printable, relative, and below the folder that it is relative to."""
+    parts = PurePosixPath(path).parts
+    if PurePosixPath(path).is_absolute() or ".." in parts or "\\" in path or not path.isprintable() or not parts:
+        raise PluginError(f"{what} {path[:200]!r} is not below {folder}: name it by a relative path")

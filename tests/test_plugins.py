@@ -345,7 +345,7 @@ def test_every_built_in_name_says_what_it_is(kind: Any) -> None:
 
 def test_there_is_a_hook_for_every_kind_and_each_says_what_it_is_for() -> None:
     hooks = {name: hook for name, hook in vars(Hooks).items() if name.startswith("mobench_")}
-    assert set(hooks) == {*(f"mobench_{kind}s" for kind in KINDS), "mobench_data_files"}
+    assert set(hooks) == {*(f"mobench_{kind}s" for kind in KINDS), "mobench_data_files", "mobench_user_folders"}
     assert all(hook.__doc__ for hook in hooks.values())
 
 

@@ -201,6 +201,27 @@ class DataFileLine(OutputLine):
 
 
 @dataclass(frozen=True)
+class UserFolderLine(OutputLine):
+    """A folder of `mobench data list` that the user provides; its files have no checksums.
+
+    place: path of the folder; null if it is missing or incomplete.
+    layout, origin: what it has to contain, and where it can be obtained.
+    n_bytes: size of the data; 0 if it is not stated.
+    licence: licence of the data; empty if it is not stated.
+    """
+
+    event = "user_folder"
+    name: str
+    path: str
+    state: Literal["here", "missing"]
+    place: str | None
+    layout: str
+    origin: str
+    n_bytes: int
+    licence: str
+
+
+@dataclass(frozen=True)
 class PlotKindLine(OutputLine):
     """A kind of plot that `mobench plot` draws, and the available formats."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from mobench.interfaces import (
     Protocol,
     Samples,
     WeightNetwork,
+    head_shape,
     tensors_of,
 )
 from mobench.metrics import indicators
@@ -32,10 +34,12 @@ KNOWN_FRONT_POINTS = 1000
 """Number of points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
 """Number of rays whose outputs for a batch are computed together. Another number may change the last bits of losses."""
-BATCH_SIZE, BATCH_NUMBERS = 250, 2**20
-"""Most samples evaluated at once, and most numbers of their inputs. Other values may change the last bits of losses."""
+BATCH_SIZE, INPUT_VALUES = 250, 2**20
+"""Most samples evaluated at once, and most values of their inputs. Other values may change the last bits of losses."""
 WEIGHT_BYTES = 2**28
 """Most bytes of the weights of all rays of one pass over a split, unless those of RAYS_AT_ONCE rays take more."""
+OUTPUT_VALUES = 2**26
+"""Most values of the outputs of one network for a batch, unless those of one sample are more."""
 OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 """Beginnings of the names of indicators that depend on preferences."""
 
@@ -61,12 +65,13 @@ def evaluate(
 
     A `PointSet` is evaluated at its points; `rays` is ignored, and the preferences of the result are NaN.
 
-    batch_size: samples of a batch. None: `BATCH_SIZE`, or fewer if their inputs have more than `BATCH_NUMBERS` numbers.
+    batch_size: samples of a batch. None: `BATCH_SIZE`, or fewer if their inputs have more than `INPUT_VALUES` numbers.
     progress: called with the number of finished rays and the total number of rays, after each pass over the samples.
 
     The samples are read and prepared once for all rays whose weights fit into `WEIGHT_BYTES` together, or for
     RAYS_AT_ONCE rays if a metric is pooled. Otherwise memory is bounded by one batch of RAYS_AT_ONCE rays; batches of
-    250 LeNet images were 1.6 times as fast as batches of 1,000. Networks are in evaluation mode during the call.
+    250 LeNet images were 1.6 times as fast as batches of 1,000. Batches are smaller if the outputs have more than
+    OUTPUT_VALUES values, as for predictions at every pixel. Networks are in evaluation mode during the call.
     """
     rows = []
     if isinstance(pareto_set, PointSet):
@@ -191,16 +196,17 @@ def _several_rays(
     rows = torch.zeros(len(rays), int(starts[-1]), dtype=torch.float64)
     for indices, part in problem.parts(samples):
         metrics = [j for i in indices for j in range(starts[i], starts[i + 1])]
-        n_samples = batch_size or _batch_size(part)
+        n_samples = batch_size or _batch_size(problem, part)
         values = _means(predictors, problem, part, [problem.objectives[i] for i in indices], len(rays), n_samples)
         rows[:, [*indices, *metrics]] = values
     return list(rows)
 
 
-def _batch_size(samples: Samples) -> int:
-    """Return how many samples are evaluated at once, so that large inputs do not take much memory."""
-    numbers_per_sample = sum(tensor.numel() for tensor in tensors_of(samples.take(slice(0, 1)).inputs))
-    return max(1, min(BATCH_SIZE, BATCH_NUMBERS // max(1, numbers_per_sample)))
+def _batch_size(problem: Problem, samples: Samples) -> int:
+    """Return how many samples are evaluated at once, so that large inputs or outputs do not take much memory."""
+    n_inputs = sum(tensor.numel() for tensor in tensors_of(samples.take(slice(0, 1)).inputs))
+    n_outputs = sum(math.prod(head_shape(size)) for size in problem.dataset.heads.values())
+    return max(1, min(BATCH_SIZE, INPUT_VALUES // max(1, n_inputs), OUTPUT_VALUES // max(1, n_outputs)))
 
 
 def _means(

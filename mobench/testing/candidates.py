@@ -12,6 +12,7 @@ from mobench.errors import DataError, IncompatibleError, OptionError, PluginErro
 from mobench.interfaces import Dataset, Generator, Model, check_generator, check_model
 from mobench.plugins import Entry, Kind, Spec, registry
 from mobench.testing.outcomes import Declined
+from mobench.user_folders import find, folders_by_name
 
 
 def small(entry: Entry) -> Any:
@@ -67,8 +68,12 @@ def _class_of(entry: Entry) -> type | None:
 
 
 def _lacks_files(entry: Entry) -> bool:
-    """Return whether a dataset has a data collection of its name with a missing file."""
-    return entry.kind == "dataset" and any(locate(file) is None for file in collections().get(entry.name, []))
+    """Return whether a dataset has a data collection of its name with a missing file, or a missing user's folder."""
+    if entry.kind != "dataset":
+        return False
+    folder = folders_by_name().get(entry.name)
+    is_absent = folder is not None and find(folder) is None
+    return is_absent or any(locate(file) is None for file in collections().get(entry.name, []))
 
 
 def small_datasets(

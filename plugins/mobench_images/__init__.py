@@ -1,6 +1,6 @@
 """Image classification with a single objective: MNIST, Fashion-MNIST and CIFAR-10."""
 
-from mobench.plugins import Spec, hookimpl
+from mobench.plugins import Spec, UserFolder, hookimpl
 
 _MODULE = "mobench_images.dataset"
 
@@ -45,5 +45,20 @@ def mobench_models() -> list[Spec]:
             "arXiv 1609.09106, section 4.1",
             version="1",
             small={"channels": 16},
+        )
+    ]
+
+
+@hookimpl
+def mobench_user_folders() -> list[UserFolder]:
+    return [
+        UserFolder(
+            "cifar10",
+            "cifar-10-batches-py",
+            ("data_batch_1", "test_batch"),
+            "the batches of the authors' archive for Python",
+            "Unpack the archive of CIFAR-10 for Python, for example with "
+            "torchvision.datasets.CIFAR10(folder, download=True)",
+            licence="not stated by the source",
         )
     ]

@@ -83,7 +83,11 @@ def test_show_gives_options_of_each_part_and_the_text_of_a_suite(cli: Cli) -> No
 def test_plugins_data_files_and_plots_are_listed_as_data(cli: Cli) -> None:
     plugins = data(cli, "plugins")
     assert {e["name"]: e["state"] for e in plugins} == {p.name: p.state for p in registry().plugins}
-    files = data(cli, "data", "list")
+    listed = data(cli, "data", "list")
+    files = [e for e in listed if e["event"] == "file"]
+    assert {(e["name"], e["path"], e["n_bytes"]) for e in listed if e["event"] == "user_folder"} == {
+        (folder.name, folder.path, folder.n_bytes) for folder in registry().user_folders
+    }
     assert {(e["collection"], e["path"]) for e in files} == {
         (name, file.path) for name, files in collections().items() for file in files
     }

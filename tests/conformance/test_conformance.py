@@ -16,8 +16,9 @@ CASES = [case for kind in KINDS for entry in registry().entries[kind].values() f
 
 NO_CIFAR = "there is no folder cifar-10"
 NO_SARCOS = "sarcos_inv.mat is not in"
-NO_FILES = ("data file", NO_CIFAR, NO_SARCOS)
-"""Where files are neither here nor to be had; CIFAR-10 and SARCOS come from the user's folder only."""
+NO_USER_FOLDER = "no folder with the user's files of"
+NO_FILES = ("data file", NO_CIFAR, NO_SARCOS, NO_USER_FOLDER)
+"""Where files are neither here nor to be had; CIFAR-10, SARCOS and some others come from the user's folder only."""
 NO_GPU = "no CUDA device is here"
 MAY_DECLINE = {
     "options_round_trip": ("the options of a pair are those of its parts",),
