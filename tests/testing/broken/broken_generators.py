@@ -197,5 +197,5 @@ class LoadsToDecline(Sound):
     """Reads samples to find whether it serves a dataset."""
 
     def check_problem(self, problem):
-        if len(problem.dataset.load("train")) > 1:
-            raise IncompatibleError("this generator serves one sample: choose a dataset without inputs")
+        if len(problem.dataset.load("train")) == 0:
+            raise IncompatibleError("this generator needs samples: choose a dataset with some")
