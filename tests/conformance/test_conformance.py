@@ -33,6 +33,7 @@ MAY_DECLINE = {
     "works_on_another_device": (NO_GPU,),
     "weighs_on_another_device": (NO_GPU,),
     "trains_on_a_gpu": (NO_GPU,),
+    "declines_before_it_starts": ("the generator of a pair is checked",),
     "trains_in_bfloat16": ("the generator of a pair is checked in bfloat16",),
     "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
     "starts_at_pretrained_weights": ("it does not start from pretrained weights (starts_pretrained = False)",),
