@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import IO
@@ -80,6 +81,25 @@ class ServedProcess:
         self._has_ended.set()
 
 
+def launch(folder: str, environment: Mapping[str, str]) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """Start a server in a working folder; return the executor's side of its socket, and its process."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with theirs:
+        process = subprocess.Popen(
+            # -P: nothing is imported from the working folder
+            [sys.executable, "-P", "-m", "mobench.runs.job_server", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd=folder,
+            pass_fds=(theirs.fileno(),),
+            # Ctrl-C on the terminal reaches only the runner, which then stops its jobs
+            start_new_session=True,
+        )
+    return ours, process
+
+
 @dataclass
 class JobServer:
     """A running job server, and the executor's side of its socket.
@@ -90,22 +110,8 @@ class JobServer:
     setting: tuple[str, dict[str, str]]
 
     def __post_init__(self) -> None:
-        folder, environment = self.setting
         self._guard = threading.Lock()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            self._process = subprocess.Popen(
-                # -P: nothing is imported from the working folder
-                [sys.executable, "-P", "-m", "mobench.runs.job_server", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                cwd=folder,
-                pass_fds=(theirs.fileno(),),
-                # Ctrl-C on the terminal reaches only the runner, which then stops its jobs
-                start_new_session=True,
-            )
+        self._socket, self._process = launch(*self.setting)
 
     def start(self, errors: IO[bytes]) -> ServedProcess | None:
         """Start a supervisor that waits for a request. Returns None if the server has ended or could not start.
@@ -157,7 +163,12 @@ def main(descriptor: int) -> int:
     # objects of the server are never freed, and a collection in a job does not touch, and thereby copy, their pages
     gc.collect()
     gc.freeze()
-    return _Server(socket.socket(fileno=descriptor)).serve()
+    return serve(socket.socket(fileno=descriptor))
+
+
+def serve(control: socket.socket) -> int:
+    """Fork a supervisor for each message until the socket is closed and all have ended. Returns 0."""
+    return _Server(control).serve()
 
 
 class _Server:

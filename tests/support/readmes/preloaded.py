@@ -11,6 +11,8 @@ import gc
 import importlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
+
+from mobench.runs import job_server
+from mobench.runs.job_server import is_supported
 
 SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
@@ -109,6 +114,8 @@ def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], befor
     os.environ.clear()
     os.environ.update(env)
     sys.path[:0] = path
+    if words[:1] in (["run"], ["tune"], ["verify"]) and is_supported():
+        _fork_job_server(env.get("PYTHONPATH"))
     if before:
         module, _, function = before.partition(":")
         getattr(importlib.import_module(module), function)()
@@ -118,6 +125,59 @@ def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], befor
         return int(script.load()() or 0)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+
+
+def _fork_job_server(search_path: str | None) -> None:
+    """Fork a process that becomes the command's job server when the command starts one, and save its imports of torch.
+
+    Jobs with another PYTHONPATH have a job server as the command starts it.
+    """
+    ours, theirs = socket.socketpair()
+    server = os.fork()
+    if server == 0:
+        ours.close()
+        os.setsid()
+        for stream in range(3):
+            os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+        n_bytes = theirs.recv(8, socket.MSG_WAITALL)
+        if n_bytes:
+            folder, environment = json.loads(theirs.recv(int.from_bytes(n_bytes, "big"), socket.MSG_WAITALL))
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(environment)
+            job_server.serve(theirs)
+        os._exit(0)
+    theirs.close()
+    waiting = [ForkedServer(server)]
+    launch = job_server.launch
+
+    def use(folder: str, environment: Mapping[str, str]) -> tuple[socket.socket, Any]:
+        if not waiting or environment.get("PYTHONPATH") != search_path:
+            return launch(folder, environment)
+        setting = json.dumps([folder, dict(environment)]).encode()
+        ours.sendall(len(setting).to_bytes(8, "big") + setting)
+        return ours, waiting.pop()
+
+    job_server.launch = use  # type: ignore[assignment]
+
+
+class ForkedServer:
+    """A child of this process, with the part of the interface of `subprocess.Popen` that `JobServer` uses."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._code = pid, None
+
+    def poll(self) -> int | None:
+        if self._code is None and os.waitpid(self._pid, os.WNOHANG)[0]:
+            self._code = 0  # type: ignore[assignment]
+        return self._code
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        if self._code is None:
+            os.waitpid(self._pid, 0)
 
 
 def _end(code: int) -> NoReturn:
