@@ -49,6 +49,7 @@ class PaLoRA(Generator):
 class LowRankNetwork(WeightNetwork):
     """A main network and m low-rank updates of its matrices, as stacked factors [m, rows, rank] and [m, rank, columns].
 
+    kernel_rank: whether the rank of a k × k convolution is k times the rank of a dense layer.
     factor: the stored factors are those of the updates divided by it. A step of Adam has the same length for every
         parameter, so the learning rate of the updates is `factor` times that of the main network.
 
@@ -56,7 +57,9 @@ class LowRankNetwork(WeightNetwork):
     with one column.
     """
 
-    def __init__(self, problem: Problem, rank: int, scale: float, factor: float = 1) -> None:
+    def __init__(
+        self, problem: Problem, rank: int, scale: float, factor: float = 1, *, kernel_rank: bool = True
+    ) -> None:
         super().__init__(problem)
         main = problem.new_weights()
         self._names = list(problem.shapes)
@@ -66,7 +69,7 @@ class LowRankNetwork(WeightNetwork):
         self.left, self.right = nn.ParameterList(), nn.ParameterList()
         self.scale = scale * factor**2
         for name in self.adapted:
-            rows, columns, n_columns = matrix_form(problem.shapes[name], rank)
+            rows, columns, n_columns = matrix_form(problem.shapes[name], rank, kernel_rank)
             bound = 1 / math.sqrt(columns)  # of a linear layer of torch
             left = main[name].new_zeros(problem.n_objectives, rows, n_columns)
             right = torch.empty(problem.n_objectives, n_columns, columns).uniform_(-bound, bound) / factor
@@ -97,7 +100,7 @@ class LowRankNetwork(WeightNetwork):
         With G the gradient of a loss with respect to the weights, as a matrix, ∂L/∂W = G, ∂L/∂B_i = s r_i G A_iᵀ and
         ∂L/∂A_i = s r_i B_iᵀ G.
         """
-        total = own_gram(cotangents)
+        total = self.main_gram(cotangents)
         factors = (self.scale * preferences).double().square()
         for name, left, right in zip(self.adapted, self.left, self.right, strict=True):
             gradient = cotangents[name].reshape(*cotangents[name].shape[:2], left.shape[1], right.shape[2])
@@ -107,14 +110,19 @@ class LowRankNetwork(WeightNetwork):
             total = total + torch.einsum("km,kmlj->klj", factors, by_objective)
         return total
 
+    def main_gram(self, cotangents: Mapping[str, Tensor]) -> Tensor:
+        """Return the Gram matrices with respect to the main network."""
+        return own_gram(cotangents)
 
-def matrix_form(shape: torch.Size, rank: int) -> tuple[int, int, int]:
+
+def matrix_form(shape: torch.Size, rank: int, kernel_rank: bool = True) -> tuple[int, int, int]:
     """Return rows, columns and rank of the update of a tensor of this shape.
 
-    A convolution [out, in, k₀, k₁, …] has k₀ · out rows, in · k₁ · … columns and the rank `rank` · k₀; one with a
-    single spatial dimension has out rows. The rank is at most the number of rows and of columns.
+    A convolution [out, in, k₀, k₁, …] has k₀ · out rows and in · k₁ · … columns; one with a single spatial dimension
+    has out rows. Its rank is `rank` · k₀ with `kernel_rank`, else `rank`. The rank is at most the number of rows and of
+    columns.
     """
     kernel = shape[2] if len(shape) > 3 else 1
     rows = shape[0] * kernel
     columns = shape.numel() // rows
-    return rows, columns, min(rank * kernel, rows, columns)
+    return rows, columns, min(rank * kernel if kernel_rank else rank, rows, columns)
