@@ -77,7 +77,7 @@ class ParetoNetwork(nn.Module):
     def serve(self, preference: Tensor) -> Predictor:
         return lambda inputs: self(inputs, preference[None])[0]
 
-    def after_backward(self, step: int, total_steps: int | None) -> None:  # noqa: B027 - most networks change nothing
+    def after_backward(self, step: int, total_steps: int | None) -> None:
         """Change the gradients of a training step before the optimiser uses them.
 
         For example, add the gradient of a penalty on the parameters, or set the gradients of frozen ones to None. What

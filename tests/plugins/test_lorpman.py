@@ -66,14 +66,14 @@ def test_the_regularisation_is_that_of_the_definition() -> None:
 
 
 def test_without_a_loss_the_regularisation_makes_the_matrices_orthogonal() -> None:
-    solver, _ = solver_of(Lorpman(rank=2, freeze=1))
+    solver, _ = solver_of(Lorpman(rank=2, orthogonal=1, freeze=1))
     network = network_of(solver)
     with torch.no_grad():
         for left in network.left:
             left.normal_()
-    sgd = torch.optim.SGD(network.parameters(), lr=0.1)
+    sgd = torch.optim.SGD(network.parameters(), lr=0.2)
     first = float(network.penalty(0).detach())
-    for n in range(100):
+    for n in range(50):
         sgd.zero_grad()
         network.after_backward(n, None)
         sgd.step()
@@ -123,7 +123,8 @@ def test_a_restored_state_continues_to_the_bit_in_both_phases(n_before: int) -> 
 
 def test_it_reaches_the_known_front() -> None:
     """VLMOP2: its Pareto set is a segment, which the vectors of two objectives span."""
-    record = execute(resolve.resolve("vlmop2", "point", "lorpman", {"solver.lr": 0.02}, Budget(steps=400)))
+    options = {"solver.lr": 0.02, "solver.n_preferences": 4}
+    record = execute(resolve.resolve("vlmop2", "point", "lorpman", options, Budget(steps=300)))
     assert record.status == "completed", record.failure
     values = record.indicators["test"]
     assert values["gd"] is not None
