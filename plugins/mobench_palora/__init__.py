@@ -1,6 +1,6 @@
 """Pareto low-rank adapters: one network, and for each objective an update of low rank for every weight matrix."""
 
-from mobench.plugins import Pair, Spec, hookimpl
+from mobench.plugins import Pair, Preset, Spec, hookimpl
 
 _SOURCE = "arXiv 2407.08056"
 _STARTS_AT_ZERO = "the updates start at zero, as in the paper; the first step changes this"
@@ -31,5 +31,24 @@ def mobench_solvers() -> list[Pair]:
             _SOURCE,
             defaults={"solver.sampler": "annealed", "solver.n_preferences": 6},
             version="1",
+            presets=(
+                Preset(
+                    "paper",
+                    {"budget.epochs": 10, "budget.batch_size": 256, "solver.lr": 1e-3, "generator.rank": 1},
+                    "configs/experiment/multimnist of the authors' code, github.com/nik-dim/palora",
+                ),
+                Preset(
+                    "paper-three",
+                    {
+                        "budget.epochs": 20,
+                        "budget.batch_size": 256,
+                        "solver.lr": 1e-3,
+                        "solver.sampler": "annealed-dirichlet",
+                        "solver.n_preferences": 1,
+                        "generator.rank": 1,
+                    },
+                    "configs/experiment/multimnist3 of the authors' code, github.com/nik-dim/palora",
+                ),
+            ),
         )
     ]

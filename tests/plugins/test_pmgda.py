@@ -96,7 +96,7 @@ def test_it_counts_corrections_and_restores_the_count() -> None:
 def test_it_reaches_the_points_of_the_front_on_its_rays(dataset: str) -> None:
     """Also on a concave front, where a weighted sum reaches the ends alone."""
     options = {"solver.lr": 0.02, "solver.milestones": [0.6, 0.8], "solver.gamma": 0.3}
-    record = execute(resolve.resolve(dataset, "point", "pmgda", options, Budget(steps=400)))
+    record = execute(resolve.resolve(dataset, "point", "pmgda", options, Budget(steps=250)))
     assert record.status == "completed", record.failure
     values = record.indicators["test"]
     assert values["non_uniformity"] is not None
