@@ -23,7 +23,7 @@ hookimpl = pluggy.HookimplMarker("mobench")
 
 
 @dataclass(frozen=True)
-class Preset:
+class SolverPreset:
     """Settings of a solver under one name, such as the training of its paper.
 
     name:     name, lower case with hyphens; "paper" for the main experiment of the method's paper.
@@ -62,7 +62,7 @@ class Spec:
     interface: int = INTERFACE_VERSION
     small: Mapping[str, Any] = field(default_factory=dict)
     declines: Mapping[str, str] = field(default_factory=dict)
-    presets: tuple[Preset, ...] = ()
+    presets: tuple[SolverPreset, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Pair:
     version: str = ""
     interface: int = INTERFACE_VERSION
     declines: Mapping[str, str] = field(default_factory=dict)
-    presets: tuple[Preset, ...] = ()
+    presets: tuple[SolverPreset, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pluggy
 
 from mobench.errors import PluginError, UnknownNameError, unknown_name
 from mobench.global_state import restored
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Preset, Spec, SuiteFile, hookimpl
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, SolverPreset, Spec, SuiteFile, hookimpl
 from mobench.registered import KINDS as KINDS
 from mobench.registered import Entry, Plugin, top_package
 from mobench.registered import Kind as Kind
@@ -25,8 +25,8 @@ __all__ = [
     "Entry",
     "Pair",
     "Plugin",
-    "Preset",
     "Registry",
+    "SolverPreset",
     "Spec",
     "SuiteFile",
     "hookimpl",

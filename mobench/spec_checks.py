@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobench.errors import PluginError
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Preset, Spec, SuiteFile
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, SolverPreset, Spec, SuiteFile
 from mobench.registered import Kind
 from mobench.text import one_line
 
@@ -41,7 +41,7 @@ def check_spec(kind: Kind, spec: Any) -> None:
         _check_presets(f"{kind} {spec.name!r}", spec.presets)
 
 
-def _check_presets(owner: str, presets: tuple[Preset, ...]) -> None:
+def _check_presets(owner: str, presets: tuple[SolverPreset, ...]) -> None:
     """Raise PluginError unless presets have the types of their fields, and names that differ."""
     for preset in presets:
         _check_fields(f"a preset of {owner}", preset)
@@ -60,7 +60,7 @@ def _check_fields(owner: str, spec: Any) -> None:
         value, accepted = getattr(spec, declared.name), _ACCEPTED[str(declared.type).partition("[")[0]]
         is_accepted = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
         if is_accepted and accepted is tuple:
-            item_type = Preset if "Preset" in str(declared.type) else str
+            item_type = SolverPreset if "SolverPreset" in str(declared.type) else str
             is_accepted = all(type(item) is item_type for item in value)
         if not is_accepted:
             raise PluginError(

@@ -13,7 +13,7 @@ from mobench.cli.list import line_of
 from mobench.cli.output import events, say
 from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
-from mobench.hookspecs import Preset
+from mobench.hookspecs import SolverPreset
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
@@ -91,7 +91,7 @@ def _show_pair(pair: Pair) -> None:
         )
 
 
-def _presets(presets: Sequence[Preset]) -> None:
+def _presets(presets: Sequence[SolverPreset]) -> None:
     """Print the presets of a solver, one row for each setting."""
     rows = [
         [preset.name, key, str(value), preset.source] for preset in presets for key, value in preset.settings.items()

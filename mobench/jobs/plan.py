@@ -18,7 +18,7 @@ from mobench.jobs.precedence import (
     combine,
     is_same_option,
 )
-from mobench.jobs.presets import preset_layer
+from mobench.jobs.solver_presets import preset_layer
 from mobench.jobs.suite import Search, Suite, SuiteEntry
 
 MAX_JOBS = 100_000

@@ -1,6 +1,6 @@
 """COSMOS: a network with the preference as additional input, and its loss with a cosine term."""
 
-from mobench.plugins import Pair, Preset, Spec, hookimpl
+from mobench.plugins import Pair, SolverPreset, Spec, hookimpl
 
 _SOURCE = "arXiv 2103.13392"
 _SETTINGS = "multi_objective/settings.py of the authors' code, github.com/ruchtem/cosmos"
@@ -56,9 +56,9 @@ def mobench_solvers() -> list[Pair]:
             defaults={"solver.alpha": 1.2},
             version="1",
             presets=(
-                Preset("paper", {**_IMAGES, "balancer.penalty": 2.0}, f"{_SETTINGS}: Multi-MNIST, Multi-Fashion"),
-                Preset("paper-mixed", {**_IMAGES, "balancer.penalty": 8.0}, f"{_SETTINGS}: Multi-Fashion+MNIST"),
-                Preset("paper-fairness", _FAIRNESS, f"{_SETTINGS}: Adult, Compas"),
+                SolverPreset("paper", {**_IMAGES, "balancer.penalty": 2.0}, f"{_SETTINGS}: Multi-MNIST, Multi-Fashion"),
+                SolverPreset("paper-mixed", {**_IMAGES, "balancer.penalty": 8.0}, f"{_SETTINGS}: Multi-Fashion+MNIST"),
+                SolverPreset("paper-fairness", _FAIRNESS, f"{_SETTINGS}: Adult, Compas"),
             ),
         )
     ]

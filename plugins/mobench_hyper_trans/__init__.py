@@ -1,6 +1,6 @@
 """Hyper-Trans: a hypernetwork whose trunk is an attention block over the entries of the preference."""
 
-from mobench.plugins import Pair, Preset, Spec, hookimpl
+from mobench.plugins import Pair, SolverPreset, Spec, hookimpl
 
 _SOURCE = "arXiv 2402.05955"
 
@@ -30,7 +30,7 @@ def mobench_solvers() -> list[Pair]:
             defaults={"solver.alpha": 0.2},
             version="1",
             presets=(
-                Preset(
+                SolverPreset(
                     "paper",
                     {
                         "budget.epochs": 150,

@@ -1,6 +1,6 @@
 """Pareto low-rank adapters: one network, and for each objective an update of low rank for every weight matrix."""
 
-from mobench.plugins import Pair, Preset, Spec, hookimpl
+from mobench.plugins import Pair, SolverPreset, Spec, hookimpl
 
 _SOURCE = "arXiv 2407.08056"
 _STARTS_AT_ZERO = "the updates start at zero, as in the paper; the first step changes this"
@@ -32,12 +32,12 @@ def mobench_solvers() -> list[Pair]:
             defaults={"solver.sampler": "annealed", "solver.n_preferences": 6},
             version="1",
             presets=(
-                Preset(
+                SolverPreset(
                     "paper",
                     {"budget.epochs": 10, "budget.batch_size": 256, "solver.lr": 1e-3, "generator.rank": 1},
                     "configs/experiment/multimnist of the authors' code, github.com/nik-dim/palora",
                 ),
-                Preset(
+                SolverPreset(
                     "paper-three",
                     {
                         "budget.epochs": 20,

@@ -1,8 +1,8 @@
 """Pareto hypernetworks: one network that generates the target weights for every preference."""
 
-from mobench.plugins import Pair, Preset, Spec, hookimpl
+from mobench.plugins import Pair, SolverPreset, Spec, hookimpl
 
-PAPER = Preset(
+PAPER = SolverPreset(
     "paper",
     {"budget.epochs": 150, "budget.batch_size": 256, "solver.lr": 1e-4, "solver.alpha": 0.2},
     "experiments/multimnist/trainer.py of the authors' code, github.com/AvivNavon/pareto-hypernetworks",

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from mobench.cli.main import app
 from mobench.errors import OptionError, PluginError
-from mobench.hookspecs import Pair, Preset, Spec
+from mobench.hookspecs import Pair, SolverPreset, Spec
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.jobs.job import Job
-from mobench.jobs.presets import presets_of
+from mobench.jobs.solver_presets import presets_of
 from mobench.plugins import registry
 from mobench.spec_checks import check_spec
 
@@ -38,7 +38,7 @@ def jobs_of(path: Path, line: str, **overrides: object) -> list[Job]:
 
 
 @pytest.mark.parametrize(("solver", "preset"), PRESETS, ids=[f"{s} {p.name}" for s, p in PRESETS])
-def test_every_preset_states_options_that_exist_and_its_source(solver: str, preset: Preset) -> None:
+def test_every_preset_states_options_that_exist_and_its_source(solver: str, preset: SolverPreset) -> None:
     name, dataset = ("three-digits", "multimnist3") if preset.name.endswith("three") else ("quick", "multimnist")
     suite = suites.overridden(suites.load(name), datasets=[dataset], solvers=[solver], seeds=[0], preset=preset.name)
     (job,) = plans.plan(suite).jobs
@@ -109,9 +109,9 @@ def test_presets_that_are_no_presets_are_rejected() -> None:
     with pytest.raises(PluginError, match="presets="):
         check_spec("solver", Pair("mine", "phn", "linear", presets=("paper",)))  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="a preset of solver 'mine' has settings=3"):
-        check_spec("solver", Pair("mine", "phn", "linear", presets=(Preset("paper", 3, ""),)))  # type: ignore[arg-type]
-    twice = (Preset("paper", {}, ""), Preset("paper", {}, ""))
+        check_spec("solver", Pair("mine", "phn", "linear", presets=(SolverPreset("paper", 3, ""),)))  # type: ignore[arg-type]
+    twice = (SolverPreset("paper", {}, ""), SolverPreset("paper", {}, ""))
     with pytest.raises(PluginError, match="several presets of one name"):
         check_spec("solver", Spec("mine", "a.b:C", presets=twice))
     with pytest.raises(PluginError, match="has a preset 'a b'"):
-        check_spec("solver", Spec("mine", "a.b:C", presets=(Preset("a b", {}, ""),)))
+        check_spec("solver", Spec("mine", "a.b:C", presets=(SolverPreset("a b", {}, ""),)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from mobench.errors import OptionError
-from mobench.hookspecs import Preset
+from mobench.hookspecs import SolverPreset
 from mobench.jobs.precedence import Layer
 from mobench.plugins import Pair, Spec, pair_of, registry
 from mobench.text import name_hint
 
 
-def presets_of(solver: str) -> tuple[Preset, ...]:
+def presets_of(solver: str) -> tuple[SolverPreset, ...]:
     """Return the presets of a solver; none for "generator+balancer". Raises: UnknownNameError."""
     if pair_of(solver) is not None:
         return ()
