@@ -15,6 +15,9 @@ from mobench.interfaces import Balancer, BalancerContext
 from mobench.numerics import TINY, Array, min_norm_arrays
 from mobench.options import option
 
+ROUNDING = 1e-14
+"""Rounding error of gradients that are recovered from a Gram matrix, relative to the longest of them."""
+
 
 @dataclass(eq=False)
 class PMGDA(Balancer):
@@ -44,7 +47,9 @@ class PMGDA(Balancer):
         distance, slope = distance_from_ray(l, r)
         correcting = distance > self.tolerance
         self.n_corrections += int(np.count_nonzero(correcting))
-        alpha = prediction(slope, c)
+        alpha = np.empty_like(l)
+        if not correcting.all():
+            alpha[~correcting] = prediction(slope[~correcting], c[~correcting])
         for k in np.flatnonzero(correcting):
             alpha[k] = correction(slope[k], c[k], self.sigma)
         return torch.from_numpy(alpha).to(losses.device)
@@ -74,14 +79,17 @@ def prediction(slope: Array, gram: Array) -> Array:
 
     For a given μ, the best ν removes the component along ∇h. What remains is a min-norm point.
     """
-    towards = np.einsum("kij,kj->ki", gram, slope)
-    square = np.einsum("ki,ki->k", slope, towards)
-    scale = np.maximum(square, TINY)[:, None]
-    usable = (square > TINY)[:, None]
-    factors = np.where(usable, towards / scale, 0.0)
-    orthogonal = gram - towards[:, :, None] * factors[:, None]
-    mu = min_norm_arrays(orthogonal)
-    nu = -(mu * factors).sum(1, keepdims=True)
+    values, vectors = np.linalg.eigh(gram)
+    rows = vectors * np.sqrt(np.maximum(values, 0))[:, None]  # gradients with this Gram matrix
+    towards = np.einsum("ki,kij->kj", slope, rows)
+    length = np.linalg.norm(towards, axis=1, keepdims=True)
+    longest = np.linalg.norm(rows, axis=2).max(1, keepdims=True)
+    unit = np.where(length > ROUNDING * longest, towards / np.maximum(length, TINY), 0.0)
+    shares = np.einsum("kij,kj->ki", rows, unit)
+    remaining = rows - shares[:, :, None] * unit[:, None]
+    remaining = np.where(np.abs(remaining) > ROUNDING * longest[:, :, None], remaining, 0.0)
+    mu = min_norm_arrays(remaining @ remaining.transpose(0, 2, 1))
+    nu = -(mu * shares).sum(1, keepdims=True) / np.where(length > ROUNDING * longest, length, np.inf)
     return np.asarray(mu + nu * slope)
 
 
