@@ -37,6 +37,7 @@ def run(
     steps: int | None = None,
     seconds: float | None = None,
     precision: Precision | None = None,
+    preset: str | None = None,
     jobs: int | None = None,
     device: str = "cpu",
     out: str | Path | None = None,
@@ -57,12 +58,13 @@ def run(
 
     The arguments are those of `mobench run`.
 
-    suite: a registered name or a TOML file. The arguments from `dataset` to `precision` override the suite's settings,
+    suite: a registered name or a TOML file. The arguments from `dataset` to `preset` override the suite's settings,
         in the order of `mobench.jobs.precedence`.
     rays: preferences [R][m] on which finite sets are trained and all methods are evaluated; lists, an array or a
         tensor.
     precision: "fp32", or "bf16": forward passes in training and evaluation run under torch's bfloat16 autocast. It
         changes results, so it is part of a job; None: as the suite states in `[budget]`, otherwise "fp32".
+    preset: named settings of the solvers, which `mobench show SOLVER` lists, such as "paper"; None: those of the suite.
     jobs: number of jobs at once; None: 1, or as many as a cluster has room for.
     out: folder of the records; by default results/<suite>.
     retry: whether to run failed jobs again.
@@ -101,6 +103,7 @@ def run(
         steps=steps,
         seconds=seconds,
         precision=precision,
+        preset=preset,
     )
     n_bytes = arguments.parse_bytes(memory, "memory") if isinstance(memory, str) else memory
     check_limits({"jobs": jobs, "cpus": cpus, "gpus": gpus, "memory": n_bytes, "timeout": timeout})

@@ -23,6 +23,20 @@ hookimpl = pluggy.HookimplMarker("mobench")
 
 
 @dataclass(frozen=True)
+class SolverPreset:
+    """Settings of a solver under one name, such as the training of its paper.
+
+    name:     name, lower case with hyphens; "paper" for the main experiment of the method's paper.
+    settings: options with the prefix of their part, as in `Pair.defaults`, and of the budget, such as "budget.epochs".
+    source:   where the settings are stated.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
 class Spec:
     """A registered dataset, model, generator, balancer, sampler or solver.
 
@@ -36,6 +50,7 @@ class Spec:
     interface: the INTERFACE_VERSION that the plugin was written for.
     small:     options of a small configuration that can be tested in seconds.
     declines:  name of a check of `mobench check` -> why it does not apply to this method; the reason is printed.
+    presets:   named settings of a solver, for `mobench run --preset NAME` and for entries of a suite.
     """
 
     name: str
@@ -47,6 +62,7 @@ class Spec:
     interface: int = INTERFACE_VERSION
     small: Mapping[str, Any] = field(default_factory=dict)
     declines: Mapping[str, str] = field(default_factory=dict)
+    presets: tuple[SolverPreset, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class Pair:
     defaults: options with the prefix of their part: "generator.hidden", "balancer.epsilon",
               "solver.lr" (options of the gradient solver that trains the pair). "solver.sampler" names a sampler,
               and "sampler.power" is an option of it.
-    declines: as in Spec.
+    declines, presets: as in Spec.
     """
 
     name: str
@@ -68,6 +84,7 @@ class Pair:
     version: str = ""
     interface: int = INTERFACE_VERSION
     declines: Mapping[str, str] = field(default_factory=dict)
+    presets: tuple[SolverPreset, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,17 @@ import pluggy
 
 from mobench.errors import PluginError, UnknownNameError, unknown_name
 from mobench.global_state import restored
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Spec, SuiteFile, UserFolder, hookimpl
+from mobench.hookspecs import (
+    INTERFACE_VERSION,
+    DataFile,
+    Hooks,
+    Pair,
+    SolverPreset,
+    Spec,
+    SuiteFile,
+    UserFolder,
+    hookimpl,
+)
 from mobench.registered import KINDS as KINDS
 from mobench.registered import Entry, Plugin, top_package
 from mobench.registered import Kind as Kind
@@ -26,6 +36,7 @@ __all__ = [
     "Pair",
     "Plugin",
     "Registry",
+    "SolverPreset",
     "Spec",
     "SuiteFile",
     "UserFolder",

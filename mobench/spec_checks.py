@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobench.errors import PluginError
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile, UserFolder
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, SolverPreset, Spec, SuiteFile, UserFolder
 from mobench.registered import Kind
 from mobench.text import one_line
 
@@ -37,6 +37,18 @@ def check_spec(kind: Kind, spec: Any) -> None:
     _check_fields(f"{kind} {spec.name!r}", spec)
     if isinstance(spec, Spec):
         _check_target(f"{kind} {spec.name!r}", spec.target)
+    if isinstance(spec, Spec | Pair):
+        _check_presets(f"{kind} {spec.name!r}", spec.presets)
+
+
+def _check_presets(owner: str, presets: tuple[SolverPreset, ...]) -> None:
+    """Raise PluginError unless presets have the types of their fields, and names that differ."""
+    for preset in presets:
+        _check_fields(f"a preset of {owner}", preset)
+        if not NAME.fullmatch(preset.name):
+            raise PluginError(f"{owner} has a preset {_shown(preset.name)}: a name has 1 to 80 letters, digits and ._-")
+    if len({preset.name for preset in presets}) < len(presets):
+        raise PluginError(f"{owner} has several presets of one name: give each preset its own name")
 
 
 def _check_fields(owner: str, spec: Any) -> None:
@@ -48,7 +60,8 @@ def _check_fields(owner: str, spec: Any) -> None:
         value, accepted = getattr(spec, declared.name), _ACCEPTED[str(declared.type).partition("[")[0]]
         is_accepted = type(value) is accepted if accepted in (str, int) else isinstance(value, accepted)
         if is_accepted and accepted is tuple:
-            is_accepted = all(type(item) is str for item in value)
+            item_type = SolverPreset if "SolverPreset" in str(declared.type) else str
+            is_accepted = all(type(item) is item_type for item in value)
         if not is_accepted:
             raise PluginError(
                 f"{owner} has {declared.name}={_shown(value)}: a value of type {declared.type} is accepted"

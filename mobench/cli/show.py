@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +13,7 @@ from mobench.cli.list import line_of
 from mobench.cli.output import events, say
 from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
+from mobench.hookspecs import SolverPreset
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
@@ -51,6 +52,7 @@ def show(
                 print((entry.load().__doc__ or "").strip())
             sources = dict.fromkeys(spec.defaults, f"{entry.kind} {name!r}")
             _options(entry.load(), spec.defaults, "", sources)
+        _presets(spec.presets)
 
 
 def _text(spec: SuiteFile) -> str:
@@ -87,6 +89,17 @@ def _show_pair(pair: Pair) -> None:
             f"{role}.",
             {k: s.source for k, s in settings_of_role.items()},
         )
+
+
+def _presets(presets: Sequence[SolverPreset]) -> None:
+    """Print the presets of a solver, one row for each setting."""
+    rows = [
+        [preset.name, key, str(value), preset.source] for preset in presets for key, value in preset.settings.items()
+    ]
+    if rows:
+        if events() is None:
+            print("  presets, for `mobench run SUITE --preset NAME`:")
+        print_table(["preset", "option", "value", "source"], rows, "presets" if events() is not None else "")
 
 
 def _options(cls: type[Any], values: Mapping[str, Any], prefix: str, sources: Mapping[str, str] | None = None) -> None:

@@ -42,6 +42,13 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "epochs": (Annotated[float | None, typer.Option("--epochs", help="Epochs of training for each job.")], None),
     "steps": (Annotated[int | None, typer.Option("--steps", help="Steps of training for each job.")], None),
     "seconds": (Annotated[float | None, typer.Option("--seconds", help="Seconds of training for each job.")], None),
+    "preset": (
+        Annotated[
+            str | None,
+            typer.Option("--preset", help="A preset of the solvers, see `mobench show SOLVER`: paper."),
+        ],
+        None,
+    ),
     "precision": (
         Annotated[
             str | None,
@@ -89,6 +96,7 @@ def parse_overrides(
     steps: int | None,
     seconds: float | None,
     precision: str | None,
+    preset: str | None,
 ) -> Overrides:
     """Parse the overrides of a command line. Raises: OptionError."""
     from mobench.jobs import arguments
@@ -104,4 +112,5 @@ def parse_overrides(
         steps=steps,
         seconds=seconds,
         precision=precision,
+        preset=preset,
     )

@@ -77,6 +77,16 @@ class ParetoNetwork(nn.Module):
     def serve(self, preference: Tensor) -> Predictor:
         return lambda inputs: self(inputs, preference[None])[0]
 
+    def after_backward(self, step: int, total_steps: int | None) -> None:
+        """Change the gradients of a training step before the optimiser uses them.
+
+        For example, add the gradient of a penalty on the parameters, or set the gradients of frozen ones to None. What
+        it draws must depend on the step alone, so that a resumed training is the same.
+
+        step: number of the step, from 0.
+        total_steps: None if the budget is in seconds.
+        """
+
 
 class WeightNetwork(ParetoNetwork):
     """A ParetoNetwork that generates K named weight sets of the target network."""

@@ -21,6 +21,7 @@ class Overrides:
     rays:     preferences [R][m] instead of the suite's.
     epochs, steps, seconds: training budget of each job; at most one of them.
     precision: "fp32" or "bf16", of the forward passes of each job.
+    preset:   name of a preset of all solvers, which replaces that of each entry.
     """
 
     datasets: Sequence[str] = ()
@@ -33,6 +34,7 @@ class Overrides:
     steps: int | None = None
     seconds: float | None = None
     precision: str | None = None
+    preset: str | None = None
 
     def load(self, suite: str | Path) -> Suite:
         """Load a suite by its name or from its file, and override it.
@@ -55,4 +57,5 @@ class Overrides:
                 "seconds": self.seconds,
                 "precision": self.precision,
             },
+            preset=self.preset,
         )

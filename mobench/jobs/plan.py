@@ -18,6 +18,7 @@ from mobench.jobs.precedence import (
     combine,
     is_same_option,
 )
+from mobench.jobs.solver_presets import preset_layer
 from mobench.jobs.suite import Search, Suite, SuiteEntry
 
 MAX_JOBS = 100_000
@@ -92,13 +93,14 @@ def combination_of(
 
 
 def layers_of(suite: Suite, entry: SuiteEntry, solver: str, searched: Mapping[str, Any] | None = None) -> list[Layer]:
-    """Return the settings of suite, search and command line for one solver of an entry, lowest precedence first."""
+    """Return the settings of suite, preset, search and command line for one solver, lowest precedence first."""
     settings = {_exact_name(key): value for key, value in suite.solvers.get(solver, {}).items()}
     return [
         budget_layer(SUITE_BUDGET, suite.budget),
         budget_layer("[entries.budget]", entry.budget),
         Layer("[entries.set]", entry.set),
         Layer(f"[solvers.{solver}]", settings),
+        preset_layer(solver, entry.preset),
         Layer("[search]", searched or {}),
         Layer(COMMAND_LINE, suite.overrides),
     ]

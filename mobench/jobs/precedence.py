@@ -7,14 +7,15 @@ The order is the same for every command and for Python. From the lowest to the h
 3. the suite: `[budget]`;
 4. the entry: `[entries.budget]`, `[entries.set]`;
 5. the solver's own table: `[solvers.NAME]`;
-6. the search: the values that a trial of `mobench tune` takes from `[search.space]` and `[search.solvers.NAME]`;
-7. the command line: `--set`, `--epochs`, `--steps`, `--seconds`, `--precision`, and the same arguments of
+6. the preset: `preset` of the entry, or `--preset`;
+7. the search: the values that a trial of `mobench tune` takes from `[search.space]` and `[search.solvers.NAME]`;
+8. the command line: `--set`, `--epochs`, `--steps`, `--seconds`, `--precision`, and the same arguments of
    `mobench.run`.
 
 `lr` and `solver.lr` are two spellings of one option, and epochs, steps and seconds are one budget. A place of higher
 precedence replaces them regardless of the spelling. Each place may set them only once.
 
-`combine` applies the order. `mobench.jobs.plan.layers_of` lists the places 3 to 7 of a combination, lowest first;
+`combine` applies the order. `mobench.jobs.plan.layers_of` lists the places 3 to 8 of a combination, lowest first;
 `mobench.jobs.part_sources` gives the places 1 and 2. A new place is a `Layer` in `layers_of`.
 """
 

@@ -73,6 +73,7 @@ def overridden(
     seeds: Sequence[int] = (),
     budget: Mapping[str, Any] | None = None,
     rays: Sequence[Sequence[float]] = (),
+    preset: str | None = None,
 ) -> Suite:
     """Return the suite with parts of it selected or replaced. Empty arguments change nothing.
 
@@ -81,6 +82,7 @@ def overridden(
     lacks one of the names, the given names replace those of every entry. Entries that become equal are merged. Where
     the given solvers replace those of several entries with the same dataset and model, the first entry applies.
 
+    preset: replaces the preset of every entry; None changes nothing.
     settings, budget: take precedence over everything that the suite sets (see `mobench.jobs.precedence`).
 
     Raises: OptionError where no entry remains, or where an argument is out of bounds.
@@ -106,7 +108,10 @@ def overridden(
     if new_rays := arguments.rays(rays):
         update["rays"] = new_rays
     try:
-        entries = [SuiteEntry(**names, set=entry.set, budget=entry.budget) for entry, names in selected]
+        entries = [
+            SuiteEntry(**names, set=entry.set, budget=entry.budget, preset=preset or entry.preset)
+            for entry, names in selected
+        ]
         unique = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
         if not set(suite.solver_names).issuperset(solvers):
             unique = _without_repeated_datasets(unique)

@@ -19,6 +19,7 @@ class SuiteEntry(Strict):
 
     set:    options of all its jobs.
     budget: fields that replace those of the suite's budget.
+    preset: name of a preset that each of the solvers has. It takes precedence over the tables of the suite.
     """
 
     datasets: SomeNames
@@ -26,6 +27,7 @@ class SuiteEntry(Strict):
     solvers: SomeNames
     set: OptionTable = Field(default_factory=dict)
     budget: Budget | None = None
+    preset: Name | None = None
 
 
 class TradeOff(Strict):

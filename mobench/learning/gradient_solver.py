@@ -130,6 +130,7 @@ class GradientSolver(Solver):
         losses = self.backward(preferences, batch, *more)
         if self._error_after is not None:  # the checks of this step found no nearer cause
             raise self._error_after
+        self.network.after_backward(self.n_steps, self.total_steps)
         self.optimiser.step()
         if self.balancer.needs_losses_after:
             self._after_step(losses, preferences, self.backward.losses_of(preferences, batch))

@@ -1,6 +1,7 @@
 """Exact Pareto optimal search: descent towards the point of the front on the ray of the preference."""
 
 from mobench.plugins import Pair, Spec, hookimpl
+from mobench_phn import PAPER
 
 _SOURCE = "Mahapatra & Rajan, ICML 2020 (arXiv 2108.00597)"
 
@@ -24,5 +25,6 @@ def mobench_solvers() -> list[Pair]:
             "arXiv 2010.04104, algorithm 1",
             defaults={"solver.alpha": 0.2},
             version="1",
+            presets=(PAPER,),
         ),
     ]

@@ -1,6 +1,12 @@
 """Pareto hypernetworks: one network that generates the target weights for every preference."""
 
-from mobench.plugins import Pair, Spec, hookimpl
+from mobench.plugins import Pair, SolverPreset, Spec, hookimpl
+
+PAPER = SolverPreset(
+    "paper",
+    {"budget.epochs": 150, "budget.batch_size": 256, "solver.lr": 1e-4, "solver.alpha": 0.2},
+    "experiments/multimnist/trainer.py of the authors' code, github.com/AvivNavon/pareto-hypernetworks",
+)
 
 
 @hookimpl
@@ -27,5 +33,6 @@ def mobench_solvers() -> list[Pair]:
             source="arXiv 2010.04104, algorithm 1",
             defaults={"solver.alpha": 0.2},
             version="1",
+            presets=(PAPER,),
         )
     ]

@@ -28,7 +28,13 @@ class PHN(Generator):
     features: Annotated[int, Gt(0)] = option(100, "length of h, what the heads read")
 
     def build(self, problem: Problem, rays: Tensor) -> ParetoNetwork:
-        network = ParetoHypernetwork(problem, self.hidden, self.features)
+        widths = (problem.n_objectives, *self.hidden)
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+        # as published, there is no activation between h and the heads
+        trunk = nn.Sequential(*layers, nn.Linear(widths[-1], self.features))
+        network = ParetoHypernetwork(problem, trunk, self.features)
         return network.to(device=problem.device, dtype=problem.dtype)
 
 
@@ -37,16 +43,13 @@ class ParetoHypernetwork(WeightNetwork):
 
     The heads are stored as one matrix, so that one product computes all weights: [K, d] × [d, n].
     Their initial values are those of separate linear layers, or zero around pretrained weights, which are added.
+
+    trunk: maps preferences [K, m] to h [K, features].
     """
 
-    def __init__(self, problem: Problem, hidden: tuple[int, ...], features: int) -> None:
+    def __init__(self, problem: Problem, trunk: nn.Module, features: int) -> None:
         super().__init__(problem)
-        widths = (problem.n_objectives, *hidden)
-        layers: list[nn.Module] = []
-        for a, b in pairwise(widths):
-            layers += [nn.Linear(a, b), nn.ReLU()]
-        # as published, there is no activation between h and the heads
-        self.trunk = nn.Sequential(*layers, nn.Linear(widths[-1], features))
+        self.trunk = trunk
         self.heads = nn.Linear(features, problem.n_target_parameters)
         self.pretrained = problem.pretrained_weights()
         if problem.model.pretrained:
