@@ -18,7 +18,7 @@ RANK = 1e-10
 
 @dataclass(eq=False)
 class ConFIG(Balancer):
-    """The direction with the same positive cosine to every gradient (arXiv 2408.11104, equations 2 and 3).
+    """The direction with the same positive cosine to every gradient (arXiv 2408.11104, equation 2).
 
     u = U⁺1 / ‖U⁺1‖, where the rows of U are the unit gradients, and d = (Σ ∇L_i · u) u. Linearly independent gradients
     do not conflict with d. For dependent ones the pseudo-inverse gives the least-squares solution, which may conflict;

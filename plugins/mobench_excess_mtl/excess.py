@@ -19,7 +19,7 @@ TINY = torch.finfo(torch.float64).tiny
 
 @dataclass(eq=False)
 class ExcessMTL(DirectionBalancer):
-    """More weight to the objectives that are furthest from their optimum (arXiv 2402.02009, algorithm 1).
+    """More weight to the objectives that are furthest from their optimum (arXiv 2402.02009).
 
     The excess risk of objective i is estimated by E_i = Σ_c g_ic² / √(Σ_t g_ic(t)² + 1e-7), a Taylor expansion with the
     diagonal Hessian of AdaGrad (equations 6 and 7), and divided by its value in the first step. In each further step

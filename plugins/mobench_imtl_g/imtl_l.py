@@ -21,7 +21,7 @@ LARGEST = 20.0
 
 @dataclass(eq=False)
 class IMTLL(Balancer):
-    """Scales exp(s_i) that bring all losses to the same size (Liu et al. 2021, equation 8).
+    """Scales exp(s_i) that bring all losses to the same size (Liu et al. 2021, loss balance).
 
     s is learned on Σ exp(s_i) L_i − s_i, so exp(s_i) L_i tends to 1. It starts at 0. At each call it takes a step of
     Adam after the weights are computed; in the paper it is trained by the optimiser of the network. The weights

@@ -16,7 +16,7 @@ from mobench.options import option
 
 @dataclass(eq=False)
 class CRMOGM(Balancer):
-    """Min-norm weights, averaged over steps (Zhou et al., NeurIPS 2022, algorithm 1).
+    """Min-norm weights, averaged over steps (Zhou et al., NeurIPS 2022).
 
     λ_t = β λ_(t−1) + (1 − β) w_t, where w_t are the weights of the min-norm point, and λ_0 = 1/m. The average depends
     less on the noise of a batch, which reduces the bias of stochastic MGDA. The paper increases β as the learning

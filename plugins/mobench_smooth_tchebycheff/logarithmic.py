@@ -18,7 +18,7 @@ SMALLEST = 1e-8
 
 @dataclass(eq=False)
 class LogarithmicTchebycheff(Balancer):
-    """The gradient of m μ log Σ exp(log(L_i / z_i)/μ), one point without preferences (arXiv 2402.19078, section 5).
+    """The gradient of m μ log Σ exp(log(L_i / z_i)/μ), one point without preferences (arXiv 2402.19078).
 
     This is the form of the authors' multi-task code: the logarithms are relative to mean losses z of one epoch instead
     of an ideal point. Up to the end of that epoch the weights are 1/L_i, those of Σ log L_i. Afterwards they are

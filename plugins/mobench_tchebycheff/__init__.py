@@ -19,7 +19,7 @@ def mobench_balancers() -> list[Spec]:
             "pbi",
             "mobench_tchebycheff.pbi:PBI",
             "distance along the ray plus a penalty of the distance from it",
-            "Zhang & Li 2007, MOEA/D, section III",
+            "Zhang & Li 2007, MOEA/D, section II-C",
             version="1",
         ),
     ]
@@ -34,7 +34,7 @@ def mobench_solvers() -> list[Pair]:
             "stack",
             "pbi",
             "penalty-based boundary intersection: one net per ray",
-            "Zhang & Li 2007, MOEA/D, section III",
+            "Zhang & Li 2007, MOEA/D, section II-C",
             version="1",
         ),
     ]

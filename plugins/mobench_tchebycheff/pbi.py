@@ -19,7 +19,7 @@ ON_THE_RAY = 1e-12
 
 @dataclass(eq=False)
 class PBI(Balancer):
-    """The gradient of d₁ + θ d₂: penalty-based boundary intersection (Zhang & Li 2007, MOEA/D, section III).
+    """The gradient of d₁ + θ d₂: penalty-based boundary intersection (Zhang & Li 2007, MOEA/D, section II-C).
 
     d₁ is the length of the projection of L − z on the ray of the preference, d₂ the distance from the ray, and z the
     ideal point of the dataset's protocol. The ray has the direction (1/r_1, …, 1/r_m), so a larger preference asks for
