@@ -40,10 +40,10 @@ class DBMTL(DirectionBalancer):
     def directions(self, losses: Tensor, preferences: Tensor, gradients: Tensor) -> Tensor:
         """Return the directions [K, n]; see the base class."""
         self.n_steps += 1
-        self.factors = 1 / (losses.clamp_min(0) + SMALLEST)
+        self.factors = (losses.clamp_min(0) + SMALLEST).reciprocal()
         of_logs = self.factors.to(gradients)[:, :, None] * gradients
         earlier = torch.zeros_like(of_logs) if self.averages is None else self.averages.to(of_logs)
-        self.averages = of_logs + self.decay / self.n_steps**self.decay_power * (earlier - of_logs)
+        self.averages = of_logs + self.decay / float(self.n_steps) ** self.decay_power * (earlier - of_logs)
         lengths = self.averages.norm(dim=2)
         weights = lengths.amax(1, keepdim=True) / (lengths + SMALLEST)
         return (weights[:, None] @ self.averages)[:, 0]

@@ -42,4 +42,4 @@ class SumOfLogs(Balancer):
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return positive weights [K, m]."""
-        return (1 / losses.double().clamp_min(SMALLEST)).to(losses)
+        return losses.double().clamp_min(SMALLEST).reciprocal().to(losses)

@@ -50,10 +50,10 @@ class MoCo(DirectionBalancer):
         lengths = gradients.norm(dim=2, keepdim=True)
         tracked = gradients / (lengths + SMALLEST) * losses.to(gradients)[:, :, None]
         averages = torch.zeros_like(tracked) if self.averages is None else self.averages.to(tracked)
-        averages = averages - self.beta / self.n_steps**self.beta_power * (averages - tracked)
+        averages = averages - self.beta / float(self.n_steps) ** self.beta_power * (averages - tracked)
         gram = averages.double() @ averages.double().transpose(1, 2)
         slope = (gram @ self.weights[:, :, None])[:, :, 0] + self.rho * self.weights
-        self.weights = torch.softmax(self.weights - self.gamma / self.n_steps**self.gamma_power * slope, dim=1)
+        self.weights = torch.softmax(self.weights - self.gamma / float(self.n_steps) ** self.gamma_power * slope, dim=1)
         self.averages = averages
         return (self.weights.to(averages)[:, None] @ averages)[:, 0]
 

@@ -49,7 +49,7 @@ class LogarithmicTchebycheff(Balancer):
             return (losses.shape[1] * torch.softmax(logarithms / self.mu, dim=1) / positive).to(losses)
         if epoch == self.warm_up:
             self.sums = self.sums + positive
-        return (1 / positive).to(losses)
+        return positive.reciprocal().to(losses)
 
     def state_dict(self) -> dict[str, Any]:
         return {"n_steps": self.n_steps, "sums": self.sums}

@@ -34,7 +34,7 @@ class PBI(Balancer):
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return weights [K, m], which may be negative; see the base class."""
-        ray = 1 / preferences.double().clamp_min(SMALLEST_PREFERENCE)
+        ray = preferences.double().clamp_min(SMALLEST_PREFERENCE).reciprocal()
         ray = ray / ray.norm(dim=1, keepdim=True)
         distances = (losses - self.ideal).double()
         off_ray = distances - (distances * ray).sum(1, keepdim=True) * ray
