@@ -177,12 +177,13 @@ def assert_indifferent_to_units(
     for case in cases(n_objectives):
         if case.name not in ("random gradients", "conflicting gradients"):
             continue
-        case = replace(case, losses_after=case.losses * torch.linspace(0.6, 0.9, n_objectives, dtype=torch.float64))
+        after = case.losses * torch.linspace(0.6, 0.9, n_objectives, dtype=torch.float64)
+        case = replace(case, losses_after=after)
         scaled = replace(
             case,
             losses=factors * case.losses,
             gradients=factors[:, None] * case.gradients,
-            losses_after=factors * case.losses_after,
+            losses_after=factors * after,
         )
         directions = []
         for variant in (case, scaled):
