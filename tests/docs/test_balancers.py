@@ -12,6 +12,8 @@ from mobench.interfaces import Balancer, DirectionBalancer
 from mobench.plugins import registry
 from mobench.testing.properties import assert_descends, assert_indifferent_to_units
 from mobench.testing.small import small
+from mobench_fairgrad.fairgrad import FairGrad
+from mobench_mgda.min_norm import MinNorm
 
 PAGE = (ROOT / "mobench" / "docs" / "concepts" / "balancers.md").read_text()
 INDEPENDENT = ["random gradients", "conflicting gradients", "zero gradients", "one_huge gradients"]
@@ -106,6 +108,13 @@ def test_every_balancer_has_one_row_in_alphabetical_order() -> None:
 @pytest.mark.parametrize("name", built_in())
 def test_a_row_states_what_is_declared_and_found(name: str) -> None:
     assert dict(rows())[name] == expected_cells(name), f"the row should be {row(name)}"
+
+
+def test_options_that_make_a_direction_independent_of_units() -> None:
+    assert "`fairgrad` with `alpha = 1`" in PAGE
+    assert "`min-norm` with `normalise`" in PAGE
+    for balancer in (FairGrad(alpha=1.0), MinNorm(normalise="l2"), MinNorm(normalise="loss")):
+        assert units(balancer) == "no"
 
 
 if __name__ == "__main__":
