@@ -210,13 +210,13 @@ def assert_descends(
     n_steps: number of steps with the same losses and gradients, of which the last is tested.
     families: parts of the names of the cases that are tested; None for all.
     """
-    every = list(cases(n_objectives))
-    conflicting = next(case for case in every if case.name == "conflicting gradients")
+    all_cases = list(cases(n_objectives))
+    conflicting = next(case for case in all_cases if case.name == "conflicting gradients")
     lengths = 10 ** torch.linspace(-1, 1, n_objectives, dtype=torch.float64)
     of_unequal_length = replace(
         conflicting, name="conflicting gradients of unequal length", gradients=lengths[:, None] * conflicting.gradients
     )
-    for case in (*every, of_unequal_length):
+    for case in (*all_cases, of_unequal_length):
         if families is not None and not any(family in case.name for family in families):
             continue
         started(balancer, n_objectives)

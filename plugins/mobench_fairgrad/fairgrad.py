@@ -44,7 +44,7 @@ class FairGrad(Balancer):
     needs_preference: ClassVar[bool] = False
     task_gradients: ClassVar[TaskGradient] = "plain"
 
-    alpha: Annotated[float, Interval(gt=0, le=10)] = option(2.0, "fairness α: 1 as in Nash-MTL, larger nearer to MGDA")
+    fairness: Annotated[float, Interval(gt=0, le=10)] = option(2.0, "α: 1 as in Nash-MTL, larger nearer to MGDA")
     max_norm: Annotated[float, Ge(0)] = option(1.0, "bound on the length of the direction; 0 for none")
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP)
 
@@ -54,7 +54,7 @@ class FairGrad(Balancer):
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:
         """Return weights [K, m] in float64, positive where gradients do not vanish."""
         assert gram is not None
-        weights, residual = fair_weights(gram, self.alpha)
+        weights, residual = fair_weights(gram, self.fairness)
         self.worst_residual = max(self.worst_residual, float(residual.max()))
         weights = gram.shape[1] * weights
         if not self.max_norm:

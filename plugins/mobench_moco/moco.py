@@ -31,10 +31,10 @@ class MoCo(DirectionBalancer):
     needs_preference: ClassVar[bool] = False
     task_gradients: ClassVar[TaskGradient] = "plain"
 
-    beta: Annotated[float, Interval(gt=0, le=1)] = option(0.5, "rate β of the averages")
-    beta_power: Annotated[float, Ge(0)] = option(0.5, "power b of the decay of β")
-    gamma: Annotated[float, Gt(0)] = option(0.1, "rate γ of the weights")
-    gamma_power: Annotated[float, Ge(0)] = option(0.5, "power c of the decay of γ")
+    tracking_rate: Annotated[float, Interval(gt=0, le=1)] = option(0.5, "rate β of the averages")
+    tracking_power: Annotated[float, Ge(0)] = option(0.5, "power b of the decay of β")
+    weights_rate: Annotated[float, Gt(0)] = option(0.1, "rate γ of the weights")
+    weights_power: Annotated[float, Ge(0)] = option(0.5, "power c of the decay of γ")
     rho: Annotated[float, Ge(0)] = option(0.0, "regularisation towards equal weights, ρ")
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP)
 
@@ -50,10 +50,12 @@ class MoCo(DirectionBalancer):
         lengths = gradients.norm(dim=2, keepdim=True)
         tracked = gradients / (lengths + SMALLEST) * losses.to(gradients)[:, :, None]
         averages = torch.zeros_like(tracked) if self.averages is None else self.averages.to(tracked)
-        averages = averages - self.beta / float(self.n_steps) ** self.beta_power * (averages - tracked)
+        averages = averages - self.tracking_rate / float(self.n_steps) ** self.tracking_power * (averages - tracked)
         gram = averages.double() @ averages.double().transpose(1, 2)
         slope = (gram @ self.weights[:, :, None])[:, :, 0] + self.rho * self.weights
-        self.weights = torch.softmax(self.weights - self.gamma / float(self.n_steps) ** self.gamma_power * slope, dim=1)
+        self.weights = torch.softmax(
+            self.weights - self.weights_rate / float(self.n_steps) ** self.weights_power * slope, dim=1
+        )
         self.averages = averages
         return (self.weights.to(averages)[:, None] @ averages)[:, 0]
 

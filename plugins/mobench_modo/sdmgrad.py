@@ -40,8 +40,8 @@ class SDMGrad(Balancer):
 
     strength: Annotated[float, Ge(0)] = option(0.3, "λ: the larger, the nearer the direction to the mean gradient")
     n_iterations: Annotated[int, Gt(0)] = option(20, "projected gradient steps of the weights in a training step")
-    rate: Annotated[float, Gt(0)] = option(10.0, "learning rate of the weights")
-    momentum: Annotated[float, Interval(ge=0, lt=1)] = option(0.5, "momentum of the weights")
+    weights_rate: Annotated[float, Gt(0)] = option(10.0, "learning rate of the weights")
+    weights_momentum: Annotated[float, Interval(ge=0, lt=1)] = option(0.5, "momentum of the weights")
     scope: Literal["shared", "all"] = option("shared", SCOPE_HELP)
 
     def start(self, context: BalancerContext) -> None:
@@ -56,8 +56,8 @@ class SDMGrad(Balancer):
         weights, velocity = self.weights.to(gram), torch.zeros_like(gram[:, 0])
         pull = self.strength / gram.shape[1]
         for _ in range(self.n_iterations):
-            velocity = self.momentum * velocity + (products @ (weights + pull)[:, :, None])[:, :, 0]
-            weights = simplex_projection(weights - self.rate * velocity)
+            velocity = self.weights_momentum * velocity + (products @ (weights + pull)[:, :, None])[:, :, 0]
+            weights = simplex_projection(weights - self.weights_rate * velocity)
         self.weights = weights
         return ((weights + pull) / (1 + self.strength)).to(losses)
 

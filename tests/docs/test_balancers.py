@@ -111,9 +111,9 @@ def test_a_row_states_what_is_declared_and_found(name: str) -> None:
 
 
 def test_options_that_make_a_direction_independent_of_units() -> None:
-    assert "`fairgrad` with `alpha = 1`" in PAGE
+    assert "`fairgrad` with `fairness = 1`" in PAGE
     assert "`min-norm` with `normalise`" in PAGE
-    for balancer in (FairGrad(alpha=1.0), MinNorm(normalise="l2"), MinNorm(normalise="loss")):
+    for balancer in (FairGrad(fairness=1.0), MinNorm(normalise="l2"), MinNorm(normalise="loss")):
         assert units(balancer) == "no"
 
 

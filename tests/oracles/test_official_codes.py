@@ -151,14 +151,14 @@ CASES: dict[str, tuple[Balancer, int, list[float], list[float]]] = {
         [0.519268779, 1.9846997898, -0.9052255849],
     ),
     "MoCo, LibMTL": (
-        MoCo(beta=0.5, beta_power=0.5, gamma=0.1, gamma_power=0.5, rho=0.2),
+        MoCo(tracking_rate=0.5, tracking_power=0.5, weights_rate=0.1, weights_power=0.5, rho=0.2),
         4,
         [0.2845870057, -0.777710773, 1.9113445493, 0.174917676],
         [0.592746875, 1.81450625, -0.6290125],
     ),
     # the reference had one batch as all its batches, and accumulates the gradients of h over them
     "SDMGrad, LibMTL": (
-        SDMGrad(strength=0.3, n_iterations=20, rate=5.0, momentum=0.5),
+        SDMGrad(strength=0.3, n_iterations=20, weights_rate=5.0, weights_momentum=0.5),
         3,
         [0.4754594013, -0.7508388712, 1.8094500313, 0.4329022182],
         [],
@@ -189,7 +189,7 @@ CASES: dict[str, tuple[Balancer, int, list[float], list[float]]] = {
     ),
     "ConFIG, tum-pbs": (ConFIG(), 3, [0.4849862388, -0.6850240168, 1.8764029708, 0.0263406418], PLAIN),
     "FairGrad α = 1, OptMN-Lab": (
-        FairGrad(alpha=1.0),
+        FairGrad(fairness=1.0),
         3,
         [0.438565253, -0.8826787626, 1.9667106644, 0.1880591675],
         PLAIN,
@@ -202,7 +202,7 @@ CASES: dict[str, tuple[Balancer, int, list[float], list[float]]] = {
         PLAIN,
     ),
     "FairGrad α = 0.5, no bound, OptMN-Lab": (
-        FairGrad(alpha=0.5, max_norm=0.0),
+        FairGrad(fairness=0.5, max_norm=0.0),
         3,
         [-0.0001668979, -0.7179473022, 1.6047068219, 0.0056287448],
         PLAIN,

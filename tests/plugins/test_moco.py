@@ -23,7 +23,7 @@ def test_the_averages_track_gradients_as_long_as_their_losses() -> None:
     g = gradient_families(3)["random"]
     losses = 0.5 + torch.rand(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = losses[:, :, None] * g / g.norm(dim=2, keepdim=True)
-    for options, n_steps in ((MoCo(beta=1.0), 1), (MoCo(beta=0.5, beta_power=0.0), 40)):
+    for options, n_steps in ((MoCo(tracking_rate=1.0), 1), (MoCo(tracking_rate=0.5, tracking_power=0.0), 40)):
         properties.started(options, 3)
         for _ in range(n_steps):
             direction = options.directions(losses, losses, g)
@@ -35,7 +35,7 @@ def test_the_averages_track_gradients_as_long_as_their_losses() -> None:
 def test_one_step_of_the_weights_is_a_softmax_of_the_gradient_step() -> None:
     g = gradient_families(3)["conflicting"]
     losses = torch.ones(20, 3).double()
-    balancer = MoCo(beta=1.0, gamma=0.3, rho=0.2)
+    balancer = MoCo(tracking_rate=1.0, weights_rate=0.3, rho=0.2)
     properties.started(balancer, 3)
     balancer.directions(losses, losses, g)
     cosines = inner_products(g / g.norm(dim=2, keepdim=True))
@@ -47,7 +47,7 @@ def test_weights_move_towards_the_min_norm_point() -> None:
     """With lengths 1 and 4 the min-norm weights prefer the first, and so does every step from equal weights."""
     g = torch.tensor([[[1.0, 0.0], [0.0, 4.0]]], dtype=torch.float64)
     losses = torch.tensor([[1.0, 4.0]], dtype=torch.float64)
-    balancer = MoCo(beta=1.0)
+    balancer = MoCo(tracking_rate=1.0)
     properties.started(balancer, 2, n_cases=1)
     balancer.directions(losses, losses, g)
     assert float(min_norm(inner_products(g))[0, 0]) > 0.5

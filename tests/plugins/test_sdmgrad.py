@@ -22,7 +22,7 @@ def test_properties(m: int) -> None:
 @pytest.mark.parametrize("m", [1, 2, 5])
 def test_weights_are_those_of_torchjd(m: int) -> None:
     """Five training steps with products of two batches, which are not symmetric."""
-    options = {"rate": 3.0, "momentum": 0.4, "n_iterations": 7, "strength": 0.5}
+    options = {"weights_rate": 3.0, "weights_momentum": 0.4, "n_iterations": 7, "strength": 0.5}
     balancer = properties.started(SDMGrad(**options), m, n_cases=1)  # type: ignore[arg-type]
     reference = SDMGradWeighting(lr=3.0, momentum=0.4, n_iter=7, lambda_=0.5)
     losses = torch.ones(1, m).double()
@@ -40,7 +40,7 @@ def test_many_iterations_find_the_papers_program(strength: float) -> None:
         w = cp.Variable(4)
         objective = cp.Minimize(cp.sum_squares(g.numpy().T @ (w + strength / 4)))
         cp.Problem(objective, [w >= 0, cp.sum(w) == 1]).solve(cp.CLARABEL)
-        balancer = properties.started(SDMGrad(strength=strength, n_iterations=500, rate=0.2), 4, n_cases=1)
+        balancer = properties.started(SDMGrad(strength=strength, n_iterations=500, weights_rate=0.2), 4, n_cases=1)
         losses = torch.ones(1, 4).double()
         weights = balancer(losses, losses, inner_products(g[None]))[0]
         expected = (torch.from_numpy(w.value) + strength / 4) / (1 + strength)
