@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -50,11 +51,11 @@ class MoCo(DirectionBalancer):
         lengths = gradients.norm(dim=2, keepdim=True)
         tracked = gradients / (lengths + SMALLEST) * losses.to(gradients)[:, :, None]
         averages = torch.zeros_like(tracked) if self.averages is None else self.averages.to(tracked)
-        averages = averages - self.tracking_rate / float(self.n_steps) ** self.tracking_power * (averages - tracked)
+        averages = averages - self.tracking_rate * math.pow(self.n_steps, -self.tracking_power) * (averages - tracked)
         gram = averages.double() @ averages.double().transpose(1, 2)
         slope = (gram @ self.weights[:, :, None])[:, :, 0] + self.rho * self.weights
         self.weights = torch.softmax(
-            self.weights - self.weights_rate / float(self.n_steps) ** self.weights_power * slope, dim=1
+            self.weights - self.weights_rate * math.pow(self.n_steps, -self.weights_power) * slope, dim=1
         )
         self.averages = averages
         return (self.weights.to(averages)[:, None] @ averages)[:, 0]

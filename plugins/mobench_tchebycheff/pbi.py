@@ -40,4 +40,6 @@ class PBI(Balancer):
         off_ray = distances - (distances * ray).sum(1, keepdim=True) * ray
         d2 = off_ray.norm(dim=1, keepdim=True)
         has_slope = d2 > ON_THE_RAY * distances.norm(dim=1, keepdim=True)
-        return (ray + torch.where(has_slope, self.theta * off_ray / torch.where(has_slope, d2, 1.0), 0.0)).to(losses)
+        slope: Tensor = torch.where(has_slope, off_ray / torch.where(has_slope, d2, 1.0), 0.0)
+        weights: Tensor = ray + self.theta * slope
+        return weights.to(losses)
