@@ -45,7 +45,7 @@ class DBMTL(DirectionBalancer):
         of_logs = self.factors.to(gradients)[:, :, None] * gradients
         earlier = torch.zeros_like(of_logs) if self.averages is None else self.averages.to(of_logs)
         self.averages = of_logs + self.decay * math.pow(self.n_steps, -self.decay_power) * (earlier - of_logs)
-        lengths = self.averages.norm(dim=2)
+        lengths: Tensor = self.averages.norm(dim=2)
         weights = lengths.amax(1, keepdim=True) / (lengths + SMALLEST)
         return (weights[:, None] @ self.averages)[:, 0]
 

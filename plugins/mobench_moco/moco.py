@@ -48,7 +48,7 @@ class MoCo(DirectionBalancer):
     def directions(self, losses: Tensor, preferences: Tensor, gradients: Tensor) -> Tensor:
         """Return the directions [K, n]; see the base class."""
         self.n_steps += 1
-        lengths = gradients.norm(dim=2, keepdim=True)
+        lengths: Tensor = gradients.norm(dim=2, keepdim=True)
         tracked = gradients / (lengths + SMALLEST) * losses.to(gradients)[:, :, None]
         averages = torch.zeros_like(tracked) if self.averages is None else self.averages.to(tracked)
         averages = averages - self.tracking_rate * math.pow(self.n_steps, -self.tracking_power) * (averages - tracked)
