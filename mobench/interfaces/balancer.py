@@ -56,7 +56,7 @@ class Balancer(ABC):
         model can declare its task-specific parameters. "representation": the shared representation, the last tensors
         that all losses are computed from (MGDA-UB, arXiv 1810.04650, section 3.3), at one preference per step.
     task_gradients: gradient of the task-specific parameters, unless `scope` is "all". "weighted": α_i ∇L_i; "plain":
-        ∇L_i, whatever the weights are.
+        ∇L_i, whatever the weights are. A method that scales them by other factors implements `task_weights`.
     needs_second_batch: True if each step takes a second, independent batch (MoDo). Losses and gradients are then
         means over both batches, and row i, column j of the Gram matrix is the inner product of the gradient of loss i
         on the first batch and of loss j on the second one.
@@ -109,6 +109,16 @@ class Balancer(ABC):
         """
         raise TypeError(f"{type(self).__name__} sets needs_losses_after, but has no after_step: implement it")
 
+    def task_weights(self, weights: Tensor | None) -> Tensor | None:
+        """Return the factors [K, m] of the gradients of task-specific parameters in this step; None if all are 1.
+
+        Called after the weights or directions of the step, if `scope` is not "all". The default follows
+        `task_gradients`.
+
+        weights: [K, m], the weights of the step; None after directions.
+        """
+        return weights if self.task_gradients == "weighted" else None
+
     @property
     def notes(self) -> dict[str, float | int | str]:
         """Notes for the record, for example how often a program had no solution."""
@@ -142,7 +152,7 @@ class DirectionBalancer(Balancer):
             to the trained parameters, and the directions of the K preferences are added.
 
         With `scope = "shared"`, weights or parameters that only one loss reaches are not among the n values. They take
-        the gradient of their own loss.
+        the gradient of their own loss, times its factor if the balancer has `task_weights`.
         """
 
     def __call__(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:

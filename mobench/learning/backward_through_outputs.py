@@ -34,27 +34,29 @@ class BackwardThroughOutputs(Backward):
         losses = torch.stack(columns, dim=1)
         seen = losses.detach()
         if self.balancer.needs_gradients and not shared:
-            self._backward_of_own(columns)
+            self._backward_of_own(columns, self.balancer.task_weights(None))
             return seen
         if self.balancer.needs_gradients:
             directions = self._directions(seen, preferences, jacobian(losses, shared))
             pieces = split_vectors(directions.sum(0, keepdim=True), [p.shape for p in shared])
             for parameter, piece in zip(shared, pieces, strict=True):
                 parameter.grad = piece[0]
-            self._backward_of_own(columns)
+            self._backward_of_own(columns, self.balancer.task_weights(None))
             return seen
         gram = None
         if second is not None:
             gram = self._gram(joined, shared)[:, :m, m:]
         elif self.balancer.needs_gram:
             gram = self._gram(losses, shared)
-        total = (self._alpha(seen, preferences, gram).to(seen.dtype) * losses).sum()
-        if not self._specific or self.balancer.task_gradients == "weighted":
+        alpha = self._alpha(seen, preferences, gram).to(seen.dtype)
+        total = (alpha * losses).sum()
+        task_weights = self.balancer.task_weights(alpha) if self._specific else alpha
+        if task_weights is alpha:
             total.backward()  # type: ignore[no-untyped-call]
             return seen
         if shared:
             total.backward(inputs=shared, retain_graph=True)  # type: ignore[no-untyped-call]
-        self._backward_of_own(columns)
+        self._backward_of_own(columns, task_weights)
         return seen
 
     def _outputs(self, preferences: Tensor, batch: Samples) -> Sequence[Outputs]:
@@ -66,11 +68,15 @@ class BackwardThroughOutputs(Backward):
         gram = parameter_gram(losses, shared or self.trained)
         return gram if shared else torch.zeros_like(gram)
 
-    def _backward_of_own(self, columns: Sequence[Tensor]) -> None:
-        """Set the gradient of every task-specific parameter to that of its own loss, summed over the preferences."""
+    def _backward_of_own(self, columns: Sequence[Tensor], weights: Tensor | None) -> None:
+        """Set the gradient of every task-specific parameter to that of its own loss, summed over the preferences.
+
+        weights: factors [K, m] of the gradients; None if all are 1.
+        """
         for i, column in enumerate(columns):
             own_parameters = [
                 self.trained[index] for index, objective in (self._specific or {}).items() if objective == i
             ]
             if own_parameters:
-                column.sum().backward(inputs=own_parameters, retain_graph=True)  # type: ignore[no-untyped-call]
+                total = column.sum() if weights is None else (weights[:, i].to(column.dtype) * column).sum()
+                total.backward(inputs=own_parameters, retain_graph=True)  # type: ignore[no-untyped-call]

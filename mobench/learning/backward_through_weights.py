@@ -109,13 +109,20 @@ class BackwardThroughWeights(Backward):
         backward_from([generated[n] for n in own_gradients], list(own_gradients.values()), inputs=task_specific)
 
     def _own_gradients(self, gradients: Mapping[str, Tensor], alpha: Tensor | None) -> dict[str, Tensor]:
-        """Return the gradient of every task-specific weight, of its own loss: name -> [K, *shape]."""
+        """Return the gradient of every task-specific weight, of its own loss: name -> [K, *shape].
+
+        alpha: the weights of the step; None if the balancer returned directions.
+        """
         assert self._roles is not None
+        if not self._roles.weights:
+            return {}
         own_gradients = {name: gradients[name][:, i] for name, i in self._roles.weights.items()}
-        if alpha is None or self.balancer.task_gradients == "plain":
+        weights = self.balancer.task_weights(alpha)
+        if weights is None:
             return own_gradients
         factors = {
-            name: alpha[:, i].view(-1, *[1] * (own_gradients[name].ndim - 1)) for name, i in self._roles.weights.items()
+            name: weights[:, i].view(-1, *[1] * (own_gradients[name].ndim - 1))
+            for name, i in self._roles.weights.items()
         }
         return {name: gradient * factors[name].to(gradient.dtype) for name, gradient in own_gradients.items()}
 

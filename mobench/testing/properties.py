@@ -6,8 +6,8 @@ family for which the property does not hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -62,6 +62,11 @@ class Case:
         directions = balancer.directions(losses, preferences, self.gradients.to(device, dtype))
         self._end_step(balancer, losses, preferences)
         return directions
+
+    def direction(self, balancer: Balancer) -> Tensor:
+        """Return the direction [K, n] of the balancer's weights, or of a DirectionBalancer, in float64."""
+        answer = self.answer(balancer).double()
+        return answer if isinstance(balancer, DirectionBalancer) else direction(self, answer)
 
     def _end_step(self, balancer: Balancer, losses: Tensor, preferences: Tensor) -> None:
         # a missing method is reported by its own check
@@ -141,9 +146,8 @@ def assert_permutation_equivariant(balancer: Balancer, n_objectives: int, tolera
     for case in cases(n_objectives):
         if "one_huge" in case.name or "large" in case.name or "tiny" in case.name:
             continue  # the directions differ by less than the rounding error of the longest gradient
-        first = direction(case, case.weights(started(balancer, n_objectives)))
-        other = case.permuted(order)
-        second = direction(other, other.weights(started(balancer, n_objectives)))
+        first = case.direction(started(balancer, n_objectives))
+        second = case.permuted(order).direction(started(balancer, n_objectives))
         size = case.gradients.norm(dim=2).amax(1, keepdim=True).clamp_min(1e-300)
         difference = float(((first - second) / size).abs().max())
         assert difference < tolerance, f"{case.name}: directions differ by {difference}"
@@ -161,13 +165,67 @@ def assert_indifferent_to_scale(balancer: Balancer, n_objectives: int, tolerance
             assert difference < tolerance, f"{case.name} × {factor}: weights differ by {difference}"
 
 
-def assert_descends(balancer: Balancer, n_objectives: int, tolerance: float = 1e-7) -> None:
-    """Assert that a step along −Σ α_i ∇L_i raises no loss, to first order, for any gradients."""
+def assert_indifferent_to_units(
+    balancer: Balancer, n_objectives: int, tolerance: float = 1e-6, n_steps: int = 1, up_to_sign: bool = False
+) -> None:
+    """Assert that multiplying each loss by a factor of its own changes the length of the direction only.
+
+    n_steps: number of steps with the same losses and gradients, of which the last is tested.
+    up_to_sign: whether the direction may turn round.
+    """
+    factors = 10 ** torch.linspace(-1, 1, n_objectives, dtype=torch.float64)
     for case in cases(n_objectives):
-        d = direction(case, case.weights(started(balancer, n_objectives)))
+        if case.name not in ("random gradients", "conflicting gradients"):
+            continue
+        after = case.losses * torch.linspace(0.6, 0.9, n_objectives, dtype=torch.float64)
+        case = replace(case, losses_after=after)
+        scaled = replace(
+            case,
+            losses=factors * case.losses,
+            gradients=factors[:, None] * case.gradients,
+            losses_after=factors * after,
+        )
+        directions = []
+        for variant in (case, scaled):
+            started(balancer, n_objectives)
+            for _ in range(n_steps):
+                d = variant.direction(balancer)
+            directions.append(d / d.norm(dim=1, keepdim=True).clamp_min(1e-300))
+        differences = (directions[0] - directions[1]).norm(dim=1)
+        if up_to_sign:
+            differences = differences.minimum((directions[0] + directions[1]).norm(dim=1))
+        difference = float(differences.max())
+        assert difference < tolerance, f"{case.name}: unit directions differ by {difference}"
+
+
+def assert_descends(
+    balancer: Balancer,
+    n_objectives: int,
+    tolerance: float = 1e-7,
+    n_steps: int = 1,
+    families: Sequence[str] | None = None,
+) -> None:
+    """Assert that a step along −Σ α_i ∇L_i raises no loss, to first order, for any gradients.
+
+    n_steps: number of steps with the same losses and gradients, of which the last is tested.
+    families: parts of the names of the cases that are tested; None for all.
+    """
+    all_cases = list(cases(n_objectives))
+    conflicting = next(case for case in all_cases if case.name == "conflicting gradients")
+    lengths = 10 ** torch.linspace(-1, 1, n_objectives, dtype=torch.float64)
+    of_unequal_length = replace(
+        conflicting, name="conflicting gradients of unequal length", gradients=lengths[:, None] * conflicting.gradients
+    )
+    for case in (*all_cases, of_unequal_length):
+        if families is not None and not any(family in case.name for family in families):
+            continue
+        started(balancer, n_objectives)
+        for _ in range(n_steps):
+            d = case.direction(balancer)
         length = case.gradients.norm(dim=2)
+        shortest = torch.where(length > 0, length, torch.inf).amin(1, keepdim=True)
         # the slope is relative to the largest one that a direction of the size of the gradients can have
-        scale = length * torch.minimum(length.amin(1), d.norm(dim=1))[:, None] + length * length.amin(1, keepdim=True)
+        scale = length * torch.minimum(shortest, d.norm(dim=1, keepdim=True)) + length * shortest
         slope = torch.einsum("kmn,kn->km", case.gradients, d) / scale.clamp_min(1e-300)
         worst = float(torch.where(length > 0, slope, 0.0).min())
         assert worst > -tolerance, f"{case.name}: a loss rises, relative slope {worst}"

@@ -14,7 +14,14 @@ def mobench_balancers() -> list[Spec]:
             "shortest convex combination of gradients",
             _SOURCE,
             version="2",
-        )
+        ),
+        Spec(
+            "cr-mogm",
+            "mobench_mgda.cr_mogm:CRMOGM",
+            "min-norm weights, averaged over steps",
+            "Zhou et al., NeurIPS 2022",
+            version="1",
+        ),
     ]
 
 
@@ -28,5 +35,13 @@ def mobench_solvers() -> list[Pair]:
             "multiple-gradient descent: one Pareto point, no preference",
             _SOURCE,
             version="1",
-        )
+        ),
+        Pair(
+            "cr-mogm",
+            "stack",
+            "cr-mogm",
+            "MGDA with averaged weights: one Pareto point",
+            "Zhou et al., NeurIPS 2022",
+            version="1",
+        ),
     ]

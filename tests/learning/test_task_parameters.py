@@ -14,6 +14,7 @@ from mobench.errors import IncompatibleError, OptionError
 from mobench.interfaces import (
     Balancer,
     Dataset,
+    DirectionBalancer,
     Generator,
     ParetoNetwork,
     Problem,
@@ -56,6 +57,41 @@ class FixedPlain(Fixed):
     task_gradients = "plain"
 
 
+OTHER = torch.tensor([2.0, 5.0], dtype=torch.float64)
+
+
+@dataclass(eq=False)
+class FixedOther(Fixed):
+    """Has factors of its own for task-specific gradients."""
+
+    def task_weights(self, weights: Tensor | None) -> Tensor | None:
+        assert weights is not None
+        return OTHER.expand_as(weights)
+
+
+@dataclass(eq=False)
+class FixedDirection(DirectionBalancer):
+    """The direction with weights ALPHA, and the factors OTHER of task-specific gradients."""
+
+    scope: Scope = "shared"
+
+    def directions(self, losses: Tensor, preferences: Tensor, gradients: Tensor) -> Tensor:
+        self.gram = inner_products(gradients)
+        return (ALPHA.to(gradients)[None, None] @ gradients)[:, 0]
+
+    def task_weights(self, weights: Tensor | None) -> Tensor | None:
+        assert weights is None
+        return OTHER[None]
+
+
+FACTORS: list[tuple[Any, Tensor]] = [
+    (Fixed, ALPHA),
+    (FixedPlain, torch.ones(2).double()),
+    (FixedOther, OTHER),
+    (FixedDirection, OTHER),
+]
+
+
 @dataclass(eq=False)
 class OnePoint(FixedPlain):
     needs_preference: ClassVar[bool] = False
@@ -90,7 +126,8 @@ def jacobian(solver: GradientSolver, problem: Problem, batch: Samples) -> tuple[
 @pytest.mark.slow
 def test_task_gradients_of_a_stack_are_the_heads_of_every_net() -> None:
     problem, batch = problem_of()
-    for balancer, own_factors in ((Fixed(), ALPHA), (FixedPlain(), torch.ones(2).double())):
+    for cls, own_factors in FACTORS:
+        balancer = cls()
         solver = started(balancer, Stack(), problem)
         _, rows = jacobian(solver, problem, batch)
         before = [p.detach().clone() for p in solver.network.parameters()]
@@ -136,7 +173,8 @@ class SeparateHeadsGenerator(Generator):
 def test_a_hypernetwork_shares_what_generates_weights_of_several_losses() -> None:
     """The trunk generates the weights of both heads, so it is shared; the scales and offsets of a head are its own."""
     problem, batch = problem_of()
-    for balancer, own_factors in ((Fixed(), ALPHA), (FixedPlain(), torch.ones(2).double())):
+    for cls, own_factors in FACTORS[:3]:  # directions are of generated weights
+        balancer = cls()
         solver = started(balancer, SeparateHeadsGenerator(), problem, n_preferences=1)
         state = solver.sampler.state_dict()
         _, rows = jacobian(solver, problem, batch)
@@ -189,7 +227,8 @@ class InputGenerator(Generator):
 
 def test_a_network_without_generated_weights_has_task_gradients_too() -> None:
     problem, batch = problem_of()
-    for balancer, own_factors in ((Fixed(), ALPHA), (FixedPlain(), torch.ones(2).double())):
+    for cls, own_factors in FACTORS:
+        balancer = cls()
         solver = started(balancer, InputGenerator(), problem, n_preferences=1)
         state = solver.sampler.state_dict()
         _, rows = jacobian(solver, problem, batch)

@@ -175,7 +175,9 @@ def heeds_the_seed(entry: Entry) -> None:
 
 def resumes_from_its_state(entry: Entry) -> None:
     """A state dict, saved and read back, carries everything"""
-    sequence = list(properties.cases(3))
+    all_cases = list(properties.cases(3))
+    # a balancer may keep something for each weight, and the number of weights does not change in a training run
+    sequence = [case for case in all_cases if case.gradients.shape == all_cases[0].gradients.shape]
     original, resumed = properties.started(small(entry), 3, seed=5), properties.started(small(entry), 3, seed=6)
     for case in sequence[:5]:
         case.answer(original)
