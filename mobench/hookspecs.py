@@ -104,6 +104,27 @@ class DataFile:
     licence: str = ""
 
 
+@dataclass(frozen=True)
+class UserFiles:
+    """Files that a dataset reads from a folder of the user, because they cannot be fetched.
+
+    name:    name of the dataset.
+    folder:  default folder, relative to the data folders, with forward slashes.
+    needed:  files and folders that it must contain, relative to it.
+    origin:  where the user gets them, for messages.
+    n_bytes: approximate size of all files; 0: not specified.
+    licence: licence of the data, or what its source states about it, for `mobench data list`.
+    """
+
+    name: str
+    folder: str
+    needed: tuple[str, ...]
+    origin: str
+    interface: int = INTERFACE_VERSION
+    n_bytes: int = 0
+    licence: str = ""
+
+
 class Hooks:
     """Hooks that a plugin can implement; all are optional."""
 
@@ -145,4 +166,9 @@ class Hooks:
     @hookspec
     def mobench_data_files(self) -> Sequence[DataFile]:
         """Data files with checksums, for `mobench data`."""
+        return ()
+
+    @hookspec
+    def mobench_user_files(self) -> Sequence[UserFiles]:
+        """Files that the user provides, for `mobench data list` and the datasets that read them."""
         return ()

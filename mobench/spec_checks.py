@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobench.errors import PluginError
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile, UserFiles
 from mobench.registered import Kind
 from mobench.text import one_line
 
@@ -74,6 +74,22 @@ def check_data_file(file: Any) -> None:
     _check_fields(f"data file {_shown(file.path)}", file)
     for target in file.fetch:
         _check_target(f"data file {_shown(file.path)}", target)
-    path = PurePosixPath(file.path)
-    if path.is_absolute() or ".." in path.parts or "\\" in file.path or not file.path.isprintable() or not path.parts:
+    if not _is_below(file.path):
         raise PluginError(f"data file {file.path[:200]!r} is not below the data folder: name it by a relative path")
+
+
+def check_user_files(files: Any) -> None:
+    """Raise PluginError unless a value is a UserFiles with paths inside the data folder."""
+    if not isinstance(files, UserFiles):
+        raise PluginError(f"hook mobench_user_files returned {_shown(files)}: return a list of UserFiles")
+    _check_fields(f"user files {_shown(files.name)}", files)
+    for path in (files.folder, *files.needed):
+        if not _is_below(path):
+            raise PluginError(f"user files {path[:200]!r} are not below the data folder: name them by relative paths")
+
+
+def _is_below(text: str) -> bool:
+    """Return whether a path with forward slashes stays below the folder to which it is relative."""
+    path = PurePosixPath(text)
+    is_plain = text.isprintable() and "\\" not in text and bool(path.parts)
+    return is_plain and not path.is_absolute() and ".." not in path.parts

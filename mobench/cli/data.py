@@ -12,7 +12,7 @@ from mobench.cli.output import App, say
 from mobench.cli.progress import steps
 from mobench.cli.result_lines import DataFileLine, DataFileState
 from mobench.errors import DataError
-from mobench.plugins import DataFile
+from mobench.plugins import DataFile, UserFiles
 from mobench.text import one_line
 
 app = App(help="Fetch, list and verify data files.", no_args_is_help=True)
@@ -21,8 +21,11 @@ Collections = Annotated[list[str] | None, typer.Argument(help="Collections of da
 
 @app.command("list")
 def list_() -> None:
-    """List the data files that plugins register: whether each is present, its size and its licence."""
-    from mobench.datafiles import collections, locate
+    """List the data files that plugins register: whether each is present, its size and its licence.
+
+    Files that cannot be fetched are marked as the user's; one line stands for all of a dataset.
+    """
+    from mobench.datafiles import collections, locate, user_files
 
     for name, files in sorted(collections().items()):
         for file in files:
@@ -30,6 +33,8 @@ def list_() -> None:
             state: DataFileState = "here" if place else "missing"
             line = f"{name:<16} {state:<7} {file.path}  {_size(file)}  {one_line(file.licence) or 'licence not stated'}"
             _tell(line + (f"  ({place})" if place else ""), file, state, place)
+    for name, provided in sorted(user_files().items()):
+        _tell_user_files(name, provided)
 
 
 @app.command()
@@ -70,11 +75,29 @@ def verify(names: Collections = None) -> None:
         raise typer.Exit(ExitCode.NO_RESULT)
 
 
-def _size(file: DataFile) -> str:
+def _size(file: DataFile | UserFiles) -> str:
     """Return the size of a file, for example "38 kB"."""
     if not file.n_bytes:
         return "size not stated"
+    if file.n_bytes >= 1e9:
+        return f"{file.n_bytes / 1e9:.1f} GB"
     return f"{file.n_bytes / 1e6:.1f} MB" if file.n_bytes >= 1e6 else f"{file.n_bytes / 1e3:.0f} kB"
+
+
+def _tell_user_files(name: str, provided: UserFiles) -> None:
+    """Print whether the default folder of the user's files of a dataset is there, with everything in it."""
+    from mobench.datafiles import user_folder
+
+    try:
+        place = str(user_folder(name))
+    except DataError:
+        place = None
+    state: DataFileState = "here" if place else "missing"
+    size = f"about {_size(provided)}" if provided.n_bytes else _size(provided)
+    licence = one_line(provided.licence) or "licence not stated"
+    line = f"{name:<16} {state:<7} {provided.folder}/  {size}  {licence}  (user's files"
+    line += f": {place})" if place else f", from {one_line(provided.origin)})"
+    say(line, DataFileLine(name, provided.folder, state, place, "", provided.n_bytes, provided.licence, is_users=True))
 
 
 def _tell(line: str, file: DataFile, state: DataFileState, place: Path | None, message: str = "") -> None:

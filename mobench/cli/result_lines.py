@@ -184,10 +184,13 @@ DataFileState: TypeAlias = Literal["here", "missing", "ok", "bad"]
 class DataFileLine(OutputLine):
     """A file of `mobench data list` (here or missing) or `mobench data verify` (ok or bad).
 
+    A line with `is_users` stands for the folder of a dataset whose files the user provides.
+
     place: path of the file; null if it is missing.
     message: why the file is bad.
-    n_bytes: size of the right file; 0 if it is not stated.
+    n_bytes: size of the right file, approximate for files of the user; 0 if it is not stated.
     licence: licence of the data; empty if it is not stated.
+    is_users: whether the user provides the files, because they cannot be fetched.
     """
 
     event = "file"
@@ -198,6 +201,7 @@ class DataFileLine(OutputLine):
     message: str
     n_bytes: int
     licence: str
+    is_users: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Image classification with a single objective: MNIST, Fashion-MNIST and CIFAR-10."""
 
-from mobench.plugins import Spec, hookimpl
+from mobench.plugins import Spec, UserFiles, hookimpl
 
 _MODULE = "mobench_images.dataset"
 
@@ -45,5 +45,19 @@ def mobench_models() -> list[Spec]:
             "arXiv 1609.09106, section 4.1",
             version="1",
             small={"channels": 16},
+        )
+    ]
+
+
+@hookimpl
+def mobench_user_files() -> list[UserFiles]:
+    return [
+        UserFiles(
+            "cifar10",
+            "cifar-10-batches-py",
+            ("batches.meta", *(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
+            "torchvision.datasets.CIFAR10(folder, download=True)",
+            n_bytes=186_000_000,
+            licence="not stated by the source",
         )
     ]

@@ -1,6 +1,6 @@
 """Regression with several targets: river flow, soil, crystals, a robot arm, and sets of Mulan's repository."""
 
-from mobench.plugins import DataFile, Spec, hookimpl
+from mobench.plugins import DataFile, Spec, UserFiles, hookimpl
 
 _MULAN = "Spyromitros-Xioufis et al. 2016, arXiv 1211.6581"
 _TWO_TAXA = {"targets": ["taxon-25400", "taxon-37880"]}
@@ -90,3 +90,16 @@ def mobench_data_files() -> list[DataFile]:
         for name, (sha256, n_bytes) in _MULAN_FILES.items()
     ]
     return packaged + downloaded
+
+
+@hookimpl
+def mobench_user_files() -> list[UserFiles]:
+    return [
+        UserFiles(
+            "sarcos",
+            "sarcos",
+            ("sarcos_inv.mat", "sarcos_inv_test.mat"),
+            "the page of the book Gaussian Processes for Machine Learning",
+            licence=_NOT_STATED,
+        )
+    ]

@@ -1,0 +1,53 @@
+"""Molecules as padded graphs: QM9 from the user's files, generated clusters of atoms, and a network for them."""
+
+from mobench.plugins import Spec, UserFiles, hookimpl
+
+
+@hookimpl
+def mobench_datasets() -> list[Spec]:
+    return [
+        Spec(
+            "qm9",
+            "mobench_molecules.qm9:Qm9",
+            "eleven properties of small molecules from their geometry; the user's files",
+            "Ramakrishnan et al. 2014; targets as in LibMTL",
+            version="1",
+            small={"targets": ["mu", "homo"], "limit": 24},
+        ),
+        Spec(
+            "clusters",
+            "mobench_molecules.clusters:Clusters",
+            "generated clusters of atoms: radius of gyration and screened repulsion, both in closed form",
+            "mobench",
+            version="1",
+            small={"limit": 60},
+        ),
+    ]
+
+
+@hookimpl
+def mobench_models() -> list[Spec]:
+    return [
+        Spec(
+            "schnet",
+            "mobench_molecules.schnet:SchNet",
+            "continuous filters over the distances of atoms; a linear head per task on sum and mean over atoms",
+            "arXiv 1706.08566",
+            version="1",
+            small={"features": 8, "interactions": 1, "centres": 6},
+        )
+    ]
+
+
+@hookimpl
+def mobench_user_files() -> list[UserFiles]:
+    return [
+        UserFiles(
+            "qm9",
+            "qm9/raw",
+            ("gdb9.sdf", "gdb9.sdf.csv", "uncharacterized.txt"),
+            "torch_geometric.datasets.QM9, DeepChem's qm9.zip or figshare.com/articles/dataset/978904",
+            n_bytes=260_000_000,
+            licence="CC0, as commonly given",
+        )
+    ]
