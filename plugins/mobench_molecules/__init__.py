@@ -1,6 +1,8 @@
 """Molecules as padded graphs: QM9 from the user's files, generated clusters of atoms, and a network for them."""
 
-from mobench.plugins import Spec, UserFiles, hookimpl
+from pathlib import Path
+
+from mobench.plugins import Spec, SuiteFile, UserFiles, hookimpl
 
 
 @hookimpl
@@ -49,5 +51,16 @@ def mobench_user_files() -> list[UserFiles]:
             "torch_geometric.datasets.QM9, DeepChem's qm9.zip or figshare.com/articles/dataset/978904",
             n_bytes=260_000_000,
             licence="CC0, as commonly given",
+        )
+    ]
+
+
+@hookimpl
+def mobench_suites() -> list[SuiteFile]:
+    return [
+        SuiteFile(
+            "molecules",
+            Path(__file__).parent / "molecules.toml",
+            "padded graphs: generated clusters of atoms, and QM9 from the user's files",
         )
     ]

@@ -1,6 +1,8 @@
 """Photos from the user's folder: 40 attributes of faces (CelebA), and objects in several domains (Office)."""
 
-from mobench.plugins import Spec, UserFiles, hookimpl
+from pathlib import Path
+
+from mobench.plugins import Spec, SuiteFile, UserFiles, hookimpl
 
 
 @hookimpl
@@ -63,4 +65,15 @@ def mobench_user_files() -> list[UserFiles]:
             n_bytes=1_100_000_000,
             licence=_ACADEMIC,
         ),
+    ]
+
+
+@hookimpl
+def mobench_suites() -> list[SuiteFile]:
+    return [
+        SuiteFile(
+            "photos",
+            Path(__file__).parent / "photos.toml",
+            "attributes of faces, and objects in several domains; the user's photos",
+        )
     ]

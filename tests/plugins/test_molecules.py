@@ -21,6 +21,7 @@ from mobench.errors import DataError, IncompatibleError, OptionError
 from mobench.interfaces import Problem, Samples
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
+from mobench.jobs.suite import load
 from mobench.plugins import registry
 from mobench.runs.execution import execute
 from mobench.testing.conformance import cases_of
@@ -324,11 +325,13 @@ def test_conformance_on_generated_files(known: np.ndarray) -> None:
         assert result.state == "passed" or result.message.startswith(accepted), f"{case}: {result.message}"
 
 
-@pytest.mark.parametrize("solver", ["ls", "phn-ls", "mgda"])
-def test_jobs_run_on_graphs(solver: str, known: np.ndarray) -> None:
-    name = "qm9" if solver == "ls" else "clusters"
-    small = {"model.features": 4, "model.interactions": 1, "model.centres": 3, "dataset.limit": 8}
-    record = execute(resolve(name, "schnet", solver, small, Budget(steps=1, batch_size=4)), threads=1)
+@pytest.mark.parametrize(("name", "solver"), [("qm9", "ls"), ("clusters", "phn-ls"), ("clusters", "mgda")])
+def test_jobs_of_the_suite_run(name: str, solver: str, known: np.ndarray) -> None:
+    (entry,) = (entry for entry in load("molecules").entries if name in entry.datasets)
+    assert len(entry.solvers) >= 10
+    assert solver in entry.solvers
+    small = {**entry.set, "model.features": 4, "interactions": 1, "centres": 3, "limit": 8}
+    record = execute(resolve(name, *entry.models, solver, small, Budget(steps=1, batch_size=4)), threads=1)
     assert record.failure is None, record.failure
     assert len(record.objectives) == {"qm9": 11, "clusters": 2}[name]
     assert {metric.partition("/")[2] for metric in record.fronts["test"].metrics} == {"MAE"}

@@ -22,6 +22,7 @@ from mobench.errors import DataError, OptionError
 from mobench.interfaces import Problem, Samples, StoredSamples, TaskSamples
 from mobench.jobs.job import Budget
 from mobench.jobs.resolve import resolve
+from mobench.jobs.suite import load
 from mobench.plugins import registry
 from mobench.runs.execution import execute
 from mobench.testing.conformance import cases_of
@@ -300,13 +301,13 @@ def test_conformance_on_generated_files(name: str, generated: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["celeba", "office31"])
-def test_a_job_runs_on_generated_files(name: str, generated: Path) -> None:
-    set_ = {
-        "dataset.size": 32,
-        "dataset.limit": 6,
-        **({"dataset.tasks": ["Male", "Young"]} if name == "celeba" else {}),
-    }
-    record = execute(resolve(name, "lenet", "ls", set_, Budget(steps=2, batch_size=4)), threads=1)
+def test_jobs_of_the_suite_run_on_generated_files(name: str, generated: Path) -> None:
+    (entry,) = (entry for entry in load("photos").entries if name in entry.datasets)
+    assert len(entry.solvers) >= 10
+    assert entry.models == ["resnet18"]
+    small = {"dataset.size": 32, "dataset.limit": 6, **({"tasks": ["Male", "Young"]} if name == "celeba" else {})}
+    job = resolve(name, "lenet", entry.solvers[-1], {**entry.set, **small}, Budget(steps=2, batch_size=4))
+    record = execute(job, threads=1)
     assert record.failure is None, record.failure
     test = record.fronts["test"]
     assert test.n_samples == 6
