@@ -171,7 +171,7 @@ class OfficeHome(OfficeDataset):
 def drawn_by_class(photos: Sequence[Photo], seed: int) -> dict[Split, list[Photo]]:
     """Return the photos of each split: of each class three fifths for training, one for validation, the rest for tests.
 
-    Shares are rounded down, as in the lists of LibMTL, so that the numbers are theirs. The photos are drawn anew.
+    Shares are rounded down, as in the lists of LibMTL. The numbers of photos are equal, the photos are not.
     """
     by_class: dict[str, list[Photo]] = {}
     for photo in sorted(photos):

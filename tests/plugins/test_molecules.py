@@ -86,17 +86,17 @@ def qm9_files(folder: Path) -> tuple[list[str], np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
+def qm9_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     folder = tmp_path_factory.mktemp("molecules")
     names, values = qm9_files(folder / "qm9" / "raw")
     return folder, values[[i for i, name in enumerate(names) if name != "gdb_21"]]
 
 
 @pytest.fixture
-def known(made: tuple[Path, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def kept_values(qm9_folder: tuple[Path, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """The values of the molecules that are kept; their files are in the data folder."""
-    monkeypatch.setenv("MOBENCH_DATA", str(made[0]))
-    return made[1]
+    monkeypatch.setenv("MOBENCH_DATA", str(qm9_folder[0]))
+    return qm9_folder[1]
 
 
 def test_a_record_of_the_published_file_is_read() -> None:
@@ -111,14 +111,14 @@ def test_a_record_of_the_published_file_is_read() -> None:
     assert parse_sdf(METHANE.replace("\n", "\r\n"))[0] == ["gdb_1"]
 
 
-def test_listed_molecules_are_left_out_by_the_number_in_their_name(known: np.ndarray) -> None:
+def test_listed_molecules_are_left_out_by_the_number_in_their_name(kept_values: np.ndarray) -> None:
     assert uncharacterized("\n".join(["7 of the header"] * 9 + ["   21 C", "133885 N", "----", ""])) == {21, 133885}
     parts = {split: Qm9().load(split) for split in SPLITS}  # type: ignore[arg-type]
     assert {split: len(part) for split, part in parts.items()} == {"train": 41, "val": 4, "test": 4}
-    rows = drawn_parts(len(known), 0)
+    rows = drawn_parts(len(kept_values), 0)
     for split, part in parts.items():
         for name, (factor, _) in TARGETS.items():
-            column = known[:, COLUMNS.index(name)] * factor
+            column = kept_values[:, COLUMNS.index(name)] * factor
             train = column[rows["train"]]
             expected = (column[rows[split]] - train.mean()) / train.std()  # type: ignore[index]
             np.testing.assert_allclose(part.targets[name], expected, rtol=1e-4, atol=1e-5)
@@ -132,8 +132,8 @@ def test_splits_have_the_published_sizes_and_every_molecule_once() -> None:
     assert not np.array_equal(parts["test"], drawn_parts(130_831, 1)["test"])
 
 
-def test_graphs_are_those_of_the_file(known: np.ndarray, made: tuple[Path, np.ndarray]) -> None:
-    names, numbers, positions = parse_sdf((made[0] / "qm9" / "raw" / "gdb9.sdf").read_text())
+def test_graphs_are_those_of_the_file(kept_values: np.ndarray, qm9_folder: tuple[Path, np.ndarray]) -> None:
+    names, numbers, positions = parse_sdf((qm9_folder[0] / "qm9" / "raw" / "gdb9.sdf").read_text())
     keep = np.array([name != "gdb_21" for name in names])
     rows = drawn_parts(int(keep.sum()), 0)["val"]
     inputs = Qm9().load("val").inputs
@@ -143,14 +143,14 @@ def test_graphs_are_those_of_the_file(known: np.ndarray, made: tuple[Path, np.nd
     np.testing.assert_array_equal(inputs["mask"], numbers[keep][rows] != 0)
 
 
-def test_errors_are_in_the_units_of_libmtl(known: np.ndarray) -> None:
+def test_errors_are_in_the_units_of_libmtl(kept_values: np.ndarray) -> None:
     """D, a0³, meV (1 Hartree is 27.2114 eV, 1 kcal/mol 0.0433641 eV), a0², cal/(mol K)."""
     dataset = Qm9()
-    samples, rows = dataset.load("train"), drawn_parts(len(known), 0)["train"]
+    samples, rows = dataset.load("train"), drawn_parts(len(kept_values), 0)["train"]
     units = dict.fromkeys(("homo", "lumo", "zpve"), 27211.3825435)
     units |= dict.fromkeys(("u0_atom", "u298_atom", "h298_atom", "g298_atom"), 43.36414)
     for objective in dataset.objectives:
-        values = known[rows][:, COLUMNS.index(objective.name)] * units.get(objective.name, 1.0)
+        values = kept_values[rows][:, COLUMNS.index(objective.name)] * units.get(objective.name, 1.0)
         output = {objective.name: torch.full((len(rows), 1), 0.5, dtype=torch.float64)}
         expected = mean_absolute_error(values, np.full(len(rows), values.mean() + 0.5 * values.std()))
         (metric,) = objective.metrics
@@ -160,7 +160,7 @@ def test_errors_are_in_the_units_of_libmtl(known: np.ndarray) -> None:
         assert float(objective.loss({objective.name: torch.zeros(len(rows), 1)}, samples)) == pytest.approx(1, abs=1e-5)
 
 
-def test_targets_are_options(known: np.ndarray) -> None:
+def test_targets_are_options(kept_values: np.ndarray) -> None:
     few = options.build(Qm9, {"targets": ["cv", "mu"], "limit": 3})
     part, whole = few.load("test"), Qm9().load("test")
     assert set(few.heads) == {"cv", "mu"}
@@ -317,7 +317,7 @@ def test_schnet_learns_the_clusters() -> None:
     assert (losses < 0.5).all(), losses
 
 
-def test_conformance_on_generated_files(known: np.ndarray) -> None:
+def test_conformance_on_generated_files(kept_values: np.ndarray) -> None:
     for case in cases_of(registry().get("dataset", "qm9")):
         result = case.run()
         assert result.state != "failed", f"{case}: {result.message}"
@@ -326,7 +326,7 @@ def test_conformance_on_generated_files(known: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("name", "solver"), [("qm9", "ls"), ("clusters", "phn-ls"), ("clusters", "mgda")])
-def test_jobs_of_the_suite_run(name: str, solver: str, known: np.ndarray) -> None:
+def test_jobs_of_the_suite_run(name: str, solver: str, kept_values: np.ndarray) -> None:
     (entry,) = (entry for entry in load("molecules").entries if name in entry.datasets)
     assert len(entry.solvers) >= 10
     assert solver in entry.solvers

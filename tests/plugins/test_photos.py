@@ -80,7 +80,7 @@ def office_files(folder: Path, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photos_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     celeba_files(folder / "celeba")
     for name in OFFICES:
@@ -89,9 +89,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def generated(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MOBENCH_DATA", str(made))
-    return made
+def generated(photos_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MOBENCH_DATA", str(photos_folder))
+    return photos_folder
 
 
 @pytest.fixture
@@ -219,13 +219,13 @@ def test_objects_and_labels_are_those_that_torchvision_finds(name: str, generate
         root = generated / name / folder
         reference = ImageFolder(str(root / "images" if name == "office31" else root))
         expected = {str(Path(path).relative_to(generated / name)): label for path, label in reference.samples}
-        seen: dict[str, int] = {}
+        labels_by_path: dict[str, int] = {}
         for samples in parts.values():
             assert isinstance(samples, TaskSamples)
             stored: Any = samples.tasks[domain]
             labels = stored.take(slice(None)).targets[domain].tolist()
-            seen |= dict(zip(stored.rows.paths.tolist(), labels, strict=True))
-        assert seen == expected
+            labels_by_path |= dict(zip(stored.rows.paths.tolist(), labels, strict=True))
+        assert labels_by_path == expected
         assert [len(part.tasks[domain]) for part in parts.values()] == [3 * dataset.n_classes] + [dataset.n_classes] * 2  # type: ignore[attr-defined]
 
 
