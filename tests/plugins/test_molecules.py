@@ -162,10 +162,10 @@ def test_errors_are_in_the_units_of_libmtl(kept_values: np.ndarray) -> None:
 
 def test_targets_are_options(kept_values: np.ndarray) -> None:
     few = options.build(Qm9, {"targets": ["cv", "mu"], "limit": 3})
-    part, whole = few.load("test"), Qm9().load("test")
+    part, all_molecules = few.load("test"), Qm9().load("test")
     assert set(few.heads) == {"cv", "mu"}
     assert len(part) == 3
-    assert torch.equal(part.targets["cv"], whole.targets["cv"][:3])
+    assert torch.equal(part.targets["cv"], all_molecules.targets["cv"][:3])
     for bad, message in ((["uo_atom"], "u0_atom"), (["mu", "mu"], "name each once")):
         with pytest.raises(OptionError, match=message):
             options.build(Qm9, {"targets": bad})

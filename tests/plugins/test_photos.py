@@ -127,9 +127,9 @@ def test_attributes_and_numbers_of_faces_are_options(generated: Path) -> None:
     assert len(few.protocol.reference) == 2
     part = few.load("train").take(slice(None))
     assert part.inputs.shape == (9, 3, 16, 16)
-    whole = CelebA(size=16).load("train").take(spread(36, 9))
-    assert torch.equal(part.inputs, whole.inputs)
-    assert torch.equal(part.targets["Bald"], whole.targets["Bald"])
+    all_faces = CelebA(size=16).load("train").take(spread(36, 9))
+    assert torch.equal(part.inputs, all_faces.inputs)
+    assert torch.equal(part.targets["Bald"], all_faces.targets["Bald"])
     assert spread(36, 9).tolist() == list(range(0, 36, 4))
     for bad, message in ((["Yuong"], "Young"), (["Young", "Young"], "name each once")):
         with pytest.raises(OptionError, match=message):
@@ -182,9 +182,9 @@ def test_damaged_lists_of_faces_are_refused(case: str, faces: Path) -> None:
 
 def test_missing_and_damaged_photos_are_named(faces: Path) -> None:
     samples = CelebA(folder=str(faces), size=8).load("train")
-    whole = (faces / "img_align_celeba" / "000002.jpg").read_bytes()
+    content = (faces / "img_align_celeba" / "000002.jpg").read_bytes()
     (faces / "img_align_celeba" / "000001.jpg").unlink()
-    (faces / "img_align_celeba" / "000002.jpg").write_bytes(whole[: len(whole) // 2])
+    (faces / "img_align_celeba" / "000002.jpg").write_bytes(content[: len(content) // 2])
     (faces / "img_align_celeba" / "000003.jpg").write_bytes(b"not an image")
     for i in range(3):
         with pytest.raises(DataError, match=rf"00000{i + 1}\.jpg is not a readable photo .* unpack the archive again"):
