@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobench.api import leaderboard, run
-    from mobench.hookspecs import DataFile, Pair, Spec, SuiteFile, hookimpl
+    from mobench.hookspecs import DataFile, Pair, Spec, SuiteFile, UserFolder, hookimpl
     from mobench.interfaces import (
         Balancer,
         BalancerContext,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "mobench.api": ("leaderboard", "run"),
-    "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "hookimpl"),
+    "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
@@ -56,7 +56,7 @@ __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
     "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
     "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples",
-    "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "UserFolder", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
 ]  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """Data files: lookup, download from a list of sources, and SHA-256 checks.
 
-Plugins list their files by the hook `mobench_data_files` (`DataFile` in `mobench.hookspecs`), and files that the user
-provides by the hook `mobench_user_files` (`UserFiles`).
+Plugins list their files by the hook `mobench_data_files` (`DataFile` in `mobench.hookspecs`).
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from pathlib import Path
 
 from mobench import files
 from mobench.downloads import download
-from mobench.errors import DataError, UnknownNameError, unknown_name
-from mobench.plugins import DataFile, UserFiles, load_all, registry
+from mobench.errors import DataError, unknown_name
+from mobench.plugins import DataFile, load_all, registry
 from mobench.text import message_of, one_line
 from mobench.user_cache import user_cache_dir
 
@@ -60,60 +59,15 @@ def collections() -> dict[str, list[DataFile]]:
 def collection(name: str) -> list[DataFile]:
     """Return the files of one collection.
 
-    Raises: UnknownNameError if no collection has this name, or if its files are the user's.
+    Raises: UnknownNameError if no collection has this name.
     """
     by_name = collections()
     if name not in by_name:
         load_all()
         by_name = collections()
-    if name not in by_name and (provided := user_files().get(name)):
-        raise UnknownNameError(
-            f"the files of {name!r} are the user's, and are neither fetched nor verified: get them from "
-            f"{provided.origin}, and put {', '.join(provided.needed)} into {provided.folder} below ${VARIABLE}"
-        )
     if name not in by_name:
         raise unknown_name("data collection", name, by_name)
     return by_name[name]
-
-
-def user_files() -> dict[str, UserFiles]:
-    """Return what the user provides: name of the dataset -> its files."""
-    return {provided.name: provided for provided in registry().user_files}
-
-
-def user_folder(name: str, folder: str | None = None) -> Path:
-    """Return the folder with the user's files of a dataset: the first that has all of them.
-
-    name:   as registered by the hook `mobench_user_files`.
-    folder: value of the dataset's option `folder`, looked for below the data folders, then as a path; empty: the
-            registered folder. None: the dataset has no such option.
-
-    Raises: DataError if no such folder has everything that is needed. UnknownNameError if the name is not registered.
-    """
-    if name not in user_files():
-        load_all()
-    if name not in user_files():
-        raise unknown_name("dataset with user's files", name, user_files())
-    provided = user_files()[name]
-    path = os.path.expanduser(folder or provided.folder)
-    reason = ""
-    for place in (place / path for place in (*folders(), Path())):
-        if not files.is_readable_dir(place):
-            continue
-        lacking = [needed for needed in provided.needed if not _is_readable(place / needed)]
-        if not lacking:
-            return place
-        reason = reason or f"the folder {str(place)!r} has no {' and no '.join(lacking)}"
-    reason = reason or f"there is no folder {path!r} below {' or '.join(map(_shown, folders()))}, or as a path"
-    raise DataError(
-        f"user's files of {name} are missing, {reason}: get {', '.join(provided.needed)} from {provided.origin}, and "
-        f"put them into {provided.folder} below ${VARIABLE}"
-        + ("" if folder is None else ", or set the option folder to the folder with them")
-    )
-
-
-def _is_readable(path: Path) -> bool:
-    return files.is_readable_file(path) or files.is_readable_dir(path)
 
 
 def locate(file: DataFile) -> Path | None:

@@ -105,20 +105,22 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class UserFiles:
-    """Files that a dataset reads from a folder of the user, because they cannot be fetched.
+class UserFolder:
+    """A folder of data that users provide themselves, because it may not be passed on or has no fixed address.
 
-    name:    name of the dataset.
-    folder:  default folder, relative to the data folders, with forward slashes.
-    needed:  files and folders that it must contain, relative to it.
-    origin:  where the user gets them, for messages.
-    n_bytes: approximate size of all files; 0: not specified.
-    licence: licence of the data, or what its source states about it, for `mobench data list`.
+    name:     name of the data for `mobench data list`, usually that of the dataset.
+    path:     path relative to the data folder, with forward slashes.
+    contents: files and folders that it must have, relative to it. A folder without one of them does not count as found.
+    layout:   one line that says what the files contain, for error messages.
+    origin:   where the user gets the data, as an instruction for error messages: "Download a.zip from …".
+    n_bytes:  size of the data; 0: not specified.
+    licence:  licence of the data, or what its source states about it, for `mobench data list`.
     """
 
     name: str
-    folder: str
-    needed: tuple[str, ...]
+    path: str
+    contents: tuple[str, ...]
+    layout: str
     origin: str
     interface: int = INTERFACE_VERSION
     n_bytes: int = 0
@@ -169,6 +171,6 @@ class Hooks:
         return ()
 
     @hookspec
-    def mobench_user_files(self) -> Sequence[UserFiles]:
-        """Files that the user provides, for `mobench data list` and the datasets that read them."""
+    def mobench_user_folders(self) -> Sequence[UserFolder]:
+        """Folders of data that users provide, for `mobench data list`."""
         return ()

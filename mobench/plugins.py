@@ -13,11 +13,11 @@ import pluggy
 
 from mobench.errors import PluginError, UnknownNameError, unknown_name
 from mobench.global_state import restored
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Spec, SuiteFile, UserFiles, hookimpl
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, Pair, Spec, SuiteFile, UserFolder, hookimpl
 from mobench.registered import KINDS as KINDS
 from mobench.registered import Entry, Plugin, top_package
 from mobench.registered import Kind as Kind
-from mobench.spec_checks import check_data_file, check_spec, check_user_files
+from mobench.spec_checks import check_data_file, check_spec, check_user_folder
 
 __all__ = [
     "INTERFACE_VERSION",
@@ -28,7 +28,7 @@ __all__ = [
     "Registry",
     "Spec",
     "SuiteFile",
-    "UserFiles",
+    "UserFolder",
     "hookimpl",
     "registry",
 ]
@@ -44,7 +44,7 @@ class Registry:
     entries: dict[Kind, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     conflicts: dict[Kind, dict[str, list[Plugin]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     data_files: list[DataFile] = field(default_factory=list)
-    user_files: list[UserFiles] = field(default_factory=list)
+    user_folders: list[UserFolder] = field(default_factory=list)
     _pending: list[tuple[Plugin, metadata.EntryPoint]] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
@@ -116,13 +116,13 @@ class Registry:
             manager.check_pending()
             offered = [(kind, spec) for kind in KINDS for spec in _call(manager, f"mobench_{kind}s")]
             files = list(_call(manager, "mobench_data_files"))
-            user_files = list(_call(manager, "mobench_user_files"))
+            user_folders = list(_call(manager, "mobench_user_folders"))
             for kind, spec in offered:
                 check_spec(kind, spec)
             for file in files:
                 check_data_file(file)
-            for provided in user_files:
-                check_user_files(provided)
+            for folder in user_folders:
+                check_user_folder(folder)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -131,7 +131,7 @@ class Registry:
         for kind, spec in offered:
             self._enter(Entry(kind, spec, plugin))
         self.data_files.extend(files)
-        self.user_files.extend(user_files)
+        self.user_folders.extend(user_folders)
 
     def names(self, kind: Kind) -> list[str]:
         """Return all usable names of a kind, sorted."""

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobench.errors import PluginError
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile, UserFiles
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Pair, Spec, SuiteFile, UserFolder
 from mobench.registered import Kind
 from mobench.text import one_line
 
@@ -74,22 +74,21 @@ def check_data_file(file: Any) -> None:
     _check_fields(f"data file {_shown(file.path)}", file)
     for target in file.fetch:
         _check_target(f"data file {_shown(file.path)}", target)
-    if not _is_below(file.path):
-        raise PluginError(f"data file {file.path[:200]!r} is not below the data folder: name it by a relative path")
+    _check_relative("data file", file.path, "the data folder")
 
 
-def check_user_files(files: Any) -> None:
-    """Raise PluginError unless a value is a UserFiles with paths inside the data folder."""
-    if not isinstance(files, UserFiles):
-        raise PluginError(f"hook mobench_user_files returned {_shown(files)}: return a list of UserFiles")
-    _check_fields(f"user files {_shown(files.name)}", files)
-    for path in (files.folder, *files.needed):
-        if not _is_below(path):
-            raise PluginError(f"user files {path[:200]!r} are not below the data folder: name them by relative paths")
+def check_user_folder(folder: Any) -> None:
+    """Raise PluginError unless a value is a UserFolder with paths inside the data folder and inside itself."""
+    if not isinstance(folder, UserFolder):
+        raise PluginError(f"hook mobench_user_folders returned {_shown(folder)}: return a list of UserFolder")
+    _check_fields(f"user folder {_shown(folder.path)}", folder)
+    _check_relative("user folder", folder.path, "the data folder")
+    for path in folder.contents:
+        _check_relative("file or folder", path, f"user folder {folder.path!r}")
 
 
-def _is_below(text: str) -> bool:
-    """Return whether a path with forward slashes stays below the folder to which it is relative."""
-    path = PurePosixPath(text)
-    is_plain = text.isprintable() and "\\" not in text and bool(path.parts)
-    return is_plain and not path.is_absolute() and ".." not in path.parts
+def _check_relative(what: str, path: str, folder: str) -> None:
+    """Raise PluginError unless a path is printable, relative, and below the folder that it is relative to."""
+    parts = PurePosixPath(path).parts
+    if PurePosixPath(path).is_absolute() or ".." in parts or "\\" in path or not path.isprintable() or not parts:
+        raise PluginError(f"{what} {path[:200]!r} is not below {folder}: name it by a relative path")

@@ -16,7 +16,7 @@ import pytest
 
 from mobench import datafiles
 from mobench.errors import DataError, UnknownNameError
-from mobench.hookspecs import DataFile, UserFiles
+from mobench.hookspecs import DataFile
 
 CONTENT = b"some numbers"
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -213,43 +213,6 @@ def test_an_unknown_collection_is_named(register: Any) -> None:
     register(gives)
     with pytest.raises(UnknownNameError, match="did you mean 'set'"):
         datafiles.collection("sett")
-
-
-@pytest.fixture
-def faces(monkeypatch: pytest.MonkeyPatch) -> UserFiles:
-    provided = UserFiles("faces", "faces", ("photos", "list.txt"), "the page of faces", n_bytes=12)
-    monkeypatch.setattr(datafiles, "user_files", lambda: {"faces": provided})
-    return provided
-
-
-def test_files_of_the_user_are_found_below_the_data_folders_and_as_a_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faces: UserFiles
-) -> None:
-    monkeypatch.setenv("MOBENCH_DATA", str(tmp_path / "mine"))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"there is no folder 'faces' .*put them into faces below \$MOBENCH_DATA$"):
-        datafiles.user_folder("faces")
-    for place in (tmp_path / "faces", tmp_path / "cache" / "faces", tmp_path / "mine" / "faces"):
-        (place / "photos").mkdir(parents=True)
-        with pytest.raises(DataError, match=r"has no list\.txt: get photos, list\.txt from the page of faces"):
-            datafiles.user_folder("faces", str(place))
-        (place / "list.txt").touch()
-        # the user's folder comes first, then the cache, then the path
-        assert datafiles.user_folder("faces", "").resolve() == place
-        assert datafiles.user_folder("faces", str(place)) == place
-    (tmp_path / "mine" / "faces" / "list.txt").unlink()
-    assert datafiles.user_folder("faces") == tmp_path / "cache" / "faces"
-    with pytest.raises(DataError, match=r"there is no folder 'elsewhere' .*, or set the option folder to the folder"):
-        datafiles.user_folder("faces", "elsewhere")
-
-
-def test_files_of_the_user_are_no_collection(faces: UserFiles) -> None:
-    with pytest.raises(
-        UnknownNameError, match=r"the user's, and are neither fetched .* get them from the page of faces"
-    ):
-        datafiles.collection("faces")
-    with pytest.raises(UnknownNameError, match="did you mean 'faces'"):
-        datafiles.user_folder("face")
 
 
 def test_every_registered_file_has_a_checksum_and_a_source() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mobench.errors import PluginError, UnknownNameError
-from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks, UserFiles
+from mobench.hookspecs import INTERFACE_VERSION, DataFile, Hooks
 from mobench.plugins import (
     KINDS,
     Pair,
@@ -345,7 +345,7 @@ def test_every_built_in_name_says_what_it_is(kind: Any) -> None:
 
 def test_there_is_a_hook_for_every_kind_and_each_says_what_it_is_for() -> None:
     hooks = {name: hook for name, hook in vars(Hooks).items() if name.startswith("mobench_")}
-    assert set(hooks) == {*(f"mobench_{kind}s" for kind in KINDS), "mobench_data_files", "mobench_user_files"}
+    assert set(hooks) == {*(f"mobench_{kind}s" for kind in KINDS), "mobench_data_files", "mobench_user_folders"}
     assert all(hook.__doc__ for hook in hooks.values())
 
 
@@ -371,22 +371,3 @@ def test_a_data_file_outside_the_data_folder_breaks_its_plugin_alone(path: objec
     assert plugin.state == "broken"
     assert "below the data folder" in plugin.error or "return a list of DataFile" in plugin.error
     assert plugin_registry.data_files == []
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        (UserFiles("set", "../mine", ("a.bin",), "a page"), "below the data folder"),
-        (UserFiles("set", "mine", ("/etc/passwd",), "a page"), "below the data folder"),
-        (UserFiles("set", "mine", ["a.bin"], "a page"), "a value of type tuple"),  # type: ignore[arg-type]
-        ("mine", "return a list of UserFiles"),
-    ],
-)
-def test_user_files_outside_the_data_folder_break_their_plugin_alone(files: object, message: str) -> None:
-    guest = ModuleType("guest")
-    guest.mobench_user_files = hookimpl(lambda: [files])  # type: ignore[attr-defined]
-    plugin_registry, plugin = Registry(), Plugin("guest", "guest", "1.0")
-    plugin_registry.add(plugin, guest)
-    assert plugin.state == "broken"
-    assert message in plugin.error
-    assert plugin_registry.user_files == []

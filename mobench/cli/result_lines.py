@@ -184,13 +184,10 @@ DataFileState: TypeAlias = Literal["here", "missing", "ok", "bad"]
 class DataFileLine(OutputLine):
     """A file of `mobench data list` (here or missing) or `mobench data verify` (ok or bad).
 
-    A line with `is_users` stands for the folder of a dataset whose files the user provides.
-
     place: path of the file; null if it is missing.
     message: why the file is bad.
-    n_bytes: size of the right file, approximate for files of the user; 0 if it is not stated.
+    n_bytes: size of the right file; 0 if it is not stated.
     licence: licence of the data; empty if it is not stated.
-    is_users: whether the user provides the files, because they cannot be fetched.
     """
 
     event = "file"
@@ -201,7 +198,27 @@ class DataFileLine(OutputLine):
     message: str
     n_bytes: int
     licence: str
-    is_users: bool = False
+
+
+@dataclass(frozen=True)
+class UserFolderLine(OutputLine):
+    """A folder of `mobench data list` that the user provides; its files have no checksums.
+
+    place: path of the folder; null if it is missing or incomplete.
+    layout, origin: what it has to contain, and where it can be obtained.
+    n_bytes: size of the data; 0 if it is not stated.
+    licence: licence of the data; empty if it is not stated.
+    """
+
+    event = "user_folder"
+    name: str
+    path: str
+    state: Literal["here", "missing"]
+    place: str | None
+    layout: str
+    origin: str
+    n_bytes: int
+    licence: str
 
 
 @dataclass(frozen=True)

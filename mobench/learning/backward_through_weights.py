@@ -14,6 +14,7 @@ from mobench.learning.gradients import combine, pull_back, rounded_weights
 from mobench.learning.representation import representation_of
 from mobench.learning.task_parameters import ALL_SHARED, TaskParameters, declared_weights, task_parameters
 from mobench.numerics import objective_gradients, split_vectors
+from mobench.numerics.autograd_graph import backward_from
 
 
 class BackwardThroughWeights(Backward):
@@ -102,11 +103,10 @@ class BackwardThroughWeights(Backward):
             pull_back(generated, {**combined, **{name: own_gradients[name] for name in roles.separate}})
             return
         names = list(combined)
-        torch.autograd.backward([generated[n] for n in names], [combined[n] for n in names], True, inputs=self._shared)
+        shared = self._shared
+        backward_from([generated[n] for n in names], [combined[n] for n in names], retain_graph=True, inputs=shared)
         task_specific = [self.trained[i] for i in roles.parameters]
-        torch.autograd.backward(
-            [generated[n] for n in own_gradients], list(own_gradients.values()), inputs=task_specific
-        )
+        backward_from([generated[n] for n in own_gradients], list(own_gradients.values()), inputs=task_specific)
 
     def _own_gradients(self, gradients: Mapping[str, Tensor], alpha: Tensor | None) -> dict[str, Tensor]:
         """Return the gradient of every task-specific weight, of its own loss: name -> [K, *shape]."""

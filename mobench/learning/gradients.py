@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mobench.interfaces import inner_products
 from mobench.learning.divergence import are_deferred
+from mobench.numerics.autograd_graph import backward_from
 
 TURN = 1e-4
 """Largest angle in radians by which the rounding of weights may turn a direction."""
@@ -65,7 +66,7 @@ def pull_back(generated: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) 
         else:
             behind.append(name)
     if behind:
-        torch.autograd.backward([generated[n] for n in behind], [gradients[n] for n in behind])
+        backward_from([generated[n] for n in behind], [gradients[n] for n in behind])
 
 
 def parameter_gram(losses: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from mobench.interfaces import (
     Protocol,
     Samples,
     WeightNetwork,
+    head_shape,
+    tensors_of,
 )
 from mobench.metrics import indicators
 from mobench.metrics.controllability import controllability
@@ -31,8 +34,12 @@ KNOWN_FRONT_POINTS = 1000
 """Number of points of a known Pareto front that indicators are computed against."""
 RAYS_AT_ONCE = 4
 """Number of rays whose outputs for a batch are computed together. Another number may change the last bits of losses."""
+BATCH_SIZE, INPUT_VALUES = 250, 2**20
+"""Most samples evaluated at once, and most values of their inputs. Other values may change the last bits of losses."""
 WEIGHT_BYTES = 2**28
 """Most bytes of the weights of all rays of one pass over a split, unless those of RAYS_AT_ONCE rays take more."""
+OUTPUT_VALUES = 2**26
+"""Most values of the outputs of one network for a batch, unless those of one sample are more."""
 OF_PREFERENCES = ("r2", "non_uniformity", "controllability")
 """Beginnings of the names of indicators that depend on preferences."""
 
@@ -51,18 +58,20 @@ def evaluate(
     problem: Problem,
     samples: Samples,
     rays: Tensor,
-    batch_size: int = 250,
+    batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrontValues:
     """Return losses and metrics of every ray [R, m], averaged over the samples in float64.
 
     A `PointSet` is evaluated at its points; `rays` is ignored, and the preferences of the result are NaN.
 
+    batch_size: samples of a batch. None: `BATCH_SIZE`, or fewer if their inputs have more than `INPUT_VALUES` numbers.
     progress: called with the number of finished rays and the total number of rays, after each pass over the samples.
 
     The samples are read and prepared once for all rays whose weights fit into `WEIGHT_BYTES` together, or for
     RAYS_AT_ONCE rays if a metric is pooled. Otherwise memory is bounded by one batch of RAYS_AT_ONCE rays; batches of
-    250 LeNet images were 1.6 times as fast as batches of 1,000. Networks are in evaluation mode during the call.
+    250 LeNet images were 1.6 times as fast as batches of 1,000. Batches are smaller if the outputs have more than
+    OUTPUT_VALUES values, as for predictions at every pixel. Networks are in evaluation mode during the call.
     """
     rows = []
     if isinstance(pareto_set, PointSet):
@@ -178,7 +187,7 @@ def _n_rays_per_pass(problem: Problem) -> int:
 
 
 def _several_rays(
-    pareto_set: ParetoSet | PointSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int
+    pareto_set: ParetoSet | PointSet, problem: Problem, samples: Samples, rays: Tensor, batch_size: int | None
 ) -> list[Tensor]:
     """Return for each ray the losses and metrics [m + number of metrics] of the samples."""
     predictors = [_predictor(pareto_set, problem, some_rays) for some_rays in torch.split(rays, RAYS_AT_ONCE)]
@@ -187,9 +196,17 @@ def _several_rays(
     rows = torch.zeros(len(rays), int(starts[-1]), dtype=torch.float64)
     for indices, part in problem.parts(samples):
         metrics = [j for i in indices for j in range(starts[i], starts[i + 1])]
-        values = _means(predictors, problem, part, [problem.objectives[i] for i in indices], len(rays), batch_size)
+        n_samples = batch_size or _batch_size(problem, part)
+        values = _means(predictors, problem, part, [problem.objectives[i] for i in indices], len(rays), n_samples)
         rows[:, [*indices, *metrics]] = values
     return list(rows)
+
+
+def _batch_size(problem: Problem, samples: Samples) -> int:
+    """Return how many samples are evaluated at once, so that large inputs or outputs do not take much memory."""
+    n_inputs = sum(tensor.numel() for tensor in tensors_of(samples.take(slice(0, 1)).inputs))
+    n_outputs = sum(math.prod(head_shape(size)) for size in problem.dataset.heads.values())
+    return max(1, min(BATCH_SIZE, INPUT_VALUES // max(1, n_inputs), OUTPUT_VALUES // max(1, n_outputs)))
 
 
 def _means(

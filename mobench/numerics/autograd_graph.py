@@ -1,11 +1,42 @@
-"""The autograd graph of a tensor: its nodes and its leaves."""
+"""The autograd graph of a tensor: its nodes and its leaves, and backward passes from given gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import Function
 from torch.autograd.graph import Node
+
+
+def backward_from(
+    tensors: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    *,
+    retain_graph: bool = False,
+    inputs: Sequence[nn.Parameter] | None = None,
+) -> None:
+    """Accumulate gradients in the .grad of the leaves behind `tensors`, or of `inputs`; gradients of the same shapes.
+
+    Equal to the bit to `torch.autograd.backward(tensors, gradients, ...)`, which imports sympy to compare the shapes:
+    0.2 s and 35 MB in every process that trains a hypernetwork.
+    """
+    root: Tensor = _Seed.apply(gradients, *tensors)
+    root.backward(retain_graph=retain_graph, inputs=inputs)  # type: ignore[no-untyped-call]
+
+
+class _Seed(Function):
+    """A scalar whose gradients with respect to its inputs are given tensors."""
+
+    @staticmethod
+    def forward(ctx: Any, gradients: Sequence[Tensor], *tensors: Tensor) -> Tensor:
+        ctx.gradients = tuple(gradients)
+        return tensors[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        return None, *ctx.gradients
 
 
 def leaf_ids(tensor: Tensor) -> set[int]:

@@ -12,7 +12,7 @@ from mobench.errors import IncompatibleError
 from mobench.interfaces import Inputs, Objective, Outputs, Problem, Samples, SummedMeasure, seeded, tensors_of
 from mobench.interfaces.objective import Measure
 
-N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**21, 3
+N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**20, 3
 """Samples in the check for means with random outputs, numbers that they may have in all, and how often it is made."""
 N_HALF = 16
 """Number of samples in each half of the check for means. Even, because datasets may alternate two kinds of samples."""
@@ -49,7 +49,7 @@ def _check_part(problem: Problem, objectives: Sequence[Objective], samples: Samp
     noise = {name: torch.randn(outputs[name].shape, generator=draw, dtype=torch.float64) for name in sorted(by_sample)}
     for scale in (0.0, 1.0):  # outputs of an untrained network hardly vary between samples
         varied = {name: o + scale * noise[name].to(o) if name in noise else o for name, o in outputs.items()}
-        _check_parts(objectives, varied, by_sample, parts, joined, split)
+        _check_parts(objectives, varied, by_sample, n, joined, split)
     shapes = {name: output.shape[1:] for name, output in outputs.items() if name in by_sample}
     for seed in range(N_DRAWS):
         _check_drawn(problem, objectives, outputs, shapes, samples, split, seed)
@@ -79,24 +79,30 @@ def _check_drawn(
     start = 2 * int(torch.randint(len(samples) // 2 - n_pairs + 1, (), generator=draw))
     cut = start + 2 * int(torch.randint(1, n_pairs, (), generator=draw))
     end = start + 2 * n_pairs
-    parts = [problem.prepare(samples.take(block)) for block in (slice(start, cut), slice(cut, end))]
+    parts = (problem.prepare(samples.take(block)) for block in (slice(start, cut), slice(cut, end)))
+    joined = Samples.cat(list(parts))
     noise = {
         name: torch.randn(end - start, *shape, generator=draw, dtype=torch.float64).to(outputs[name])
         for name, shape in shapes.items()
     }
-    _check_parts(objectives, {**outputs, **noise}, set(shapes), parts, Samples.cat(parts), split)
+    _check_parts(objectives, {**outputs, **noise}, set(shapes), cut - start, joined, split)
 
 
 def _check_parts(
     objectives: Sequence[Objective],
     outputs: Outputs,
     by_sample: set[str],
-    parts: Sequence[Samples],
+    n_of_first: int,
     joined: Samples,
     split: str,
 ) -> None:
-    """Raise IncompatibleError if a loss or metric of `joined` differs from its mean over the two parts."""
-    n, n_first = len(joined), len(parts[0])
+    """Raise IncompatibleError if a loss or metric of `joined` differs from its mean over the two parts.
+
+    Measures receive floats in double precision, converted once: the parts are views of `joined`.
+    """
+    n, n_first = len(joined), n_of_first
+    joined = joined.map(_double)
+    parts = [joined.take(slice(0, n_first)), joined.take(slice(n_first, None))]
     outputs_of_parts = [
         {name: output[at] if name in by_sample else output for name, output in outputs.items()}
         for at in (slice(0, n_first), slice(n_first, None))
@@ -129,10 +135,9 @@ def _check_sums(
 ) -> None:
     """Raise IncompatibleError unless the statistics of `joined` are the sums of those of the two parts."""
     with torch.no_grad():
-        joint = measure.statistics(outputs, _double_samples(joined))
+        joint = measure.statistics(outputs, joined)
         first, second = (
-            measure.statistics(part_outputs, _double_samples(part))
-            for part_outputs, part in zip(outputs_of_parts, parts, strict=True)
+            measure.statistics(part_outputs, part) for part_outputs, part in zip(outputs_of_parts, parts, strict=True)
         )
         shapes = [{name: tuple(t.shape) for name, t in sums.items()} for sums in (joint, first, second)]
         if shapes[0] != shapes[1] or shapes[0] != shapes[2]:
@@ -191,12 +196,8 @@ def predicted_by(problem: Problem, network: nn.Module, inputs: Inputs) -> dict[s
 
 def _value(measure: Measure, outputs: Outputs, batch: Samples) -> float:
     with torch.no_grad():
-        value = measure(outputs, _double_samples(batch))
+        value = measure(outputs, batch)
     return float(value) if value.ndim == 0 else math.nan  # other shapes are rejected when losses are computed
-
-
-def _double_samples(batch: Samples) -> Samples:
-    return batch.map(_double)
 
 
 def _double(tensor: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ from typing import Any
 from mobench import options
 from mobench.datafiles import collections, locate
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
-from mobench.interfaces import Dataset, Generator, Model, check_generator, check_model
+from mobench.interfaces import Dataset, Generator, Model, Split, check_generator, check_model
 from mobench.plugins import Entry, Kind, Spec, registry
 from mobench.testing.outcomes import Declined
+from mobench.user_folders import find, folders_by_name
 
 
 def small(entry: Entry) -> Any:
@@ -58,6 +59,32 @@ def _with_entries(kind: Kind) -> list[tuple[Entry, Any]]:
     return objects
 
 
+_SHARED: list[tuple[Entry, type, Dataset, dict[Split, Any]]] = []
+"""The dataset that `shared_dataset` returned last: its entry, its class, itself, and the samples loaded so far."""
+
+
+def shared_dataset(entry: Entry) -> Dataset:
+    """Return the dataset of an entry in its small configuration, the same object for all checks that only read it.
+
+    The dataset of one entry is kept, because a large table takes seconds to read.
+    """
+    if not (_SHARED and _SHARED[0][0] is entry and _SHARED[0][1] is entry.load()):
+        _SHARED[:] = [(entry, entry.load(), small(entry), {})]
+    return _SHARED[0][2]
+
+
+def shared_samples(entry: Entry, split: Split) -> Any:
+    """Return a split of `shared_dataset(entry)`, which is loaded once. Raises: Declined if its files are missing."""
+    dataset = shared_dataset(entry)
+    samples_by_split = _SHARED[0][3]
+    if split not in samples_by_split:
+        try:
+            samples_by_split[split] = dataset.load(split)
+        except DataError as error:
+            raise Declined(str(error)) from error
+    return samples_by_split[split]
+
+
 def _class_of(entry: Entry) -> type | None:
     """Return the class of an entry; None if its plugin is broken."""
     try:
@@ -67,8 +94,12 @@ def _class_of(entry: Entry) -> type | None:
 
 
 def _lacks_files(entry: Entry) -> bool:
-    """Return whether a dataset has a data collection of its name with a missing file."""
-    return entry.kind == "dataset" and any(locate(file) is None for file in collections().get(entry.name, []))
+    """Return whether a dataset has a data collection of its name with a missing file, or a missing user's folder."""
+    if entry.kind != "dataset":
+        return False
+    folder = folders_by_name().get(entry.name)
+    is_absent = folder is not None and find(folder) is None
+    return is_absent or any(locate(file) is None for file in collections().get(entry.name, []))
 
 
 def small_datasets(

@@ -62,6 +62,7 @@ CHECKS: dict[Kind, list[Check]] = {
     "generator": [
         *_EVERY,
         generator_checks.makes_outputs_for_preferences,
+        generator_checks.declines_before_it_builds,
         generator_checks.moves_with_the_preference,
         generator_checks.heeds_the_seed,
         generator_checks.resumes_from_its_state,
@@ -97,6 +98,7 @@ CHECKS: dict[Kind, list[Check]] = {
     ],
     "solver": [
         *_EVERY,
+        solver_checks.declines_before_it_starts,
         solver_checks.trains_and_can_be_judged,
         solver_checks.learns,
         solver_checks.improves_within_its_steps,

@@ -1,6 +1,6 @@
 """Image classification with a single objective: MNIST, Fashion-MNIST and CIFAR-10."""
 
-from mobench.plugins import Spec, UserFiles, hookimpl
+from mobench.plugins import Spec, UserFolder, hookimpl
 
 _MODULE = "mobench_images.dataset"
 
@@ -50,12 +50,14 @@ def mobench_models() -> list[Spec]:
 
 
 @hookimpl
-def mobench_user_files() -> list[UserFiles]:
+def mobench_user_folders() -> list[UserFolder]:
     return [
-        UserFiles(
+        UserFolder(
             "cifar10",
             "cifar-10-batches-py",
             ("batches.meta", *(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
+            "the batches of the authors' archive for Python",
+            "Unpack the archive of CIFAR-10 for Python, for example with "
             "torchvision.datasets.CIFAR10(folder, download=True)",
             n_bytes=186_000_000,
             licence="not stated by the source",

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from mobench.datafiles import user_folder
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split
 from mobench.options import option
+from mobench.user_folders import require
 from mobench_images import cifar
 from mobench_multimnist import pictures
 
@@ -144,7 +144,7 @@ class Cifar10(OneLabel):
         return Samples((batch.inputs.float() / 255 - mean) / deviation, batch.targets)
 
     def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return cifar.read(user_folder("cifar10").parent, part)
+        return cifar.read(require("cifar10").parent, part)
 
 
 def _moved(images: Tensor, shift: int, random: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mobench.plugins import Spec, SuiteFile, UserFiles, hookimpl
+from mobench.plugins import Spec, SuiteFile, UserFolder, hookimpl
 
 
 @hookimpl
@@ -42,13 +42,15 @@ def mobench_models() -> list[Spec]:
 
 
 @hookimpl
-def mobench_user_files() -> list[UserFiles]:
+def mobench_user_folders() -> list[UserFolder]:
     return [
-        UserFiles(
+        UserFolder(
             "qm9",
             "qm9/raw",
             ("gdb9.sdf", "gdb9.sdf.csv", "uncharacterized.txt"),
-            "torch_geometric.datasets.QM9, DeepChem's qm9.zip or figshare.com/articles/dataset/978904",
+            "geometries, properties, and the list of the molecules that failed a check of consistency",
+            "Download the raw files with torch_geometric.datasets.QM9, or qm9.zip of DeepChem and uncharacterized.txt "
+            "of figshare.com/articles/dataset/978904",
             n_bytes=260_000_000,
             licence="CC0, as commonly given",
         )

@@ -10,10 +10,10 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mobench.datafiles import user_folder
 from mobench.errors import OptionError, nearest
 from mobench.interfaces import Dataset, Objective, Protocol, Samples, Split
 from mobench.options import option
+from mobench.user_folders import require
 from mobench_molecules.files import MAX_ATOMS, read_molecules
 from mobench_molecules.graphs import graph_inputs, input_shapes, prepared, squared_error, standardised_targets
 from mobench_regression.table import mean_and_deviation
@@ -83,7 +83,7 @@ class Qm9(Dataset):
         return Protocol("qm9-1", reference=(1.5,) * m, ideal=(0.0,) * m, nadir=(1.0,) * m, subset="random")
 
     def load(self, split: Split) -> Samples:
-        molecules = read_molecules(user_folder("qm9", self.folder), tuple(TARGETS))
+        molecules = read_molecules(require("qm9", self.folder), tuple(TARGETS))
         parts = drawn_parts(len(molecules.numbers), self.split_seed)
         columns = [list(TARGETS).index(name) for name in self.chosen]
         values = molecules.values[:, columns] * [TARGETS[name][0] for name in self.chosen]

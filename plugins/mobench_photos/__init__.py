@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mobench.plugins import Spec, SuiteFile, UserFiles, hookimpl
+from mobench.plugins import Spec, SuiteFile, UserFolder, hookimpl
 
 
 @hookimpl
@@ -39,29 +39,33 @@ _ACADEMIC = "for non-commercial research, as commonly given"
 
 
 @hookimpl
-def mobench_user_files() -> list[UserFiles]:
+def mobench_user_folders() -> list[UserFolder]:
     return [
-        UserFiles(
+        UserFolder(
             "celeba",
             "celeba",
             ("img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"),
-            "torchvision.datasets.CelebA or mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+            "the aligned photos 000001.jpg, 000002.jpg, … and two lists, with the names that torchvision uses",
+            "Download CelebA with torchvision.datasets.CelebA(folder, download=True), or from "
+            "mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
             n_bytes=1_500_000_000,
             licence="non-commercial research purposes (its page)",
         ),
-        UserFiles(
+        UserFolder(
             "office31",
             "office31",
             ("amazon", "dslr", "webcam"),
-            "the page of the paper's authors (Adapting Visual Category Models to New Domains)",
+            "DOMAIN/images/CLASS/PHOTO.jpg, with 31 classes in each domain",
+            "Download Office-31 from the page of the authors of Adapting Visual Category Models to New Domains",
             n_bytes=80_000_000,
             licence=_ACADEMIC,
         ),
-        UserFiles(
+        UserFolder(
             "office-home",
             "office-home",
             ("Art", "Clipart", "Product"),
-            "hemanthdv.org/officeHomeDataset.html",
+            "DOMAIN/CLASS/PHOTO.jpg, with 65 classes in each domain; the fourth domain is the folder Real World",
+            "Download Office-Home from hemanthdv.org/officeHomeDataset.html",
             n_bytes=1_100_000_000,
             licence=_ACADEMIC,
         ),

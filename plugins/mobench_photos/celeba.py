@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mobench import files
-from mobench.datafiles import user_folder
 from mobench.errors import DataError, OptionError, nearest
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split, StoredSamples
 from mobench.options import option
+from mobench.user_folders import require
 from mobench_photos.measures import balanced_accuracy
 from mobench_photos.photos import Photos, spread
 
@@ -95,7 +95,7 @@ class CelebA(Dataset):
         return Protocol("celeba-1", reference=(1.0,) * m, ideal=(0.0,) * m, nadir=(math.log(2),) * m, subset="random")
 
     def load(self, split: Split) -> Samples:
-        folder = user_folder("celeba", self.folder)
+        folder = require("celeba", self.folder)
         table = _table(folder, *(_time(folder / name) for name in ("list_attr_celeba.txt", "list_eval_partition.txt")))
         rows = np.flatnonzero(table.partition == PARTITION[split])
         rows = rows[spread(len(rows), self.limit).numpy()]

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from mobench import files
-from mobench.datafiles import user_folder
 from mobench.errors import DataError
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split, StoredSamples, TaskSamples
 from mobench.options import option
+from mobench.user_folders import require
 from mobench_photos.photos import SUFFIXES, Photos, spread
 
 TRAIN, VALIDATION = (3, 5), (1, 5)
@@ -76,7 +76,7 @@ class OfficeDataset(Dataset):
         )
 
     def load(self, split: Split) -> Samples:
-        root = user_folder(self.name, self.folder)
+        root = require(self.name, self.folder)
         place_of = {domain: self._place(root, names) for domain, names in self.domains.items()}
         photos_of = {domain: _photos(root, place) for domain, place in place_of.items()}
         classes = sorted({label for photos in photos_of.values() for _, label in photos})

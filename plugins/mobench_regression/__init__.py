@@ -1,6 +1,6 @@
 """Regression with several targets: river flow, soil, crystals, a robot arm, and sets of Mulan's repository."""
 
-from mobench.plugins import DataFile, Spec, UserFiles, hookimpl
+from mobench.plugins import DataFile, Spec, UserFolder, hookimpl
 
 _MULAN = "Spyromitros-Xioufis et al. 2016, arXiv 1211.6581"
 _TWO_TAXA = {"targets": ["taxon-25400", "taxon-37880"]}
@@ -93,13 +93,14 @@ def mobench_data_files() -> list[DataFile]:
 
 
 @hookimpl
-def mobench_user_files() -> list[UserFiles]:
+def mobench_user_folders() -> list[UserFolder]:
     return [
-        UserFiles(
+        UserFolder(
             "sarcos",
             "sarcos",
             ("sarcos_inv.mat", "sarcos_inv_test.mat"),
-            "the page of the book Gaussian Processes for Machine Learning",
+            "the training and the test matrix with 28 columns",
+            "Download both files from the page of the book Gaussian Processes for Machine Learning",
             licence=_NOT_STATED,
         )
     ]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobench import files
-from mobench.datafiles import require, user_folder
+from mobench import files, user_folders
+from mobench.datafiles import require
 from mobench.errors import DataError
 from mobench.interfaces import Split
 from mobench.options import option
@@ -146,7 +146,7 @@ class Sarcos(TableRegression):
         """Return the matrix [N, 28] of a MATLAB file, whose variable has the name of the file."""
         from scipy.io import loadmat
 
-        path = user_folder("sarcos", self.folder) / f"{name}.mat"
+        path = user_folders.require("sarcos", self.folder) / f"{name}.mat"
         try:
             content: Any = io.BytesIO(files.read(path, MAX_SARCOS_BYTES))
             values = np.asarray(loadmat(content, variable_names=[name])[name], np.float64)

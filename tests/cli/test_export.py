@@ -36,6 +36,7 @@ def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.folder
 
 
+@pytest.mark.slow
 def test_two_commands_lead_from_nothing_to_a_table_that_compiles(
     cli: Cli, tiny: Path, tmp_path: Path, compiled: Callable[[str], str]
 ) -> None:
@@ -53,6 +54,7 @@ def test_two_commands_lead_from_nothing_to_a_table_that_compiles(
         assert f"{row.hypervolume:.3f}" in line.split()
 
 
+@pytest.mark.slow
 def test_every_format_comes_from_records_alone_and_twice_the_same(cli: Cli, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "records", tmp_path / "copy" / "records")
     for folder, out in ((finished, "a"), (tmp_path / "copy", "b")):
@@ -64,6 +66,7 @@ def test_every_format_comes_from_records_alone_and_twice_the_same(cli: Cli, fini
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_tables_by_name(cli: Cli, of_pictures: Path, tmp_path: Path, compiled: Callable[[str], str]) -> None:
     names = ["accuracy", "fronts", "datasets", "rays"]
     done = cli("export", of_pictures, "--preset", ",".join(names), "--format", "tex,csv", "--standalone", "--out", "a")

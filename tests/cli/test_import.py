@@ -23,6 +23,7 @@ def folder(finished: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_imported_points_join_the_leaderboard_and_are_marked(cli: Cli, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "fronts.csv").write_text(POINTS)
     done = cli("import", "fronts.csv", "--solver", "theirs", "--out", folder, "--source", "a paper")

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from mobench.cli.output_lines import OutputLine
 from mobench.cli.result_lines import LINES
-from mobench.datafiles import collections, user_files
+from mobench.datafiles import collections
 from mobench.options import describe
 from mobench.plugins import KINDS, Pair, registry
 from mobench.reports.plots.kinds import KINDS as PLOTS
@@ -83,10 +83,10 @@ def test_show_gives_options_of_each_part_and_the_text_of_a_suite(cli: Cli) -> No
 def test_plugins_data_files_and_plots_are_listed_as_data(cli: Cli) -> None:
     plugins = data(cli, "plugins")
     assert {e["name"]: e["state"] for e in plugins} == {p.name: p.state for p in registry().plugins}
-    lines = data(cli, "data", "list")
-    files = [line for line in lines if not line["is_users"]]
-    assert {(e["collection"], e["path"], e["n_bytes"], e["licence"]) for e in lines if e["is_users"]} == {
-        (name, provided.folder, provided.n_bytes, provided.licence) for name, provided in user_files().items()
+    listed = data(cli, "data", "list")
+    files = [e for e in listed if e["event"] == "file"]
+    assert {(e["name"], e["path"], e["n_bytes"]) for e in listed if e["event"] == "user_folder"} == {
+        (folder.name, folder.path, folder.n_bytes) for folder in registry().user_folders
     }
     assert {(e["collection"], e["path"]) for e in files} == {
         (name, file.path) for name, files in collections().items() for file in files

@@ -77,6 +77,7 @@ def test_other_commands_say_what_became_of_their_results(shell: Any, words: str)
     assert line.startswith("error: standard output could not be written: No space left on device")
 
 
+@pytest.mark.slow
 def test_an_error_keeps_its_exit_code_where_it_cannot_be_printed(shell: Any) -> None:
     for output in ("2>/dev/full", "2>&-", ">&- 2>&-"):
         assert shell(f"mobench show nosuch {output}") == (2, "")

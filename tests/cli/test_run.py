@@ -44,6 +44,7 @@ def test_a_run_ends_in_a_table_and_running_again_does_nothing(cli: Cli, tiny: Pa
     assert records(out) == before
 
 
+@pytest.mark.slow
 def test_a_run_of_several_tasks_ends_in_one_table_across_them(cli: Cli, tmp_path: Path) -> None:
     words = ["--dataset", "zdt1,re21", "--solver", "ls,mgda", "--steps", "3"]
     done = cli("run", "tour", *words, "--out", "out", *IN_PROCESS)
@@ -85,6 +86,7 @@ def test_images_from_the_embedded_digits(cli: Cli, tmp_path: Path) -> None:
     assert "| multimnist |" in (tmp_path / "results" / "quick" / "leaderboard.md").read_text()
 
 
+@pytest.mark.slow
 def test_seconds_and_jobs_and_kept_weights(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     done = cli(
         "run", tiny, "--seconds", "0.3", "--solver", "phn+linear", "--keep-weights", "-q", "--out", "out", *IN_PROCESS
@@ -253,6 +255,7 @@ def test_rays_of_ones_own(cli: Cli, tiny: Path, tmp_path: Path) -> None:
         assert record.indicators["test@3"] == record.indicators["test"]
 
 
+@pytest.mark.slow
 def test_any_number_of_finite_rays_can_be_compared(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     """Six angles are not among twenty-five: a continuous set is then judged at six more."""
     tiny.write_text("n_finite = 6\n" + tiny.read_text())

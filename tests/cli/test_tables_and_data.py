@@ -32,6 +32,7 @@ def test_a_folder_without_records_is_told(cli: Cli, tmp_path: Path) -> None:
     assert "there are no records in" in done.stderr
 
 
+@pytest.mark.slow
 def test_tables_are_exported_the_same_to_the_byte(cli: Cli, finished: Path, tmp_path: Path) -> None:
     for out in ("a", "b"):
         assert cli("export", finished, "--out", out, "--format", "md,csv").returncode == 0

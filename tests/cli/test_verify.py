@@ -61,6 +61,7 @@ def test_no_record_is_one_line(cli: Cli, tmp_path: Path, content: str | None, me
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_strategy_can_be_pinned_and_is_recorded(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "pinned"
     words = ("--strategy", "layout=contiguous,threads=1", "--out", out, *IN_PROCESS)

@@ -14,7 +14,7 @@ from mobench.testing.outcomes import unknown_declines
 
 CASES = [case for kind in KINDS for entry in registry().entries[kind].values() for case in cases_of(entry)]
 
-NO_FILES = ("data file", "user's files of")
+NO_FILES = ("data file", "no folder with the user's files of")
 """Where files are neither here nor to be had. Tests of the plugins run the checks on generated files of the user."""
 NO_GPU = "no CUDA device is here"
 MAY_DECLINE = {
@@ -30,6 +30,7 @@ MAY_DECLINE = {
     "works_on_another_device": (NO_GPU,),
     "weighs_on_another_device": (NO_GPU,),
     "trains_on_a_gpu": (NO_GPU,),
+    "declines_before_it_starts": ("the generator of a pair is checked",),
     "trains_in_bfloat16": ("the generator of a pair is checked in bfloat16",),
     "gives_an_exact_gram_matrix": ("it generates no weights; mobench computes its Gram matrix",),
     "starts_at_pretrained_weights": ("it does not start from pretrained weights (starts_pretrained = False)",),

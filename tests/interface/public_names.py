@@ -21,7 +21,7 @@ LIST = ROOT / "mobench" / "interface.txt"
 MODULES = (
     "mobench", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins", "mobench.errors",
     "mobench.events",
-    "mobench.numerics", "mobench.measures", "mobench.array_files", "mobench.datafiles",
+    "mobench.numerics", "mobench.measures", "mobench.array_files", "mobench.datafiles", "mobench.user_folders",
     "mobench.downloads", "mobench.files",
     "mobench.metrics.indicators", "mobench.metrics.evaluation",
     "mobench.testing", "mobench.testing.conformance", "mobench.testing.families", "mobench.testing.properties",

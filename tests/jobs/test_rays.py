@@ -112,6 +112,7 @@ def test_a_finite_set_trains_as_many_nets_as_asked_for_and_old_rays_are_not_mixe
     assert "rays is 25 and 5 at equal K" in selection.left_out[0]
 
 
+@pytest.mark.slow
 def test_a_record_has_the_error_of_an_approximate_hypervolume_and_the_table_says_so() -> None:
     record = execute(corners(11, n_rays=40, n_finite=40))
     values = record.indicators["test"]

@@ -44,6 +44,7 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(convolutions())
 def test_values_and_gradients_are_the_librarys(case: dict[str, Any]) -> None:

@@ -244,6 +244,7 @@ def test_an_epoch_ends_where_separate_nets_end_whatever_the_strategy(
     assert abs(ends[0] - ends[1]).max() <= tolerance
 
 
+@pytest.mark.slow
 def test_measuring_leaves_no_trace_and_chooses_what_it_says() -> None:
     problem = multimnist(torch.float32, Strategy())
     torch.manual_seed(5)

@@ -155,6 +155,7 @@ def test_a_solver_that_fails_in_a_trial_step_uses_one_thread_and_the_remark_says
     assert choice.remark == "one thread: RuntimeError in a trial step of the solver"
 
 
+@pytest.mark.slow
 def test_larger_nets_without_convolutions_are_measured_with_a_step_of_the_solver(
     problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

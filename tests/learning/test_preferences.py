@@ -103,6 +103,7 @@ def test_rays_keep_a_distance_from_each_other_and_lie_inside_as_well(m: int) -> 
     assert int(near_centre) >= 3, "a lattice of two partitions has none for m = 8"
 
 
+@pytest.mark.slow
 def test_rays_of_many_objectives_are_always_the_same_bits() -> None:
     """A new process with another number of threads gives the same rays: the arithmetic is exact."""
     program = (

@@ -162,6 +162,7 @@ class Watches(GradientSolver):
         return super().step(batch, *more)
 
 
+@pytest.mark.slow
 def test_the_loop_passes_an_independent_second_batch_and_counts_its_gradients() -> None:
     problem = problem_of()
     samples = problem.dataset.load("train")

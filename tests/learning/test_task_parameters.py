@@ -87,6 +87,7 @@ def jacobian(solver: GradientSolver, problem: Problem, batch: Samples) -> tuple[
     return losses, rows
 
 
+@pytest.mark.slow
 def test_task_gradients_of_a_stack_are_the_heads_of_every_net() -> None:
     problem, batch = problem_of()
     for balancer, own_factors in ((Fixed(), ALPHA), (FixedPlain(), torch.ones(2).double())):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 from torch import Tensor
 
 from mobench.errors import PreferenceError
-from mobench.interfaces import ParetoNetwork, Problem, Samples
+from mobench.interfaces import ParetoNetwork, Problem, Samples, head_shape
 from mobench.learning.preferences import dense_rays, finite_rays
-from mobench.metrics import cost
+from mobench.metrics import cost, evaluation
 from mobench.metrics.evaluation import FrontValues, at_rays, evaluate, indicators_of
+from mobench.plugins import registry
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_linear.stack import Stack
@@ -42,6 +44,47 @@ def test_batches_of_any_size_give_the_mean_over_all_samples(images: tuple[Proble
     np.testing.assert_allclose(one_batch.losses, losses, rtol=1e-5)
     hits = (outputs[1]["right"].argmax(1) == batch.targets["right"]).double().mean()
     assert one_batch.metrics["right/accuracy"][1] == pytest.approx(float(hits))
+
+
+def test_batches_are_smaller_for_large_outputs(
+    images: tuple[Problem, ParetoNetwork, Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two heads of ten classes have 20 values per image; 37 images are read in batches of 7."""
+    problem, network, samples = images
+    expected = evaluate(network, problem, samples, finite_rays(2), batch_size=7)
+    sizes = []
+    prepare = problem.prepare
+    monkeypatch.setattr(problem, "prepare", lambda batch: (sizes.append(len(batch)), prepare(batch))[1])
+    monkeypatch.setattr(evaluation, "OUTPUT_VALUES", 159)
+    np.testing.assert_array_equal(evaluate(network, problem, samples, finite_rays(2)).losses, expected.losses)
+    assert sizes == [7] * 5 + [2]
+
+
+def test_batches_are_smaller_for_large_inputs(
+    images: tuple[Problem, ParetoNetwork, Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, network, samples = images
+    expected = evaluate(network, problem, samples, finite_rays(2), batch_size=5)
+    per_image = samples.inputs[0].numel()
+    monkeypatch.setattr(evaluation, "INPUT_VALUES", 6 * per_image - 1)
+    np.testing.assert_array_equal(evaluate(network, problem, samples, finite_rays(2)).losses, expected.losses)
+
+
+def test_batches_of_data_sets_that_have_records_are_not_changed() -> None:
+    """Other batches change the last bits of losses."""
+
+    def n_values(shapes: Any) -> int:
+        return sum(math.prod(head_shape(shape)) for shape in shapes)
+
+    smaller = set()
+    for name, entry in registry().entries["dataset"].items():
+        dataset = entry.load()()
+        shape = dataset.input_shape
+        n_inputs = n_values(shape.values() if isinstance(shape, dict) else [shape])
+        n_outputs = n_values(dataset.heads.values())
+        if 250 * n_inputs > evaluation.INPUT_VALUES or 250 * n_outputs > evaluation.OUTPUT_VALUES:
+            smaller.add(name)
+    assert smaller == {"earth", "nyuv2", "camvid", "cityscapes"}
 
 
 def test_evaluation_leaves_modes_and_gradients_alone(images: tuple[Problem, ParetoNetwork, Samples]) -> None:

@@ -91,6 +91,7 @@ def random_front(kind: str, n: int, m: int, seed: int) -> Array:
     return {"plane": plane, "sphere": sphere, "complement": 1 - sphere, "stretched": sphere * stretch}[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m", "n"), [(3, 60), (5, 60), (8, 40), (10, 25), (11, 20)])
 def test_the_error_of_an_approximate_hypervolume_covers_the_exact_one(m: int, n: int) -> None:
     """At least 13 of 16 95 % intervals must cover the exact value, and all of them at 2.5 times the width."""

@@ -112,6 +112,7 @@ def test_nnls_meets_its_optimality_conditions(m: int) -> None:
     assert float((slope * x * size).abs().max()) < 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [2, 3, 4, 5, 6])
 def test_linear_programs_are_as_good_as_highs(m: int) -> None:
     """250 a size, feasible and infeasible ones; the answer meets its rows and its value is the best."""

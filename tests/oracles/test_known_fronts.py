@@ -1,4 +1,4 @@
-"""Claims about known fronts, tested with jobs of the analytic suite, some of them with half its number of steps."""
+"""Claims about known fronts, tested with jobs of the analytic suite, most of them with fewer steps."""
 
 from __future__ import annotations
 
@@ -19,8 +19,27 @@ from mobench.runs.execution import execute
 pytestmark = pytest.mark.slow
 
 SUITE = suites.load("analytic")
-N_STEPS = {("dtlz2", "epo"): 2000, ("dtlz2", "tche"): 2000, ("zdt1", "cpmtl-ls"): 2000}
-"""Length of a job: that of the suite where a claim needs it, else half of it."""
+N_STEPS = {
+    ("dtlz2", "tche"): 2000,
+    ("zdt1", "cpmtl-ls"): 2000,
+    ("vlmop2", "tche"): 500,
+    ("vlmop2", "cpmtl-moo"): 500,
+    **dict.fromkeys([("zdt1", "epo"), ("zdt1", "tche"), ("zdt1", "phn-epo")], 500),
+    **dict.fromkeys([("zdt2", "epo"), ("zdt2", "phn-hvi"), ("zdt2", "phn-ls"), ("zdt2", "cpmtl-ls")], 500),
+    ("zdt2", "ls"): 300,
+    **{
+        ("vlmop2", solver): 300
+        for solver in (
+            "epo", "phn-epo", "pmtl", "phn-hvi", "stche", "pamal",
+            "mgda", "pcgrad", "cagrad", "nash-mtl", "imtl-g", "upgrad", "rlw", "dwa", "uw",
+        )
+    },
+}  # fmt: skip
+"""Length of a job: that of the suite where a claim needs it, fewer where the claim holds long before, else half of it.
+
+Jobs with 300 and 500 steps reach their bounds with room: hypervolumes within 0.3 % where 1 % is claimed, distances of
+less than a fifth of those claimed.
+"""
 
 
 @cache

@@ -86,6 +86,7 @@ def test_the_worst_improvement_is_clarabels(m: int) -> None:
             assert abs(float(improvement[k]) - problem.value) <= 1e-5 * max(1.0, size**2), name
 
 
+@pytest.mark.slow
 @given(rows=ROWS, radius=RADII)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_primal_and_dual_agree_on_integers(rows: list[list[int]], radius: float) -> None:
@@ -104,6 +105,7 @@ def test_the_mean_loss_falls_and_no_worst_loss_does_better(rows: list[list[int]]
     assert float(worst_improvement(g, d)) >= float(worst_improvement(g, mean)) - 1e-5 * 16
 
 
+@pytest.mark.slow
 @given(rows=ROWS, radius=RADII, seed=st.integers(0, 100), factor=st.floats(1e-6, 1e6))
 @settings(deadline=None, max_examples=100, derandomize=True)
 def test_order_and_scale_do_not_matter(rows: list[list[int]], radius: float, seed: int, factor: float) -> None:

@@ -140,6 +140,7 @@ def test_images_lie_as_the_strategy_says_and_learn_the_same(problem: Problem, la
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_pair_trains(problem: Problem) -> None:
     solver = GradientSolver(Input(), Cosmos(), GradientOptions(lr=1e-2, alpha=1.2))
     solver.start(problem, Setting(finite_rays(2), Seeds(), 4, 30))

@@ -184,6 +184,7 @@ def test_the_gear_train_is_enumerated() -> None:
     assert below
 
 
+@pytest.mark.slow
 def test_the_command_writes_fronts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few generations of two small problems: the ideal points, and non-dominated points that designs have."""
     specs = [spec for spec in mobench_datasets() if spec.name in ("re24", "re31")]

@@ -41,6 +41,7 @@ def outputs_of_members(solver: DeepEnsemble, problem: Problem, ray: int, inputs:
     return torch.stack(outputs)
 
 
+@pytest.mark.slow
 def test_class_probabilities_are_averaged() -> None:
     solver, problem = trained(MultiMnist(source="embedded", pairs=60, test_pairs=10), LeNet())
     inputs = problem.prepare(problem.dataset.load("test")).inputs

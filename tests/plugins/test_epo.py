@@ -23,6 +23,7 @@ from mobench_epo.epo import EPO, epo_weights
 MS = [2, 3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", MS)
 def test_properties(m: int) -> None:
     properties.assert_well_behaved(EPO(), m)
@@ -53,6 +54,7 @@ def by_the_paper(losses: Any, r: Any, c: Any) -> tuple[str, Any, Any, list[Any]]
     return "descend", c.sum(0), alpha, constraints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", MS)
 def test_weights_solve_the_papers_program(m: int) -> None:
     """Feasible, and as good as clarabel's: 154 problems a size, 1,078 in all, degenerate ones among them."""
@@ -137,6 +139,7 @@ def vlmop2_descent(rays: Tensor, n_steps: int, lr: float, **options: Any) -> tup
     return x, losses.detach()
 
 
+@pytest.mark.slow
 def test_twenty_five_rays_of_vlmop2_are_met_exactly() -> None:
     rays = dense_rays(2, 25).double()
     x, losses = vlmop2_descent(rays, 300, 0.1)

@@ -368,6 +368,7 @@ SIZES = {  # rows, rows with label 1, rows of group 1, inputs
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_published_table_has_its_size_or_its_absence_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the files are absent and cannot be fetched, the error names the missing one."""
@@ -497,6 +498,7 @@ def test_mlp_is_trained_to_less_than_the_constant_prediction(generated: Callable
     assert float(METRICS[0].measure(network(train.inputs), train)) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suite", "n_gaps"), [("fairness", 1), ("fairness-both", 2)])
 def test_jobs_of_the_suites_run_on_generated_files(
     suite: str, n_gaps: int, generated: Callable[..., FairClassification]

@@ -286,6 +286,7 @@ def test_lenet_has_its_parameters() -> None:
     assert problem.n_target_parameters == 10 * 82 + 20 * 251 + 50 * 321 + 51 * (62 + 1 + 2 + 3) == 25_358
 
 
+@pytest.mark.slow
 def test_jobs_of_the_suite_run_on_generated_files(generated: dict[str, Path]) -> None:
     suite = load("glyphs")
     (entry,) = suite.entries

@@ -47,6 +47,7 @@ def test_the_projection_is_the_nearest_point_of_the_simplex(m: int) -> None:
     torch.testing.assert_close(projections.sum(1), torch.ones(20, dtype=torch.float64))
 
 
+@pytest.mark.slow
 def test_noise_biases_the_weights_of_one_batch_and_not_of_two() -> None:
     """Gradients (1, 0) and (0, 1), the first with noise: the min-norm weights of the expected gradients are equal."""
     random = torch.Generator().manual_seed(0)

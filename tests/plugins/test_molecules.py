@@ -196,7 +196,7 @@ def test_damaged_files_are_refused(case: str, tmp_path: Path) -> None:
 
 
 def test_without_files_the_expected_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no gdb9\.sdf and no .*torch_geometric.*QM9.* set the option folder"):
+    with pytest.raises(DataError, match=r"has no gdb9\.sdf and no .*torch_geometric.*QM9.* in the option `folder`"):
         Qm9(folder=str(tmp_path)).load("train")
 
 

@@ -71,6 +71,7 @@ def trained(repulsion: float) -> tuple[GradientSolver, Problem]:
     return solver, problem
 
 
+@pytest.mark.slow
 def test_points_spread_along_the_front_of_vlmop2() -> None:
     """All coordinates of a Pareto optimal point are equal, and without repulsion the points stay together."""
     spreads, volumes = {}, {}
@@ -85,6 +86,7 @@ def test_points_spread_along_the_front_of_vlmop2() -> None:
     assert volumes[0.03] > 0.29 > 0.2 > volumes[0.0]
 
 
+@pytest.mark.slow
 def test_the_result_is_a_set_of_points_and_not_of_rays() -> None:
     solver, problem = trained(0.03)
     points = solver.pareto_set

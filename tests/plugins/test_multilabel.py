@@ -233,6 +233,7 @@ def test_mlp_has_its_parameters() -> None:
     assert Problem(Yeast(), Mlp()).n_target_parameters == 64 * 104 + 64 * 65 + 14 * 65
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "small"), [("yeast", {}), ("tox21", {"hash_columns": 32})])
 def test_jobs_of_the_suite_run_on_generated_files(name: str, small: dict[str, Any], generated: dict[str, Path]) -> None:
     suite = load("many-tasks")

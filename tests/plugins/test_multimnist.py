@@ -88,6 +88,7 @@ def mutual_information(left_labels: Any, right_labels: Any) -> float:
     return float((joint[occurs] * np.log(joint[occurs] / independent[occurs])).sum())
 
 
+@pytest.mark.slow
 def test_different_classes_tie_the_labels_and_any_classes_leave_them_independent() -> None:
     """Ten equal classes give ln 10/9 = 0.105 nats; a guess that knows the other label is right in 1 of 9 cases."""
     garments, digits = (marked([c for c in range(10) for _ in range(3)], value) for value in (50, 60))

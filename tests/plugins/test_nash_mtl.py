@@ -79,6 +79,7 @@ def test_it_is_the_minimiser_that_clarabel_finds(m: int) -> None:
             assert float(0.5 * d @ d) - float(beta[k].log().sum()) <= problem.value + 1e-6, name
 
 
+@pytest.mark.slow
 @given(rows=ROWS)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_no_conflict_but_the_ridges(rows: list[list[int]]) -> None:
@@ -94,6 +95,7 @@ def test_no_conflict_but_the_ridges(rows: list[list[int]]) -> None:
         assert float(slopes.min()) > 0
 
 
+@pytest.mark.slow
 @given(rows=ROWS, seed=st.integers(0, 100), factors=st.lists(st.floats(1e-4, 1e4), min_size=8, max_size=8))
 @settings(deadline=None, max_examples=150, derandomize=True)
 def test_order_does_not_matter_and_scaling_a_gradient_scales_its_weight(

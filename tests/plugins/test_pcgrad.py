@@ -74,6 +74,7 @@ def test_gradients_in_single_precision(m: int) -> None:
         torch.testing.assert_close(single_precision, direction(g, order), atol=1e-4, rtol=0, msg=name)
 
 
+@pytest.mark.slow
 @given(rows=ROWS, seed=st.integers(0, 100))
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_coefficients_do_what_the_paper_does_to_integers(rows: list[list[int]], seed: int) -> None:

@@ -202,11 +202,11 @@ def test_without_files_the_expected_folder_is_told(
 ) -> None:
     monkeypatch.setenv("MOBENCH_DATA", str(tmp_path))
     with pytest.raises(
-        DataError, match=r"(?s)user's files of .* are missing, there is no folder .*set the option folder"
+        DataError, match=r"no folder with the user's files of .* is not in \$MOBENCH_DATA.* in the option `folder`"
     ):
         dataset().load("train")
     with pytest.raises(
-        DataError, match=r"has no (img_align_celeba|amazon|Art) and no .* from .* set the option folder"
+        DataError, match=r"has no (img_align_celeba|amazon|Art) and no .* from .* in the option `folder`"
     ):
         dataset(folder=str(tmp_path)).load("train")
 

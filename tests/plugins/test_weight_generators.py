@@ -89,6 +89,7 @@ def test_the_exact_gram_matrix_is_the_general_one(network: WeightNetwork, proble
     torch.testing.assert_close(network.gram(rays, generated, gradients), dense, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_gradient_reaches_every_trained_parameter_and_training_lowers_the_loss(name: str) -> None:
     torch.manual_seed(0)
@@ -167,6 +168,7 @@ def test_chunked_phn_has_the_papers_parameters_for_resnet18(size: str, variant: 
     assert built.n_stored_parameters == SIZES[size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["batch-statistics", "group"])
 def test_resnet18_takes_a_step_and_is_evaluated_under_the_chunked_phn(norm: Any) -> None:
     torch.manual_seed(0)

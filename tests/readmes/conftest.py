@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from readmes.pages import ROOT, blocks
+from shared_folders import shared_folder
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,15 @@ def authors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (method,) = [text for text in parts if "class Worst" in text]
     (hooks,) = [text for text in parts if "def mobench_solvers" in text]
     (points,) = [text for text in parts if "[project.entry-points.mobench]" in text]
-    folder = tmp_path_factory.mktemp("authors")
+
+    def install(folder: Path) -> None:
+        _install(folder, hooks, method, points)
+
+    return shared_folder(tmp_path_factory, "authors", install) / "site"
+
+
+def _install(folder: Path, hooks: str, method: str, points: str) -> None:
+    """Install the package of these three files into the folder `site`."""
     package = folder / "project" / "my_package"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(hooks)
@@ -28,4 +37,3 @@ def authors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--target", "site", "./project"]
     done = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return folder / "site"

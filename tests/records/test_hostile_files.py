@@ -31,6 +31,7 @@ def text(finished: Path) -> str:
     return next((finished / "records").glob("*-phn-ls-*.json")).read_text()
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data())
 def test_a_spoiled_record_is_read_and_shown_or_refused_in_one_line(text: str, data: st.DataObject) -> None:

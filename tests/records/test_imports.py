@@ -177,6 +177,7 @@ SOUND = {"f": "0.5", "p": "0.5", "seed": "0", "split": "test", "t": "1.5", "n": 
 KINDS = ["f", "f", "p", "p", "seed", "split", "t", "n"]
 
 
+@pytest.mark.slow
 @settings(FUZZ, max_examples=50)
 @given(data=st.data())
 def test_a_file_with_any_cells_gives_records_that_stand_in_a_leaderboard_or_one_line(

@@ -103,6 +103,7 @@ def parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
     return len(read)
 
 
+@pytest.mark.slow
 def test_tables_are_the_same_to_the_byte_without_an_index_with_one_and_from_records(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

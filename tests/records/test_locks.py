@@ -176,6 +176,7 @@ class Fails:
         """Do nothing: no job is running."""
 
 
+@pytest.mark.slow
 def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp_path: Path) -> None:
     executors = [Fails(1.0) for _ in range(3)]
     summaries: list[runner.Summary] = []
@@ -197,6 +198,7 @@ def test_a_failing_job_is_run_once_by_three_runners_and_again_by_a_later_one(tmp
     assert later.runs == 1
 
 
+@pytest.mark.slow
 def test_a_runner_without_a_job_to_run_says_who_has_them(
     tmp_path: Path, holder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

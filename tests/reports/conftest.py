@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from in_process import InProcess
+from shared_folders import shared_folder
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.resolve import resolve
@@ -36,25 +37,29 @@ def picture_job() -> Callable[[str], Job]:
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records and weights of every solver in FIT, and of a stack of nets; read-only."""
-    store = Store(tmp_path_factory.mktemp("trained") / "pictures")
-    for solver in (*FIT, "ls"):
-        job = _job(solver)
-        store.write(execute(job, threads=1, weights=store.weights(job)))
-    return store.folder
+
+    def train(folder: Path) -> None:
+        store = Store(folder / "pictures")
+        for solver in (*FIT, "ls"):
+            job = _job(solver)
+            store.write(execute(job, threads=1, weights=store.weights(job)))
+
+    return shared_folder(tmp_path_factory, "trained", train) / "pictures"
 
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of the suite quick with two seeds, shortened to a few steps."""
+    """The folder of a run of the suite quick with two seeds, shortened to a few steps on few pairs of digits."""
     from mobench.jobs import plan as plans
     from mobench.jobs import suite as suites
     from mobench.records.store import Store
     from mobench.runs import runner
 
-    folder = tmp_path_factory.mktemp("quick")
-    suite = suites.overridden(suites.load("quick"), seeds=[0, 1], budget={"steps": 6})
-    runner.run(plans.plan(suite), Store(folder), InProcess())
-    return folder
+    few = {"pairs": PICTURES["pairs"], "test_pairs": PICTURES["test_pairs"]}
+    suite = suites.overridden(suites.load("quick"), settings=few, seeds=[0, 1], budget={"steps": 6})
+    return shared_folder(
+        tmp_path_factory, "quick", lambda folder: runner.run(plans.plan(suite), Store(folder), InProcess())
+    )
 
 
 @pytest.fixture

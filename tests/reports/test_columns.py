@@ -48,6 +48,7 @@ def test_every_column_of_the_table_of_preferences_is_known() -> None:
         assert "missing in the catalogue" not in column(name).meaning, name
 
 
+@pytest.mark.slow
 def test_a_metric_is_better_the_way_its_dataset_says() -> None:
     directions = directions_of([*records("compression"), *records("methods"), *records("analytic")])
     assert directions["mnist", "class/error"] == "lower"

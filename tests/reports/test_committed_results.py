@@ -93,6 +93,7 @@ def test_the_report_is_beaten_at_the_preference_that_validation_chooses() -> Non
     assert row["test accuracy"] > 0.923
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", FORMATS)
 def test_the_standard_track_has_its_table_in_every_format(format_: str) -> None:
     records = Store(STANDARD).contents().records
@@ -105,6 +106,7 @@ def test_the_standard_track_has_its_table_in_every_format(format_: str) -> None:
         assert path.read_text() == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["datasets", "fronts", "cost", "budgets"])
 @pytest.mark.parametrize("format_", ["md", "tex"])
 def test_the_standard_track_has_the_tables_of_the_papers(name: str, format_: str) -> None:
@@ -113,6 +115,7 @@ def test_the_standard_track_has_the_tables_of_the_papers(name: str, format_: str
     assert (STANDARD / f"{name}.{format_}").read_text() == FORMATS[format_](table)
 
 
+@pytest.mark.slow
 def test_the_page_of_the_standard_track_is_made_from_its_records(tmp_path: Path) -> None:
     page.write(Store(STANDARD), tmp_path / "report.html")
     assert (STANDARD / "report.html").read_bytes() == (tmp_path / "report.html").read_bytes()

@@ -57,6 +57,7 @@ def tried(make: Callable[[], Any]) -> Any:
     return None
 
 
+@pytest.mark.slow
 @FEW
 @given(data=st.data())
 def test_every_writer_writes_them_as_text_or_refuses(data: st.DataObject) -> None:
@@ -77,6 +78,7 @@ def test_every_writer_writes_them_as_text_or_refuses(data: st.DataObject) -> Non
     assert "\\input{" not in output_by_format["tex"]
 
 
+@pytest.mark.slow
 @FEW
 @given(data=st.data())
 def test_every_preset_is_made_of_them_or_refused(data: st.DataObject) -> None:
@@ -90,6 +92,7 @@ def test_every_preset_is_made_of_them_or_refused(data: st.DataObject) -> None:
             assert "<script" not in FORMATS["md"](table)
 
 
+@pytest.mark.slow
 @FEW
 @given(data=st.data())
 def test_the_page_has_no_markup_and_no_script_of_theirs(data: st.DataObject) -> None:

@@ -77,6 +77,7 @@ def test_no_difference_is_no_evidence() -> None:
     assert wilcoxon_p(np.zeros(9)) == 1.0
 
 
+@pytest.mark.slow
 def test_a_comparison_does_without_scipy_stats() -> None:
     """Importing it takes as long as the rest of a small leaderboard."""
     program = (

@@ -36,6 +36,7 @@ def content(name: str, suite: str, standalone: bool = False, backwards: bool = F
     return preset(name).make(leaderboard(records), records, Wanted(standalone=standalone))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "suite"), CASES)
 def test_every_format_is_the_same_to_the_byte_and_reads_back(name: str, suite: str) -> None:
     table, reversed_table = content(name, suite), content(name, suite, backwards=True)

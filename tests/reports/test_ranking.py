@@ -176,6 +176,7 @@ def test_ranks_sum_and_the_order_of_solvers_does_not_matter(n: int, k: int, seed
     assert reversed_ranking == ranking
 
 
+@pytest.mark.slow
 def test_false_rejections_are_no_more_frequent_than_alpha() -> None:
     """If solvers are equal, at most 5 % of tables have a significant pair (400 tables: within 3 deviations)."""
     wrong = sum(min(rank(scores(8, 3, seed)).pairwise.values()) <= 0.05 for seed in range(400))

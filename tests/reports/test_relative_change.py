@@ -231,6 +231,7 @@ def test_the_column_is_described() -> None:
     assert (described.unit, described.better, described.latex) == ("%", "higher", r"$\Delta_m$")
 
 
+@pytest.mark.slow
 def test_from_jobs_to_the_table() -> None:
     budget, settings = Budget(steps=30, batch_size=64), {"widths": [4], "solver.lr": 0.01}
     records = [execute(resolve("enb", "mlp", solver, settings, budget)) for solver in ("stl", "ls", "mgda", "moo-svgd")]

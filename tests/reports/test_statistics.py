@@ -45,6 +45,7 @@ def test_clear_differences_give_single_ranks_and_others_intervals() -> None:
     assert paired_rank_intervals(level + seed_noise + np.array([3.0, 1.0, 1.0])) == ["1", "2–3", "2–3"]
 
 
+@pytest.mark.slow
 def test_pairs_are_scipys_paired_t_tests_after_holm() -> None:
     from statsmodels.stats.multitest import multipletests
 

@@ -206,6 +206,7 @@ def test_a_front_that_is_not_finite_is_told_with_the_split_the_objective_and_the
     assert "\n" not in record.failure.message
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_not_finite_is_missing_and_noted_and_the_run_is_completed() -> None:
     record, plain = (execute(job("phn-ls", name, steps=80, lr=0.01)) for name in ("unscored", "vlmop2"))
     assert record.status == "completed"

@@ -181,6 +181,7 @@ def test_one_failure_leaves_the_other_jobs_alone(plan: Plan, tmp_path: Path) -> 
     assert (len(summary.failed), len(summary.completed)) == (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 4])
 def test_several_runners_on_one_store_run_each_job_once(plan: Plan, tmp_path: Path, n: int) -> None:
     summaries: list[runner.Summary] = []

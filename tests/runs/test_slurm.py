@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import submitit.core.core
 from gated import Gate
 
 from mobench.errors import OptionError
@@ -38,6 +39,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (commands / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_STAND_IN", str(home))
+    # submitit waits so long for the result of a task that has ended, because network file systems show files late
+    monkeypatch.setattr(submitit.core.core.Job, "_results_timeout_s", 1)
     return home
 
 
@@ -120,6 +123,7 @@ def test_what_is_stopped_is_cancelled_and_leaves_no_record(cluster: Path, tiny: 
     assert Store(tmp_path / "out").contents().records == []
 
 
+@pytest.mark.slow
 def test_jobs_that_slurm_refuses_end_the_run_in_one_line(cluster: Path, tiny: Path, tmp_path: Path) -> None:
     shutil.copy("/bin/false", cluster.parent / "bin" / "sbatch")
     with pytest.raises(OptionError, match="SLURM refused the jobs"):

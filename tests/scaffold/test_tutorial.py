@@ -21,25 +21,51 @@ os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 os.execvp('bash', ['bash', *sys.argv[1:]])
 """
 """Other tests have the other cores: two threads of a job that wait for one core take many times as long."""
+SHORT = {r"^epochs = \d+": "epochs = 1", r"^pairs = \d+": "pairs = 1000", r"^test_pairs = \d+": "test_pairs = 200"}
+"""Lines of a suite, as regular expressions, and what is in their place here, so that training takes seconds."""
 
 
 def script(text: str) -> str:
     """All blocks but those of output as one shell script, as one reader types them.
 
-    Python is run, a change is made, the suite is saved under the name that the text gives it.
+    Python is run, a change is made, the suite is saved under the name that the text gives it. Both suites, that one and
+    `quick` of the package that the first block installs, are shortened.
     """
     (suite,) = re.findall(r"this is `(\w+\.toml)`", text)
     into = {"python": "python -W error -", "toml": f"cat > {suite}"}
     commands = ["set -e"]
+    first = next(block for language, block in blocks(text) if language == "sh")
     for language, block in blocks(text):
         if language in into:
-            commands.append(f"{into[language]} <<'END'\n{block}END")
+            commands.append(f"{into[language]} <<'END'\n{short(block) if language == 'toml' else block}END")
         elif language == "diff":
             commands.append(f"python - <<'END'\n{change(block)}END")
         elif language == "sh":
             commands.append(block)
+            if block == first:
+                commands.append(f"python - <<'END'\n{SHORTEN_QUICK}END")
         commands.append(f"echo '{MARK}'")
     return "\n".join(commands)
+
+
+def short(suite: str) -> str:
+    """Return the text of a suite with fewer epochs and samples."""
+    for line, shorter in SHORT.items():
+        suite = re.sub(line, shorter, suite, flags=re.MULTILINE)
+    return suite
+
+
+SHORTEN_QUICK = f"""
+import re
+from importlib.util import find_spec
+from pathlib import Path
+path = Path(find_spec("mobench_suites").origin).with_name("quick.toml")
+text = path.read_text(encoding="utf-8")
+for line, shorter in {SHORT!r}.items():
+    text, n_changes = re.subn(line, shorter, text, flags=re.MULTILINE)
+    assert n_changes == 1, line
+path.write_text(text, encoding="utf-8")
+"""
 
 
 def change(diff: str) -> str:

@@ -184,6 +184,7 @@ class IdleOnItsOwnData(seams.SmallDense):
         return network
 
 
+@pytest.mark.slow
 def test_a_model_is_tested_on_datasets_of_its_own_distribution_first() -> None:
     """A fault that only these show is found there, and not by a distribution without datasets."""
     checks = {result.check: result.message for result in failures("model", IdleOnItsOwnData, "guest-seams")}

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from mobench.errors import IncompatibleError
-from mobench.interfaces import Dataset, Inputs, Problem, Samples, Split, StoredSamples, TaskSamples, seeded
+from mobench.interfaces import Dataset, Inputs, Samples, Split, StoredSamples, TaskSamples, seeded
 from mobench.plugins import Entry
 from mobench.runs.additivity import check_means
+from mobench.testing.candidates import shared_dataset, shared_samples
 from mobench.testing.checks.common import same_inputs, same_tensors
 from mobench.testing.isolation import device, elsewhere
 from mobench.testing.outcomes import Declined, demand
@@ -52,9 +53,11 @@ def is_judged_by_its_protocol(entry: Entry) -> None:
 
 def loads_the_same_samples_again(entry: Entry) -> None:
     """Each split loads, and loads again the same, bit for bit; a prepared input has the shape that is stated"""
-    dataset: Dataset = small(entry)
-    for split in get_args(Split):
-        samples, again = load(dataset, split), load(small(entry), split)
+    dataset, other = shared_dataset(entry), small(entry)
+    # in the opposite order, because a generator that both splits draw from would give equal samples in the same order
+    again_by_split = {split: load(other, split) for split in reversed(get_args(Split))}
+    for split, again in reversed(again_by_split.items()):
+        samples = shared_samples(entry, split)
         demand(len(samples) > 0, f"split {split!r} is empty: put samples in it")
         demand(
             _same(samples, again),
@@ -71,11 +74,11 @@ def loads_the_same_samples_again(entry: Entry) -> None:
 
 def reads_rows_and_batches_alike(entry: Entry) -> None:
     """Stored samples are the same, in dtype too, one at a time, in a batch of any order, and read by another process"""
-    dataset: Dataset = small(entry)
+    dataset = shared_dataset(entry)
     stored = [
         (split, part)
         for split in get_args(Split)
-        for part in _parts(dataset, load(dataset, split))
+        for part in _parts(dataset, shared_samples(entry, split))
         if isinstance(part, StoredSamples)
     ]
     if not stored:
@@ -120,8 +123,8 @@ def _check_rows(samples: StoredSamples, split: str) -> None:
 
 def augments_by_the_generator_given(entry: Entry) -> None:
     """Augmentation draws from the generator it is given, and leaves the stored samples as they are"""
-    dataset: Dataset = small(entry)
-    samples = load(dataset, "train").take(slice(0, 8))
+    dataset = shared_dataset(entry)
+    samples = shared_samples(entry, "train").take(slice(0, 8))
     copies = samples.map(Tensor.clone)
     first, second = (_augmented(dataset, samples, seeded(7)) for _ in range(2))
     demand(_same(samples, copies), "augment changed the samples in place: return new ones")
@@ -130,18 +133,17 @@ def augments_by_the_generator_given(entry: Entry) -> None:
 
 def has_a_model_and_finite_losses(entry: Entry) -> None:
     """Some registered model serves it; its losses are finite scalars with gradients"""
-    problem = problem_of(small(entry))
-    losses = _losses(problem)
+    losses = _losses(entry)
     demand(torch.isfinite(losses).all(), f"the losses are {losses.tolist()}: make them finite for a new network")
     demand(losses.requires_grad, "the losses have no gradient: compute them from the outputs, with torch")
 
 
 def has_losses_that_are_means(entry: Entry) -> None:
     """Losses, and metrics that are not pooled, are means over samples, so that batches of any size give a split's"""
-    problem = problem_of(small(entry))
+    problem = problem_of(shared_dataset(entry))
     for split in get_args(Split):
         try:
-            check_means(problem, load(problem.dataset, split), split)
+            check_means(problem, shared_samples(entry, split), split)
         except IncompatibleError as error:
             demand(False, str(error))
 
@@ -149,7 +151,7 @@ def has_losses_that_are_means(entry: Entry) -> None:
 def judges_in_both_precisions(entry: Entry) -> None:
     """Losses are in the precision of the outputs, float32 and float64"""
     for dtype in (torch.float32, torch.float64):
-        losses = _losses(problem_of(small(entry), dtype))
+        losses = _losses(entry, dtype)
         demand(
             losses.dtype == dtype,
             f"losses are {losses.dtype} where the outputs are {dtype}: make constants in the outputs' dtype",
@@ -159,15 +161,16 @@ def judges_in_both_precisions(entry: Entry) -> None:
 def judges_on_another_device(entry: Entry) -> None:
     """Samples and losses can be on another device"""
     with elsewhere():
-        losses = _losses(problem_of(small(entry), device=device()))
+        losses = _losses(entry, device=device())
     demand(
         losses.device.type == device().type,
         f"losses are on {losses.device} where the outputs are on {device()}: make constants on the outputs' device",
     )
 
 
-def _losses(problem: Problem) -> Tensor:
-    batch = problem.prepare(load(problem.dataset, "train").take(slice(0, 8)))
+def _losses(entry: Entry, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
+    problem = problem_of(shared_dataset(entry), dtype, device)
+    batch = problem.prepare(shared_samples(entry, "train").take(slice(0, 8)))
     return problem.losses(problem.outputs_by_task(lambda inputs: [problem.target(inputs)], batch.inputs), batch)
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobench.interfaces import Generator, Inputs, Outputs, ParetoNetwork, Problem, WeightNetwork, head_shape
+from mobench.interfaces import (
+    Generator,
+    Inputs,
+    Outputs,
+    ParetoNetwork,
+    Problem,
+    WeightNetwork,
+    check_generator,
+    head_shape,
+)
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.numerics import objective_gradients
 from mobench.plugins import Entry
@@ -13,6 +22,7 @@ from mobench.testing.checks.common import assert_reached, copied, equal_states, 
 from mobench.testing.isolation import altered, device, elsewhere, saved_and_read, watched, with_frozen
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import built, first_samples, load, problem_for, small
+from mobench.testing.varied_problems import varied_problems
 
 
 def makes_outputs_for_preferences(entry: Entry) -> None:
@@ -57,6 +67,26 @@ def moves_with_the_preference(entry: Entry) -> None:
         "the preference changes nothing: let the outputs or weights depend on it from the first step on, with initial "
         "values that are not zero",
     )
+
+
+def declines_before_it_builds(entry: Entry) -> None:
+    """What it does not serve is declined by check and check_problem, before a network is built or data is loaded"""
+    generator: Generator = small(entry)
+    for varied in varied_problems():
+        problem = varied.problem
+        if problem.model.pretrained or problem.state.layers:
+            continue  # declined by what the class declares
+
+        def check(problem: Problem = problem) -> None:
+            check_generator(generator, problem.dataset)
+            generator.check_problem(problem)
+
+        def build(problem: Problem = problem) -> None:
+            network = generator.build(problem, finite_rays(problem.n_objectives))
+            check_generator(generator, problem.dataset, network)
+
+        if varied.is_accepted(check, "check or check_problem"):
+            varied.demand_that_it_is_built(build, "build", "check_problem")
 
 
 def heeds_the_seed(entry: Entry) -> None:

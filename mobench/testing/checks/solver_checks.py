@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from mobench.learning.batches import Batches
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
-from mobench.plugins import Entry
+from mobench.plugins import Entry, Pair
 from mobench.testing.isolation import device, elsewhere, saved_and_read
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import (
@@ -19,12 +21,25 @@ from mobench.testing.small import (
     batch_of,
     batches_of,
     load,
+    small,
     solver_for,
     start,
     trained,
     trained_losses,
     watched_solver,
 )
+from mobench.testing.varied_problems import varied_problems
+
+
+def declines_before_it_starts(entry: Entry) -> None:
+    """What it does not serve is declined by check, before a network is built or data is loaded"""
+    if isinstance(entry.spec, Pair):
+        raise Declined("the generator of a pair is checked")
+    for varied in varied_problems():
+        solver: Solver = small(entry)
+        problem = varied.problem
+        if varied.is_accepted(partial(solver.check, problem), "check"):
+            varied.demand_that_it_is_built(partial(start, solver, problem), "start", "check")
 
 
 def trains_and_can_be_judged(entry: Entry) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from shared_folders import shared_folder
 
 from mobench.records.record import Provenance
 from mobench.records.store import Store
@@ -50,12 +51,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def pages(trained_folder: Path, picture_job: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of trained networks and of one failed job."""
-    folder = tmp_path_factory.mktemp("pages") / "pictures"
-    shutil.copytree(trained_folder, folder)
-    failed = picture_job("pcgrad")
-    Store(folder).write(failure_record(failed, "ValueError", "no luck today", "Traceback …\n  in train", PROVENANCE))
-    build.write(Store(folder), folder / "report.html")
-    return folder
+
+    def write(parent: Path) -> None:
+        folder = parent / "pictures"
+        shutil.copytree(trained_folder, folder)
+        failure = failure_record(
+            picture_job("pcgrad"), "ValueError", "no luck today", "Traceback …\n  in train", PROVENANCE
+        )
+        Store(folder).write(failure)
+        build.write(Store(folder), folder / "report.html")
+
+    return shared_folder(tmp_path_factory, "pages", write) / "pictures"
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ def test_data_cannot_end_the_script_it_stands_in(value: str) -> None:
     assert not set(script_data) & set("<>&\u2028\u2029")
 
 
+@pytest.mark.slow
 def test_names_and_errors_with_markup_are_shown_as_text(
     opened: Open, finished: Path, picture_job: Any, provenance: Any, tmp_path: Path
 ) -> None:

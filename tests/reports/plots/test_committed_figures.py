@@ -27,6 +27,7 @@ def tables(suite: str) -> Iterator[tuple[str, bytes]]:
             yield f"{kind}{name}", as_csv(plot.load().table(subject))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_committed_figures_are_made_from_the_committed_records(suite: str) -> None:
     folder = RESULTS / suite / "plots"

@@ -85,6 +85,7 @@ def test_the_band_is_from_one_seed_to_all_and_the_line_half(make: Make) -> None:
     check_band(make, [ONE, TWO, THREE])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.tuples(*[st.integers(0, 99)] * 2), min_size=1, max_size=6), min_size=2, max_size=5))
 def test_bands_of_any_fronts(make: Make, integer_fronts: list[list[tuple[int, int]]]) -> None:

@@ -27,7 +27,7 @@ Folders = dict[str, Path]
 
 @pytest.fixture(params=SUITES)
 def records(request: pytest.FixtureRequest, quick: Path) -> list[Record]:
-    """Records of the suite quick (a tenth of its budget), and of committed results."""
+    """Records of the suite quick (a few steps), and of committed results."""
     folder = quick if request.param == "quick" else RESULTS / request.param
     return Store(folder).contents().records
 

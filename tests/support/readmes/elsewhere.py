@@ -100,6 +100,10 @@ ELSEWHERE = (
         "tests/plugins/test_fairness.py::test_jobs_of_the_suites_run_on_generated_files",
     ),
     Elsewhere(
+        r"mobench run glyphs --dataset nyuv2 .*", "needs the user's files",
+        "tests/plugins/test_scenes.py::test_a_job_runs_on_each", "plugins/mobench_scenes/README.md",
+    ),
+    Elsewhere(
         r"mobench run glyphs .*", "needs fonts that are fetched",
         "tests/plugins/test_glyphs.py::test_jobs_of_the_suite_run_on_generated_files",
     ),

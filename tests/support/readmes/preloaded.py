@@ -23,7 +23,9 @@ from typing import Any, NoReturn
 SUPPORT = Path(__file__).parents[1]
 IMPORTED = (
     "torchvision", "pandas", "pymoo.indicators.igd_plus", "moocore", "scipy.stats", "rich.table",
-    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.reports.tables.table_files",
+    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure",
+    "mobench.cli.main", "mobench.runs.execution", "mobench.runs.runner", "mobench.runs.suite_run",
+    "mobench.reports.tables.table_files",
 )  # fmt: skip
 
 

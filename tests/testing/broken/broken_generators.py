@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from mobench import Generator, WeightNetwork
+from mobench.errors import IncompatibleError
 
 
 class Lines(WeightNetwork):
@@ -179,3 +180,22 @@ class StartsElsewhere(Sound):
     """Declares a start that it does not make."""
 
     starts_pretrained = True
+
+
+@dataclass(frozen=True)
+class DeclinesLate(Sound):
+    """Declines images when it builds its network."""
+
+    def build(self, problem, rays):
+        if len(problem.dataset.input_shape) == 3:
+            raise IncompatibleError("this generator serves no images: choose a dataset without them")
+        return super().build(problem, rays)
+
+
+@dataclass(frozen=True)
+class LoadsToDecline(Sound):
+    """Reads samples to find whether it serves a dataset."""
+
+    def check_problem(self, problem):
+        if len(problem.dataset.load("train")) == 0:
+            raise IncompatibleError("this generator needs samples: choose a dataset with some")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from mobench import Solver, option
+from mobench.errors import IncompatibleError
 
 
 class Nets:
@@ -260,3 +261,13 @@ class LowLosses(Sound):
     def reported(self, losses):
         with self.problem.autocast():
             return losses.detach() @ torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
+
+
+@dataclass(eq=False)
+class DeclinesLate(Sound):
+    """Declines images when it starts."""
+
+    def start(self, problem, setting):
+        if len(problem.dataset.input_shape) == 3:
+            raise IncompatibleError("this solver serves no images: choose a dataset without them")
+        super().start(problem, setting)
