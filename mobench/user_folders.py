@@ -29,26 +29,27 @@ def find(folder: UserFolder, path: str = "") -> Path | None:
     return next((place for place in _places(folder, path) if not _absent(folder, place)), None)
 
 
-def require(name: str, path: str = "") -> Path:
+def require(name: str, path: str | None = None) -> Path:
     """Return the place of the folder with the user's data of this name.
 
-    path: as in `find`.
+    path: value of the option `folder` of a dataset, as in `find`; None: the dataset has no such option.
 
     Raises: DataError if no place has it, or none has all its contents; UnknownNameError if no plugin declares it.
     """
     folder = _declared(name)
-    place = find(folder, path)
+    place = find(folder, path or "")
     if place is not None:
         return place
-    present = next((place for place in _places(folder, path) if is_readable_dir(place)), None)
+    present = next((place for place in _places(folder, path or "") if is_readable_dir(place)), None)
     if present is None:
         state = f"{path or folder.path!r} is not in ${VARIABLE}, the cache or the working directory"
     else:
         state = f"{present} has no {' and no '.join(_absent(folder, present))}"
+    remedy = "" if path is None else "name the folder in the option `folder`, or "
     raise DataError(
         f"no folder with the user's files of {name} was found: {state}. Accepted is a folder with "
-        f"{', '.join(folder.contents)}: {folder.layout}. {folder.origin}, and name the folder in the option "
-        f"`folder`, or move it to {folder.path} below ${VARIABLE}"
+        f"{', '.join(folder.contents)}: {folder.layout}. {folder.origin}, and {remedy}move it to "
+        f"{folder.path} below ${VARIABLE}"
     )
 
 

@@ -57,11 +57,13 @@ def test_a_folder_of_another_name_is_found(places: dict[str, Path], tmp_path: Pa
 
 def test_what_is_missing_is_told_with_what_to_do(places: dict[str, Path]) -> None:
     with pytest.raises(DataError) as missing:
-        user_folders.require("pictures")
+        user_folders.require("pictures", "")
     text = str(missing.value)
     assert "'set/pictures' is not in $MOBENCH_DATA, the cache or the working directory" in text
     assert "Accepted is a folder with train/image, labels.csv: images and a table" in text
     assert "Download a.zip from its authors, and name the folder in the option `folder`" in text
+    with pytest.raises(DataError, match=r"Download a\.zip from its authors, and move it to set/pictures below"):
+        user_folders.require("pictures")  # the dataset has no option `folder`
     place = fill(places["data"] / "set" / "pictures")
     (place / "labels.csv").unlink()
     with pytest.raises(DataError, match=r"pictures has no labels\.csv\."):

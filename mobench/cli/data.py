@@ -88,6 +88,8 @@ def _size(n_bytes: int) -> str:
     """Return a size, for example "38 kB"."""
     if not n_bytes:
         return "size not stated"
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"
 
 

@@ -55,10 +55,11 @@ def mobench_user_folders() -> list[UserFolder]:
         UserFolder(
             "cifar10",
             "cifar-10-batches-py",
-            ("data_batch_1", "test_batch"),
+            ("batches.meta", *(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
             "the batches of the authors' archive for Python",
             "Unpack the archive of CIFAR-10 for Python, for example with "
             "torchvision.datasets.CIFAR10(folder, download=True)",
+            n_bytes=186_000_000,
             licence="not stated by the source",
         )
     ]

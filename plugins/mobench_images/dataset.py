@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from mobench.datafiles import VARIABLE, folders
-from mobench.errors import DataError
-from mobench.files import is_readable_dir
 from mobench.interfaces import Dataset, Metric, Objective, Outputs, Protocol, Samples, Split
 from mobench.options import option
+from mobench.user_folders import require
 from mobench_images import cifar
 from mobench_multimnist import pictures
 
@@ -146,13 +144,7 @@ class Cifar10(OneLabel):
         return Samples((batch.inputs.float() / 255 - mean) / deviation, batch.targets)
 
     def _read(self, part: pictures.PicturePart) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        root = next((folder for folder in folders() if is_readable_dir(folder / cifar.FOLDER)), None)
-        if root is None:
-            raise DataError(
-                f"there is no folder {cifar.FOLDER} in ${VARIABLE} or the cache: unpack the archive of CIFAR-10 for "
-                f"Python there, for example with torchvision.datasets.CIFAR10(folder, download=True)"
-            )
-        return cifar.read(root, part)
+        return cifar.read(require("cifar10").parent, part)
 
 
 def _moved(images: Tensor, shift: int, random: torch.Generator) -> Tensor:

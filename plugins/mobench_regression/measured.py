@@ -7,14 +7,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobench import files
-from mobench.datafiles import folders, require
+from mobench import files, user_folders
+from mobench.datafiles import require
 from mobench.errors import DataError
 from mobench.interfaces import Split
 from mobench.options import option
@@ -147,7 +146,7 @@ class Sarcos(TableRegression):
         """Return the matrix [N, 28] of a MATLAB file, whose variable has the name of the file."""
         from scipy.io import loadmat
 
-        path = self._path(f"{name}.mat")
+        path = user_folders.require("sarcos", self.folder) / f"{name}.mat"
         try:
             content: Any = io.BytesIO(files.read(path, MAX_SARCOS_BYTES))
             values = np.asarray(loadmat(content, variable_names=[name])[name], np.float64)
@@ -159,16 +158,6 @@ class Sarcos(TableRegression):
         if values.ndim != 2 or values.shape[1] != 4 * N_JOINTS or not len(values):
             raise DataError(f"{path.name} has a matrix {values.shape}: {4 * N_JOINTS} columns are expected")
         return values
-
-    def _path(self, file: str) -> Path:
-        places = [place / self.folder / file for place in (*folders(), Path())]
-        path = next((place for place in places if files.is_readable_file(place)), None)
-        if path is None:
-            raise DataError(
-                f"{file} is not in {self.folder!r}, as a path or below $MOBENCH_DATA: download SARCOS from the page of "
-                "the book Gaussian Processes for Machine Learning and set folder to the folder with both files"
-            )
-        return path
 
 
 def composition(formulas: Sequence[str]) -> tuple[TableArray, NDArray[np.int64]]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from readmes.pages import ROOT
 
-from mobench.datafiles import collection
-from mobench.errors import UnknownNameError
+from mobench.errors import DataError
 from mobench.plugins import registry
+from mobench.user_folders import fetchable, folders_by_name
 
 PAGE = (ROOT / "mobench" / "docs" / "concepts" / "other-datasets.md").read_text()
 SOURCES = ("LibMTL", "LibMOON", "COSMOS", "PHN", "PaMaL", "PaLoRA")
@@ -25,7 +25,7 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
 
 
 def names(remark: str) -> list[str]:
-    return [name for name in re.findall(r"`([a-z0-9-]+)`", remark) if name != "source"]
+    return [name for name in re.findall(r"`([a-z0-9-]+)`", remark) if name not in ("source", "lists")]
 
 
 def test_every_source_has_rows_and_every_row_a_known_state() -> None:
@@ -50,8 +50,9 @@ def test_what_is_said_to_be_here_is_registered_and_the_rest_names_no_data_set() 
     "dataset", [name for *_, state, remark in rows() if state == "user's files" for name in names(remark)]
 )
 def test_files_of_the_user_are_not_fetched(dataset: str) -> None:
-    with pytest.raises(UnknownNameError):
-        collection(dataset)
+    assert dataset in folders_by_name()
+    with pytest.raises(DataError, match=f"{dataset} is provided by the user"):
+        fetchable(dataset)
 
 
 def test_the_bounds_on_the_cross_entropy_follow_from_the_published_hypervolumes() -> None:

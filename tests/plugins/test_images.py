@@ -156,7 +156,7 @@ def test_files_that_are_not_cifars_are_never_unpickled(generated: Path) -> None:
 
 def test_without_the_files_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBENCH_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="unpack the archive of CIFAR-10"):
+    with pytest.raises(DataError, match=r"CIFAR10.* and move it to cifar-10-batches-py below"):
         Cifar10().load("train")
 
 

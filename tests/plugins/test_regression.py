@@ -326,7 +326,7 @@ def test_sarcos_in_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_sarcos_that_is_missing_or_damaged_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"sarcos_inv\.mat is not in .* set folder"):
+    with pytest.raises(DataError, match=r"no sarcos_inv\.mat .* in the option `folder`"):
         measured.Sarcos(folder=str(tmp_path)).load("train")
     sarcos_files(tmp_path / "sarcos")
     for content in (b"", b"not a MATLAB file", (tmp_path / "sarcos" / "sarcos_inv_test.mat").read_bytes()):

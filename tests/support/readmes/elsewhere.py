@@ -76,6 +76,14 @@ ELSEWHERE = (
         "tests/runs/test_slurm.py::test_jobs_are_one_array_and_each_ends_with_one_record",
     ),
     Elsewhere(
+        r"mobench run photos .*", "needs photos of the user",
+        "tests/plugins/test_photos.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
+        r"mobench run molecules --dataset qm9 .*", "needs files of the user",
+        "tests/plugins/test_molecules.py::test_jobs_of_the_suite_run",
+    ),
+    Elsewhere(
         r"mobench run compression-cifar .*", "needs a GPU, and CIFAR-10, which nobody may pass on",
         "tests/plugins/test_images.py::test_one_training_step_on_cifars_format",
     ),
