@@ -26,5 +26,6 @@ def mobench_models() -> list[Spec]:
             "a byte-level language model trained on Wikipedia, whose dense layers are fine-tuned",
             "n-gram embeddings: arXiv 2412.09871, section 3.2.1; moving averages: arXiv 2209.10655, section 3.1",
             version="1",
+            small={"pretrained": False},
         )
     ]
