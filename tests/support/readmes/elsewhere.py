@@ -120,6 +120,14 @@ ELSEWHERE = (
         "tests/plugins/test_tagged_texts.py::test_jobs_of_the_suite_run_on_generated_files",
     ),
     Elsewhere(
+        r"mobench run recommendation .*", "needs a table that is fetched",
+        "tests/plugins/test_recommendation.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
+        r"mobench run pretrained .*", "needs weights, fonts and texts that are fetched",
+        "tests/plugins/test_effnet.py::test_jobs_of_the_suite_run_on_generated_files",
+    ),
+    Elsewhere(
         r"mobench data verify", "needs what was fetched",
         "tests/cli/test_tables_and_data.py::test_data_are_listed_and_verified",
     ),
