@@ -35,7 +35,7 @@ class _Seed(Function):
         return tensors[0].new_zeros(())
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+    def backward(ctx: Any, *_: Tensor) -> Any:
         return None, *ctx.gradients
 
 
