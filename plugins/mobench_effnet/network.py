@@ -72,10 +72,10 @@ class Block(nn.Module):
         self.bn2 = Normalisation(n_outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        images = relu6(self.bn0(self.expand_conv(inputs))) if self.expands else inputs
-        images = relu6(self.bn1(self.depthwise_conv(images)))
-        images = self.bn2(self.project_conv(images))
-        return inputs + images if self.adds_input else images
+        expanded = relu6(self.bn0(self.expand_conv(inputs))) if self.expands else inputs
+        filtered = relu6(self.bn1(self.depthwise_conv(expanded)))
+        outputs: Tensor = self.bn2(self.project_conv(filtered))
+        return inputs + outputs if self.adds_input else outputs
 
 
 class EfficientNetLite0(nn.Module):

@@ -151,7 +151,8 @@ def scalarised(losses: Tensor, vectors: Tensor, penalty: float) -> Tensor:
     """Return r · f − penalty · cos(r, f) [n] of losses and reference vectors [n, m] (equation 4)."""
     product = (losses * vectors).sum(1)
     lengths = losses.norm(dim=1).clamp_min(SHORTEST) * vectors.norm(dim=1)
-    return product - penalty * product / lengths
+    values: Tensor = product - penalty * product / lengths
+    return values
 
 
 def uniformity_slope(losses: Tensor, bandwidth: float) -> Tensor:

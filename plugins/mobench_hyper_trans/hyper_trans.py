@@ -55,7 +55,7 @@ class AttentionTrunk(nn.Module):
 
     def forward(self, preferences: Tensor) -> Tensor:
         check_preferences(preferences, len(self.embeddings))
-        columns = preferences.split(1, dim=1)
+        columns = torch.split(preferences, 1, dim=1)
         tokens = torch.stack([e(column) for e, column in zip(self.embeddings, columns, strict=True)], dim=1).relu()
         attended = tokens + self.attention(tokens, tokens, tokens)[0]
         mixed = attended + self.second(functional.relu(self.first(attended)))

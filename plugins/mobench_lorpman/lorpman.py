@@ -75,7 +75,7 @@ class LorpmanNetwork(LowRankNetwork):
         """
         m = self.problem.n_objectives
         chosen = torch.randperm(m, generator=seeded(step))[:N_COMPARED]
-        total = self.main[0].new_zeros(())
+        total: Tensor = self.main[0].new_zeros(())
         for left, right in zip(self.left, self.right, strict=True):
             # ⟨B_i A_i, B_j A_j⟩ = Σ (B_iᵀ B_j) ∘ (A_i A_jᵀ)
             lefts = torch.einsum("ior,jos->ijrs", left[chosen], left[chosen])

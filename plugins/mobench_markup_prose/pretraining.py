@@ -43,7 +43,7 @@ def pretrained(data: NDArray[np.uint8], n_steps: int) -> ByteNetwork:
         logits = network(windows[:, :-1])["byte"]
         loss = cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), LARGEST_NORM)
         optimiser.step()
         schedule.step()

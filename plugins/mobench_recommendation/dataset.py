@@ -149,4 +149,5 @@ def _summed_shares(outputs: Outputs, batch: Samples) -> Mapping[str, Tensor]:
 def _concentration(sums: Mapping[str, Tensor]) -> Tensor:
     """Return ln 1682 − H(p̄), which is not negative."""
     mean = sums["shares"] / sums["users"].clamp_min(1)
-    return math.log(N_FILMS) - torch.special.entr(mean).sum()
+    entropy: Tensor = torch.special.entr(mean).sum()
+    return math.log(N_FILMS) - entropy

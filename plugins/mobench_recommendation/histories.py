@@ -49,4 +49,5 @@ def flags(films_of_users: Sequence[NDArray[np.int64]], split: Split) -> tuple[Fl
 def popularity(films_of_users: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Return the number of users [films] who have each film in the training part of their histories."""
     history, following = flags(films_of_users, "train")
-    return (history | following).sum(0).astype(np.float64)
+    n_users: NDArray[np.float64] = (history | following).sum(0).astype(np.float64)
+    return n_users
