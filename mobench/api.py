@@ -36,8 +36,8 @@ def run(
     epochs: float | None = None,
     steps: int | None = None,
     seconds: float | None = None,
-    precision: Precision | None = None,
     preset: str | None = None,
+    precision: Precision | None = None,
     jobs: int | None = None,
     device: str = "cpu",
     out: str | Path | None = None,
@@ -58,7 +58,7 @@ def run(
 
     The arguments are those of `mobench run`.
 
-    suite: a registered name or a TOML file. The arguments from `dataset` to `preset` override the suite's settings,
+    suite: a registered name or a TOML file. The arguments from `dataset` to `precision` override the suite's settings,
         in the order of `mobench.jobs.precedence`.
     rays: preferences [R][m] on which finite sets are trained and all methods are evaluated; lists, an array or a
         tensor.

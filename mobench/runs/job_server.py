@@ -6,8 +6,8 @@ the server runs no job and imports no plugin, so each copy starts from the same 
 
 Protocol: for each job the executor sends four descriptors over a Unix socket: where to read the request, where to write
 events, errors, and the status. The server writes the supervisor's process id to the status pipe, and its wait status
-when it has ended. The server ends when the socket is closed and all supervisors have ended; supervisors end by
-themselves when nobody reads their events.
+when it has ended. The server ends when the socket is closed and all supervisors have ended; a supervisor ends by itself
+when the reader of its events has ended.
 """
 
 from __future__ import annotations

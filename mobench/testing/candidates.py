@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from mobench import options
@@ -33,7 +34,7 @@ def registered(kind: Kind) -> list[Any]:
     """Return a small object of every registered name, those of mobench first. Broken plugins are skipped.
 
     The objects are shared by all checks, which must not change them. Datasets whose files are missing are last, because
-    loading them tries to fetch the files.
+    loading them tries to fetch the files, and so are models with pretrained weights, because they are large.
     """
     return [instance for _, instance in _with_entries(kind)]
 
@@ -42,7 +43,7 @@ def _with_entries(kind: Kind) -> list[tuple[Entry, Any]]:
     """Return the entry and the small object of every registered name, as `registered`."""
     entries = sorted(
         registry().entries[kind].values(),
-        key=lambda entry: (_lacks_files(entry), entry.plugin.distribution != "mobench"),
+        key=lambda entry: (_lacks_files(entry), _may_be_pretrained(entry), entry.plugin.distribution != "mobench"),
     )
     classes = [(entry, _class_of(entry)) for entry in entries]
     known_classes, objects = _OBJECTS.get(kind, ([], []))
@@ -91,6 +92,12 @@ def _class_of(entry: Entry) -> type | None:
         return entry.load()
     except PluginError:
         return None
+
+
+def _may_be_pretrained(entry: Entry) -> bool:
+    """Return whether an entry is a model with an option to start at pretrained weights."""
+    cls = _class_of(entry) if entry.kind == "model" else None
+    return cls is not None and is_dataclass(cls) and any(field.name == "pretrained" for field in fields(cls))
 
 
 def _lacks_files(entry: Entry) -> bool:

@@ -55,7 +55,7 @@ class Normalisation(nn.Module):
         return batch_norm(images, *constants, training=False, eps=EPSILON)  # type: ignore[arg-type]
 
 
-class Block(nn.Module):
+class InvertedBlock(nn.Module):
     """Expansion by a 1×1 convolution, depthwise convolution, projection; the input is added where the shapes agree."""
 
     def __init__(self, n_inputs: int, n_outputs: int, side: int, stride: int, expansion: int) -> None:
@@ -92,7 +92,7 @@ class EfficientNetLite0(nn.Module):
         blocks, width = [], STEM_CHANNELS
         for n_blocks, side, stride, expansion, channels in STAGES:
             for i in range(n_blocks):
-                blocks.append(Block(width, channels, side, stride if i == 0 else 1, expansion))
+                blocks.append(InvertedBlock(width, channels, side, stride if i == 0 else 1, expansion))
                 width = channels
         self.blocks = nn.ModuleList(blocks)
         self.conv_head = Conv(width, N_FEATURES, 1)

@@ -103,12 +103,16 @@ def _newton(cosines: Tensor, b: Tensor, alpha: float) -> Tensor:
         return (cosines @ at[:, :, None])[:, :, 0] - b * at.pow(-1 / alpha)
 
     u = b.pow(alpha / (1 + alpha))  # the solution for orthogonal gradients
+    # each problem ends by itself, so that its solution does not depend on the others
+    has_converged = torch.zeros(len(u), 1, dtype=torch.bool, device=u.device)
     for _ in range(ROUNDS):
         gradient = slope(u)
         hessian = cosines + torch.diag_embed(b / alpha * u.pow(-1 / alpha - 1))
         step = -torch.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         rounding = ROUNDING * (cosines.abs() @ u[:, :, None])[:, :, 0]
-        if bool((gradient.abs() <= (CLOSE * b * u.pow(-1 / alpha)).maximum(rounding)).all()):
+        is_close = gradient.abs() <= (CLOSE * b * u.pow(-1 / alpha)).maximum(rounding)
+        has_converged = has_converged | is_close.all(1, keepdim=True)
+        if bool(has_converged.all()):
             break
         along = (gradient * step).sum(1, keepdim=True)
         limits = torch.where(step < 0, -u / step.clamp(max=-TINY), torch.inf).amin(1, keepdim=True)
@@ -119,5 +123,5 @@ def _newton(cosines: Tensor, b: Tensor, alpha: float) -> Tensor:
             if not bool(is_long.any()):
                 break
             length = torch.where(is_long, length / 2, length)
-        u = u + length * step
+        u = torch.where(has_converged, u, u + length * step)
     return u

@@ -52,6 +52,12 @@ class LorpmanNetwork(LowRankNetwork):
         super().__init__(problem, options.rank, options.scale, kernel_rank=False)
         self.options = options
         self.register_buffer("is_frozen", torch.tensor(False, device=problem.device))
+        # a copy on the host, so that a step does not wait for the device
+        self._skips_main = False
+        self.register_load_state_dict_post_hook(lambda network, keys: network._read_phase())
+
+    def _read_phase(self) -> None:
+        self._skips_main = bool(self.is_frozen)
 
     def after_backward(self, step: int, total_steps: int | None) -> None:
         if self.options.freeze < 1 and total_steps is None:
@@ -61,11 +67,12 @@ class LorpmanNetwork(LowRankNetwork):
             )
         if self.options.orthogonal and self.problem.n_objectives > 1:
             (self.options.orthogonal * self.penalty(step)).backward()  # type: ignore[no-untyped-call]
-        if self.is_frozen:
+        if self._skips_main:
             for parameter in self.main:
                 parameter.grad = None
         if total_steps is not None and self.options.freeze < 1:
-            self.is_frozen.fill_(step + 1 >= self.options.freeze * total_steps)
+            self._skips_main = step + 1 >= self.options.freeze * total_steps
+            self.is_frozen.fill_(self._skips_main)
 
     def penalty(self, step: int) -> Tensor:
         """Return Σ_l ‖W_lᵀ W_l − I‖², where the columns of W_l are the matrices B_i A_i of layer l, of length 1.
@@ -88,4 +95,4 @@ class LorpmanNetwork(LowRankNetwork):
 
     def main_gram(self, cotangents: Mapping[str, Tensor]) -> Tensor:
         gram = super().main_gram(cotangents)
-        return torch.zeros_like(gram) if self.is_frozen else gram
+        return torch.zeros_like(gram) if self._skips_main else gram

@@ -12,7 +12,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn.functional import embedding, pad
 
-from mobench.interfaces import Dataset, Model
+from mobench.interfaces import Dataset, Model, seeded
 from mobench.options import option
 from mobench_recurrent.lstm import check_sequence
 
@@ -48,6 +48,11 @@ class WikiBytes(Model):
         network.embeddings.requires_grad_(False)
         if self.pretrained:
             network.load_state_dict(_published())
+        else:
+            # frozen tables are the same in all networks
+            draw = seeded(0)
+            for table in network.embeddings:
+                nn.init.normal_(table, std=0.1, generator=draw)
         return network
 
 

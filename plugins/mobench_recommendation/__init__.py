@@ -9,7 +9,7 @@ def mobench_datasets() -> list[Spec]:
         Spec(
             "ml100k",
             "mobench_recommendation.dataset:Ml100k",
-            "recommendation of films: accuracy of the ranking, popularity and concentration of what is recommended",
+            "recommendation of films: accuracy of the ranking against their popularity and concentration",
             "MovieLens 100K: Harper & Konstan 2015",
             version="1",
             small={"limit": 60},

@@ -31,6 +31,14 @@ ON_THE_HOST = {
     "nash-mtl": "Newton steps until the programs have converged",
     "cagrad": "a root search until the programs have converged",
     "imtl-g": "eigenvectors, for which torch waits on every device",
+    "imtl": "eigenvectors, as imtl-g",
+    "aligned-mtl": "eigenvectors, as imtl-g",
+    "config": "eigenvectors, as imtl-g",
+    "fairgrad": "Newton steps until the programs have converged",
+    "cr-mogm": "an active-set method in NumPy",
+    "dualproj": "non-negative least squares in NumPy",
+    "pmgda": "small programs in NumPy",
+    "ferero": "small programs in NumPy",
 }
 """Balancers that solve a program on the host in every step, and the program. No other balancer may wait."""
 

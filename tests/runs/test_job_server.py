@@ -176,7 +176,7 @@ def test_several_jobs_at_once_report_their_own_ends(site: Path, tmp_path: Path) 
     executor = LocalExecutor(4, cores=1)
     jobs = [job(1, seed, "dies" if seed % 2 else None) for seed in range(6)]
     with ThreadPoolExecutor(4) as pool:
-        ends = list(pool.map(lambda each: run(executor, each, tmp_path / "out"), jobs))
+        ends = list(pool.map(lambda job: run(executor, job, tmp_path / "out"), jobs))
     executor.stop()
     assert [end.status for end in ends] == ["completed", None] * 3
     assert all("SIGSEGV" in end.message for end in ends[1::2])
@@ -186,8 +186,8 @@ def test_the_memory_of_a_supervisor_is_not_that_of_its_job(executor: LocalExecut
     """The supervisor is a copy of the server, so that its resident memory would count torch twice."""
     path = tmp_path / "seen"
     both = "limits.resident_bytes(os.getppid()), limits.resident_bytes(os.getppid(), has_supervisor=True), "
-    own = "psutil.Process().memory_info().rss, psutil.Process(os.getppid()).memory_info().rss"
-    step = WRITES.format(path=str(path), expression=both + own)
+    separately = "psutil.Process().memory_info().rss, psutil.Process(os.getppid()).memory_info().rss"
+    step = WRITES.format(path=str(path), expression=both + separately)
     install(
         site, "sized", balancer("sized", step, before="import os, psutil\nfrom mobench.runs.executors import limits")
     )

@@ -16,9 +16,9 @@ def shared_folder(factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
 
     make: is given the empty folder. If it raises an error, the next process calls it again.
     """
-    own = factory.getbasetemp()
+    process_folder = factory.getbasetemp()
     # the processes of pytest-xdist have folders beside each other
-    base = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    base = process_folder.parent if "PYTEST_XDIST_WORKER" in os.environ else process_folder
     folder, is_complete = base / name, base / f"{name}.complete"
     with FileLock(base / f"{name}.lock"):
         if not is_complete.exists():

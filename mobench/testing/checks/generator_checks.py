@@ -182,7 +182,8 @@ def leaves_frozen_parameters_alone(entry: Entry) -> None:
     generator.check_problem(problem)
     network = generator.build(problem, finite_rays(problem.n_objectives))
     rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
-    (name,) = (n for n, p in problem.target.named_parameters() if not p.requires_grad)
+    # a registered model may have frozen parameters of its own
+    name = next(name for name, parameter in problem.target.named_parameters() if not parameter.requires_grad)
     if isinstance(network, WeightNetwork):
         names = set(network.weights(rays)) - problem.state.statistics.keys()
         demand(
