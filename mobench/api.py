@@ -64,7 +64,7 @@ def run(
         tensor.
     precision: "fp32", or "bf16": forward passes in training and evaluation run under torch's bfloat16 autocast. It
         changes results, so it is part of a job; None: as the suite states in `[budget]`, otherwise "fp32".
-    preset: named settings of the solvers, which `mobench show SOLVER` lists, such as "paper"; None: those of the suite.
+    preset: named settings of the solvers, which `mobench show SOLVER` lists, such as `paper`; None: those of the suite.
     jobs: number of jobs at once; None: 1, or as many as a cluster has room for.
     out: folder of the records; by default results/<suite>.
     retry: whether to run failed jobs again.

@@ -26,7 +26,7 @@ hookimpl = pluggy.HookimplMarker("mobench")
 class SolverPreset:
     """Settings of a solver under one name, such as the training of its paper.
 
-    name:     name, lower case with hyphens; "paper" for the main experiment of the method's paper.
+    name:     name, lower case with hyphens, such as `paper` for the main experiment of the method's paper.
     settings: options with the prefix of their part, as in `Pair.defaults`, and of the budget, such as "budget.epochs".
     source:   where the settings are stated.
     """

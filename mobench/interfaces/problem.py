@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mobench.errors import IncompatibleError, ShapeError
+from mobench.errors import IncompatibleError, MobenchError, ShapeError
 from mobench.interfaces.dataset import Dataset, Protocol
 from mobench.interfaces.model import Model, check_declared
 from mobench.interfaces.objective import Objective
@@ -224,6 +224,18 @@ class Problem:
                 "samples of each objective under its name"
             )
         return [([i], samples.tasks[name]) for i, name in enumerate(names)]
+
+    def check_trainable(self, losses: Sequence[Tensor]) -> None:
+        """Raise MobenchError if no loss requires a gradient, so that a step would change nothing.
+
+        losses: tensors of any shape, computed with gradients enabled.
+        """
+        if not any(loss.requires_grad for loss in losses):
+            names = " and ".join(repr(objective.name) for objective in self.objectives)
+            raise MobenchError(
+                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the outputs "
+                "by differentiable operations (no detach, item, argmax or rounding)"
+            )
 
     def losses(
         self, outputs: Sequence[Outputs], batch: Samples, objectives: Sequence[Objective] | None = None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mobench.errors import MobenchError, NonFiniteError
+from mobench.errors import NonFiniteError
 from mobench.interfaces import Balancer, DirectionBalancer, Outputs, ParetoNetwork, Problem, Samples, inner_products
 from mobench.learning.divergence import check_gradients, check_losses, is_finite
 
@@ -52,12 +52,7 @@ class Backward(ABC):
 
     def _each_loss(self, outputs: Sequence[Outputs], batch: Samples) -> list[Tensor]:
         columns = self.problem.each_loss(outputs, batch)
-        if not any(loss.requires_grad for loss in columns):
-            names = " and ".join(repr(o.name) for o in self.problem.objectives)
-            raise MobenchError(
-                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the "
-                "outputs by differentiable operations (no detach, item, argmax or rounding)"
-            )
+        self.problem.check_trainable(columns)
         return columns
 
     def _alpha(self, losses: Tensor, preferences: Tensor, gram: Tensor | None) -> Tensor:

@@ -64,9 +64,16 @@ class ServedProcess:
 
     def terminate(self) -> None:
         """Send SIGTERM unless the process has ended."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL unless the process has ended."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
         if self.returncode is None:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, number)
 
     def _await(self, status: IO[bytes]) -> None:
         with status:

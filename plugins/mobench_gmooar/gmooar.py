@@ -11,7 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor, nn
 
-from mobench.errors import IncompatibleError
+from mobench.errors import IncompatibleError, NonFiniteError
 from mobench.interfaces import ParetoNetwork, Predictor, Problem, Samples, Setting, Solver, dirichlet, seeded
 from mobench.numerics import Adam
 from mobench.options import option
@@ -82,6 +82,7 @@ class GMOOAR(Solver):
         self.adam.param_groups[0]["lr"] = self.lr * factor
         self.adam.zero_grad(set_to_none=True)
         losses = self._losses(vectors, batch)
+        self.problem.check_trainable([losses])
         if not bool(torch.isfinite(losses).all()):  # the training loop reports them; a step would spoil the weights
             return losses.detach()
         scalarised(losses, vectors, self.penalty).sum().backward()  # type: ignore[no-untyped-call]
@@ -91,6 +92,11 @@ class GMOOAR(Solver):
         if bool(torch.isfinite(losses_after).all()):
             slope = self.slope(losses_after.detach())
             (gradient,) = torch.autograd.grad(losses_after, movable, slope)
+            if not bool(torch.isfinite(gradient).all()):
+                raise NonFiniteError(
+                    "the gradient of the reference vectors is not finite on the second batch, whose losses are: look "
+                    "for roots and logarithms at 0 in losses, or lower the learning rate"
+                )
             with torch.no_grad():
                 vectors.copy_(on_simplex(vectors - self.vector_lr * factor * gradient))
         for parameter in network.parameters():

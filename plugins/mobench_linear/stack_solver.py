@@ -11,7 +11,6 @@ import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 
-from mobench.errors import MobenchError
 from mobench.interfaces import ParetoSet, Problem, Samples, Setting, Solver
 from mobench.numerics import SGD, Adam, Optimiser
 from mobench.options import option
@@ -65,12 +64,7 @@ class StackSolver(Solver):
         rays = self.network.rays
         self.torch_optimiser.zero_grad(set_to_none=True)
         losses = self.problem.losses(self.network(batch.inputs, rays), batch)
-        if not losses.requires_grad:
-            names = " and ".join(repr(o.name) for o in self.problem.objectives)
-            raise MobenchError(
-                f"nothing can be trained: the loss of objective {names} has no gradient; compute it from the outputs "
-                "by differentiable operations (no detach, item, argmax or rounding)"
-            )
+        self.problem.check_trainable([losses])
         # the training loop reports such losses; a step would spoil the weights. Elsewhere the check would make the
         # device wait
         if losses.device.type == "cpu" and not bool(torch.isfinite(losses).all()):

@@ -103,12 +103,14 @@ def correction(slope: Array, gram: Array, sigma: float) -> Array:
     joined = np.concatenate([np.eye(m), slope[None]])
     products = joined @ gram @ joined.T
     lengths = np.sqrt(np.maximum(products.diagonal(), TINY))
-    descents = products / lengths
+    exists = products.diagonal() > TINY  # a vanishing gradient has no direction, and no step changes its loss
+    inverse = np.where(exists, 1 / lengths, 0.0)
+    descents = products * inverse
     if descents[m, m] <= TINY:  # no step can change h
         return np.full(m, 1 / m)
     scale = np.abs(descents[:m]).max() or 1.0
     upper = np.zeros((m + 1, m + 2))
-    upper[:m, :-1], upper[:m, -1] = -descents[:m] / scale, 1
+    upper[:m, :-1], upper[:m, -1] = -descents[:m] / scale, exists[:m]
     upper[m, :-1] = -descents[m] / lengths[m]
     simplex = np.append(np.ones(m + 1), 0.0)[None]
     result = linprog(
@@ -122,4 +124,4 @@ def correction(slope: Array, gram: Array, sigma: float) -> Array:
     )
     # μ = (0, …, 0, 1) is feasible; HiGHS finds no point only where its tolerances decide
     mu = result.x[: m + 1] if result.x is not None else np.append(np.zeros(m), 1.0)
-    return np.asarray((mu / lengths) @ joined)
+    return np.asarray((mu * inverse) @ joined)

@@ -252,7 +252,9 @@ def test_few_samples_small_batches_and_other_numbers_of_objectives(solver: str) 
         *([] if solver in WITHOUT_GRADIENTS else jobs(solver, {"dataset.m": 1}, 3)),
     ]
     if all(job.dataset.options["m"] == 2 for job in jobs(solver, {})):
-        all_jobs += jobs(solver, {"dataset.m": 4 if solver == "sms-emoa" else 5}, 3)
+        # five objectives: the lattice of palora's schedule has five preferences, or fifteen
+        settings: Settings = {"solver.n_preferences": 5} if solver == "palora" else {}
+        all_jobs += jobs(solver, {"dataset.m": 4 if solver == "sms-emoa" else 5, **settings}, 3)
     records = [execute(job) for job in all_jobs]
     served = [r for r in records if r.failure is None or r.failure.kind != "IncompatibleError"]
     smallest = min(r.job.dataset.options["m"] for r in served)

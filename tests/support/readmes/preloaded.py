@@ -114,11 +114,11 @@ def _run(words: list[str], cwd: str, env: dict[str, str], path: list[str], befor
     os.environ.clear()
     os.environ.update(env)
     sys.path[:0] = path
-    if words[:1] in (["run"], ["tune"], ["verify"]) and is_supported():
-        _fork_job_server(env.get("PYTHONPATH"))
     if before:
         module, _, function = before.partition(":")
         getattr(importlib.import_module(module), function)()
+    if words[:1] in (["run"], ["tune"], ["verify"]) and is_supported():
+        _fork_job_server(env.get("PYTHONPATH"))
     sys.argv = ["mobench", *words]
     (script,) = entry_points(group="console_scripts", name="mobench")
     try:
