@@ -54,7 +54,7 @@ class LorpmanNetwork(LowRankNetwork):
         self.register_buffer("is_frozen", torch.tensor(False, device=problem.device))
         # a copy on the host, so that a step does not wait for the device
         self._skips_main = False
-        self.register_load_state_dict_post_hook(lambda network, keys: network._read_phase())
+        self.register_load_state_dict_post_hook(lambda network, keys: network._read_phase())  # type: ignore[no-untyped-call]
 
     def _read_phase(self) -> None:
         self._skips_main = bool(self.is_frozen)
