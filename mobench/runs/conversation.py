@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from mobench.runs.job_server import ServedProcess
 from mobench.runs.worker_events import MAX_CHARACTERS, WorkerProgress, WorkerResult, parse_event
 
 LOOK_SECONDS = 0.25
@@ -18,7 +19,7 @@ DRAIN_SECONDS = 1.0
 
 
 def converse(
-    process: subprocess.Popen[str], request: str, tell: Callable[[WorkerProgress], None]
+    process: subprocess.Popen[str] | ServedProcess, request: str, tell: Callable[[WorkerProgress], None]
 ) -> WorkerResult | None:
     """Send the request and pass events to `tell` until the worker's last event or the end of its process.
 
@@ -38,7 +39,7 @@ def converse(
     return None
 
 
-def _lines(process: subprocess.Popen[str]) -> Iterator[bytes]:
+def _lines(process: subprocess.Popen[str] | ServedProcess) -> Iterator[bytes]:
     """Yield complete lines as they arrive, until the pipe is closed or the process has ended.
 
     Lines longer than `MAX_CHARACTERS` are skipped.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
+import threading
 import time
 from collections import defaultdict
 from contextlib import suppress
+from typing import NoReturn
 
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
 """Options of prctl, with the values of linux/prctl.h."""
@@ -24,6 +27,20 @@ def adopt_orphans() -> None:
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends (Linux only)."""
     _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def end_process(code: int) -> NoReturn:
+    """End this process after its exit handlers, without freeing the objects of the interpreter.
+
+    With torch imported, freeing them takes 0.4 core-seconds, which is more than some jobs train.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as at the end of the interpreter
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        # a stream may be missing, closed by a plugin, or write to a full disk
+        with suppress(AttributeError, ValueError, OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def descendants(pid: int) -> list[int]:

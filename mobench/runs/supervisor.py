@@ -17,14 +17,17 @@ from typing import Any
 
 from mobench.runs.exit_kinds import WorkerExitCode
 from mobench.runs.output_tail import OutputTail
-from mobench.runs.processes import adopt_orphans, end_children, end_with_parent
+from mobench.runs.processes import adopt_orphans, end_children, end_process, end_with_parent
 
 LAST_SECONDS = 6.0
 """Time that a worker has to end after its runner has ended: one second more than the worker's own limit."""
 
 
 def main() -> int:
-    """Run a worker and return its exit code. If a signal killed the worker, end this process by the same signal."""
+    """Run a worker as a child, and end this process with its exit code or by the signal that killed it.
+
+    Returns only on systems without a fork, where this process is the worker.
+    """
     if not hasattr(os, "fork"):
         return _work()
     supervisor = os.getpid()
@@ -37,7 +40,7 @@ def main() -> int:
         os.close(worker_output)
         end_with_parent()
         # the supervisor may have ended before end_with_parent took effect
-        return _work() if os.getppid() == supervisor else WorkerExitCode.INTERRUPTED
+        end_process(_work() if os.getppid() == supervisor else WorkerExitCode.INTERRUPTED)
     os.close(worker_output)
     tail = OutputTail(output, 2)
     status = _wait(worker, tail)
@@ -46,7 +49,8 @@ def main() -> int:
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         _end_by(-code)
-    return code
+    # without the finalisation of the interpreter: the supervisor holds nothing but the copied modules of a job server
+    os._exit(code)
 
 
 def _work() -> int:

@@ -52,6 +52,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
         path.write_text(f"#!/bin/sh\necho $$ >>'{ids}'\n{read}\n{script}\n")
         path.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(path))
+        monkeypatch.setattr(executor, "is_supported", lambda: False)
 
     yield put
     for line in ids.read_text().split() if ids.exists() else ():

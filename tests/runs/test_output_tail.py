@@ -117,7 +117,7 @@ def test_a_job_that_prints_60_megabytes_leaves_its_last_words_and_a_small_file(
     end, kind = ENDS[case]
     job = loud(tmp_path / "site", monkeypatch, end)
     marker_path = tmp_path / "site" / "guest_loud.py.said"
-    monkeypatch.setattr(limits, "resident_bytes", lambda pid: 2**50 if marker_path.exists() else 0)
+    monkeypatch.setattr(limits, "resident_bytes", lambda pid, has_supervisor: 2**50 if marker_path.exists() else 0)
     request = Request(job=job, store=str(tmp_path / "out"), options=RunOptions(strategy=Strategy()))
     ended = LocalExecutor(memory=2**40).run(request, lambda event: None)
     (file,) = output

@@ -11,6 +11,7 @@ from types import TracebackType
 import psutil
 
 from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.job_server import ServedProcess
 from mobench.runs.processes import kill_all
 
 LOOK_SECONDS = 0.1
@@ -35,10 +36,19 @@ class Watch:
     memory:  resident bytes of the process and its children, measured ten times a second. None: no limit.
         The limits of the operating system (setrlimit) cannot be used: torch reserves many times the address space
         that it uses, so the size of the data segment or of the address space says little about memory use.
+    has_supervisor: whether the process only waits for its children. Its own memory is then not counted: it is a copy
+        of the job server's, which has imported torch.
     """
 
-    def __init__(self, process: subprocess.Popen[str], timeout: float | None, memory: int | None) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[str] | ServedProcess,
+        timeout: float | None,
+        memory: int | None,
+        has_supervisor: bool = False,
+    ) -> None:
         self.excess: Excess | None = None
+        self._has_supervisor = has_supervisor
         self._process, self._timeout, self._memory = process, timeout, memory
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -70,17 +80,23 @@ class Watch:
     def _excess(self, elapsed: float) -> Excess | None:
         if self._timeout is not None and elapsed >= self._timeout:
             return Excess(ExitKind.TIMED_OUT, f"timed out after {self._timeout:g} seconds (--timeout)")
-        if self._memory is not None and (n_bytes := resident_bytes(self._process.pid)) > self._memory:
+        if (
+            self._memory is not None
+            and (n_bytes := resident_bytes(self._process.pid, self._has_supervisor)) > self._memory
+        ):
             message = f"took {_mb(n_bytes)} MB of memory, {_mb(self._memory)} MB are allowed (--memory)"
             return Excess(ExitKind.OUT_OF_MEMORY, message)
         return None
 
 
-def resident_bytes(pid: int) -> int:
-    """Return the resident memory of a process and its children in bytes, or 0 if the process has ended."""
+def resident_bytes(pid: int, has_supervisor: bool = False) -> int:
+    """Return the resident memory of a process and its descendants in bytes, or 0 if the process has ended.
+
+    has_supervisor: whether the process itself is not counted.
+    """
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        family = [*([] if has_supervisor else [process]), *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return 0
     return sum(map(_resident, family))

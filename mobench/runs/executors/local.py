@@ -9,22 +9,25 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TypeAlias
 
 from mobench.runs.conversation import converse
 from mobench.runs.executors.base import Exit, Limits, refuse
 from mobench.runs.executors.limits import Watch
 from mobench.runs.exit_kinds import ExitKind
+from mobench.runs.job_server import JobServer, ServedProcess, is_supported
 from mobench.runs.output_tail import TAIL_BYTES
 from mobench.runs.processes import kill_all
 from mobench.runs.request import Request
 from mobench.runs.worker_events import WorkerDeclined, WorkerDone, WorkerError, WorkerProgress, WorkerResult
 
+JobProcess: TypeAlias = subprocess.Popen[str] | ServedProcess
 WORKER = ("-P", "-m", "mobench.runs.supervisor")
-"""Python's arguments for a job's process. -P: nothing is imported from the working folder."""
+"""Python's arguments for a job's process without a job server. -P: nothing is imported from the working folder."""
 GRACE_SECONDS = 5.0
 LEAVE_SECONDS = 2.0
 """Time that a worker has to end after its last event. A thread or an exit handler of a plugin may never end."""
@@ -33,6 +36,8 @@ LEAVE_SECONDS = 2.0
 @dataclass
 class LocalExecutor:
     """Runs each job in a process of its own on this machine, so that a crash affects only one job.
+
+    On Linux the processes are forked from a job server, which has imported torch; elsewhere each starts an interpreter.
 
     slots:   number of jobs at once; the cores of the processor are divided among them.
     timeout: seconds after which a job is killed and recorded as failed. None: no limit.
@@ -44,9 +49,14 @@ class LocalExecutor:
     timeout: float | None = None
     memory: int | None = None
     cores: int | None = None
-    _running: set[subprocess.Popen[str]] = field(default_factory=set, repr=False)
+    _running: set[JobProcess] = field(default_factory=set, repr=False)
     _stopped: bool = field(default=False, repr=False)
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _servers: list[JobServer] = field(default_factory=list, repr=False)
+    _server_guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, _close_all, self._servers)
 
     @property
     def threads(self) -> int:
@@ -60,7 +70,7 @@ class LocalExecutor:
                 return Exit(None, "stopped before it started", kind=ExitKind.STOPPED)
             # children of the worker would keep its pipes open, so they are killed when it ends
             threading.Thread(target=_reap, args=(process,), daemon=True).start()
-            with Watch(process, self.timeout, self.memory) as watch:
+            with Watch(process, self.timeout, self.memory, has_supervisor=hasattr(os, "fork")) as watch:
                 try:
                     result = converse(process, request.model_dump_json(), tell)
                     if result is not None:
@@ -70,6 +80,7 @@ class LocalExecutor:
                     process.wait()
                     with self._guard:
                         self._running.discard(process)
+            assert process.returncode is not None
             return self._exit(result, process.returncode, watch, errors)
 
     def _exit(self, result: WorkerResult | None, code: int, watch: Watch, errors: IO[bytes]) -> Exit:
@@ -98,26 +109,63 @@ class LocalExecutor:
                 if process.poll() is None:
                     kill_all(process.pid)
             _wait(running)
+            _close_all(self._servers)
 
-    def _start(self, errors: IO[bytes]) -> subprocess.Popen[str] | None:
+    def _start(self, errors: IO[bytes]) -> JobProcess | None:
+        """Start a process that waits for a request. Returns None if the executor was stopped."""
         threads = str(self.threads)
         environment = {**os.environ, **_python_path(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        if self._stopped:
+            return None
+        # not under the guard: the first call waits until the server has imported torch, and `stop` must not wait for it
+        process = self._fork(environment, errors) if is_supported() else None
         with self._guard:
-            if self._stopped:
-                return None
-            process = subprocess.Popen(
-                [sys.executable, *WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                encoding="utf-8",
-                errors="replace",
-                env=environment,
-                # Ctrl-C on the terminal reaches only the runner, which then stops its workers
-                start_new_session=True,
-            )
-            self._running.add(process)
-            return process
+            if process is None and not self._stopped:
+                process = _interpreter(environment, errors)
+            if process is not None and not self._stopped:
+                self._running.add(process)
+                return process
+        if process is not None:
+            kill_all(process.pid)
+            _discard(process)
+        return None
+
+    def _fork(self, environment: dict[str, str], errors: IO[bytes]) -> JobProcess | None:
+        """Fork a process from the job server; None if the server cannot start."""
+        setting = (os.getcwd(), environment)
+        with self._server_guard:
+            if not self._servers or self._servers[-1].setting != setting or self._servers[-1].has_ended:
+                self._servers.append(JobServer(setting))
+            server = self._servers[-1]
+        return server.start(errors)
+
+
+def _interpreter(environment: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]:
+    """Start an interpreter of its own for a job."""
+    return subprocess.Popen(
+        [sys.executable, *WORKER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        # Ctrl-C on the terminal reaches only the runner, which then stops its workers
+        start_new_session=True,
+    )
+
+
+def _close_all(servers: list[JobServer]) -> None:
+    while servers:
+        servers.pop().close()
+
+
+def _discard(process: JobProcess) -> None:
+    """Close the pipes of a process that was killed, and wait for its end."""
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()
+    process.wait()
 
 
 def _python_path() -> dict[str, str]:
@@ -149,7 +197,7 @@ def _at_most_requested(threads: int) -> int:
     return min(threads, int(limit)) if limit.isdecimal() and int(limit) > 0 else threads
 
 
-def _leave(process: subprocess.Popen[str], seconds: float) -> None:
+def _leave(process: JobProcess, seconds: float) -> None:
     """Wait for a worker after its last event. Kill it and its descendants if it does not end in time."""
     try:
         process.wait(seconds)
@@ -157,13 +205,13 @@ def _leave(process: subprocess.Popen[str], seconds: float) -> None:
         kill_all(process.pid)
 
 
-def _close(process: subprocess.Popen[str]) -> None:
+def _close(process: JobProcess) -> None:
     """Close the pipe of events. A worker that still runs then stops, as if its runner had ended."""
     assert process.stdout is not None
     process.stdout.close()
 
 
-def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) -> None:
+def _wait(processes: list[JobProcess], seconds: float | None = None) -> None:
     """Wait until all processes have ended, or until `seconds` have passed."""
     end = None if seconds is None else time.monotonic() + seconds
     with suppress(subprocess.TimeoutExpired):
@@ -171,7 +219,7 @@ def _wait(processes: list[subprocess.Popen[str]], seconds: float | None = None) 
             process.wait(None if end is None else max(0.0, end - time.monotonic()))
 
 
-def _reap(process: subprocess.Popen[str]) -> None:
+def _reap(process: JobProcess) -> None:
     """Wait for a worker to end, and kill the processes that are left in its session."""
     process.wait()
     with suppress(ProcessLookupError):
