@@ -14,6 +14,7 @@ from mobench.jobs import suite as suites
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page import build as page
+from mobench.reports.tables import across_tasks
 from mobench.reports.tables.content import Wanted, content
 from mobench.reports.tables.presets import preset
 from mobench.reports.tables.ray_table import per_ray
@@ -26,7 +27,10 @@ from mobench.search.trial import value_on_validation
 RESULTS = Path(__file__).parents[2] / "results"
 STANDARD = RESULTS / "standard"
 STANDARDS = ["standard", "standard-causes", "standard-falling", "standard-long"]
+TASKS = ["fairness", "glyphs", "many-tasks", "regression", "text"]
+"""Suites of real tasks with at least ten solvers and five seeds."""
 COMMITTED = [
+    *TASKS,
     *("analytic", "compression", "methods", "pmtl-forms", "report", "roles", "sequence", "shared-gradients"),
     *STANDARDS,
 ]
@@ -149,6 +153,37 @@ def test_every_figure_of_the_reading_is_in_a_table() -> None:
     figures = re.findall(figure, reading)
     assert len(figures) > 20
     assert set(figures) <= tables, sorted(set(figures) - tables)
+
+
+def test_every_figure_of_the_reading_of_further_tasks_is_in_a_table() -> None:
+    figure = r"(?<![\d.])\d+\.\d{3}(?!\d)"
+    _, _, following = (RESULTS / "README.md").read_text().partition("## Twenty-one further tasks, read")
+    reading, _, _ = following.partition("\n## ")
+    tables = {
+        n for suite in TASKS for path in (RESULTS / suite).glob("*.md") for n in re.findall(figure, path.read_text())
+    }
+    figures = re.findall(figure, reading)
+    assert len(figures) > 10
+    assert set(figures) <= tables, sorted(set(figures) - tables)
+
+
+@pytest.mark.parametrize("suite", TASKS)
+def test_every_task_has_ten_solvers_with_five_seeds(suite: str) -> None:
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for record in Store(RESULTS / suite).contents().records:
+        seeds.setdefault((record.job.dataset.name, record.job.solver.name), set()).add(record.job.seeds.data)
+    assert all(of_solver == {0, 1, 2, 3, 4} for of_solver in seeds.values())
+    datasets = {dataset for dataset, _ in seeds}
+    assert all(sum(dataset == name for name, _ in seeds) >= 10 for dataset in datasets)
+    assert datasets == {job.dataset.name for job in plans.plan(suites.load(suite)).jobs}
+
+
+@pytest.mark.parametrize("suite", [suite for suite in TASKS if suite != "glyphs"])
+def test_the_table_across_tasks_is_made_from_the_records(suite: str) -> None:
+    board = leaderboard(Store(RESULTS / suite).contents().records)
+    for format_ in ("md", "csv"):
+        table = FORMATS[format_](across_tasks.content(board, (), Wanted()))
+        assert (RESULTS / suite / f"tasks.{format_}").read_text() == table
 
 
 def test_the_forms_of_pareto_multi_task_learning_are_compared_by_their_records() -> None:
