@@ -260,7 +260,7 @@ def glyphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jobs_of_the_suite_run_on_generated_files(weights: Path, glyphs: None) -> None:
-    suite = load("pretrained")
+    suite = load("fine-tuning")
     entry, _ = suite.entries
     assert (entry.datasets, entry.models) == (["glyphs"], ["effnet-lite0"])
     assert len(entry.solvers) >= 10

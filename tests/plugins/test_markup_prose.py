@@ -208,7 +208,7 @@ def test_pretraining_is_reproducible_and_learns(tmp_path: Path, monkeypatch: pyt
 
 
 def test_jobs_of_the_suite_run_on_generated_files(texts: list[str]) -> None:
-    entry = load("pretrained").entries[1]
+    entry = load("fine-tuning").entries[1]
     assert (entry.datasets, entry.models) == (["markup-prose"], ["wiki-bytes"])
     assert len(entry.solvers) >= 10
     chosen = {**entry.set, "length": 8, "limit": 16, "held_out_windows": 8}

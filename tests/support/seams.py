@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -218,7 +220,7 @@ class SmallFcn(Model):
 @cache
 def stored(split: Split) -> Path:
     """Return the folder of a split of `Album`; its files are written at the first call."""
-    folder = Path(_folder().name) / split
+    folder = _folder() / split
     folder.mkdir()
     images = torch.randint(0, 256, (SIZES[split], 3, 6, 6), generator=draw_of(split), dtype=torch.uint8)
     np.save(folder / "images.npy", images.numpy())
@@ -227,8 +229,11 @@ def stored(split: Split) -> Path:
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="mobench-album-")
+def _folder() -> Path:
+    # not a TemporaryDirectory, which warns when the module is imported again and this cache is collected
+    folder = tempfile.mkdtemp(prefix="mobench-album-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 class Pages:

@@ -124,7 +124,7 @@ ELSEWHERE = (
         "tests/plugins/test_recommendation.py::test_jobs_of_the_suite_run_on_generated_files",
     ),
     Elsewhere(
-        r"mobench run pretrained .*", "needs weights, fonts and texts that are fetched",
+        r"mobench run fine-tuning .*", "needs weights, fonts and texts that are fetched",
         "tests/plugins/test_effnet.py::test_jobs_of_the_suite_run_on_generated_files",
     ),
     Elsewhere(
