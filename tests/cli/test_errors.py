@@ -36,6 +36,7 @@ def out(finished: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_a_pair_that_makes_no_sense_is_refused_with_the_reason(cli: Cli, tiny: Path, out: Path) -> None:
     before = records(out)
     line = one_line(cli("run", tiny, "--solver", "phn+min-norm", "--out", out))

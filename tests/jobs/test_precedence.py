@@ -220,6 +220,7 @@ def test_the_best_suite_has_what_its_trials_had(tmp_path: Path) -> None:
     assert best == {plan_of(single_suite, outcome.trials[0].settings).jobs[0].id for single_suite, outcome in pairs}
 
 
+@pytest.mark.slow
 def test_set_reaches_every_solver_and_a_dry_run_shows_what_it_overrides(cli: Cli, tmp_path: Path) -> None:
     """`--set` is stronger than the suite's tables of single solvers, and nothing is run or written."""
     words = ["run", "analytic", "--dataset", "vlmop2", "--solver", "phn-ls,ls", "--seeds", "0", "--set", "lr=0.05"]
@@ -238,6 +239,7 @@ def test_set_reaches_every_solver_and_a_dry_run_shows_what_it_overrides(cli: Cli
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_names_the_jobs_that_a_run_makes(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     before = cli("run", tiny, "--set", "lr=0.05", "--dry-run", "--json", "--out", "r").stdout
     assert cli("run", tiny, "--set", "lr=0.05", "--out", "r", "-q", *IN_PROCESS).returncode == 0

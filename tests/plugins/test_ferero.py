@@ -78,6 +78,7 @@ def test_normalised_weights_have_absolute_values_that_sum_to_one() -> None:
     assert float(normalised.abs().sum()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["vlmop2", "dtlz2"])
 def test_it_reaches_the_points_of_the_front_on_its_rays(dataset: str) -> None:
     """Both fronts are concave, so a weighted sum reaches their ends alone."""

@@ -137,6 +137,7 @@ def record(solver: str, vector_lr: float) -> Record:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["gmooar-hv", "gmooar-u"])
 def test_learned_vectors_spread_the_points_over_the_front(solver: str) -> None:
     """VLMOP2: the points are on the front, and the measure is better than with vectors that stay where they start."""

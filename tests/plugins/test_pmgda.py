@@ -92,6 +92,7 @@ def test_it_counts_corrections_and_restores_the_count() -> None:
     assert restored.notes == balancer.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["vlmop2", "zdt2"])
 def test_it_reaches_the_points_of_the_front_on_its_rays(dataset: str) -> None:
     """Also on a concave front, where a weighted sum reaches the ends alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,9 @@ import pytest
 
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
+from mobench.records.record import Record
 from mobench.records.store import Store
-from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.analysis.leaderboard import Leaderboard, leaderboard
 from mobench.reports.page import build as page
 from mobench.reports.tables import across_tasks
 from mobench.reports.tables.content import Wanted, content
@@ -25,6 +27,22 @@ from mobench.search import tables as study_report
 from mobench.search.trial import value_on_validation
 
 RESULTS = Path(__file__).parents[2] / "results"
+
+
+@cache
+def records_of(suite: str) -> list[Record]:
+    """Return the committed records of a suite, read once."""
+    contents = Store(RESULTS / suite).contents()
+    assert contents.unreadable == []
+    return contents.records
+
+
+@cache
+def board_of(suite: str) -> Leaderboard:
+    """Return the leaderboard of the committed records of a suite, computed once."""
+    return leaderboard(records_of(suite))
+
+
 STANDARD = RESULTS / "standard"
 STANDARDS = ["standard", "standard-causes", "standard-falling", "standard-long"]
 TASKS = ["fairness", "glyphs", "many-tasks", "regression", "text"]
@@ -38,10 +56,8 @@ COMMITTED = [
 
 @pytest.mark.parametrize("suite", COMMITTED)
 def test_every_record_is_whole_and_of_a_clean_checkout(suite: str) -> None:
-    contents = Store(RESULTS / suite).contents()
-    assert contents.unreadable == []
-    assert contents.records
-    for record in contents.records:
+    assert records_of(suite)
+    for record in records_of(suite):
         assert record.status == "completed", record.job.title
         assert record.provenance.git is not None
         assert not record.provenance.git.endswith("-dirty")
@@ -50,7 +66,7 @@ def test_every_record_is_whole_and_of_a_clean_checkout(suite: str) -> None:
 @pytest.mark.parametrize("suite", COMMITTED)
 @pytest.mark.parametrize("format_", ["md", "csv"])
 def test_tables_are_made_from_the_records(suite: str, format_: str) -> None:
-    board = leaderboard(Store(RESULTS / suite).contents().records)
+    board = board_of(suite)
     assert board.left_out == []
     assert (RESULTS / suite / f"leaderboard.{format_}").read_text() == FORMATS[format_](content(board))
 
@@ -170,7 +186,7 @@ def test_every_figure_of_the_reading_of_further_tasks_is_in_a_table() -> None:
 @pytest.mark.parametrize("suite", TASKS)
 def test_every_task_has_ten_solvers_with_five_seeds(suite: str) -> None:
     seeds: dict[tuple[str, str], set[int]] = {}
-    for record in Store(RESULTS / suite).contents().records:
+    for record in records_of(suite):
         seeds.setdefault((record.job.dataset.name, record.job.solver.name), set()).add(record.job.seeds.data)
     assert all(of_solver == {0, 1, 2, 3, 4} for of_solver in seeds.values())
     datasets = {dataset for dataset, _ in seeds}
@@ -178,9 +194,10 @@ def test_every_task_has_ten_solvers_with_five_seeds(suite: str) -> None:
     assert datasets == {job.dataset.name for job in plans.plan(suites.load(suite)).jobs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", [suite for suite in TASKS if suite != "glyphs"])
 def test_the_table_across_tasks_is_made_from_the_records(suite: str) -> None:
-    board = leaderboard(Store(RESULTS / suite).contents().records)
+    board = board_of(suite)
     for format_ in ("md", "csv"):
         table = FORMATS[format_](across_tasks.content(board, (), Wanted()))
         assert (RESULTS / suite / f"tasks.{format_}").read_text() == table

@@ -189,6 +189,7 @@ ESCAPED = 'setsid sleep 300 & echo $! >>"$IDS";'
 """A process in a session of its own, which keeps the worker's pipes open and is not killed with its group."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "status"),
     [("exit 1", None), (DONE, "completed"), (f"{DONE}; exec sleep 300", "completed")],

@@ -290,6 +290,7 @@ def test_whatever_becomes_of_the_second_run_is_one_error(
     assert set(tmp_path.iterdir()) == before, "nothing is left behind"
 
 
+@pytest.mark.slow
 def test_progress_of_the_second_run_is_told(verified: tuple[VerificationResult, list[Event]]) -> None:
     _, events = verified
     assert {type(event) for event in events} == {DataLoading, TrainingProgress, EvaluationProgress}
