@@ -105,13 +105,17 @@ class GMOOAR(Solver):
         return losses.detach()
 
     def slope(self, losses: Tensor) -> Tensor:
-        """Return ∂Q/∂f [n, m] of the measure Q that the reference vectors minimise, at losses [n, m]."""
+        """Return ∂Q/∂f [n, m] of the measure Q that the reference vectors minimise, at losses [n, m].
+
+        A point that is not below the reference point has no hypervolume, and descends its mean loss.
+        """
         if self.quality == "uniformity":
             return uniformity_slope(losses.double(), self.bandwidth).to(losses)
         points = losses.double().cpu().numpy()
         slope = np.zeros_like(points)
         front = next(iter(layers(points)))  # dominated points have no hypervolume of their own
         slope[front] = hypervolume_gradient(points[front], self.reference)
+        slope[(points >= self.reference).any(1)] = 1 / points.shape[1]
         return torch.from_numpy(slope).to(losses)
 
     def _losses(self, vectors: Tensor, batch: Samples) -> Tensor:
