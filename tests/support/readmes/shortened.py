@@ -46,11 +46,12 @@ def copy(suite: str, folder: Path, datasets: Sequence[str] = (), is_chosen_from:
 
 def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suite:
     """Return the shortened suite for a command that selects these datasets."""
-    entries = [_small(entry, datasets) for entry in suite.entries]
+    entries = list(suite.entries)
     n_jobs = sum(len(e.datasets) * len(e.models) * len(e.solvers) for e in entries)
     if n_jobs > MANY and not is_chosen_from:
         first = entries[0]
         entries = [first.model_copy(update={"datasets": first.datasets[:1], "solvers": first.solvers[:2]})]
+    entries = [_small(entry, datasets) for entry in entries]
     budget = {"steps": 2, "batch_size": 16}
     update: dict[str, Any] = {"seeds": suite.seeds[:1], "n_rays": 5, "n_finite": 3, "n_looks": 1, "budget": budget}
     left = {solver for entry in entries for solver in entry.solvers}
