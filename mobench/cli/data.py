@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from mobench.cli.data_lines import DataFileLine, DataFileState, UserFolderLine
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.output import App, say
 from mobench.cli.progress import steps
-from mobench.cli.result_lines import DataFileLine, DataFileState, UserFolderLine
 from mobench.errors import DataError
 from mobench.plugins import DataFile
 from mobench.text import one_line
