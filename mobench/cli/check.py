@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import complain, say
-from mobench.cli.progress import StepCounter, steps
-from mobench.cli.result_lines import CheckLine, ChecksLine
+from mobench.output.printing import complain, say
+from mobench.output.progress import StepCounter, steps
+from mobench.output.result_lines import CheckLine, ChecksLine
 from mobench.plugins import Entry
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from mobench.cli.console import warn_of_broken
-from mobench.cli.output import events, say
-from mobench.cli.result_lines import EntryLine
 from mobench.errors import unknown_name
 from mobench.hookspecs import Pair
+from mobench.output.printing import events, say
+from mobench.output.result_lines import EntryLine
 from mobench.plugins import KINDS, Entry, registry
 
 

@@ -27,11 +27,12 @@ from mobench.cli import (
     tune,
     verify,
 )
+from mobench.cli.app import App
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import App, complain, json_lines
-from mobench.cli.output_lines import EndLine
-from mobench.cli.streams import guard_streams, lost_output
 from mobench.errors import MobenchError, OptionError
+from mobench.output.output_lines import EndLine
+from mobench.output.printing import complain, json_lines
+from mobench.output.streams import guard_streams, lost_output
 from mobench.text import described, message_of
 
 app = App(

@@ -10,10 +10,10 @@ import typer
 from mobench import files
 from mobench.cli.console import print_table
 from mobench.cli.list import line_of
-from mobench.cli.output import events, say
 from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
 from mobench.hookspecs import SolverPreset
+from mobench.output.printing import events, say
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
