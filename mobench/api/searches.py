@@ -33,6 +33,8 @@ def tune(
     seconds: float | None = None,
     preset: str | None = None,
     precision: Precision | None = None,
+    csv: str | Path | None = None,
+    targets: str | Sequence[str] = (),
     trials: int | None = None,
     jobs: int = 1,
     device: str = "cpu",
@@ -60,6 +62,8 @@ def tune(
         preset: A preset of the solvers, see `mobench show SOLVER`: paper.
         precision: Forward passes in float32 (fp32) or with bfloat16 autocast (bf16). It changes results, so it is
             part of a job; None: as the suite states in `[budget]`, otherwise "fp32".
+        csv: A CSV file of your own on which the suite's solvers are run; needs targets. The suite has a `[table]`.
+        targets: Columns of the CSV file that become the objectives, two or more.
         trials: Trials of each solver in total; default: the suite's, or the grid.
         jobs: Trials at once; the cores are divided among them.
         device: Device of torch: cpu, cuda, cuda:1, ….
@@ -88,7 +92,8 @@ def tune(
 
     overrides = overrides_of(
         dataset=dataset, model=model, solver=solver, settings=settings, seeds=seeds, rays=rays, epochs=epochs,
-        steps=steps, seconds=seconds, preset=preset, precision=precision,
+        steps=steps, seconds=seconds, preset=preset, precision=precision, csv=csv,
+        targets=targets,
     )  # fmt: skip
     chosen = overrides.load(suite)
     for name in not_searched(chosen):

@@ -40,6 +40,8 @@ def run(
     seconds: float | None = None,
     preset: str | None = None,
     precision: Precision | None = None,
+    csv: str | Path | None = None,
+    targets: str | Sequence[str] = (),
     jobs: int | None = None,
     device: str = "cpu",
     out: str | Path | None = None,
@@ -78,6 +80,8 @@ def run(
         preset: A preset of the solvers, see `mobench show SOLVER`: paper.
         precision: Forward passes in float32 (fp32) or with bfloat16 autocast (bf16). It changes results, so it is
             part of a job; None: as the suite states in `[budget]`, otherwise "fp32".
+        csv: A CSV file of your own on which the suite's solvers are run; needs targets. The suite has a `[table]`.
+        targets: Columns of the CSV file that become the objectives, two or more.
         jobs: Jobs at once; the cores are divided among them. None: 1, or as many as a cluster has room for.
         device: Device of torch: cpu, cuda, cuda:1, ….
         out: Folder of the records; default: results/<suite>.
@@ -115,7 +119,8 @@ def run(
 
     overrides = overrides_of(
         dataset=dataset, model=model, solver=solver, settings=settings, seeds=seeds, rays=rays, epochs=epochs,
-        steps=steps, seconds=seconds, preset=preset, precision=precision,
+        steps=steps, seconds=seconds, preset=preset, precision=precision, csv=csv,
+        targets=targets,
     )  # fmt: skip
     request = requested(
         jobs=jobs, device=device, retry=retry, timeout=timeout, memory=memory, executor=executor, address=address,
@@ -149,6 +154,7 @@ def run(
 
 OVERRIDES = (
     "dataset", "model", "solver", "settings", "seeds", "rays", "epochs", "steps", "seconds", "preset", "precision",
+    "csv", "targets",
 )  # fmt: skip
 """Parameters of `run` and `tune` that override the suite."""
 
@@ -162,7 +168,12 @@ class RunRequest:
 
 
 def overrides_of(
-    *, dataset: str | Sequence[str], model: str | Sequence[str], solver: str | Sequence[str], **values: Any
+    *,
+    dataset: str | Sequence[str],
+    model: str | Sequence[str],
+    solver: str | Sequence[str],
+    targets: str | Sequence[str],
+    **values: Any,
 ) -> Overrides:
     """Return the overrides that the arguments of `run` and `tune` state. Raises: OptionError."""
     from mobench.jobs import arguments
@@ -172,6 +183,7 @@ def overrides_of(
         datasets=arguments.names(dataset, "dataset"),
         models=arguments.names(model, "model"),
         solvers=arguments.names(solver, "solver"),
+        targets=arguments.names(targets, "targets"),
         **values,
     )
 
