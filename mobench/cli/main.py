@@ -14,6 +14,7 @@ from mobench.cli import (
     check,
     data,
     export,
+    help,
     import_,
     leaderboard,
     list,
@@ -39,12 +40,13 @@ app = App(
     name="mobench",
     help="A benchmark of multi-objective deep learning: datasets, models and solvers as plugins.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("help")(help.help_)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)

@@ -18,6 +18,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mobench.cli.completion import OF_OPTIONS
+
 PYTHON_ONLY = ("progress", "on_event")
 """Parameters without an option: `--quiet` hides progress, and `--json` writes events."""
 
@@ -149,7 +151,7 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, detail: 
         raise TypeError(f"{function.__name__}: parameter {name} is {written!r}: add the type to KINDS")
     sentence = _sentence(argument_docs(function).get(name, ""))
     text = kind.help.format(sentence=sentence, lower=sentence[:1].lower() + sentence[1:])
-    settings = {"help": f"{text}.", **(detail.more or {})}
+    settings = {"help": f"{text}.", "autocompletion": OF_OPTIONS.get(name), **(detail.more or {})}
     flag = detail.flag or option_name(name)
     if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
         is_required = parameter.default is inspect.Parameter.empty and not detail.is_optional

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobench import files
+from mobench.cli.completion import all_registered, one_of
 from mobench.cli.console import print_table
 from mobench.cli.list import line_of
 from mobench.errors import SuiteError, unknown_name
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A registered name, or generator+balancer.")],
+    name: Annotated[
+        str, typer.Argument(help="A registered name, or generator+balancer.", autocompletion=one_of(all_registered))
+    ],
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
     """Show the source of a registered name, and its options with their defaults."""

@@ -53,7 +53,11 @@ def _is_file(path: Path) -> bool:
 
 def check_tables(suite: Suite) -> None:
     """Raise SuiteError for a solver's own table whose solver is not in the suite: it would have no effect."""
-    tables = {"solvers": suite.solvers, "search.solvers": suite.search.solvers if suite.search else {}}
+    tables = {
+        "solvers": suite.solvers,
+        "search.solvers": suite.search.solvers if suite.search else {},
+        "table.solvers": suite.table.solvers if suite.table else {},
+    }
     for table, solvers in tables.items():
         for name in solvers:
             if name not in suite.solver_names:

@@ -35,12 +35,14 @@ class UserTable(Strict):
 
     dataset: has the options `file`, `sha256` and `targets`.
     set:    options of all jobs.
+    solvers: solver name -> further options of this solver.
     budget: fields that replace those of the suite's budget.
     """
 
     dataset: Name
     models: SomeNames
     set: OptionTable = Field(default_factory=dict)
+    solvers: dict[str, OptionTable] = Field(default_factory=dict)
     budget: Budget | None = None
 
 

@@ -45,7 +45,11 @@ def on_table(suite: Suite, path: str | Path | None, targets: Sequence[str]) -> S
         set={**suite.table.set, **options},
         budget=suite.table.budget,
     )
-    return suite.model_copy(update={"name": _name(suite.name, Path(path).stem), "entries": [entry]})
+    solvers = {
+        name: {**suite.solvers.get(name, {}), **suite.table.solvers.get(name, {})} for name in suite.solver_names
+    }
+    update = {"name": _name(suite.name, Path(path).stem), "entries": [entry], "solvers": solvers}
+    return suite.model_copy(update=update)
 
 
 def _name(suite: str, stem: str) -> str:

@@ -76,8 +76,8 @@ def _table(path: Path, checksum: str) -> tuple[list[str], list[tuple[int, list[s
     data = _bytes(path)
     if checksum and sha256(data).hexdigest() != checksum:
         raise DataError(
-            f"{_shown(path)} has changed: its SHA-256 is {sha256(data).hexdigest()}, the job states {checksum}; restore "
-            "the file, or run the command for the new file into another folder"
+            f"{_shown(path)} has changed: its SHA-256 is {sha256(data).hexdigest()}, the job states {checksum}; "
+            "restore the file, or run the command for the new file into another folder"
         )
     try:
         text = data.decode("utf-8-sig")
@@ -127,9 +127,9 @@ def _column(path: Path, name: str, texts: list[str], line_numbers: list[int], is
     if None in numbers:
         row = numbers.index(None)
         raise DataError(
-            f"{_shown(path)}, line {line_numbers[row]}: {one_line(texts[row], 40)!r} in column {one_line(name, 80)!r} is "
-            "not a number, most other values are: correct it or leave it empty, or name the column in the option "
-            "dataset.categories"
+            f"{_shown(path)}, line {line_numbers[row]}: {one_line(texts[row], 40)!r} in column "
+            f"{one_line(name, 80)!r} is not a number, most other values are: correct it or leave it empty, or name the "
+            "column in the option dataset.categories"
         )
     return NumberColumn(np.array(numbers, np.float64))
 

@@ -186,8 +186,8 @@ class CsvTable(Dataset):
             for split, rows in parts.items():
                 if not _present(target)[rows].any():
                     raise DataError(
-                        f"{one_line(str(self._path), 200)}: target {name!r} has a value in too few rows, none is in the "
-                        f"{split} split: add rows, or choose another target"
+                        f"{one_line(str(self._path), 200)}: target {name!r} has a value in too few rows, none is in "
+                        f"the {split} split: add rows, or choose another target"
                     )
         return parts
 
