@@ -37,7 +37,7 @@ def warn(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, contextlib.__file__)):
         frame, level = frame.f_back, level + 1
-    warnings.warn(one_line(message, 2000), UserWarning, level - 1)
+    warnings.warn(one_line(message, 2000), UserWarning, level)
 
 
 def paths(folder: str | Path | Sequence[str | Path]) -> list[Path]:

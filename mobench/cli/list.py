@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -62,20 +63,20 @@ def _filtered(entries: Sequence[Entry], kind: str, n_objectives: int | None) -> 
     names = parse_names(kind, "--kind")
     if names:
         kinds_by_entry = [(entry, kinds_of(entry)) for entry in entries]
-        accepted = sorted({name for _, kinds in kinds_by_entry for name in kinds})
+        counts = Counter(name for _, kinds in kinds_by_entry for name in kinds)
         for name in names:
-            if name not in accepted:
-                near = near_names(name, accepted)
-                raise OptionError(f"--kind was given {name!r}{near} Accepted: {', '.join(accepted)}")
+            if name not in counts:
+                common = ", ".join(sorted(kind for kind, n in counts.items() if n > 1))
+                near = near_names(name, counts).removesuffix("?")
+                raise OptionError(f"--kind was given {name!r}{near}; accepted: {common}, and names of plugins")
         entries = [entry for entry, kinds in kinds_by_entry if not kinds.isdisjoint(names)]
     if n_objectives is not None:
         by_number = [(entry, n_objectives_of(entry)) for entry in entries]
         entries = [entry for entry, number in by_number if number == n_objectives]
         if not entries:
             numbers = ", ".join(map(str, sorted({number for _, number in by_number if number is not None})))
-            raise OptionError(
-                f"--objectives was given {n_objectives}; accepted: {numbers or 'none, of datasets alone'}"
-            )
+            accepted = numbers or "none, because only datasets have objectives"
+            raise OptionError(f"--objectives was given {n_objectives}; accepted: {accepted}")
     return list(entries)
 
 
