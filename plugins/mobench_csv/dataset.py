@@ -155,7 +155,9 @@ class CsvTable(Dataset):
     @cached_property
     def _rows(self) -> NDArray[np.bool_]:
         """Whether a row has a value of at least one target [N]."""
-        return np.any([_present(target) for target in self._all_targets.values()], axis=0)
+        presence = np.array([_present(target) for target in self._all_targets.values()])
+        is_kept: NDArray[np.bool_] = presence.any(axis=0)
+        return is_kept
 
     @cached_property
     def _targets(self) -> dict[str, NumberArray | ClassTarget]:
