@@ -155,8 +155,9 @@ class CsvTable(Dataset):
     @cached_property
     def _rows(self) -> NDArray[np.bool_]:
         """Whether a row has a value of at least one target [N]."""
-        presence = np.array([_present(target) for target in self._all_targets.values()])
-        is_kept: NDArray[np.bool_] = presence.any(axis=0)
+        is_kept = np.zeros(len(_present(next(iter(self._all_targets.values())))), np.bool_)
+        for target in self._all_targets.values():
+            is_kept |= _present(target)
         return is_kept
 
     @cached_property
