@@ -22,6 +22,7 @@ from mobench.cli import (
     plugins,
     report,
     run,
+    season,
     show,
     trade_off,
     tune,
@@ -58,6 +59,7 @@ app.command("verify")(verify.verify)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
+app.add_typer(season.app, name="season")
 
 
 def _version(is_wanted: bool) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import mobench.cli.data_lines  # noqa: F401 - its lines are in LINES
+import mobench.cli.data_lines
+import mobench.cli.season_lines  # noqa: F401 - their lines are in LINES
 from mobench.cli.output_lines import OutputLine
 
 
