@@ -41,7 +41,7 @@ def list_() -> None:
 
 @app.command()
 def show(name: Name) -> None:
-    """Show the tracks of a season: tasks, solvers, seeds, budgets, targets, and what has changed since it was frozen."""
+    """Show the tracks of a season: tasks, solvers, seeds, budgets, targets, and changes since they were frozen."""
     from mobench.jobs import plan as plans
     from mobench.jobs import seasons
 
