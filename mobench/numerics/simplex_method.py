@@ -107,7 +107,8 @@ class _Batch:
 
     def values(self, variable: int) -> Array:
         """Return the value [K] of a variable, 0 where it is not basic."""
-        return np.where(self.basis == variable, self.table[:, :, -1], 0.0).sum(1)
+        values: Array = np.where(self.basis == variable, self.table[:, :, -1], 0.0).sum(1)
+        return values
 
     def solution(self) -> Array:
         """Return the values [K, n + p + 1] of all variables."""
