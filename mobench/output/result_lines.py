@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import mobench.cli.data_lines  # noqa: F401 - its lines are in LINES
-from mobench.cli.output_lines import OutputLine
+import mobench.output.data_lines  # noqa: F401 - its lines are in LINES
+from mobench.output.output_lines import OutputLine
 
 
 @dataclass(frozen=True)
