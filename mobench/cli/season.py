@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.app import App
 from mobench.cli.console import print_table
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import App, events, say, wrote
-from mobench.cli.season_lines import SeasonLine, TrackStatusLine
+from mobench.output.printing import events, say, wrote
+from mobench.output.season_lines import SeasonLine, TrackStatusLine
 
 if TYPE_CHECKING:
     from mobench.jobs.job import Job
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from mobench.records.store import Store
 
 app = App(help="List seasons and their tracks, run them, and show what is complete.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="A season, as `mobench season list` shows it.")]
-Track = Annotated[str | None, typer.Option(help="A track of the season; default: all.")]
+SeasonName = Annotated[str, typer.Argument(help="A season, as `mobench season list` shows it.")]
+TrackName = Annotated[str | None, typer.Option(help="A track of the season; default: all.")]
 
 
 @app.command("list")
@@ -40,7 +42,7 @@ def list_() -> None:
 
 
 @app.command()
-def show(name: Name) -> None:
+def show(name: SeasonName) -> None:
     """Show the tracks of a season: tasks, solvers, seeds, budgets, targets, and changes since they were frozen."""
     from mobench.jobs import plan as plans
     from mobench.jobs import seasons
@@ -67,8 +69,8 @@ def show(name: Name) -> None:
 
 @app.command()
 def status(
-    name: Name,
-    track: Track = None,
+    name: SeasonName,
+    track: TrackName = None,
     results: Annotated[Path, typer.Option(help="Folder that contains the records of seasons and suites.")] = Path(
         "results"
     ),
@@ -101,6 +103,31 @@ def status(
         complete &= n_done == n_jobs
     if not complete:
         raise typer.Exit(ExitCode.NO_RESULT)
+
+
+@app.command("run")
+def run_(
+    name: SeasonName,
+    track: TrackName = None,
+    dataset: Annotated[str, typer.Option(help="Comma-separated datasets of the season; default: all.")] = "",
+    solver: Annotated[str, typer.Option(help="Comma-separated solvers, of the season or others.")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds instead of those of the season: 0,1,2.")] = "",
+    jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
+) -> None:
+    """Run the missing jobs of the tracks of a season, as `mobench run` does for their suites."""
+    from mobench.cli.run import run
+
+    defaults = {option: parameter.default for option, parameter in inspect.signature(run).parameters.items()}
+    given = {"dataset": dataset, "solver": solver, "seeds": seeds, "jobs": jobs, "device": device}
+    codes = []
+    for _, suite in _tracks(name, track):
+        try:
+            run(**{**defaults, "suite": suite.name, **given})
+        except typer.Exit as end:
+            codes.append(end.exit_code)
+    if codes:
+        raise typer.Exit(codes[0])
 
 
 @app.command()

@@ -21,7 +21,7 @@ from mobench.jobs.bounds import check_key_depth, few_keys
 from mobench.jobs.job import Budget, Strict
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
 from mobench.jobs.seasons import check_selection
-from mobench.jobs.suite_schema import NAME, Range, Search, Suite, SuiteEntry, TradeOff
+from mobench.jobs.suite_schema import NAME, Range, Search, Suite, SuiteEntry, TradeOff, UserTable
 from mobench.plugins import SuiteFile, registry
 from mobench.text import name_hint, one_line
 
@@ -54,7 +54,11 @@ def _is_file(path: Path) -> bool:
 
 def check_tables(suite: Suite) -> None:
     """Raise SuiteError for a solver's own table whose solver is not in the suite: it would have no effect."""
-    tables = {"solvers": suite.solvers, "search.solvers": suite.search.solvers if suite.search else {}}
+    tables = {
+        "solvers": suite.solvers,
+        "search.solvers": suite.search.solvers if suite.search else {},
+        "table.solvers": suite.table.solvers if suite.table else {},
+    }
     for table, solvers in tables.items():
         for name in solvers:
             if name not in suite.solver_names:
@@ -215,5 +219,10 @@ def _table(place: Sequence[int | str]) -> type[Strict]:
         return Budget
     if any("Range" in str(part) for part in place[:-1]):
         return Range
-    tables: dict[int | str, type[Strict]] = {"entries": SuiteEntry, "search": Search, "trade_off": TradeOff}
+    tables: dict[int | str, type[Strict]] = {
+        "entries": SuiteEntry,
+        "search": Search,
+        "trade_off": TradeOff,
+        "table": UserTable,
+    }
     return tables.get(place[0], Suite) if len(place) > 1 else Suite

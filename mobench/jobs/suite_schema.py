@@ -30,6 +30,22 @@ class SuiteEntry(Strict):
     preset: Name | None = None
 
 
+class UserTable(Strict):
+    """What a suite runs on a table of the user's own (`--csv`), with all its solvers, instead of its entries.
+
+    dataset: has the options `file`, `sha256` and `targets`.
+    set:    options of all jobs.
+    solvers: solver name -> further options of this solver.
+    budget: fields that replace those of the suite's budget.
+    """
+
+    dataset: Name
+    models: SomeNames
+    set: OptionTable = Field(default_factory=dict)
+    solvers: dict[str, OptionTable] = Field(default_factory=dict)
+    budget: Budget | None = None
+
+
 class TradeOff(Strict):
     """Leaderboard columns, all to be minimised, that form a Pareto front among solvers, and its reference point."""
 
@@ -128,6 +144,7 @@ class Suite(Strict):
     trade_off: a Pareto front among the solvers themselves, for example of error against memory.
     search:  the options that `mobench tune` tries.
     season:  the season whose track this suite is; None for other suites.
+    table:   what `--csv` runs.
 
     `mobench.jobs.precedence` defines which setting takes effect when several places set the same option.
     """
@@ -146,6 +163,7 @@ class Suite(Strict):
     trade_off: TradeOff | None = None
     search: Search | None = None
     season: SeasonTrack | None = None
+    table: UserTable | None = None
     _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import combinations
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from mobench.numerics.simplex_method import maximise_on_simplex
-
-Array: TypeAlias = NDArray[Any]
+from mobench.numerics.simplex_method import Array, maximise_on_simplex
 
 TOLERANCE = 1e-12
 """Tolerance of a gradient or slack, after scaling to about 1."""

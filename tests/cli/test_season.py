@@ -58,3 +58,14 @@ def test_a_frozen_suite_is_not_overwritten(cli: Cli) -> None:
     assert refused.returncode == 2
     assert "is frozen already" in refused.stderr
     assert "belongs to no season" in cli("season", "freeze", "quick").stderr
+
+
+def test_run_runs_the_missing_jobs_of_a_track(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "standard" / "records"
+    folder.mkdir(parents=True)
+    (record,) = (RESULTS / "standard" / "records").glob("multimnist-ls-s0-*.json")
+    shutil.copy(record, folder)
+    words = ("--track", "pictures", "--dataset", "multimnist", "--solver", "ls", "--seeds", "0")
+    done = cli("season", "run", "season-1", *words)
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do: 1 of 1 jobs have a record" in done.stdout

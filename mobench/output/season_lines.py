@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mobench.cli.output_lines import OutputLine
+from mobench.output.output_lines import OutputLine
 
 
 @dataclass(frozen=True)
