@@ -119,11 +119,11 @@ def run_(
     from mobench.cli.run import run
 
     defaults = {option: parameter.default for option, parameter in inspect.signature(run).parameters.items()}
-    given = {"dataset": dataset, "solver": solver, "seeds": seeds, "jobs": jobs, "device": device}
+    selection = {"dataset": dataset, "solver": solver, "seeds": seeds, "jobs": jobs, "device": device}
     codes = []
     for _, suite in _tracks(name, track):
         try:
-            run(**{**defaults, "suite": suite.name, **given})
+            run(**{**defaults, "suite": suite.name, **selection})
         except typer.Exit as end:
             codes.append(end.exit_code)
     if codes:

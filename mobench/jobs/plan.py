@@ -91,8 +91,10 @@ def combination_of(
     content = resolved.job.model_dump()
     if suite.season is not None and suite.season.labelled:
         if suite.overrides:
-            own = [layer for layer in layers_of(suite, entry, solver, searched) if layer.source != COMMAND_LINE]
-            check_fixed(suite.season, resolved.job, resolve_layers(dataset, model, solver, own).job)
+            suite_layers = [
+                layer for layer in layers_of(suite, entry, solver, searched) if layer.source != COMMAND_LINE
+            ]
+            check_fixed(suite.season, resolved.job, resolve_layers(dataset, model, solver, suite_layers).job)
         content["season"] = suite.season.name
     jobs = [Job.model_validate({**content, "seeds": SeedSet.all(seed).model_dump()}) for seed in suite.seeds]
     return Combination(tuple(jobs), resolved.settings)

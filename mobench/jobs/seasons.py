@@ -72,15 +72,15 @@ def check_selection(
     season = suite.season
     if season is None or not season.labelled:
         return
-    own = {
+    accepted = {
         "datasets": {name for entry in suite.entries for name in entry.datasets},
         "models": {name for entry in suite.entries for name in entry.models},
     }
     for kind, names in (("datasets", datasets), ("models", models)):
-        if others := [name for name in names if name not in own[kind]]:
+        if others := [name for name in names if name not in accepted[kind]]:
             raise SuiteError(
                 f"season {season.name!r} fixes its {kind}, and {', '.join(others)} is not one of them: choose from "
-                f"{', '.join(sorted(own[kind]))}, or write a suite of your own"
+                f"{', '.join(sorted(accepted[kind]))}, or write a suite of your own"
             )
     if len(rays) or preset:
         what = "rays" if len(rays) else f"training, and preset {preset!r} changes it"
