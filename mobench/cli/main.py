@@ -23,6 +23,7 @@ from mobench.cli import (
     plugins,
     report,
     run,
+    season,
     show,
     trade_off,
     tune,
@@ -61,6 +62,7 @@ app.command("verify")(verify.verify)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
+app.add_typer(season.app, name="season")
 
 
 def _version(is_wanted: bool) -> None:

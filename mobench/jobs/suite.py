@@ -20,6 +20,7 @@ from mobench.jobs import arguments
 from mobench.jobs.bounds import check_key_depth, few_keys
 from mobench.jobs.job import Budget, Strict
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
+from mobench.jobs.seasons import check_selection
 from mobench.jobs.suite_schema import NAME, Range, Search, Suite, SuiteEntry, TradeOff, UserTable
 from mobench.plugins import SuiteFile, registry
 from mobench.text import name_hint, one_line
@@ -100,6 +101,8 @@ def overridden(
         {role: _chosen(suite, entry, role, names) for role, names in names_by_role.items()} for entry in suite.entries
     ]
     selected = [(entry, names) for entry, names in zip(suite.entries, chosen, strict=True) if all(names.values())]
+    if suite.season is not None:
+        check_selection(suite, datasets, models, rays, preset)
     if not selected:
         combination = " × ".join(", ".join(names) for names in names_by_role.values() if names)
         raise OptionError(

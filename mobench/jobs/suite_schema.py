@@ -117,6 +117,21 @@ class Search(Strict):
         return self
 
 
+class SeasonTrack(Strict):
+    """The place of a suite in a season, a set of suites whose tasks, protocols and budgets do not change.
+
+    name:    of the season; suites with the same name are its tracks.
+    track:   name of this suite within the season.
+    labelled: whether the jobs carry the name of the season. False for jobs from before there were seasons.
+    targets: dataset -> hypervolume whose time to reach is reported.
+    """
+
+    name: Name
+    track: Name
+    labelled: bool = True
+    targets: dict[Name, float] = Field(default_factory=dict)
+
+
 class Suite(Strict):
     """All settings of one comparison.
 
@@ -128,6 +143,7 @@ class Suite(Strict):
     solvers: solver name -> options of this solver.
     trade_off: a Pareto front among the solvers themselves, for example of error against memory.
     search:  the options that `mobench tune` tries.
+    season:  the season whose track this suite is; None for other suites.
     table:   what `--csv` runs.
 
     `mobench.jobs.precedence` defines which setting takes effect when several places set the same option.
@@ -146,6 +162,7 @@ class Suite(Strict):
     solvers: dict[str, OptionTable] = Field(default_factory=dict)
     trade_off: TradeOff | None = None
     search: Search | None = None
+    season: SeasonTrack | None = None
     table: UserTable | None = None
     _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)
 
