@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobench.api.calls import Label, progress_shown, warn
+from mobench.api.calls import NameOfOption, progress_shown, warn
 from mobench.errors import OptionError, StoreError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def export(
         decimals: Digits after the decimal point.
         digits: Significant digits (not with decimals).
         caption: Caption of the table.
-        label: Label of the table in LaTeX.
+        label: NameOfOption of the table in LaTeX.
         standalone: Write a complete LaTeX document.
         per_ray: Also write the preset rays.
         progress: As in `run`.
@@ -193,7 +193,7 @@ def exported(
     standalone: bool,
     per_ray: bool,
     warn: Callable[[str], None],
-    named: Label = str,
+    named: NameOfOption = str,
 ) -> tuple[list[Path], list[str]]:
     """Write the files of `export`; return their paths, and a line for each network that was declined.
 
