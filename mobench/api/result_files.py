@@ -104,7 +104,7 @@ def export(
         decimals: Digits after the decimal point.
         digits: Significant digits (not with decimals).
         caption: Caption of the table.
-        label: NameOfOption of the table in LaTeX.
+        label: Label of the table in LaTeX.
         standalone: Write a complete LaTeX document.
         per_ray: Also write the preset rays.
         progress: As in `run`.
