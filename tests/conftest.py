@@ -39,9 +39,9 @@ solvers = ["ls", "phn-ls"]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of processes: one per core, and two more for slow tests, which mostly wait for processes."""
+    """Return the number of processes: one per core, and one more for slow tests, which often wait for processes."""
     n_cores = len(os.sched_getaffinity(0))
-    return n_cores if config.option.markexpr == "not slow" else n_cores + 2
+    return n_cores if config.option.markexpr == "not slow" else n_cores + 1
 
 
 @pytest.hookimpl(wrapper=True)
