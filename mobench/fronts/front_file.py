@@ -71,14 +71,13 @@ class StoredFront(Strict):
 
     dataset: None for a registered or other dataset.
     structure: of a model that consists of classes of torch.nn; None for other models.
-    is_module: whether the model is a torch module of the user. module: name of its class, for messages.
+    module: name of the class of the model, for messages.
     """
 
     format: Literal[1] = 1
     dataset_kind: Literal["in-memory", "registered", "own"]
     dataset: StoredDataset | None = None
     model_kind: PartKind
-    is_module: bool = False
     module: str = ""
     structure: ModuleStructure | None = None
     pretrained: bool = False
@@ -131,7 +130,6 @@ def _described(job: Job, problem: Problem) -> StoredFront:
         else _kind(registered_kind(job.dataset, "dataset")),
         dataset=_stored(dataset) if isinstance(dataset, InMemoryDataset) else None,
         model_kind=_kind(is_registered),
-        is_module=module is not None,
         module=module or type(model).__qualname__,
         structure=structure,
         pretrained=bool(model.pretrained) and module is not None,

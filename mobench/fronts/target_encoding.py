@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -170,10 +169,3 @@ def kind_of(values: Any) -> Literal["classes", "numbers"]:
     if array.dtype.kind in "iu":
         return "classes" if len(np.unique(array)) <= 20 else "numbers"
     return "numbers" if array.dtype.kind == "f" else "classes"
-
-
-def lengths_agree(n: int, tensors: Sequence[tuple[str, Any]]) -> None:
-    """Raise ShapeError unless every target has n rows."""
-    for name, values in tensors:
-        if len(values) != n:
-            raise ShapeError(f"target {name!r} has {len(values)} rows, the inputs have {n}: pass one row per sample")

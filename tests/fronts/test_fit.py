@@ -63,7 +63,7 @@ def test_a_result_depends_on_the_seed_alone(data: mobench.Dataset, front: mobenc
 
 def test_training_resumes_from_a_checkpoint(data: mobench.Dataset, tmp_path: Path) -> None:
     steps = {**SMALL, "steps": 40}
-    whole = mobench.fit("phn-ls", data, small_module(), **steps)
+    complete = mobench.fit("phn-ls", data, small_module(), **steps)
 
     def stop(job: Any, event: Any) -> None:
         if isinstance(event, TrainingProgress) and event.step >= 20:
@@ -80,7 +80,7 @@ def test_training_resumes_from_a_checkpoint(data: mobench.Dataset, tmp_path: Pat
     resumed = mobench.fit("phn-ls", data, small_module(), checkpoint=tmp_path, **steps)
     assert resumed.record.cost is not None
     assert resumed.record.cost.resumed == 1
-    assert resumed.record.digest == whole.record.digest
+    assert resumed.record.digest == complete.record.digest
     assert list(tmp_path.iterdir()) == [], "the state is removed after training"
 
 
@@ -119,10 +119,10 @@ def test_early_stopping_ends_a_training_that_no_longer_improves(data: mobench.Da
     assert [look.step for look in stopped.record.trace] == [10, 20, 30, 40]
     assert stopped.record.cost is not None
     assert stopped.record.cost.steps == 40
-    whole = mobench.fit("phn-ls", data, small_module(), **{**arguments, "steps": 40, "looks": 4})
-    assert whole.record.job.patience is None
-    assert stopped.record.id != whole.record.id
-    assert stopped.record.fronts == whole.record.fronts, "until then it is the same training"
+    complete = mobench.fit("phn-ls", data, small_module(), **{**arguments, "steps": 40, "looks": 4})
+    assert complete.record.job.patience is None
+    assert stopped.record.id != complete.record.id
+    assert stopped.record.fronts == complete.record.fronts, "until then it is the same training"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_solver_that_conditions_the_module_has_no_copy_of_it(data: mobench.Dat
 
 
 @pytest.fixture
-def known(front: mobench.Front) -> mobench.Front:
+def handmade(front: mobench.Front) -> mobench.Front:
     """A front with losses that are chosen by hand."""
     losses = [[0.2, 0.8], [0.3, 0.5], [0.4, 0.45], [0.5, 0.2], [0.6, 0.6]]
     recorded = front.record.fronts["val"].model_copy(update={"losses": losses})
@@ -139,21 +139,21 @@ def known(front: mobench.Front) -> mobench.Front:
     [({"income": 0.35}, 1), ({"income": 0.45}, 2), ({"income": 9}, 3), ({"sex_parity": 0.5}, 1),
      ({"income": 0.55, "sex_parity": 0.6}, 3), ({"income": 0.2}, 0)],
 )  # fmt: skip
-def test_the_choice_is_closest_under_the_bound(known: mobench.Front, bounds: dict[str, float], row: int) -> None:
-    expected = known.record.fronts["val"].preferences[row]
-    np.testing.assert_array_equal(known.choose(**bounds), expected)
-    np.testing.assert_array_equal(known.choose(bounds), expected)
+def test_the_choice_is_closest_under_the_bound(handmade: mobench.Front, bounds: dict[str, float], row: int) -> None:
+    expected = handmade.record.fronts["val"].preferences[row]
+    np.testing.assert_array_equal(handmade.choose(**bounds), expected)
+    np.testing.assert_array_equal(handmade.choose(bounds), expected)
 
 
-def test_a_bound_that_no_preference_attains_is_an_error_with_the_range(known: mobench.Front) -> None:
+def test_a_bound_that_no_preference_attains_is_an_error_with_the_range(handmade: mobench.Front) -> None:
     with pytest.raises(OptionError, match=r"no preference has income ≤ 0.1 .* attains income from 0.2 to 0.6"):
-        known.choose(income=0.1)
+        handmade.choose(income=0.1)
     with pytest.raises(OptionError, match=r"income ≤ 0.2, sex_parity ≤ 0.2 at the same time"):
-        known.choose(income=0.2, sex_parity=0.2)
+        handmade.choose(income=0.2, sex_parity=0.2)
     with pytest.raises(OptionError, match="a bound of 'age' was given: pass bounds of losses by name, of income"):
-        known.choose(age=3)
+        handmade.choose(age=3)
     with pytest.raises(OptionError, match="no bound was given"):
-        known.choose()
+        handmade.choose()
 
 
 def test_registered_data_is_passed_as_the_dataset_returns_it() -> None:

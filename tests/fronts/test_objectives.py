@@ -64,9 +64,9 @@ def test_binary_cross_entropy_of_one_and_of_several_labels() -> None:
     samples, rows = parts(data)
     outputs = {"income": torch.randn(42, 1), "tags": torch.randn(42, 3)}
     assert data.heads == {"income": 1, "tags": 3}
-    one, several = data.objectives
+    single, several = data.objectives
     expected = metrics.log_loss(TARGETS["income"][rows], outputs["income"][:, 0].sigmoid().numpy())
-    assert float(one.loss(outputs, samples)) == pytest.approx(expected, rel=1e-5)
+    assert float(single.loss(outputs, samples)) == pytest.approx(expected, rel=1e-5)
     columns = [metrics.log_loss(TARGETS["tags"][rows, j], outputs["tags"][:, j].sigmoid().numpy()) for j in range(3)]
     assert float(several.loss(outputs, samples)) == pytest.approx(np.mean(columns), rel=1e-5)
     share = TARGETS["income"][rows].mean()
@@ -122,14 +122,14 @@ def test_gaps_between_groups_against_their_definitions() -> None:
     def gap(values: Any, among: Any) -> float:
         return abs(values[among & (sex == 0)].mean() - values[among & (sex == 1)].mean())
 
-    every = np.ones(42, bool)
+    everyone = np.ones(42, bool)
     for values, of in ((probability, "loss"), (probability > 0.5, "metric")):
         parity, odds = (
             float(o.loss({"income": logits}, samples)) if of == "loss"
             else metric(o, "gap of decisions", {"income": logits}, samples)
             for o in data.objectives[1:]
         )  # fmt: skip
-        assert parity == pytest.approx(gap(values, every), rel=1e-5)
+        assert parity == pytest.approx(gap(values, everyone), rel=1e-5)
         assert odds == pytest.approx(max(gap(values, income == 0), gap(values, income == 1)), rel=1e-5)
 
 
