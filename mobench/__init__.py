@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         Dataset,
         DirectionBalancer,
         Generator,
+        LoggedJob,
+        LoggedRun,
+        Logger,
         Metric,
         Model,
         Objective,
@@ -45,18 +48,20 @@ _HOME = {
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.interfaces": (
-        "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
-        "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples",
-        "Seeds", "Setting", "Solver", "StoredSamples", "SummedMeasure", "TaskSamples", "WeightNetwork",
+        "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "LoggedJob", "LoggedRun", "Logger",
+        "Metric", "Model", "Objective", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler",
+        "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "StoredSamples", "SummedMeasure", "TaskSamples",
+        "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
-    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
-    "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples",
-    "UserFolder", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "LoggedJob",
+    "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem",
+    "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples",
+    "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork", "hookimpl", "leaderboard", "option",
+    "run",
 ]  # fmt: skip
 
 

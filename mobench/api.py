@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mobench.events import JobEvent
-    from mobench.interfaces import Strategy
+    from mobench.interfaces import Logger, Strategy
     from mobench.jobs.job import Job
     from mobench.jobs.plan import Plan
     from mobench.kernels.precision import Precision
@@ -52,6 +52,8 @@ def run(
     keep_weights: bool = False,
     strategy: Strategy | str | None = None,
     data_workers: int = 0,
+    logger: str | Logger | Sequence[str | Logger] = (),
+    logger_settings: Mapping[str, Any] | None = None,
     on_event: Callable[[Job, JobEvent], None] | None = None,
 ) -> pd.DataFrame:
     """Run the jobs of a suite that have no record yet, write its tables, and return its leaderboard.
@@ -75,6 +77,9 @@ def run(
     keep_weights: whether to keep the trained networks, also if the suite does not ask for it.
     strategy: how to compute, as a `Strategy` or as the text of `--strategy`; None: what is fastest on this machine.
     data_workers: processes of each job that read `StoredSamples` ahead; 0: the job reads them itself.
+    logger: where to log training and results: names of `mobench list loggers` with commas in between, `mobench.Logger`
+        objects, or a list of these. An error of a logger is reported as a UserWarning and switches it off.
+    logger_settings: options of named loggers, such as {"mlflow.experiment": "fairness"}.
     on_event: called with a job and an event of `mobench.events` for everything that happens to a job, one call at a
         time, from threads of the run. A job has `id`, `title`, and the names `dataset.name`, `model.name` and
         `solver.name`. An exception ends the run and is raised.
@@ -88,6 +93,7 @@ def run(
     from mobench.jobs.overrides import Overrides
     from mobench.kernels.strategy import Strategy as ParsedStrategy
     from mobench.reports.tables.table_files import export
+    from mobench.runs import loggers
     from mobench.runs.executors.base import Limits, check_limits
     from mobench.runs.run_options import RunOptions
     from mobench.runs.suite_run import run_suite
@@ -116,6 +122,7 @@ def run(
         retry=retry,
         data_workers=arguments.count(data_workers, "data_workers", arguments.MAX_DATA_WORKERS, smallest=0),
     )
+    logger_failures: list[str] = []
     finished = run_suite(
         suite,
         overrides,
@@ -125,7 +132,11 @@ def run(
         limits=Limits(jobs, cpus, gpus, n_bytes, timeout, address=address),
         on_declined=lambda line: _warn(f"declined: {line}", stacklevel=5),
         watch=partial(_watch, on_event),
+        loggers=loggers.choose(logger, logger_settings),
+        on_logger_failure=logger_failures.append,
     )
+    for message in logger_failures:
+        _warn(message)
     board = _board([finished.folder])
     export(board, finished.folder)
     return board.table

@@ -13,8 +13,8 @@ from mobench.global_state import restored
 from mobench.hookspecs import Pair, Spec, SuiteFile
 from mobench.text import described
 
-Kind = Literal["dataset", "model", "generator", "balancer", "sampler", "solver", "suite"]
-KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "sampler", "solver", "suite")
+Kind = Literal["dataset", "model", "generator", "balancer", "sampler", "solver", "logger", "suite"]
+KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "sampler", "solver", "logger", "suite")
 AnySpec = Spec | Pair | SuiteFile
 
 

@@ -17,7 +17,7 @@ from mobench.plugins import KINDS, Entry, registry
 def list_(
     kind: Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}.")] = None,
 ) -> None:
-    """List datasets, models, generators, balancers, samplers, solvers and suites."""
+    """List datasets, models, generators, balancers, samplers, solvers, loggers and suites."""
     if kind is not None and kind.removesuffix("s") not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     entries = registry()

@@ -24,6 +24,7 @@ from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
     from mobench.jobs.plan import Plan
+    from mobench.runs.loggers import Loggers
     from mobench.runs.runner import Listen, Summary
 
 
@@ -54,6 +55,11 @@ def run(
     data_workers: Annotated[
         int, typer.Option(min=0, help="Processes of each job that read data which stay on disk.")
     ] = RunOptions.data_workers,
+    logger: Annotated[str, typer.Option(help="Comma-separated loggers of training and results: tensorboard.")] = "",
+    logger_set: Annotated[
+        list[str] | None,
+        typer.Option("--logger-set", help="Option of a logger, mlflow.experiment=fairness; may be repeated."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
     ] = False,
@@ -84,6 +90,7 @@ def run(
             _warn_declined(line)
         show_plan(planned, folder_of(chosen, out))
         return
+    chosen_loggers = _loggers(logger, logger_set or [])
     try:
         finished = run_suite(
             suite,
@@ -94,6 +101,8 @@ def run(
             limits=limits,
             on_declined=_warn_declined,
             watch=_watch,
+            loggers=chosen_loggers,
+            on_logger_failure=warn,
         )
     except KeyboardInterrupt:
         complain("interrupted; all written records are complete: run the same command again to resume")
@@ -105,6 +114,17 @@ def run(
         tell_trade_off(finished.suite.trade_off, folder)
     if summary.failed or summary.diverged or any(_failed_before(folder, summary)):
         raise typer.Exit(ExitCode.NO_RESULT)
+
+
+def _loggers(names: str, settings: list[str]) -> Loggers | None:
+    """Return the loggers of `--logger` with the options of `--logger-set`; None, without importing torch, for none."""
+    from mobench.jobs import arguments
+
+    if not names and not settings:
+        return None
+    from mobench.runs import loggers
+
+    return loggers.choose(names, arguments.parse_settings(settings, "--logger-set"), "--logger")
 
 
 def _warn_declined(line: str) -> None:

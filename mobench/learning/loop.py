@@ -166,7 +166,7 @@ def train(
                 break
             if looking:
                 run.trace.append(_look(run, solver, problem, validation, rays))
-            progress.tell(run, force=looking)
+            progress.tell(run, is_validation_check=looking)
             if checkpoint is not None and saving:
                 _save(checkpoint, solver, run, problem)
                 last_save = time.monotonic()

@@ -38,8 +38,9 @@ def test_the_site_has_every_registered_name_command_and_column(site: Path) -> No
     methods = (site / "_generated" / "methods.html").read_text()
     datasets = (site / "_generated" / "datasets.html").read_text()
     suites = (site / "_generated" / "suites.html").read_text()
+    loggers = (site / "_generated" / "loggers.html").read_text()
     for kind in KINDS:
-        page = {"dataset": datasets, "suite": suites}.get(kind, methods)
+        page = {"dataset": datasets, "suite": suites, "logger": loggers}.get(kind, methods)
         for name in registry().entries[kind]:
             assert name in page, f"{kind} {name}"
     commands = (site / "_generated" / "cli.html").read_text()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mobench import options
 from mobench.errors import OptionError
-from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Model, Sampler, Solver, map_inputs
+from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Logger, Model, Sampler, Solver, map_inputs
 from mobench.plugins import Entry, Kind, Pair, SuiteFile
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
@@ -23,6 +23,7 @@ BASES: dict[Kind, type] = {
     "balancer": Balancer,
     "sampler": Sampler,
     "solver": Solver,
+    "logger": Logger,
 }
 
 
