@@ -42,11 +42,15 @@ if TYPE_CHECKING:
         WeightNetwork,
     )
     from mobench.options import option
+    from mobench.records.submittable import check_submittable
+    from mobench.registration import register, unregister
 
 _HOME = {
     "mobench.api": ("leaderboard", "run"),
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
+    "mobench.records.submittable": ("check_submittable",),
+    "mobench.registration": ("register", "unregister"),
     "mobench.interfaces": (
         "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "LoggedJob", "LoggedRun", "Logger",
         "Metric", "Model", "Objective", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler",
@@ -60,8 +64,8 @@ __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "LoggedJob",
     "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem",
     "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples",
-    "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork", "hookimpl", "leaderboard", "option",
-    "run",
+    "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork", "check_submittable", "hookimpl",
+    "leaderboard", "option", "register", "run", "unregister",
 ]  # fmt: skip
 
 

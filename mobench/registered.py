@@ -89,6 +89,26 @@ class Entry:
         return cls
 
 
+IN_PROCESS = "in process"
+"""Distribution of names that `mobench.register` registered in a process, and the beginning of their version."""
+
+
+@dataclass(frozen=True)
+class InProcessEntry(Entry):
+    """A name that `mobench.register` registered in this process.
+
+    cls: the class; None for a pair.
+    sha256: hash of the source.
+    """
+
+    cls: type[Any] | None = None
+    sha256: str = ""
+
+    def load(self) -> type[Any]:
+        """Return the class. Raises: PluginError for a pair."""
+        return super().load() if self.cls is None else self.cls
+
+
 def imported(name: str, plugin: Plugin) -> Any:
     """Return a plugin's module; changes of its first import to the global state are reverted and reported."""
     if name in sys.modules:

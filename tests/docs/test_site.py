@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 import re
 import subprocess
 import sys
@@ -62,10 +63,15 @@ def test_the_site_has_every_registered_name_command_and_column(site: Path) -> No
 def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All code blocks of a page run in one module, as a reader would run them."""
     module = ModuleType("page_of_the_documentation")
+    module.__file__ = str(page)
+    for kind, entries in registry().entries.items():
+        monkeypatch.setitem(registry().entries, kind, dict(entries))  # names that a page registers end with the test
     monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look up their module by name
-    for language, text in blocks(page.read_text()):
+    for number, (language, text) in enumerate(blocks(page.read_text())):
         if language == "python":
-            exec(compile(text, page.name, "exec"), vars(module))
+            name = f"{page}-{number}"  # each block is a source of its own, as a cell of a notebook is
+            monkeypatch.setitem(linecache.cache, name, (len(text), None, text.splitlines(keepends=True), name))
+            exec(compile(text, name, "exec"), vars(module))
         elif language == "toml":
             assert tomllib.loads(text)
 
