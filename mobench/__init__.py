@@ -12,6 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobench.api import leaderboard, run
+    from mobench.fronts import (
+        Front,
+        binary_cross_entropy,
+        cross_entropy,
+        dataset,
+        demographic_parity,
+        equalised_odds,
+        fit,
+        flops,
+        huber,
+        l1,
+        l2,
+        load,
+        mae,
+        mse,
+    )
     from mobench.hookspecs import DataFile, Pair, Spec, SuiteFile, UserFolder, hookimpl
     from mobench.interfaces import (
         Balancer,
@@ -47,6 +63,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "mobench.api": ("leaderboard", "run"),
+    "mobench.fronts": (
+        "Front", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity", "equalised_odds", "fit",
+        "flops", "huber", "l1", "l2", "load", "mae", "mse",
+    ),
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.records.submittable": ("check_submittable",),
@@ -61,11 +81,13 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "LoggedJob",
-    "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem",
-    "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples",
-    "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork", "check_submittable", "hookimpl",
-    "leaderboard", "option", "register", "run", "unregister",
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Front", "Generator", "LoggedJob",
+    "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet",
+    "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec",
+    "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork",
+    "binary_cross_entropy", "check_submittable", "cross_entropy", "dataset", "demographic_parity", "equalised_odds",
+    "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse", "option", "register", "run",
+    "unregister",
 ]  # fmt: skip
 
 

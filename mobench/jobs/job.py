@@ -109,6 +109,8 @@ class Job(Strict):
     rays_version: version of the rays of more than three objectives (see `mobench.jobs.rays`); None for fewer
               objectives, for explicit rays, and in jobs that were created before there was a version.
     n_looks:  number of validation checks during training; None means ten.
+    patience: training ends after this many validation checks in a row without a larger hypervolume; None: it uses the
+              whole budget.
     protocol: version of the dataset's protocol when the job was created.
     """
 
@@ -122,13 +124,14 @@ class Job(Strict):
     rays: Annotated[Rows, Field(min_length=2, max_length=10_000)] | None = None
     rays_version: Annotated[int, Field(ge=2, lt=1000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
+    patience: Annotated[int, Field(gt=0, le=1000)] | None = None
     protocol: Name
     interface: int = INTERFACE_VERSION
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Omit `rays_version` where it is not set, so that earlier versions can still read the job."""
-        return {k: v for k, v in dump(self).items() if k != "rays_version" or v is not None}
+        """Omit `rays_version` and `patience` where they are not set, so that earlier versions can read the job."""
+        return {k: v for k, v in dump(self).items() if k not in ("rays_version", "patience") or v is not None}
 
     @cached_property
     def id(self) -> str:

@@ -15,7 +15,7 @@ from operator import methodcaller
 from typing import Any, TypeAlias
 
 from mobench import options
-from mobench.errors import OptionError
+from mobench.errors import MobenchError, OptionError
 from mobench.events import JobEnded, JobEvent, JobStarted, TrainingProgress
 from mobench.interfaces import LoggedJob, LoggedRun, Logger
 from mobench.jobs import arguments
@@ -188,8 +188,8 @@ def choose(chosen: Chosen, settings: Mapping[str, Any] | None = None, argument: 
     return Loggers(by_name)
 
 
-def logged_job(job: Job) -> LoggedJob:
-    """Return what loggers see of a job."""
+def logged_job(job: Job, objectives: Sequence[str] | None = None) -> LoggedJob:
+    """Return what loggers see of a job. objectives: their names; None: those of the registered dataset."""
     budget = job.budget.model_dump(exclude_none=True)
     return LoggedJob(
         id=job.id,
@@ -198,9 +198,9 @@ def logged_job(job: Job) -> LoggedJob:
         model=job.model.name,
         solver=job.solver.name,
         seed=job.seeds.solver,
-        objectives=_objectives(job.dataset.model_dump_json()),
+        objectives=_objectives(job.dataset.model_dump_json()) if objectives is None else tuple(objectives),
         options={
-            **every_option(job),
+            **_options_of_parts(job),
             **{f"budget.{name}": value for name, value in budget.items()},
             **{f"seeds.{name}": value for name, value in job.seeds.model_dump().items()},
         },
@@ -217,6 +217,13 @@ def results_of(record: Record) -> dict[str, float]:
     if record.cost is not None:
         values |= {f"cost/{name}": value for name, value in record.cost.model_dump().items()}
     return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+
+
+def _options_of_parts(job: Job) -> dict[str, Any]:
+    try:
+        return every_option(job)
+    except MobenchError:  # a part is an object without a registered class: the job states all its options
+        return {f"{role}.{name}": value for role, part in job.parts.items() for name, value in part.options.items()}
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 LIST = ROOT / "mobench" / "interface.txt"
 MODULES = (
-    "mobench", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins", "mobench.errors",
+    "mobench", "mobench.fronts", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins", "mobench.errors",
     "mobench.events",
     "mobench.numerics", "mobench.measures", "mobench.array_files", "mobench.datafiles", "mobench.user_folders",
     "mobench.downloads", "mobench.files",
