@@ -25,9 +25,12 @@ PUBLIC_MODULES = (
 )  # fmt: skip
 
 
-def write_pages(folder: Path) -> None:
-    """Write every generated page below `folder`; files that are already right keep their time stamps."""
-    pages = dict(all_pages())
+def write_pages(folder: Path, more: Mapping[str, str]) -> None:
+    """Write every generated page below `folder`; files that are already right keep their time stamps.
+
+    more: pages that are made elsewhere, name -> text.
+    """
+    pages = {**dict(all_pages()), **more}
     for path in folder.rglob("*.md"):
         if path.relative_to(folder).as_posix() not in pages:
             path.unlink()
