@@ -100,7 +100,7 @@ class Front:
                 f"{self.record.job.solver.name} trains points that belong to no preference: pass a row of the table, "
                 "from 0"
             )
-        at = torch.as_tensor(np.asarray(preference, dtype=np.float64))
+        at = torch.tensor(np.asarray(preference).tolist(), dtype=torch.float64)
         m = len(self.objectives)
         if at.shape != (m,):
             raise PreferenceError(
@@ -158,8 +158,8 @@ class Front:
         )
         together = " at the same time" if len(limits) > 1 else ""
         return (
-            f"no preference has {stated}{together} on the validation part, where the front attains {ranges}: pass larger "
-            "bounds, or train longer"
+            f"no preference has {stated}{together} on the validation part, where the front attains {ranges}: pass "
+            "larger bounds, or train longer"
         )
 
     def save(self, path: str | Path) -> Path:

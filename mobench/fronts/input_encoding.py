@@ -195,7 +195,7 @@ def _table(x: Any, columns: Sequence[str], categories: Mapping[str, Sequence[Lab
             blocks.append(_numbers(by_name[name], name)[:, None])
             continue
         column, position = by_name[name], {label: i for i, label in enumerate(categories[name])}
-        block = np.zeros((len(column), len(known)))
+        block = np.zeros((len(column), len(position)))
         for row, (value, gone) in enumerate(zip(column.tolist(), column.isna().tolist(), strict=True)):
             if gone:
                 continue

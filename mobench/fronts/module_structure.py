@@ -84,7 +84,7 @@ def _structure(module: nn.Module) -> ModuleStructure | None:
             children[name] = structure
         return ModuleStructure(name=cls.__name__, children=children)
     arguments = {}
-    for name, parameter in inspect.signature(cls).parameters.items():
+    for name, parameter in _parameters(module):
         if name in ("device", "dtype") or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         if not hasattr(module, name):
@@ -98,6 +98,16 @@ def _structure(module: nn.Module) -> ModuleStructure | None:
             return None
         arguments[name] = _plain(value)
     return ModuleStructure(name=cls.__name__, arguments=arguments)
+
+
+def _parameters(module: nn.Module) -> Iterator[tuple[str, inspect.Parameter]]:
+    """Yield the arguments of a module's constructor. Those of recurrent layers are of their base class."""
+    if not isinstance(module, nn.RNNBase):
+        yield from inspect.signature(type(module)).parameters.items()
+        return
+    for name, parameter in inspect.signature(nn.RNNBase).parameters.items():
+        if name != "mode" and (name != "proj_size" or module.proj_size):
+            yield name, parameter
 
 
 def _plain(value: Any) -> Any:

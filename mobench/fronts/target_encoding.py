@@ -23,7 +23,7 @@ class TargetEncoding:
     """How a target is stored in tensors.
 
     role: "classes": numbers from 0, −1 where missing. "binary": 0.0 or 1.0, NaN where missing. "numbers": standardised
-        float32, NaN where missing. "plain": as it was passed, floats as float32.
+        float32, NaN where missing. "plain": as it was passed, floats as float32; texts become classes.
     labels: the original labels of the classes, in sorted order.
     means, deviations: of each column on the training part, for numbers.
     shape: of one sample.
@@ -59,8 +59,10 @@ def encoded(values: Any, role: TargetRole, train: Tensor, name: str) -> tuple[Te
 
     Raises: DataError, ShapeError for values that do not suit the role.
     """
+    if role == "plain" and not isinstance(values, Tensor):
+        role = "plain" if np.asarray(values).dtype.kind in "biuf" else "classes"
     if role == "plain":
-        tensor = torch.as_tensor(values if isinstance(values, Tensor) else plain_array(values, name))
+        tensor = values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
         tensor = tensor.float() if tensor.is_floating_point() else tensor
         return tensor, TargetEncoding("plain", shape=tuple(tensor.shape[1:]))
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
@@ -72,16 +74,6 @@ def encoded(values: Any, role: TargetRole, train: Tensor, name: str) -> tuple[Te
     if role == "numbers":
         return _numbers(array, train, name)
     return _classes(array, role, name)
-
-
-def plain_array(values: Any, name: str) -> Any:
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise DataError(
-            f"target {name!r} has values of type {array.dtype} and is used by functions only: pass numbers, or use it "
-            "in an objective such as cross_entropy"
-        )
-    return array.copy()
 
 
 def _numbers(array: Any, train: Tensor, name: str) -> tuple[Tensor, TargetEncoding]:
