@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from readmes.pages import ROOT
 
+pytestmark = pytest.mark.timeout(900)
 DOCS = ROOT / "mobench" / "docs"
 SCRIPTS = sorted((DOCS / "notebooks").glob("*.py"))
 NUMBER = re.compile(r"\d+\.\d+|\d+ ?%")

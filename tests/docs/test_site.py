@@ -38,6 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the build also executes the notebooks
 def test_the_site_has_every_registered_name_command_and_column(site: Path) -> None:
     methods = (site / "_generated" / "methods.html").read_text()
     datasets = (site / "_generated" / "datasets.html").read_text()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from annotated_types import Gt
 from in_process import IN_PROCESS
+from own_data import SMALL, small_module, table
 
 import mobench
 from mobench import LoggedJob, LoggedRun, Logger, option
@@ -121,6 +122,20 @@ def test_a_failed_job_is_logged_with_its_reason(tiny: Path, tmp_path: Path, monk
     mobench.run(tiny, solver="ls", out=tmp_path / "out", logger=recorder, **HERE)
     ((_, end, results),) = recorder.of("end")
     assert (end.status, end.message, results) == ("failed", "the data are wet", {})
+
+
+def test_fit_logs_one_front_of_own_data_and_warns_of_a_broken_logger() -> None:
+    x, targets = table()
+    data = mobench.dataset(x, targets, [mobench.cross_entropy("income"), mobench.mse("price")])
+    recorder, broken = Recorder(), Recorder(fails=("progress",))
+    with pytest.warns(UserWarning, match="'Sound' is switched off for this run: BrokenPipeError"):
+        front = mobench.fit("phn-ls", data, small_module(), **SMALL, logger=[recorder, Sound(broken)])
+    ((job, end, results),) = recorder.of("end")
+    assert (job.objectives, end.status) == (("income", "price"), "completed")
+    assert job.options["budget.steps"] == 20
+    assert results["val/hypervolume"] == front.record.indicators["val"]["hypervolume"]
+    checks = [event for _, event in recorder.of("progress") if event.is_validation_check]
+    assert [event.hypervolume for event in checks] == [point.hypervolume for point in front.record.trace]
 
 
 @pytest.mark.parametrize("method", ["open", "start", "progress", "end", "close"])
