@@ -156,14 +156,14 @@ def _register_pair(
     name: str, generator: Any, balancer: Any, defaults: dict[str, Any], summary: str, source: str
 ) -> None:
     names = {"generator": _name_of("generator", generator, name), "balancer": _name_of("balancer", balancer, name)}
-    known = [registry().get(kind, part) for kind, part in names.items()]  # type: ignore[arg-type]
+    entries = [registry().get(kind, part) for kind, part in names.items()]  # type: ignore[arg-type]
     existing = registry().entries["solver"].get(name)
     if isinstance(existing, InProcessEntry) and existing.cls is not None:
         raise PluginError(
             f"solver {name!r} is registered in this process already, as {_shown(existing.cls)}: choose another name, "
             "or call mobench.unregister first"
         )
-    sha256 = hash_of(repr([(entry.name, entry.version) for entry in known]) + repr(sorted(defaults.items())))
+    sha256 = hash_of(repr([(entry.name, entry.version) for entry in entries]) + repr(sorted(defaults.items())))
     pair = Pair(
         name,
         names["generator"],

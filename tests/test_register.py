@@ -83,12 +83,12 @@ def test_a_registered_balancer_trains_and_its_record_says_that_it_was_registered
     mobench.register("my-solver", generator="phn", balancer="my-balancer")
     board = mobench.run(tiny, solver=["my-solver", "phn-ls"], out=tmp_path / "out", **HERE)
     assert set(board["solver"]) == {"my-solver", "phn-ls"}
-    own, linear = records(tmp_path / "out")["my-solver"], records(tmp_path / "out")["phn-ls"]
-    assert own.fronts == linear.fronts  # the same weights: equal to the bit
-    source = own.provenance.sources["balancer"]
+    weighted, linear = records(tmp_path / "out")["my-solver"], records(tmp_path / "out")["phn-ls"]
+    assert weighted.fronts == linear.fronts  # the same weights: equal to the bit
+    source = weighted.provenance.sources["balancer"]
     assert (source.origin, source.distribution) == ("registered in process", "in process")
-    assert own.job.solver.balancer is not None
-    assert own.job.solver.balancer.version == f"in process {source.sha256[:12]}"
+    assert weighted.job.solver.balancer is not None
+    assert weighted.job.solver.balancer.version == f"in process {source.sha256[:12]}"
     assert linear.provenance.sources["balancer"].origin != "registered in process"
     # the table can be read where the name is not registered
     mobench.unregister("my-solver")
@@ -159,10 +159,10 @@ def test_the_kind_is_that_of_the_base_class(kind: Any, name: str, base: type) ->
     cls = dataclass(eq=False, frozen=frozen)(type("Own", (entry.load(),), members))
     assert issubclass(cls, base)
     mobench.register(cls, "own-name", defaults=entry.spec.defaults, source="here")  # type: ignore[union-attr]
-    own = registry().get(kind, "own-name")
-    assert own.load() is cls
-    assert own.version.startswith("in process ")
-    assert own.spec.source == "here"  # type: ignore[union-attr]
+    entered = registry().get(kind, "own-name")
+    assert entered.load() is cls
+    assert entered.version.startswith("in process ")
+    assert entered.spec.source == "here"  # type: ignore[union-attr]
 
 
 class Own:
