@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         Dataset,
         DirectionBalancer,
         Generator,
+        LoggedJob,
+        LoggedRun,
+        Logger,
         Metric,
         Model,
         Objective,
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
         WeightNetwork,
     )
     from mobench.options import option
+    from mobench.records.submittable import check_submittable
+    from mobench.registration import register, unregister
 
 _HOME = {
     "mobench.api": ("export", "leaderboard", "plot", "report", "run", "tune", "verify"),
@@ -64,21 +69,25 @@ _HOME = {
     ),
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
+    "mobench.records.submittable": ("check_submittable",),
+    "mobench.registration": ("register", "unregister"),
     "mobench.interfaces": (
-        "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model", "Objective",
-        "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext", "Samples",
-        "Seeds", "Setting", "Solver", "StoredSamples", "SummedMeasure", "TaskSamples", "WeightNetwork",
+        "Balancer", "BalancerContext", "Dataset", "DirectionBalancer", "Generator", "LoggedJob", "LoggedRun", "Logger",
+        "Metric", "Model", "Objective", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler",
+        "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "StoredSamples", "SummedMeasure", "TaskSamples",
+        "WeightNetwork",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Front", "Generator", "Metric", "Model",
-    "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
-    "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples",
-    "UserFolder", "WeightNetwork", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity",
-    "equalised_odds", "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse",
-    "option", "plot", "report", "run", "tune", "verify",
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Front", "Generator", "LoggedJob",
+    "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet",
+    "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec",
+    "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork",
+    "binary_cross_entropy", "check_submittable", "cross_entropy", "dataset", "demographic_parity", "equalised_odds",
+    "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse", "option", "plot",
+    "register", "report", "run", "tune", "unregister", "verify",
 ]  # fmt: skip
 
 

@@ -89,6 +89,7 @@ class TrainingProgress(Event):
     seconds: seconds of training.
     losses: running mean of the training loss of each objective. May contain NaN and infinity.
     hypervolume: finite, of the last validation check; None before the first.
+    is_validation_check: whether a validation check was made at this step, so that `hypervolume` belongs to this step.
 
     Raises: ValueError for a fraction or a hypervolume outside these bounds.
     """
@@ -101,6 +102,7 @@ class TrainingProgress(Event):
     seconds: float
     losses: tuple[float, ...]
     hypervolume: float | None = None
+    is_validation_check: bool = False
 
     def __post_init__(self) -> None:
         _check_fraction(self.fraction)

@@ -38,7 +38,7 @@ class SolverPreset:
 
 @dataclass(frozen=True)
 class Spec:
-    """A registered dataset, model, generator, balancer, sampler or solver.
+    """A registered dataset, model, generator, balancer, sampler, solver or logger.
 
     name:      registered name, lower case with hyphens.
     target:    import path of the class, "package.module:Class".
@@ -178,6 +178,11 @@ class Hooks:
     @hookspec
     def mobench_solvers(self) -> Sequence[Spec | Pair]:
         """Solvers: pairs of a generator and a balancer, or classes deriving from mobench.Solver."""
+        return ()
+
+    @hookspec
+    def mobench_loggers(self) -> Sequence[Spec]:
+        """Loggers: classes deriving from mobench.Logger."""
         return ()
 
     @hookspec

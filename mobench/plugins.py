@@ -25,7 +25,7 @@ from mobench.hookspecs import (
     hookimpl,
 )
 from mobench.registered import KINDS as KINDS
-from mobench.registered import Entry, Plugin, top_package
+from mobench.registered import Entry, InProcessEntry, Plugin, top_package
 from mobench.registered import Kind as Kind
 from mobench.spec_checks import check_data_file, check_spec, check_user_folder
 
@@ -183,6 +183,19 @@ class Registry:
     def broken(self) -> Iterator[Plugin]:
         """Return the plugins that could not be loaded."""
         return (plugin for plugin in self.plugins if plugin.state == "broken")
+
+    def enter_in_process(self, entry: InProcessEntry) -> None:
+        """Enter a name of this process; it replaces an earlier one of this process.
+
+        Raises: PluginError if an installed plugin has the name.
+        """
+        for existing in entries_named(self, entry.name, (entry.kind,)):
+            if not isinstance(existing, InProcessEntry):
+                raise PluginError(
+                    f"{entry.kind} {entry.name!r} is registered already, by {existing.plugin.origin}: choose another "
+                    "name"
+                )
+        self.entries[entry.kind][entry.name] = entry
 
     def _enter(self, entry: Entry) -> None:
         names, conflicts = self.entries[entry.kind], self.conflicts[entry.kind]

@@ -13,8 +13,8 @@ from mobench.global_state import restored
 from mobench.hookspecs import Pair, Spec, SuiteFile
 from mobench.text import described
 
-Kind = Literal["dataset", "model", "generator", "balancer", "sampler", "solver", "suite"]
-KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "sampler", "solver", "suite")
+Kind = Literal["dataset", "model", "generator", "balancer", "sampler", "solver", "logger", "suite"]
+KINDS: tuple[Kind, ...] = ("dataset", "model", "generator", "balancer", "sampler", "solver", "logger", "suite")
 AnySpec = Spec | Pair | SuiteFile
 
 
@@ -87,6 +87,26 @@ class Entry:
         if not isinstance(cls, type):
             raise PluginError(f"{self.spec.target!r} of {self.plugin.origin} is not a class")
         return cls
+
+
+IN_PROCESS = "in process"
+"""Distribution of names that `mobench.register` registered in a process, and the beginning of their version."""
+
+
+@dataclass(frozen=True)
+class InProcessEntry(Entry):
+    """A name that `mobench.register` registered in this process.
+
+    cls: the class; None for a pair.
+    sha256: hash of the source.
+    """
+
+    cls: type[Any] | None = None
+    sha256: str = ""
+
+    def load(self) -> type[Any]:
+        """Return the class. Raises: PluginError for a pair."""
+        return super().load() if self.cls is None else self.cls
 
 
 def imported(name: str, plugin: Plugin) -> Any:

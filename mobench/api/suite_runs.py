@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mobench.events import JobEvent
-    from mobench.interfaces import Strategy
+    from mobench.interfaces import Logger, Strategy
     from mobench.jobs.job import Job
     from mobench.jobs.overrides import Overrides
     from mobench.jobs.plan import Plan
     from mobench.kernels.precision import Precision
     from mobench.runs.executors import Limits
+    from mobench.runs.loggers import Loggers
     from mobench.runs.run_options import RunOptions
     from mobench.runs.runner import Listen
 
@@ -56,6 +57,8 @@ def run(
     keep_weights: bool = False,
     strategy: Strategy | str | None = None,
     data_workers: int = 0,
+    logger: str | Logger | Sequence[str | Logger] = (),
+    logger_settings: Mapping[str, Any] | None = None,
     dry_run: bool = False,
     progress: bool | None = None,
     on_event: Callable[[Job, JobEvent], None] | None = None,
@@ -96,6 +99,9 @@ def run(
         keep_weights: Keep the trained networks. They are kept too if the suite asks for it.
         strategy: How to compute, instead of the fastest measured way: layout=…,stacking=…,threads=…; or default.
         data_workers: Processes of each job that read data which stay on disk. 0: the job reads them itself.
+        logger: Loggers of training and results: names of `mobench list loggers`. In Python also `mobench.Logger`
+            objects, or a list of both. An error of a logger is reported as a warning and switches it off.
+        logger_settings: Options of loggers, such as mlflow.experiment=fairness.
         dry_run: Show the jobs, and where each of their options comes from; run none. In Python, the jobs are returned
             as a table.
         progress: True shows the live view on a terminal and plain lines elsewhere, False nothing; None shows the live
@@ -136,6 +142,7 @@ def run(
             warn(f"declined: {line}")
         columns, rows = planned_jobs(planned, folder_of(chosen, out))
         return pd.DataFrame(rows, columns=columns)
+    chosen_loggers, logger_failures = loggers_of(logger, logger_settings), list[str]()
     with progress_shown(progress) as is_shown:
         finished = run_suite(
             suite,
@@ -146,7 +153,11 @@ def run(
             limits=request.limits,
             on_declined=lambda line: warn(f"declined: {line}"),
             watch=partial(_watch, on_event, is_shown),
+            loggers=chosen_loggers,
+            on_logger_failure=logger_failures.append,
         )
+    for message in logger_failures:
+        warn(message)
     board = board_of([finished.folder], warn)
     export(board, finished.folder)
     return board.table
@@ -233,6 +244,22 @@ def requested(
         data_workers=arguments.count(data_workers, label("data_workers"), arguments.MAX_DATA_WORKERS, smallest=0),
     )
     return RunRequest(options, Limits(jobs, cpus, gpus, n_bytes, timeout, address=address))
+
+
+def loggers_of(
+    logger: str | Logger | Sequence[str | Logger], settings: Mapping[str, Any] | None, label: NameOfOption = str
+) -> Loggers | None:
+    """Return the chosen loggers; None, without importing torch, if none is chosen.
+
+    label: how error messages name an argument.
+
+    Raises: as `mobench.runs.loggers.choose`.
+    """
+    if not logger and not settings:
+        return None
+    from mobench.runs import loggers
+
+    return loggers.choose(logger, settings, label("logger"))
 
 
 @contextmanager

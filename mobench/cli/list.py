@@ -32,7 +32,7 @@ def list_(
     ] = "",
     objectives: Annotated[int | None, typer.Option(min=1, help="Datasets with so many objectives.")] = None,
 ) -> None:
-    """List datasets, models, generators, balancers, samplers, solvers and suites."""
+    """List datasets, models, generators, balancers, samplers, solvers, loggers and suites."""
     if role is not None and role.removesuffix("s") not in KINDS:
         raise unknown_name("kind", role, KINDS)
     entries = registry()

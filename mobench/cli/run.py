@@ -15,7 +15,7 @@ from mobench.api import suite_runs
 from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.python_options import TEXT, Detail, option_name, options_of
+from mobench.cli.python_options import TEXT, Detail, OptionKind, option_name, options_of
 from mobench.cli.trade_off import tell_trade_off
 from mobench.output.printing import complain, say, warn, wrote
 from mobench.output.result_lines import SummaryLine
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     gpus=Detail(more={"min": 0}),
     checkpoint=Detail(more={"min": 0}),
     data_workers=Detail(more={"min": 0}),
+    logger=Detail(kind=OptionKind(str, text=lambda default: "", help="Comma-separated {lower}")),
+    logger_settings=Detail(flag="--logger-set"),
 )
 def run(suite: str, out: Path | None, **values: Any) -> None:
     """Run the missing jobs of a suite, then print its leaderboard and write its tables."""
@@ -45,6 +47,7 @@ def run(suite: str, out: Path | None, **values: Any) -> None:
     warn_of_broken(registry())
     overrides = suite_runs.overrides_of(**{name: values.pop(name) for name in suite_runs.OVERRIDES})
     command = ("mobench", *sys.argv[1:])
+    logger, logger_settings = values.pop("logger"), values.pop("logger_settings")
     request = suite_runs.requested(**values, command=command, label=option_name)
     if values["dry_run"]:
         chosen = overrides.load(suite)
@@ -53,6 +56,7 @@ def run(suite: str, out: Path | None, **values: Any) -> None:
             _warn_declined(line)
         show_plan(planned, folder_of(chosen, out))
         return
+    chosen_loggers = suite_runs.loggers_of(logger, logger_settings, option_name)
     try:
         finished = run_suite(
             suite,
@@ -63,6 +67,8 @@ def run(suite: str, out: Path | None, **values: Any) -> None:
             limits=request.limits,
             on_declined=_warn_declined,
             watch=_watch,
+            loggers=chosen_loggers,
+            on_logger_failure=warn,
         )
     except KeyboardInterrupt:
         complain("interrupted; all written records are complete: run the same command again to resume")

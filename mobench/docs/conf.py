@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import generated  # noqa: E402  # beside this file, found through the path above
+import notebook_pages  # noqa: E402
 
 import mobench  # noqa: E402
 
@@ -26,7 +28,9 @@ autodoc_typehints = "signature"
 # external addresses need a network: `sphinx-build -b linkcheck` visits them by hand
 linkcheck_ignore = [r"https?://.*"]
 
-generated.write_pages(HERE / "_generated")
+generated.write_pages(
+    HERE / "_generated", notebook_pages.pages(HERE / "_generated", os.environ.get("MOBENCH_NOTEBOOKS", ""))
+)
 
 
 def setup(app: object) -> None:

@@ -25,9 +25,12 @@ PUBLIC_MODULES = (
 )  # fmt: skip
 
 
-def write_pages(folder: Path) -> None:
-    """Write every generated page below `folder`; files that are already right keep their time stamps."""
-    pages = dict(all_pages())
+def write_pages(folder: Path, more: Mapping[str, str]) -> None:
+    """Write every generated page below `folder`; files that are already right keep their time stamps.
+
+    more: pages that are made elsewhere, name -> text.
+    """
+    pages = {**dict(all_pages()), **more}
     for path in folder.rglob("*.md"):
         if path.relative_to(folder).as_posix() not in pages:
             path.unlink()
@@ -44,6 +47,7 @@ def all_pages() -> Iterator[tuple[str, str]]:
     yield "methods.md", methods_page(entries)
     yield "datasets.md", datasets_page(entries)
     yield "suites.md", suites_page(entries)
+    yield "loggers.md", loggers_page(entries)
     plugins = {entry.plugin.name: entry.plugin for entry in entries}
     for name, plugin in sorted(plugins.items()):
         yield f"plugins/{name}.md", plugin_page(plugin, [e for e in entries if e.plugin.name == name])
@@ -87,6 +91,13 @@ def suites_page(entries: Iterable[Entry]) -> str:
             text = entry.spec.path.read_text(encoding="utf-8")
             parts.append(f"## {entry.name}\n\n{entry.spec.summary}\n\n```toml\n{text.rstrip()}\n```\n")
     return "\n".join(parts)
+
+
+def loggers_page(entries: Iterable[Entry]) -> str:
+    """Loggers: name, summary, source and version, with a link to their README."""
+    rows = [_row(entry) for entry in entries if entry.kind == "logger"]
+    heading = "# Loggers\n\n`mobench run SUITE --logger NAME` logs training and results.\n"
+    return f"{heading}\n{_table(('name', 'what it is', 'source', 'version'), rows)}"
 
 
 def plugin_page(plugin: Plugin, entries: Iterable[Entry]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -18,13 +19,14 @@ from mobench.fronts.combination import combination_of, solver_source
 from mobench.fronts.front import Front
 from mobench.fronts.in_memory import InMemoryDataset
 from mobench.fronts.progress_bar import progress_bar
-from mobench.interfaces import Dataset, Model, Solver, Strategy
+from mobench.interfaces import Dataset, LoggedRun, Model, Solver, Strategy
 from mobench.jobs import arguments
 from mobench.jobs.job import Budget, Job, SeedSet
 from mobench.jobs.objects import JobObjects
 from mobench.jobs.precedence import Layer, budget_layer
 from mobench.jobs.resolve import make_solver, resolve_layers
 from mobench.kernels.precision import Precision
+from mobench.runs import loggers
 from mobench.runs.execution import Execution, train_objects
 from mobench.runs.run_options import RunOptions
 from mobench.text import message_of
@@ -37,6 +39,8 @@ EPOCHS = 50.0
 STEPS_PER_EPOCH = 16
 """Smallest number of steps per epoch that the default batch size aims at."""
 MOST_LOOKS = 200
+LOG_FOLDER = Path("results") / "fit"
+"""Folder below which loggers write files."""
 
 
 def fit(
@@ -59,6 +63,8 @@ def fit(
     strategy: Strategy | str | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
+    logger: loggers.Chosen = (),
+    logger_settings: Mapping[str, Any] | None = None,
     on_event: Callable[[Job, JobEvent], None] | None = None,
     patience: int | None = None,
     looks: int | None = None,
@@ -85,6 +91,7 @@ def fit(
     checkpoint: a folder for the state of training, which a later call with the same arguments resumes. The state is
         removed when training has finished.
     progress: whether a bar is shown; None: on a terminal and in a notebook.
+    logger, logger_settings: as in `mobench.run`; loggers write files below results/fit.
     on_event: called with a job and an event of `mobench.events`, as by `mobench.run`.
     patience: training ends after this many validation checks in a row without a larger hypervolume.
     looks: number of validation checks, evenly spaced over the budget; None: 10, with `patience` one per epoch.
@@ -117,17 +124,26 @@ def fit(
         device=arguments.check_device(device),
         strategy=Strategy.parse(strategy) if isinstance(strategy, str) else strategy,
     )
+    chosen_loggers = loggers.choose(logger, logger_settings)
+    logged_run, logger_failures = LoggedRun(f"{job.solver.name} on {job.dataset.name}", LOG_FOLDER), list[str]()
     state = None if checkpoint is None else Path(checkpoint) / f"{job.id}.pt"
-    with progress_bar(progress, job.title) as show:
+    with (
+        progress_bar(progress, job.title) as show,
+        chosen_loggers.opened(logged_run, logger_failures.append) as logs,
+    ):
+        logged_job = loggers.logged_job(job, [objective.name for objective in objects.dataset.objectives])
 
-        def listen(event: JobEvent) -> None:
+        def listen(event: JobEvent, results: Mapping[str, float] | None = None) -> None:
             show(event)
+            logs.hear(logged_job, event, results)
             if on_event is not None:
                 on_event(job, event)
 
         with _kept_state(device), _reported(listen):
             execution = train_objects(job, objects, run_options, checkpoint=state, on_event=listen)
-        listen(_ended(execution))
+        listen(_ended(execution), loggers.results_of(execution.record))
+    for message in logger_failures:
+        warnings.warn(message, UserWarning, stacklevel=2)
     if state is not None:
         for path in (state, state.with_suffix(".steps")):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Public interfaces for plugins: datasets, models, objectives, generators, balancers, samplers and solvers."""
+"""Public interfaces for plugins: datasets, models, objectives, generators, balancers, samplers, solvers, loggers."""
 
 from mobench.interfaces.balancer import (
     SCOPE_HELP,
@@ -23,6 +23,7 @@ from mobench.interfaces.generator import (
     inner_products,
     own_gram,
 )
+from mobench.interfaces.logger import LoggedJob, LoggedRun, Logger
 from mobench.interfaces.model import Model, check_model, image_channels
 from mobench.interfaces.objective import Likelihood, Metric, Objective, SummedMeasure
 from mobench.interfaces.problem import Problem, Weights
@@ -44,6 +45,9 @@ __all__ = [
     "Inputs",
     "Layout",
     "Likelihood",
+    "LoggedJob",
+    "LoggedRun",
+    "Logger",
     "MapStyleDataset",
     "Metric",
     "Model",

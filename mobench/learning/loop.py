@@ -170,7 +170,7 @@ def train(
                 break
             if looking:
                 run.trace.append(_look(run, solver, problem, validation, rays))
-            progress.tell(run, force=looking)
+            progress.tell(run, is_validation_check=looking)
             if looking and patience is not None and is_stalled([look.hypervolume for look in run.trace], patience):
                 break
             if checkpoint is not None and saving:

@@ -34,9 +34,12 @@ class ProgressReports:
         """Whether a report would be passed on now."""
         return self._callback is not None and time.monotonic() - self._last >= self._interval
 
-    def tell(self, run: Training, force: bool = False) -> None:
-        """Report the state of a training if a report is due. force: report it in any case."""
-        if self._callback is None or not (force or self.is_due):
+    def tell(self, run: Training, is_validation_check: bool = False) -> None:
+        """Report the state of a training if a report is due.
+
+        is_validation_check: whether a validation check was just made; its state is reported in any case.
+        """
+        if self._callback is None or not (is_validation_check or self.is_due):
             return
         self._last = time.monotonic()
         done = run.steps / self._total if self._total else run.seconds / (self._seconds or math.inf)
@@ -50,5 +53,6 @@ class ProgressReports:
                 seconds=run.seconds,
                 losses=tuple(run.recent_losses),
                 hypervolume=hypervolume if hypervolume is not None and math.isfinite(hypervolume) else None,
+                is_validation_check=is_validation_check,
             )
         )

@@ -95,14 +95,15 @@ class Source(Strict):
     distribution, version: the distribution that registered the part.
     module: the module that contains the part's class.
     origin: "installed" or "editable" where the module belongs to that installation of the distribution; "elsewhere"
-            where it was imported from another folder, for example a copy on PYTHONPATH.
-    sha256: hash of the files of the module's top-level package.
+            where it was imported from another folder, for example a copy on PYTHONPATH; "registered in process" where
+            the class was registered with `mobench.register`, so that it exists in that process only.
+    sha256: hash of the files of the module's top-level package; of the source of a class registered in process.
     """
 
     distribution: str
     version: str
     module: str
-    origin: Literal["installed", "editable", "elsewhere"]
+    origin: Literal["installed", "editable", "elsewhere", "registered in process"]
     sha256: str
 
 

@@ -18,6 +18,7 @@ from mobench.errors import MobenchError
 from mobench.jobs.job import Job
 from mobench.plugins import Kind, Spec, registry
 from mobench.records.record import Role, Source
+from mobench.registered import IN_PROCESS, InProcessEntry
 
 MAX_FILES, MAX_BYTES = 5000, 64 * 2**20
 """Only the Python files of a larger package are hashed, for example of a library that contains a part."""
@@ -38,6 +39,10 @@ def _of_part(kind: Kind, name: str) -> Source | None:
         return None
     if not isinstance(entry.spec, Spec):
         return None
+    if isinstance(entry, InProcessEntry):
+        version, module = entry.plugin.version, entry.spec.target.partition(":")[0]
+        origin: Literal["registered in process"] = "registered in process"
+        return Source(distribution=IN_PROCESS, version=version, module=module, origin=origin, sha256=entry.sha256)
     return _source(entry.plugin.distribution, entry.spec.target.partition(":")[0])
 
 

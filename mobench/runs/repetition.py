@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mobench.errors import RecordError, StoreError
+from mobench.in_process.transport import packed
 from mobench.interfaces import Strategy
 from mobench.jobs.arguments import MAX_SECONDS
 from mobench.jobs.resolve import providers
@@ -77,6 +78,7 @@ def repeat(
             ),
             threads=executor.threads,
             plugins=providers(record.job),
+            in_process=packed(record.job.registered_parts),
         )
         try:
             ended = executor.run(request, on_event)

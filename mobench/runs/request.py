@@ -15,6 +15,7 @@ class Request(Strict):
     options: of the run.
     threads: number of torch threads.
     plugins: keys of the plugins of the job's parts; only these are loaded. Empty: all plugins are loaded.
+    in_process: parts that are registered in the process of the runner, as `mobench.in_process.transport` packs them.
     """
 
     job: Job
@@ -22,3 +23,4 @@ class Request(Strict):
     options: RunOptions = RunOptions()
     threads: int = 1
     plugins: list[str] = Field(default_factory=list)
+    in_process: str = ""

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from mobench.errors import RecordError, StoreError, SuiteError
 from mobench.events import JobEnded, JobEvent, JobPresent, JobStarted, JobWaiting
+from mobench.in_process.transport import packed
 from mobench.jobs.job import Job
 from mobench.jobs.plan import Plan
 from mobench.jobs.resolve import make_dataset, providers
@@ -185,6 +186,7 @@ class _Crew:
             options=self.options,
             threads=self.executor.threads,
             plugins=providers(job),
+            in_process=packed(job.registered_parts),
         )
         started, previous = datetime.now(UTC), self.store.read(job)
         ended = self.executor.run(request, lambda event: self.listen(job, event))

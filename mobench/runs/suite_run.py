@@ -19,6 +19,9 @@ from mobench.runs.executors import Limits
 from mobench.runs.run_options import RunOptions
 
 if TYPE_CHECKING:
+    from mobench.events import JobEvent
+    from mobench.jobs.job import Job
+    from mobench.runs.loggers import Loggers
     from mobench.runs.runner import Listen, Summary
 
 OpenView: TypeAlias = "Callable[[Plan, int], AbstractContextManager[Listen]]"
@@ -44,6 +47,8 @@ def run_suite(
     limits: Limits,
     on_declined: Callable[[str], None],
     watch: OpenView,
+    loggers: Loggers | None = None,
+    on_logger_failure: Callable[[str], None] = lambda message: None,
 ) -> SuiteRun:
     """Run the jobs of a suite that have no record yet.
 
@@ -55,13 +60,17 @@ def run_suite(
     limits:   of the executor and its jobs.
     on_declined: called with the reason for each combination that is declined, in planning or when its job starts.
     watch:    called once, when the plan is made and before the first job starts.
+    loggers:  receive the events of jobs that run; see `mobench.runs.loggers.choose`.
+    on_logger_failure: called from another thread with a message for each logger that is switched off after an error.
 
     Raises: MobenchError for invalid names, options and files; SuiteError if every job is declined, or if the suite is
         a frozen track of a season and its jobs have changed; as `runner.run`.
     """
     suite = overrides.load(name)
     # imports torch, which takes seconds: not before the suite is found
+    from mobench.interfaces import LoggedRun
     from mobench.runs import runner
+    from mobench.runs.loggers import Loggers
 
     folder = folder_of(suite, out)
     plan = plans.plan(suite)
@@ -70,8 +79,18 @@ def run_suite(
         on_declined(line)
     chosen_executor = executors.make(executor, limits)
     options = replace(options, keep_weights=options.keep_weights or suite.keep_weights)
-    with watch(plan, chosen_executor.slots) as listen:
-        summary = runner.run(plan, Store(folder), chosen_executor, options, listen=listen)
+    store = Store(folder)
+    with (
+        watch(plan, chosen_executor.slots) as show,
+        (loggers or Loggers()).opened(LoggedRun(suite.name, folder), on_logger_failure) as logs,
+    ):
+        log = logs.listener(store)
+
+        def listen(job: Job, event: JobEvent) -> None:
+            show(job, event)
+            log(job, event)
+
+        summary = runner.run(plan, store, chosen_executor, options, listen=listen)
     for line in summary.declined[summary.n_declined_by_plan :]:
         on_declined(line)
     summary.check_any(suite.name)

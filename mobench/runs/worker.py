@@ -60,12 +60,14 @@ def _record(request: Request, store: Store, tell: Send) -> Record:
 
     Raises: MobenchError if the record cannot be written or read.
     """
+    from mobench.in_process.transport import unpack
     from mobench.plugins import load_only
     from mobench.runs.execution import execute
 
     # after the import of torch, whose state is compared before and after each import of a plugin
     if request.plugins:
         load_only(request.plugins)
+    unpack(request.in_process)
 
     # the worker of a runner that was killed may have finished the job while this worker waited
     record = store.read(request.job)

@@ -21,6 +21,7 @@ from mobench.testing.checks import (
     balancer_checks,
     dataset_checks,
     generator_checks,
+    logger_checks,
     model_checks,
     precision_checks,
     sampler_checks,
@@ -112,6 +113,7 @@ CHECKS: dict[Kind, list[Check]] = {
         solver_checks.trains_on_a_gpu,
         solver_checks.touches_no_test_data,
     ],
+    "logger": [described, options_round_trip, logger_checks.logs_jobs_of_every_end],
     "suite": [described, suite_checks.can_be_planned],
 }
 

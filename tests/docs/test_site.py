@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import linecache
+import os
 import re
 import subprocess
 import sys
@@ -28,18 +30,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site as HTML with warnings as errors; return its folder."""
     out = tmp_path_factory.mktemp("site")
     words = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", str(out / "doctrees")]
-    build = subprocess.run([*words, str(DOCS), str(out / "html")], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "MOBENCH_NOTEBOOKS": "small"}
+    words += [str(DOCS), str(out / "html")]
+    build = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert build.returncode == 0, build.stderr
     return out / "html"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the build also executes the notebooks
 def test_the_site_has_every_registered_name_command_and_column(site: Path) -> None:
     methods = (site / "_generated" / "methods.html").read_text()
     datasets = (site / "_generated" / "datasets.html").read_text()
     suites = (site / "_generated" / "suites.html").read_text()
+    loggers = (site / "_generated" / "loggers.html").read_text()
     for kind in KINDS:
-        page = {"dataset": datasets, "suite": suites}.get(kind, methods)
+        page = {"dataset": datasets, "suite": suites, "logger": loggers}.get(kind, methods)
         for name in registry().entries[kind]:
             assert name in page, f"{kind} {name}"
     commands = (site / "_generated" / "cli.html").read_text()
@@ -63,10 +69,15 @@ def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     module = ModuleType("page_of_the_documentation")
+    module.__file__ = str(page)
+    for kind, entries in registry().entries.items():
+        monkeypatch.setitem(registry().entries, kind, dict(entries))  # names that a page registers end with the test
     monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look up their module by name
-    for language, text in blocks(page.read_text()):
+    for number, (language, text) in enumerate(blocks(page.read_text())):
         if language == "python":
-            exec(compile(text, page.name, "exec"), vars(module))
+            name = f"{page}-{number}"  # each block is a source of its own, as a cell of a notebook is
+            monkeypatch.setitem(linecache.cache, name, (len(text), None, text.splitlines(keepends=True), name))
+            exec(compile(text, name, "exec"), vars(module))
         elif language == "toml":
             assert tomllib.loads(text)
 

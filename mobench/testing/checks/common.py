@@ -11,19 +11,11 @@ from torch import Tensor, nn
 
 from mobench import options
 from mobench.errors import OptionError
-from mobench.interfaces import Balancer, Dataset, Generator, Inputs, Model, Sampler, Solver, map_inputs
-from mobench.plugins import Entry, Kind, Pair, SuiteFile
+from mobench.interfaces import Inputs, map_inputs
+from mobench.plugins import Entry, Pair, SuiteFile
+from mobench.registration import BASES
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import small
-
-BASES: dict[Kind, type] = {
-    "dataset": Dataset,
-    "model": Model,
-    "generator": Generator,
-    "balancer": Balancer,
-    "sampler": Sampler,
-    "solver": Solver,
-}
 
 
 def described(entry: Entry) -> None:

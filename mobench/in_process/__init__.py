@@ -1,0 +1,1 @@
+"""Names that `mobench.register` registers for the running process: their classes, their sources, their transport."""
