@@ -16,7 +16,7 @@ from mobench.cli.main import app
 from mobench.cli.python_options import KINDS, Detail, argument_docs, command_options, options_of
 
 COMMANDS = ("run", "leaderboard", "report", "plot", "export", "verify", "tune")
-FLAGS = {"settings": "--set"}
+FLAGS = {"settings": "--set", "logger_settings": "--logger-set"}
 PYTHON_ONLY = {"progress", "on_event"}
 GROUP: Any = typer.main.get_command(app)
 EMPTY = ("", None, (), [])
