@@ -1,0 +1,113 @@
+"""Tables of the width of a column or of a page of a paper: widths of text, and what is left out to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mobench.reports.tables.sheet import Cell, Sheet
+
+Width = Literal["column", "page"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a LaTeX table of a width is set.
+
+    points:      width that is available, in points.
+    environment: of the table; one with a star spans both columns of a page.
+    size:        command that sets the size of the text.
+    em:          size of the text in points, corrected for the wider letters of small fonts.
+    gap:         half of the space between two columns, in points.
+    """
+
+    points: float
+    environment: str
+    size: str
+    em: float
+    gap: float
+
+
+LAYOUTS: Mapping[Width, Layout] = {
+    "column": Layout(234.0, "table", r"\footnotesize", 8.5, 2.5),
+    "page": Layout(397.0, "table*", r"\small", 9.25, 3.0),
+}
+"""Width -> layout; the widths are the smallest of common templates: a column of ICML, and a page of NeurIPS."""
+
+_THOUSANDTHS = {
+    **dict.fromkeys("ijl", 306), **dict.fromkeys("crstze", 444), **dict.fromkeys("f", 306),
+    **dict.fromkeys("abdghknopquvxy", 556), "w": 722, "m": 833, **dict.fromkeys("0123456789–*/", 500),
+    **dict.fromkeys(".,:;", 278), **dict.fromkeys("()[]-' ", 389), **dict.fromkeys("=+±−", 778), "I": 361, "M": 917,
+    "W": 1028,
+}  # fmt: skip
+"""Width of a character of Computer Modern in thousandths of its size (from the metrics of cmr10, rounded up)."""
+_OTHER = 800
+_ARROW = 833
+
+
+def text_width(text: str) -> float:
+    """Return an upper bound of the width of a text in em."""
+    return sum(_THOUSANDTHS.get(c, _OTHER) for c in text) / 1000
+
+
+def fitted(sheet: Sheet, width: Width) -> Sheet:
+    """Return a sheet without what does not fit a width, as long as it has a column of text and one of numbers.
+
+    First the intervals and ranges of costs are left out, then all but the first ones, then the last columns.
+    """
+    layout = LAYOUTS[width]
+    numbers = [j for j, col in enumerate(sheet.columns) if not col.text]
+    costs = [j for j in numbers if sheet.columns[j].statistic == "median"]
+    for dropped in (costs, numbers[1:]):
+        if points(sheet, layout) > layout.points:
+            sheet = _without_spread(sheet, dropped)
+    while points(sheet, layout) > layout.points and sum(not col.text for col in sheet.columns) > 1:
+        sheet = _without_last(sheet)
+    return sheet
+
+
+def points(sheet: Sheet, layout: Layout) -> float:
+    """Return an upper bound of the width of a table in points."""
+    columns = [max(_heading_width(sheet, j), cells_width(sheet, j)) for j in range(len(sheet.columns))]
+    return layout.em * sum(columns) + 2 * layout.gap * (len(columns) - 1)
+
+
+def cells_width(sheet: Sheet, j: int) -> float:
+    """Return an upper bound of the width of the cells of a column in em; bold text is wider."""
+    return max((text_width(row[j].plain) + 0.09 * len(row[j].text) * (row[j].mark == "best") for row in sheet.rows), default=0.0)
+
+
+def heading_parts(sheet: Sheet, j: int) -> list[str]:
+    """Return the heading of a column, in two lines if it has several words and is wider than the cells."""
+    col = sheet.columns[j]
+    words = col.name.split(" ")
+    if col.latex or len(words) < 2 or text_width(col.name) + _arrow(sheet, j) <= cells_width(sheet, j):
+        return [col.name]
+    splits = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return list(min(splits, key=lambda parts: max(text_width(parts[0]), text_width(parts[1]) + _arrow(sheet, j))))
+
+
+def _heading_width(sheet: Sheet, j: int) -> float:
+    *above, last = heading_parts(sheet, j)
+    return max(text_width(last) + _arrow(sheet, j), *(text_width(part) for part in above), 0.0)
+
+
+def _arrow(sheet: Sheet, j: int) -> float:
+    return _ARROW / 1000 if sheet.columns[j].better else 0.0
+
+
+def _without_spread(sheet: Sheet, columns: list[int]) -> Sheet:
+    def cell(j: int, old: Cell) -> Cell:
+        return replace(old, half="", low="", high="") if j in columns else old
+
+    blocks = [
+        replace(block, rows=tuple(tuple(cell(j, c) for j, c in enumerate(row)) for row in block.rows))
+        for block in sheet.blocks
+    ]
+    return replace(sheet, blocks=tuple(blocks))
+
+
+def _without_last(sheet: Sheet) -> Sheet:
+    blocks = [replace(block, rows=tuple(row[:-1] for row in block.rows)) for block in sheet.blocks]
+    return replace(sheet, columns=sheet.columns[:-1], blocks=tuple(blocks))
