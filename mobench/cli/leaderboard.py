@@ -1,57 +1,61 @@
-"""`mobench leaderboard`: print the leaderboard of folders of records, with statistical tests."""
+"""`mobench leaderboard`: print the leaderboard of folders of records."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobench.cli.console import print_table
-from mobench.cli.output import events, say, warn
-from mobench.cli.result_lines import LeaderboardLine
+from mobench.cli.board import BoardOptions, print_board, print_comparison
+from mobench.cli.output import events, warn
 from mobench.errors import OptionError
-from mobench.text import name_hint, one_line
+from mobench.text import name_hint
 
 if TYPE_CHECKING:
     from mobench.records.outline import Measured, Outline
     from mobench.records.record import Record
-    from mobench.reports.analysis.comparison import SolverComparison
     from mobench.reports.analysis.leaderboard import Leaderboard
-
-MOST_LINES = 20
 
 
 def leaderboard(
     folders: Annotated[list[Path], typer.Argument(help="Folders written by `mobench run`, or suites in results/.")],
     dataset: Annotated[str, typer.Option(help="Comma-separated datasets to show; default: all.")] = "",
-    by: Annotated[str, typer.Option(help="The column that the statistical tests compare.")] = "hypervolume",
+    solver: Annotated[str, typer.Option(help="Comma-separated solvers to show; default: all.")] = "",
+    columns: Annotated[str, typer.Option(help="Comma-separated columns; `mobench show COLUMN` defines one.")] = "",
+    sort: Annotated[str, typer.Option(help="The column that rows are sorted by, best first; default: rank.")] = "",
+    wide: Annotated[bool, typer.Option("--wide", help="Show more columns, and do not wrap rows.")] = False,
+    by: Annotated[str, typer.Option(help="The column by which solvers are compared.")] = "hypervolume",
+    pairs: Annotated[bool, typer.Option("--pairs", help="Also show the comparison of every pair of solvers.")] = False,
     protocol: Annotated[
         list[str] | None,
         typer.Option(help="A protocol version to show, if the records have several; may be repeated."),
     ] = None,
-    pairs: Annotated[bool, typer.Option("--pairs", help="Show every pair, not only pairs with the best.")] = False,
 ) -> None:
-    """Print the leaderboard of records with ranks, tests and effect sizes, and the reasons for missing tests.
+    """Print the leaderboard of records: ranks, values with their spread over seeds, and which solvers are tied.
 
     Comparable records of several folders are shown in one table.
     """
+    from mobench.jobs.arguments import parse_names
     from mobench.records.index import uncollected
     from mobench.reports.analysis.comparison import compare
+    from mobench.reports.tables.columns import directions_of, is_metric
 
     with uncollected():
         records = _of_datasets(read_outlines(folders), dataset)
         gc.freeze()  # no garbage collection at the end of the process either
         board = board_of(records, protocol or ())
-        comparisons = compare(board, by, _higher_is_better(records, by))
-        if (stream := events()) is not None:
-            stream.emit(_line(board, comparisons))
-            return
-        print_board(board)
-        for comparison in comparisons:
-            print_comparison(comparison, pairs)
+        options = BoardOptions(parse_names(columns, "--columns"), parse_names(solver, "--solver"), sort, wide)
+        # the directions of metrics need the plugins of the datasets, which are slow to load
+        needs_directions = any(is_metric(name) for name in (*options.columns, sort))
+        directions = directions_of(records) if needs_directions else None
+        comparisons = compare(board, by, _higher_is_better(board, records, by))
+        print_board(board, options, comparisons, directions)
+        if pairs and events() is None:
+            for comparison in comparisons:
+                print_comparison(comparison)
 
 
 def read_board(folder: Path) -> Leaderboard:
@@ -90,63 +94,6 @@ def folder_of(named: Path) -> Path:
     return reading.folder_of(named)
 
 
-def print_board(board: Leaderboard) -> None:
-    """Print the main columns of a leaderboard, the table across tasks, notes, and the records that are left out."""
-    from mobench.reports.tables import across_tasks
-    from mobench.reports.tables.content import Wanted
-    from mobench.reports.tables.table_files import SHORT, cells_of
-
-    for dataset in dict.fromkeys(board.table["dataset"]):
-        part = type(board)(board.table[board.table["dataset"] == dataset])
-        columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
-        print_table(columns, cells_of(part, columns), title=dataset)
-    if across_tasks.n_tasks(board) > 1:
-        table = across_tasks.content(board, (), Wanted()).sheet
-        rows = [[cell.text for cell in row] for row in table.rows]
-        print_table([column.heading for column in table.columns], rows, title="all tasks: normalised hypervolume")
-    for note in board.notes:
-        say(f"note: {one_line(note, 2000)}")
-    for line in board.left_out[:MOST_LINES]:
-        say(f"left out: {one_line(line, 2000)}")
-    if len(board.left_out) > MOST_LINES:
-        say(f"left out: {len(board.left_out) - MOST_LINES} more (--json names them all)")
-
-
-def print_comparison(comparison: SolverComparison, every_pair: bool = False) -> None:
-    """Print average ranks, each solver against the best (or every pair), and the results of the tests."""
-    from mobench.reports.analysis.comparison import against_best, significant_pairs
-    from mobench.reports.tables.table_files import number
-
-    ranking = comparison.ranking
-    scope = comparison.dataset or "all datasets"
-    say(f"\n{scope}: {comparison.column} over {ranking.n_blocks} {comparison.blocks}")
-    if len(ranking.solvers) > 1 and ranking.n_blocks:
-        chosen = list(ranking.effect_sizes) if every_pair else against_best(ranking)
-        title = "better, by average rank" if every_pair else "the best, by average rank"
-        rows = [[*pair, number(ranking.effect_sizes[pair], 2), _p(ranking.pairwise.get(pair))] for pair in chosen]
-        ranks = dict(zip(ranking.solvers, ranking.average_ranks, strict=True))
-        rows = [[a, f"{ranks[a]:.2f}", b, f"{ranks[b]:.2f}", effect, p] for a, b, effect, p in rows]
-        print_table([title, "rank", "against", "rank", "effect size", "p (Holm)"], rows)
-    if ranking.friedman_p is not None:
-        say(f"Friedman's test of equal ranks: p = {_p(ranking.friedman_p)}")
-    if ranking.critical_difference is not None:
-        say(f"Nemenyi's critical difference of average ranks: {ranking.critical_difference:.2f}")
-        for run in ranking.indistinguishable:
-            say(f"no significant difference between: {', '.join(run)}")
-    if ranking.pairwise:
-        say(f"pairs with a significant difference: {len(significant_pairs(ranking))} of {len(ranking.pairwise)}")
-    if ranking.missing_tests:
-        say(f"not tested: {ranking.missing_tests}")
-    if ranking.n_left_out:
-        say(f"blocks left out because a score is missing: {ranking.n_left_out}")
-    for line in comparison.absent:
-        say(f"absent: {line}")
-
-
-def _p(p: float | None) -> str:
-    return "–" if p is None else f"{p:.2g}"
-
-
 def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     from mobench.jobs.arguments import parse_names
 
@@ -158,27 +105,22 @@ def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
     return [r for r in records if not chosen or r.job.dataset.name in chosen]
 
 
-def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
-    """Return whether larger values of a column are better. Raises: OptionError if its direction is unknown."""
+def _higher_is_better(board: Leaderboard, records: Sequence[Measured], name: str) -> bool:
+    """Return whether larger values of a column are better.
+
+    Raises: OptionError for an unknown column, or one without a direction, with the accepted names.
+    """
+    from mobench.reports.analysis.measurements import NAMES
+    from mobench.reports.tables.columns import column, directions_of, is_metric
+
+    if board.measured is None:
+        return True
     datasets = list(dict.fromkeys(r.job.dataset.name for r in records))
-    from mobench.reports.tables.columns import column as described
-    from mobench.reports.tables.columns import directions_of
-
-    better = {described(column, name).better for name in datasets} - {""}
-    if not better:
-        # the column is a metric: ask its dataset, whose plugin is slow to load
-        directions = directions_of(records)
-        better = {described(column, name, directions).better for name in datasets} - {""}
-    if len(better) != 1:
-        raise OptionError(f"column {column!r} has no direction (larger or smaller is better): name another one by --by")
+    quantities = [str(c) for c in board.measured.columns if c not in NAMES]
+    directions = directions_of(records) if is_metric(name) else None
+    better = {column(name, dataset, directions).better for dataset in datasets} - {""}
+    if name not in quantities or len(better) != 1:
+        accepted = ", ".join(c for c in quantities if is_metric(c) or column(c).better)
+        reason = "has no direction (larger or smaller is better)" if name in quantities else "does not exist"
+        raise OptionError(f"--by {name!r}: this column {reason}; accepted: {accepted}")
     return better == {"higher"}
-
-
-def _line(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> LeaderboardLine:
-    from mobench.reports.analysis.comparison import to_dict
-    from mobench.reports.analysis.leaderboard import is_missing
-
-    rows: list[dict[Any, Any]] = [
-        {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")
-    ]
-    return LeaderboardLine(rows, [to_dict(c) for c in comparisons], board.notes, board.left_out)

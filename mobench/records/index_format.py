@@ -212,9 +212,22 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         content.hardware,
         content.digest,
     )
-    for id_, status, job, seeds, protocol, objectives, fronts, names, values, cost, imported, finished, place, digest in (
-        zip(*columns, strict=True)
-    ):
+    for (
+        id_,
+        status,
+        job,
+        seeds,
+        protocol,
+        objectives,
+        fronts,
+        names,
+        values,
+        cost,
+        imported,
+        finished,
+        place,
+        digest,
+    ) in zip(*columns, strict=True):
         yield Outline(
             id=id_,
             status=status,

@@ -40,9 +40,7 @@ class SolverComparison:
         return "seeds" if self.dataset else "datasets"
 
 
-def compare(
-    board: Leaderboard, column: str = "hypervolume", higher_is_better: bool = True
-) -> list[SolverComparison]:
+def compare(board: Leaderboard, column: str = "hypervolume", higher_is_better: bool = True) -> list[SolverComparison]:
     """Return one comparison per dataset over its seeds, then one over all datasets if there are two or more.
 
     A comparison over seeds supports claims about its dataset only. The comparison over datasets supports claims
@@ -65,6 +63,22 @@ def compare(
         comparisons.append(SolverComparison(str(dataset), column, rank([table], higher_is_better), absent))
     scales = board.boxes if column == NORMALISED else dict.fromkeys(tables, 1.0)
     return [*comparisons, *_over_datasets(tables, scales, column, higher_is_better)]
+
+
+def reading(comparison: SolverComparison) -> str:
+    """Return one sentence on the best solver and those that are not separated from it.
+
+    The sentence is empty if there are fewer than two solvers, or too few seeds to separate any.
+    """
+    ranking = comparison.ranking
+    if len(ranking.solvers) < 2 or ranking.has_too_few_scores:
+        return ""
+    best, tied = ranking.solvers[0], ranking.tied_with_best()
+    scope = "seeds" if comparison.dataset else "tasks and seeds"
+    if not tied:
+        return f"Best by {comparison.column}: {best}, ahead of every other solver (paired bootstrap over {scope})."
+    others = ", ".join(tied) if len(tied) < len(ranking.solvers) - 1 else "every other solver"
+    return f"Best by {comparison.column}: {best}. Not separated from it (paired bootstrap over {scope}): {others}."
 
 
 def to_dict(comparison: SolverComparison) -> dict[str, Any]:

@@ -91,6 +91,11 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.records))
 
 
+RANK_INTERVALS = Note(
+    "a rank such as 2–5: one solver is clearly better, those below place 5 are clearly worse, and the order from 2 to 5 "
+    "is open (paired bootstrap over the seeds of a dataset, or over tasks and seeds for all tasks; 95 % for each pair)",
+    "rank",
+)
 _NOTHING = ["there are no records"]
 _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
 
@@ -190,7 +195,9 @@ def _notes(
     notes = _identical(records, measured)
     notes += _of_ranks(comparisons)
     if any(r.imported is None and "igd_plus" not in r.indicators.get("test", {"igd_plus": None}) for r in records):
-        notes.append(Note("IGD+ and ε are against the pooled non-dominated test points of this leaderboard", "IGD+", "ε"))
+        notes.append(
+            Note("IGD+ and ε are against the pooled non-dominated test points of this leaderboard", "IGD+", "ε")
+        )
     notes += _of_hardware(records)
     notes += list(dict.fromkeys(_origin(r) for r in records if r.imported is not None))
     return notes
@@ -205,18 +212,14 @@ def _of_ranks(comparisons: Mapping[str, PairedComparison]) -> list[str]:
     for dataset, comparison in comparisons.items():
         if len(comparison.means) > 1 and not comparison.ahead.any():
             unseparated[comparison.n_blocks].append(dataset)
-    notes = []
+    notes: list[str] = []
     for n, datasets in sorted(unseparated.items()):
         reason = f" ({MIN_BLOCKS} are needed)" if n < MIN_BLOCKS else ""
         verb = f"{n} seeds separate" if n > 1 else "a single seed separates"
         text = f"{verb} no two solvers{reason}, so ranks are the order by hypervolume, which may be chance"
         notes.append(Note(f"{', '.join(datasets)}: {text}", "rank"))
     if any(comparison.ahead.any() for comparison in comparisons.values()):
-        text = (
-            "a rank such as 2–5: one solver is clearly better, those below place 5 are clearly worse, and the order "
-            "from 2 to 5 is open (paired bootstrap over the seeds of the dataset, 95 % for each pair)"
-        )
-        notes.append(Note(text, "rank"))
+        notes.append(RANK_INTERVALS)
     return notes
 
 
@@ -227,7 +230,8 @@ def _of_hardware(records: Sequence[Measured]) -> list[str]:
         return []
     if len(counts) == 1:
         return [Note(f"times were measured on {next(iter(counts))}", *TIMES)]
-    parts = ", ".join(f"{name} ({n} records)" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    parts = ", ".join(f"{name} ({n} record{'' if n == 1 else 's'})" for name, n in ordered)
     return [Note(f"times were measured on different hardware and are comparable only within one: {parts}", *TIMES)]
 
 

@@ -42,7 +42,7 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
     good = measured[measured["status"] == "completed"]
     values = [str(c) for c in measured.columns if c not in NAMES]
     metrics = _metrics_of_rows(records, good)
-    notes = []
+    notes: list[str] = []
     for key, group in good.groupby(ROW):
         counts = group[values].count()
         for n in sorted(set(counts)):

@@ -4,8 +4,8 @@ Every comparison of two solvers uses the scores of these two only, so it does no
 or removed.
 
 Sources: Efron & Tibshirani 1993 (bootstrap); Davison & Hinkley 1997, section 3.8 (resampling of groups and of values
-within groups); Hesterberg, The American Statistician 69 (2015), section 4.4, for the expanded percentile interval, which
-corrects the bootstrap for few units.
+within groups); Hesterberg, The American Statistician 69 (2015), section 4.4, for the expanded percentile interval,
+which corrects the bootstrap for few units.
 """
 
 from __future__ import annotations

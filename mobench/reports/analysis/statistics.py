@@ -45,15 +45,22 @@ def summarise(values: ArrayLike, statistic: Statistic = "mean", bounds: Bounds |
     A row has an interval if its statistic is the mean, it has at least `MIN_SEEDS` values, and Student's t interval
     stays within the bounds. A half width would otherwise include values that the quantity cannot have.
     """
-    array = np.ma.masked_invalid(np.asarray(values, dtype=float))
-    counts = array.count(axis=1)
-    low, high = (np.ma.filled(edge, math.nan) for edge in (array.min(axis=1), array.max(axis=1)))
-    mean = np.ma.filled(array.mean(axis=1), math.nan)
+    array = np.asarray(values, dtype=float)
+    counts = np.isfinite(array).sum(axis=1)
+    ordered = np.sort(np.where(np.isfinite(array), array, np.nan), axis=1)  # NaN comes last
+    rows, last = np.arange(len(array)), np.maximum(counts - 1, 0)
+    if not array.shape[1]:
+        ordered = np.full((len(array), 1), math.nan)
+    low, high = ordered[:, 0], ordered[rows, last]
+    nothing = np.full(len(array), math.nan)
     if statistic == "median":
-        return Summary(np.ma.filled(np.ma.median(array, axis=1), math.nan), np.full(len(mean), math.nan), low, high)
-    half = np.full(len(mean), math.nan)
+        return Summary((ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2, nothing, low, high)
+    total = np.where(np.isfinite(ordered), ordered, 0.0)
+    mean = np.where(counts > 0, total.sum(axis=1) / np.maximum(counts, 1), math.nan)
+    squares = np.where(np.isfinite(ordered), (ordered - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    half = nothing
     enough = counts >= MIN_SEEDS
-    half[enough] = half_widths(np.ma.filled(array.std(axis=1, ddof=1), math.nan)[enough], counts[enough])
+    half[enough] = half_widths(np.sqrt(squares[enough] / (counts[enough] - 1)), counts[enough])
     smallest = np.where(low >= 0, 0.0, -math.inf) if bounds is None else bounds[0]
     largest = math.inf if bounds is None else bounds[1]
     half[(mean - half < smallest) | (mean + half > largest)] = math.nan
@@ -82,10 +89,12 @@ def estimate(values: Sequence[float], statistic: Statistic = "mean", bounds: Bou
     if n == 0 or any(map(math.isnan, values)):
         return Estimate(math.nan, math.nan, math.nan, math.nan, n)
     summary = summarise([values], statistic, bounds)
-    center, half, low, high = (float(part[0]) for part in (summary.center, summary.half_width, summary.low, summary.high))
-    return Estimate(center, half, low, high, n) if math.isnan(half) else Estimate(
-        center, half, center - half, center + half, n
-    )  # fmt: skip
+    center, half, low, high = (
+        float(part[0]) for part in (summary.center, summary.half_width, summary.low, summary.high)
+    )
+    if not math.isnan(half):
+        low, high = center - half, center + half
+    return Estimate(center, half, low, high, n)
 
 
 def half_widths(deviations: ArrayLike, counts: ArrayLike) -> FloatArray:

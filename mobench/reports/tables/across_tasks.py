@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, scores
+from mobench.reports.analysis.note import Note
 from mobench.reports.analysis.ranking import Ranking, rank
 from mobench.reports.tables import tidy
 from mobench.reports.tables.columns import HALF, HIGH, LOW, Column
@@ -31,8 +32,9 @@ NOTE = (
     "reached, and shares shrink with the number of objectives, so compare within a column."
 )
 RANKS = (
-    "Ranks are by the mean, among the complete rows. A rank such as 2–5: one solver is clearly better, those below place "
-    "5 are clearly worse, and the order from 2 to 5 is open (paired bootstrap over tasks and seeds, 95 % for each pair)."
+    "Ranks are by the mean, among the complete rows. A rank such as 2–5: one solver is clearly better, those below "
+    "place 5 are clearly worse, and the order from 2 to 5 is open (paired bootstrap over tasks and seeds, 95 % for each "
+    "pair)."
 )
 PLACES = (
     "The tasks and seeds separate no two solvers, so ranks are the order by the mean, which may be chance (paired "
@@ -66,18 +68,23 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
     ranking = _ranking(board, table, tasks, list(frame.loc[frame["status"] == "complete", "solver"]))
     ranks = dict(zip(ranking.solvers, ranking.ranks, strict=True))
     frame.insert(0, "rank", [ranks.get(solver, "–") for solver in frame["solver"]])
-    described = {
+    described = {MEAN: Column(MEAN, MEAN, "mean of the normalised hypervolumes over the tasks", "higher")} | {
         name: Column(name, name, f"hypervolume on {name}, divided by that of its ideal point", "higher")
         for name in tasks.values()
-    } | {MEAN: Column(MEAN, MEAN, "mean of the normalised hypervolumes over the tasks", "higher")}
+    }
     long = _by_seed(board, tasks)
     return content_of(
         frame, ["rank", "solver", *described, *status_if_incomplete(frame)], described, selection, group=(),
         caption="Normalised hypervolume on the test split of every task",
-        notes=[NOTE, RANKS if ranking.is_separated else PLACES, *notes_of(board)], rows=table,
+        notes=[NOTE, RANKS if ranking.is_separated else PLACES, *notes_about_values(board)], rows=table,
         quantities=["hypervolume"],
         seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "quantity"]),
     )  # fmt: skip
+
+
+def notes_about_values(board: Leaderboard) -> list[str]:
+    """Return the notes of a leaderboard without those about its ranks, which are within a dataset."""
+    return [note for note in notes_of(board) if not isinstance(note, Note) or "rank" not in note.columns]
 
 
 def _with_box(table: pd.DataFrame, boxes: Mapping[str, float]) -> list[dict[Any, Any]]:
@@ -92,7 +99,7 @@ def _names(table: pd.DataFrame, boxes: Mapping[str, float]) -> dict[tuple[str, s
 
 
 def _frame(table: pd.DataFrame, boxes: Mapping[str, float], tasks: Mapping[tuple[str, str], str]) -> pd.DataFrame:
-    """Return a frame of solver, each task with its half width, mean and status; best mean first."""
+    """Return a frame of solver, mean, each task with its spread, and status; best mean first."""
     import pandas as pd
 
     by_solver: dict[str, dict[str, Mapping[Any, Any]]] = {}
@@ -110,7 +117,7 @@ def _frame(table: pd.DataFrame, boxes: Mapping[str, float], tasks: Mapping[tuple
         rows.append({"solver": solver, **values, "status": _status(by_task, tasks.values())})
     frame = pd.DataFrame(rows)
     is_complete = frame["status"] == "complete"
-    frame.insert(len(frame.columns) - 1, MEAN, frame[list(tasks.values())].mean(axis=1).where(is_complete))
+    frame.insert(1, MEAN, frame[list(tasks.values())].mean(axis=1).where(is_complete))
     return frame.sort_values([MEAN, "solver"], ascending=[False, True], na_position="last").reset_index(drop=True)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNITS = {"core-seconds": "core-s", "seconds": "s"}
 END = "at the end"
+CHECKS = "Validation checks are at a fixed part of the validation split, at equal shares of the training."
 
 
 def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
@@ -64,7 +65,7 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
     return content_of(
         frame, [*shown, *described, *status_if_incomplete(frame)], described, selection,
         caption=f"{quantity.capitalize()} at the last validation check within a budget of training",
-        notes=["Validation checks are at a fixed part of the validation split, at equal shares of the training.", *notes_of(board)],
+        notes=[CHECKS, *notes_of(board)],
         seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "budget"]),
     )  # fmt: skip
 

@@ -38,6 +38,7 @@ class Column:
     statistic: summary of the values of several seeds.
     bounds:   smallest and largest possible value; None if they are unknown.
     source:   publication that defines the quantity; "" if it needs none.
+    is_metric: whether the dataset declares the direction.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Column:
     statistic: Statistic = "mean"
     bounds: Bounds | None = None
     source: str = ""
+    is_metric: bool = False
 
     @property
     def heading(self) -> str:
@@ -67,6 +69,8 @@ class Column:
     def definition(self) -> tuple[str, str]:
         """Two lines: what the column shows; its direction, summary over seeds, and source."""
         direction = {"higher": "↑ larger is better", "lower": "↓ smaller is better", "": "no direction"}[self.better]
+        if self.is_metric and not self.better:
+            direction = "direction as the dataset declares"
         over_seeds = "" if self.text else f"{self.statistic} over seeds"
         source = f"source: {self.source}" if self.source else ""
         second = "; ".join(part for part in ("" if self.text else direction, over_seeds, source) if part)
@@ -134,7 +138,9 @@ def _quality() -> list[Column]:
 
 
 def _costs() -> list[Column]:
-    def cost(name: str, label: str, meaning: str, better: Better = "lower", unit: str = "", decimals: int = 0) -> Column:
+    def cost(
+        name: str, label: str, meaning: str, better: Better = "lower", unit: str = "", decimals: int = 0
+    ) -> Column:
         return Column(name, label, meaning, better, unit, decimals, statistic="median", bounds=POSITIVE)
 
     return [
@@ -167,12 +173,14 @@ def families() -> list[tuple[str, Column]]:
         (r"(?P<split>train|validation|test) (?P<objective>.+) loss",
          Column("", "<split> <objective> loss", "loss of <objective> on the <split> split", "lower", decimals=4)),
         (r"(?P<split>train|validation|test) (?P<objective>[^/]+)/(?P<metric>.+)",
-         Column("", "<split> <objective>/<metric>", "<metric> of <objective> on the <split> split", decimals=4)),
+         Column("", "<split> <objective>/<metric>", "<metric> of <objective> on the <split> split", decimals=4,
+                is_metric=True)),
         (r"(?P<split>train|validation|test) (?P<metric>.+)",
-         Column("", "<split> <metric>", "<metric>, mean over the objectives, on the <split> split", decimals=4)),
+         Column("", "<split> <metric>", "<metric>, mean over the objectives, on the <split> split", decimals=4,
+                is_metric=True)),
         (r"(?P<objective>[^/]+)/(?P<metric>.+) \((?P<place>first|middle|last) ray\)",
          Column("", "<objective>/<metric> (<place> ray)", "<metric> of <objective> on the test split, at the <place> "
-                "of the rays")),
+                "of the rays", is_metric=True)),
         (r"(?P<objective>[^/]+)/(?P<metric>.+)",
-         Column("", "<objective>/<metric>", "<metric> of <objective>")),
+         Column("", "<objective>/<metric>", "<metric> of <objective>", is_metric=True)),
     ]  # fmt: skip

@@ -30,8 +30,8 @@ PAPER_PAGE = (
 def informative(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
     """Return the columns that carry information in a frame, in their order.
 
-    Columns without a value are left out, and so are the dataset and the model if there is only one. The time of training
-    is `measured_times`.
+    Columns without a value are left out, and so are the dataset and the model if there is only one. For the time of
+    training see `measured_times`.
     """
     present = [name for name in measured_times(frame, names) if _has_values(frame, name)]
     return [name for name in present if name not in ("dataset", "model") or frame[name].nunique() > 1]

@@ -14,7 +14,10 @@ from mobench.jobs.job import Part
 from mobench.records.outline import Measured
 from mobench.reports.tables.column_definitions import Better, Column, families, fixed
 
-__all__ = ["HALF", "HIGH", "LOW", "Better", "Column", "Directions", "catalogue", "column", "directions_of", "is_spread"]
+__all__ = [
+    "HALF", "HIGH", "LOW", "Better", "Column", "Directions", "catalogue", "column", "directions_of", "is_defined",
+    "is_metric", "is_spread",
+]  # fmt: skip
 
 Directions = Mapping[tuple[str, str], Better]
 """(dataset, "objective/metric") -> which values are better."""
@@ -49,6 +52,11 @@ def column(name: str, dataset: str = "", directions: Directions | None = None) -
                 result = replace(result, better=(directions or {}).get(key, ""))
             return result
     return Column(name, name, f"{name}, which is missing in the catalogue of columns")
+
+
+def is_metric(name: str) -> bool:
+    """Return whether a name is that of a metric, whose direction its dataset declares."""
+    return column(name).is_metric
 
 
 def is_defined(name: str) -> bool:

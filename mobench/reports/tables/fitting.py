@@ -35,14 +35,15 @@ LAYOUTS: Mapping[Width, Layout] = {
 }
 """Width -> layout; the widths are the smallest of common templates: a column of ICML, and a page of NeurIPS."""
 
-_THOUSANDTHS = {
-    **dict.fromkeys("ijl", 306), **dict.fromkeys("crstze", 444), **dict.fromkeys("f", 306),
-    **dict.fromkeys("abdghknopquvxy", 556), "w": 722, "m": 833, **dict.fromkeys("0123456789–*/", 500),
-    **dict.fromkeys(".,:;", 278), **dict.fromkeys("()[]-' ", 389), **dict.fromkeys("=+±−", 778), "I": 361, "M": 917,
-    "W": 1028,
+_WIDTHS = {
+    278: "il.,:;'[]!", 306: "fj", 333: "- `", 389: "t()", 392: "rs", 394: "s", 444: "cez", 500: "agovyx0123456789–/*?",
+    528: "kqvxy", 556: "bdhnpu", 722: "w", 833: "m&%", 778: "=+±−<>", 361: "I", 514: "J", 556 + 1: "S", 611: "Z",
+    625: "L", 653: "F", 681: "EPΔ", 708: "B", 722 + 1: "CT", 736: "R", 750: "AHNUVXYK", 764: "D", 785: "GOQ", 917: "M",
+    1028: "W",
 }  # fmt: skip
-"""Width of a character of Computer Modern in thousandths of its size (from the metrics of cmr10, rounded up)."""
-_OTHER = 800
+_THOUSANDTHS = {character: width for width, characters in sorted(_WIDTHS.items()) for character in characters}
+"""Width of a character of Computer Modern (cmr10) in thousandths of its size."""
+_OTHER = 1000
 _ARROW = 833
 
 
@@ -75,7 +76,10 @@ def points(sheet: Sheet, layout: Layout) -> float:
 
 def cells_width(sheet: Sheet, j: int) -> float:
     """Return an upper bound of the width of the cells of a column in em; bold text is wider."""
-    return max((text_width(row[j].plain) + 0.09 * len(row[j].text) * (row[j].mark == "best") for row in sheet.rows), default=0.0)
+    return max(
+        (text_width(row[j].plain) + 0.09 * len(row[j].text) * (row[j].mark == "best") for row in sheet.rows),
+        default=0.0,
+    )
 
 
 def heading_parts(sheet: Sheet, j: int) -> list[str]:

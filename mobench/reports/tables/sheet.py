@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Mark = Literal["", "best", "second"]
 MISSING = "–"
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,11 @@ def printed_as(value: float, decimals: int) -> str:
 
 
 def _half(value: float, decimals: int) -> str:
-    """Return a half width with the digits of its value, or in scientific notation if it would be printed as zero."""
+    """Return a half width with the digits of its value, or in scientific notation if it would be printed as zero.
+
+    Half widths that are rounding errors of equal values are printed as zero.
+    """
+    value = 0.0 if value < ROUNDING else value
     text = f"{value:,.{max(0, decimals)}f}"
     return text if value == 0 or printed(Cell(text)) else f"{value:.1e}"
 
@@ -162,7 +167,10 @@ def sheet(
     for rows in _grouped(frame.to_dict("records"), group):
         cols = [_described(name, str(rows[0].get("dataset", "")), directions) for name in columns]
         cells = [
-            [digits.cell(row[c.name], row.get(c.name + HALF), c, row.get(c.name + LOW), row.get(c.name + HIGH)) for c in cols]
+            [
+                digits.cell(row[c.name], row.get(c.name + HALF), c, row.get(c.name + LOW), row.get(c.name + HIGH))
+                for c in cols
+            ]
             for row in rows
         ]
         complete = [row.get("status", "complete") == "complete" for row in rows]

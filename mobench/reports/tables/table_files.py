@@ -19,6 +19,7 @@ from mobench.reports.tables.writers import markdown as markdown_writer
 if TYPE_CHECKING:
     import pandas as pd
 
+
 def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
     """Return a Markdown table followed by notes; a value and its interval or range share a cell: "mean ± half width" or "value (low–high)"."""
     return _markdown(content(board, selection=Wanted(columns, digits=Digits(decimals))))

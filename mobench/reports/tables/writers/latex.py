@@ -21,7 +21,11 @@ def write(sheet: Sheet, standalone: bool = False, width: Width = "page") -> str:
     spans both.
     """
     layout = LAYOUTS[width]
-    lines = [rf"\begin{{{layout.environment}}}", r"\centering", rf"{layout.size}\setlength{{\tabcolsep}}{{{layout.gap}pt}}"]
+    lines = [
+        rf"\begin{{{layout.environment}}}",
+        r"\centering",
+        rf"{layout.size}\setlength{{\tabcolsep}}{{{layout.gap}pt}}",
+    ]
     if sheet.caption:
         lines.append(rf"\caption{{{escaped(sheet.caption)}}}")
     if sheet.label:
