@@ -33,6 +33,7 @@ def export(
     digits: Annotated[int | None, typer.Option(min=1, max=12, help="Significant digits (not with --decimals).")] = None,
     caption: Annotated[str, typer.Option(help="Caption of the table.")] = "",
     label: Annotated[str, typer.Option(help="Label of the table in LaTeX.")] = "",
+    width: Annotated[str, typer.Option(help="What a LaTeX table fits: column or page.")] = "page",
     standalone: Annotated[bool, typer.Option("--standalone", help="Write a complete LaTeX document.")] = False,
     per_ray: Annotated[bool, typer.Option("--per-ray", help="Also write the preset rays.")] = False,
 ) -> None:
@@ -42,6 +43,7 @@ def export(
     from mobench.reports.tables import presets
     from mobench.reports.tables import table_files as tables
     from mobench.reports.tables.content import Wanted
+    from mobench.reports.tables.fitting import check_width
     from mobench.reports.tables.sheet import Digits
 
     if decimals is not None and digits is not None:
@@ -67,13 +69,12 @@ def export(
             caption,
             label,
             standalone,
+            check_width(width),
         )
         # make all tables before the first file is written, so that a wrong option writes nothing
         texts: dict[str, str | bytes] = {}
         for name, chosen_preset in chosen.items():
             table = chosen_preset.make(board, records, selection)
-            if label and not table.sheet.caption:
-                raise OptionError("--label was given without --caption, which carries it: pass both")
             texts |= tables.texts(table, name, of_tables)
         for path in tables.write_texts(out or place, texts):
             wrote(path)

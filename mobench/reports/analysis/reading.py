@@ -21,7 +21,8 @@ def sentences(board: Leaderboard) -> list[str]:
         result.append(
             f"{dataset}: one network of {rounded(for_all[STORED_PARAMETERS])} parameters serves every preference "
             f"({_result(for_all)}); {per_preference['nets']:g} networks of "
-            f"{rounded(per_preference[STORED_PARAMETERS])} parameters together serve one preference each ({_result(per_preference)})."
+            f"{rounded(per_preference[STORED_PARAMETERS])} parameters together serve one preference each "
+            f"({_result(per_preference)})."
         )
     return result
 

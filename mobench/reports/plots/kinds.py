@@ -41,7 +41,7 @@ KINDS: Mapping[str, PlotSource] = {
     "fronts": PlotSource("fronts", "test fronts, with attainment bands over seeds"),
     "anytime": PlotSource("anytime", "validation against seconds, steps and gradient evaluations"),
     "critical-difference": PlotSource(
-        "critical_difference", "average ranks, and which solvers do not differ significantly", ranked=True
+        "critical_difference", "average ranks, and which solvers the seeds do not separate", ranked=True
     ),
     "cost-quality": PlotSource("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
     "memory": PlotSource("memory", "what one network stores against a net for each preference"),

@@ -33,8 +33,8 @@ NOTE = (
 )
 RANKS = (
     "Ranks are by the mean, among the complete rows. A rank such as 2–5: one solver is clearly better, those below "
-    "place 5 are clearly worse, and the order from 2 to 5 is open (paired bootstrap over tasks and seeds, 95 % for each "
-    "pair)."
+    "place 5 are clearly worse, and the order from 2 to 5 is open (paired bootstrap over tasks and seeds, 95 % for "
+    "each pair)."
 )
 PLACES = (
     "The tasks and seeds separate no two solvers, so ranks are the order by the mean, which may be chance (paired "

@@ -108,7 +108,7 @@ def _quality() -> list[Column]:
         Column("hypervolume", "hypervolume", f"{volume}, at all rays of the test split", "higher", bounds=POSITIVE,
                source=hypervolume),
         Column("hypervolume at equal K", "hypervolume at equal K", f"{volume}, at the K rays that finite sets train",
-               "higher", latex="hypervolume at equal $K$", html="hypervolume at equal <i>K</i>", bounds=POSITIVE,
+               "higher", html="hypervolume at equal <i>K</i>", bounds=POSITIVE,
                source=hypervolume),
         Column("Δm", "Δm", "mean relative change of the metrics against networks trained on one objective each; above "
                "0 is better; of a front, at its point with the best value on validation", "higher", "%", 1,

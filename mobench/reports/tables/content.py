@@ -95,11 +95,12 @@ def _narrow(board: Leaderboard, records: Sequence[Record], frame: pd.DataFrame, 
     columns = [name for name in columns if name != "dataset" or not is_headed]
     table = sheet(
         frame, columns, directions=directions_of(records), digits=selection.digits,
-        caption=selection.caption or default_caption(frame, columns), label=selection.label or DEFAULT_LABEL,
-        is_headed=is_headed,
+        label=selection.label or DEFAULT_LABEL, is_headed=is_headed,
     )  # fmt: skip
     table = table if selection.columns else fitted(table, selection.width)
-    return replace(table, notes=tuple(notes_of(board, [col.name for col in table.columns])))
+    shown = [col.name for col in table.columns]
+    caption = selection.caption or default_caption(frame, shown)
+    return replace(table, caption=caption, notes=tuple(notes_of(board, shown)))
 
 
 DEFAULT_LABEL = "tab:leaderboard"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mobench.errors import OptionError
 from mobench.reports.tables.sheet import Cell, Sheet
 
 Width = Literal["column", "page"]
@@ -45,6 +46,14 @@ _THOUSANDTHS = {character: width for width, characters in sorted(_WIDTHS.items()
 """Width of a character of Computer Modern (cmr10) in thousandths of its size."""
 _OTHER = 1000
 _ARROW = 833
+
+
+def check_width(name: str) -> Width:
+    """Return a width. Raises: OptionError for an unknown name."""
+    for width in LAYOUTS:
+        if width == name:
+            return width
+    raise OptionError(f"no width is called {name!r}; accepted: {', '.join(LAYOUTS)}")
 
 
 def text_width(text: str) -> float:
@@ -88,8 +97,8 @@ def heading_parts(sheet: Sheet, j: int) -> list[str]:
     words = col.name.split(" ")
     if col.latex or len(words) < 2 or text_width(col.name) + _arrow(sheet, j) <= cells_width(sheet, j):
         return [col.name]
-    splits = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
-    return list(min(splits, key=lambda parts: max(text_width(parts[0]), text_width(parts[1]) + _arrow(sheet, j))))
+    splits = [[" ".join(words[:i]), " ".join(words[i:])] for i in range(1, len(words))]
+    return min(splits, key=lambda parts: max(text_width(parts[0]), text_width(parts[1]) + _arrow(sheet, j)))
 
 
 def _heading_width(sheet: Sheet, j: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Mark = Literal["", "best", "second"]
+MARKS: tuple[Mark, Mark] = ("best", "second")
 MISSING = "–"
 ROUNDING = 1e-12
 
@@ -159,25 +160,24 @@ def sheet(
     marks:   whether the best and second-best values of each block are marked.
     is_headed: whether each block has the values of `group` as its heading.
 
-    Half widths and ranges are taken from the columns `name + HALF`, `name + LOW` and `name + HIGH` of the frame. Rows with a "status" other than "complete" are
-    never marked.
+    Half widths and ranges are taken from the columns `name + HALF`, `name + LOW` and `name + HIGH` of the frame. Rows
+    with a "status" other than "complete" are never marked.
     """
     digits = digits or Digits()
     blocks = []
     for rows in _grouped(frame.to_dict("records"), group):
         cols = [_described(name, str(rows[0].get("dataset", "")), directions) for name in columns]
-        cells = [
-            [
-                digits.cell(row[c.name], row.get(c.name + HALF), c, row.get(c.name + LOW), row.get(c.name + HIGH))
-                for c in cols
-            ]
-            for row in rows
-        ]
+        cells = [[_cell(row, c, digits) for c in cols] for row in rows]
         complete = [row.get("status", "complete") == "complete" for row in rows]
         heading = ", ".join(str(rows[0][name]) for name in group) if is_headed else ""
         blocks.append(Block(tuple(map(tuple, marked(cells, cols, complete) if marks else cells)), heading))
     heads = tuple(_heading(name, frame, directions) for name in columns)
     return Sheet(heads, tuple(blocks), caption, label, tuple(notes))
+
+
+def _cell(row: Mapping[Any, Any], col: Column, digits: Digits) -> Cell:
+    half, low, high = (row.get(col.name + suffix) for suffix in (HALF, LOW, HIGH))
+    return digits.cell(row[col.name], half, col, low, high)
 
 
 def marked(cells: Sequence[Sequence[Cell]], columns: Sequence[Column], complete: Sequence[bool]) -> list[list[Cell]]:
@@ -192,7 +192,7 @@ def marked(cells: Sequence[Sequence[Cell]], columns: Sequence[Column], complete:
         numbers = {i: printed(out[i][j]) for i, is_complete in enumerate(complete) if is_complete}
         values = {i: number for i, number in numbers.items() if number is not None}
         order = sorted(values, key=lambda i: values[i], reverse=col.better == "higher")
-        for i, mark in zip(order[:2], ("best", "second"), strict=False):
+        for i, mark in zip(order[:2], MARKS, strict=False):
             if len(order) > 1 and list(values.values()).count(values[i]) == 1:
                 out[i][j] = replace(out[i][j], mark=mark)
             else:
@@ -217,15 +217,12 @@ def explained(table: Sheet) -> list[str]:
         notes.append(f"± is half of the 95 % interval of the mean over seeds, with {MIN_SEEDS} or more of them.")
     if any(cell.low for cell in cells):
         notes.append("(low–high) is the range of single seeds.")
-    if any(col.statistic == "median" and _is_shown(table, j) for j, col in enumerate(table.columns)):
-        notes.append("Times, memory and counts are medians over seeds.")
+    has_seeds = any(cell.half or cell.low for cell in cells)
+    if has_seeds and any(col.statistic == "median" and col.unit for col in table.columns):
+        notes.append("Times and memory are medians over seeds.")
     if any(cell.mark for cell in cells):
         notes.append("Bold is the best printed value, underlined the second best, within each block of rows.")
     return notes
-
-
-def _is_shown(table: Sheet, j: int) -> bool:
-    return any(row[j].low for row in table.rows)
 
 
 def _grouped(rows: Sequence[dict[Any, Any]], group: Sequence[str]) -> list[list[dict[Any, Any]]]:

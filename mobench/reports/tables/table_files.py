@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 
 def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
-    """Return a Markdown table followed by notes; a value and its interval or range share a cell: "mean ± half width" or "value (low–high)"."""
+    """Return a Markdown table followed by notes.
+
+    A value shares a cell with its interval or range: "mean ± half width" or "value (low–high)".
+    """
     return _markdown(content(board, selection=Wanted(columns, digits=Digits(decimals))))
 
 
 def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
-    """Return the table as CSV with half widths and ranges in separate columns and all digits unless `decimals` is given."""
+    """Return the table as CSV: half widths and ranges in separate columns, all digits unless `decimals` is given."""
     return _csv(content(board, selection=Wanted(columns, digits=Digits(decimals))))
 
 

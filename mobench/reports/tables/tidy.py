@@ -54,7 +54,7 @@ def estimates(board: Leaderboard, directions: Directions) -> pd.DataFrame:
 
 
 def estimates_by(long: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Return a frame of the keys, estimate, lower, upper, spread and n: the mean of "value" over seeds (see `estimates`)."""
+    """Return a frame of the keys and the summary of "value" over seeds, with the columns of `estimates`."""
     import pandas as pd
 
     rows = []

@@ -24,7 +24,7 @@ def write(sheet: Sheet, standalone: bool = False, width: Width = "page") -> str:
     lines = [
         rf"\begin{{{layout.environment}}}",
         r"\centering",
-        rf"{layout.size}\setlength{{\tabcolsep}}{{{layout.gap}pt}}",
+        rf"{layout.size}\setlength{{\tabcolsep}}{{{layout.gap}pt}}\setlength{{\belowcaptionskip}}{{4pt}}",
     ]
     if sheet.caption:
         lines.append(rf"\caption{{{escaped(sheet.caption)}}}")
