@@ -131,8 +131,8 @@ def _warn_of_weights(summary: Summary) -> None:
 
 def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
-    from mobench.cli.formats import clock
     from mobench.cli.board import print_board
+    from mobench.cli.formats import clock
     from mobench.cli.leaderboard import read_board
     from mobench.reports.analysis.comparison import compare
     from mobench.reports.analysis.reading import sentences

@@ -92,8 +92,8 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
 
 
 RANK_INTERVALS = Note(
-    "a rank such as 2–5: one solver is clearly better, those below place 5 are clearly worse, and the order from 2 to "
-    "5 is open (paired bootstrap over the seeds of a dataset, or over tasks and seeds for all tasks; 95 % for each pair)",
+    "a rank such as 2–5: one solver is clearly better, those below place 5 are clearly worse, and the order from 2 "
+    "to 5 is open (paired bootstrap over the seeds of a dataset, over tasks and seeds for all tasks; 95 % for a pair)",
     "rank",
 )
 _NOTHING = ["there are no records"]

@@ -133,7 +133,7 @@ def rank(tasks: Sequence[pd.DataFrame], higher_is_better: bool = True) -> Rankin
     values, names = [task[:, order] for task in values], [names[i] for i in order]
     comparison = compare_pairs(values)
     blocks = values[0] if len(values) == 1 else np.array([task.mean(axis=0) for task in values if len(task)])
-    blocks = blocks.reshape(-1, len(names))
+    blocks = blocks.reshape(len(blocks), len(names))
     average = np.mean([ranks(-row) for row in blocks], axis=0) if len(blocks) else np.full(len(names), math.nan)
     n_left_out = sum(map(len, tasks)) - sum(map(len, full))
     return Ranking(

@@ -93,6 +93,27 @@ def draw(
     return drawn
 
 
+def figures(records: Sequence[Record]) -> Iterator[tuple[str, Callable[[Sequence[str]], dict[str, bytes]]]]:
+    """Yield each figure's file name without its ending, and a function that makes its files in some formats.
+
+    The numbers alone (format csv) are made without drawing.
+    """
+    from mobench.reports.plots.contenders import groups_of
+    from mobench.reports.plots.figure_files import as_csv
+
+    groups = groups_of(records)
+    for kind, plot in KINDS.items():
+        for name, subject in _subjects(plot, records, groups):
+            module = plot.load()
+
+            def files(formats: Sequence[str], module: Any = module, subject: Any = subject) -> dict[str, bytes]:
+                return {"csv": as_csv(module.table(subject))} if list(formats) == ["csv"] else _files(
+                    module, subject, formats
+                )  # fmt: skip
+
+            yield f"{kind}{name}", files
+
+
 def _subjects(kind: PlotSource, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:
     """Yield the suffix of each plot's file name, and the subject that the module draws."""
     subjects = kind.load().subjects(records) if kind.ranked else [(group.dataset, group) for group in groups]

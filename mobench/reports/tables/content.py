@@ -151,7 +151,8 @@ def content_of(
     )  # fmt: skip
     rows = frame if rows is None else rows
     return Content(
-        with_spread(frame, selection.columns), table, replace(table, label=table.label or DEFAULT_LABEL), selection,
+        with_spread(frame, selection.columns), table,
+        fitted(replace(table, label=table.label or DEFAULT_LABEL), selection.width, may_drop_columns=False), selection,
         lambda: kept_rows(seeds(), rows), lambda: kept_rows(estimates(), rows),
     )  # fmt: skip
 

@@ -61,10 +61,11 @@ def text_width(text: str) -> float:
     return sum(_THOUSANDTHS.get(c, _OTHER) for c in text) / 1000
 
 
-def fitted(sheet: Sheet, width: Width) -> Sheet:
-    """Return a sheet without what does not fit a width, as long as it has a column of text and one of numbers.
+def fitted(sheet: Sheet, width: Width, may_drop_columns: bool = True) -> Sheet:
+    """Return a sheet without what does not fit a width.
 
-    First the intervals and ranges of costs are left out, then all but the first ones, then the last columns.
+    First the intervals and ranges of costs are left out, then all but those of the first number, then the last columns,
+    as long as there are two columns of numbers.
     """
     layout = LAYOUTS[width]
     numbers = [j for j, col in enumerate(sheet.columns) if not col.text]
@@ -72,7 +73,7 @@ def fitted(sheet: Sheet, width: Width) -> Sheet:
     for dropped in (costs, numbers[1:]):
         if points(sheet, layout) > layout.points:
             sheet = _without_spread(sheet, dropped)
-    while points(sheet, layout) > layout.points and sum(not col.text for col in sheet.columns) > 1:
+    while may_drop_columns and points(sheet, layout) > layout.points and sum(not col.text for col in sheet.columns) > 1:
         sheet = _without_last(sheet)
     return sheet
 

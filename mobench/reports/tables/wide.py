@@ -87,8 +87,8 @@ def _columns(
 
 
 def _of_dataset(col: Column, dataset: str) -> Column:
-    latex = f"{escaping.latex(dataset)}: {col.latex or escaping.latex(col.name)}"
-    html = f"{escaping.html(dataset)}: {col.html or escaping.html(col.name)}"
+    latex = f"{escaping.latex(dataset)}: {col.latex}" if col.latex else ""
+    html = f"{escaping.html(dataset)}: {col.html}" if col.html else ""
     label = f"{dataset}: {col.label}"
     return replace(col, name=f"{dataset}: {col.name}", label=label, latex=latex, html=html)
 
