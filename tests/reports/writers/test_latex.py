@@ -18,7 +18,7 @@ from mobench.reports.tables.content import Wanted, content
 from mobench.reports.tables.fitting import LAYOUTS, Width, fitted, points
 from mobench.reports.tables.sheet import Block, Cell, Sheet, sheet
 from mobench.reports.tables.table_files import FORMATS
-from mobench.reports.tables.writers.latex import tabular, write
+from mobench.reports.tables.writers.latex import write
 
 pytestmark = pytest.mark.slow
 
