@@ -85,6 +85,7 @@ def export(
     digits: int | None = None,
     caption: str = "",
     label: str = "",
+    width: str = "page",
     standalone: bool = False,
     per_ray: bool = False,
     progress: bool | None = None,
@@ -105,6 +106,7 @@ def export(
         digits: Significant digits (not with decimals).
         caption: Caption of the table.
         label: Label of the table in LaTeX.
+        width: What a LaTeX table fits: column or page.
         standalone: Write a complete LaTeX document.
         per_ray: Also write the preset rays.
         progress: As in `run`.
@@ -116,8 +118,8 @@ def export(
     with progress_shown(progress):
         written, declined = exported(
             folder, format=format, preset=preset, out=out, columns=columns, dataset=dataset, solver=solver,
-            decimals=decimals, digits=digits, caption=caption, label=label, standalone=standalone, per_ray=per_ray,
-            warn=warn,
+            decimals=decimals, digits=digits, caption=caption, label=label, width=width, standalone=standalone,
+            per_ray=per_ray, warn=warn,
         )  # fmt: skip
     for line in declined:
         warn(f"declined: {line}")
@@ -190,6 +192,7 @@ def exported(
     digits: int | None,
     caption: str,
     label: str,
+    width: str,
     standalone: bool,
     per_ray: bool,
     warn: Callable[[str], None],
@@ -208,6 +211,7 @@ def exported(
     from mobench.reports.tables import presets
     from mobench.reports.tables import table_files as tables
     from mobench.reports.tables.content import Wanted
+    from mobench.reports.tables.fitting import check_width
     from mobench.reports.tables.sheet import Digits
 
     if decimals is not None and digits is not None:
@@ -237,13 +241,12 @@ def exported(
             caption,
             label,
             standalone,
+            check_width(width),
         )
         # make all tables before the first file is written, so that a wrong option writes nothing
         texts: dict[str, str | bytes] = {}
         for name, chosen_preset in chosen.items():
             table = chosen_preset.make(board, records, selection)
-            if label and not table.sheet.caption:
-                raise OptionError(f"{named('label')} was given without {named('caption')}, which carries it: pass both")
             texts |= tables.texts(table, name, of_tables)
         written += tables.write_texts(target, texts)
     if NETWORKS not in formats:

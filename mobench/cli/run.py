@@ -106,14 +106,19 @@ def _warn_of_weights(summary: Summary) -> None:
 
 def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
-    from mobench.cli.leaderboard import print_board, read_board
+    from mobench.cli.board import print_board
+    from mobench.cli.leaderboard import read_board
     from mobench.output.formats import clock
+    from mobench.reports.analysis.comparison import compare
+    from mobench.reports.analysis.reading import sentences
     from mobench.reports.tables import across_tasks
     from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.table_files import export, texts, write_texts
 
     board = read_board(folder)
-    print_board(board)
+    print_board(board, comparisons=compare(board))
+    for sentence in sentences(board):
+        say(sentence)
     written = export(board, folder)
     if across_tasks.n_tasks(board) > 1:
         table = across_tasks.content(board, (), Wanted())
@@ -134,8 +139,8 @@ def _tell(summary: Summary, folder: Path) -> None:
         wrote(path)
     quoted = shlex.quote(str(folder))
     say(
-        f"next: `mobench report {quoted}` makes a page of it, `mobench export {quoted} --format tex --standalone` a "
-        "LaTeX table"
+        f"next: `mobench leaderboard {quoted} --wide` shows more columns, `mobench show hypervolume` defines one,\n"
+        f"  `mobench report {quoted}` makes a page, `mobench export {quoted} --format tex --standalone` a LaTeX table"
     )
 
 

@@ -1,4 +1,4 @@
-"""`mobench show`: print a registered name with its source, options and defaults."""
+"""`mobench show`: print a registered name with its source, options and defaults, or the definition of a column."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
 from mobench.hookspecs import SolverPreset
 from mobench.output.printing import events, say
+from mobench.output.result_lines import ColumnLine
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
     from mobench.options import Option
 
 
+COLUMN = "column"
+"""Kind of the names of columns, which no plugin registers."""
+
+
 def show(
     name: Annotated[
-        str, typer.Argument(help="A registered name, or generator+balancer.", autocompletion=one_of(all_registered))
+        str,
+        typer.Argument(
+            help="A registered name, generator+balancer, or a column of the leaderboard.",
+            autocompletion=one_of(all_registered),
+        ),
     ],
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
-    """Show the source of a registered name, and its options with their defaults."""
+    """Show the source of a registered name, and its options with their defaults; or the definition of a column."""
     entries = registry()
+    if kind in (None, COLUMN) and _show_column(name) and (kind == COLUMN or not entries_named(entries, name, KINDS)):
+        return
     if pair := pair_of(name):
         _show_pair(pair)
         return
@@ -58,6 +69,20 @@ def show(
         _presets(spec.presets)
 
 
+def _show_column(name: str) -> bool:
+    """Print the definition of a column in two lines; return False if no column has the name."""
+    from mobench.reports.tables.columns import column, is_defined
+
+    if not is_defined(name):
+        return False
+    described = column(name)
+    line = ColumnLine(
+        described.name, described.meaning, described.better, described.unit, described.statistic, described.source
+    )
+    say("\n".join(described.definition), line)
+    return True
+
+
 def _text(spec: SuiteFile) -> str:
     """Return the TOML of a suite. Raises: SuiteError if it cannot be read."""
     try:
@@ -69,11 +94,15 @@ def _text(spec: SuiteFile) -> str:
 
 def _find(registered: Registry, name: str, kind: str | None) -> list[Entry]:
     kinds = [k for k in KINDS if kind in (None, k)]
-    if not kinds:
-        raise unknown_name("kind", str(kind), KINDS)
+    if not kinds and kind != COLUMN:
+        raise unknown_name("kind", str(kind), [*KINDS, COLUMN])
     if matching := entries_named(registered, name, kinds):
         return matching
-    raise unknown_in(registered, kind or "plugin", name, [n for k in kinds for n in registered.entries[k]])
+    from mobench.reports.tables.columns import catalogue
+
+    columns = [c.name for c in catalogue()] if kind in (None, COLUMN) else []
+    accepted = [n for k in kinds for n in registered.entries[k]] + columns
+    raise unknown_in(registered, kind or "plugin or column", name, accepted)
 
 
 def _show_pair(pair: Pair) -> None:

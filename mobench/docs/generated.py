@@ -127,15 +127,15 @@ def command_line_page() -> str:
 
 
 def columns_page() -> str:
-    """Every column of the leaderboard: meaning, direction, unit."""
+    """Every column of the leaderboard: its definition in two lines."""
     from mobench.reports.tables import columns
 
-    rows = [
-        (f"`{column.name}`", column.meaning, {"higher": "↑", "lower": "↓", "": ""}[column.better], column.unit)
-        for column in columns.catalogue()
-    ]
-    heading = "# Columns of the tables\n\n↑: larger values are better. ↓: smaller values are better.\n"
-    return f"{heading}\n{_table(('column', 'meaning', 'better', 'unit'), rows)}"
+    parts = ["# Columns of the tables\n\n`mobench show NAME` prints the same definitions.\n"]
+    for column in columns.catalogue():
+        parts.append(
+            f"## `{column.name}`\n\n{column.meaning[0].upper()}{column.meaning[1:]}.\n\n{column.definition[1]}\n"
+        )
+    return "\n".join(parts)
 
 
 def events_page() -> str:

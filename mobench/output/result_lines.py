@@ -164,6 +164,24 @@ class EntryLine(OutputLine):
 
 
 @dataclass(frozen=True)
+class ColumnLine(OutputLine):
+    """The definition of a column of the leaderboard, of `mobench show`.
+
+    better: "higher", "lower", or "" if neither is better.
+    statistic: "mean" or "median" over seeds.
+    source: publication that defines the quantity; "" if it needs none.
+    """
+
+    event = "column"
+    name: str
+    meaning: str
+    better: str
+    unit: str
+    statistic: str
+    source: str
+
+
+@dataclass(frozen=True)
 class PluginLine(OutputLine):
     """A plugin of `mobench plugins`.
 
@@ -267,7 +285,7 @@ class LeaderboardLine(OutputLine):
     """A leaderboard.
 
     table: one object per row.
-    comparisons: results of the statistical tests, per dataset.
+    comparisons: results of the paired comparisons, per dataset and over all.
     left_out: records that are not in the table, with the reasons.
     """
 

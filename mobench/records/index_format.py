@@ -48,10 +48,11 @@ class _Content(Strict):
                 the metric names in `metrics`, and number of samples.
     validation: the same of the validation split.
     of_objectives: index of the objective names in `objectives`.
+    hardware:   index into `machines`.
     names:      index of the names of splits and indicators in `indicators`; `values` has one list per split.
     """
 
-    format: Literal[4] = 4
+    format: Literal[5] = 5
     mobench: str = Field(default_factory=lambda: _reader())
     jobs: Listed[Job]
     protocols: Listed[OptionTable]
@@ -59,6 +60,7 @@ class _Content(Strict):
     rays: Listed[Rows]
     metrics: Listed[list[str]]
     indicators: Listed[dict[str, list[str]]]
+    machines: Listed[str]
 
     file: Listed[str]
     state: Listed[FileState]
@@ -75,6 +77,7 @@ class _Content(Strict):
     cost: Listed[Cost | None]
     imported: Listed[Imported | None]
     finished: Listed[str]
+    hardware: Listed[Place]
     digest: Listed[str]
 
 
@@ -104,7 +107,7 @@ class _Shared:
 
 def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
     """Return the content of an index file. entries: file name of a record -> state of the file, outline."""
-    jobs, protocols, objectives, rays, metrics, indicators = (_Shared() for _ in range(6))
+    jobs, protocols, objectives, rays, metrics, indicators, machines = (_Shared() for _ in range(7))
     states, records = [state for state, _ in entries.values()], [record for _, record in entries.values()]
     bare = [record.job.model_copy(update={"seeds": SeedSet()}) for record in records]
     names = [{split: list(values) for split, values in record.indicators.items()} for record in records]
@@ -135,6 +138,7 @@ def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
         cost=[record.cost for record in records],
         imported=[record.imported for record in records],
         finished=[record.finished for record in records],
+        hardware=[machines.place(record.hardware) for record in records],
         digest=[record.digest for record in records],
         jobs=jobs.values,
         protocols=protocols.values,
@@ -142,6 +146,7 @@ def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
         rays=rays.values,
         metrics=metrics.values,
         indicators=indicators.values,
+        machines=machines.values,
     )
     body = content.model_dump_json().encode() + b"\n" + np.concatenate(numbers).astype(STORED).tobytes()
     return sha256(body).hexdigest().encode() + b"\n" + body
@@ -204,11 +209,25 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         content.cost,
         content.imported,
         content.finished,
+        content.hardware,
         content.digest,
     )
-    for id_, status, job, seeds, protocol, objectives, fronts, names, values, cost, imported, finished, digest in zip(
-        *columns, strict=True
-    ):
+    for (
+        id_,
+        status,
+        job,
+        seeds,
+        protocol,
+        objectives,
+        fronts,
+        names,
+        values,
+        cost,
+        imported,
+        finished,
+        place,
+        digest,
+    ) in zip(*columns, strict=True):
         yield Outline(
             id=id_,
             status=status,
@@ -223,6 +242,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
             cost=cost,
             imported=imported,
             finished=finished,
+            hardware=content.machines[place],
             digest=digest,
         )
 

@@ -33,6 +33,7 @@ class Measured(Protocol):
     fronts:     split -> front; only the test split is used, and the metrics of the validation split.
     indicators: all indicators of the test split, and the hypervolume of every other split.
     finished:   time at which the record was finished (ISO 8601).
+    hardware:   processor, threads and device on which its times were measured.
     digest:     a hash of all computed numbers (see `Record.digest`).
     """
 
@@ -56,6 +57,8 @@ class Measured(Protocol):
     def imported(self) -> Imported | None: ...
     @property
     def finished(self) -> str: ...
+    @property
+    def hardware(self) -> str: ...
     @property
     def digest(self) -> str: ...
 
@@ -84,6 +87,7 @@ class Outline:
     cost: Cost | None
     imported: Imported | None
     finished: str
+    hardware: str
     digest: str
 
 
@@ -109,6 +113,7 @@ def outline(record: Record) -> Outline:
         cost=record.cost,
         imported=record.imported,
         finished=record.finished,
+        hardware=record.hardware,
         digest=record.digest,
     )
 

@@ -215,6 +215,13 @@ class Record(Strict):
         return self.provenance.finished
 
     @property
+    def hardware(self) -> str:
+        """Processor, number of threads and device, such as "AMD EPYC (AVX512), 1 thread, cpu"; "" if unknown."""
+        processor, n_threads = self.provenance.processor, self.provenance.threads
+        threads = f"{n_threads} thread{'' if n_threads == 1 else 's'}"
+        return f"{processor}, {threads}, {self.provenance.device}" if processor else ""
+
+    @property
     def digest(self) -> str:
         """A hash of all computed numbers. It is equal for two runs with bitwise identical results."""
         computed = {

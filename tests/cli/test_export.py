@@ -103,7 +103,7 @@ def test_rows_columns_digits_caption_and_label(cli: Cli, finished: Path, tmp_pat
         (["--preset", "acuracy"], "no table is called 'acuracy'"),
         (["--format", "md,docx"], "no format is called 'docx'; accepted: md, csv, tidy.csv"),
         (["--decimals", "2", "--digits", "3"], "--decimals and --digits were both given"),
-        (["--label", "x"], "--label was given without --caption"),
+        (["--width", "wide"], "no width is called 'wide'; accepted: column, page"),
         (["--preset", "fronts,datasets", "--columns", "solver"], "export each one separately"),
         (["--dataset", "vlmop"], "has no dataset 'vlmop'"),
         (["--preset", "leaderboard,accuracy"], "no completed record has accuracy"),

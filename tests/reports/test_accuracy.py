@@ -45,10 +45,12 @@ def test_each_split_has_the_mean_of_the_objectives_in_percent(handmade: Make) ->
     }
 
 
-def test_intervals_over_seeds_are_students(handmade: Make) -> None:
+def test_few_seeds_have_ranges_and_five_have_students_intervals(handmade: Make) -> None:
     content = table(*(handmade(seed=s, accuracies=splits(0.5 + s / 50, 0.7, 0.6)) for s in (0, 1)))
-    # 50 and 52: a standard deviation of sqrt 2, and t = 12.7062 with one degree of freedom
-    assert cells(content)["validation", "one"] == ["51.00 ± 12.71", "70.00 ± 0.00", "60.00 ± 0.00"]
+    assert cells(content)["validation", "one"] == ["51.00 (50.00–52.00)", "70.00", "60.00"]
+    content = table(*(handmade(seed=s, accuracies=splits(0.5 + s / 50, 0.7, 0.6)) for s in range(5)))
+    # 50 to 58: a standard deviation of sqrt 10, and t = 2.77645 with four degrees of freedom
+    assert cells(content)["validation", "one"] == ["54.00 ± 3.93", "70.00 ± 0.00", "60.00 ± 0.00"]
 
 
 def test_validation_alone_chooses(handmade: Make) -> None:
@@ -99,7 +101,8 @@ def test_long_forms_are_the_same_numbers(handmade: Make) -> None:
     assert len(seeds) == 2 * 3 * 3
     estimates = content.estimates().set_index(["split", "preference"])
     assert estimates.loc[("validation", "0.1, 0.9"), "estimate"] == pytest.approx(51)
-    assert estimates.loc[("validation", "0.1, 0.9"), "upper"] == pytest.approx(51 + 12.7062, abs=1e-3)
+    assert estimates.loc[("validation", "0.1, 0.9"), "upper"] == pytest.approx(52)
+    assert set(estimates["spread"]) == {"range"}
     assert set(estimates["n"]) == {2}
 
 

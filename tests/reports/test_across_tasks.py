@@ -1,4 +1,4 @@
-"""The table across tasks: normalised hypervolumes, means and average ranks by hand, and rows that lack a task."""
+"""The table across tasks: normalised hypervolumes, means and ranks by hand, and rows that lack a task."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from scipy.stats import rankdata
 
 from mobench.errors import OptionError
 from mobench.records.outline import outline
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables import across_tasks
+from mobench.reports.tables.columns import is_spread
 from mobench.reports.tables.content import Content, Wanted
 from mobench.reports.tables.table_files import FORMATS
 
@@ -54,18 +54,32 @@ def test_values_are_shares_of_the_box_between_ideal_and_reference(records: list[
         frame = made(form).frame.set_index("solver")  # type: ignore[arg-type]
         assert frame["small"].to_dict() == pytest.approx({"one": 3.15 / 6, "two": 1.5 / 6, "three": 0.6 / 6})
         assert frame["large"].to_dict() == pytest.approx({"one": 0.15, "two": 0.51, "three": 0.4})
-        # Student's t for two values: 12.706 × |a − b| / 2
-        assert frame["large ±"]["two"] == pytest.approx(12.706 * 0.01, rel=1e-4)
+        assert math.isnan(frame["large ±"]["two"])
+        assert (frame["large min"]["two"], frame["large max"]["two"]) == pytest.approx((0.5, 0.52))
         assert list(frame.index) == ["two", "one", "three"], "by the mean"
         means = {"one": (3.15 / 6 + 0.15) / 2, "two": (0.25 + 0.51) / 2, "three": 0.25}
         assert frame["mean"].to_dict() == pytest.approx(means)
 
 
-def test_average_ranks_are_over_tasks_of_the_means_over_seeds(records: list[Record]) -> None:
-    frame = made(records).frame.set_index("solver")
-    ranks = {name: (rankdata(-frame["small"])[i] + rankdata(-frame["large"])[i]) / 2
-             for i, name in enumerate(frame.index)}  # fmt: skip
-    assert frame["average rank"].to_dict() == ranks == {"two": 1.5, "one": 2.0, "three": 2.5}
+def test_ranks_are_places_by_the_mean_where_tasks_and_seeds_separate_nobody(records: list[Record]) -> None:
+    content = made(records)
+    assert content.frame[["solver", "rank"]].to_numpy().tolist() == [["two", "1"], ["one", "2"], ["three", "3"]]
+    assert across_tasks.PLACES in content.sheet.notes
+
+
+def test_ranks_come_from_the_paired_comparison_over_tasks_and_seeds(handmade: Made) -> None:
+    """One is ahead of the others at every seed of both tasks; the others change places."""
+    shares = {"one": (0.9, 0.8, 0.9), "two": (0.4, 0.5, 0.4), "three": (0.5, 0.4, 0.5)}
+    records = [
+        record(handmade, dataset, solver, seed, share * (6 if dataset == "small" else 100))
+        for dataset in BOXES
+        for solver, values in shares.items()
+        for seed, share in enumerate(values)
+    ]
+    content = made(records)
+    ranks = content.frame.set_index("solver")["rank"].to_dict()
+    assert ranks == {"one": "1", "two": "2–3", "three": "2–3"}
+    assert across_tasks.RANKS in content.sheet.notes
 
 
 def test_a_row_that_lacks_a_task_or_a_seed_has_neither_mean_nor_rank(handmade: Made, records: list[Record]) -> None:
@@ -73,11 +87,11 @@ def test_a_row_that_lacks_a_task_or_a_seed_has_neither_mean_nor_rank(handmade: M
     partly = [r for r in partly if (r.job.solver.name, r.job.dataset.name, r.job.seeds.solver) != ("two", "large", 1)]
     frame = made(partly).frame.set_index("solver")
     assert list(frame.index) == ["one", "three", "new", "two"]
-    assert frame["average rank"][["one", "three"]].tolist() == [1.5, 1.5]
+    assert frame["rank"][["one", "three"]].tolist() == ["1", "2"]
     for solver, status in (("new", "large: no record"), ("two", "large: no record at seed 1")):
         assert frame["status"][solver] == status
         assert math.isnan(frame["mean"][solver])
-        assert math.isnan(frame["average rank"][solver])
+        assert frame["rank"][solver] == "–"
     assert frame["small"]["new"] == pytest.approx(5 / 6)
     assert math.isnan(frame["large"]["new"])
 
@@ -87,8 +101,8 @@ def test_a_dataset_with_two_models_is_two_tasks(handmade: Made, records: list[Re
         record(handmade, "small", solver, seed, 1.0, model="other") for solver in VOLUMES["small"] for seed in (0, 1)
     ]
     frame = made([*records, *more]).frame
-    names = [name for name in frame.columns if "±" not in name]
-    assert names == ["solver", "large", "small, net", "small, other", "mean", "average rank", "status"]
+    names = [name for name in frame.columns if not is_spread(name)]
+    assert names == ["rank", "solver", "mean", "large", "small, net", "small, other", "status"]
 
 
 def test_every_format_has_the_notes_of_the_leaderboard_and_how_values_are_normalised(

@@ -13,7 +13,7 @@ from mobench.reports.analysis.costs import CONSTANT_COSTS, COSTS
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.measurements import quantities
 from mobench.reports.page.column_groups import columns
-from mobench.reports.tables.columns import HALF, catalogue, column, directions_of
+from mobench.reports.tables.columns import HALF, HIGH, LOW, catalogue, column, directions_of, is_metric, is_spread
 from mobench.reports.tables.ray_table import per_ray
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -28,11 +28,13 @@ def test_every_column_of_a_leaderboard_is_known(suite: str) -> None:
     read = records(suite)
     table = leaderboard(read).table
     for name in map(str, table.columns):
-        if name.endswith(HALF):
+        if is_spread(name):
             continue
         described = column(name)
         assert described.name == name
-        assert (name + HALF in table.columns) == (name in quantities(read) and name not in CONSTANT_COSTS), name
+        has_spread = name in quantities(read) and name not in CONSTANT_COSTS
+        assert [name + suffix in table.columns for suffix in (LOW, HIGH)] == [has_spread] * 2, name
+        assert (name + HALF in table.columns) == (has_spread and described.statistic == "mean"), name
         assert "missing in the catalogue" not in described.meaning, name
         assert described.text == (not pd.api.types.is_numeric_dtype(table[name])), name
 
@@ -84,3 +86,26 @@ def test_a_dataset_that_is_not_installed_has_no_directions() -> None:
 def test_columns_by_hand(name: str, better: str, unit: str, heading: str) -> None:
     described = column(name)
     assert (described.better, described.unit, described.heading) == (better, unit, heading)
+
+
+def test_a_definition_has_two_lines_with_direction_statistic_and_source() -> None:
+    for col in catalogue():
+        what, how = col.definition
+        assert what == f"{col.name}: {col.meaning}"
+        assert "\n" not in what + how
+        if not col.text:
+            assert {"higher": "↑ larger is better", "lower": "↓ smaller is better", "": "no direction"}[
+                col.better
+            ] in how
+            assert f"{col.statistic} over seeds" in how
+    assert column("IGD+").definition[1] == "↓ smaller is better; mean over seeds; source: Ishibuchi et al., EMO 2015"
+    assert column("o/m (first ray)").definition[1].startswith("direction as the dataset declares")
+    assert is_metric("o/m (first ray)")
+    assert not is_metric("hypervolume")
+
+
+def test_counts_times_and_memory_are_medians_and_cannot_be_negative() -> None:
+    for col in catalogue():
+        if col.name in COSTS or col.name == "non-dominated":
+            assert col.statistic == "median", col.name
+            assert col.bounds == (0.0, float("inf")), col.name

@@ -12,7 +12,7 @@ from scipy import stats
 from mobench.errors import OptionError
 from mobench.records.record import Failure, Record
 from mobench.records.store import Store
-from mobench.reports.analysis.comparison import against_best, compare, significant_pairs, to_dict
+from mobench.reports.analysis.comparison import compare, reading, to_dict
 from mobench.reports.analysis.leaderboard import leaderboard
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -59,7 +59,8 @@ def hypervolumes(records: list[Record]) -> pd.DataFrame:
 
 def test_seeds_are_the_blocks_of_one_data_set_and_data_sets_those_of_all(records: list[Record]) -> None:
     flat = hypervolumes(records)
-    comparisons = compare(leaderboard(records))
+    board = leaderboard(records)
+    comparisons = compare(board)
     assert [c.dataset for c in comparisons] == [*sorted(flat["dataset"].unique()), ""]
     for comparison in comparisons:
         part = flat[flat["dataset"] == comparison.dataset] if comparison.dataset else flat
@@ -68,30 +69,42 @@ def test_seeds_are_the_blocks_of_one_data_set_and_data_sets_those_of_all(records
         )
         ranks = stats.rankdata(-table.to_numpy(), axis=1).mean(axis=0)
         by_name = dict(zip(table.columns, ranks, strict=True))
-        assert comparison.ranking.average_ranks == pytest.approx([by_name[name] for name in comparison.ranking.solvers])
-        assert comparison.ranking.average_ranks == sorted(comparison.ranking.average_ranks)
-        assert comparison.ranking.n_blocks == len(table)
-        assert comparison.ranking.friedman_p == pytest.approx(stats.friedmanchisquare(*table.to_numpy().T).pvalue)
-        assert comparison.ranking.pairwise == {}
-        assert "Wilcoxon's test of 210 pairs needs 14 blocks" in comparison.ranking.missing_tests
+        ranking = comparison.ranking
+        assert ranking.average_ranks == pytest.approx([by_name[name] for name in ranking.solvers])
+        assert ranking.n_blocks == len(table)
+        if not comparison.dataset:
+            table = table.div(pd.Series(board.boxes), axis=0)
+        assert ranking.means == pytest.approx(list(table.mean().sort_values(ascending=False)))
+        assert ranking.has_too_few_scores == bool(comparison.dataset), "two seeds are too few, eight scores are not"
+        assert reading(comparison).startswith(
+            "" if comparison.dataset else f"Best by hypervolume: {ranking.solvers[0]}"
+        )
+        assert bool(reading(comparison)) == (not comparison.dataset)
 
 
-def test_two_solvers_over_six_data_sets_are_tested_with_wilcoxon(records: list[Record]) -> None:
-    """Four data sets by two solvers, twice, under other names: 8 blocks."""
-    records_of_two = [r for r in records if r.job.solver.name in {"phn-hvi", "ls"}]
-    copies = [
-        r.model_copy(update={"job": type(r.job).model_validate({**raw, "dataset": {**raw["dataset"], "name": name}})})
-        for r in records_of_two
-        if (raw := r.job.model_dump()) and (name := f"{r.job.dataset.name}-again")
-    ]
-    copies = [r.model_copy(update={"id": r.job.id}) for r in copies]
-    all_records = [*records_of_two, *copies]
-    overall = compare(leaderboard(all_records))[-1]
-    table = hypervolumes(all_records).pivot_table(index="dataset", columns="solver", values="hypervolume")
-    p = stats.wilcoxon(table["phn-hvi"], table["ls"]).pvalue
-    assert overall.ranking.pairwise == {("phn-hvi", "ls"): pytest.approx(p)}
-    assert significant_pairs(overall.ranking) == [("phn-hvi", "ls")]
-    assert against_best(overall.ranking) == [("phn-hvi", "ls")]
+def test_ranks_within_a_data_set_are_those_of_the_leaderboard() -> None:
+    fairness = Store(RESULTS / "fairness").contents().records
+    board = leaderboard([r for r in fairness if r.job.dataset.name in ("compas", "crime")])
+    for comparison in compare(board)[:2]:
+        part = board.table[board.table["dataset"] == comparison.dataset].set_index("solver")
+        assert part["rank"].to_dict() == dict(zip(comparison.ranking.solvers, comparison.ranking.ranks, strict=True))
+    compas = compare(board)[0]
+    assert reading(compas).endswith("Not separated from it (paired bootstrap over seeds): pamal, stche.")
+
+
+def test_a_verdict_on_two_solvers_is_the_same_whatever_others_are_listed(records: list[Record]) -> None:
+    """Nemenyi's test changes its verdict with the number of solvers; the paired comparison must not."""
+
+    def verdicts(solvers: set[str]) -> dict[tuple[str, str], bool]:
+        overall = compare(leaderboard([r for r in records if r.job.solver.name in solvers]))[-1]
+        return {(pair.better, pair.worse): pair.is_ahead for pair in overall.ranking.pairs()}
+
+    everybody = verdicts(set(SOLVERS))
+    for pair in [("phn-hvi", "ls"), ("phn-hvi", "phn-epo"), ("epo", "mgda"), ("epo", "tche")]:
+        few = verdicts(set(pair))
+        ((names, is_ahead),) = few.items()
+        assert everybody[names] == is_ahead
+    assert len(set(everybody.values())) == 2
 
 
 def test_a_row_that_is_not_complete_is_absent_with_the_reason(records: list[Record]) -> None:
@@ -133,5 +146,8 @@ def test_as_plain_values(records: list[Record]) -> None:
     plain = json.loads(json.dumps(to_dict(overall), allow_nan=False))
     assert plain["dataset"] is None
     assert len(plain["pairs"]) == 210
-    assert plain["friedman_p"] == overall.ranking.friedman_p
-    assert plain["average_ranks"]["phn-hvi"] == 2.5
+    first = plain["pairs"][0]
+    assert first["better"] == overall.ranking.solvers[0]
+    assert first["low"] <= first["difference"] <= first["high"]
+    assert plain["ranks"][first["better"]] == overall.ranking.ranks[0]
+    assert plain["average_ranks"].keys() == set(SOLVERS)

@@ -9,7 +9,7 @@ import pytest
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.records.record import Cost, Failure, Provenance, Record, RecordedFront
-from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.analysis.leaderboard import RANK_INTERVALS, leaderboard
 from mobench.reports.tables.table_files import to_csv, to_markdown
 
 COST = Cost(
@@ -72,16 +72,58 @@ def test_a_row_is_the_mean_over_seeds_with_its_interval() -> None:
     (row,) = rows(record(seed=0, hypervolume=3.0), record(seed=1, hypervolume=3.2))
     assert row["seeds"] == 2
     assert row["hypervolume"] == pytest.approx(3.1)
-    assert row["hypervolume ±"] == pytest.approx(12.7062 * 0.1, rel=1e-4)
+    assert math.isnan(row["hypervolume ±"]), "an interval needs five seeds"
+    assert (row["hypervolume min"], row["hypervolume max"]) == (3.0, 3.2)
     assert row["hypervolume at equal K"] == pytest.approx(2.6)
     assert row["validation − test"] == pytest.approx(0.25)
     assert row["a/accuracy (middle ray)"] == pytest.approx(0.8)
     assert (row["nets"], row["stored parameters"], row["peak MB"], row["switch ms"]) == (3, 300, 2.0, 1.0)
 
 
+def test_five_seeds_have_an_interval() -> None:
+    (row,) = rows(*(record(seed=s, hypervolume=3.0 + s / 10) for s in range(5)))
+    assert row["hypervolume ±"] == pytest.approx(2.77645 * 0.158114 / 5**0.5, rel=1e-4)
+
+
+def test_costs_are_medians_over_seeds() -> None:
+    """The elapsed seconds of one record are those of a busy machine."""
+    records = [record(seed=s) for s in range(3)]
+    busy = records[2].model_copy(update={"cost": COST.model_copy(update={"training_seconds": 900.0})})
+    (row,) = rows(*records[:2], busy)
+    assert (row["training s"], row["training s min"], row["training s max"]) == (10.0, 10.0, 900.0)
+    assert "training s ±" not in row
+
+
 def test_rows_are_ordered_by_hypervolume_and_ranked() -> None:
-    records = [record(name, s, hv + s / 1e6) for name, hv in (("b", 1.0), ("a", 2.0), ("c", 3.0)) for s in (0, 1)]
+    records = [record(name, s, hv + s / 1e6) for name, hv in (("b", 1.0), ("a", 2.0), ("c", 3.0)) for s in range(5)]
     assert [(r["rank"], r["solver"]) for r in rows(*records)] == [("1", "c"), ("2", "a"), ("3", "b")]
+    assert RANK_INTERVALS in leaderboard(records).notes
+
+
+def test_ranks_of_too_few_seeds_are_places_and_one_sentence_says_so() -> None:
+    board = leaderboard([record(name, s, hv) for name, hv in (("b", 1.0), ("a", 2.0), ("c", 3.0)) for s in (0, 1)])
+    assert board.table["rank"].tolist() == ["1", "2", "3"]
+    assert (
+        "data: 2 seeds separate no two solvers (5 are needed), so ranks are the order by hypervolume, which may be "
+        "chance"
+    ) in board.notes
+
+
+def test_ranks_are_intervals_where_five_seeds_do_not_decide() -> None:
+    volumes = {"a": (3.0, 3.1, 3.2, 3.0, 3.1), "b": (3.1, 3.0, 3.1, 3.0, 3.0), "c": (1.0, 1.1, 1.0, 1.1, 1.2)}
+    records = [record(name, s, volume) for name, values in volumes.items() for s, volume in enumerate(values)]
+    assert [(r["rank"], r["solver"]) for r in rows(*records)] == [("1–2", "a"), ("1–2", "b"), ("3", "c")]
+
+
+def test_hardware_is_noted_and_records_of_several_kinds_are_counted() -> None:
+    def on(processor: str, seed: int) -> Record:
+        return record(seed=seed).model_copy(
+            update={"provenance": PROVENANCE.model_copy(update={"processor": processor})}
+        )
+
+    assert "times were measured on CPU A, 1 thread, cpu" in leaderboard([on("CPU A", 0), on("CPU A", 1)]).notes
+    (note,) = [n for n in leaderboard([on("CPU A", s) for s in (0, 1)] + [on("CPU B", 2)]).notes if "hardware" in n]
+    assert note.endswith("within one: CPU A, 1 thread, cpu (2 records), CPU B, 1 thread, cpu (1 record)")
 
 
 def test_the_order_of_records_does_not_matter() -> None:

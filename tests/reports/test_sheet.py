@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mobench.reports.analysis.statistics import estimate
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.sheet import Cell, Digits, explained, printed, printed_as, sheet
 
@@ -30,8 +31,10 @@ def marks(name: str, **options: Any) -> list[list[str]]:
     return [[row[1].mark for row in block.rows] for block in marked_sheet.blocks]
 
 
-def test_equal_prints_are_equally_good_and_the_next_is_second() -> None:
-    assert marks("hypervolume") == [["best", "best", "second", ""], ["second", "best"]]
+def test_a_place_that_two_rows_share_is_not_marked() -> None:
+    assert marks("hypervolume") == [["", "", "", ""], ["second", "best"]]
+    frame = pd.DataFrame({"dataset": "x", "hypervolume": [3.0, 2.0, 2.0]})
+    assert [row[0].mark for row in sheet(frame, ["hypervolume"]).rows] == ["best", "", ""]
 
 
 def test_more_digits_tell_them_apart() -> None:
@@ -62,14 +65,13 @@ def test_a_metric_is_marked_by_its_datasets_direction() -> None:
     assert {row[0].mark for row in unknown.rows} == {""}
 
 
-def test_notes_say_how_often_the_best_is_clear() -> None:
-    notes = explained(sheet(FRAME, ["hypervolume", "training s"]))
-    assert notes[0] == "± is half of the 95 % interval over seeds."
-    # x: two share the first place; y: [1.5, 2.5] against [0.75, 1.25]
-    assert "in 1 of 2 comparisons" in notes[1]
-    single = sheet(FRAME.drop(columns="hypervolume ±"), ["hypervolume"])
-    (line,) = explained(single)
-    assert "the order may be chance" in line
+def test_notes_explain_the_signs_that_a_table_has() -> None:
+    interval, medians, marked = explained(sheet(FRAME, ["hypervolume", "training s"]))
+    assert interval == "± is half of the 95 % interval of the mean over seeds, with 5 or more of them."
+    assert medians == "Times and memory are medians over seeds."
+    assert marked.startswith("Bold is the best printed value")
+    ranges = FRAME.drop(columns="hypervolume ±").assign(**{"hypervolume min": 0.5, "hypervolume max": 4.0})
+    assert explained(sheet(ranges, ["hypervolume"]))[0] == "(low–high) is the range of single seeds."
     assert explained(sheet(FRAME, ["solver"])) == []
 
 
@@ -103,6 +105,31 @@ def test_an_interval_has_the_digits_of_its_value() -> None:
     assert Digits().cell(0.5251, 0.0016, column("hypervolume")).plain == "0.525 ± 0.002"
     assert Digits().cell(0.5251, 0.00016, column("hypervolume")).plain == "0.525 ± 1.6e-04"
     assert Digits().cell(0.5251, 0.0, column("hypervolume")).plain == "0.525 ± 0.000"
+
+
+def test_a_range_has_the_digits_of_its_value_and_negative_ends_are_joined_by_a_word() -> None:
+    volume, memory = column("hypervolume"), column("peak MB")
+    assert Digits().cell(2.08, math.nan, volume, 2.07, 2.0999).plain == "2.080 (2.070–2.100)"
+    assert Digits().cell(1100.2, None, memory, 1099.0, 1105.0).plain == "1,100.2 (1,099.0–1,105.0)"
+    assert Digits().cell(0.5, None, volume, -0.25, 1.0).plain == "0.500 (-0.250 to 1.000)"
+    assert Digits().cell(0.5, None, volume, 0.0001, 1.0).plain == "0.500 (1.0e-04 to 1.000)"
+    assert Digits().cell(2.0, None, volume, 2.0, 2.0).plain == "2.000", "a range without an extent"
+    assert Digits().cell(2.0, 0.1, volume, 1.0, 3.0).plain == "2.000 ± 0.100", "an interval comes first"
+    assert Digits().cell(12345678.9, None, volume).plain == "1.235e+07"
+    assert Digits().cell(1.0, 1.5e-16, volume).plain == "1.000 ± 0.000", "a rounding error"
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=9), st.integers(1, 6))
+def test_what_a_cell_of_a_positive_quantity_prints_is_not_negative(values: list[float], decimals: int) -> None:
+    e = estimate(values, bounds=(0.0, math.inf))
+    cell = Digits(decimals).cell(e.center, e.half_width, column("hypervolume"), e.low, e.high)
+    ends = [printed(Cell(text)) for text in (cell.low, cell.high) if text]
+    if cell.half:
+        center, half = printed(cell), printed(Cell(cell.half))
+        assert center is not None
+        assert half is not None
+        ends.append(center - half + 10.0**-decimals)  # both are rounded
+    assert all(end is not None and end >= 0 for end in ends)
 
 
 @given(st.floats(-1e12, 1e12), st.integers(1, 6))

@@ -12,6 +12,7 @@ from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.content import Content, Wanted
+from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.wide import Shape, content
 from mobench.reports.tables.writers import latex
 
@@ -56,10 +57,13 @@ def test_a_dataset_that_a_solver_was_not_run_on_is_missing(handmade: Make) -> No
     assert ["third", "–", "9.000", "300"] in printed(content)
 
 
-def test_intervals_over_seeds_are_the_leaderboards(handmade: Make) -> None:
+def test_ranges_and_intervals_over_seeds_are_the_leaderboards(handmade: Make) -> None:
     content = table(*(handmade(seed=s, indicators={"hypervolume": 3 + s / 5}) for s in (0, 1)))
-    assert printed(content) == [["one", "3.100 ± 1.271", "300"]]
-    assert content.frame["data: hypervolume ±"].tolist() == pytest.approx([1.27062], rel=1e-5)
+    assert printed(content) == [["one", "3.100 (3.000–3.200)", "300"]]
+    assert content.frame["data: hypervolume max"].tolist() == [3.2]
+    content = table(*(handmade(seed=s, indicators={"hypervolume": 3 + s / 5}) for s in range(5)))
+    assert printed(content) == [["one", "3.400 ± 0.393", "300"]]
+    assert content.frame["data: hypervolume ±"].tolist() == pytest.approx([2.77645 * 0.316228 / 5**0.5], rel=1e-5)
 
 
 def test_an_incomplete_row_stands_below_says_so_and_is_never_best(handmade: Make) -> None:
@@ -79,14 +83,15 @@ def test_rows_columns_digits_and_caption_can_be_chosen(handmade: Make) -> None:
     )
     assert printed(content) == [["one", "4.0"]]
     assert content.sheet.caption == "Mine"
-    assert list(content.frame.columns) == ["solver", "y: hypervolume", "y: hypervolume ±"]
+    spread = ["y: hypervolume ±", "y: hypervolume min", "y: hypervolume max"]
+    assert list(content.frame.columns) == ["solver", "y: hypervolume", *spread]
 
 
 def test_datasets_with_signs_of_latex_and_html_are_escaped_in_headings(handmade: Make) -> None:
     content = table(handmade(dataset="a_b&<c>"))
-    heading = content.sheet.columns[1]
-    assert latex.heading(heading) == r"a\_b\&\textless{}c\textgreater{}: HV $\uparrow$"
-    assert heading.html == "a_b&amp;&lt;c&gt;: hypervolume"
+    above, below = latex.stacked(content.narrow, 1)
+    assert (above, below) == (r"a\_b\&\textless{}c\textgreater{}:", r"hypervolume $\uparrow$")
+    assert "a_b&amp;&lt;c&gt;: hypervolume" in str(FORMATS["html"](content))
 
 
 def test_long_forms_have_these_quantities_alone(handmade: Make) -> None:

@@ -13,6 +13,9 @@ STORED_PARAMETERS = "stored parameters"
 PEAK_MEMORY = "peak MB"
 SWITCH_TIME = "switch ms"
 
+TIMES = (TRAINING_SECONDS, CORE_SECONDS, SWITCH_TIME, "ms per sample")
+"""Columns of times, which are comparable on the same hardware only."""
+
 COSTS: Mapping[str, Callable[[Cost], float | None]] = {
     TRAINING_SECONDS: lambda cost: cost.training_seconds,
     CORE_SECONDS: lambda cost: cost.training_core_seconds,

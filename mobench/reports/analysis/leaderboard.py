@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ import numpy as np
 
 from mobench.records.outline import Measured
 from mobench.reports.analysis.comparable import select
-from mobench.reports.analysis.costs import CONSTANT_COSTS
+from mobench.reports.analysis.costs import CONSTANT_COSTS, TIMES
 from mobench.reports.analysis.measurements import NAMES, measurements
+from mobench.reports.analysis.note import Note
 from mobench.reports.analysis.notes import (
     ROW,
     approximate_volumes,
@@ -21,9 +22,11 @@ from mobench.reports.analysis.notes import (
     incomplete_rows,
     missing_values,
 )
+from mobench.reports.analysis.paired import MIN_BLOCKS, PairedComparison, compare_pairs, rank_intervals
 from mobench.reports.analysis.relative_change import relative_changes
 from mobench.reports.analysis.row_labels import labels_of
-from mobench.reports.analysis.statistics import Estimate, half_widths, paired_rank_intervals, place_among
+from mobench.reports.analysis.statistics import summarise
+from mobench.reports.tables.columns import HALF, HIGH, LOW, column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +39,9 @@ class Leaderboard:
     """A comparison table with its notes.
 
     table:    one row per dataset, model and solver. Complete rows come first, sorted by hypervolume, best first.
-              Each quantity is a mean over seeds; column "<name> ±" holds the half width of its 95 % interval.
+              Each quantity is a mean over seeds, or the median for counts, times and memory. Column "<name> ±" holds
+              the half width of the 95 % interval of a mean (missing with fewer than five seeds); "<name> min" and
+              "<name> max" hold the smallest and the largest value of a seed.
     left_out: the records that are not in the table, each with the reason.
     notes:    warnings for the reader: rows that lack seeds or values, fronts beyond the reference point, identical
               records, single seeds, pooled fronts, imported rows.
@@ -54,9 +59,10 @@ class Leaderboard:
 def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> Leaderboard:
     """Return the leaderboard of the records; records that cannot be compared are listed in `left_out`.
 
-    Rows are ranked by hypervolume. Ranks are intervals (see `paired_rank_intervals`) and are computed among the
-    complete rows, which have a completed record for every seed of their dataset. Incomplete rows follow below,
-    without a rank. An imported row has its rank in brackets: the place of its 95 % interval among the ranked rows.
+    Rows are ranked by hypervolume, within each dataset. Ranks are intervals (see `rank_intervals`) and are computed
+    among the complete rows, which have a completed record for every seed of their dataset. Where no two solvers are
+    separated, ranks are places by the mean, and a note says so. Incomplete rows follow below, without a rank. An
+    imported row has its rank in brackets: the place of its hypervolume among the means of the ranked rows.
 
     protocols: the protocol versions to show, for datasets with records under several versions (see `select`).
 
@@ -69,7 +75,9 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
         return Leaderboard(pd.DataFrame(columns=["dataset", "model", "solver"]), chosen.left_out, _NOTHING)
     measured = measurements(chosen.records)
     table = _estimates(measured)
-    table = pd.concat([_ranked(part, measured) for _, part in table.groupby("dataset", sort=True)])
+    parts = {str(dataset): part for dataset, part in table.groupby("dataset", sort=True)}
+    comparisons = {dataset: _comparison(part, measured) for dataset, part in parts.items()}
+    table = pd.concat([_ranked(part, comparisons[dataset]) for dataset, part in parts.items()])
     table = table[[*_FIRST, *(c for c in table.columns if c not in (*_FIRST, "status")), "status"]]
     notes = [
         *chosen.notes,
@@ -78,11 +86,16 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
         *beyond_reference(chosen.records, measured),
         *approximate_volumes(chosen.records, measured),
         *relative_changes(chosen.records).notes,
-        *_notes(chosen.records, measured),
+        *_notes(chosen.records, comparisons, measured),
     ]
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.records))
 
 
+RANK_INTERVALS = Note(
+    "a rank such as 2–5: one solver is clearly better, those below place 5 are clearly worse, and the order from 2 "
+    "to 5 is open (paired bootstrap over the seeds of a dataset, over tasks and seeds for all tasks; 95 % for a pair)",
+    "rank",
+)
 _NOTHING = ["there are no records"]
 _FIRST = ["dataset", "rank", "solver", "model", "seeds"]
 
@@ -98,23 +111,27 @@ def _boxes(records: Sequence[Measured]) -> dict[str, float]:
 
 
 def _estimates(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the table without ranks: means over completed records, half widths and status."""
+    """Return the rows of the table without ranks: summaries over completed records, and status."""
     import pandas as pd
 
-    good = measured.where(measured["status"] == "completed")
     values = [str(c) for c in measured.columns if c not in NAMES]
-    grouped = good[values].groupby([measured[c] for c in ROW])
-    means, deviations, counts = grouped.mean(), grouped.std(), grouped.count()
-    table = grouped.size().to_frame("seeds")[[]]
-    table["seeds"] = (measured["status"] == "completed").groupby([measured[c] for c in ROW]).sum()
+    good = measured[values].where(measured["status"] == "completed")
+    grouped = measured.groupby(ROW)
+    table = pd.DataFrame({"seeds": (measured["status"] == "completed").groupby([measured[c] for c in ROW]).sum()})
+    numbers = good.to_numpy(dtype=float)
+    by_row = np.full((len(table), int(grouped.size().max()), len(values)), math.nan)
+    by_row[grouped.ngroup().to_numpy(), grouped.cumcount().to_numpy()] = numbers
     columns: dict[str, Any] = {}
-    for name in values:
-        columns[name] = means[name]
+    for place, name in enumerate(values):
+        described = column(name)
+        summary = summarise(by_row[:, :, place], described.statistic, described.bounds)
+        columns[name] = summary.center
         if name not in CONSTANT_COSTS:
-            columns[f"{name} ±"] = half_widths(deviations[name].to_numpy(), counts[name].to_numpy())
+            if described.statistic == "mean":
+                columns[name + HALF] = summary.half_width
+            columns |= {name + LOW: summary.low, name + HIGH: summary.high}
     # create all columns at once: pandas warns of a fragmented frame when a hundred columns are added one by one
-    numbers = pd.DataFrame(columns, index=table.index)
-    return pd.concat([table, numbers], axis=1).join(_statuses(measured)).reset_index()
+    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).join(_statuses(measured)).reset_index()
 
 
 def _statuses(measured: pd.DataFrame) -> pd.Series[str]:
@@ -139,27 +156,28 @@ def _natural(seed: str) -> tuple[int, str]:
     return (len(seed), seed)
 
 
-def _ranked(part: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+def _comparison(part: pd.DataFrame, measured: pd.DataFrame) -> PairedComparison:
+    """Return the comparison of one dataset's complete rows by hypervolume, in the order of `part`."""
+    complete = part[part["status"] == "complete"]
+    return compare_pairs([scores(measured, complete).to_numpy()] if len(complete) else [])
+
+
+def _ranked(part: pd.DataFrame, comparison: PairedComparison) -> pd.DataFrame:
     """Return one dataset's rows with ranks: complete and imported rows by hypervolume, then incomplete rows."""
     import pandas as pd
 
     is_complete = part["status"] == "complete"
     is_imported = part["status"] == "imported"
+    complete = part[is_complete]
+    ranks = dict(zip(complete.index, rank_intervals(comparison), strict=True))
     order = part[is_complete | is_imported].sort_values(
         ["hypervolume", "solver", "model"], ascending=[False, True, True]
     )
+    for index, volume in part.loc[is_imported, "hypervolume"].items():
+        ranks[index] = f"({1 + int((complete['hypervolume'] > volume).sum())})"
     rest = part[~(is_complete | is_imported)].sort_values(["solver", "model"])
-    ranks = dict.fromkeys(rest.index, "–")
-    complete = order[order["status"] == "complete"]
-    if len(complete):
-        seeds = scores(measured, complete)
-        ranks |= dict(zip(complete.index, paired_rank_intervals(seeds.to_numpy()), strict=True))
-    complete_volumes = _hypervolumes(complete)
-    for index, estimate in zip(order.index, _hypervolumes(order), strict=True):
-        if index not in ranks:
-            ranks[index] = f"({place_among(estimate, complete_volumes)})"
     table = pd.concat([order, rest])
-    return table.assign(rank=[ranks[index] for index in table.index])
+    return table.assign(rank=[ranks.get(index, "–") for index in table.index])
 
 
 def scores(measured: pd.DataFrame, rows: pd.DataFrame, column: str = "hypervolume") -> pd.DataFrame:
@@ -171,20 +189,50 @@ def scores(measured: pd.DataFrame, rows: pd.DataFrame, column: str = "hypervolum
     return chosen.dropna(how="all")
 
 
-def _hypervolumes(rows: pd.DataFrame) -> list[Estimate]:
-    columns = ("hypervolume", "hypervolume ±", "seeds")
-    return [Estimate(float(m), float(h), int(n)) for m, h, n in zip(*(rows[c] for c in columns), strict=True)]
-
-
-def _notes(records: Sequence[Measured], measured: pd.DataFrame) -> list[str]:
+def _notes(
+    records: Sequence[Measured], comparisons: Mapping[str, PairedComparison], measured: pd.DataFrame
+) -> list[str]:
     notes = _identical(records, measured)
-    single = [str(d) for d, part in measured[~measured["imported"]].groupby("dataset") if part["seed"].nunique() < 2]
-    if single:
-        notes.append(f"{', '.join(single)}: with a single seed there is no interval, and ranks are not separated")
+    notes += _of_ranks(comparisons)
     if any(r.imported is None and "igd_plus" not in r.indicators.get("test", {"igd_plus": None}) for r in records):
-        notes.append("IGD+ and ε are against the pooled non-dominated test points of this leaderboard")
+        notes.append(
+            Note("IGD+ and ε are against the pooled non-dominated test points of this leaderboard", "IGD+", "ε")
+        )
+    notes += _of_hardware(records)
     notes += list(dict.fromkeys(_origin(r) for r in records if r.imported is not None))
     return notes
+
+
+def _of_ranks(comparisons: Mapping[str, PairedComparison]) -> list[str]:
+    """Return a note for the datasets whose seeds separate no two solvers, and an explanation of the other ranks.
+
+    comparisons: dataset -> comparison of its complete rows.
+    """
+    unseparated: dict[int, list[str]] = defaultdict(list)
+    for dataset, comparison in comparisons.items():
+        if len(comparison.means) > 1 and not comparison.ahead.any():
+            unseparated[comparison.n_blocks].append(dataset)
+    notes: list[str] = []
+    for n, datasets in sorted(unseparated.items()):
+        reason = f" ({MIN_BLOCKS} are needed)" if n < MIN_BLOCKS else ""
+        verb = f"{n} seeds separate" if n > 1 else "a single seed separates"
+        text = f"{verb} no two solvers{reason}, so ranks are the order by hypervolume, which may be chance"
+        notes.append(Note(f"{', '.join(datasets)}: {text}", "rank"))
+    if any(comparison.ahead.any() for comparison in comparisons.values()):
+        notes.append(RANK_INTERVALS)
+    return notes
+
+
+def _of_hardware(records: Sequence[Measured]) -> list[str]:
+    """Return a note with the hardware on which times were measured; times of different hardware are not comparable."""
+    counts = Counter(r.hardware for r in records if r.imported is None and r.hardware)
+    if not counts:
+        return []
+    if len(counts) == 1:
+        return [Note(f"times were measured on {next(iter(counts))}", *TIMES)]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    parts = ", ".join(f"{name} ({n} record{'' if n == 1 else 's'})" for name, n in ordered)
+    return [Note(f"times were measured on different hardware and are comparable only within one: {parts}", *TIMES)]
 
 
 def _origin(record: Measured) -> str:

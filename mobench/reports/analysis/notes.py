@@ -11,6 +11,7 @@ import numpy as np
 from mobench.arrays import FloatArray
 from mobench.records.outline import Measured
 from mobench.reports.analysis.measurements import NAMES, metric_columns
+from mobench.reports.analysis.note import Note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
     good = measured[measured["status"] == "completed"]
     values = [str(c) for c in measured.columns if c not in NAMES]
     metrics = _metrics_of_rows(records, good)
-    notes = []
+    notes: list[str] = []
     for key, group in good.groupby(ROW):
         counts = group[values].count()
         for n in sorted(set(counts)):
@@ -50,7 +51,8 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
             if names:
                 extent = "no seed" if absent else f"{n} of {len(group)} seeds only"
                 row = dict(zip(ROW, key, strict=True))
-                notes.append(f"{row['dataset']}: {_called(row, good)} has a value at {extent}: {', '.join(names)}")
+                text = f"{row['dataset']}: {_called(row, good)} has a value at {extent}: {', '.join(names)}"
+                notes.append(Note(text, *names))
     return notes
 
 

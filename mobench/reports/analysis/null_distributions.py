@@ -1,10 +1,9 @@
-"""Null distributions of Friedman's, Nemenyi's and Wilcoxon's tests.
+"""Exact p-values of Wilcoxon's signed-rank test.
 
-`scipy.stats` has the same distributions, and the tests compare this module with it. Importing `scipy.stats` takes
-longer than everything else that a leaderboard needs, so this module builds on `scipy.special` only.
+`scipy.stats` has the same test, and the tests compare this module with it. Importing `scipy.stats` takes longer than
+everything else that a leaderboard needs, so this module builds on `scipy.special` only.
 
-Sources: Conover, Practical Nonparametric Statistics (1999), 5.7 and 5.8, for both statistics with ties; Demšar,
-JMLR 7 (2006), for the studentized range.
+Source: Conover, Practical Nonparametric Statistics (1999), 5.7, for the statistic with ties.
 """
 
 from __future__ import annotations
@@ -24,47 +23,6 @@ def ranks(values: FloatArray) -> FloatArray:
     _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
     shared: FloatArray = np.cumsum(counts) - (counts - 1) / 2
     return shared[positions]
-
-
-def friedman_p(values: FloatArray) -> float:
-    """Return p of Friedman's test for values [n, k] of k solvers on n blocks, by the chi-squared approximation.
-
-    At least one block must contain different values.
-    """
-    n, k = values.shape
-    rank_rows = np.array([ranks(row) for row in values])
-    between = ((rank_rows.sum(axis=0) - n * (k + 1) / 2) ** 2).sum()
-    within = (rank_rows**2).sum() - n * k * (k + 1) ** 2 / 4
-    return chi_squared_p((k - 1) * between / within, k - 1)
-
-
-def chi_squared_p(statistic: float, degrees: int) -> float:
-    """Return the probability that a chi-squared variable exceeds the statistic."""
-    from scipy.special import chdtrc
-
-    return float(chdtrc(degrees, statistic))
-
-
-def range_quantile(probability: float, k: int) -> float:
-    """Return a quantile of the range of k independent standard normal variables.
-
-    This is the studentized range with infinitely many degrees of freedom. The integral
-    P(range ≤ q) = k ∫ φ(z) [Φ(z) − Φ(z − q)]ᵏ⁻¹ dz is computed by the trapezoidal rule, whose error vanishes faster
-    than any power of the step for such an integrand.
-    """
-    from scipy.special import ndtr
-
-    z = np.linspace(-9.0, 9.0, 721)
-    density = k * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * (z[1] - z[0])
-    below = ndtr(z)
-    low, high = 0.0, 20.0
-    while high - low > 1e-12:
-        middle = (low + high) / 2
-        if (density * (below - ndtr(z - middle)) ** (k - 1)).sum() < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
 
 
 def wilcoxon_p(differences: FloatArray) -> float:

@@ -1,12 +1,13 @@
-"""Ranking of solvers over blocks that all of them completed: average ranks, tests and effect sizes.
+"""Ranking of solvers by a quantity: rank intervals, average ranks, and the comparison of every pair.
 
-Sources: Demšar, JMLR 7 (2006), for the procedure; Holm 1979 for the correction; Kerby 2014 (the simple
-difference formula) for the matched-pairs rank-biserial correlation.
+Sources: Holm 1979 for the correction of p-values; Kerby 2014 (the simple difference formula) for the matched-pairs
+rank-biserial correlation.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -15,101 +16,130 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mobench.arrays import FloatArray
-from mobench.reports.analysis.null_distributions import chi_squared_p, friedman_p, range_quantile, ranks, wilcoxon_p
+from mobench.reports.analysis.null_distributions import ranks, wilcoxon_p
+from mobench.reports.analysis.paired import MIN_BLOCKS, PairedComparison, compare_pairs, rank_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SolverPair = tuple[str, str]
+
+@dataclass(frozen=True)
+class Pair:
+    """The comparison of two solvers.
+
+    better, worse: names; the first has the better mean.
+    difference:  mean of the first less that of the second; positive also where smaller values are better.
+    low, high:   ends of the 95 % bootstrap interval of the difference; NaN where there are too few scores.
+    is_ahead:    whether the interval lies above 0. This verdict depends on no other solver.
+    p:           of Wilcoxon's paired test over the blocks, for this pair alone.
+    p_holm:      p after Holm's correction for all pairs of the ranking; it depends on the other solvers.
+    effect_size: matched-pairs rank-biserial correlation in [-1, 1]: the share of the rank sum in favour of the first
+                 less the share against it; 0 if all blocks tie.
+    """
+
+    better: str
+    worse: str
+    difference: float
+    low: float
+    high: float
+    is_ahead: bool
+    p: float
+    p_holm: float
+    effect_size: float
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average ranks of solvers over blocks, with the results of statistical tests.
+    """Ranking of solvers, best mean first; solvers with equal means are sorted by name.
 
-    solvers:             names, best average rank first; ties are sorted by name.
-    average_ranks:       1 is best; solvers that tie in a block share the mean of their ranks.
-    n_blocks:            number of blocks in which every solver has a score.
-    friedman_p:          p of Friedman's test that all solvers perform equally; None if no test is possible.
-    critical_difference: Nemenyi's critical difference at level `alpha`: average ranks that are further apart differ
-                         significantly; None if no test is possible.
-    pairwise:            (better, worse by average rank) -> Holm-corrected p of Wilcoxon's paired test; empty if no
-                         scores at all could make a pair significant.
-    effect_sizes:        the same pairs -> matched-pairs rank-biserial correlation in [-1, 1]: the share of the rank
-                         sum in favour of the first minus the share against it; 0 if all blocks tie.
-    missing_tests:       one sentence on the tests that are missing and why; "" if none is missing.
-    n_left_out:          number of blocks that lack the score of some solver.
+    solvers:       names.
+    means:         mean over tasks of the mean over seeds.
+    ranks:         rank intervals, or places by the mean if no pair is separated (see `rank_intervals`).
+    average_ranks: mean over blocks of the rank within a block, 1 is best. A description: unlike a pair's verdict it
+                   depends on which solvers are ranked.
+    scores:        [n_blocks, k], larger is better: one row per seed of a single task, otherwise one per task.
+    comparison:    the bootstrap comparison of all pairs.
+    n_left_out:    number of seeds that lack the score of some solver.
     """
 
     solvers: list[str]
+    means: list[float]
+    ranks: list[str]
     average_ranks: list[float]
-    n_blocks: int
-    friedman_p: float | None
-    critical_difference: float | None
-    pairwise: dict[SolverPair, float]
-    effect_sizes: dict[SolverPair, float]
-    missing_tests: str
+    scores: FloatArray
+    comparison: PairedComparison
     n_left_out: int = 0
-    alpha: float = 0.05
 
     @property
+    def n_blocks(self) -> int:
+        return len(self.scores)
+
+    @property
+    def is_separated(self) -> bool:
+        """Whether at least one solver is ahead of another."""
+        return bool(self.comparison.ahead.any())
+
+    @property
+    def has_too_few_scores(self) -> bool:
+        return self.comparison.n_blocks < MIN_BLOCKS
+
+    def tied_with_best(self) -> list[str]:
+        """Return the solvers that the first solver is not ahead of, without the first one itself."""
+        ahead_of = self.comparison.ahead[0] if len(self.solvers) else []
+        return [name for name, is_behind in zip(self.solvers, ahead_of, strict=True) if not is_behind][1:]
+
+    def pairs(self) -> list[Pair]:
+        """Return the comparison of every pair of solvers."""
+        places = list(combinations(range(len(self.solvers)), 2)) if self.n_blocks else []
+        p_values = [wilcoxon_p(self.scores[:, i] - self.scores[:, j]) for i, j in places]
+        ahead = self.comparison.ahead
+        return [
+            Pair(
+                self.solvers[i], self.solvers[j], abs(self.means[i] - self.means[j]), *self.comparison.interval(i, j),
+                bool(ahead[i, j]), p, float(p_holm), rank_biserial(self.scores[:, i] - self.scores[:, j]),
+            )
+            for (i, j), p, p_holm in zip(places, p_values, holm(p_values), strict=True)
+        ]  # fmt: skip
+
     def indistinguishable(self) -> list[list[str]]:
-        """Maximal runs of two or more solvers whose average ranks lie within the critical difference.
+        """Return the maximal runs of two or more solvers, in the order of average ranks, without a separated pair.
 
-        These are the bars of a critical-difference diagram; empty if there is no critical difference.
+        These are the bars of a diagram of average ranks; empty if there are too few scores to separate solvers.
         """
-        if self.critical_difference is None:
+        if self.has_too_few_scores:
             return []
-        limit = self.critical_difference + 1e-12
-        ends = [
-            max(j for j, rank in enumerate(self.average_ranks) if rank - first <= limit) for first in self.average_ranks
-        ]
+        order = sorted(range(len(self.solvers)), key=lambda i: (self.average_ranks[i], self.solvers[i]))
+        ahead = self.comparison.ahead
+        is_apart = (ahead | ahead.T)[np.ix_(order, order)]
+        k = len(order)
+        ends = [next((j for j in range(i + 1, k) if is_apart[i : j + 1, i : j + 1].any()), k) - 1 for i in range(k)]
         runs = [(i, end) for i, end in enumerate(ends) if end > i and (i == 0 or ends[i - 1] < end)]
-        return [self.solvers[i : end + 1] for i, end in runs]
+        return [[self.solvers[place] for place in order[i : end + 1]] for i, end in runs]
 
 
-def rank(scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = True) -> Ranking:
-    """Return the average ranks of the solvers, and tests of their differences paired by block.
+def rank(tasks: Sequence[pd.DataFrame], higher_is_better: bool = True) -> Ranking:
+    """Return the ranking of the solvers of one or several tasks.
 
-    scores: one row per block, one column per solver. The scores of a block share the dataset and the seed, so that
-        solvers can be compared within it. Blocks must be independent repetitions of the claim. Seeds of one dataset
-        support a claim about that dataset only. For a claim about datasets in general, use one block per dataset
-        and average its seeds first, as Demšar does. Seeds of one dataset repeat the same data; counting them as
-        separate blocks would overstate the sample size. Blocks with a missing score are left out and counted.
-    alpha:  significance level. A test that could not reject at this level is not made.
-
-    A test is missing, with the reason in `missing_tests`, if even perfect agreement of all blocks could not reach
-    `alpha`. Friedman's chi-squared is at most n (k − 1) for k solvers on n blocks, which gives the smallest possible p
-    (by the chi-squared approximation, which is conservative for few blocks). Nemenyi's difference must be below k − 1.
-    Wilcoxon's smallest two-sided p is 2/2ⁿ, which Holm multiplies by the number of pairs.
+    tasks: one frame per task with the same columns: one row per seed, one column per solver. Solvers are paired by task
+        and seed. Seeds with a missing score are left out and counted. With several tasks the scores must be on one
+        scale.
     """
-    full_blocks = scores.dropna(axis=0, how="any")
-    values: FloatArray = np.asarray(
-        full_blocks.to_numpy(dtype=float) * (1 if higher_is_better else -1), dtype=np.float64
-    )
-    names = [str(c) for c in scores.columns]
-    n, k = values.shape
-    means = np.mean([ranks(-row) for row in values], axis=0) if n else np.full(k, math.nan)
-    order = sorted(range(k), key=lambda i: (means[i] if n else 0.0, names[i]))
-    values, names, means = values[:, order], [names[i] for i in order], means[order]
-    friedman, why_friedman = _friedman(values, alpha)
-    difference, why_difference = _nemenyi(n, k, alpha) if friedman is not None else (None, "")
-    pairwise, why_pairwise = _wilcoxon(values, names, alpha)
-    reasons = [why for why in (why_friedman, why_difference, why_pairwise) if why]
+    full = [task.dropna(axis=0, how="any") for task in tasks]
+    sign = 1 if higher_is_better else -1
+    names = [str(c) for c in full[0].columns] if full else []
+    values = [np.asarray(task.to_numpy(dtype=float) * sign, dtype=np.float64) for task in full]
+    means = np.mean([task.mean(axis=0) for task in values if len(task)] or [np.full(len(names), math.nan)], axis=0)
+    order = sorted(range(len(names)), key=lambda i: (-means[i] if math.isfinite(means[i]) else 0.0, names[i]))
+    values, names = [task[:, order] for task in values], [names[i] for i in order]
+    comparison = compare_pairs(values)
+    blocks = values[0] if len(values) == 1 else np.array([task.mean(axis=0) for task in values if len(task)])
+    blocks = blocks.reshape(len(blocks), len(names))
+    average = np.mean([ranks(-row) for row in blocks], axis=0) if len(blocks) else np.full(len(names), math.nan)
+    n_left_out = sum(map(len, tasks)) - sum(map(len, full))
     return Ranking(
-        solvers=names,
-        average_ranks=[float(m) for m in means],
-        n_blocks=n,
-        friedman_p=friedman,
-        critical_difference=difference,
-        pairwise=pairwise,
-        effect_sizes={
-            (names[i], names[j]): rank_biserial(values[:, i] - values[:, j]) for i, j in combinations(range(k), 2) if n
-        },
-        missing_tests="; ".join(reasons),
-        n_left_out=len(scores) - n,
-        alpha=alpha,
-    )
+        names, [sign * float(mean) for mean in comparison.means], rank_intervals(comparison),
+        [float(value) for value in average], blocks, comparison, n_left_out,
+    )  # fmt: skip
 
 
 def rank_biserial(differences: FloatArray) -> float:
@@ -135,50 +165,3 @@ def holm(p_values: ArrayLike) -> FloatArray:
     corrected: FloatArray = np.empty(len(p))
     corrected[order] = stepped
     return corrected
-
-
-def blocks_needed(n_pairs: int, alpha: float) -> int:
-    """Return the smallest number of blocks with which one of `n_pairs` Wilcoxon tests can reach `alpha` after Holm."""
-    return max(1, math.ceil(math.log2(2 * n_pairs / alpha) - 1e-12))
-
-
-def _friedman(values: FloatArray, alpha: float) -> tuple[float | None, str]:
-    n, k = values.shape
-    if k < 3:
-        return None, f"Friedman's test compares 3 or more solvers, there {'is' if k == 1 else 'are'} {k}"
-    smallest = chi_squared_p(n * (k - 1), k - 1)
-    if n < 2 or smallest > alpha:
-        return None, (
-            f"Friedman's test of {k} solvers on {_blocks(n)} cannot reach p = {alpha:g}: "
-            f"its smallest p is {smallest:.2g}"
-        )
-    if (values == values[:, :1]).all():
-        return None, "all solvers tie in every block, so Friedman's test has nothing to rank"
-    return friedman_p(values), ""
-
-
-def _nemenyi(n: int, k: int, alpha: float) -> tuple[float | None, str]:
-    difference = range_quantile(1 - alpha, k) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
-    if difference >= k - 1:
-        return None, f"Nemenyi's critical difference, {difference:.3g}, is no less than the most that ranks can differ"
-    return difference, ""
-
-
-def _wilcoxon(values: FloatArray, names: list[str], alpha: float) -> tuple[dict[SolverPair, float], str]:
-    n, k = values.shape
-    pairs = list(combinations(range(k), 2))
-    if not pairs:
-        return {}, "there is no pair of solvers to compare"
-    needed = blocks_needed(len(pairs), alpha)
-    if n < needed:
-        n_tests = f"{len(pairs)} pairs" if len(pairs) > 1 else "a pair"
-        return {}, (
-            f"Wilcoxon's test of {n_tests} needs {needed} blocks to reach p = {alpha:g} after Holm's correction, "
-            f"there {'is' if n == 1 else 'are'} {n}"
-        )
-    corrected = holm([wilcoxon_p(values[:, i] - values[:, j]) for i, j in pairs])
-    return {(names[i], names[j]): float(p) for (i, j), p in zip(pairs, corrected, strict=True)}, ""
-
-
-def _blocks(n: int) -> str:
-    return f"{n} block" if n == 1 else f"{n} blocks"

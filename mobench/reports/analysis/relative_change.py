@@ -14,6 +14,7 @@ from mobench.interfaces import Objective
 from mobench.jobs.job import Part
 from mobench.jobs.resolve import make_dataset
 from mobench.records.outline import Measured, Points
+from mobench.reports.analysis.note import Note
 from mobench.reports.analysis.row_labels import labels_of
 
 NAME = "Δm"
@@ -68,7 +69,7 @@ def relative_changes(records: Sequence[Measured]) -> RelativeChanges:
         try:
             baseline = _baseline(baselines, sorted({labels[r.id] for r in baselines}))
         except MobenchError as reason:
-            changes.notes.append(f"{dataset}: {NAME} on {model} is empty: {reason}")
+            changes.notes.append(Note(f"{dataset}: {NAME} on {model} is empty: {reason}", NAME))
             continue
         for record in completed:
             value = baseline.own_change(record) if is_single_task(record) else baseline.change(record)

@@ -62,7 +62,9 @@ function drawBoard() {
   const columns = boardColumns(), every = boardRows();
   const rows = board.sort ? sorted(every, board.sort, board.down) : every;
   $("board-count").textContent = `${rows.length} of ${(board.everywhere ? DATA.rows : rowsOf(state.dataset)).length} rows` +
-    "; ± is the half width of a 95 % interval over seeds. A row's name opens its records.";
+    "; ± is half of the 95 % interval over seeds, (low–high) the range of single seeds. A row's name opens its records.";
+  $("board-definitions").replaceChildren(...columns.flatMap((column) => [
+    el("dt", {}, column.name), el("dd", {}, `${column.meaning}; ${column.definition}`)]));
   $("board-table").replaceChildren(
     el("thead", {}, el("tr", {}, columns.map(headCell))),
     el("tbody", {}, rows.map((row) => el("tr", {}, columns.map((column) => bodyCell(row, column))))),
@@ -89,7 +91,18 @@ function bodyCell(row, column) {
   if (column.name === "solver") {
     return el("th", { scope: "row" }, el("button", { class: "link", onclick: () => showDetails(row) }, swatch(row.name), row.name));
   }
-  const [value, half] = row.cells[column.name] || [null, null];
+  const [value] = row.cells[column.name] || [null], spread = spreadOf(row.cells[column.name], column);
   const named = column.group === "name" && column.name !== "seeds";
-  return el("td", { class: column.name === "rank" ? "rank" : named ? "" : "number" }, asColumn(value, column), half ? el("span", { class: "quiet" }, ` ± ${asColumn(half, column)}`) : null);
+  return el("td", { class: column.name === "rank" ? "rank" : named ? "" : "number" }, asColumn(value, column), spread ? el("span", { class: "quiet" }, spread) : null);
+}
+
+// The half width of an interval, or the range of single seeds; "" if there is neither.
+function spreadOf(cell, column) {
+  const [value, half, low, high] = cell || [];
+  const missing = (v) => v === null || v === undefined;
+  if (!missing(half)) return ` ± ${asColumn(half, column)}`;
+  if (missing(value) || missing(low) || missing(high)) return "";
+  const [shownValue, from, to] = [value, low, high].map((v) => asColumn(v, column));
+  if (from === shownValue && to === shownValue) return "";
+  return low < 0 || high < 0 || /e/.test(from + to) ? ` (${from} to ${to})` : ` (${from}–${to})`;
 }

@@ -27,9 +27,9 @@ function numbers(row, records) {
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers by record" }, el("table", {},
       el("thead", {}, el("tr", {}, head.map((text) => el("th", { scope: "col", class: "number" }, text)))),
       el("tbody", {}, columns.map((c) => {
-        const [value, half] = row.cells[c.name];
+        const [value] = row.cells[c.name];
         return el("tr", {}, el("th", { scope: "row" }, heading(c)),
-          el("td", { class: "number" }, asColumn(value, c), half ? ` ± ${asColumn(half, c)}` : ""),
+          el("td", { class: "number" }, asColumn(value, c), spreadOf(row.cells[c.name], c)),
           records.map((r) => el("td", { class: "number" }, shown(row.sources[r.id][c.name], 6))));
       })))));
 }

@@ -13,7 +13,7 @@ from mobench.reports.analysis.curves import curves
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing, labels_of, leaderboard
 from mobench.reports.analysis.measurements import NAMES
 from mobench.reports.page.column_groups import columns
-from mobench.reports.tables.columns import HALF, directions_of
+from mobench.reports.tables.columns import HALF, HIGH, LOW, directions_of, is_spread
 from mobench.text import described
 
 TRUTH_POINTS = 200
@@ -23,7 +23,8 @@ def page_data(records: Sequence[Record], unreadable: Sequence[str] = ()) -> dict
     """Return all data of the page except the networks, as values that JSON can represent; NaN becomes None.
 
     columns:  the leaderboard's columns, with group, unit and direction.
-    rows:     the leaderboard's rows: cells as [estimate, half width of its interval], and their sources as
+    rows:     the leaderboard's rows: cells as [value, half width of its interval, smallest and
+              largest value of a seed], and their sources as
               record id -> column -> value.
     datasets: name -> objectives, metrics, reference point, and the known front if there is one.
     records:  id -> the complete record, with the label of its row.
@@ -61,7 +62,11 @@ def _rows(board: Leaderboard) -> list[dict[str, Any]]:
     rows = []
     for row in table:
         dataset, model, solver = row["dataset"], row["model"], row["solver"]
-        cells = {k: [v, row.get(f"{k}{HALF}")] for k, v in row.items() if not str(k).endswith(HALF)}
+        cells = {
+            k: [v, *(row.get(f"{k}{suffix}") for suffix in (HALF, LOW, HIGH))]
+            for k, v in row.items()
+            if not is_spread(str(k))
+        }
         rows.append(
             {
                 "dataset": dataset,

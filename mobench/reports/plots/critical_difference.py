@@ -1,6 +1,7 @@
-"""Critical-difference diagram: average ranks, with bars over solvers that do not differ significantly.
+"""Diagram of average ranks, with bars over solvers that the paired comparison does not separate.
 
-Source: Demšar, JMLR 7 (2006), section 3.2.3.
+Source: Demšar, JMLR 7 (2006), section 3.2.3, for the layout. The bars are those of `Ranking.indistinguishable`; unlike
+Nemenyi's critical difference they depend on the two solvers of a pair only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mobench.errors import NothingToDrawError
 from mobench.records.record import Record
 from mobench.reports.analysis.comparison import SolverComparison, compare
 from mobench.reports.analysis.leaderboard import leaderboard
+from mobench.reports.analysis.paired import MIN_BLOCKS
 from mobench.reports.analysis.ranking import Ranking
 from mobench.reports.plots.contenders import FAMILIES, groups_of
 from mobench.reports.plots.short_names import short_names
@@ -43,27 +45,29 @@ def subjects(records: Sequence[Record]) -> list[tuple[str, Ranked]]:
 
 
 def table(ranked: Ranked) -> pd.DataFrame:
-    """Return one row per solver, best first: average rank, blocks, critical difference and its bars."""
+    """Return one row per solver, best average rank first: average rank, blocks, mean, rank interval and bars."""
     ranking = ranked.comparison.ranking
+    order = _by_average_rank(ranking)
+    bars = ranking.indistinguishable()
     return pd.DataFrame(
         {
             "dataset": ranked.comparison.dataset or "all",
-            "solver": ranking.solvers,
-            "average rank": ranking.average_ranks,
+            "solver": [ranking.solvers[i] for i in order],
+            "average rank": [ranking.average_ranks[i] for i in order],
             "blocks": ranking.n_blocks,
-            # four digits, in which all releases of scipy agree
-            "critical difference": _digits(ranking.critical_difference),
-            "Friedman p": _digits(ranking.friedman_p),
+            "mean": [ranking.means[i] for i in order],
+            "rank": [ranking.ranks[i] for i in order],
             "bars": [
-                " ".join(str(i) for i, run in enumerate(ranking.indistinguishable, start=1) if name in run)
-                for name in ranking.solvers
+                " ".join(str(number) for number, run in enumerate(bars, start=1) if ranking.solvers[i] in run)
+                for i in order
             ],
         }
     )
 
 
-def _digits(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.4g}")
+def _by_average_rank(ranking: Ranking) -> list[int]:
+    """Return the places of the solvers, best average rank first; ties are sorted by name."""
+    return sorted(range(len(ranking.solvers)), key=lambda i: (ranking.average_ranks[i], ranking.solvers[i]))
 
 
 def draw(ranked: Ranked) -> Figure:
@@ -81,10 +85,10 @@ def draw(ranked: Ranked) -> Figure:
 def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
     """Return the diagram of a ranking, with the absent solvers listed below.
 
-    If there is no critical difference, no bars are drawn and the figure states the reason.
+    If there are too few scores to separate solvers, no bars are drawn and the figure says so.
     """
     k = len(ranking.solvers)
-    bars = [(_at(ranking, run[0]), _at(ranking, run[-1])) for run in ranking.indistinguishable]
+    bars = [(_at(ranking, run[0]), _at(ranking, run[-1])) for run in ranking.indistinguishable()]
     levels = _stack(bars)
     top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
     depth = top_of_names + NAME_STEP * (-(-k // 2))
@@ -96,14 +100,12 @@ def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Se
     for (low, high), level in zip(bars, levels, strict=True):
         y = 0.5 + BAR_STEP * level
         axes.plot([low - 0.05, high + 0.05], [y, y], color="black", linewidth=3.2, solid_capstyle="butt", label="bar")
-    if ranking.critical_difference is not None:
-        _ruler(axes, ranking.critical_difference)
-    for i, (name, average) in enumerate(zip(ranking.solvers, ranking.average_ranks, strict=True)):
+    for i, place in enumerate(_by_average_rank(ranking)):
+        name, average = ranking.solvers[place], ranking.average_ranks[place]
         _name(axes, called.short[name], average, i, k, top_of_names, FAMILIES.index(family[name]))
     title = f"average rank over {ranking.n_blocks} {blocks} (test hypervolume, 1 is best)"
-    if ranking.critical_difference is not None:
-        p = f"Friedman p = {ranking.friedman_p:.2g}; " if ranking.friedman_p is not None else ""
-        title += f"; {p}bars: no difference at {ranking.alpha:g} (Nemenyi)"
+    if not ranking.has_too_few_scores:
+        title += "; bars: not separated (paired bootstrap, 95 %)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5)
     if caption:
         figure.supxlabel(caption, fontsize=8, x=0.01, ha="left", color="#333333")
@@ -113,7 +115,8 @@ def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Se
 
 def _caption(ranking: Ranking, absent: Sequence[str], options: str) -> str:
     """Return the text below the diagram: why there are no bars, options in brackets, and absent solvers."""
-    lines = [] if ranking.critical_difference is not None else [f"No bars: {ranking.missing_tests}."]
+    too_few = f"No bars: {ranking.comparison.n_blocks} scores of each solver separate none ({MIN_BLOCKS} are needed)."
+    lines = [too_few] if ranking.has_too_few_scores else []
     if options:
         lines.append(f"In brackets: {options}.")
     if absent:
@@ -152,13 +155,6 @@ def _scale(axes: Axes, k: int, depth: float) -> None:
     for tick in range(1, k + 1, step):
         axes.plot([tick, tick], [0, -0.14], color="black", linewidth=0.8, label="tick")
         axes.text(tick, -0.22, str(tick), ha="center", va="bottom", fontsize=7.5)
-
-
-def _ruler(axes: Axes, difference: float) -> None:
-    """Draw the length of the critical difference above the left end of the scale."""
-    left = axes.get_xlim()[0] + 0.02 * (axes.get_xlim()[1] - axes.get_xlim()[0])
-    axes.plot([left, left + difference], [-0.85, -0.85], color="black", linewidth=1.4, marker="|", label="CD")
-    axes.text(left, -0.65, f"critical difference {difference:.2f}", ha="left", va="top", fontsize=7.5)
 
 
 def _name(axes: Axes, name: str, average: float, i: int, k: int, top: float, style: int) -> None:

@@ -41,7 +41,7 @@ KINDS: Mapping[str, PlotSource] = {
     "fronts": PlotSource("fronts", "test fronts, with attainment bands over seeds"),
     "anytime": PlotSource("anytime", "validation against seconds, steps and gradient evaluations"),
     "critical-difference": PlotSource(
-        "critical_difference", "average ranks, and which solvers do not differ significantly", ranked=True
+        "critical_difference", "average ranks, and which solvers the seeds do not separate", ranked=True
     ),
     "cost-quality": PlotSource("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
     "memory": PlotSource("memory", "what one network stores against a net for each preference"),
@@ -91,6 +91,27 @@ def draw(
     if not drawn.paths:
         raise NothingToDrawError("; ".join(drawn.empty) or "there is no completed record: there is nothing to draw")
     return drawn
+
+
+def figures(records: Sequence[Record]) -> Iterator[tuple[str, Callable[[Sequence[str]], dict[str, bytes]]]]:
+    """Yield each figure's file name without its ending, and a function that makes its files in some formats.
+
+    The numbers alone (format csv) are made without drawing.
+    """
+    from mobench.reports.plots.contenders import groups_of
+    from mobench.reports.plots.figure_files import as_csv
+
+    groups = groups_of(records)
+    for kind, plot in KINDS.items():
+        for name, subject in _subjects(plot, records, groups):
+            module = plot.load()
+
+            def files(formats: Sequence[str], module: Any = module, subject: Any = subject) -> dict[str, bytes]:
+                return {"csv": as_csv(module.table(subject))} if list(formats) == ["csv"] else _files(
+                    module, subject, formats
+                )  # fmt: skip
+
+            yield f"{kind}{name}", files
 
 
 def _subjects(kind: PlotSource, records: Sequence[Record], groups: Sequence[Group]) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from mobench.records.record import Record, RecordedFront
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.analysis.statistics import estimate
 from mobench.reports.tables import tidy
-from mobench.reports.tables.columns import HALF, Column
+from mobench.reports.tables.columns import Column
 from mobench.reports.tables.content import (
     Content,
     Wanted,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRIC = "accuracy"
+PERCENT = (0.0, 100.0)
 NAMES = ["dataset", "split", "solver", "model"]
 Preference = tuple[float, ...]
 
@@ -102,15 +103,14 @@ def _values(front: RecordedFront | None) -> list[tuple[Preference, float]]:
 
 
 def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
-    """Return a frame of NAMES, each preference with its half width, and status; complete rows first in each split."""
+    """Return a frame of NAMES, each preference with its spread, and status; complete rows first in each split."""
     import pandas as pd
 
     statuses = {tuple(row[k] for k in tidy.KEYS): row["status"] for row in board.table.to_dict("records")}
     rows: dict[tuple[str, ...], dict[str, Any]] = defaultdict(dict)
     for key, group in long.groupby([*NAMES, "preference"], sort=False):
         *names, preference = map(str, key)
-        mean = estimate([float(v) for v in group["value"]])
-        rows[tuple(names)] |= {preference: mean.mean, preference + HALF: mean.half_width}
+        rows[tuple(names)] |= tidy.with_spread(preference, estimate([float(v) for v in group["value"]], bounds=PERCENT))
     places = {key: i for i, key in enumerate(statuses)}
     splits = list(SPLITS.values())
 
@@ -122,7 +122,7 @@ def _across(long: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:
         {**dict(zip(NAMES, key, strict=True)), **rows[key], "status": statuses[key[0], key[3], key[2]]}
         for key in sorted(rows, key=order)
     ]
-    values = [n for name in dict.fromkeys(long["preference"]) for n in (name, name + HALF)]
+    values = [n for name in dict.fromkeys(long["preference"]) for n in tidy.with_spread(name, estimate([]))]
     return pd.DataFrame(records, columns=[*NAMES, *values, "status"])
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
 from mobench.records.record import Record
-from mobench.reports.analysis.leaderboard import Leaderboard
-from mobench.reports.analysis.ranking import rank
+from mobench.reports.analysis.leaderboard import Leaderboard, scores
+from mobench.reports.analysis.note import Note
+from mobench.reports.analysis.ranking import Ranking, rank
 from mobench.reports.tables import tidy
-from mobench.reports.tables.columns import HALF, Column
+from mobench.reports.tables.columns import HALF, HIGH, LOW, Column
 from mobench.reports.tables.content import (
     Content,
     Wanted,
@@ -24,12 +25,20 @@ from mobench.reports.tables.content import (
 if TYPE_CHECKING:
     import pandas as pd
 
-MEAN, AVERAGE_RANK = "mean", "average rank"
+MEAN = "mean"
 NOTE = (
     "Each task's column is the hypervolume divided by the volume of the box between its ideal and reference point: "
     "1 is the ideal point, which conflicting objectives do not reach. Tasks differ in how much of their box can be "
-    "reached, and shares shrink with the number of objectives, so compare within a column. Average ranks are over the "
-    "tasks, among the complete rows."
+    "reached, and shares shrink with the number of objectives, so compare within a column."
+)
+RANKS = (
+    "Ranks are by the mean, among the complete rows. A rank such as 2–5: one solver is clearly better, those below "
+    "place 5 are clearly worse, and the order from 2 to 5 is open (paired bootstrap over tasks and seeds, 95 % for "
+    "each pair)."
+)
+PLACES = (
+    "The tasks and seeds separate no two solvers, so ranks are the order by the mean, which may be chance (paired "
+    "bootstrap over tasks and seeds, 95 % for each pair)."
 )
 
 
@@ -39,12 +48,12 @@ def n_tasks(board: Leaderboard) -> int:
 
 
 def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
-    """Return a table with one row per solver, one column per task, the mean over tasks and the average rank.
+    """Return a table with one row per solver, one column per task, the mean over tasks and the rank.
 
     A task is a dataset, or a dataset and a model where a dataset has several. Values are hypervolumes divided by the
-    volume of the box between ideal and reference point. The average rank is that of `mobench leaderboard` over
-    datasets: means over seeds are ranked within each task. A row that lacks a task, or is incomplete on one, has
-    neither mean nor rank and is placed below the others with its status; no value is imputed.
+    volume of the box between ideal and reference point. Ranks are by the mean (see `rank_intervals`), paired by task
+    and seed. A row that lacks a task, or is incomplete on one, has neither mean nor rank and is placed below the others
+    with its status; no value is imputed.
 
     Raises: OptionError if there are fewer than two tasks, or a column or row does not exist.
     """
@@ -56,21 +65,26 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
             " name a folder with records of several datasets"
         )
     frame = _frame(table, board.boxes, tasks)
-    described = {
+    ranking = _ranking(board, table, tasks, list(frame.loc[frame["status"] == "complete", "solver"]))
+    ranks = dict(zip(ranking.solvers, ranking.ranks, strict=True))
+    frame.insert(0, "rank", [ranks.get(solver, "–") for solver in frame["solver"]])
+    described = {MEAN: Column(MEAN, MEAN, "mean of the normalised hypervolumes over the tasks", "higher")} | {
         name: Column(name, name, f"hypervolume on {name}, divided by that of its ideal point", "higher")
         for name in tasks.values()
-    } | {
-        MEAN: Column(MEAN, MEAN, "mean of the normalised hypervolumes over the tasks", "higher"),
-        AVERAGE_RANK: Column(
-            AVERAGE_RANK, AVERAGE_RANK, "rank within a task, mean over the tasks", "lower", decimals=2
-        ),
     }
     long = _by_seed(board, tasks)
     return content_of(
-        frame, ["solver", *described, *status_if_incomplete(frame)], described, selection, group=(),
-        caption="Normalised hypervolume on the test split of every task", notes=[NOTE, *notes_of(board)], rows=table,
+        frame, ["rank", "solver", *described, *status_if_incomplete(frame)], described, selection, group=(),
+        caption="Normalised hypervolume on the test split of every task",
+        notes=[NOTE, RANKS if ranking.is_separated else PLACES, *notes_about_values(board)], rows=table,
+        quantities=["hypervolume"],
         seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "quantity"]),
     )  # fmt: skip
+
+
+def notes_about_values(board: Leaderboard) -> list[str]:
+    """Return the notes of a leaderboard without those about its ranks, which are within a dataset."""
+    return [note for note in notes_of(board) if not isinstance(note, Note) or "rank" not in note.columns]
 
 
 def _with_box(table: pd.DataFrame, boxes: Mapping[str, float]) -> list[dict[Any, Any]]:
@@ -85,7 +99,7 @@ def _names(table: pd.DataFrame, boxes: Mapping[str, float]) -> dict[tuple[str, s
 
 
 def _frame(table: pd.DataFrame, boxes: Mapping[str, float], tasks: Mapping[tuple[str, str], str]) -> pd.DataFrame:
-    """Return a frame of solver, each task with its half width, mean, average rank and status; best mean first."""
+    """Return a frame of solver, mean, each task with its spread, and status; best mean first."""
     import pandas as pd
 
     by_solver: dict[str, dict[str, Mapping[Any, Any]]] = {}
@@ -98,18 +112,28 @@ def _frame(table: pd.DataFrame, boxes: Mapping[str, float], tasks: Mapping[tuple
             if name in by_task
             else math.nan
             for name in tasks.values()
-            for half in ("", HALF)
+            for half in ("", HALF, LOW, HIGH)
         }
         rows.append({"solver": solver, **values, "status": _status(by_task, tasks.values())})
     frame = pd.DataFrame(rows)
     is_complete = frame["status"] == "complete"
-    frame.insert(len(frame.columns) - 1, MEAN, frame[list(tasks.values())].mean(axis=1).where(is_complete))
-    frame.insert(len(frame.columns) - 1, AVERAGE_RANK, math.nan)
-    if is_complete.any():
-        scores = frame[is_complete].set_index("solver")[list(tasks.values())].T
-        ranking = rank(scores)
-        frame[AVERAGE_RANK] = frame["solver"].map(dict(zip(ranking.solvers, ranking.average_ranks, strict=True)))
+    frame.insert(1, MEAN, frame[list(tasks.values())].mean(axis=1).where(is_complete))
     return frame.sort_values([MEAN, "solver"], ascending=[False, True], na_position="last").reset_index(drop=True)
+
+
+def _ranking(
+    board: Leaderboard, table: pd.DataFrame, tasks: Iterable[tuple[str, str]], solvers: Sequence[str]
+) -> Ranking:
+    """Return the ranking of the complete solvers over the tasks (pairs of dataset and model) and their seeds."""
+    frames = []
+    for dataset, model in tasks:
+        is_shown = (table["dataset"] == dataset) & (table["model"] == model) & table["solver"].isin(solvers)
+        if board.measured is None or not is_shown.any():
+            continue
+        frame = scores(board.measured, table[is_shown]) / board.boxes[dataset]
+        frame.columns = list(table.loc[is_shown, "solver"])
+        frames.append(frame[list(solvers)])
+    return rank(frames)
 
 
 def _status(by_task: Mapping[str, Mapping[Any, Any]], names: Iterable[str]) -> str:

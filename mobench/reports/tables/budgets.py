@@ -13,7 +13,7 @@ from mobench.reports.analysis.curves import VALUES, curves
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.analysis.statistics import estimate
 from mobench.reports.tables import tidy
-from mobench.reports.tables.columns import HALF, Column
+from mobench.reports.tables.columns import Column
 from mobench.reports.tables.content import (
     Content,
     Wanted,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNITS = {"core-seconds": "core-s", "seconds": "s"}
 END = "at the end"
+CHECKS = "Validation checks are at a fixed part of the validation split, at equal shares of the training."
 
 
 def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
@@ -63,8 +64,8 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
     shown = [c for c in tidy.KEYS if c == "solver" or frame[c].nunique() > 1]
     return content_of(
         frame, [*shown, *described, *status_if_incomplete(frame)], described, selection,
-        caption=f"{quantity.capitalize()} at the last look within a budget of training",
-        notes=["Looks are at a fixed part of the validation split, at equal shares of the training.", *notes_of(board)],
+        caption=f"{quantity.capitalize()} at the last validation check within a budget of training",
+        notes=[CHECKS, *notes_of(board)],
         seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "budget"]),
     )  # fmt: skip
 
@@ -92,7 +93,7 @@ def _held(looks: pd.DataFrame, unit: str, budgets: Mapping[str, float]) -> pd.Da
 
 
 def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.DataFrame:
-    """Return a frame of tidy.KEYS, each budget with its half width, and status, in the leaderboard's order."""
+    """Return a frame of tidy.KEYS, each budget with its spread, and status, in the leaderboard's order."""
     import pandas as pd
 
     parts = {tuple(key): values for key, values in long.groupby(tidy.KEYS, sort=False)}
@@ -101,14 +102,10 @@ def _across(long: pd.DataFrame, names: Sequence[str], board: Leaderboard) -> pd.
         values = parts.get(tuple(place[k] for k in tidy.KEYS))
         if values is None:
             continue
-        means = {name: estimate(list(part["value"])) for name, part in values.groupby("budget", sort=False)}
+        summaries = {name: estimate(list(part["value"])) for name, part in values.groupby("budget", sort=False)}
         row: dict[str, Any] = {k: place[k] for k in tidy.KEYS}
         for name in names:
-            mean = means.get(name)
-            row |= {
-                name: np.nan if mean is None else mean.mean,
-                name + HALF: np.nan if mean is None else mean.half_width,
-            }
+            row |= tidy.with_spread(name, summaries.get(name, estimate([])))
         rows.append({**row, "status": place["status"]})
     return pd.DataFrame(rows)
 

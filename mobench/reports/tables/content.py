@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mobench.errors import OptionError
 from mobench.records.record import Record
-from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
+from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.analysis.note import notes_about
 from mobench.reports.analysis.notes import FINE
-from mobench.reports.tables import tidy
-from mobench.reports.tables.columns import HALF, Column, directions_of
+from mobench.reports.tables import column_sets, tidy
+from mobench.reports.tables.columns import HALF, HIGH, LOW, Column, column, directions_of, is_spread
+from mobench.reports.tables.fitting import Width, fitted
 from mobench.reports.tables.sheet import Digits, Sheet, sheet
 from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAIN = (
-    "dataset", "solver", "rank", "hypervolume", "hypervolume at equal K", "non-uniformity", "training s",
-    "stored parameters",
-)  # fmt: skip
-"""Default columns of LaTeX tables, which fit the width of a page."""
+WIDTHS: Mapping[Width, Sequence[str]] = {"column": column_sets.PAPER_COLUMN, "page": column_sets.PAPER_PAGE}
+"""Width of a LaTeX table -> its default columns."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Options of a table: which parts of a leaderboard are written, and how.
 
-    columns:  columns in their order; if empty, every column (in LaTeX, the columns of MAIN that have a value).
+    columns:  columns in their order; if empty, every column (in LaTeX, those of `WIDTHS` that carry information).
     datasets, solvers: rows to keep; if empty, all. The name of a solver selects all its sets of options.
     digits:   how numbers are printed.
-    caption, label: caption and label of the table.
+    caption, label: caption and label of the table; by default those of its kind.
     standalone: whether LaTeX is written as a complete document.
+    width:    what the LaTeX table fits: the column of a page in two columns, or the page.
     """
 
     columns: Sequence[str] = ()
@@ -44,6 +43,7 @@ class Wanted:
     caption: str = ""
     label: str = ""
     standalone: bool = False
+    width: Width = "page"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Content:
 
     frame:  the values.
     sheet:  the same values as printed cells.
-    narrow: the columns of `sheet` that fit the width of a page.
+    narrow: the columns of `sheet` for the width of a LaTeX table, always with a caption and a label.
     wanted: the options of the table.
     seeds, estimates: functions that make the long forms on demand; None if the table has none.
     """
@@ -74,18 +74,47 @@ def content(board: Leaderboard, records: Sequence[Record] = (), selection: Wante
     """
     selection = selection or Wanted()
     frame = chosen_rows(board.table, selection)
-    all_columns = [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
+    all_columns = [str(c) for c in board.table.columns if not is_spread(str(c))]
     check_known("column", selection.columns, [str(c) for c in board.table.columns])
-    make_sheet = partial(
-        sheet, frame, directions=directions_of(records), digits=selection.digits, caption=selection.caption,
-        label=selection.label, notes=notes_of(board),
+    columns = list(selection.columns) or all_columns
+    table = sheet(
+        frame, columns, directions=directions_of(records), digits=selection.digits, caption=selection.caption,
+        label=selection.label, notes=notes_of(board, columns),
     )  # fmt: skip
     return Content(
-        with_halves(frame, selection.columns), make_sheet(list(selection.columns) or all_columns),
-        make_sheet(list(selection.columns) or _main(frame)), selection,
+        with_spread(frame, selection.columns), table, _narrow(board, records, frame, selection), selection,
         lambda: kept_rows(tidy.seeds(board), frame),
         lambda: kept_rows(tidy.estimates(board, directions_of(records)), frame),
     )  # fmt: skip
+
+
+def _narrow(board: Leaderboard, records: Sequence[Record], frame: pd.DataFrame, selection: Wanted) -> Sheet:
+    """Return the sheet of a LaTeX table; if no columns are chosen, those that fit, with a heading for each dataset."""
+    columns = list(selection.columns) or column_sets.informative(frame, WIDTHS[selection.width])
+    is_headed = "dataset" in columns and not selection.columns
+    columns = [name for name in columns if name != "dataset" or not is_headed]
+    table = sheet(
+        frame, columns, directions=directions_of(records), digits=selection.digits,
+        label=selection.label or DEFAULT_LABEL, is_headed=is_headed,
+    )  # fmt: skip
+    table = table if selection.columns else fitted(table, selection.width)
+    shown = [col.name for col in table.columns]
+    caption = selection.caption or default_caption(frame, shown)
+    return replace(table, caption=caption, notes=tuple(notes_of(board, shown)))
+
+
+DEFAULT_LABEL = "tab:leaderboard"
+
+
+def default_caption(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Return the caption of a table without one: its quantities, datasets and seeds."""
+    datasets = list(dict.fromkeys(map(str, frame["dataset"]))) if "dataset" in frame else []
+    quantities = [column(name).name for name in columns if not column(name).text and name != "seeds"]
+    seeds = int(frame["seeds"].max()) if "seeds" in frame and len(frame) else 0
+    on = f" on {', '.join(datasets)}" if 0 < len(datasets) <= 3 else f" on {len(datasets)} datasets" if datasets else ""
+    over = f", over {seeds} seeds" if seeds > 1 else ", with one seed" if seeds else ""
+    text = f"{', '.join(quantities) or 'Solvers'}{on}{over}."
+    return text[0].upper() + text[1:]
 
 
 def content_of(
@@ -100,6 +129,7 @@ def content_of(
     seeds: Callable[[], pd.DataFrame],
     estimates: Callable[[], pd.DataFrame],
     rows: pd.DataFrame | None = None,
+    quantities: Sequence[str] = (),
 ) -> Content:
     """Return the content of a table whose sheet is the same in every format.
 
@@ -108,18 +138,21 @@ def content_of(
     caption:   default caption.
     group:     columns whose values separate groups of rows.
     seeds, estimates: functions that make the long forms.
+    quantities: names of leaderboard columns that the table shows under other names; notes about them are kept.
     rows:      frame whose datasets, models and solvers are kept in the long forms; by default `frame`.
 
     Raises: OptionError for a column that does not exist.
     """
     columns = [described.get(name, name) for name in chosen_columns(names, selection)]
+    names = [name if isinstance(name, str) else name.name for name in columns]
     table = sheet(
         frame, columns, digits=selection.digits, group=group, caption=selection.caption or caption,
-        label=selection.label, notes=notes,
+        label=selection.label, notes=notes_about(notes, [*names, *quantities]),
     )  # fmt: skip
     rows = frame if rows is None else rows
     return Content(
-        with_halves(frame, selection.columns), table, table, selection,
+        with_spread(frame, selection.columns), table,
+        fitted(replace(table, label=table.label or DEFAULT_LABEL), selection.width, may_drop_columns=False), selection,
         lambda: kept_rows(seeds(), rows), lambda: kept_rows(estimates(), rows),
     )  # fmt: skip
 
@@ -135,9 +168,13 @@ def status_if_incomplete(frame: pd.DataFrame) -> list[str]:
     return [] if (frame["status"] == "complete").all() else ["status"]
 
 
-def notes_of(board: Leaderboard) -> list[str]:
-    """Return the notes of a table: the notes of the leaderboard, then the records left out."""
-    return [*board.notes, *(f"left out: {line}" for line in board.left_out)]
+def notes_of(board: Leaderboard, columns: Sequence[str] | None = None) -> list[str]:
+    """Return the notes of a table: those of the leaderboard about its columns, then the records left out.
+
+    columns: the columns that the table shows; None for all notes.
+    """
+    notes = board.notes if columns is None else notes_about(board.notes, columns)
+    return [*notes, *(f"left out: {line}" for line in board.left_out)]
 
 
 def chosen_rows(table: pd.DataFrame, selection: Wanted) -> pd.DataFrame:
@@ -173,19 +210,13 @@ def kept_rows(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return long[[key in shown for key in map(tuple, long[tidy.KEYS].to_numpy().tolist())]]
 
 
-def _main(frame: pd.DataFrame) -> list[str]:
-    """Return the columns of MAIN that carry information in a frame."""
-    present = [c for c in MAIN if c in frame.columns and not all(map(is_missing, frame[c]))]
-    return [c for c in present if c != "dataset" or frame[c].nunique() > 1]
-
-
-def with_halves(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the chosen columns with their half widths, by default all columns.
+def with_spread(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the chosen columns with their half widths and ranges, by default all columns.
 
     "status" is added if a row lacks seeds, because a frame has no notes.
     """
     if not columns:
         return frame
     late = ["status"] if "status" in frame and not frame["status"].isin(FINE).all() else []
-    both = (n for name in columns for n in (name, name + HALF))
-    return frame[[n for n in dict.fromkeys([*both, *late]) if n in frame.columns]]
+    named = (n for name in columns for n in (name, name + HALF, name + LOW, name + HIGH))
+    return frame[[n for n in dict.fromkeys([*named, *late]) if n in frame.columns]]

@@ -9,7 +9,7 @@ from functools import partial
 from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
-from mobench.reports.tables import accuracy, across_tasks, budgets, ray_table, wide
+from mobench.reports.tables import accuracy, across_tasks, budgets, column_sets, ray_table, wide
 from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
 from mobench.text import name_hint
 
@@ -34,7 +34,8 @@ def _of_columns(caption: str, *columns: str) -> Make:
     """Return a function that makes a leaderboard of the given columns, as far as they exist."""
 
     def make(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
-        present = chosen_columns([c for c in columns if c in board.table.columns], selection)
+        names = column_sets.measured_times(board.table, columns)
+        present = chosen_columns([c for c in names if c in board.table.columns], selection)
         return content(board, records, replace(selection, columns=present, caption=selection.caption or caption))
 
     return make
@@ -59,20 +60,20 @@ PRESETS: Mapping[str, Preset] = {
         ),
     ),
     "cost": Preset(
-        "a row per dataset and solver: parameters, memory, seconds of training and of another preference",
+        "a row per dataset and solver: parameters, memory, core-seconds of training, time of another preference",
         _of_columns(
-            "What each solver costs: parameters, memory, seconds of training, and of another preference",
-            "dataset", "solver", "nets", "stored parameters", "served parameters", "peak MB", "training s",
-            "training core-s", "switch ms", "ms per sample",
+            "What each solver costs: parameters, memory, core-seconds of training, and the time of another preference",
+            "dataset", "solver", "nets", "stored parameters", "served parameters", "peak MB", "training core-s",
+            "switch ms", "ms per sample",
         ),
     ),
     "budgets": Preset(
-        "validation results after 1, 2, 5, 10, 20, … seconds of training", budgets.content,
+        "validation results after 1, 2, 5, 10, 20, … core-seconds of training", budgets.content,
     ),
     "fronts": Preset(
         "datasets across: hypervolume, at equal K as well, non-uniformity and training time",
         partial(wide.content, shape=wide.Shape(
-            ("hypervolume", "hypervolume at equal K", "non-uniformity", "training s"),
+            ("hypervolume", "hypervolume at equal K", "non-uniformity", "training core-s"),
             caption="Fronts on the test split, their non-uniformity, and the time of training",
         )),
         "arXiv 2010.04104, which has no column at equal K",
@@ -86,7 +87,7 @@ PRESETS: Mapping[str, Preset] = {
         "Chen & Kwok 2022, tables 1 and 2",
     ),
     "tasks": Preset(
-        "tasks across: normalised hypervolume, its mean, and the average rank", across_tasks.content,
+        "tasks across: rank, normalised hypervolume, and its mean", across_tasks.content,
     ),
     "errors": Preset(
         "datasets across: test error, and parameters stored",

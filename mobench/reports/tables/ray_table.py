@@ -13,7 +13,7 @@ from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, labels_of
 from mobench.reports.analysis.notes import FINE, incomplete_rows
 from mobench.reports.tables.columns import directions_of
-from mobench.reports.tables.content import Content, Wanted, chosen_columns, chosen_rows, with_halves
+from mobench.reports.tables.content import Content, Wanted, chosen_columns, chosen_rows, with_spread
 from mobench.reports.tables.sheet import sheet
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def content(records: Sequence[Record], selection: Wanted, board: Leaderboard) ->
         group=("dataset", "solver", "model"), marks=False, caption=selection.caption, label=selection.label,
         notes=[] if board.measured is None else incomplete_rows(board.table, board.measured),
     )  # fmt: skip
-    return Content(with_halves(frame, columns), table, table, selection)
+    return Content(with_spread(frame, columns), table, table, selection)
 
 
 def _with_status(table: pd.DataFrame, board: Leaderboard) -> pd.DataFrame:

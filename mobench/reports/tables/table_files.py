@@ -19,19 +19,17 @@ from mobench.reports.tables.writers import markdown as markdown_writer
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORT = (
-    "dataset", "rank", "solver", "seeds", "hypervolume", "hypervolume at equal K", "Δm", "IGD+", "non-uniformity",
-    "controllability", "training s", "nets", "stored parameters", "switch ms", "status",
-)  # fmt: skip
-
 
 def to_markdown(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
-    """Return a Markdown table followed by notes; a mean and its interval share a cell, "mean ± half width"."""
+    """Return a Markdown table followed by notes.
+
+    A value shares a cell with its interval or range: "mean ± half width" or "value (low–high)".
+    """
     return _markdown(content(board, selection=Wanted(columns, digits=Digits(decimals))))
 
 
 def to_csv(board: Leaderboard, columns: Sequence[str] = (), decimals: int | None = None) -> str:
-    """Return the table as CSV with half widths in separate columns and all digits unless `decimals` is given."""
+    """Return the table as CSV: half widths and ranges in separate columns, all digits unless `decimals` is given."""
     return _csv(content(board, selection=Wanted(columns, digits=Digits(decimals))))
 
 
@@ -44,7 +42,7 @@ def _csv(table: Content) -> str:
 
 
 def _latex(table: Content) -> str:
-    return latex.write(_explained(table.narrow), table.wanted.standalone)
+    return latex.write(_explained(table.narrow), table.wanted.standalone, table.wanted.width)
 
 
 def _html(table: Content) -> str:

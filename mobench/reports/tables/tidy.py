@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
 from mobench.reports.analysis.measurements import NAMES
-from mobench.reports.analysis.statistics import estimate
-from mobench.reports.tables.columns import HALF, Directions, column
+from mobench.reports.analysis.statistics import Estimate, estimate
+from mobench.reports.tables.columns import HALF, HIGH, LOW, Directions, column, is_spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = ["dataset", "model", "solver"]
 PER_SEED = [*KEYS, "quantity", "seed", "value", "unit"]
-ESTIMATES = [*KEYS, "status", "quantity", "estimate", "lower", "upper", "n", "unit", "better"]
+ESTIMATES = [*KEYS, "status", "quantity", "estimate", "lower", "upper", "spread", "n", "unit", "better"]
 
 
 def seeds(board: Leaderboard) -> pd.DataFrame:
@@ -37,17 +38,15 @@ def seeds(board: Leaderboard) -> pd.DataFrame:
 def estimates(board: Leaderboard, directions: Directions) -> pd.DataFrame:
     """Return one row per quantity of each row of the leaderboard, with the columns of ESTIMATES.
 
-    lower, upper: the 95 % interval of the leaderboard if it has one, else a Student t interval of the values of the
-        n seeds; missing for a single seed.
+    estimate: the mean, or the median for counts, times and memory.
+    lower, upper: ends of the 95 % interval of the mean, or the smallest and the largest value of the n seeds; "spread"
+        says which: "95 % interval" or "range".
     """
     import pandas as pd
 
-    values = {
-        key: [float(v) for v in group["value"]]
-        for key, group in seeds(board).groupby([*KEYS, "quantity"], sort=False)
-    }  # fmt: skip
+    counts = {key: len(group) for key, group in seeds(board).groupby([*KEYS, "quantity"], sort=False)}
     rows = [
-        _estimate(row, name, values.get((*(row[k] for k in KEYS), name), []), directions)
+        _estimate(row, name, counts.get((*(row[k] for k in KEYS), name), 0), directions)
         for row in board.table.to_dict("records")
         for name in _quantities(row)
     ]
@@ -55,14 +54,22 @@ def estimates(board: Leaderboard, directions: Directions) -> pd.DataFrame:
 
 
 def estimates_by(long: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Return a frame of the keys, estimate, lower, upper and n: the mean of "value" over seeds with its interval."""
+    """Return a frame of the keys and the summary of "value" over seeds, with the columns of `estimates`."""
     import pandas as pd
 
     rows = []
     for key, group in long.groupby(list(keys), sort=False):
         mean = estimate([float(v) for v in group["value"]])
-        rows.append([*key, mean.mean, mean.low, mean.high, mean.n])
-    return pd.DataFrame(rows, columns=[*keys, "estimate", "lower", "upper", "n"])
+        rows.append([*key, mean.center, mean.low, mean.high, _spread(mean.half_width), mean.n])
+    return pd.DataFrame(rows, columns=[*keys, "estimate", "lower", "upper", "spread", "n"])
+
+
+def with_spread(name: str, summary: Estimate) -> dict[str, float]:
+    """Return the columns of a summary: the value, its half width, and the range if there is no half width."""
+    is_range = math.isnan(summary.half_width)
+    edges = (summary.low, summary.high) if is_range else (math.nan, math.nan)
+    values = (summary.center, summary.half_width, *edges)
+    return {name + suffix: value for suffix, value in zip(("", HALF, LOW, HIGH), values, strict=True)}
 
 
 def sorted_by(table: pd.DataFrame, columns: Sequence[str], places: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
@@ -74,16 +81,22 @@ def sorted_by(table: pd.DataFrame, columns: Sequence[str], places: Mapping[str, 
     return ordered.reset_index(drop=True)
 
 
-def _estimate(row: Mapping[Any, Any], name: str, values: list[float], directions: Directions) -> dict[str, Any]:
-    half = row.get(name + HALF, estimate(values).half_width)
+def _estimate(row: Mapping[Any, Any], name: str, n: int, directions: Directions) -> dict[str, Any]:
+    value, half = float(row[name]), float(row.get(name + HALF, math.nan))
+    low, high = (row.get(name + suffix, value) for suffix in (LOW, HIGH))
+    if not math.isnan(half):
+        low, high = value - half, value + half
     col = column(name, row["dataset"], directions)
     return {
-        **{k: row[k] for k in KEYS}, "status": row["status"], "quantity": name, "estimate": float(row[name]),
-        "lower": row[name] - half, "upper": row[name] + half, "n": len(values), "unit": col.unit,
-        "better": col.better,
+        **{k: row[k] for k in KEYS}, "status": row["status"], "quantity": name, "estimate": value, "lower": low,
+        "upper": high, "spread": _spread(half), "n": n, "unit": col.unit, "better": col.better,
     }  # fmt: skip
+
+
+def _spread(half_width: float) -> str:
+    return "range" if math.isnan(half_width) else "95 % interval"
 
 
 def _quantities(row: Mapping[Any, Any]) -> list[str]:
     names = [str(n) for n, v in row.items() if not isinstance(v, str) and not is_missing(v)]
-    return [n for n in names if n != "seeds" and not n.endswith(HALF)]
+    return [n for n in names if n != "seeds" and not is_spread(n)]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mobench.errors import OptionError
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
-from mobench.reports.tables import escaping, tidy
-from mobench.reports.tables.columns import HALF, Column, Directions, column, directions_of
+from mobench.reports.tables import column_sets, escaping, tidy
+from mobench.reports.tables.columns import HALF, HIGH, LOW, Column, Directions, column, directions_of, is_spread
 from mobench.reports.tables.content import Content, Wanted, chosen_rows, content_of, notes_of
 
 if TYPE_CHECKING:
@@ -50,13 +50,14 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted, sh
     Raises: OptionError if the leaderboard has none of the quantities, or a column or row does not exist.
     """
     table = chosen_rows(board.table, selection)
-    quantities = [str(c) for q in shape.quantities for c in table.columns if re.fullmatch(q, str(c))]
+    patterns = column_sets.measured_times(table, shape.quantities)
+    quantities = [str(c) for q in patterns for c in table.columns if re.fullmatch(q, str(c))]
     quantities = [c for c in quantities if not all(map(is_missing, table[c]))]
     if not quantities:
         raise OptionError(f"the leaderboard has none of this table's columns: {', '.join(shape.quantities)}")
     columns = _columns(table, quantities, shape, directions_of(records))
     frame = _frame(table, columns)
-    shown = [c for c in frame.columns if not c.endswith(HALF) and _says_something(frame, c)]
+    shown = [c for c in frame.columns if not is_spread(c) and _says_something(frame, c)]
     described = {c.name: c for _, _, c in columns}
 
     def of_quantities(values: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +65,7 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted, sh
 
     return content_of(
         frame, shown, described, selection, group=(), caption=shape.caption, notes=notes_of(board), rows=table,
+        quantities=quantities,
         seeds=lambda: of_quantities(tidy.seeds(board)),
         estimates=lambda: of_quantities(tidy.estimates(board, directions_of(records))),
     )  # fmt: skip
@@ -85,14 +87,14 @@ def _columns(
 
 
 def _of_dataset(col: Column, dataset: str) -> Column:
-    latex = f"{escaping.latex(dataset)}: {col.latex or escaping.latex(col.label)}"
-    html = f"{escaping.html(dataset)}: {col.html or escaping.html(col.label)}"
+    latex = f"{escaping.latex(dataset)}: {col.latex}" if col.latex else ""
+    html = f"{escaping.html(dataset)}: {col.html}" if col.html else ""
     label = f"{dataset}: {col.label}"
     return replace(col, name=f"{dataset}: {col.name}", label=label, latex=latex, html=html)
 
 
 def _frame(table: pd.DataFrame, columns: Sequence[tuple[str, str, Column]]) -> pd.DataFrame:
-    """Return a frame of solver, model, each column with its half width, and status; complete rows first."""
+    """Return a frame of solver, model, each column with its spread, and status; complete rows first."""
     import pandas as pd
 
     by_solver: dict[tuple[str, str], dict[str, Mapping[Any, Any]]] = {}
@@ -111,8 +113,9 @@ def _row(
     for dataset, quantity, col in columns:
         of = by_dataset.get(dataset, {}) if dataset else next(iter(by_dataset.values()))
         row[col.name] = of.get(quantity, float("nan"))
-        if quantity + HALF in next(iter(by_dataset.values())):
-            row[col.name + HALF] = of.get(quantity + HALF, float("nan"))
+        for suffix in (HALF, LOW, HIGH):
+            if quantity + suffix in next(iter(by_dataset.values())):
+                row[col.name + suffix] = of.get(quantity + suffix, float("nan"))
     late = [f"{d}: {r['status']}" for d, r in by_dataset.items() if r["status"] != "complete"]
     return {**row, "status": "; ".join(late) or "complete"}
 

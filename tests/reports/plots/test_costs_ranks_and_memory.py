@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mobench.errors import NothingToDrawError, OptionError
 from mobench.jobs.job import Part
 from mobench.records.record import Imported, Record
-from mobench.reports.analysis.ranking import Ranking
+from mobench.reports.analysis.ranking import rank
 from mobench.reports.plots import alignment, cost_quality, critical_difference, memory
 from mobench.reports.plots.contenders import groups_of
 from mobench.reports.plots.kinds import KINDS, draw
@@ -83,15 +84,18 @@ def test_alignment_is_the_loss_at_each_preference(make: Make, themed: None) -> N
     assert uneven_axes.get_ylabel() == "non-uniformity [nats]"
 
 
-def test_bars_join_ranks_within_the_critical_difference(themed: None) -> None:
-    ranking = Ranking(["a", "b", "c"], [1.0, 1.5, 3.0], 10, 0.01, 0.8, {}, {}, "")
+def test_bars_join_solvers_that_the_paired_comparison_does_not_separate(themed: None) -> None:
+    scores = pd.DataFrame({"a": [3.0, 3.1, 3.2, 3.0], "b": [3.1, 3.0, 3.1, 2.9], "c": [1.0, 1.0, 1.0, 1.0]})
+    ranking = rank([scores, scores])
+    assert ranking.average_ranks == [1.0, 2.0, 3.0]
     figure = critical_difference.diagram(ranking, dict.fromkeys("abc", "a net per preference"), "data sets")
     lines = figure.axes[0].lines
     (bar,) = [line for line in lines if line.get_label() == "bar"]
-    assert bar.get_xdata() == pytest.approx([0.95, 1.55])
-    (ruler,) = [line for line in lines if line.get_label() == "CD"]
-    assert ruler.get_xdata()[1] - ruler.get_xdata()[0] == pytest.approx(0.8)
-    assert [line.get_xdata()[0] for line in lines if line.get_label() == "rank"] == [1.0, 1.5, 3.0]
+    assert bar.get_xdata() == pytest.approx([0.95, 2.05])
+    assert [line.get_xdata()[0] for line in lines if line.get_label() == "rank"] == [1.0, 2.0, 3.0]
+    few = critical_difference.diagram(rank([scores]), dict.fromkeys("abc", "a net per preference"), "seeds")
+    assert not [line for line in few.axes[0].lines if line.get_label() == "bar"]
+    assert "No bars: 4 scores of each solver separate none (5 are needed)." in few.get_supxlabel()
 
 
 @pytest.mark.parametrize("other", ["imported", "incomplete"])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.content import Wanted, content
-from mobench.reports.tables.sheet import Block, Cell, Sheet
+from mobench.reports.tables.fitting import LAYOUTS, Width, fitted, points
+from mobench.reports.tables.sheet import Block, Cell, Sheet, sheet
 from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.writers.latex import write
 
@@ -42,9 +44,51 @@ def test_a_table_in_somebodys_article(compiled: Compile, quick: Path) -> None:
     records = Store(quick).contents().records
     options = Wanted(columns=["solver", "hypervolume"], caption="Fronts", label="tab:fronts")
     table = str(FORMATS["tex"](content(leaderboard(records), records, options)))
-    assert table.startswith("% needs \\usepackage{booktabs}\n\\begin{table}")
+    assert table.startswith("% needs \\usepackage{booktabs}\n\\begin{table*}")
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}\n"
     assert "Table 1: Fronts" in compiled(document % table)
+
+
+PAGE = r"\documentclass%s\usepackage[paperheight=1200pt,textheight=1000pt,textwidth=%s]{geometry}\usepackage{booktabs}"
+PAGES = {"column": PAGE % ("[twocolumn]{article}", "478pt"), "page": PAGE % ("{article}", "397pt")}
+"""Pages whose column is 234 points wide, as in ICML, and whose text is 397 points wide, as in NeurIPS."""
+
+
+@pytest.mark.parametrize("width", PAGES)
+@pytest.mark.parametrize("suite", ["standard", "report"])
+def test_a_table_fits_its_width(suite: str, width: Width, compiled: Compile) -> None:
+    """TeX warns of a line that is too wide, which the fixture turns into a failure."""
+    records = Store(RESULTS / suite).contents().records
+    table = content(leaderboard(records), records, Wanted(width=width))
+    names = [column.name for column in table.narrow.columns]
+    if (suite, width) == ("standard", "column"):
+        assert names == ["rank", "solver", "hypervolume", "training core-s", "stored parameters"]
+    document = rf"{PAGES[width]}\setlength{{\columnsep}}{{10pt}}\begin{{document}}"
+    text = compiled(f"{document}\n{FORMATS['tex'](table)}\n\\end{{document}}\n")
+    assert "Table 1: " in text
+    assert "IGD+" not in text, "a note on a column that is not shown"
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.text(min_size=1, max_size=15), st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1, max_size=4),
+    st.sampled_from(sorted(PAGES)),
+)
+def test_what_does_not_fit_is_left_out(rows: list[tuple[str, float, float]], width: Width) -> None:
+    names = ["rank", "solver", "hypervolume", "IGD+", "ε", "R2", "training core-s", "stored parameters"]
+    frame = pd.DataFrame(
+        [
+            {"rank": f"{i}", "solver": name, "hypervolume min": min(a, b), "hypervolume max": max(a, b),
+             **dict.fromkeys(names[2:], a)}
+            for i, (name, a, b) in enumerate(rows)
+        ]
+    )  # fmt: skip
+    whole = sheet(frame, names, group=())
+    table = fitted(whole, width)
+    kept = [column.name for column in table.columns]
+    assert kept == names[: len(kept)]
+    assert kept[:3] == names[:3]
+    assert points(table, LAYOUTS[width]) <= LAYOUTS[width].points or len(kept) == 3
 
 
 SIGNS = st.text("\\{}$&#%_~^<>|[]()*`'\"-+=@!?:;,./ abÉé中αβ×‖°…–\n\r\x00\u202e\u0301\u00a0ß", min_size=1, max_size=25)

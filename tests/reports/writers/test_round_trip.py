@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from mobench.records.record import Record
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import Leaderboard, leaderboard
-from mobench.reports.tables.columns import HALF
+from mobench.reports.tables.columns import HALF, HIGH, LOW, column, is_spread
 from mobench.reports.tables.content import Content, Wanted, content
 from mobench.reports.tables.table_files import FORMATS
 
@@ -89,7 +89,8 @@ def test_latex_marks_are_the_extremes_of_each_dataset(board: Leaderboard, record
     bold = re.findall(r"^(.*?) & (.*?) & \\textbf\{", text, re.M)
     for name, group in board.table.groupby("dataset"):
         rounded = group["hypervolume"].round(3)
-        best = set(group["solver"][rounded == rounded.max()]) if rounded.nunique() > 1 else set()
+        best = set(group["solver"][rounded == rounded.max()])
+        best = best if len(best) == 1 and len(group) > 1 else set()
         assert {solver for dataset, solver in bold if dataset == name} == best
 
 
@@ -99,7 +100,9 @@ def test_tidy_and_seeds(board: Leaderboard, records: list[Record], table_content
         ["dataset", "model", "solver", "quantity"]
     )
     seeds = pd.read_csv(io.StringIO(str(FORMATS["seeds.csv"](table_content))))
-    means = seeds.groupby(["dataset", "model", "solver", "quantity"])["value"].agg(["mean", "count"])
+    summaries = seeds.groupby(["dataset", "model", "solver", "quantity"])["value"].agg(
+        ["mean", "median", "count", "min", "max"]
+    )
     n_checked = 0
     for row in board.table.to_dict("records"):
         for name in visible_columns(board):
@@ -107,11 +110,13 @@ def test_tidy_and_seeds(board: Leaderboard, records: list[Record], table_content
                 continue
             key = row["dataset"], row["model"], row["solver"], name
             assert long.loc[key, "estimate"] == row[name]
-            assert means.loc[key, "mean"] == pytest.approx(row[name], rel=1e-12, abs=1e-12)
-            assert long.loc[key, "n"] == means.loc[key, "count"]
-            if name + HALF in row:
-                half_width = (long.loc[key, "upper"] - long.loc[key, "lower"]) / 2
-                assert half_width == pytest.approx(row[name + HALF], nan_ok=True)
+            assert summaries.loc[key, column(name).statistic] == pytest.approx(row[name], rel=1e-12, abs=1e-12)
+            assert long.loc[key, "n"] == summaries.loc[key, "count"]
+            lower, upper = long.loc[key, "lower"], long.loc[key, "upper"]
+            if long.loc[key, "spread"] == "range":
+                assert (lower, upper) == (summaries.loc[key, "min"], summaries.loc[key, "max"])
+            else:
+                assert (upper - lower) / 2 == pytest.approx(row[name + HALF])
             n_checked += 1
     assert n_checked == len(long)
     assert len(seeds) >= n_checked
@@ -127,7 +132,7 @@ def test_every_format_is_the_same_to_the_byte_again(
 
 
 def visible_columns(board: Leaderboard) -> list[str]:
-    return [str(c) for c in board.table.columns if not str(c).endswith(HALF)]
+    return [str(c) for c in board.table.columns if not is_spread(str(c))]
 
 
 def chunked(texts: list[str], width: int) -> list[list[str]]:
@@ -138,7 +143,9 @@ def chunked(texts: list[str], width: int) -> list[list[str]]:
 def latex_rows(text: str) -> list[list[str]]:
     """The cells of a tabular as plain text: what is between & and \\\\, markup taken off."""
     body = text.partition("\\toprule")[2].partition("\\bottomrule")[0].replace("\\midrule", "")
-    return [[plain(cell) for cell in re.split(r"(?<!\\)&", row)] for row in body.split(r" \\" + "\n") if row.strip()]
+    rows = [[plain(cell) for cell in re.split(r"(?<!\\)&", row)] for row in body.split(r" \\" + "\n") if row.strip()]
+    is_stacked = len(rows) > 1 and not rows[0][0] and rows[1][0] == "dataset"
+    return rows[1:] if is_stacked else rows
 
 
 def plain(cell: str) -> str:
@@ -160,10 +167,14 @@ def assert_cells(rows: list[list[str]], board: Leaderboard, names: list[str]) ->
             elif math.isnan(value):
                 assert cell == "–", name
             else:
-                estimate, _, half = cell.partition(" ± ")
+                estimate, _, spread = cell.partition(" ")
                 assert_near(estimate, value)
-                if half:
-                    assert_near(half, row[name + HALF])
+                if spread.startswith("± "):
+                    assert_near(spread.removeprefix("± "), row[name + HALF])
+                elif spread:
+                    low, high = re.split(r"–| to ", spread.strip("()"))
+                    assert_near(low, row[name + LOW])
+                    assert_near(high, row[name + HIGH])
                 else:
                     assert math.isnan(row.get(name + HALF, math.nan))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mobench.reports.tables.columns import Column
 from mobench.reports.tables.escaping import latex as escaped
 from mobench.reports.tables.escaping import with_glyphs
+from mobench.reports.tables.fitting import LAYOUTS, Layout, Width, heading_parts
 from mobench.reports.tables.sheet import Block, Cell, Sheet
 
 _ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
@@ -14,12 +14,18 @@ _WIDE = frozenset("mw@%&+=<>~^_#*\\")
 _MARKS = {"best": "textbf", "second": "underline"}
 
 
-def write(sheet: Sheet, standalone: bool = False) -> str:
+def write(sheet: Sheet, standalone: bool = False, width: Width = "page") -> str:
     r"""Return a table environment that needs \usepackage{booktabs}; with `standalone`, a complete document.
 
-    The page of a standalone document is sized to fit the table.
+    The page of a standalone document is sized to fit the table. In a document with two columns, a table of width "page"
+    spans both.
     """
-    lines = [r"\begin{table}", r"\centering"]
+    layout = LAYOUTS[width]
+    lines = [
+        rf"\begin{{{layout.environment}}}",
+        r"\centering",
+        rf"{layout.size}\setlength{{\tabcolsep}}{{{layout.gap}pt}}\setlength{{\belowcaptionskip}}{{4pt}}",
+    ]
     if sheet.caption:
         lines.append(rf"\caption{{{escaped(sheet.caption)}}}")
     if sheet.label:
@@ -29,24 +35,30 @@ def write(sheet: Sheet, standalone: bool = False) -> str:
         notes = [escaped(note) for note in sheet.notes]
         lines += [r"\par\medskip", r"\begin{minipage}{\linewidth}\footnotesize\raggedright"]
         lines += [f"{note}\\par" for note in notes] + [r"\end{minipage}"]
-    lines.append(r"\end{table}")
+    lines.append(rf"\end{{{layout.environment}}}")
     body = "\n".join(lines) + "\n"
-    return _document(sheet, body) if standalone else "% needs \\usepackage{booktabs}\n" + body
+    return _document(sheet, body, layout) if standalone else "% needs \\usepackage{booktabs}\n" + body
 
 
 def tabular(sheet: Sheet) -> list[str]:
     """Return the lines of the tabular environment."""
     kinds = "".join("l" if c.text else "r" for c in sheet.columns)
-    lines = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", _row([heading(c) for c in sheet.columns])]
+    heads = [stacked(sheet, j) for j in range(len(sheet.columns))]
+    above = [_row([first for first, _ in heads])] if any(first for first, _ in heads) else []
+    lines = [rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}", r"\toprule", *above, _row([last for _, last in heads])]
     for block in sheet.blocks:
         lines += [r"\midrule", *_block(block, len(sheet.columns))]
     return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
-def heading(col: Column) -> str:
-    """Return the heading of a column: label, unit, and an arrow for the better direction."""
-    unit = f" [{escaped(col.unit)}]" if col.unit else ""
-    return f"{col.latex or escaped(col.label)}{unit}{_ARROWS[col.better]}"
+def stacked(sheet: Sheet, j: int) -> tuple[str, str]:
+    """Return the heading of a column in two lines, the first of which is "" if one line is as narrow as the cells."""
+    col = sheet.columns[j]
+    parts = heading_parts(sheet, j)
+    arrow = _ARROWS[col.better]
+    if len(parts) == 1:
+        return "", f"{col.latex or escaped(col.name)}{arrow}"
+    return escaped(parts[0]), f"{escaped(parts[1])}{arrow}"
 
 
 def label(text: str) -> str:
@@ -63,7 +75,12 @@ def _cell(cell: Cell) -> str:
     text = _number(cell.text)
     if cell.mark:
         text = rf"\{_MARKS[cell.mark]}{{{text}}}"
-    return rf"{text} $\pm$ {_number(cell.half)}" if cell.half else text
+    if cell.half:
+        return rf"{text} $\pm$ {_number(cell.half)}"
+    if not cell.low:
+        return text
+    dash = "--" if "–" in cell.spread else " to "
+    return f"{text} ({_number(cell.low)}{dash}{_number(cell.high)})"
 
 
 def _number(text: str) -> str:
@@ -80,7 +97,7 @@ def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _document(sheet: Sheet, body: str) -> str:
+def _document(sheet: Sheet, body: str, layout: Layout) -> str:
     width, height = _size(sheet)
     return "\n".join(
         [
@@ -90,7 +107,7 @@ def _document(sheet: Sheet, body: str) -> str:
             r"\pagestyle{empty}",
             r"\setlength{\textfloatsep}{0pt}",
             r"\begin{document}",
-            body.replace(r"\begin{table}", r"\begin{table}[p]") + r"\end{document}",
+            body.replace(rf"\begin{{{layout.environment}}}", rf"\begin{{{layout.environment}}}[p]") + r"\end{document}",
             "",
         ]
     )
@@ -103,7 +120,7 @@ def _points(text: str) -> int:
 
 def _size(sheet: Sheet) -> tuple[int, int]:
     """Return a page size in points that fits the table: at least 15 by 10 cm, at most the largest size of TeX."""
-    heads = [f"{c.heading}  ↑" for c in sheet.columns]
+    heads = [f"{c.name}  ↑" for c in sheet.columns]
     widths = [max([_points(h), *(_points(row[j].plain) for row in sheet.rows)]) for j, h in enumerate(heads)]
     blocks = [_points(block.heading) for block in sheet.blocks]
     wide = max([427, sum(w + 12 for w in widths), *blocks])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from mobench.reports.tables.escaping import html as escaped
 from mobench.reports.tables.sheet import Sheet
 
-_ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
-
 
 def write(sheet: Sheet) -> str:
     """Return an HTML page with the table, its caption, headings with descriptions, and notes.
@@ -24,6 +22,5 @@ def write(sheet: Sheet) -> str:
     return environment.get_template("table.html.jinja").render(
         sheet=sheet,
         title=sheet.caption or "Leaderboard",
-        arrows=_ARROWS,
         named=names.index("solver") if "solver" in names else -1,
     ) + "\n"  # fmt: skip
