@@ -17,7 +17,8 @@ N_NAMED = 3
 def why_not_submittable(record: Record) -> str:
     """Return why a record cannot be submitted; "" if it can.
 
-    A part that `mobench.register` registered in a process exists in that process only, so other people cannot rerun the job.
+    A part that `mobench.register` registered in a process exists in that process only, so other people cannot rerun
+    the job.
     """
     parts = [
         f"{role} {part.name!r} (source {part.version.removeprefix(IN_PROCESS).strip()})"
