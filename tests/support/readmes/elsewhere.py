@@ -38,6 +38,10 @@ ELSEWHERE = (
     Elsewhere(r"\.venv/bin/pip install -e (\.|'\.\[dev\]')", "needs a network; .ci/run begins with it", CI),
     Elsewhere(r"pip install 'mobench\[(ray|slurm)\]'", "needs a network", RAY),
     Elsewhere(
+        r"pip install 'mobench\[tensorboard\]'", "needs a network",
+        "tests/loggers/test_built_in_loggers.py::test_tensorboard_reads_scalars_options_and_results",
+    ),
+    Elsewhere(
         r"pip install 'mobench\[docs\]'", "needs a network",
         "tests/docs/test_site.py::test_the_site_has_every_registered_name_command_and_column",
     ),
