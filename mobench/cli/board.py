@@ -88,7 +88,7 @@ def print_board(
 def values_of(frame: pd.DataFrame, columns: Sequence[str] = ()) -> list[dict[Any, Any]]:
     """Return the rows of a leaderboard as plain values; None where a value is missing.
 
-    columns: that are kept besides the names of a row, with their spread; all if empty.
+    columns: the columns to keep, with their spread, together with the names of a row; all if empty.
     """
     from mobench.reports.analysis.leaderboard import is_missing
     from mobench.reports.tables.content import with_spread

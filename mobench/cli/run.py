@@ -110,7 +110,7 @@ def _tell(summary: Summary, folder: Path) -> None:
     from mobench.cli.leaderboard import read_board
     from mobench.output.formats import clock
     from mobench.reports.analysis.comparison import compare
-    from mobench.reports.analysis.reading import sentences
+    from mobench.reports.analysis.sentences import sentences
     from mobench.reports.tables import across_tasks
     from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.table_files import export, texts, write_texts

@@ -1,6 +1,6 @@
 """Remake the tables, figures and page beside records: `python -m mobench.reports.remake FOLDER...`.
 
-Only files that exist are made again, so a folder keeps its choice of tables and formats. Records are not changed. A
+Only files that exist are rewritten, so a folder keeps its choice of tables and formats. Records are not changed. A
 figure is drawn again only if its numbers have changed.
 """
 

@@ -152,9 +152,9 @@ def test_a_model_is_a_column_as_soon_as_there_are_two() -> None:
     def text(other: str) -> str:
         return _printed_board([("a", "lenet", 1.0, 2.0), ("b", other, 1.0, 2.0)], BoardOptions())
 
-    one, two = text("lenet"), text("mlp")
-    assert "lenet" not in one
-    assert "lenet" in two
+    single_model, two_models = text("lenet"), text("mlp")
+    assert "lenet" not in single_model
+    assert "lenet" in two_models
 
 
 def test_columns_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairComparison:
     """The comparison of two solvers.
 
     better, worse: names; the first has the better mean.
@@ -88,13 +88,13 @@ class Ranking:
         ahead_of = self.comparison.ahead[0] if len(self.solvers) else []
         return [name for name, is_behind in zip(self.solvers, ahead_of, strict=True) if not is_behind][1:]
 
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[PairComparison]:
         """Return the comparison of every pair of solvers."""
         places = list(combinations(range(len(self.solvers)), 2)) if self.n_blocks else []
         p_values = [wilcoxon_p(self.scores[:, i] - self.scores[:, j]) for i, j in places]
         ahead = self.comparison.ahead
         return [
-            Pair(
+            PairComparison(
                 self.solvers[i], self.solvers[j], abs(self.means[i] - self.means[j]), *self.comparison.interval(i, j),
                 bool(ahead[i, j]), p, float(p_holm), rank_biserial(self.scores[:, i] - self.scores[:, j]),
             )

@@ -16,12 +16,12 @@ MIN_SEEDS = 5
 """Smallest number of seeds with an interval; with fewer, the range of the single values is shown."""
 
 Statistic = Literal["mean", "median"]
-Bounds = tuple[float, float]
+ValueBounds = tuple[float, float]
 """Smallest and largest possible value of a quantity."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class RowSummaries:
     """Summaries of one quantity for several rows; all arrays have one value per row.
 
     center:     mean or median.
@@ -35,7 +35,7 @@ class Summary:
     high: FloatArray
 
 
-def summarise(values: ArrayLike, statistic: Statistic = "mean", bounds: Bounds | None = None) -> Summary:
+def summarise(values: ArrayLike, statistic: Statistic = "mean", bounds: ValueBounds | None = None) -> RowSummaries:
     """Return the summaries of rows of values.
 
     values: [n_rows, n_seeds]; NaN where a seed has no value.
@@ -54,7 +54,7 @@ def summarise(values: ArrayLike, statistic: Statistic = "mean", bounds: Bounds |
     low, high = ordered[:, 0], ordered[rows, last]
     nothing = np.full(len(array), math.nan)
     if statistic == "median":
-        return Summary((ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2, nothing, low, high)
+        return RowSummaries((ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2, nothing, low, high)
     total = np.where(np.isfinite(ordered), ordered, 0.0)
     mean = np.where(counts > 0, total.sum(axis=1) / np.maximum(counts, 1), math.nan)
     squares = np.where(np.isfinite(ordered), (ordered - mean[:, None]) ** 2, 0.0).sum(axis=1)
@@ -64,7 +64,7 @@ def summarise(values: ArrayLike, statistic: Statistic = "mean", bounds: Bounds |
     smallest = np.where(low >= 0, 0.0, -math.inf) if bounds is None else bounds[0]
     largest = math.inf if bounds is None else bounds[1]
     half[(mean - half < smallest) | (mean + half > largest)] = math.nan
-    return Summary(mean, half, low, high)
+    return RowSummaries(mean, half, low, high)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Estimate:
     n: int
 
 
-def estimate(values: Sequence[float], statistic: Statistic = "mean", bounds: Bounds | None = None) -> Estimate:
+def estimate(values: Sequence[float], statistic: Statistic = "mean", bounds: ValueBounds | None = None) -> Estimate:
     """Return the summary of values (see `summarise`); every part is NaN if there are no values or one is NaN."""
     n = len(values)
     if n == 0 or any(map(math.isnan, values)):

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from mobench.reports.analysis.statistics import Bounds, Statistic
+from mobench.reports.analysis.statistics import Statistic, ValueBounds
 
 Better = Literal["higher", "lower", ""]
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 """Direction -> arrow in headings: larger or smaller values are better."""
-POSITIVE: Bounds = (0.0, math.inf)
-ANY: Bounds = (-math.inf, math.inf)
+POSITIVE: ValueBounds = (0.0, math.inf)
+ANY: ValueBounds = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Column:
     html: str = ""
     text: bool = False
     statistic: Statistic = "mean"
-    bounds: Bounds | None = None
+    bounds: ValueBounds | None = None
     source: str = ""
     is_metric: bool = False
 

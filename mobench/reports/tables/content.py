@@ -13,14 +13,14 @@ from mobench.reports.analysis.note import notes_about
 from mobench.reports.analysis.notes import FINE
 from mobench.reports.tables import column_sets, tidy
 from mobench.reports.tables.columns import HALF, HIGH, LOW, Column, column, directions_of, is_spread
-from mobench.reports.tables.fitting import Width, fitted
+from mobench.reports.tables.fitting import PaperWidth, fitted
 from mobench.reports.tables.sheet import Digits, Sheet, sheet
 from mobench.text import name_hint
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTHS: Mapping[Width, Sequence[str]] = {"column": column_sets.PAPER_COLUMN, "page": column_sets.PAPER_PAGE}
+WIDTHS: Mapping[PaperWidth, Sequence[str]] = {"column": column_sets.PAPER_COLUMN, "page": column_sets.PAPER_PAGE}
 """Width of a LaTeX table -> its default columns."""
 
 
@@ -43,7 +43,7 @@ class Wanted:
     caption: str = ""
     label: str = ""
     standalone: bool = False
-    width: Width = "page"
+    width: PaperWidth = "page"
 
 
 @dataclass(frozen=True)

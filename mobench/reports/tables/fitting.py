@@ -9,11 +9,11 @@ from typing import Literal
 from mobench.errors import OptionError
 from mobench.reports.tables.sheet import Cell, Sheet
 
-Width = Literal["column", "page"]
+PaperWidth = Literal["column", "page"]
 
 
 @dataclass(frozen=True)
-class Layout:
+class PaperLayout:
     """How a LaTeX table of a width is set.
 
     points:      width that is available, in points.
@@ -30,9 +30,9 @@ class Layout:
     gap: float
 
 
-LAYOUTS: Mapping[Width, Layout] = {
-    "column": Layout(234.0, "table", r"\footnotesize", 8.5, 2.5),
-    "page": Layout(397.0, "table*", r"\small", 9.25, 3.0),
+LAYOUTS: Mapping[PaperWidth, PaperLayout] = {
+    "column": PaperLayout(234.0, "table", r"\footnotesize", 8.5, 2.5),
+    "page": PaperLayout(397.0, "table*", r"\small", 9.25, 3.0),
 }
 """Width -> layout; the widths are the smallest of common templates: a column of ICML, and a page of NeurIPS."""
 
@@ -48,7 +48,7 @@ _OTHER = 1000
 _ARROW = 833
 
 
-def check_width(name: str) -> Width:
+def check_width(name: str) -> PaperWidth:
     """Return a width. Raises: OptionError for an unknown name."""
     for width in LAYOUTS:
         if width == name:
@@ -61,7 +61,7 @@ def text_width(text: str) -> float:
     return sum(_THOUSANDTHS.get(c, _OTHER) for c in text) / 1000
 
 
-def fitted(sheet: Sheet, width: Width, may_drop_columns: bool = True) -> Sheet:
+def fitted(sheet: Sheet, width: PaperWidth, may_drop_columns: bool = True) -> Sheet:
     """Return a sheet without what does not fit a width.
 
     First the intervals and ranges of costs are left out, then all but those of the first number, then the last columns,
@@ -78,7 +78,7 @@ def fitted(sheet: Sheet, width: Width, may_drop_columns: bool = True) -> Sheet:
     return sheet
 
 
-def points(sheet: Sheet, layout: Layout) -> float:
+def points(sheet: Sheet, layout: PaperLayout) -> float:
     """Return an upper bound of the width of a table in points."""
     columns = [max(_heading_width(sheet, j), cells_width(sheet, j)) for j in range(len(sheet.columns))]
     return layout.em * sum(columns) + 2 * layout.gap * (len(columns) - 1)

@@ -15,7 +15,7 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.content import Wanted, content
-from mobench.reports.tables.fitting import LAYOUTS, Width, fitted, points
+from mobench.reports.tables.fitting import LAYOUTS, PaperWidth, fitted, points
 from mobench.reports.tables.sheet import Block, Cell, Sheet, sheet
 from mobench.reports.tables.table_files import FORMATS
 from mobench.reports.tables.writers.latex import write
@@ -56,7 +56,7 @@ PAGES = {"column": PAGE % ("[twocolumn]{article}", "478pt"), "page": PAGE % ("{a
 
 @pytest.mark.parametrize("width", PAGES)
 @pytest.mark.parametrize("suite", ["standard", "report"])
-def test_a_table_fits_its_width(suite: str, width: Width, compiled: Compile) -> None:
+def test_a_table_fits_its_width(suite: str, width: PaperWidth, compiled: Compile) -> None:
     """TeX warns of a line that is too wide, which the fixture turns into a failure."""
     records = Store(RESULTS / suite).contents().records
     table = content(leaderboard(records), records, Wanted(width=width))
@@ -74,7 +74,7 @@ def test_a_table_fits_its_width(suite: str, width: Width, compiled: Compile) -> 
     st.lists(st.tuples(st.text(min_size=1, max_size=15), st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1, max_size=4),
     st.sampled_from(sorted(PAGES)),
 )
-def test_what_does_not_fit_is_left_out(rows: list[tuple[str, float, float]], width: Width) -> None:
+def test_what_does_not_fit_is_left_out(rows: list[tuple[str, float, float]], width: PaperWidth) -> None:
     names = ["rank", "solver", "hypervolume", "IGD+", "ε", "R2", "training core-s", "stored parameters"]
     frame = pd.DataFrame(
         [
@@ -83,12 +83,12 @@ def test_what_does_not_fit_is_left_out(rows: list[tuple[str, float, float]], wid
             for i, (name, a, b) in enumerate(rows)
         ]
     )  # fmt: skip
-    whole = sheet(frame, names, group=())
-    table = fitted(whole, width)
-    kept = [column.name for column in table.columns]
-    assert kept == names[: len(kept)]
-    assert kept[:3] == names[:3]
-    assert points(table, LAYOUTS[width]) <= LAYOUTS[width].points or len(kept) == 3
+    full_table = sheet(frame, names, group=())
+    table = fitted(full_table, width)
+    shown = [column.name for column in table.columns]
+    assert shown == names[: len(shown)]
+    assert shown[:3] == names[:3]
+    assert points(table, LAYOUTS[width]) <= LAYOUTS[width].points or len(shown) == 3
 
 
 SIGNS = st.text("\\{}$&#%_~^<>|[]()*`'\"-+=@!?:;,./ abÉé中αβ×‖°…–\n\r\x00\u202e\u0301\u00a0ß", min_size=1, max_size=25)

@@ -6,7 +6,7 @@ import re
 
 from mobench.reports.tables.escaping import latex as escaped
 from mobench.reports.tables.escaping import with_glyphs
-from mobench.reports.tables.fitting import LAYOUTS, Layout, Width, heading_parts
+from mobench.reports.tables.fitting import LAYOUTS, PaperLayout, PaperWidth, heading_parts
 from mobench.reports.tables.sheet import Block, Cell, Sheet
 
 _ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
@@ -14,7 +14,7 @@ _WIDE = frozenset("mw@%&+=<>~^_#*\\")
 _MARKS = {"best": "textbf", "second": "underline"}
 
 
-def write(sheet: Sheet, standalone: bool = False, width: Width = "page") -> str:
+def write(sheet: Sheet, standalone: bool = False, width: PaperWidth = "page") -> str:
     r"""Return a table environment that needs \usepackage{booktabs}; with `standalone`, a complete document.
 
     The page of a standalone document is sized to fit the table. In a document with two columns, a table of width "page"
@@ -97,7 +97,7 @@ def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _document(sheet: Sheet, body: str, layout: Layout) -> str:
+def _document(sheet: Sheet, body: str, layout: PaperLayout) -> str:
     width, height = _size(sheet)
     return "\n".join(
         [
