@@ -211,7 +211,7 @@ def exported(
     from mobench.reports.tables import presets
     from mobench.reports.tables import table_files as tables
     from mobench.reports.tables.content import Wanted
-    from mobench.reports.tables.fitting import check_width
+    from mobench.reports.tables.table_widths import check_width
     from mobench.reports.tables.sheet import Digits
 
     if decimals is not None and digits is not None:

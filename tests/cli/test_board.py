@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mobench.cli.board import WIDTH, BoardOptions, print_board
+from mobench.cli.board import WIDTH, print_board
 from mobench.cli.main import app
 from mobench.errors import MobenchError, OptionError
 from mobench.reports.analysis.leaderboard import Leaderboard
+from mobench.reports.tables.board_rows import BoardOptions
 from mobench.reports.tables.columns import catalogue
 
 RESULTS = Path(__file__).parents[2] / "results"
