@@ -37,29 +37,29 @@ class TensorBoard(Logger):
         from torch.utils.tensorboard import SummaryWriter
 
         folder = self._folder / f"{job.dataset}-{job.solver}-s{job.seed}-{job.id}"
-        writer = self._writers[job.id] = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        writer = self._writers[job.id] = SummaryWriter(str(folder))
         rows = "".join(f"| {name} | {_shown(value)} |\n" for name, value in job.options.items())
-        writer.add_text("options", f"| option | value |\n| --- | --- |\n{rows}")  # type: ignore[no-untyped-call]
+        writer.add_text("options", f"| option | value |\n| --- | --- |\n{rows}")
 
     def progress(self, job: LoggedJob, event: TrainingProgress) -> None:
         self._n_steps[job.id] = event.step
         for name, value in job.training_values(event).items():
-            self._writers[job.id].add_scalar(name, value, event.step)  # type: ignore[no-untyped-call]
+            self._writers[job.id].add_scalar(name, value, event.step)
 
     def end(self, job: LoggedJob, event: JobEnded, results: Mapping[str, float]) -> None:
         writer = self._writers.pop(job.id)
         text = f"{event.status}: {event.message}" if event.message else event.status
-        writer.add_text("status", text)  # type: ignore[no-untyped-call]
+        writer.add_text("status", text)
         if results:
             options = {name: _shown(value) for name, value in job.options.items()}
             step = self._n_steps.get(job.id, 0)
             # run_name ".": in the folder of the job itself
-            writer.add_hparams(options, dict(results), run_name=".", global_step=step)  # type: ignore[no-untyped-call]
-        writer.close()  # type: ignore[no-untyped-call]
+            writer.add_hparams(options, dict(results), run_name=".", global_step=step)
+        writer.close()
 
     def close(self) -> None:
         for writer in self._writers.values():
-            writer.close()  # type: ignore[no-untyped-call]
+            writer.close()
 
 
 def _shown(value: object) -> str | float | int | bool:
