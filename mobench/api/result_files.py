@@ -211,8 +211,8 @@ def exported(
     from mobench.reports.tables import presets
     from mobench.reports.tables import table_files as tables
     from mobench.reports.tables.content import Wanted
-    from mobench.reports.tables.table_widths import check_width
     from mobench.reports.tables.sheet import Digits
+    from mobench.reports.tables.table_widths import check_width
 
     if decimals is not None and digits is not None:
         raise OptionError(f"{named('decimals')} and {named('digits')} were both given: pass one of them")

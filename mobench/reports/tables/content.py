@@ -13,8 +13,8 @@ from mobench.reports.analysis.note import notes_about
 from mobench.reports.analysis.notes import FINE
 from mobench.reports.tables import column_sets, tidy
 from mobench.reports.tables.columns import HALF, HIGH, LOW, Column, column, directions_of, is_spread
-from mobench.reports.tables.table_widths import PaperWidth, fitted
 from mobench.reports.tables.sheet import Digits, Sheet, sheet
+from mobench.reports.tables.table_widths import PaperWidth, fitted
 from mobench.text import name_hint
 
 if TYPE_CHECKING:

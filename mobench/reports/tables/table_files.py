@@ -12,7 +12,7 @@ from mobench.files import write_whole
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables.content import Content, Wanted, content
-from mobench.reports.tables.sheet import Digits, Sheet, explained, printed_as, sheet
+from mobench.reports.tables.sheet import Digits, Sheet, explained, printed_as
 from mobench.reports.tables.writers import frames, latex, page
 from mobench.reports.tables.writers import markdown as markdown_writer
 
@@ -114,11 +114,6 @@ def write_texts(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]
 def markdown(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table."""
     return markdown_writer.table(names, rows)
-
-
-def cells_of(board: Leaderboard, columns: Sequence[str], digits: Digits | None = None) -> list[list[str]]:
-    """Return the printed cells of each row."""
-    return [[cell.plain for cell in row] for row in sheet(board.table, columns, digits=digits).rows]
 
 
 def number(value: Any, decimals: int = 3) -> str:

@@ -15,9 +15,9 @@ from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.columns import column
 from mobench.reports.tables.content import Wanted, content
-from mobench.reports.tables.table_widths import LAYOUTS, PaperWidth, fitted, points
 from mobench.reports.tables.sheet import Block, Cell, Sheet, sheet
 from mobench.reports.tables.table_files import FORMATS
+from mobench.reports.tables.table_widths import LAYOUTS, PaperWidth, fitted, points
 from mobench.reports.tables.writers.latex import write
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import re
 
 from mobench.reports.tables.escaping import latex as escaped
 from mobench.reports.tables.escaping import with_glyphs
-from mobench.reports.tables.table_widths import LAYOUTS, PaperLayout, PaperWidth, heading_parts
 from mobench.reports.tables.sheet import Block, Cell, Sheet
+from mobench.reports.tables.table_widths import LAYOUTS, PaperLayout, PaperWidth, heading_parts
 
 _ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
 _WIDE = frozenset("mw@%&+=<>~^_#*\\")
