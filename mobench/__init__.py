@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mobench.api import leaderboard, run
+    from mobench.api import export, leaderboard, plot, report, run, tune, verify
     from mobench.hookspecs import DataFile, Pair, Spec, SuiteFile, UserFolder, hookimpl
     from mobench.interfaces import (
         Balancer,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mobench.options import option
 
 _HOME = {
-    "mobench.api": ("leaderboard", "run"),
+    "mobench.api": ("export", "leaderboard", "plot", "report", "run", "tune", "verify"),
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.interfaces": (
@@ -56,7 +56,8 @@ __all__ = [
     "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
     "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
     "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples",
-    "UserFolder", "WeightNetwork", "hookimpl", "leaderboard", "option", "run",
+    "UserFolder", "WeightNetwork", "export", "hookimpl", "leaderboard", "option", "plot", "report", "run", "tune",
+    "verify",
 ]  # fmt: skip
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobench.cli.completion import all_registered, one_of
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import complain, say
-from mobench.cli.progress import StepCounter, steps
-from mobench.cli.result_lines import CheckLine, ChecksLine
+from mobench.output.printing import complain, say
+from mobench.output.progress import StepCounter, steps
+from mobench.output.result_lines import CheckLine, ChecksLine
 from mobench.plugins import Entry
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 def check(
     names: Annotated[
         list[str],
-        typer.Argument(help="Registered names of any kind; a plugin or distribution stands for all its entries."),
+        typer.Argument(
+            help="Registered names of any kind; a plugin or distribution stands for all its entries.",
+            autocompletion=one_of(all_registered),
+        ),
     ],
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Show tracebacks of failed checks.")] = False,

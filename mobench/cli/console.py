@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from mobench.cli.output import events, warn
-from mobench.cli.output_lines import TableLine
-from mobench.cli.streams import raw
+from mobench.output.output_lines import TableLine
+from mobench.output.printing import events, warn
+from mobench.output.streams import raw
 from mobench.plugins import Registry
 from mobench.text import printable
 

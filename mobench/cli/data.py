@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mobench.cli.data_lines import DataFileLine, DataFileState, UserFolderLine
+from mobench.cli.app import App
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import App, say
-from mobench.cli.progress import steps
 from mobench.errors import DataError
+from mobench.output.data_lines import DataFileLine, DataFileState, UserFolderLine
+from mobench.output.printing import say
+from mobench.output.progress import steps
 from mobench.plugins import DataFile
 from mobench.text import one_line
 

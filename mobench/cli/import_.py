@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobench.cli.output import say
-from mobench.cli.result_lines import ImportedLine
 from mobench.errors import DataError, StoreError
+from mobench.output.printing import say
+from mobench.output.result_lines import ImportedLine
 
 if TYPE_CHECKING:
     from mobench.jobs.job import Job

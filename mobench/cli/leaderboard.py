@@ -5,17 +5,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from mobench.api import result_tables
 from mobench.cli.console import print_table
-from mobench.cli.output import events, say, warn
-from mobench.cli.result_lines import LeaderboardLine
-from mobench.errors import OptionError
-from mobench.text import name_hint, one_line
+from mobench.cli.python_options import Detail, options_of
+from mobench.output.printing import events, say, warn
+from mobench.output.result_lines import LeaderboardLine
+from mobench.text import one_line
 
 if TYPE_CHECKING:
+    from mobench.api.result_tables import ComparedRecords
     from mobench.records.outline import Measured, Outline
     from mobench.records.record import Record
     from mobench.reports.analysis.comparison import SolverComparison
@@ -24,33 +24,26 @@ if TYPE_CHECKING:
 MOST_LINES = 20
 
 
-def leaderboard(
-    folders: Annotated[list[Path], typer.Argument(help="Folders written by `mobench run`, or suites in results/.")],
-    dataset: Annotated[str, typer.Option(help="Comma-separated datasets to show; default: all.")] = "",
-    by: Annotated[str, typer.Option(help="The column that the statistical tests compare.")] = "hypervolume",
-    protocol: Annotated[
-        list[str] | None,
-        typer.Option(help="A protocol version to show, if the records have several; may be repeated."),
-    ] = None,
-    pairs: Annotated[bool, typer.Option("--pairs", help="Show every pair, not only pairs with the best.")] = False,
-) -> None:
+@options_of(
+    result_tables.leaderboard,
+    folder=Detail(more={"metavar": "FOLDERS..."}),
+    protocol=Detail(is_repeated=True),
+)
+def leaderboard(pairs: bool, **values: Any) -> None:
     """Print the leaderboard of records with ranks, tests and effect sizes, and the reasons for missing tests.
 
     Comparable records of several folders are shown in one table.
     """
     from mobench.records.index import uncollected
-    from mobench.reports.analysis.comparison import compare
 
     with uncollected():
-        records = _of_datasets(read_outlines(folders), dataset)
+        result = result_tables.compared(**values, warn=warn)
         gc.freeze()  # no garbage collection at the end of the process either
-        board = board_of(records, protocol or ())
-        comparisons = compare(board, by, _higher_is_better(records, by))
         if (stream := events()) is not None:
-            stream.emit(_line(board, comparisons))
+            stream.emit(_line(result))
             return
-        print_board(board)
-        for comparison in comparisons:
+        print_board(result.board, result.columns)
+        for comparison in result.comparisons:
             print_comparison(comparison, pairs)
 
 
@@ -90,16 +83,16 @@ def folder_of(named: Path) -> Path:
     return reading.folder_of(named)
 
 
-def print_board(board: Leaderboard) -> None:
-    """Print the main columns of a leaderboard, the table across tasks, notes, and the records that are left out."""
+def print_board(board: Leaderboard, columns: Sequence[str] = ()) -> None:
+    """Print a leaderboard, by default its main columns, the table across tasks, notes, and the records left out."""
     from mobench.reports.tables import across_tasks
     from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.table_files import SHORT, cells_of
 
     for dataset in dict.fromkeys(board.table["dataset"]):
         part = type(board)(board.table[board.table["dataset"] == dataset])
-        columns = [c for c in SHORT if c in part.table.columns and c != "dataset"]
-        print_table(columns, cells_of(part, columns), title=dataset)
+        names = columns or [c for c in SHORT if c in part.table.columns and c != "dataset"]
+        print_table(names, cells_of(part, names), title=dataset)
     if across_tasks.n_tasks(board) > 1:
         table = across_tasks.content(board, (), Wanted()).sheet
         rows = [[cell.text for cell in row] for row in table.rows]
@@ -147,38 +140,12 @@ def _p(p: float | None) -> str:
     return "–" if p is None else f"{p:.2g}"
 
 
-def _of_datasets(records: list[Outline], names: str) -> list[Outline]:
-    from mobench.jobs.arguments import parse_names
-
-    chosen = parse_names(names, "--dataset")
-    dataset_names = sorted({r.job.dataset.name for r in records})
-    for name in chosen:
-        if name not in dataset_names:
-            raise OptionError(f"no record is of dataset {name!r}{name_hint(name, dataset_names, 'there are:')}")
-    return [r for r in records if not chosen or r.job.dataset.name in chosen]
-
-
-def _higher_is_better(records: Sequence[Measured], column: str) -> bool:
-    """Return whether larger values of a column are better. Raises: OptionError if its direction is unknown."""
-    datasets = list(dict.fromkeys(r.job.dataset.name for r in records))
-    from mobench.reports.tables.columns import column as described
-    from mobench.reports.tables.columns import directions_of
-
-    better = {described(column, name).better for name in datasets} - {""}
-    if not better:
-        # the column is a metric: ask its dataset, whose plugin is slow to load
-        directions = directions_of(records)
-        better = {described(column, name, directions).better for name in datasets} - {""}
-    if len(better) != 1:
-        raise OptionError(f"column {column!r} has no direction (larger or smaller is better): name another one by --by")
-    return better == {"higher"}
-
-
-def _line(board: Leaderboard, comparisons: Sequence[SolverComparison]) -> LeaderboardLine:
+def _line(result: ComparedRecords) -> LeaderboardLine:
     from mobench.reports.analysis.comparison import to_dict
     from mobench.reports.analysis.leaderboard import is_missing
 
+    board = result.board
     rows: list[dict[Any, Any]] = [
-        {k: None if is_missing(v) else v for k, v in row.items()} for row in board.table.to_dict("records")
+        {k: None if is_missing(v) else v for k, v in row.items()} for row in result.frame.to_dict("records")
     ]
-    return LeaderboardLine(rows, [to_dict(c) for c in comparisons], board.notes, board.left_out)
+    return LeaderboardLine(rows, [to_dict(c) for c in result.comparisons], board.notes, board.left_out)

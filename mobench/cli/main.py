@@ -14,6 +14,7 @@ from mobench.cli import (
     check,
     data,
     export,
+    help,
     import_,
     leaderboard,
     list,
@@ -22,28 +23,31 @@ from mobench.cli import (
     plugins,
     report,
     run,
+    season,
     show,
     trade_off,
     tune,
     verify,
 )
+from mobench.cli.app import App
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import App, complain, json_lines
-from mobench.cli.output_lines import EndLine
-from mobench.cli.streams import guard_streams, lost_output
 from mobench.errors import MobenchError, OptionError
+from mobench.output.output_lines import EndLine
+from mobench.output.printing import complain, json_lines
+from mobench.output.streams import guard_streams, lost_output
 from mobench.text import described, message_of
 
 app = App(
     name="mobench",
     help="A benchmark of multi-objective deep learning: datasets, models and solvers as plugins.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("help")(help.help_)
 app.command("list")(list.list_)
 app.command("show")(show.show)
 app.command("plugins")(plugins.plugins)
@@ -58,6 +62,7 @@ app.command("verify")(verify.verify)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
+app.add_typer(season.app, name="season")
 
 
 def _version(is_wanted: bool) -> None:

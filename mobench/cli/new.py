@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mobench.cli.output import say
-from mobench.cli.output_lines import WroteLine
 from mobench.errors import unknown_name
+from mobench.output.output_lines import WroteLine
+from mobench.output.printing import say
 from mobench.plugins import registry
 from mobench.scaffold.package_names import NEW_KINDS, PackageNames, check_is_free, normalised
 

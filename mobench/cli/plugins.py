@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import events, say
-from mobench.cli.result_lines import PluginLine
+from mobench.output.printing import events, say
+from mobench.output.result_lines import PluginLine
 from mobench.plugins import registry
 
 

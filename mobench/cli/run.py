@@ -7,77 +7,46 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mobench.api import suite_runs
 from mobench.cli.console import warn_of_broken
 from mobench.cli.dry_run import show_plan
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import complain, say, warn, wrote
-from mobench.cli.result_lines import SummaryLine
-from mobench.cli.suite_options import Device, takes_overrides
+from mobench.cli.python_options import TEXT, Detail, option_name, options_of
 from mobench.cli.trade_off import tell_trade_off
-from mobench.jobs.overrides import Overrides
-from mobench.kernels.strategy import Strategy
-from mobench.runs.run_options import RunOptions
+from mobench.output.printing import complain, say, warn, wrote
+from mobench.output.result_lines import SummaryLine
 
 if TYPE_CHECKING:
     from mobench.jobs.plan import Plan
     from mobench.runs.runner import Listen, Summary
 
 
-@takes_overrides
-def run(
-    suite: Annotated[str, typer.Argument(help="A suite's name or its TOML file.")],
-    overrides: Overrides,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at once; the cores are divided among them.")] = None,
-    device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Folder of the records; default: results/<suite>.")] = None,
-    retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run failed jobs again.")] = True,
-    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which a job is stopped.")] = None,
-    memory: Annotated[str, typer.Option(help="Memory at which a job is stopped: 500MB, 2GiB.")] = "",
-    executor: Annotated[str, typer.Option(help="Where jobs run: local, ray, slurm, or a module of yours.")] = "local",
-    address: Annotated[str | None, typer.Option(help="Address of the cluster: host:port of Ray's head node.")] = None,
-    cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each job, instead of its share.")] = None,
-    gpus: Annotated[float | None, typer.Option(min=0, help="GPUs of each job on a cluster.")] = None,
-    checkpoint: Annotated[
-        float, typer.Option(min=0, help="Seconds between checkpoints.")
-    ] = RunOptions.checkpoint_seconds,
-    keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep the trained networks.")] = False,
-    strategy: Annotated[
-        str,
-        typer.Option(
-            help="How to compute, instead of the fastest measured way: layout=…,stacking=…,threads=…; or default."
-        ),
-    ] = "",
-    data_workers: Annotated[
-        int, typer.Option(min=0, help="Processes of each job that read data which stay on disk.")
-    ] = RunOptions.data_workers,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the jobs, and where each of their options comes from; run none.")
-    ] = False,
-) -> None:
+@options_of(
+    suite_runs.run,
+    suite=Detail(kind=TEXT),
+    settings=Detail(flag="--set"),
+    jobs=Detail(more={"min": 1}),
+    timeout=Detail(more={"min": 0}),
+    cpus=Detail(more={"min": 1}),
+    gpus=Detail(more={"min": 0}),
+    checkpoint=Detail(more={"min": 0}),
+    data_workers=Detail(more={"min": 0}),
+)
+def run(suite: str, out: Path | None, **values: Any) -> None:
     """Run the missing jobs of a suite, then print its leaderboard and write its tables."""
-    from mobench.jobs import arguments
     from mobench.jobs.plan import plan
     from mobench.plugins import registry
-    from mobench.runs.executors import Limits
     from mobench.runs.suite_run import folder_of, run_suite
 
     warn_of_broken(registry())
-    limits = Limits(jobs, cpus, gpus, arguments.parse_bytes(memory), timeout, address=address)
-    options = RunOptions(
-        # devices of other machines cannot be checked here
-        device=arguments.check_device(device, "--device") if executor == "local" and not dry_run else device,
-        strategy=Strategy.parse(strategy) if strategy else None,
-        keep_weights=keep_weights,
-        checkpoint_seconds=arguments.quantity(checkpoint, "--checkpoint"),
-        retry=retry,
-        command=("mobench", *sys.argv[1:]),
-        data_workers=arguments.count(data_workers, "--data-workers", arguments.MAX_DATA_WORKERS, smallest=0),
-    )
-    if dry_run:
+    overrides = suite_runs.overrides_of(**{name: values.pop(name) for name in suite_runs.OVERRIDES})
+    command = ("mobench", *sys.argv[1:])
+    request = suite_runs.requested(**values, command=command, label=option_name)
+    if values["dry_run"]:
         chosen = overrides.load(suite)
         planned = plan(chosen)
         for line in planned.declined:
@@ -88,10 +57,10 @@ def run(
         finished = run_suite(
             suite,
             overrides,
-            options,
+            request.options,
             out=out,
-            executor=executor,
-            limits=limits,
+            executor=values["executor"],
+            limits=request.limits,
             on_declined=_warn_declined,
             watch=_watch,
         )
@@ -113,8 +82,8 @@ def _warn_declined(line: str) -> None:
 
 @contextmanager
 def _watch(plan: Plan, slots: int) -> Iterator[Listen]:
-    from mobench.cli.live import watch
-    from mobench.cli.tally import Tally
+    from mobench.output.live import watch
+    from mobench.output.tally import Tally
 
     with watch(Tally(plan.jobs, slots), f"run {plan.suite}") as listen:
         yield listen
@@ -131,8 +100,8 @@ def _warn_of_weights(summary: Summary) -> None:
 
 def _tell(summary: Summary, folder: Path) -> None:
     """Print the leaderboard and the summary of a run, write the tables, and name the written files."""
-    from mobench.cli.formats import clock
     from mobench.cli.leaderboard import print_board, read_board
+    from mobench.output.formats import clock
     from mobench.reports.tables import across_tasks
     from mobench.reports.tables.content import Wanted
     from mobench.reports.tables.table_files import export, texts, write_texts

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobench import files
+from mobench.cli.completion import all_registered, one_of
 from mobench.cli.console import print_table
 from mobench.cli.list import line_of
-from mobench.cli.output import events, say
 from mobench.errors import SuiteError, unknown_name
 from mobench.files import MAX_SUITE_BYTES
 from mobench.hookspecs import SolverPreset
+from mobench.output.printing import events, say
 from mobench.plugins import KINDS, Entry, Pair, Registry, SuiteFile, entries_named, pair_of, registry, unknown_in
 from mobench.text import one_line
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A registered name, or generator+balancer.")],
+    name: Annotated[
+        str, typer.Argument(help="A registered name, or generator+balancer.", autocompletion=one_of(all_registered))
+    ],
     kind: Annotated[str | None, typer.Option(help="Kind of the entry, if several kinds have the name.")] = None,
 ) -> None:
     """Show the source of a registered name, and its options with their defaults."""

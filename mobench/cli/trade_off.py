@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobench.cli.output import say, wrote
-from mobench.cli.result_lines import TradeOffLine
 from mobench.errors import OptionError
+from mobench.output.printing import say, wrote
+from mobench.output.result_lines import TradeOffLine
 
 if TYPE_CHECKING:
     from mobench.jobs.suite import TradeOff

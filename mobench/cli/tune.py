@@ -6,51 +6,43 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mobench.api import searches, suite_runs
 from mobench.cli.console import print_table
 from mobench.cli.dry_run import show_search
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.live import watch
-from mobench.cli.output import complain, events, is_quiet, warn, wrote
-from mobench.cli.result_lines import TrialLine
-from mobench.cli.suite_options import Device, takes_overrides
-from mobench.cli.tally import Tally
-from mobench.jobs.overrides import Overrides
-from mobench.runs.run_options import RunOptions
+from mobench.cli.python_options import TEXT, Detail, option_name, options_of
+from mobench.output.live import watch
+from mobench.output.printing import complain, events, is_quiet, warn, wrote
+from mobench.output.result_lines import TrialLine
+from mobench.output.tally import Tally
 
 if TYPE_CHECKING:
     from mobench.search.proposals import Trial
 
 
-@takes_overrides
+@options_of(
+    searches.tune,
+    suite=Detail(kind=TEXT),
+    settings=Detail(flag="--set"),
+    trials=Detail(more={"min": 1}),
+    jobs=Detail(more={"min": 1}),
+)
 def tune(
-    suite: Annotated[str, typer.Argument(help="A suite with a [search] table: its name or its TOML file.")],
-    overrides: Overrides,
-    trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials of each solver in total; default: the suite's, or the grid.")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Trials at once; the cores are divided among them.")] = 1,
-    device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Folder of the study; default: results/<suite>.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what is searched, and where other options come from; run nothing.")
-    ] = False,
+    suite: str, trials: int | None, jobs: int, device: str, out: Path | None, dry_run: bool, **overrides: Any
 ) -> None:
     """Search the options of each solver of a suite for the best on validation. A stopped search is resumed."""
-    from mobench.jobs import arguments
     from mobench.jobs.plan import not_searched
-    from mobench.records.store import Store
     from mobench.runs.suite_run import folder_of
     from mobench.search import study
     from mobench.search import tables as report
 
-    chosen = overrides.load(suite)
+    chosen = suite_runs.overrides_of(**overrides).load(suite)
     for name in not_searched(chosen):
         warn(f"{name} is not searched: the command line sets it")
-    arguments.count(jobs, "--jobs")
     if dry_run:
         show_search(study.first_plans(chosen))
         return
@@ -58,17 +50,19 @@ def tune(
     tally = Tally([], jobs)
     try:
         with watch(tally, f"tune {chosen.name}", ends=False) as listen:
-            outcomes = study.search(
+            outcomes = searches.searched(
                 chosen,
-                Store(folder),
-                RunOptions(arguments.check_device(device, "--device"), command=("mobench", *sys.argv[1:])),
-                slots=jobs,
-                n_trials=trials,
+                folder,
+                jobs=jobs,
+                trials=trials,
+                device=device,
                 listen=listen,
-                tell=_tell,
                 expect=tally.expect,
+                tell=_tell,
                 # called from another thread, which does not have the output mode of this command
                 note=(lambda line: None) if is_quiet() else partial(print, file=sys.stderr, flush=True),
+                command=("mobench", *sys.argv[1:]),
+                label=option_name,
             )
     except KeyboardInterrupt:
         complain("interrupted; run the same command again to resume at this trial")

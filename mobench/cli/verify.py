@@ -4,58 +4,39 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from mobench.api import record_checks
 from mobench.cli.exit_codes import ExitCode
-from mobench.cli.output import say
-from mobench.cli.result_lines import ComparisonLine, VerdictLine
-from mobench.events import JobEnded, JobStarted
+from mobench.cli.python_options import Detail, option_name, options_of
+from mobench.output.printing import say
+from mobench.output.result_lines import ComparisonLine, VerdictLine
 
 if TYPE_CHECKING:
     from mobench.runs.verification import Difference
 
 
-def verify(
-    record: Annotated[Path, typer.Argument(help="A record: a JSON file in the folder records of a run.")],
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Largest relative difference that counts as agreement; 20 times as much for stepwise values, and 10 "
-            "times as much for jobs in bfloat16.",
-        ),
-    ] = 1e-3,
-    timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds after which training is stopped; default: no limit.")
-    ] = None,
-    memory: Annotated[
-        str, typer.Option(help="Memory at which training is stopped: 500MB, 2GiB; default: no limit.")
-    ] = "",
-) -> None:
+@options_of(
+    record_checks.verify,
+    tolerance=Detail(more={"min": 0}),
+    timeout=Detail(more={"min": 0}),
+)
+def verify(record: Path, tolerance: float, timeout: float | None, memory: int | None) -> None:
     """Train the job of a record again, from the record alone, and compare all numbers; exit with 1 if they disagree.
 
     Training runs in a process of its own. A record of unknown origin decides how long it trains and how much memory
     it takes: limit them by --timeout and --memory.
     """
-    from mobench.cli.live import watch
-    from mobench.cli.tally import Tally
-    from mobench.jobs import arguments
-    from mobench.records.store import read_record
-    from mobench.runs.executors import Limits
-    from mobench.runs.repetition import check_repeatable
-    from mobench.runs.verification import verify as again
-
-    arguments.quantity(tolerance, "--tolerance")
-    limits = Limits(timeout=timeout, memory=arguments.parse_bytes(memory))
-    original = read_record(record)
-    check_repeatable(original)
-    say(f"{original.id}: {original.job.title}")
-    with watch(Tally([original.job]), "verify") as listen:
-        listen(original.job, JobStarted())
-        verdict = again(original, tolerance, lambda event: listen(original.job, event), limits)
-        listen(original.job, JobEnded("completed"))
+    original, verdict = record_checks.verified(
+        record,
+        tolerance=tolerance,
+        timeout=timeout,
+        memory=memory,
+        announce=lambda read: say(f"{read.id}: {read.job.title}"),
+        label=option_name,
+    )
     for comparison in verdict.comparisons:
         say(
             _line(comparison),

@@ -128,9 +128,9 @@ def columns_page() -> str:
 
 def events_page() -> str:
     """Every event of a job and every line of `--json`: meaning, fields and their types, from the classes."""
-    from mobench.cli import output_lines
-    from mobench.cli.result_lines import LINES
     from mobench.events import JobEvent
+    from mobench.output import output_lines
+    from mobench.output.result_lines import LINES
 
     parts = [
         "# Events\n\nWhat mobench reports about a job during a run, and what `--json` writes.\n",

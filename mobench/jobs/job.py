@@ -110,6 +110,7 @@ class Job(Strict):
               objectives, for explicit rays, and in jobs that were created before there was a version.
     n_looks:  number of validation checks during training; None means ten.
     protocol: version of the dataset's protocol when the job was created.
+    season:   name of the season that the job belongs to; None for other jobs.
     """
 
     dataset: Part
@@ -123,12 +124,13 @@ class Job(Strict):
     rays_version: Annotated[int, Field(ge=2, lt=1000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
     protocol: Name
+    season: Name | None = None
     interface: int = INTERFACE_VERSION
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Omit `rays_version` where it is not set, so that earlier versions can still read the job."""
-        return {k: v for k, v in dump(self).items() if k != "rays_version" or v is not None}
+        """Omit later fields where they are not set, so that earlier versions can still read the job."""
+        return {k: v for k, v in dump(self).items() if k not in ("rays_version", "season") or v is not None}
 
     @cached_property
     def id(self) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobench.errors import OptionError
+
 if TYPE_CHECKING:
     from mobench.jobs.suite import Suite
 
@@ -22,6 +24,7 @@ class Overrides:
     epochs, steps, seconds: training budget of each job; at most one of them.
     precision: "fp32" or "bf16", of the forward passes of each job.
     preset:   name of a preset of all solvers, which replaces that of each entry.
+    csv, targets: a table of the user's own and its target columns, on which the suite's solvers are run.
     """
 
     datasets: Sequence[str] = ()
@@ -35,16 +38,25 @@ class Overrides:
     seconds: float | None = None
     precision: str | None = None
     preset: str | None = None
+    csv: str | Path | None = None
+    targets: Sequence[str] = ()
 
     def load(self, suite: str | Path) -> Suite:
         """Load a suite by its name or from its file, and override it.
 
-        Raises: SuiteError, UnknownNameError, OptionError.
+        Raises: SuiteError, UnknownNameError, OptionError, DataError.
         """
         from mobench.jobs import suite as suites
 
+        loaded = suites.load(suite)
+        if self.csv is not None or self.targets:
+            from mobench.jobs.user_table import on_table
+
+            if self.datasets:
+                raise OptionError("csv and dataset were both given: pass one of them")
+            loaded = on_table(loaded, self.csv, self.targets)
         return suites.overridden(
-            suites.load(suite),
+            loaded,
             datasets=self.datasets,
             models=self.models,
             solvers=self.solvers,

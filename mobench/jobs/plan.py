@@ -18,6 +18,7 @@ from mobench.jobs.precedence import (
     combine,
     is_same_option,
 )
+from mobench.jobs.seasons import check_fixed
 from mobench.jobs.solver_presets import preset_layer
 from mobench.jobs.suite import Search, Suite, SuiteEntry
 
@@ -88,6 +89,13 @@ def combination_of(
         n_looks=suite.n_looks,
     )
     content = resolved.job.model_dump()
+    if suite.season is not None and suite.season.labelled:
+        if suite.overrides:
+            suite_layers = [
+                layer for layer in layers_of(suite, entry, solver, searched) if layer.source != COMMAND_LINE
+            ]
+            check_fixed(suite.season, resolved.job, resolve_layers(dataset, model, solver, suite_layers).job)
+        content["season"] = suite.season.name
     jobs = [Job.model_validate({**content, "seeds": SeedSet.all(seed).model_dump()}) for seed in suite.seeds]
     return Combination(tuple(jobs), resolved.settings)
 

@@ -20,7 +20,8 @@ from mobench.jobs import arguments
 from mobench.jobs.bounds import check_key_depth, few_keys
 from mobench.jobs.job import Budget, Strict
 from mobench.jobs.precedence import BUDGET, COMMAND_LINE, SUITE_BUDGET, Layer, budget_layer, budget_of, combine
-from mobench.jobs.suite_schema import NAME, Range, Search, Suite, SuiteEntry, TradeOff
+from mobench.jobs.seasons import check_selection
+from mobench.jobs.suite_schema import NAME, Range, Search, Suite, SuiteEntry, TradeOff, UserTable
 from mobench.plugins import SuiteFile, registry
 from mobench.text import name_hint, one_line
 
@@ -53,7 +54,11 @@ def _is_file(path: Path) -> bool:
 
 def check_tables(suite: Suite) -> None:
     """Raise SuiteError for a solver's own table whose solver is not in the suite: it would have no effect."""
-    tables = {"solvers": suite.solvers, "search.solvers": suite.search.solvers if suite.search else {}}
+    tables = {
+        "solvers": suite.solvers,
+        "search.solvers": suite.search.solvers if suite.search else {},
+        "table.solvers": suite.table.solvers if suite.table else {},
+    }
     for table, solvers in tables.items():
         for name in solvers:
             if name not in suite.solver_names:
@@ -96,6 +101,8 @@ def overridden(
         {role: _chosen(suite, entry, role, names) for role, names in names_by_role.items()} for entry in suite.entries
     ]
     selected = [(entry, names) for entry, names in zip(suite.entries, chosen, strict=True) if all(names.values())]
+    if suite.season is not None:
+        check_selection(suite, datasets, models, rays, preset)
     if not selected:
         combination = " × ".join(", ".join(names) for names in names_by_role.values() if names)
         raise OptionError(
@@ -212,5 +219,10 @@ def _table(place: Sequence[int | str]) -> type[Strict]:
         return Budget
     if any("Range" in str(part) for part in place[:-1]):
         return Range
-    tables: dict[int | str, type[Strict]] = {"entries": SuiteEntry, "search": Search, "trade_off": TradeOff}
+    tables: dict[int | str, type[Strict]] = {
+        "entries": SuiteEntry,
+        "search": Search,
+        "trade_off": TradeOff,
+        "table": UserTable,
+    }
     return tables.get(place[0], Suite) if len(place) > 1 else Suite

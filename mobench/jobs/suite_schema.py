@@ -30,6 +30,22 @@ class SuiteEntry(Strict):
     preset: Name | None = None
 
 
+class UserTable(Strict):
+    """What a suite runs on a table of the user's own (`--csv`), with all its solvers, instead of its entries.
+
+    dataset: has the options `file`, `sha256` and `targets`.
+    set:    options of all jobs.
+    solvers: solver name -> further options of this solver.
+    budget: fields that replace those of the suite's budget.
+    """
+
+    dataset: Name
+    models: SomeNames
+    set: OptionTable = Field(default_factory=dict)
+    solvers: dict[str, OptionTable] = Field(default_factory=dict)
+    budget: Budget | None = None
+
+
 class TradeOff(Strict):
     """Leaderboard columns, all to be minimised, that form a Pareto front among solvers, and its reference point."""
 
@@ -101,6 +117,21 @@ class Search(Strict):
         return self
 
 
+class SeasonTrack(Strict):
+    """The place of a suite in a season, a set of suites whose tasks, protocols and budgets do not change.
+
+    name:    of the season; suites with the same name are its tracks.
+    track:   name of this suite within the season.
+    labelled: whether the jobs carry the name of the season. False for jobs from before there were seasons.
+    targets: dataset -> hypervolume whose time to reach is reported.
+    """
+
+    name: Name
+    track: Name
+    labelled: bool = True
+    targets: dict[Name, float] = Field(default_factory=dict)
+
+
 class Suite(Strict):
     """All settings of one comparison.
 
@@ -112,6 +143,8 @@ class Suite(Strict):
     solvers: solver name -> options of this solver.
     trade_off: a Pareto front among the solvers themselves, for example of error against memory.
     search:  the options that `mobench tune` tries.
+    season:  the season whose track this suite is; None for other suites.
+    table:   what `--csv` runs.
 
     `mobench.jobs.precedence` defines which setting takes effect when several places set the same option.
     """
@@ -129,6 +162,8 @@ class Suite(Strict):
     solvers: dict[str, OptionTable] = Field(default_factory=dict)
     trade_off: TradeOff | None = None
     search: Search | None = None
+    season: SeasonTrack | None = None
+    table: UserTable | None = None
     _overrides: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property

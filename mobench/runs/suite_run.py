@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mobench.jobs import plan as plans
+from mobench.jobs import seasons
 from mobench.jobs.overrides import Overrides
 from mobench.jobs.plan import Plan
 from mobench.jobs.suite import Suite
@@ -55,7 +56,8 @@ def run_suite(
     on_declined: called with the reason for each combination that is declined, in planning or when its job starts.
     watch:    called once, when the plan is made and before the first job starts.
 
-    Raises: MobenchError for invalid names, options and files; SuiteError if every job is declined; as `runner.run`.
+    Raises: MobenchError for invalid names, options and files; SuiteError if every job is declined, or if the suite is
+        a frozen track of a season and its jobs have changed; as `runner.run`.
     """
     suite = overrides.load(name)
     # imports torch, which takes seconds: not before the suite is found
@@ -63,6 +65,7 @@ def run_suite(
 
     folder = folder_of(suite, out)
     plan = plans.plan(suite)
+    seasons.check_frozen(suite, plan.jobs)
     for line in plan.declined:
         on_declined(line)
     chosen_executor = executors.make(executor, limits)
@@ -76,5 +79,9 @@ def run_suite(
 
 
 def folder_of(suite: Suite, out: str | Path | None) -> Path:
-    """Return the folder of a suite's records: `out`, or by default results/<suite>."""
-    return Path(out) if out is not None else Path("results") / suite.name
+    """Return the folder of a suite's records: `out`, or by default results/<suite> or results/<season>/<track>."""
+    if out is not None:
+        return Path(out)
+    if suite.season is not None and suite.season.labelled:
+        return Path("results") / suite.season.name / suite.season.track
+    return Path("results") / suite.name

@@ -163,8 +163,10 @@ class DTLZ2(Analytic):
 
     def values(self, x: Tensor) -> tuple[Tensor, ...]:
         radius = 1 + (x[..., 2:] - 0.5).square().sum(-1)
-        a, b = x[..., 0] * math.pi / 2, x[..., 1] * math.pi / 2
-        return radius * a.cos() * b.cos(), radius * a.cos() * b.sin(), radius * a.sin()
+        sin_a, sin_b = ((x[..., k] * math.pi / 2).sin() for k in (0, 1))
+        # cos(πx/2), exactly 0 at x = 1; in single precision cos(π/2) is negative there, and a larger g is then better
+        cos_a, cos_b = (((1 - x[..., k]) * math.pi / 2).sin() for k in (0, 1))
+        return radius * cos_a * cos_b, radius * cos_a * sin_b, radius * sin_a
 
     def known_front(self, n_points: int) -> Tensor:
         from pymoo.util.ref_dirs import get_reference_directions

@@ -28,9 +28,8 @@ class EPO(Balancer):
     Otherwise a step *descends* all losses. Losses are assumed to be positive. A loss of 0 or below is
     raised to 1e-12, because the ray through it is not defined.
 
-    Conditioning: with up to four losses, any ratio of the longest gradient to the shortest. With more losses,
-    HiGHS satisfies each constraint to 1e-7 of the longest gradient, so a gradient of 1e-6 of that length has no
-    effect.
+    Conditioning: with up to four losses, any ratio of the longest gradient to the shortest. With more losses, ratios
+    of up to 1e10.
     """
 
     needs_gram: ClassVar[bool] = True

@@ -56,7 +56,8 @@ class MarkupProse(Dataset):
 
     @property
     def protocol(self) -> Protocol:
-        return Protocol("markup-prose-1", reference=(4.0, 4.0), ideal=(0.0, 0.0), nadir=(8.0, 8.0), subset="random")
+        # the pretrained network has 2.35 and 2.21 on the test split; the best compressors need more than one bit
+        return Protocol("markup-prose-2", reference=(2.5, 2.4), ideal=(1.0, 1.0), nadir=(8.0, 8.0), subset="random")
 
     def load(self, split: Split) -> Samples:
         texts = pages_of(split)

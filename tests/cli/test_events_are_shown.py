@@ -10,11 +10,6 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from mobench.cli import live, output
-from mobench.cli.live import LINE_SECONDS, Lines, watch
-from mobench.cli.output import JsonLines
-from mobench.cli.screen import picture
-from mobench.cli.tally import Tally
 from mobench.events import (
     DataLoading,
     EvaluationProgress,
@@ -28,6 +23,11 @@ from mobench.events import (
     TrainingProgress,
 )
 from mobench.jobs.job import Budget, Job, Part, SolverPart
+from mobench.output import live, printing
+from mobench.output.live import LINE_SECONDS, Lines, watch
+from mobench.output.printing import JsonLines
+from mobench.output.screen import picture
+from mobench.output.tally import Tally
 from mobench.runs.runner import Listen
 
 PART = Part(name="d", version="1")
@@ -97,12 +97,12 @@ def test_plain_lines(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixtur
 
 @events
 def test_quiet(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    token = output._QUIET.set(True)
+    token = printing._QUIET.set(True)
     try:
         for listen in listeners(Tally([JOB], clock=clock), clock, event):
             listen(JOB, event)
     finally:
-        output._QUIET.reset(token)
+        printing._QUIET.reset(token)
     printed = capsys.readouterr().err
     if isinstance(event, live.Warned):
         assert JOB.title in printed
@@ -115,9 +115,9 @@ def test_quiet(event: JobEvent, clock: Clock, capsys: pytest.CaptureFixture[str]
 def lines() -> Iterator[io.StringIO]:
     """Switch to `--json`; return what is written."""
     stream = io.StringIO()
-    token = output._EVENTS.set(JsonLines(stream))
+    token = printing._EVENTS.set(JsonLines(stream))
     yield stream
-    output._EVENTS.reset(token)
+    printing._EVENTS.reset(token)
 
 
 @events

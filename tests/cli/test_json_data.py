@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from mobench.cli.output_lines import OutputLine
-from mobench.cli.result_lines import LINES
 from mobench.datafiles import collections
 from mobench.options import describe
+from mobench.output.output_lines import OutputLine
+from mobench.output.result_lines import LINES
 from mobench.plugins import KINDS, Pair, registry
 from mobench.reports.plots.kinds import KINDS as PLOTS
 

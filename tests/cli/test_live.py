@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from in_process import IN_PROCESS
 from rich.console import Console
 
-from mobench.cli.formats import clock, duration
-from mobench.cli.live import LINE_SECONDS, Lines
-from mobench.cli.screen import picture
-from mobench.cli.tally import Tally, TimeLeft
 from mobench.events import EvaluationProgress, JobEnded, JobStarted, NodeLost, TrainingProgress
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.output.formats import clock, duration
+from mobench.output.live import LINE_SECONDS, Lines
+from mobench.output.screen import picture
+from mobench.output.tally import Tally, TimeLeft
 
 Cli = Any
 SUPPORT = Path(in_process.__file__).parent

@@ -10,7 +10,7 @@ from typing import Any
 import in_process
 import pytest
 
-from mobench.cli.streams import Lasting
+from mobench.output.streams import Lasting
 from mobench.records.store import Store
 
 RUN = "run tiny.toml --strategy default --out out"

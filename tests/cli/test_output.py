@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from mobench.cli.app import App
 from mobench.cli.main import app as whole
-from mobench.cli.output import App, JsonLines, complain, events, is_quiet, json_lines, say, warn
-from mobench.cli.result_lines import TrialLine
+from mobench.output.printing import JsonLines, complain, events, is_quiet, json_lines, say, warn
+from mobench.output.result_lines import TrialLine
 
 
 @given(st.lists(st.text()))
@@ -84,7 +85,7 @@ def test_warnings_and_errors_are_on_standard_error_and_among_the_events(capsys: 
 
 def test_what_other_code_writes_to_the_descriptor_goes_to_standard_error() -> None:
     script = (
-        "import os\nfrom mobench.cli.output import json_lines\n"
+        "import os\nfrom mobench.output.printing import json_lines\n"
         "with json_lines():\n    os.write(1, b'loud\\n'); print('text', end='')\n"
         "print('after')"
     )
@@ -97,7 +98,7 @@ def test_a_reader_that_goes_away_ends_no_work() -> None:
     read, write = os.pipe()
     os.close(read)
     script = (
-        "import sys\nfrom mobench.cli.output import json_lines\n"
+        "import sys\nfrom mobench.output.printing import json_lines\n"
         "with json_lines():\n    print('a')\n    print('b')\nprint('worked', file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE, text=True, check=False)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mobench.cli.output import json_lines
-from mobench.cli.progress import steps
+from mobench.output.printing import json_lines
+from mobench.output.progress import steps
 
 WORK = """
-from mobench.cli.progress import steps
+from mobench.output.progress import steps
 with steps("count", 3) as step:
     for name in ("one", "two", "[three]"):
         step(name)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobench.cli.tally import Tally, makespan
 from mobench.events import JobEvent
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
+from mobench.output.tally import Tally, makespan
 
 CLASSES: dict[str, Any] = {cls.phase: cls for cls in get_args(JobEvent)}
 Lengths = st.lists(st.floats(0, 100), max_size=6)

@@ -15,8 +15,8 @@ from typing import get_args
 import pytest
 from readmes.pages import ROOT, blocks
 
-from mobench.cli.result_lines import LINES
 from mobench.events import JobEvent
+from mobench.output.result_lines import LINES
 from mobench.plugins import KINDS, registry
 
 DOCS = ROOT / "mobench" / "docs"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cvxpy as cp
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from mobench.errors import NonFiniteError, ShapeError
 from mobench.interfaces import inner_products
+from mobench.numerics import simplex_programs
 from mobench.numerics.min_norm_point import min_norm
 from mobench.numerics.simplex_programs import nnls, simplex_lp
 from mobench.testing.families import gradient_families
@@ -113,7 +116,7 @@ def test_nnls_meets_its_optimality_conditions(m: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("m", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("m", [2, 3, 4, 5, 6, 11])
 def test_linear_programs_are_as_good_as_highs(m: int) -> None:
     """250 a size, feasible and infeasible ones; the answer meets its rows and its value is the best."""
     torch.manual_seed(m)
@@ -138,6 +141,39 @@ def test_linear_programs_are_as_good_as_highs(m: int) -> None:
         assert bool(feasible[k]) == (highs_result.status == 0)
         if feasible[k]:
             assert float(objective[k] @ alpha[k]) == pytest.approx(-highs_result.fun, abs=1e-8)
+
+
+@given(
+    n=st.integers(5, 9),
+    integers=st.lists(st.integers(-2, 2), min_size=9 + 81 + 9, max_size=9 + 81 + 9),
+    n_rows=st.integers(1, 9),
+)
+def test_degenerate_linear_programs_are_as_good_as_highs(n: int, integers: list[int], n_rows: int) -> None:
+    """Small integers: many rows meet in a vertex, and many vertices are equally good."""
+    values = torch.tensor(integers, dtype=torch.float64)
+    objective, rows = values[:n], values[9 : 9 + n_rows * n].reshape(n_rows, n)
+    bounds = values[90 : 90 + n_rows]
+    alpha, feasible = simplex_lp(objective[None], rows[None], bounds[None])
+    highs_result = linprog(-objective.numpy(), A_ub=-rows.numpy(), b_ub=-bounds.numpy(), A_eq=np.ones((1, n)), b_eq=[1])
+    assert bool(feasible) == (highs_result.status == 0)
+    assert_on_simplex(alpha)
+    if feasible:
+        assert float((rows @ alpha[0] - bounds).min()) > -1e-9
+        assert float(objective @ alpha[0]) == pytest.approx(-highs_result.fun, abs=1e-9)
+
+
+def test_programs_that_rounding_stops_are_solved_by_highs(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    program = torch.randn(3, 6), torch.randn(3, 6, 6), torch.full((3, 6), -0.3)
+    alpha, feasible = simplex_lp(*program)
+
+    def stopped(c: Any, rows: Any) -> Any:
+        return np.zeros_like(c), np.zeros(len(c), bool), np.zeros(len(c), bool)
+
+    monkeypatch.setattr(simplex_programs, "maximise_on_simplex", stopped)
+    of_highs, feasible_by_highs = simplex_lp(*program)
+    torch.testing.assert_close(of_highs, alpha, atol=1e-7, rtol=0)
+    assert bool((feasible == feasible_by_highs).all())
 
 
 def test_equally_good_vertices_are_averaged() -> None:

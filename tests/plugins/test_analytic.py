@@ -27,6 +27,12 @@ def test_values_are_pymoos(problem: Analytic, name: str) -> None:
     np.testing.assert_allclose(torch.stack(problem.values(x), 1), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_no_objective_of_dtlz2_is_negative_at_the_bounds() -> None:
+    """In single precision cos(π/2) < 0, and points far from the front were non-dominated by it."""
+    corners = torch.randint(0, 2, (64, 12)).float()
+    assert bool((torch.stack(DTLZ2(12).values(corners), 1) >= 0).all())
+
+
 def test_vlmop2_by_hand() -> None:
     centre = torch.full((4,), 0.5, dtype=torch.float64)
     f1, f2 = VLMOP2(4).values(centre)

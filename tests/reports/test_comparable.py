@@ -46,6 +46,7 @@ def test_what_agrees_is_kept_as_it_was_given(zdt1: list[Record]) -> None:
         ({"protocol": "other-9"}, "zdt1: protocol is other-9"),
         ({"budget": {"steps": 7}}, 'zdt1: budget is {"steps":7'),
         ({"n_rays": 7}, "zdt1: rays is 7 and"),
+        ({"season": "season-9"}, "zdt1: season is season-9, the table's is none"),
         ({"dataset": {"name": "zdt1", "version": "99", "options": {}}}, "zdt1: dataset options is "),
     ],
 )

@@ -35,9 +35,9 @@ class Selection(Generic[MeasuredT]):
 def select(records: Sequence[MeasuredT], protocols: Sequence[str] = ()) -> Selection[MeasuredT]:
     """Return the records that can be compared, and the reasons why the others cannot.
 
-    For each dataset, records are filtered step by step: by protocol version, content of the protocol (reference,
-    ideal and nadir point), dataset options, budget and rays. Each step keeps the records with the most frequent
-    value. Ties are decided by the newest record and reported in `notes`. The content of the protocol is not
+    For each dataset, records are filtered step by step: by season, protocol version, content of the protocol
+    (reference, ideal and nadir point), dataset options, budget and rays. Each step keeps the records with the most
+    frequent value. Ties are decided by the newest record and reported in `notes`. The content of the protocol is not
     compared for the record of a failed job, which has only a version.
     Imported fronts are counted only if the dataset has no other records; their budget and rays are not compared.
     Duplicate records count once.
@@ -84,6 +84,7 @@ def _is_trained_here(record: Measured) -> bool:
 
 
 _MUST_AGREE: tuple[tuple[str, Callable[[Measured], str], Callable[[Measured], bool]], ...] = (
+    ("season", lambda record: record.job.season or "none", _is_trained_here),
     ("protocol", lambda record: record.job.protocol, _always),
     # the version is only a label: the dataset may have changed while the version stayed the same
     (

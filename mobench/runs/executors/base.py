@@ -89,10 +89,10 @@ class Limits:
 def check_limits(limits: Mapping[str, Any], prefix: str = "") -> None:
     """Raise OptionError for a limit that is out of range for every executor. prefix: of the names in the message."""
     for name in ("jobs", "cpus", "memory"):
-        if (value := limits[name]) is not None:
+        if (value := limits.get(name)) is not None:
             arguments.count(value, f"{prefix}{name}", MAX_BYTES if name == "memory" else arguments.MAX_COUNT)
     for name in ("gpus", "timeout"):
-        if (value := limits[name]) is not None:
+        if (value := limits.get(name)) is not None:
             arguments.quantity(value, f"{prefix}{name}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mobench.cli.tally import TimeLeft
+    from mobench.output.tally import TimeLeft
 
 
 def numbers(values: Sequence[float]) -> str:

@@ -1,32 +1,25 @@
 """Output of commands: text, or one JSON object per line with `--json`; no progress with `--quiet`.
 
 Commands print with `say`, `wrote`, `warn` and `complain`, and show progress with `steps` from
-`mobench.cli.progress`. These functions follow the output mode. A plain `print` is safe too: with `--json` its
-lines become `{"event": "line", "text": …}`. `App` adds `--quiet` and `--json` to every command.
+`mobench.output.progress`. These functions follow the output mode. A plain `print` is safe too: with `--json` its
+lines become `{"event": "line", "text": …}`.
 """
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TextIO, TypeVar
+from typing import Any, TextIO
 
-import typer
-
-from mobench.cli.output_lines import ErrorLine, OutputLine, TextLine, WarningLine, WroteLine
-from mobench.cli.plain import PlainCommand, PlainGroup
-from mobench.cli.streams import Lasting, raw
+from mobench.output.output_lines import ErrorLine, OutputLine, TextLine, WarningLine, WroteLine
+from mobench.output.streams import Lasting, raw
 from mobench.text import one_line
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 _EVENTS: ContextVar[JsonLines | None] = ContextVar("events", default=None)
@@ -114,8 +107,18 @@ def events() -> JsonLines | None:
 
 
 def is_quiet() -> bool:
-    """Return whether `--quiet` was given."""
+    """Return whether `--quiet` was given, or the Python call shows no progress."""
     return _QUIET.get()
+
+
+@contextmanager
+def quiet(is_wanted: bool) -> Iterator[None]:
+    """Set whether progress is hidden until the end of the block."""
+    token = _QUIET.set(is_wanted)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
 
 
 def say(text: str, line: OutputLine | None = None) -> None:
@@ -145,49 +148,3 @@ def complain(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
     if (stream := events()) is not None:
         stream.emit(ErrorLine(message))
-
-
-class App(typer.Typer):
-    """A group of commands that all accept `--quiet` and `--json`."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"cls": PlainGroup, **settings})
-
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
-        register = super().command(name, **{"cls": PlainCommand, **settings})
-
-        def add(function: Command) -> Command:
-            register(_with_output(function))
-            return function
-
-        return add
-
-
-def _with_output(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options `--quiet` and `--json` to a command, and handle them outside its function."""
-    signature = inspect.signature(function, eval_str=True)
-    hints: dict[str, Any] = {
-        "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")],
-        "as_json": Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")],
-    }
-
-    @wraps(function)
-    def command(**options: Any) -> Any:
-        quiet, as_json = options.pop("quiet"), options.pop("as_json")
-        token = _QUIET.set(quiet)
-        try:
-            if not as_json or events() is not None:
-                return function(**options)
-            with json_lines():
-                return function(**options)
-        finally:
-            _QUIET.reset(token)
-
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hint)
-        for name, hint in hints.items()
-    ]
-    extended = signature.replace(parameters=[*signature.parameters.values(), *more])
-    command.__signature__ = extended  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in extended.parameters.values()}
-    return command

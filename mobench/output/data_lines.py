@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from mobench.cli.output_lines import OutputLine
+from mobench.output.output_lines import OutputLine
 
 DataFileState: TypeAlias = Literal["here", "missing", "ok", "bad"]
 

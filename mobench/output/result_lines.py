@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import mobench.cli.data_lines  # noqa: F401 - its lines are in LINES
-from mobench.cli.output_lines import OutputLine
+import mobench.output.data_lines
+import mobench.output.season_lines  # noqa: F401 - their lines are in LINES
+from mobench.output.output_lines import OutputLine
 
 
 @dataclass(frozen=True)

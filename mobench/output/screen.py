@@ -14,9 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mobench.cli.formats import clock, duration, numbers
-from mobench.cli.streams import raw
-from mobench.cli.tally import Show, Tally, Watched
 from mobench.events import (
     DataLoading,
     EvaluationProgress,
@@ -28,6 +25,9 @@ from mobench.events import (
     StrategyMeasuring,
     TrainingProgress,
 )
+from mobench.output.formats import clock, duration, numbers
+from mobench.output.streams import raw
+from mobench.output.tally import Show, Tally, Watched
 from mobench.text import one_line
 
 STYLES = {"completed": "green", "diverged": "yellow", "failed": "red", "pruned": "yellow", "declined": "yellow"}

@@ -8,11 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from mobench.cli.formats import duration, numbers
-from mobench.cli.output import JsonLines, events, is_quiet, warn
-from mobench.cli.progress import on_terminal
-from mobench.cli.result_lines import BestOfDataset, JobLine, RunLine
-from mobench.cli.tally import Show, Tally, Watched
 from mobench.events import (
     DataLoading,
     EvaluationProgress,
@@ -25,6 +20,11 @@ from mobench.events import (
     StrategyMeasuring,
     TrainingProgress,
 )
+from mobench.output.formats import duration, numbers
+from mobench.output.printing import JsonLines, events, is_quiet, warn
+from mobench.output.progress import on_terminal
+from mobench.output.result_lines import BestOfDataset, JobLine, RunLine
+from mobench.output.tally import Show, Tally, Watched
 from mobench.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _view(tally: Tally, guard: threading.RLock, title: str, ends: bool) -> Itera
     elif is_quiet():
         yield lambda tally, watched: None
     elif on_terminal():
-        from mobench.cli.screen import screen
+        from mobench.output.screen import screen
 
         with screen(tally, guard, title, ends) as show:
             yield show

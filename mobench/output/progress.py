@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mobench.cli.output import events, is_quiet
-from mobench.cli.output_lines import ProgressLine
-from mobench.cli.streams import raw
+from mobench.output.output_lines import ProgressLine
+from mobench.output.printing import events, is_quiet
+from mobench.output.streams import raw
 
 TellProgress = Callable[[str, float, float | None], None]
 WITHIN = 0.02
