@@ -12,6 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobench.api import export, leaderboard, plot, report, run, tune, verify
+    from mobench.fronts import (
+        Front,
+        binary_cross_entropy,
+        cross_entropy,
+        dataset,
+        demographic_parity,
+        equalised_odds,
+        fit,
+        flops,
+        huber,
+        l1,
+        l2,
+        load,
+        mae,
+        mse,
+    )
     from mobench.hookspecs import DataFile, Pair, Spec, SuiteFile, UserFolder, hookimpl
     from mobench.interfaces import (
         Balancer,
@@ -42,6 +58,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "mobench.api": ("export", "leaderboard", "plot", "report", "run", "tune", "verify"),
+    "mobench.fronts": (
+        "Front", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity", "equalised_odds", "fit",
+        "flops", "huber", "l1", "l2", "load", "mae", "mse",
+    ),
     "mobench.hookspecs": ("DataFile", "Pair", "Spec", "SuiteFile", "UserFolder", "hookimpl"),
     "mobench.options": ("option",),
     "mobench.interfaces": (
@@ -53,11 +73,12 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Generator", "Metric", "Model",
+    "Balancer", "BalancerContext", "DataFile", "Dataset", "DirectionBalancer", "Front", "Generator", "Metric", "Model",
     "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet", "Problem", "Protocol", "Sampler", "SamplerContext",
     "Samples", "Seeds", "Setting", "Solver", "Spec", "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples",
-    "UserFolder", "WeightNetwork", "export", "hookimpl", "leaderboard", "option", "plot", "report", "run", "tune",
-    "verify",
+    "UserFolder", "WeightNetwork", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity",
+    "equalised_odds", "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse",
+    "option", "plot", "report", "run", "tune", "verify",
 ]  # fmt: skip
 
 

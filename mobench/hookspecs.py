@@ -51,6 +51,8 @@ class Spec:
     small:     options of a small configuration that can be tested in seconds.
     declines:  name of a check of `mobench check` -> why it does not apply to this method; the reason is printed.
     presets:   named settings of a solver, for `mobench run --preset NAME` and for entries of a suite.
+    default_for: kinds of inputs for which `mobench.fit` takes this model if none is named: "table" for vectors,
+               "image" for [channels, height, width]. Of several models, the first by name that accepts the data.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Spec:
     small: Mapping[str, Any] = field(default_factory=dict)
     declines: Mapping[str, str] = field(default_factory=dict)
     presets: tuple[SolverPreset, ...] = ()
+    default_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

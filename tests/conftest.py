@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from in_process import InProcess
 from readmes.preloaded import Preloaded
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,6 +24,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # jobs with two threads would wait for the jobs of tests that run in parallel
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# where a test is about threads, those that wait for each other leave the core to other tests
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TINY = """
 seeds = [0]
@@ -34,6 +36,26 @@ datasets = ["vlmop2"]
 models = ["point"]
 solvers = ["ls", "phn-ls"]
 """
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of processes: one per core, and one more for slow tests, which often wait for processes."""
+    n_cores = len(os.sched_getaffinity(0))
+    return n_cores if config.option.markexpr == "not slow" else n_cores + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests without garbage collection; later collections leave out the modules and tests that exist then.
+
+    They are millions of objects that are never freed, and a full collection visits each of them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,6 +119,9 @@ def cli(preloaded: Preloaded, command: list[str], environment: dict[str, str], t
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the output folder of a run of the tiny suite, for tests that need records: copy it."""
+    # imported here, because the process that distributes the tests needs no torch
+    from in_process import InProcess
+
     from mobench.jobs import plan as plans
     from mobench.jobs import suite as suites
     from mobench.records.store import Store

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mobench.text import one_line
 
-Label: TypeAlias = Callable[[str], str]
+NameOfOption: TypeAlias = Callable[[str], str]
 """Name of a parameter -> its name in error messages, which is an option in the command line."""
 _PACKAGE = str(Path(__file__).parents[1])
 

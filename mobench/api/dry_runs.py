@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from mobench.jobs.plan import Plan
     from mobench.jobs.suite import Range, Suite
 
-Rows: TypeAlias = tuple[list[str], list[list[str]]]
+ColumnsAndRows: TypeAlias = tuple[list[str], list[list[str]]]
 """Names of columns, and rows of cells."""
 HAS_RECORD = "has a record"
 
 
-def planned_jobs(plan: Plan, folder: Path) -> Rows:
+def planned_jobs(plan: Plan, folder: Path) -> ColumnsAndRows:
     """Return one row per job of a plan, and whether it has a record in the folder. No file is written."""
     from mobench.records.store import Store
 
@@ -29,7 +29,7 @@ def planned_jobs(plan: Plan, folder: Path) -> Rows:
     return ["job", "dataset", "model", "solver", "seed", "budget", "state"], rows
 
 
-def searched_options(plans: Sequence[tuple[Suite, Plan]]) -> Rows:
+def searched_options(plans: Sequence[tuple[Suite, Plan]]) -> ColumnsAndRows:
     """Return one row per combination and option that is searched."""
     rows = []
     for suite, plan in plans:

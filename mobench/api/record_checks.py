@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobench.api.calls import Label, progress_shown
+from mobench.api.calls import NameOfOption, progress_shown
 from mobench.events import JobEnded, JobStarted
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def verified(
     memory: int | str | None,
     is_watched: bool = True,
     announce: Callable[[Record], None] = lambda original: None,
-    label: Label = str,
+    label: NameOfOption = str,
 ) -> tuple[Record, VerificationResult]:
     """Return a record and its comparison with a rerun; the arguments are those of `verify`.
 

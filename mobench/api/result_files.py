@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from mobench.api.calls import Label, progress_shown, warn
+from mobench.api.calls import NameOfOption, progress_shown, warn
 from mobench.errors import OptionError, StoreError
 
 if TYPE_CHECKING:
     from mobench.reports.plots.kinds import Drawn
 
-Warn: TypeAlias = Callable[[str], None]
 NETWORKS = "onnx"
 """The format of networks; the other formats of `export` are tables."""
 N_NAMED = 4
@@ -148,7 +147,12 @@ def not_live(written: dict[str, Any]) -> list[str]:
 
 
 def plots(
-    folder: str | Path, kinds: str | Sequence[str], *, format: str | Sequence[str], out: str | Path | None, warn: Warn
+    folder: str | Path,
+    kinds: str | Sequence[str],
+    *,
+    format: str | Sequence[str],
+    out: str | Path | None,
+    warn: Callable[[str], None],
 ) -> Drawn:
     """Draw the plots of `plot`. warn: called for each unreadable record. Raises: MobenchError."""
     from mobench.jobs import arguments
@@ -188,8 +192,8 @@ def exported(
     label: str,
     standalone: bool,
     per_ray: bool,
-    warn: Warn,
-    named: Label = str,
+    warn: Callable[[str], None],
+    named: NameOfOption = str,
 ) -> tuple[list[Path], list[str]]:
     """Write the files of `export`; return their paths, and a line for each network that was declined.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobench.api.calls import Label, progress_shown, warn
+from mobench.api.calls import NameOfOption, progress_shown, warn
 from mobench.api.suite_runs import overrides_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def searched(
     tell: Callable[[str, Trial], None] = lambda solver, trial: None,
     note: Callable[[str], None] = lambda line: None,
     command: tuple[str, ...] = (),
-    label: Label = str,
+    label: NameOfOption = str,
 ) -> list[StudyResult]:
     """Run the missing trials of a search and return all trials; the arguments are those of `tune` and `study.search`.
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobench.api.calls import Label, progress_shown, warn
+from mobench.api.calls import NameOfOption, progress_shown, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +205,7 @@ def requested(
     data_workers: int,
     dry_run: bool,
     command: tuple[str, ...] = (),
-    label: Label = str,
+    label: NameOfOption = str,
 ) -> RunRequest:
     """Return the checked options of a run, from the arguments of `run`.
 

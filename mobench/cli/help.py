@@ -73,8 +73,8 @@ def help_(
     elif name.lower() == COLUMNS:
         for column in _columns().values():
             say(f"{column.name:<28} {_meaning(column)}")
-    elif column := _columns().get(name):
-        say(f"{column.name}: {_meaning(column)}")
+    elif described := _columns().get(name):
+        say(f"{described.name}: {_meaning(described)}")
     else:
         accepted = [*topics(), *_columns()]
         raise UnknownNameError(

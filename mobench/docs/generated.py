@@ -16,7 +16,8 @@ from mobench.plugins import KINDS, Entry, Kind, Pair, Plugin, SuiteFile, registr
 
 ROOT = Path(__file__).parents[2]
 PUBLIC_MODULES = (
-    "mobench", "mobench.api", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins",
+    "mobench", "mobench.api", "mobench.fronts", "mobench.interfaces", "mobench.hookspecs", "mobench.options",
+    "mobench.plugins",
     "mobench.errors", "mobench.events", "mobench.numerics", "mobench.measures", "mobench.array_files",
     "mobench.datafiles", "mobench.downloads", "mobench.files", "mobench.metrics.indicators",
     "mobench.metrics.evaluation", "mobench.testing", "mobench.testing.conformance",

@@ -99,6 +99,10 @@ class SeedSet(Strict):
         return cls(data=seed, initialisation=seed, preferences=seed, solver=seed)
 
 
+LATER_FIELDS = ("rays_version", "patience", "season")
+"""Fields of a job that earlier versions do not know; they are omitted where they are not set."""
+
+
 class Job(Strict):
     """One training run.
 
@@ -109,6 +113,8 @@ class Job(Strict):
     rays_version: version of the rays of more than three objectives (see `mobench.jobs.rays`); None for fewer
               objectives, for explicit rays, and in jobs that were created before there was a version.
     n_looks:  number of validation checks during training; None means ten.
+    patience: training ends after this many validation checks in a row without a larger hypervolume; None: it uses the
+              whole budget.
     protocol: version of the dataset's protocol when the job was created.
     season:   name of the season that the job belongs to; None for other jobs.
     """
@@ -123,6 +129,7 @@ class Job(Strict):
     rays: Annotated[Rows, Field(min_length=2, max_length=10_000)] | None = None
     rays_version: Annotated[int, Field(ge=2, lt=1000)] | None = None
     n_looks: Annotated[int, Field(gt=0, le=1000)] | None = None
+    patience: Annotated[int, Field(gt=0, le=1000)] | None = None
     protocol: Name
     season: Name | None = None
     interface: int = INTERFACE_VERSION
@@ -130,7 +137,7 @@ class Job(Strict):
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Omit later fields where they are not set, so that earlier versions can still read the job."""
-        return {k: v for k, v in dump(self).items() if k not in ("rays_version", "season") or v is not None}
+        return {k: v for k, v in dump(self).items() if k not in LATER_FIELDS or v is not None}
 
     @cached_property
     def id(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,17 @@ class PartSource:
     defaults: Layer
 
     @property
+    def is_registered(self) -> bool:
+        """Whether the part can be created from its name."""
+        return True
+
+    @property
     def accepted(self) -> list[str]:
         return [o.name for o in options.describe(self.cls)]
+
+    def create(self, part: Part) -> Any:
+        """Return the object that the part describes."""
+        return options.restore(self.cls, part.options, f"{self.role} {self.name!r}")
 
     def part(self, settings: Mapping[str, Any]) -> Part:
         title = f"{self.role} {self.name!r}"
@@ -40,6 +49,42 @@ class PartSource:
             return Part(name=self.name, version=self.version, options=options.values(built))
         except ValidationError as error:
             raise OptionError(f"{title}: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+@dataclass(frozen=True)
+class ObjectSource(PartSource):
+    """A part that is an object of this process; its options are fixed.
+
+    new_object: returns the object.
+    fixed: the part of the job, whose version identifies the contents of the object.
+    """
+
+    new_object: Callable[[], Any]
+    fixed: Part
+
+    @property
+    def is_registered(self) -> bool:
+        return False
+
+    @property
+    def accepted(self) -> list[str]:
+        return []
+
+    def create(self, part: Part) -> Any:
+        return self.new_object()
+
+    def part(self, settings: Mapping[str, Any]) -> Part:
+        if settings:
+            raise OptionError(
+                f"{self.role} {self.name!r} is an object, and its option {next(iter(settings))!r} is set: set options "
+                "when the object is created"
+            )
+        return self.fixed
+
+
+def object_source(role: Kind, fixed: Part, new_object: Callable[[], Any]) -> ObjectSource:
+    """Return the source of a part that `new_object` returns. fixed: the part that the job states."""
+    return ObjectSource(role, fixed.name, object, fixed.version, Layer(f"{role} {fixed.name!r}", {}), new_object, fixed)
 
 
 def piece_of(role: Kind, entry: Entry) -> PartSource:

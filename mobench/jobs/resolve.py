@@ -74,19 +74,23 @@ def resolve(
 
 
 def resolve_layers(
-    dataset: str,
-    model: str,
-    solver: str,
+    dataset: str | PartSource,
+    model: str | PartSource,
+    solver: str | PartSource,
     layers: Sequence[Layer],
     seeds: SeedSet | None = None,
     n_rays: int = 25,
     n_finite: int = 5,
     rays: Sequence[Sequence[float]] | None = None,
     n_looks: int | None = None,
+    patience: int | None = None,
 ) -> Resolved:
     """Return the job, as `resolve`, from the settings of several places, lowest precedence first.
 
     Budget options such as "budget.epochs" are settings too.
+
+    dataset, model, solver: a registered name, or the source of an object that is not registered (`ObjectSource`).
+    patience: see `Job`.
 
     Raises: as `resolve`.
     """
@@ -94,7 +98,7 @@ def resolve_layers(
     settings = combine([*defaults, *layers], partial(exact_name, pieces=pieces))
     parts = {role: piece.part(_values(role, settings)) for role, piece in pieces.items()}
     budget = budget_of(settings)
-    instance = make_dataset(parts["dataset"])
+    instance: Dataset = pieces["dataset"].create(parts["dataset"])
     _check_parts(instance, parts, pieces, budget)
     job = Job(
         dataset=parts["dataset"],
@@ -112,6 +116,7 @@ def resolve_layers(
         rays=_checked_rays(rays, len(instance.objectives)),
         rays_version=rays_version(len(instance.objectives)) if rays is None else None,
         n_looks=n_looks,
+        patience=patience,
         protocol=instance.protocol.version,
     )
     return Resolved(job, tuple(settings))
@@ -199,14 +204,17 @@ def _make(kind: Kind, part: Part) -> Any:
 
 
 def _pieces(
-    dataset: str, model: str, solver: str, layers: Sequence[Layer]
+    dataset: str | PartSource, model: str | PartSource, solver: str | PartSource, layers: Sequence[Layer]
 ) -> tuple[dict[str, PartSource], list[Layer]]:
     """Return the parts of a combination by role, and the options that their names set, lowest precedence first."""
     entries = registry()
-    of_solver, pair = solver_pieces(entries, solver, layers)
+    if isinstance(solver, PartSource):
+        of_solver, pair = {"solver": solver}, Layer(f"solver {solver.name!r}", {})
+    else:
+        of_solver, pair = solver_pieces(entries, solver, layers)
     pieces = {
-        "dataset": piece_of("dataset", entries.get("dataset", dataset)),
-        "model": piece_of("model", entries.get("model", model)),
+        "dataset": dataset if isinstance(dataset, PartSource) else piece_of("dataset", entries.get("dataset", dataset)),
+        "model": model if isinstance(model, PartSource) else piece_of("model", entries.get("model", model)),
         **of_solver,
     }
     return pieces, [*(piece.defaults for piece in pieces.values()), pair]
@@ -220,11 +228,11 @@ def _stated_sampler(parts: Mapping[str, Part]) -> Part | None:
 
 def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[str, PartSource], budget: Budget) -> None:
     """Check that the parts of a combination fit together. Raises: IncompatibleError."""
-    model = make_model(parts["model"])
+    model: Model = pieces["model"].create(parts["model"])
     check_model(model, dataset)
     if "generator" not in parts:
-        solver: Solver = _make("solver", parts["solver"])
-        if type(solver).check is not Solver.check and (problem := _problem(parts)) is not None:
+        solver: Solver = pieces["solver"].create(parts["solver"])
+        if type(solver).check is not Solver.check and (problem := _problem(parts, pieces)) is not None:
             solver.check(problem)
         return
     halves = pieces["generator"], pieces["balancer"]
@@ -243,7 +251,7 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     check_start(generator, model)
     if generator.keeps_statistics and type(generator).check_problem is Generator.check_problem:
         return
-    problem = _problem(parts)
+    problem = _problem(parts, pieces)
     if problem is None:
         return
     if problem.state.layers and not generator.keeps_statistics:
@@ -251,17 +259,27 @@ def _check_parts(dataset: Dataset, parts: Mapping[str, Part], pieces: Mapping[st
     generator.check_problem(problem)
 
 
-def _problem(parts: Mapping[str, Part]) -> Problem | None:
+def _problem(parts: Mapping[str, Part], pieces: Mapping[str, PartSource]) -> Problem | None:
     """Return the problem of a dataset and a model; None if its target network cannot be built."""
-    return _problem_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+    dataset, model = pieces["dataset"], pieces["model"]
+    if dataset.is_registered and model.is_registered:
+        return _problem_of(parts["model"].model_dump_json(), parts["dataset"].model_dump_json())
+    return _built(lambda: Problem(dataset.create(parts["dataset"]), model.create(parts["model"])))
 
 
 @lru_cache(maxsize=2)  # a few, because target networks may be large
 def _problem_of(model: str, dataset: str) -> Problem | None:
     """Return the problem of two parts as JSON; None if its target network cannot be built."""
+    return _built(
+        lambda: Problem(make_dataset(Part.model_validate_json(dataset)), make_model(Part.model_validate_json(model)))
+    )
+
+
+def _built(new_problem: Callable[[], Problem]) -> Problem | None:
+    """Return a new problem; None if its target network cannot be built. torch's random state is not changed."""
     with torch.random.fork_rng(devices=[]):
         try:
-            return Problem(make_dataset(Part.model_validate_json(dataset)), make_model(Part.model_validate_json(model)))
+            return new_problem()
         except IncompatibleError:
             raise
         except Exception:  # the job itself reports this error in its record

@@ -21,6 +21,7 @@ from mobench.interfaces import PointSet, Problem, Samples, Seeds, Setting, Solve
 from mobench.learning import checkpoint as checkpoints
 from mobench.learning.batches import Batches
 from mobench.learning.divergence import check_losses, check_weights, divergence_message, likely_cause
+from mobench.learning.early_stopping import is_stalled
 from mobench.learning.pending_steps import PendingSteps
 from mobench.learning.progress_reports import ProgressReports
 from mobench.metrics.evaluation import evaluate
@@ -97,6 +98,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 30.0,
     n_looks: int | None = None,
+    patience: int | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     progress_seconds: float = 0.5,
     check_every: int | None = None,
@@ -107,6 +109,8 @@ def train(
     validation: validation checks compute the hypervolume on TRACE_SAMPLES of these samples, those that
         `Protocol.subset` states; None: the trace contains only training losses.
     n_looks: number of validation checks over the whole budget; None: TRACE_POINTS.
+    patience: number of validation checks in a row without a larger hypervolume after which training ends; None: it uses
+        the whole budget.
     on_progress: called at most every `progress_seconds` of wall time, and after every validation check.
     check_every: number of steps after which the host reads losses and checks. The result is the same, except that
         weights of Gram matrices are not rounded above 1. None: 1 on the CPU, and more on an accelerator, which then
@@ -167,6 +171,8 @@ def train(
             if looking:
                 run.trace.append(_look(run, solver, problem, validation, rays))
             progress.tell(run, force=looking)
+            if looking and patience is not None and is_stalled([look.hypervolume for look in run.trace], patience):
+                break
             if checkpoint is not None and saving:
                 _save(checkpoint, solver, run, problem)
                 last_save = time.monotonic()

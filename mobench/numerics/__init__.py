@@ -8,7 +8,8 @@ arrays. `Adam`, `SGD` and `RMSprop` update as torch's do, without importing its 
 from mobench.numerics.jacobians import jacobian, objective_gradients, split_vectors, task_specific
 from mobench.numerics.min_norm_point import min_norm, min_norm_arrays
 from mobench.numerics.optimisers import SGD, Adam, Optimiser, RMSprop
-from mobench.numerics.simplex_programs import TINY, Array, nnls, nnls_arrays, simplex_lp, simplex_lp_arrays
+from mobench.numerics.simplex_method import Array
+from mobench.numerics.simplex_programs import TINY, nnls, nnls_arrays, simplex_lp, simplex_lp_arrays
 
 __all__ = [
     "SGD", "TINY", "Adam", "Array", "Optimiser", "RMSprop", "jacobian", "min_norm", "min_norm_arrays", "nnls",

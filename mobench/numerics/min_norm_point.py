@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mobench.errors import NonFiniteError, ShapeError
-from mobench.numerics.simplex_programs import TINY, Array, nnls_arrays
+from mobench.numerics.simplex_method import Array
+from mobench.numerics.simplex_programs import TINY, nnls_arrays
 
 ENUMERATED = 6
 """Largest number of gradients for which the faces with up to three corners are enumerated: 41 closed forms."""

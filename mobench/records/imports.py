@@ -21,7 +21,7 @@ from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays,
 from mobench.records import provenance
 from mobench.records.imports_csv import Stated, StatedFront, read_csv
 from mobench.records.protocols import stated_by
-from mobench.records.record import Front, Imported, Record
+from mobench.records.record import Imported, Record, RecordedFront
 
 VERSION = "imported"
 LONGEST_NAME = 80
@@ -134,7 +134,7 @@ def _record(
         job=job,
         protocol=stated_by(dataset),
         objectives=objectives,
-        fronts={split: Front(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
+        fronts={split: RecordedFront(**asdict(front), n_samples=None) for split, front in stated.fronts.items()},
         indicators={split: indicators_of(front, dataset.protocol, truth) for split, front in fronts.items()},
         imported=origin,
         provenance=provenance_now,

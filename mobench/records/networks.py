@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from torch.nn.parameter import UninitializedParameter
 from mobench.errors import MobenchError, StoreError
 from mobench.files import is_readable_file
 from mobench.interfaces import ParetoNetwork, Problem, Seeds, Setting
+from mobench.jobs.job import Job
+from mobench.jobs.objects import JobObjects, make_objects
 from mobench.jobs.rays import job_rays
-from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.records.record import Record
 from mobench.text import one_line
 
@@ -53,10 +54,12 @@ def _unsaved_buffers(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: buffer for name, buffer in network.named_buffers() if name not in saved}
 
 
-def load(record: Record, weights: Path) -> Trained:
+def load(record: Record, weights: Path, new_objects: Callable[[Job], JobObjects] = make_objects) -> Trained:
     """Build the network of a record's job and load its trained weights from a safetensors file.
 
     The header of the file is read first. It limits the memory that the job's options may allocate.
+
+    new_objects: returns the dataset, the model and the solver of the job; by default from their registered names.
 
     Raises: StoreError where there are no weights, or where the file does not contain the tensors of this network;
         MobenchError for a solver without a `ParetoNetwork`, and for points without preferences.
@@ -74,8 +77,9 @@ def load(record: Record, weights: Path) -> Trained:
         )
     n_kept = _n_numbers(weights, job.title)
     with _at_most(MOST_TARGET_NUMBERS, f"the target network of {job.title}") as target:
-        problem = Problem(make_dataset(job.dataset), make_model(job.model))
-    solver = make_solver(job.solver)
+        objects = new_objects(job)
+        problem = Problem(objects.dataset, objects.new_model())
+    solver = objects.new_solver()
     rays = job_rays(job, problem.n_objectives).finite
     # a solver may register a tensor twice during construction, and a stack builds whole networks with frozen parameters
     whole_nets = min(len(rays) * target.n_numbers, MOST_TARGET_NUMBERS)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mobench.jobs.job import Job
-from mobench.records.record import Cost, Front, Imported, Record, Status
+from mobench.records.record import Cost, Imported, Record, RecordedFront, Status
 
 
 class Points(Protocol):
-    """The interface shared by `Front` and `FrontOutline`; losses and metrics may be lists or arrays."""
+    """The interface shared by `RecordedFront` and `FrontOutline`; losses and metrics may be lists or arrays."""
 
     @property
     def preferences(self) -> list[list[float]]: ...
@@ -62,7 +62,7 @@ class Measured(Protocol):
 
 @dataclass(slots=True)
 class FrontOutline:
-    """A `Front` with arrays of numbers. losses: [R, m]. metrics: name -> [R]; NaN where a value is missing."""
+    """A `RecordedFront` with arrays of numbers. losses: [R, m]. metrics: name -> [R]; NaN where a value is missing."""
 
     preferences: list[list[float]]
     losses: NDArray[np.float64]
@@ -113,11 +113,11 @@ def outline(record: Record) -> Outline:
     )
 
 
-def _is_needed(split: str, front: Front) -> bool:
+def _is_needed(split: str, front: RecordedFront) -> bool:
     return split == "test" or (split == "val" and bool(front.metrics))
 
 
-def _outlined(front: Front) -> FrontOutline:
+def _outlined(front: RecordedFront) -> FrontOutline:
     return FrontOutline(
         preferences=front.preferences,
         losses=np.array(front.losses, dtype=float),

@@ -23,7 +23,7 @@ USUAL_BYTES = 2**18
 Status = Literal["completed", "diverged", "failed"]
 
 
-class Front(Strict):
+class RecordedFront(Strict):
     """Losses and metrics of a Pareto set on one split, one row per ray.
 
     preferences, losses: [R][m]. metrics: "objective/metric" -> [R]; None where a metric has no finite value.
@@ -39,7 +39,7 @@ class Front(Strict):
     n_samples: int | None
 
     @model_validator(mode="after")
-    def _one_row_per_ray(self) -> Front:
+    def _one_row_per_ray(self) -> RecordedFront:
         widths = {len(row) for row in (*self.preferences, *self.losses)}
         lengths = {len(self.losses), *map(len, self.metrics.values())} | ({len(self.preferences)} - {0})
         if len(widths) > 1 or len(lengths) > 1:
@@ -179,7 +179,7 @@ class Record(Strict):
     job: Job
     protocol: OptionTable
     objectives: Annotated[list[Name], Field(fail_fast=True)]
-    fronts: dict[Name, Front] = Field(default_factory=dict)
+    fronts: dict[Name, RecordedFront] = Field(default_factory=dict)
     indicators: dict[Name, dict[Name, Number | None]] = Field(default_factory=dict)
     cost: Cost | None = None
     trace: Annotated[list[TracePoint], Field(fail_fast=True)] = Field(default_factory=list)

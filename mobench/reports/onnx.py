@@ -1,11 +1,12 @@
-"""Export of preference-conditioned networks to ONNX, with inputs `image` and `preference`."""
+"""Export of preference-conditioned networks to ONNX, with an input for samples and an input `preference`."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from mobench.metrics.subset import subset_of
 from mobench.records.networks import Trained, load
 from mobench.records.record import Record
 from mobench.records.store import Store, writing
+from mobench.reports.onnx_metadata import input_name, metadata_of, with_metadata
 
 TOLERANCE = 1e-4
 """Largest allowed difference between the outputs of the file and of torch; relative for outputs above 1."""
@@ -30,16 +32,17 @@ SMALL = 1024
 
 
 def to_onnx(trained: Trained) -> bytes:
-    """Return an ONNX model with inputs `image` [batch, C, H, W] and `preference` [m], and one output per head.
+    """Return an ONNX model with the inputs `image` [batch, C, H, W] or `input` [batch, d], and `preference` [m].
 
-    The model is verified with onnxruntime: its outputs are compared with torch for several preferences ([m + 6, m])
-    and two batch sizes, and its losses with those of the record.
+    It has one output per head; its `metadata_props` say what inputs and outputs are (see
+    `mobench.reports.onnx_metadata`). The model is verified with onnxruntime: its outputs are compared with torch for
+    several preferences ([m + 6, m]) and two batch sizes, and its losses with those of the record.
 
-    Raises: IncompatibleError for a set of networks, or inputs that are not images; MobenchError if the model cannot
-        be exported, differs from torch by more than 1e-4, or gives other losses than the record has; DataError if
-        the samples for the comparison are not available.
+    Raises: IncompatibleError for a set of networks, or inputs that are neither vectors nor images; MobenchError if the
+        model cannot be exported, differs from torch by more than 1e-4, or gives other losses than the record has;
+        DataError if the samples for the comparison are not available.
     """
-    check_fits(trained)
+    check_fits(trained, is_page=False)
     title = trained.record.job.title
     try:
         model = _exported(trained)
@@ -49,21 +52,26 @@ def to_onnx(trained: Trained) -> bytes:
     if not gap <= TOLERANCE:
         raise MobenchError(f"{title} as ONNX differs from torch by {gap:.2g}, more than {TOLERANCE:g}: not written")
     check_record(model, trained)
-    return model
+    return with_metadata(model, metadata_of(trained))
 
 
-def check_fits(trained: Trained) -> None:
-    """Raise IncompatibleError, with the reason, unless the network takes images and a preference."""
+def check_fits(trained: Trained, is_page: bool = True) -> None:
+    """Raise IncompatibleError, with the reason, unless the network takes one kind of inputs and a preference.
+
+    is_page: whether the network is for the page of a report, which draws images only.
+    """
     solver, rays, shape = trained.record.job.solver.name, trained.network.rays, trained.problem.dataset.input_shape
     if rays is not None:
         raise IncompatibleError(
             f"{solver} keeps a net for each of {len(rays)} preferences, and none takes a preference as an input: "
             "choose a solver with one network for all preferences, such as those with a hypernetwork"
         )
-    if isinstance(shape, Mapping) or len(shape) != 3:
+    n_axes = (3,) if is_page else (1, 3)
+    if isinstance(shape, Mapping) or len(shape) not in n_axes or 0 in shape:
+        accepted = "images [channels, height, width]" if is_page else "vectors [d] and images [channels, height, width]"
         raise IncompatibleError(
             f"{solver} on {trained.record.job.dataset.name} reads inputs of shape {shape_text(shape)}: "
-            "images [channels, height, width] are accepted"
+            f"{accepted} are accepted"
         )
 
 
@@ -115,7 +123,7 @@ class _Exported:
 
 
 def session(model: bytes) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
-    """Return a function of images and a preference [m] that runs a model with onnxruntime."""
+    """Return a function of images or vectors and a preference [m] that runs a model with onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -123,9 +131,10 @@ def session(model: bytes) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
     options.intra_op_num_threads = torch.get_num_threads()
     opened = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in opened.get_outputs()]
+    samples = opened.get_inputs()[0].name
 
     def run(images: Tensor, preference: Tensor) -> dict[str, Tensor]:
-        outputs = opened.run(names, {"image": images.numpy(), "preference": preference.numpy()})
+        outputs = opened.run(names, {samples: images.numpy(), "preference": preference.numpy()})
         return {name: torch.from_numpy(output) for name, output in zip(names, outputs, strict=True)}
 
     return run
@@ -187,30 +196,41 @@ def export(
 
 
 class _Conditioned(nn.Module):
-    """Map an image batch and a preference [m] to the outputs of the heads, in order."""
+    """Map a batch of samples and a preference [m] to the outputs of the heads, in order."""
 
     def __init__(self, network: ParetoNetwork, heads: list[str]) -> None:
         super().__init__()
         self.network = network
         self.heads = heads
 
-    def forward(self, image: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.network(image, preference[None])[0]
+    def forward(self, samples: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.network(samples, preference[None])[0]
         return tuple(outputs[name] for name in self.heads)
 
 
 def _exported(trained: Trained) -> bytes:
     heads = list(trained.problem.dataset.heads)
     images, preferences = _trials(trained)
+    name = input_name(trained.problem.dataset.input_shape)
+    return exported(_Conditioned(trained.network, heads), {name: images[:2], "preference": preferences[0]}, heads)
+
+
+def exported(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
+    """Return a module as an ONNX model. The first axis of the first input is the batch, of any size.
+
+    inputs: name -> example, in the order of the arguments of `forward`. outputs: names of the results, in order.
+    """
+    parameters = list(inspect.signature(network.forward).parameters)
+    batch: list[Any] = [{0: torch.export.Dim("batch")}, *[None for _ in parameters[1:]]]
     program = torch.onnx.export(
-        _Conditioned(trained.network, heads).eval(),
-        (images[:2], preferences[0]),
+        network.eval(),
+        tuple(inputs.values()),
         dynamo=True,
         external_data=False,
         verbose=False,
-        input_names=["image", "preference"],
-        output_names=heads,
-        dynamic_shapes={"image": {0: torch.export.Dim("batch")}, "preference": None},
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=dict(zip(parameters, batch, strict=True)),
     )
     assert program is not None
     written: bytes = program.model_proto.SerializeToString()

@@ -6,7 +6,7 @@ import stat
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,10 +17,21 @@ from torch import Tensor
 from mobench import files
 from mobench.errors import IncompatibleError, MobenchError, NonFiniteError
 from mobench.events import DataLoading, StrategyMeasuring
-from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver, Split, StoredSamples, Strategy
+from mobench.interfaces import (
+    ParetoSet,
+    PointSet,
+    Problem,
+    Samples,
+    Seeds,
+    Setting,
+    Solver,
+    Split,
+    StoredSamples,
+    Strategy,
+)
 from mobench.jobs.job import Job
+from mobench.jobs.objects import JobObjects, make_objects
 from mobench.jobs.rays import job_rays
-from mobench.jobs.resolve import make_dataset, make_model, make_solver
 from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
 from mobench.learning.measured_strategy import Choice, convolves, measured
@@ -28,7 +39,7 @@ from mobench.plugins import registry
 from mobench.records import provenance
 from mobench.records.networks import tensors_to_keep
 from mobench.records.protocols import stated_by
-from mobench.records.record import Record, TracePoint
+from mobench.records.record import Provenance, Record, TracePoint
 from mobench.records.size_limits import DECLINED, failure, sound_notes, weights_not_kept
 from mobench.runs.admission import check_before_training, check_constants
 from mobench.runs.judging import judge
@@ -69,9 +80,8 @@ def execute(
         torch.set_num_threads(threads)
     started = datetime.now(UTC)
 
-    def provenance_now() -> Any:
-        chosen = {**run.choice.strategy.to_dict(), "remark": run.choice.remark} if run is not None else None
-        return provenance.collect(started, options.device, torch.get_num_threads(), list(options.command), chosen, job)
+    def provenance_now() -> Provenance:
+        return _provenance(started, job, options, run)
 
     run: _Run | None = None
     try:
@@ -88,6 +98,42 @@ def execute(
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
     return record
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A finished training: its record, and the trained Pareto set with its problem."""
+
+    record: Record
+    problem: Problem
+    pareto_set: ParetoSet | PointSet
+
+
+def train_objects(
+    job: Job,
+    objects: JobObjects,
+    options: RunOptions = DEFAULT_OPTIONS,
+    *,
+    checkpoint: Path | None = None,
+    on_event: Callable[[WorkerProgress], None] = lambda event: None,
+) -> Execution:
+    """Run a job with these objects in this process, as `execute` does; errors are raised.
+
+    torch's random state and number of threads are changed. Other arguments: as in `execute`.
+
+    Raises: NonFiniteError if training diverged; any error of the dataset, the model or the solver.
+    """
+    started = datetime.now(UTC)
+    run = _Run(job, options, checkpoint, on_event, objects)
+    record = run.record(lambda: _provenance(started, job, options, run), None)
+    if record.failure is not None:
+        raise NonFiniteError(record.failure.message)
+    return Execution(record, run.problem, run.solver.pareto_set)
+
+
+def _provenance(started: datetime, job: Job, options: RunOptions, run: _Run | None) -> Provenance:
+    chosen = {**run.choice.strategy.to_dict(), "remark": run.choice.remark} if run is not None else None
+    return provenance.collect(started, options.device, torch.get_num_threads(), list(options.command), chosen, job)
 
 
 def failure_record(
@@ -119,10 +165,12 @@ class _Run:
         options: RunOptions,
         checkpoint: Path | None,
         tell: Callable[[WorkerProgress], None],
+        objects: JobObjects | None = None,
     ) -> None:
         self.job, self.options, self.checkpoint, self.tell = job, options, checkpoint, tell
         self.choice = Choice(options.strategy or Strategy())
-        self.dataset = make_dataset(job.dataset)
+        self.objects = make_objects(job) if objects is None else objects
+        self.dataset = self.objects.dataset
         if self.dataset.protocol.version != job.protocol:
             raise MobenchError(
                 f"the job was made under protocol {job.protocol!r}, dataset {job.dataset.name!r} now states "
@@ -136,8 +184,9 @@ class _Run:
         splits: dict[Split, Samples] = {split: self._load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
         torch.manual_seed(seeds.initialisation)
-        problem = Problem(self.dataset, make_model(job.model), self.options.device, precision=job.budget.precision)
-        solver = make_solver(job.solver)
+        model = self.objects.new_model()
+        self.problem = problem = Problem(self.dataset, model, self.options.device, precision=job.budget.precision)
+        self.solver = solver = self.objects.new_solver()
         rays = job_rays(job, problem.n_objectives).finite
         check_before_training(problem, splits)
         self._lay_out(problem, solver, splits["train"], rays, seeds)
@@ -154,6 +203,7 @@ class _Run:
             checkpoint=self.checkpoint,
             checkpoint_seconds=self.options.checkpoint_seconds,
             n_looks=job.n_looks,
+            patience=job.patience,
             on_progress=self.tell,
         )
         check_constants(problem, before)
@@ -199,7 +249,7 @@ class _Run:
             threads = torch.get_num_threads()
 
             def start_step() -> Callable[[], object]:
-                trial = make_solver(self.job.solver)
+                trial = self.objects.new_solver()
                 trial.start(problem, Setting(rays, seeds, batches.per_epoch, steps))
                 problem.train(True)
                 return lambda: trial.step(*(problem.prepare(batches.at(0, k)) for k in range(trial.n_batches)))

@@ -20,7 +20,7 @@ from mobench.learning.loop import Training
 from mobench.metrics import cost
 from mobench.metrics.evaluation import KNOWN_FRONT_POINTS, FrontValues, at_rays, evaluate, indicators_of
 from mobench.metrics.subset import subset_of
-from mobench.records.record import Cost, Front
+from mobench.records.record import Cost, RecordedFront
 
 
 def judge(
@@ -114,8 +114,8 @@ def _union(rays: Tensor, other_rays: Tensor) -> Tensor:
     return torch.cat([rays, other_rays[distances > 1e-6]])
 
 
-def _front(front: FrontValues, n_samples: int) -> Front:
-    return Front(
+def _front(front: FrontValues, n_samples: int) -> RecordedFront:
+    return RecordedFront(
         preferences=[] if np.isnan(front.preferences).any() else front.preferences.tolist(),
         losses=front.losses.tolist(),
         metrics={name: [v if _is_number(v) else None for v in values] for name, values in front.metrics.items()},

@@ -15,7 +15,7 @@ from mobench.interfaces import Protocol
 from mobench.jobs.rays import job_rays
 from mobench.kernels.precision import DEFAULT
 from mobench.metrics.evaluation import FrontValues, at_rays, indicators_of
-from mobench.records.record import Front, Provenance, Record
+from mobench.records.record import Provenance, Record, RecordedFront
 from mobench.runs.executors.base import Limits
 from mobench.runs.repetition import check_repeatable, repeat
 from mobench.runs.worker_events import WorkerProgress
@@ -196,7 +196,7 @@ def _measured(record: Record) -> dict[str, list[float | None]]:
     return kinds
 
 
-def _metrics(front: Front) -> list[float | None]:
+def _metrics(front: RecordedFront) -> list[float | None]:
     return [value for name in sorted(front.metrics) for value in front.metrics[name]]
 
 

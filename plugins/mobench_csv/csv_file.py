@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobench import files
-from mobench.errors import DataError
-from mobench.text import name_hint, one_line
+from mobench.errors import DataError, nearest
 
 DELIMITERS = ",;\t"
 MAX_BYTES = 2**30
@@ -41,10 +40,10 @@ class TextColumn:
     values: tuple[str, ...]
 
 
-Column = NumberColumn | TextColumn
+CsvColumn = NumberColumn | TextColumn
 
 
-def read_columns(path: Path, checksum: str, categories: Collection[str] = ()) -> dict[str, Column]:
+def read_columns(path: Path, checksum: str, categories: Collection[str] = ()) -> dict[str, CsvColumn]:
     """Return the columns of a CSV file with a header, by name.
 
     Values are separated by commas, semicolons or tabs, whichever the header has most.
@@ -67,8 +66,8 @@ def read_columns(path: Path, checksum: str, categories: Collection[str] = ()) ->
 
 def no_column(path: Path, name: str, accepted: Sequence[str]) -> DataError:
     """Return the error for a column that a file does not have."""
-    hint = name_hint(name, accepted, "its columns are")
-    return DataError(f"{_shown(path)} has no column {one_line(name, 80)!r}{hint}")
+    hint = nearest(name, accepted) or f"; its columns are {', '.join(accepted)}"
+    return DataError(f"{shown(path)} has no column {shown(name, 80)!r}{hint}")
 
 
 def _table(path: Path, checksum: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -76,14 +75,14 @@ def _table(path: Path, checksum: str) -> tuple[list[str], list[tuple[int, list[s
     data = _bytes(path)
     if checksum and sha256(data).hexdigest() != checksum:
         raise DataError(
-            f"{_shown(path)} has changed: its SHA-256 is {sha256(data).hexdigest()}, the job states {checksum}; "
+            f"{shown(path)} has changed: its SHA-256 is {sha256(data).hexdigest()}, the job states {checksum}; "
             "restore the file, or run the command for the new file into another folder"
         )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{_shown(path)} is not UTF-8 text (byte {error.start}): save the table as CSV in UTF-8"
+            f"{shown(path)} is not UTF-8 text (byte {error.start}): save the table as CSV in UTF-8"
         ) from error
     first_line = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(DELIMITERS, key=first_line.count)
@@ -91,19 +90,19 @@ def _table(path: Path, checksum: str) -> tuple[list[str], list[tuple[int, list[s
     try:
         lines = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
     except csv.Error as error:
-        raise DataError(f"{_shown(path)}, line {reader.line_num}: {error}; save the table as CSV again") from error
+        raise DataError(f"{shown(path)}, line {reader.line_num}: {error}; save the table as CSV again") from error
     if not lines:
-        raise DataError(f"{_shown(path)} is empty: pass a CSV file with a header line and one row per sample")
+        raise DataError(f"{shown(path)} is empty: pass a CSV file with a header line and one row per sample")
     header = _header(path, lines.pop(0)[1])
     for number, row in lines:
         if len(row) != len(header):
             raise DataError(
-                f"{_shown(path)}, line {number} has {len(row)} values, the header has {len(header)} columns: correct "
+                f"{shown(path)}, line {number} has {len(row)} values, the header has {len(header)} columns: correct "
                 "the line, and quote values that contain the separator"
             )
     if len(lines) < MIN_ROWS:
         raise DataError(
-            f"{_shown(path)} has {len(lines)} rows: at least {MIN_ROWS} are needed to train, select and test"
+            f"{shown(path)} has {len(lines)} rows: at least {MIN_ROWS} are needed to train, select and test"
         )
     return header, lines
 
@@ -112,12 +111,12 @@ def _header(path: Path, row: Sequence[str]) -> list[str]:
     names = [name.strip() for name in row]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None or "" in names or not all(name.isprintable() for name in names):
-        problem = "a column without a name" if not repeated else f"two columns {one_line(repeated, 80)!r}"
-        raise DataError(f"{_shown(path)} has {problem} in its header: give each column a name of its own")
+        problem = "a column without a name" if not repeated else f"two columns {shown(repeated, 80)!r}"
+        raise DataError(f"{shown(path)} has {problem} in its header: give each column a name of its own")
     return names
 
 
-def _column(path: Path, name: str, texts: list[str], line_numbers: list[int], is_text: bool) -> Column:
+def _column(path: Path, name: str, texts: list[str], line_numbers: list[int], is_text: bool) -> CsvColumn:
     present = ["" if text.lower() in MISSING else text for text in texts]
     numbers = [_number(text) for text in present]
     n_present = sum(map(bool, present))
@@ -127,8 +126,8 @@ def _column(path: Path, name: str, texts: list[str], line_numbers: list[int], is
     if None in numbers:
         row = numbers.index(None)
         raise DataError(
-            f"{_shown(path)}, line {line_numbers[row]}: {one_line(texts[row], 40)!r} in column "
-            f"{one_line(name, 80)!r} is not a number, most other values are: correct it or leave it empty, or name the "
+            f"{shown(path)}, line {line_numbers[row]}: {shown(texts[row], 40)!r} in column "
+            f"{shown(name, 80)!r} is not a number, most other values are: correct it or leave it empty, or name the "
             "column in the option dataset.categories"
         )
     return NumberColumn(np.array(numbers, np.float64))
@@ -150,8 +149,10 @@ def _bytes(path: Path) -> bytes:
         return files.read(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{_shown(path)} cannot be read ({reason}): pass the path of a CSV file") from error
+        raise DataError(f"{shown(path)} cannot be read ({reason}): pass the path of a CSV file") from error
 
 
-def _shown(path: Path) -> str:
-    return one_line(str(path), 200)
+def shown(value: str | Path, limit: int = 200) -> str:
+    """Return a text of the user for a message, shortened and without characters that cannot be printed."""
+    text = "".join(character if character.isprintable() else "?" for character in str(value))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +21,8 @@ from mobench.errors import DataError, OptionError
 from mobench.interfaces import Dataset, Metric, Objective, Protocol, Samples, Split
 from mobench.measures import masked_mean, r_squared, root_mean_squared_error
 from mobench.options import option
-from mobench.text import one_line
-from mobench_csv.csv_file import Column, NumberColumn, TextColumn, no_column, read_columns
+from mobench_csv.csv_file import CsvColumn, NumberColumn, no_column, read_columns, shown
+from mobench_csv.encoding import NumberArray, encoded_numbers, encoded_texts
 from mobench_regression.splits import drawn
 from mobench_regression.table import mean_and_deviation
 
@@ -31,15 +30,9 @@ EXAMPLE, EXAMPLE_TARGETS = "flats.csv", ("rent", "energy_class")
 SCALE = "{} scale"
 """Name of a second target of an objective: the standard deviation of its training values, in every row."""
 MISSING_CLASS = -1
-N_FREQUENT = 30
-"""Number of texts of an input column that have an indicator of their own; all rarer texts share one."""
-LARGEST_INPUT = 5.0
-"""Standardised inputs beyond this bound are moved to it."""
 MAX_CLASSES = 1000
 WORSE = 1.5
 """Reference loss, relative to that of a constant prediction or a guess."""
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -147,7 +140,7 @@ class CsvTable(Dataset):
         return Path(self.file or EXAMPLE)
 
     @cached_property
-    def _columns(self) -> dict[str, Column]:
+    def _columns(self) -> dict[str, CsvColumn]:
         """All columns of the file, from one reading."""
         if self.file:
             return read_columns(self._path, self.sha256, self.categories)
@@ -155,17 +148,20 @@ class CsvTable(Dataset):
             return read_columns(path, "", self.categories)
 
     @cached_property
-    def _all_targets(self) -> dict[str, Values | ClassTarget]:
+    def _all_targets(self) -> dict[str, NumberArray | ClassTarget]:
         """The targets of all rows of the file."""
         return {name: self._target(name, self._named(name)) for name in self.targets}
 
     @cached_property
     def _rows(self) -> NDArray[np.bool_]:
         """Whether a row has a value of at least one target [N]."""
-        return np.any([_present(target) for target in self._all_targets.values()], axis=0)
+        is_kept = np.zeros(len(_present(next(iter(self._all_targets.values())))), np.bool_)
+        for target in self._all_targets.values():
+            is_kept |= _present(target)
+        return is_kept
 
     @cached_property
-    def _targets(self) -> dict[str, Values | ClassTarget]:
+    def _targets(self) -> dict[str, NumberArray | ClassTarget]:
         """The targets of the rows that have one."""
         return {
             name: ClassTarget(target.classes, target.codes[self._rows])
@@ -186,38 +182,37 @@ class CsvTable(Dataset):
             for split, rows in parts.items():
                 if not _present(target)[rows].any():
                     raise DataError(
-                        f"{one_line(str(self._path), 200)}: target {name!r} has a value in too few rows, none is in "
+                        f"{shown(self._path)}: target {name!r} has a value in too few rows, none is in "
                         f"the {split} split: add rows, or choose another target"
                     )
         return parts
 
     @cached_property
-    def _encoded(self) -> tuple[Values, tuple[str, ...]]:
+    def _encoded(self) -> tuple[NumberArray, tuple[str, ...]]:
         """The inputs [N, d] of the rows that have a target, and their names."""
         names = self.inputs or tuple(name for name in self._columns if name not in self.targets)
         if not names:
             raise DataError(
-                f"{one_line(str(self._path), 200)} has no column besides the targets: add columns from which they are "
-                "predicted"
+                f"{shown(self._path)} has only the targets as columns: add columns from which they are predicted"
             )
-        blocks: list[Values] = []
+        blocks: list[NumberArray] = []
         labels: list[str] = []
         for name in names:
             column = self._named(name)
             if isinstance(column, NumberColumn):
-                block, block_labels = _encoded_numbers(name, column, self._rows, self._parts["train"])
+                block, block_labels = encoded_numbers(name, column, self._rows, self._parts["train"])
             else:
-                block, block_labels = _encoded_texts(name, column, self._rows, self._parts["train"])
+                block, block_labels = encoded_texts(name, column, self._rows, self._parts["train"])
             blocks.append(block)
             labels += block_labels
         return np.hstack(blocks), tuple(labels)
 
-    def _named(self, name: str) -> Column:
+    def _named(self, name: str) -> CsvColumn:
         if name not in self._columns:
             raise no_column(self._path, name, list(self._columns))
         return self._columns[name]
 
-    def _target(self, name: str, column: Column) -> Values | ClassTarget:
+    def _target(self, name: str, column: CsvColumn) -> NumberArray | ClassTarget:
         """Return a target as numbers, or as classes for texts and few whole numbers. Raises: DataError."""
         if isinstance(column, NumberColumn):
             values = column.values[~np.isnan(column.values)]
@@ -231,7 +226,7 @@ class CsvTable(Dataset):
         self._check_varies(name, len(classes))
         if len(classes) > min(MAX_CLASSES, len(column.values) // 2):
             raise DataError(
-                f"{one_line(str(self._path), 200)}: target {name!r} has {len(classes)} different texts in "
+                f"{shown(self._path)}: target {name!r} has {len(classes)} different texts in "
                 f"{len(column.values)} rows: choose a target with numbers, or with classes that occur in several rows"
             )
         index = {text: code for code, text in enumerate(classes)} | {"": MISSING_CLASS}
@@ -240,44 +235,15 @@ class CsvTable(Dataset):
     def _check_varies(self, name: str, n_values: int) -> None:
         if n_values < 2:
             problem = "one value in all rows" if n_values else "no value in any row"
-            raise DataError(f"{one_line(str(self._path), 200)}: target {name!r} has {problem}: choose another target")
+            raise DataError(f"{shown(self._path)}: target {name!r} has {problem}: choose another target")
 
 
 def _head(j: int) -> str:
     return f"target-{j + 1}"
 
 
-def _present(target: Values | ClassTarget) -> NDArray[np.bool_]:
+def _present(target: NumberArray | ClassTarget) -> NDArray[np.bool_]:
     return target.codes != MISSING_CLASS if isinstance(target, ClassTarget) else ~np.isnan(target)
-
-
-def _encoded_numbers(
-    name: str, column: NumberColumn, rows: NDArray[np.bool_], train: NDArray[np.int64]
-) -> tuple[Values, list[str]]:
-    """Return the standardised column, and if values are missing, where they are: [N, 1] or [N, 2], and names."""
-    values = column.values[rows]
-    means, deviations = mean_and_deviation(values[train][:, None])
-    standardised = np.nan_to_num((values - means[0]) / deviations[0], nan=0.0).clip(-LARGEST_INPUT, LARGEST_INPUT)
-    missing = np.isnan(values)
-    if not missing.any():
-        return standardised[:, None], [name]
-    return np.column_stack([standardised, missing.astype(np.float64)]), [name, f"{name} is missing"]
-
-
-def _encoded_texts(
-    name: str, column: TextColumn, rows: NDArray[np.bool_], train: NDArray[np.int64]
-) -> tuple[Values, list[str]]:
-    """Return one indicator for each frequent text of the training split and one for all others [N, d], and names.
-
-    A missing text counts as a text of its own.
-    """
-    values = [text for text, is_kept in zip(column.values, rows, strict=True) if is_kept]
-    counts = Counter(values[row] for row in train)
-    frequent = sorted(sorted(counts), key=lambda text: -counts[text])[:N_FREQUENT]
-    position = {text: j for j, text in enumerate(frequent)}
-    block = np.zeros((len(values), len(frequent) + 1))
-    block[np.arange(len(values)), [position.get(text, len(frequent)) for text in values]] = 1.0
-    return block, [f"{name}={text}" if text else f"{name} is missing" for text in frequent] + [f"{name}=other"]
 
 
 def _of_numbers(name: str, head: str) -> Objective:

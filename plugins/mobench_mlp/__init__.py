@@ -13,5 +13,6 @@ def mobench_models() -> list[Spec]:
             source="a standard network",
             version="1",
             small={"widths": [16]},
+            default_for=("table",),
         )
     ]

@@ -12,6 +12,7 @@ def mobench_models() -> list[Spec]:
             summary="two convolutions and a shared dense layer; 31,910 parameters at 36×36",
             source="arXiv 2010.04104, appendix",
             version="1",
+            default_for=("image",),
         ),
         Spec(
             "lenet-cosmos",

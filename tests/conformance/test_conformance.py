@@ -50,7 +50,7 @@ MAY_DECLINE = {
 }
 
 
-LARGE = 2_000_000
+LARGE = 1_500_000
 """Bytes of data files from which the checks of a dataset are slow tests."""
 
 

@@ -58,8 +58,10 @@ def test_the_site_has_every_registered_name_command_and_column(site: Path) -> No
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """All code blocks of a page run in one module, as a reader would run them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
     module = ModuleType("page_of_the_documentation")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look up their module by name
     for language, text in blocks(page.read_text()):

@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 LIST = ROOT / "mobench" / "interface.txt"
 MODULES = (
-    "mobench", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins", "mobench.errors",
-    "mobench.events",
+    "mobench", "mobench.fronts", "mobench.interfaces", "mobench.hookspecs", "mobench.options", "mobench.plugins",
+    "mobench.errors", "mobench.events",
     "mobench.numerics", "mobench.measures", "mobench.array_files", "mobench.datafiles", "mobench.user_folders",
     "mobench.downloads", "mobench.files",
     "mobench.metrics.indicators", "mobench.metrics.evaluation",

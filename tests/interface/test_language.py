@@ -23,6 +23,7 @@ VAGUE_NAMES = re.compile(
 ROOMS = [
     "cli",
     "docs",
+    "fronts",
     "interfaces",
     "jobs",
     "kernels",

@@ -167,7 +167,7 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str]] = {
         lambda rows: [rows[0], *([*row[:3], row[3] if i < 2 else "", row[4]] for i, row in enumerate(rows[1:]))], {},
         "'price' has a value in too few rows",
     ),
-    "no inputs": (lambda rows: [row[3:] for row in rows], {}, "no column besides the targets"),
+    "no inputs": (lambda rows: [row[3:] for row in rows], {}, "only the targets as columns"),
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ FILES = {
     "fronts.csv": "left,right,preference left,preference right,seed\n0.1,0.9,0.9,0.1,0\n0.8,0.2,0.1,0.9,0\n",
     "my-suite.toml": '[budget]\nsteps = 20\n[[entries]]\ndatasets = ["vlmop2"]\nmodels = ["point"]\nsolvers = ["ls"]\n',
     "my-search.toml": blocks((ROOT / "mobench" / "docs" / "howto" / "search.md").read_text())[0][1],
+    "flats.csv": (ROOT / "plugins" / "mobench_csv" / "flats.csv").read_text(),
     "enwik8": "Hypernetworks make the weights of other networks. " * 200,
 }
 """Files that a reader is expected to have: name -> content."""

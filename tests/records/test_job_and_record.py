@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mobench.errors import RecordError
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.records.record import MAX_BYTES, Failure, Front, Record, parse
+from mobench.records.record import MAX_BYTES, Failure, Record, RecordedFront, parse
 
 JOB = Job(
     dataset=Part(name="d", version="1", options={"a": 1, "b": [1, 2]}),
@@ -25,7 +25,7 @@ JOB = Job(
 
 
 def record(**more: Any) -> Record:
-    front = Front(preferences=[[0.5, 0.5]], losses=[[1 / 3, 2.0]], metrics={"a/b": [0.1]}, n_samples=4)
+    front = RecordedFront(preferences=[[0.5, 0.5]], losses=[[1 / 3, 2.0]], metrics={"a/b": [0.1]}, n_samples=4)
     settings: dict[str, Any] = {
         "id": JOB.id, "status": "completed", "job": JOB, "protocol": {"version": "p-1"}, "objectives": ["a", "b"],
         "fronts": {"test": front}, "indicators": {"test": {"hypervolume": 0.1, "gd": None}}, "provenance": MADE,
@@ -79,7 +79,7 @@ def test_a_record_survives_being_written_and_read() -> None:
 def test_the_digest_is_of_the_numbers_alone() -> None:
     elsewhere = MADE.model_copy(update={"started": "later", "processor": "another"})
     assert record(provenance=elsewhere).digest == record().digest
-    other = Front(preferences=[[0.5, 0.5]], losses=[[1 / 3 + 1e-16, 2.0000000001]], n_samples=4)
+    other = RecordedFront(preferences=[[0.5, 0.5]], losses=[[1 / 3 + 1e-16, 2.0000000001]], n_samples=4)
     assert record(fronts={"test": other}).digest != record().digest
 
 

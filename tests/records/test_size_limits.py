@@ -76,7 +76,7 @@ def test_a_message_without_end_leaves_a_record_that_can_be_read(
         error.add_note("note " + sign * 5_000_000)
         raise error
 
-    monkeypatch.setattr(execution, "make_solver", fail)
+    monkeypatch.setattr(execution, "make_objects", fail)
     record = execute(JOB, threads=1)
     Store(tmp_path).write(record)
     (stored_record,) = Store(tmp_path).contents().records

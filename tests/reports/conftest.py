@@ -12,7 +12,7 @@ from shared_folders import shared_folder
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.resolve import resolve
-from mobench.records.record import Cost, Failure, Front, Provenance, Record
+from mobench.records.record import Cost, Failure, Provenance, Record, RecordedFront
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 
@@ -98,7 +98,7 @@ def _handmade(
     # of each solver and seed its own, for equal records are flagged
     losses = [[0.1 + i / n, 0.9 - i / n + seed / 1e4 + len(solver) / 1e6] for i in range(n)]
     fronts = {
-        split: Front(
+        split: RecordedFront(
             preferences=[list(p) for p in preferences], losses=losses, n_samples=10,
             metrics={f"{o}/accuracy": list(v) for o, v in (accuracies or {}).get(split, {}).items()},
         )

@@ -63,7 +63,11 @@ def test_every_record_is_whole_and_of_a_clean_checkout(suite: str) -> None:
         assert not record.provenance.git.endswith("-dirty")
 
 
-@pytest.mark.parametrize("suite", COMMITTED)
+@pytest.mark.parametrize(
+    "suite",
+    # 600 records: the estimates of its leaderboard take seconds
+    [pytest.param(suite, marks=pytest.mark.slow) if suite == "regression" else suite for suite in COMMITTED],
+)
 @pytest.mark.parametrize("format_", ["md", "csv"])
 def test_tables_are_made_from_the_records(suite: str, format_: str) -> None:
     board = board_of(suite)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
-from mobench.records.record import Cost, Failure, Front, Provenance, Record
+from mobench.records.record import Cost, Failure, Provenance, Record, RecordedFront
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.tables.table_files import to_csv, to_markdown
 
@@ -47,7 +47,7 @@ def record(
     if status != "completed":
         return Record(status=status, objectives=[], failure=Failure(kind="E", message="no"), **common)
     points = losses or [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1 + hypervolume / 1000 + seed / 1e4]]
-    front = Front(
+    front = RecordedFront(
         preferences=[[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]], losses=points, metrics={"a/accuracy": [0.7, 0.8, 0.9]},
         n_samples=10,
     )  # fmt: skip

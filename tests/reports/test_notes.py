@@ -14,7 +14,7 @@ import pytest
 from mobench.records.index import bounds_for
 from mobench.records.index_format import pack, unpack
 from mobench.records.outline import outline, takes_preferences
-from mobench.records.record import Front, Record, parse
+from mobench.records.record import Record, RecordedFront, parse
 from mobench.records.store import Store
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.page.page_data import page_data
@@ -237,7 +237,7 @@ def test_a_point_on_the_reference_is_beyond_it(handmade: Make) -> None:
 def test_whether_a_front_answers_to_preferences(
     preferences: list[list[float]], losses: list[list[float]], takes: bool
 ) -> None:
-    assert takes_preferences(Front(preferences=preferences, losses=losses, n_samples=None)) == takes
+    assert takes_preferences(RecordedFront(preferences=preferences, losses=losses, n_samples=None)) == takes
 
 
 @pytest.mark.parametrize("column", ["non-uniformity", "controllability"])

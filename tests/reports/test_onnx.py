@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
@@ -136,6 +139,33 @@ def test_from_the_command_line(cli: Any, trained_folder: Path, tmp_path: Path) -
         model = onnx.load(path)
         assert [i.name for i in model.graph.input] == ["image", "preference"]
         assert [d.dim_value for d in model.graph.input[1].type.tensor_type.shape.dim] == [2]
+        check_metadata(path)
+
+
+def check_metadata(path: Path) -> None:
+    """Check what onnxruntime reads in the file of a network on MultiMNIST."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    entries = session.get_modelmeta().custom_metadata_map
+    assert path.name == f"multimnist-{entries['mobench.solver']}-s0-{entries['mobench.record']}.onnx"
+    assert entries["mobench.version"] == metadata.version("mobench")
+    assert (entries["mobench.dataset"], json.loads(entries["mobench.preference"])) == ("multimnist", ["left", "right"])
+    samples = json.loads(entries["mobench.input"])
+    assert samples["name"] == session.get_inputs()[0].name
+    assert samples["shape"] == session.get_inputs()[0].shape[1:]
+    assert (samples["lowest"], samples["highest"]) == (0.0, 1.0)
+    outputs = json.loads(entries["mobench.outputs"])
+    assert outputs == {"left": {"shape": [10]}, "right": {"shape": [10]}}
+    assert list(outputs) == [output.name for output in session.get_outputs()]
+
+
+def test_a_network_of_vectors_has_an_input_of_another_name(tmp_path: Path) -> None:
+    from mobench.jobs.job import Budget
+    from mobench.jobs.resolve import resolve
+    from mobench.runs.execution import execute
+
+    job = resolve("slump", "mlp", "cosmos", {"model.widths": [4], "dataset.targets": ["flow"]}, Budget(steps=2))
+    model = report.to_onnx(load(execute(job, weights=tmp_path / "w.safetensors"), tmp_path / "w.safetensors"))
+    assert [i.name for i in onnx.load_model_from_string(model).graph.input] == ["input", "preference"]
 
 
 def test_without_weights_nothing_is_written_and_the_reason_is_told(

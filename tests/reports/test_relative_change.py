@@ -12,7 +12,7 @@ import pytest
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.jobs.resolve import dataset_part, resolve
 from mobench.records.outline import outline
-from mobench.records.record import Cost, Front, Imported, Provenance, Record
+from mobench.records.record import Cost, Imported, Provenance, Record, RecordedFront
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.relative_change import is_single_task, relative_changes
 from mobench.reports.tables.columns import column
@@ -52,9 +52,9 @@ def record(
         solver=SolverPart(name=solver, version="1", options=dict(options or {})), seeds=SeedSet.all(seed), rays=rays,
     )  # fmt: skip
 
-    def front(metrics: Mapping[str, Sequence[float | None]]) -> Front:
+    def front(metrics: Mapping[str, Sequence[float | None]]) -> RecordedFront:
         losses = [[0.1 + 0.1 * i + seed / 100, 0.9 - 0.1 * i] for i in range(n_points)]
-        return Front(preferences=preferences or middle, losses=losses, metrics=dict(metrics), n_samples=9)  # type: ignore[arg-type]
+        return RecordedFront(preferences=preferences or middle, losses=losses, metrics=dict(metrics), n_samples=9)  # type: ignore[arg-type]
 
     cost = Cost(
         training_seconds=1, evaluation_seconds=1, steps=1, epochs=1, stored_parameters=1, served_parameters=1,

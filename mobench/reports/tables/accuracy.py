@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mobench.errors import OptionError
-from mobench.records.record import Front, Record
+from mobench.records.record import Record, RecordedFront
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.analysis.statistics import estimate
 from mobench.reports.tables import tidy
@@ -90,7 +90,7 @@ def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]
     return names
 
 
-def _values(front: Front | None) -> list[tuple[Preference, float]]:
+def _values(front: RecordedFront | None) -> list[tuple[Preference, float]]:
     """Return each preference with the mean accuracy of the objectives in %; NaN if an objective has none."""
     if front is None:
         return []

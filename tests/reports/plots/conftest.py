@@ -9,7 +9,7 @@ import pytest
 
 from mobench.jobs.job import Budget, Job, Part, SeedSet, SolverPart
 from mobench.metrics.indicators import hypervolume
-from mobench.records.record import Cost, Front, Provenance, Record, TracePoint
+from mobench.records.record import Cost, Provenance, Record, RecordedFront, TracePoint
 from mobench.reports.plots.style import theme
 
 PROVENANCE = Provenance(
@@ -53,7 +53,7 @@ def record(
     return Record(
         id=job.id, status="completed", job=job, objectives=list(objectives), provenance=PROVENANCE,
         protocol={"version": "p", "reference": bound, "ideal": [0.0] * m},
-        fronts={"test": Front(preferences=rays, losses=losses, n_samples=10)},
+        fronts={"test": RecordedFront(preferences=rays, losses=losses, n_samples=10)},
         indicators={"test": {"hypervolume": hypervolume(losses, bound), "igd_plus": 0.1, "epsilon": 0.1}},
         cost=Cost.model_validate({**default_cost, **(cost or {})}),
         trace=[

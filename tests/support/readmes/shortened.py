@@ -56,6 +56,9 @@ def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suit
     update: dict[str, Any] = {"seeds": suite.seeds[:1], "n_rays": 5, "n_finite": 3, "n_looks": 1, "budget": budget}
     left = {solver for entry in entries for solver in entry.solvers}
     update["solvers"] = {solver: table for solver, table in suite.solvers.items() if solver in left}
+    if suite.table is not None:
+        tables = {solver: table for solver, table in suite.table.solvers.items() if solver in left}
+        update["table"] = suite.table.model_copy(update={"budget": None, "solvers": tables})
     if suite.search is not None:
         spaces = {solver: space for solver, space in suite.search.solvers.items() if solver in left}
         update["search"] = suite.search.model_copy(update={"solvers": spaces})
