@@ -56,7 +56,7 @@ def register(
 
         mobench.register(MyBalancer, "my-balancer")            # a class, or an object with its options
         @mobench.register("my-balancer")                       # the same as a decorator
-        mobench.register("my-solver", generator="phn", balancer=MyBalancer)   # a solver that is a pair
+        mobench.register("my-solver", generator="my-generator", balancer=MyBalancer)  # a pair
 
     The name then works in this process in `mobench.run`, `mobench.fit` and the other functions, also for jobs in
     processes of their own: the class is sent to them by value. It may use classes, functions and constants of its

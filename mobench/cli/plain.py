@@ -23,7 +23,13 @@ class _Help:
 
 
 class PlainGroup(_Help, TyperGroup):
-    """A group of commands."""
+    """A group of commands, whose own options are read only if they are given."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for parameter in self.params:  # Typer adds the options of completion after the construction
+            if "process_value" not in vars(parameter):
+                parameter.process_value = _if_given(parameter)  # type: ignore[assignment, method-assign]
+        return super().parse_args(ctx, args)
 
 
 class PlainCommand(_Help, TyperCommand):
@@ -36,6 +42,14 @@ class PlainCommand(_Help, TyperCommand):
             hint = hints.get(parameter.name)
             if get_origin(hint) is Annotated and get_args(hint)[0] in (str, str | None) and parameter.callback is None:
                 parameter.process_value = _as_it_is(parameter)  # type: ignore[assignment, method-assign]
+            elif parameter.callback is None and not parameter.required and not parameter.multiple:
+                parameter.process_value = _if_given(parameter)  # type: ignore[assignment, method-assign]
+
+
+def _if_given(parameter: Any) -> Callable[[Any, Any], Any]:
+    """Return a function that processes a value as the parameter does, and returns None or False unchanged."""
+    read = parameter.process_value
+    return lambda context, value: read(context, value) if value is not None and value is not False else value
 
 
 def _as_it_is(parameter: Any) -> Callable[[Any, Any], Any]:

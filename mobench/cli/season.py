@@ -120,14 +120,14 @@ def run_(
 
     defaults = {option: parameter.default for option, parameter in inspect.signature(run).parameters.items()}
     selection = {"dataset": dataset, "solver": solver, "seeds": seeds, "jobs": jobs, "device": device}
-    codes = []
+    is_complete = True
     for _, suite in _tracks(name, track):
         try:
             run(**{**defaults, "suite": suite.name, **selection})
-        except typer.Exit as end:
-            codes.append(end.exit_code)
-    if codes:
-        raise typer.Exit(codes[0])
+        except typer.Exit:
+            is_complete = False
+    if not is_complete:
+        raise typer.Exit(ExitCode.NO_RESULT)
 
 
 @app.command()

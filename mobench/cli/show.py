@@ -39,7 +39,8 @@ def show(
 ) -> None:
     """Show the source of a registered name, and its options with their defaults; or the definition of a column."""
     entries = registry()
-    if kind in (None, COLUMN) and _show_column(name) and (kind == COLUMN or not entries_named(entries, name, KINDS)):
+    is_registered = kind != COLUMN and bool(entries_named(entries, name, KINDS))
+    if kind in (None, COLUMN) and not is_registered and _show_column(name):
         return
     if pair := pair_of(name):
         _show_pair(pair)
@@ -73,7 +74,7 @@ def _show_column(name: str) -> bool:
     """Print the definition of a column in two lines; return False if no column has the name."""
     from mobench.reports.tables.columns import column, is_defined
 
-    if not is_defined(name):
+    if name.startswith((".", "/")) or not is_defined(name):  # a path is no metric of an objective
         return False
     described = column(name)
     line = ColumnLine(

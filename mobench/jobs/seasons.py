@@ -162,8 +162,11 @@ def changes(suite: Suite, jobs: Iterable[Job]) -> list[str]:
 
 
 def check_frozen(suite: Suite, jobs: Iterable[Job]) -> None:
-    """Raise SuiteError if jobs of a frozen suite have changed: their records would not belong to its season."""
-    if suite.season is None or suite.overrides:  # the options of overrides are not frozen
+    """Raise SuiteError if jobs of a frozen suite have changed: their records would not belong to its season.
+
+    Jobs that do not carry the name of the season, such as those of a copy of a suite of season 1, may change.
+    """
+    if suite.season is None or not suite.season.labelled or suite.overrides:  # options of overrides are not frozen
         return
     if changed := changes(suite, jobs):
         raise SuiteError(

@@ -90,4 +90,4 @@ def test_a_path_without_the_ending_of_a_suite_file(
 def test_show_takes_names_and_reads_no_path(
     paths: dict[str, Path], path: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"no plugin is called {path!r}" in error_of(["show", path], monkeypatch, capsys)
+    assert f"no plugin or column is called {path!r}" in error_of(["show", path], monkeypatch, capsys)

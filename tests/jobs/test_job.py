@@ -31,7 +31,9 @@ JOB = Job(
     rays=[[0.25, 0.75], [0.5, 0.5]],
     rays_version=2,
     n_looks=10,
+    patience=3,
     protocol="p-1",
+    season="season-9",
 )
 
 

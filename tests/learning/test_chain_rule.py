@@ -166,15 +166,15 @@ def test_structured_gram_equals_the_general_road(problem: Problem, network: Pare
 
 
 def snippets(language: str) -> Iterator[str]:
-    readme = Path(__file__).parents[2] / "README.md"
-    yield from re.findall(rf"```{language}\n(.*?)```", readme.read_text(), re.DOTALL)
+    page = Path(__file__).parents[2] / "mobench" / "docs" / "concepts" / "gradient.md"
+    yield from re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-def test_the_lines_of_the_readme_do_what_they_say() -> None:
-    """The code of the README's answer runs, and the hypernetwork has a gradient at its end."""
+def test_the_lines_of_the_page_do_what_they_say() -> None:
+    """The code of the page on gradients runs, and the hypernetwork has a gradient at its end."""
     snippet = next(s for s in snippets("python") if "functional_call" in s)
     names: dict[str, object] = {}
-    exec(compile(snippet, "README.md", "exec"), names)
+    exec(compile(snippet, "gradient.md", "exec"), names)
     hyper = names["hyper"]
     assert isinstance(hyper, nn.Linear)
     assert hyper.weight.grad is not None

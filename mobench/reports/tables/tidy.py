@@ -44,9 +44,9 @@ def estimates(board: Leaderboard, directions: Directions) -> pd.DataFrame:
     """
     import pandas as pd
 
-    counts = {key: len(group) for key, group in seeds(board).groupby([*KEYS, "quantity"], sort=False)}
+    values = {key: list(group["value"]) for key, group in seeds(board).groupby([*KEYS, "quantity"], sort=False)}
     rows = [
-        _estimate(row, name, counts.get((*(row[k] for k in KEYS), name), 0), directions)
+        _estimate(row, name, values.get((*(row[k] for k in KEYS), name), []), directions)
         for row in board.table.to_dict("records")
         for name in _quantities(row)
     ]
@@ -81,15 +81,16 @@ def sorted_by(table: pd.DataFrame, columns: Sequence[str], places: Mapping[str, 
     return ordered.reset_index(drop=True)
 
 
-def _estimate(row: Mapping[Any, Any], name: str, n: int, directions: Directions) -> dict[str, Any]:
+def _estimate(row: Mapping[Any, Any], name: str, values: Sequence[float], directions: Directions) -> dict[str, Any]:
+    """Return a row of `estimates`. values: of the seeds; their range is used for quantities without a spread."""
     value, half = float(row[name]), float(row.get(name + HALF, math.nan))
-    low, high = (row.get(name + suffix, value) for suffix in (LOW, HIGH))
+    low, high = row.get(name + LOW, min(values, default=value)), row.get(name + HIGH, max(values, default=value))
     if not math.isnan(half):
         low, high = value - half, value + half
     col = column(name, row["dataset"], directions)
     return {
         **{k: row[k] for k in KEYS}, "status": row["status"], "quantity": name, "estimate": value, "lower": low,
-        "upper": high, "spread": _spread(half), "n": n, "unit": col.unit, "better": col.better,
+        "upper": high, "spread": _spread(half), "n": len(values), "unit": col.unit, "better": col.better,
     }  # fmt: skip
 
 

@@ -54,6 +54,7 @@ def shorter(suite: Suite, datasets: Sequence[str], is_chosen_from: bool) -> Suit
     entries = [_small(entry, datasets) for entry in entries]
     budget = {"steps": 2, "batch_size": 16}
     update: dict[str, Any] = {"seeds": suite.seeds[:1], "n_rays": 5, "n_finite": 3, "n_looks": 1, "budget": budget}
+    update["season"] = None  # its jobs are others than those of the season
     left = {solver for entry in entries for solver in entry.solvers}
     update["solvers"] = {solver: table for solver, table in suite.solvers.items() if solver in left}
     if suite.table is not None:
