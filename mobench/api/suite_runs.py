@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -163,10 +164,8 @@ def run(
     return board.table
 
 
-OVERRIDES = (
-    "dataset", "model", "solver", "settings", "seeds", "rays", "epochs", "steps", "seconds", "preset", "precision",
-    "csv", "targets",
-)  # fmt: skip
+_PARAMETERS = list(inspect.signature(run).parameters)
+OVERRIDES = tuple(_PARAMETERS[1 : _PARAMETERS.index("jobs")])
 """Parameters of `run` and `tune` that override the suite."""
 
 

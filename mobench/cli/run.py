@@ -139,8 +139,8 @@ def _tell(summary: Summary, folder: Path) -> None:
         wrote(path)
     quoted = shlex.quote(str(folder))
     say(
-        f"next: `mobench report {quoted}` makes a page of it, `mobench leaderboard {quoted} --wide` shows more columns,\n"
-        f"  `mobench show hypervolume` defines one, `mobench export {quoted} --format tex --standalone` makes a LaTeX table"
+        f"next: `mobench report {quoted}` makes a page, `mobench leaderboard {quoted} --wide` shows more columns,\n"
+        f"  `mobench show hypervolume` defines one, `mobench export {quoted} --format tex --standalone` a LaTeX table"
     )
 
 

@@ -38,6 +38,10 @@ ELSEWHERE = (
     Elsewhere(r"\.venv/bin/pip install -e (\.|'\.\[dev\]')", "needs a network; .ci/run begins with it", CI),
     Elsewhere(r"pip install 'mobench\[(ray|slurm)\]'", "needs a network", RAY),
     Elsewhere(
+        r"python -m mobench\.reports\.remake results/\*", "rewrites the committed tables",
+        "tests/reports/test_remake.py::test_tables_are_made_again_from_the_records_alone", "results/README.md",
+    ),
+    Elsewhere(
         r"pip install 'mobench\[tensorboard\]'", "needs a network",
         "tests/loggers/test_built_in_loggers.py::test_tensorboard_reads_scalars_options_and_results",
     ),
