@@ -66,7 +66,7 @@ class Logger(ABC):
     once as a warning and calls the logger no more. Loggers are no part of a job's identity.
 
     packages: modules that the logger imports, each with the command that installs it, such as
-        {"mlflow": "pip install 'mobench[mlflow]'"}. A missing one is an error before any job runs. Import them in
+        {"tracker": "pip install 'my-plugin[tracker]'"}. A missing one is an error before any job runs. Import them in
         methods, not at the top of the module, so that the logger can be listed without them.
     """
 
