@@ -98,7 +98,7 @@ def status(
                 others = ", ".join(f"{counts[s]} {s}" for s in ("diverged", "failed", "missing") if counts[s])
                 rows.append([dataset, solver, f"{counts['completed']} of {len(jobs)}", others])
         if rows:
-            print_table(["task", "solver", "completed", "others"], rows, title=f"{name}, track {track_name}")
+            print_table(["dataset", "solver", "completed", "others"], rows, title=f"{name}, track {track_name}")
         say(f"{name}, track {track_name}: {n_done} of {n_jobs} jobs have a record in {folder}")
         complete &= n_done == n_jobs
     if not complete:

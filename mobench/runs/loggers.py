@@ -159,7 +159,7 @@ class OpenLoggers:
 def choose(chosen: Chosen, settings: Mapping[str, Any] | None = None, argument: str = "logger") -> Loggers:
     """Return the loggers for names or objects.
 
-    settings: "name.option" -> value for the named loggers, such as {"mlflow.experiment": "fairness"}.
+    settings: "name.option" -> value for the named loggers, such as {"mlflow.experiment": "my-runs"}.
     argument: name of the argument in error messages.
 
     Raises: UnknownNameError, PluginError for a name; OptionError for a setting of another logger or of no option, for
