@@ -39,8 +39,10 @@ def show(
 ) -> None:
     """Show the source of a registered name, and its options with their defaults; or the definition of a column."""
     entries = registry()
-    is_registered = kind != COLUMN and bool(entries_named(entries, name, KINDS))
-    if kind in (None, COLUMN) and not is_registered and _show_column(name):
+    named = [] if kind == COLUMN else entries_named(entries, name, KINDS)
+    is_suite = bool(named) and all(isinstance(entry.spec, SuiteFile) for entry in named)
+    # a suite is shown without numpy, which the definitions of columns import
+    if kind in (None, COLUMN) and not is_suite and _show_column(name) and not named:
         return
     if pair := pair_of(name):
         _show_pair(pair)

@@ -38,7 +38,9 @@ def logs_jobs_of_every_end(entry: Entry) -> None:
 def use(logger: Logger, folder: Path) -> None:
     """Log four jobs that run at once: one completes, one diverges, one fails before training, one is interrupted."""
     completed, diverged, failed, interrupted = (
-        LoggedJob(f"{i:016x}", f"data × é · solver+b · seed {i}", "data", "my-model", "a+b", i, ("loss (%)", "ä"), OPTIONS)
+        LoggedJob(
+            f"{i:016x}", f"data × é · solver+b · seed {i}", "data", "my-model", "a+b", i, ("loss (%)", "ä"), OPTIONS
+        )
         for i in range(4)
     )
     logger.open(LoggedRun("a suite", folder / "records of a run"))
