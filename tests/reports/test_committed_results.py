@@ -199,7 +199,9 @@ def test_every_task_has_ten_solvers_with_five_seeds(suite: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suite", [suite for suite in TASKS if suite not in ("glyphs", "recommendation", "three-digits")])
+@pytest.mark.parametrize(
+    "suite", [suite for suite in TASKS if suite not in ("glyphs", "recommendation", "three-digits")]
+)
 def test_the_table_across_tasks_is_made_from_the_records(suite: str) -> None:
     board = board_of(suite)
     for format_ in ("md", "csv"):

@@ -20,6 +20,8 @@ from mobench.text import single_spaced
 COLOURS = ("#0000d8", "#cf4a11", "#e94cff", "#02022b", "#833b8e", "#560000")
 REST = "#8a8a8a"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", "*", ">", "h")
+MORE_MARKERS = ("8", "H", "d")
+"""Markers of lines beyond those that `MARKERS`, filled and hollow, tell apart."""
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 2)), (0, (8, 3)))
 SEQUENTIAL = LinearSegmentedColormap.from_list("nearer-is-darker", ["#111133", "#1122dd", "#7fb2ff", "#f2f6ff"])
 BAND = 0.16
@@ -57,13 +59,22 @@ def look(position: int) -> Look:
     """Return the style of the solver at a position in its panel: the first are coloured, the rest grey."""
     n = len(COLOURS)
     prominent = position < n
+    marker, is_filled = _marker(position)
     return Look(
         COLOURS[position] if prominent else REST,
-        MARKERS[position % len(MARKERS)],
+        marker,
         DASHES[position % len(DASHES)],
-        (position // len(MARKERS)) % 2 == 0,
+        is_filled,
         prominent,
     )
+
+
+def _marker(position: int) -> tuple[str, bool]:
+    """Return the marker of a position, and whether it is filled; they repeat after thirty positions."""
+    marks = [
+        (marker, is_filled) for group in (MARKERS, MORE_MARKERS) for is_filled in (True, False) for marker in group
+    ]
+    return marks[position % len(marks)]
 
 
 def theme() -> Any:
