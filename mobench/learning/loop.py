@@ -123,9 +123,9 @@ def train(
     """
     batches = Batches(samples, batch_size, seeds.data)
     total = limit.total_steps(batches.per_epoch)
-    _seed_everything(seeds.initialisation)
+    torch.manual_seed(seeds.initialisation)
     solver.start(problem, Setting(rays, seeds, batches.per_epoch, total))
-    _seed_everything(seeds.solver)
+    torch.manual_seed(seeds.solver)
     run = Training()
     # lexists: a dangling symbolic link must raise an error and not be ignored
     if checkpoint is not None and os.path.lexists(checkpoint):
@@ -274,10 +274,6 @@ def _look(run: Training, solver: Solver, problem: Problem, validation: Samples |
         train_losses=list(run.recent_losses),
         hypervolume=value,
     )
-
-
-def _seed_everything(seed: int) -> None:
-    torch.manual_seed(seed)
 
 
 def _save(path: Path, solver: Solver, run: Training, problem: Problem) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,6 @@ SHELLS = {
     "fish": ".config/fish/completions/mobench.fish",
 }
 """Shell -> the file below the home folder that has its completion."""
-BASH = shutil.which("bash")
 
 
 def completed(line: str) -> list[str]:
@@ -111,7 +109,6 @@ def test_installation_names_the_file_that_it_writes(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BASH is None, reason="there is no bash on this machine")
 def test_bash_completes_after_the_installation(tmp_path: Path, environment: dict[str, str], command: list[str]) -> None:
     env = {**environment, "HOME": str(tmp_path), "PATH": f"{Path(command[0]).parent}{os.pathsep}{environment['PATH']}"}
 
