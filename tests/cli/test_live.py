@@ -113,7 +113,8 @@ def test_the_view_shows_jobs_the_time_left_and_the_best_and_ends_in_the_table(
     assert re.search(r"run tiny  [1-3] of 4 jobs done", terminal_run.text)
     assert "gone, ETA unknown" in terminal_run.text, "before anything is known"
     assert re.search(r"gone, ETA (about )?\d+:\d\d", terminal_run.text), "once a job was through"
-    assert re.search(r"vlmop2 · ls · seed 0 +(measuring|train +\d+ %|evaluate \w+)", terminal_run.text)
+    # which of the short jobs is drawn in the middle of its training depends on the machine
+    assert re.search(r"vlmop2 · (phn-)?ls · seed [01] +(measuring|train +\d+ %|evaluate \w+)", terminal_run.text)
     assert re.search(r"best HV +vlmop2 +0\.\d+ +(phn-)?ls, seed [01]", terminal_run.text)
     assert COLOUR.search(terminal_run.raw)
     # what remains: a line per job, the table, the written files

@@ -92,8 +92,11 @@ def preference_names(preferences: Iterable[Preference]) -> dict[Preference, str]
 
 
 def _values(front: RecordedFront | None) -> list[tuple[Preference, float]]:
-    """Return each preference with the mean accuracy of the objectives in %; NaN if an objective has none."""
-    if front is None:
+    """Return each preference with the mean accuracy of the objectives in %; NaN if an objective has none.
+
+    Points that belong to no preference are left out.
+    """
+    if front is None or not front.preferences:
         return []
     accuracies = [values for name, values in front.metrics.items() if name.endswith(f"/{METRIC}")]
     if not accuracies:
