@@ -43,3 +43,10 @@ def test_solvers_stand_apart() -> None:
     table = per_ray(records("ls", "phn-ls"))
     assert table.groupby("solver").size().to_dict() == {"ls": 5, "phn-ls": 25}
     assert (table["chosen"] == "yes").sum() == 2
+
+
+def test_points_without_preferences_have_no_rows_also_if_their_number_differs() -> None:
+    engineering = Store(METHODS.parent / "engineering").contents().records
+    chosen = [r for r in engineering if r.job.dataset.name == "re21" and r.job.solver.name in ("ls", "nsga2")]
+    assert len({len(r.fronts["test"].losses) for r in chosen if r.job.solver.name == "nsga2"}) > 1
+    assert set(per_ray(chosen)["solver"]) == {"ls"}
