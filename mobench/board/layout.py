@@ -127,7 +127,7 @@ class Verification(Strict):
     submission: the digest of the verified submission. An outcome of another one does not count.
     reason:     why the submission is rejected, in one sentence; "" if it is verified.
     isolation:  what the reruns were isolated by, such as "bubblewrap: no network, no files outside its folder".
-    selection:  the signature of the digest. It determines the rerun jobs, so only the owner of the key can predict them.
+    selection:  the signature of the digest. It determines the rerun jobs: only the owner of the key can predict them.
     signature:  the signature of this object without this field.
     """
 
