@@ -456,7 +456,8 @@ def test_damaged_tables_are_refused(tmp_path: Path, content: str, message: str) 
 
 def test_numbers_are_the_nearest_to_their_text(tmp_path: Path) -> None:
     drawn = np.random.default_rng(0)
-    texts = [repr(float(x) * 10.0**k) for x, k in zip(drawn.normal(size=2000), drawn.integers(-300, 300, 2000).tolist(), strict=True)]
+    scales = drawn.integers(-300, 300, 2000).tolist()
+    texts = [repr(float(x) * 10.0**scale) for x, scale in zip(drawn.normal(size=2000), scales, strict=True)]
     texts += ["".join(map(str, digits)) + "e-9" for digits in drawn.integers(0, 10, (500, 25))]
     path = tmp_path / "a.csv"
     path.write_text("\n".join(["a", *texts]))
