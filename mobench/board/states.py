@@ -10,6 +10,8 @@ from mobench.board.layout import State, Submission, Verification, read_verificat
 from mobench.board.signatures import why_not_signed
 from mobench.board.submission_files import file_faults
 
+IGNORED = "the verification does not count"
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -43,7 +45,7 @@ def standing_of(folder: Path, submission: Submission, verifiers: Mapping[str, st
     if outcome is None:
         return Standing(unverified)
     if outcome.verifier not in verifiers:
-        return Standing(unverified, f"the verification does not count: {outcome.verifier!r} is no verifier of the board")
+        return Standing(unverified, f"{IGNORED}: {outcome.verifier!r} is no verifier of the board")
     if why_not := why_not_signed(submission, outcome, verifiers[outcome.verifier]):
-        return Standing(unverified, f"the verification does not count: {why_not}")
+        return Standing(unverified, f"{IGNORED}: {why_not}")
     return Standing(outcome.state, outcome.reason, outcome)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -26,11 +25,16 @@ from mobench.runs.suite_run import folder_of
 class StoreTask:
     """A task of a store: a dataset with its model, protocol, budget and rays.
 
-    protocol: as records store it. seeds: those of a complete set of records.
+    protocol: as records store it.
+    content:  the fields of its jobs that are the same for every solver and seed.
+    imported_key: what imported points of it have, see `imported_key`.
+    seeds:    those of a complete set of records.
     """
 
     title: str
     protocol: dict[str, Any]
+    content: dict[str, Any]
+    imported_key: str
     seeds: set[SeedSet] = field(default_factory=set)
 
 
@@ -50,9 +54,14 @@ class StoreTasks:
         return None if search is None else _n_trials(search)
 
 
+def task_content(job: Job) -> dict[str, Any]:
+    """Return everything in a job but its solver and its seeds."""
+    return job.model_dump(mode="json", exclude={"solver", "seeds"}, exclude_none=True)
+
+
 def task_key(job: Job) -> str:
     """Return everything in a job but its solver and its seeds, as text."""
-    return json.dumps(job.model_dump(mode="json", exclude={"solver", "seeds"}, exclude_none=True), sort_keys=True)
+    return json.dumps(task_content(job), sort_keys=True)
 
 
 def imported_key(job: Job) -> str:
@@ -73,9 +82,12 @@ def store_tasks(board: Path, store: str) -> StoreTasks:
     if suite is not None:
         plan = plans.plan(suite)
         seasons.check_frozen(suite, plan.jobs)
-        protocols = {job.dataset.text: stated_by(make_dataset(job.dataset)) for job in _one_per_dataset(plan.jobs)}
+        protocols: dict[str, dict[str, Any]] = {}
         for job in plan.jobs:
-            _add(tasks, job, protocols[job.dataset.text])
+            key = imported_key(job)
+            if key not in protocols:
+                protocols[key] = stated_by(make_dataset(job.dataset))
+            _add(tasks, job, protocols[key])
         return StoreTasks(tasks, suite)
     for record in Store(board / store).contents().records:
         if record.imported is None and record.status == "completed":
@@ -96,13 +108,10 @@ def _suite_of(store: str) -> Suite | None:
     return None
 
 
-def _one_per_dataset(jobs: Iterable[Job]) -> Iterable[Job]:
-    return {job.dataset.text: job for job in jobs}.values()
-
-
 def _add(tasks: dict[str, StoreTask], job: Job, protocol: dict[str, Any]) -> None:
-    task = tasks.setdefault(task_key(job), StoreTask(f"{job.dataset.name} · {job.model.name}", protocol))
-    task.seeds.add(job.seeds)
+    title = f"{job.dataset.name} · {job.model.name}"
+    new = StoreTask(title, protocol, task_content(job), imported_key(job))
+    tasks.setdefault(task_key(job), new).seeds.add(job.seeds)
 
 
 def _n_trials(search: Search) -> int:
