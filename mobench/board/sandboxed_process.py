@@ -56,7 +56,9 @@ def run(
 
     Raises: StoreError if the program cannot be started.
     """
-    command = sandbox.wrap(words, view, limits)
+    program, *arguments = sandbox.wrap(words, view, limits)
+    # found by the PATH of this process, not by that of the sandbox
+    command = [shutil.which(program) or program, *arguments]
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         source.write(request)
         source.seek(0)
@@ -66,7 +68,7 @@ def run(
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise StoreError(f"{command[0]} cannot be started: {error.strerror or error}; install it") from error
+            raise StoreError(f"{program} cannot be started: {error.strerror or error}; install it") from error
         excess, code, core_seconds = _watched(process, view, limits, (output, errors))
         return SandboxedResult(_content(output, MAX_OUTPUT_BYTES), _tail(errors), code, excess, core_seconds)
 

@@ -94,7 +94,8 @@ def bubblewrap(words: Sequence[str], view: SandboxView, limits: SandboxLimits, a
         options += [word for name in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{name}")]
     options += ["--size", str(ROOT_BYTES), "--tmpfs", "/", "--proc", "/proc", "--dev", "/dev"]
     readable = _existing(view.readable)
-    for folder in sorted({str(parent) for path in (*readable, view.scratch) for parent in Path(path).parents} - {"/"}):
+    parents = {str(parent) for path in (*readable, str(view.scratch)) for parent in Path(path).parents}
+    for folder in sorted(parents - {"/"}):
         if not any(Path(folder).is_relative_to(path) for path in readable):
             options += ["--perms", "0755", "--dir", folder]
     for path in readable:

@@ -39,7 +39,7 @@ from mobench.board.submission_checks import (
 )
 from mobench.board.submission_files import file_faults, sha256_of
 from mobench.board.wheel_building import wheel_of
-from mobench.board.wheels import FILE_NAME, Wheel, code_hash, normalised_distribution, read_wheel, unpack
+from mobench.board.wheels import FILE_NAME, Wheel, code_hashes, normalised_distribution, read_wheel, unpack
 from mobench.errors import MobenchError, StoreError
 from mobench.records.record import Record
 from mobench.records.store import Store
@@ -148,29 +148,12 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
     )
     write(submission, target)
     with tempfile.TemporaryDirectory(prefix="mobench-site-") as site:
-        hashes = code_hashes([read_wheel(target / d.wheel) for d in submission.distributions], records, Path(site))
+        copies = [read_wheel(target / distribution.wheel) for distribution in submission.distributions]
+        for wheel in copies:
+            unpack(wheel, Path(site))
+        hashes = code_hashes(copies, records, Path(site))
     _refuse([*source_faults(records, hashes), *search_faults(target, submission, tasks)])
     return target
-
-
-def code_hashes(wheels: Sequence[Wheel], records: Sequence[Record], site: Path) -> dict[str, dict[str, str]]:
-    """Unpack wheels into a folder; return distribution -> module -> hash of its code, of the modules that records name.
-
-    The distribution has the name that the records give it.
-
-    Raises: StoreError.
-    """
-    names = {normalised_distribution(wheel.name) for wheel in wheels}
-    for wheel in wheels:
-        unpack(wheel, site)
-    hashes: dict[str, dict[str, str]] = {}
-    for record in records:
-        for source in record.provenance.sources.values():
-            if normalised_distribution(source.distribution) in names:
-                modules = hashes.setdefault(source.distribution, {})
-                if source.module not in modules and (value := code_hash(site, source.module)) is not None:
-                    modules[source.module] = value
-    return hashes
 
 
 def _chosen(folder: Path, statements: Statements) -> list[Record]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.parser import BytesParser
 from importlib import metadata
@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from mobench import files
 from mobench.board.submission_files import MAX_WHEEL_BYTES
 from mobench.errors import StoreError
+from mobench.records.record import Record
 from mobench.records.sources import content_hash
 from mobench.text import one_line
 
@@ -85,17 +86,18 @@ def unpack(wheel: Wheel, site: Path) -> None:
         raise StoreError(f"{name} cannot be unpacked: {one_line(str(error), 200)}; build it again") from error
 
 
-def conflicts(wheel: Wheel, paths: Iterable[str]) -> list[str]:
-    """Return why a wheel cannot be installed beside the packages in `paths`, the verifier's own.
+def conflicts(wheel: Wheel) -> list[str]:
+    """Return why a wheel cannot be installed beside the packages of this process.
 
-    A module of a name that exists there would replace it, for example the code that evaluates.
+    A module of a name that exists here would replace it, for example the code that evaluates.
     """
-    places = list(paths)
     faults = []
+    if normalised_distribution(wheel.name) == "mobench":
+        faults.append("a wheel of mobench itself is no submission: the verifier has its own")
     for module in wheel.modules:
         if module in sys.stdlib_module_names or module in STARTUP_MODULES:
             faults.append(f"{wheel.name} has a module {module!r}, a name that Python itself uses")
-        elif PathFinder.find_spec(module, places) is not None:
+        elif PathFinder.find_spec(module, sys.path) is not None:
             faults.append(f"{wheel.name} has a module {module!r}, which the verifier has already: use another name")
     return faults
 
@@ -103,7 +105,9 @@ def conflicts(wheel: Wheel, paths: Iterable[str]) -> list[str]:
 def missing_requirements(wheel: Wheel, others: Iterable[Wheel]) -> list[str]:
     """Return the distributions that a wheel needs and that neither the verifier nor the submission has."""
     submitted = {normalised_distribution(other.name) for other in others}
-    return [name for name in wheel.requires if normalised_distribution(name) not in submitted and not _installed(name)]
+    return [
+        name for name in wheel.requires if normalised_distribution(name) not in submitted and not is_installed(name)
+    ]
 
 
 def code_hash(site: Path, module: str) -> str | None:
@@ -116,6 +120,22 @@ def code_hash(site: Path, module: str) -> str | None:
         if file.is_file():
             return content_hash(file)
     return None
+
+
+def code_hashes(wheels: Sequence[Wheel], records: Sequence[Record], site: Path) -> dict[str, dict[str, str]]:
+    """Return distribution -> module -> hash of its code, for the modules that records name, of unpacked wheels.
+
+    The distribution has the name that the records give it.
+    """
+    names = {normalised_distribution(wheel.name) for wheel in wheels}
+    hashes: dict[str, dict[str, str]] = {}
+    for record in records:
+        for source in record.provenance.sources.values():
+            if normalised_distribution(source.distribution) in names:
+                modules = hashes.setdefault(source.distribution, {})
+                if source.module not in modules and (value := code_hash(site, source.module)) is not None:
+                    modules[source.module] = value
+    return hashes
 
 
 def normalised_distribution(name: str) -> str:
@@ -166,7 +186,8 @@ def _required(lines: Iterable[str]) -> Iterator[str]:
             yield name[1]
 
 
-def _installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Return whether this process can see a distribution of a name."""
     try:
         metadata.distribution(name)
     except (metadata.PackageNotFoundError, ValueError):

@@ -1,0 +1,189 @@
+"""Verification of a submission: checks, reruns that the submitter could not foresee, and a signed outcome."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from mobench.board.environments import SubmissionEnvironment, create_environment
+from mobench.board.layout import State, Submission, Verification, read_board, read_submission, write
+from mobench.board.sandboxed_process import chosen_sandbox
+from mobench.board.sandboxed_runs import CannotJudge, Findings, SandboxedRuns, VerificationSettings
+from mobench.board.search_budget import search_faults
+from mobench.board.signatures import chosen_index, read_key
+from mobench.board.store_tasks import StoreTasks, store_tasks, task_key
+from mobench.board.submission_checks import OWN, read_records, record_faults, source_faults, statement_faults
+from mobench.board.submission_files import file_faults
+from mobench.board.wheels import Wheel, code_hashes, conflicts, is_installed, missing_requirements, read_wheel
+from mobench.errors import OptionError, RecordError, StoreError
+from mobench.records.provenance import processor
+from mobench.records.record import Record
+from mobench.records.sources import sources
+from mobench.runs.executors.local import available_cores
+from mobench.runs.repetition import check_repeatable
+from mobench.text import one_line
+
+NOT_RUN = "nothing was run"
+MAX_REASON = 2000
+
+
+def verify_submission(
+    folder: Path,
+    board: Path,
+    key_path: Path,
+    settings: VerificationSettings,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Verification:
+    """Verify a submission, write the signed outcome into its folder, and return it.
+
+    tell: called with a line before each step.
+
+    Raises: MobenchError if the submission cannot be judged here: it cannot be read, the key is no verifier's of the
+        board, no sandbox works, data or a device are missing. Nothing is written then.
+    """
+    key = read_key(key_path)
+    verifiers = read_board(board).verifiers
+    verifier = next((name for name, public in verifiers.items() if public == key.public), None)
+    if verifier is None:
+        raise OptionError(
+            f"the board has no verifier with the public key {key.public}: add it to [verifiers] in board.toml"
+        )
+    if folder.is_symlink():
+        raise StoreError(f"{one_line(str(folder))} is a symbolic link: name the folder of a submission")
+    submission = read_submission(folder)
+    selection = key.select(submission)
+    findings = _judged(folder, submission, store_tasks(board, submission.store), selection, key_path, settings, tell)
+    outcome = Verification(
+        submission=submission.digest,
+        state=State.REJECTED if findings.reasons else State.VERIFIED,
+        reason=one_line("; ".join(findings.reasons), MAX_REASON),
+        verifier=verifier,
+        mobench=metadata.version("mobench"),
+        hardware=one_line(processor()),
+        isolation=findings.isolation,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        core_seconds=round(findings.core_seconds, 3),
+        reruns=findings.reruns,
+        caveats=[one_line(caveat) for caveat in dict.fromkeys(findings.caveats)],
+        selection=selection,
+    )
+    signed = key.sign(outcome)
+    write(signed, folder)
+    return signed
+
+
+def selected(records: Sequence[Record], selection: str) -> tuple[list[Record], list[str]]:
+    """Return one record of each solver and task to run again, and a caveat for each task of which none can be.
+
+    selection: the verifier's signature of the submission, see `signatures`.
+    """
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[f"{record.job.solver.name}\0{task_key(record.job)}"].append(record)
+    chosen, caveats = [], []
+    for key, group in sorted(groups.items()):
+        repeatable, reason = [], ""
+        for record in sorted(group, key=lambda record: record.id):
+            try:
+                check_repeatable(record)
+                repeatable.append(record)
+            except RecordError as error:
+                reason = str(error)
+        if repeatable:
+            chosen.append(repeatable[chosen_index(selection, key, len(repeatable))])
+        else:
+            caveats.append(f"not rerun: {reason}")
+    return chosen, caveats
+
+
+def _judged(
+    folder: Path,
+    submission: Submission,
+    tasks: StoreTasks,
+    selection: str,
+    key_path: Path,
+    settings: VerificationSettings,
+    tell: Callable[[str], None],
+) -> Findings:
+    findings = Findings([], NOT_RUN, 0.0, [], [])
+    tell("checking files and records")
+    findings.reasons = file_faults(folder, submission)
+    if findings.reasons:
+        return findings
+    records, findings.reasons = read_records(folder, submission)
+    findings.reasons += [*statement_faults(submission, records), *record_faults(records, tasks)]
+    findings.reasons += search_faults(folder, submission, tasks)
+    if findings.reasons:
+        return findings
+    chosen, findings.caveats = selected(records, selection)
+    if not chosen:
+        raise CannotJudge(
+            f"no record of {submission.id} can be run again ({one_line(findings.caveats[0], 300)}): it stays "
+            f"{State.IMPORTED if all(r.imported for r in records) else State.REPORTED}, leave it unverified"
+        )
+    if devices := {r.provenance.device for r in chosen} - {"cpu"}:
+        raise CannotJudge(f"records of device {', '.join(devices)} cannot be run in a sandbox: leave it unverified")
+    try:
+        wheels = [read_wheel(folder / distribution.wheel) for distribution in submission.distributions]
+    except StoreError as error:
+        findings.reasons = [str(error)]
+        return findings
+    findings.reasons = _wheel_faults(submission, wheels)
+    if findings.reasons:
+        return findings
+    findings.caveats += _missing_tasks(records, tasks)
+    n_threads = max(1, min(available_cores(), max(r.provenance.threads for r in chosen)))
+    with tempfile.TemporaryDirectory(prefix="mobench-board-") as temporary:
+        try:
+            environment = create_environment(Path(temporary), wheels, n_threads)
+        except StoreError as error:
+            findings.reasons = [str(error)]
+            return findings
+        findings.reasons = source_faults(records, code_hashes(wheels, records, environment.site))
+        if findings.reasons:
+            return findings
+        _check_key_is_hidden(key_path, environment)
+        sandbox = chosen_sandbox(settings.isolation, environment.view)
+        findings.isolation = sandbox.description
+        tell(sandbox.description)
+        SandboxedRuns(environment, sandbox, settings, findings, tell).all(wheels, records, chosen, selection)
+    return findings
+
+
+def _wheel_faults(submission: Submission, wheels: Sequence[Wheel]) -> list[str]:
+    """Return why the wheels of a submission cannot be installed here. Raises: CannotJudge."""
+    faults = [fault for wheel in wheels for fault in conflicts(wheel)]
+    if present := [wheel.name for wheel in wheels if is_installed(wheel.name) and wheel.name != OWN]:
+        raise CannotJudge(f"{one_line(', '.join(present), 300)} is installed here: verify where it is not")
+    for wheel, stated in zip(wheels, submission.distributions, strict=True):
+        if (wheel.name, wheel.version) != (stated.name, stated.version):
+            faults.append(f"{stated.wheel} is of {wheel.name} {wheel.version}, not of {stated.name} {stated.version}")
+        elif not faults and (missing := missing_requirements(wheel, wheels)):
+            raise CannotJudge(
+                f"{wheel.name} needs {one_line(', '.join(missing), 300)}, which is not installed here: review and "
+                "install it, or leave the submission unverified"
+            )
+    return faults
+
+
+def _missing_tasks(records: Sequence[Record], tasks: StoreTasks) -> list[str]:
+    present = {task_key(record.job) for record in records}
+    missing = sorted(task.title for key, task in tasks.tasks.items() if key not in present)
+    own = sources(records[0].job).get("mobench")
+    stated = {s.sha256 for r in records if (s := r.provenance.sources.get("mobench")) is not None}
+    caveats = [f"no records of {len(missing)} tasks of the store: {', '.join(missing)}"] if missing else []
+    if own is not None and stated - {own.sha256}:
+        caveats.append("the records are of another code of mobench than the verifier's")
+    return caveats
+
+
+def _check_key_is_hidden(key_path: Path, environment: SubmissionEnvironment) -> None:
+    resolved = key_path.resolve()
+    if any(resolved.is_relative_to(path) for path in environment.view.readable):
+        raise OptionError(
+            f"{one_line(str(key_path))} is in a folder that the submission's code can read: move the key elsewhere"
+        )
