@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from mobench.board import sandbox_probe
 from mobench.board.sandboxes import Sandbox, SandboxLimits, SandboxView, candidates, names
 from mobench.errors import OptionError, StoreError, unknown_name
@@ -138,11 +140,13 @@ def _watched(
 ) -> tuple[str, int, float]:
     """Wait for the end of a process, or end it; return the exceeded limit, the exit code and its processor time."""
     began, excess = time.monotonic(), ""
+    seconds_by_pid: dict[int, float] = {}
     try:
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
+            seconds_by_pid |= _core_seconds([process.pid, *descendants(process.pid)])
             excess = excess or _excess(process.pid, time.monotonic() - began, view, limits, outputs)
             if excess:
                 kill_all(process.pid)
@@ -155,7 +159,21 @@ def _watched(
     # what a program without a namespace of its own may have left in its session
     kill_all(process.pid)
     _emptied(view.scratch)
-    return excess, process.returncode, usage.ru_utime + usage.ru_stime
+    # a program that is no direct child, as in a namespace of its own, is not in the usage that the system returns
+    core_seconds = max(usage.ru_utime + usage.ru_stime, sum(seconds_by_pid.values()))
+    return excess, process.returncode, core_seconds
+
+
+def _core_seconds(pids: Sequence[int]) -> dict[int, float]:
+    """Return the processor time of each process, without its children."""
+    seconds = {}
+    for pid in pids:
+        try:
+            times = psutil.Process(pid).cpu_times()
+        except psutil.Error:  # it has ended
+            continue
+        seconds[pid] = times.user + times.system
+    return seconds
 
 
 def _excess(pid: int, elapsed: float, view: SandboxView, limits: SandboxLimits, outputs: Sequence[IO[bytes]]) -> str:

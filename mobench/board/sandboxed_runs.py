@@ -13,6 +13,7 @@ from mobench.board.new_seeds import compare_new_seed, with_new_seed
 from mobench.board.sandboxed_process import ProbedSandbox, SandboxedResult, run
 from mobench.board.sandboxes import SandboxLimits
 from mobench.board.store_tasks import task_key
+from mobench.board.submission_checks import OWN
 from mobench.board.wheels import Wheel
 from mobench.errors import StoreError
 from mobench.records.record import Record, parse
@@ -150,7 +151,12 @@ def compare_rerun(record: Record, again: Record, tolerance: float) -> tuple[Reru
         largest=min(LARGEST, max(ratios, default=0.0)),
         description=one_line("; ".join(described)),
     )
-    return rerun, result.caveats
+    # the plugins of the submission exist in the sandbox alone
+    sources = record.provenance.sources
+    parts = record.job.registered_parts.items()
+    of_guests = [(role, part.name) for role, part in parts if role in sources and sources[role].distribution != OWN]
+    labels = tuple(f"{role} {name}: " for role, name in of_guests)
+    return rerun, [caveat for caveat in result.caveats if not caveat.startswith(labels)]
 
 
 def check_faults(name: str, result: SandboxedResult) -> list[str]:
