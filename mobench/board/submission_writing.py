@@ -10,6 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from mobench import files
 from mobench.board.layout import (
     BOARD_FILE,
@@ -125,27 +127,7 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
         if target.exists():
             raise StoreError(f"{SUBMISSIONS_FOLDER}/{id_} exists in the board: these records were submitted before")
         _copy(records, wheels, statements.search, target)
-    submission = Submission(
-        id=id_,
-        store=store,
-        season=seasons_of(records)[0],
-        contact=statements.contact,
-        licence=statements.licence,
-        hardware=hardware_of(records),
-        mobench=versions_of(records),
-        distributions=[
-            Distribution(
-                name=wheel.name,
-                version=wheel.version,
-                wheel=f"{WHEELS_FOLDER}/{wheel.path.name}",
-                sha256=sha256_of(target / WHEELS_FOLDER / wheel.path.name),
-            )
-            for wheel in wheels
-        ],
-        files={
-            path.relative_to(target).as_posix(): sha256_of(path) for path in sorted(target.rglob("*")) if path.is_file()
-        },
-    )
+    submission = _described(target, store, records, wheels, statements)
     write(submission, target)
     with tempfile.TemporaryDirectory(prefix="mobench-site-") as site:
         copies = [read_wheel(target / distribution.wheel) for distribution in submission.distributions]
@@ -154,6 +136,34 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
         hashes = code_hashes(copies, records, Path(site))
     _refuse([*source_faults(records, hashes), *search_faults(target, submission, tasks)])
     return target
+
+
+def _described(
+    target: Path, store: str, records: Sequence[Record], wheels: Sequence[Wheel], statements: Statements
+) -> Submission:
+    """Return the description of the files in a folder. Raises: StoreError for a statement that no board shows."""
+    paths = [path for path in sorted(target.rglob("*")) if path.is_file()]
+    hashes = {path.relative_to(target).as_posix(): sha256_of(path) for path in paths}
+    wheel_files = [(wheel, f"{WHEELS_FOLDER}/{wheel.path.name}") for wheel in wheels]
+    try:
+        return Submission(
+            id=target.name,
+            store=store,
+            season=seasons_of(records)[0],
+            contact=statements.contact,
+            licence=statements.licence,
+            hardware=hardware_of(records),
+            mobench=versions_of(records),
+            distributions=[
+                Distribution(name=wheel.name, version=wheel.version, wheel=file, sha256=hashes[file])
+                for wheel, file in wheel_files
+            ],
+            files=hashes,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StoreError(f"this cannot be submitted: {one_line(place)}: {one_line(first['msg'])}") from error
 
 
 def _chosen(folder: Path, statements: Statements) -> list[Record]:
