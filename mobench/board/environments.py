@@ -37,7 +37,6 @@ def create_environment(folder: Path, wheels: Sequence[Wheel], n_threads: int) ->
 
     Raises: StoreError.
     """
-    folder.chmod(0o755)  # the program in it may run as another user
     venv, scratch, data = folder / "venv", folder / "scratch", folder / "data"
     words = [sys.executable, "-m", "venv", "--without-pip", str(venv)]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
@@ -50,8 +49,9 @@ def create_environment(folder: Path, wheels: Sequence[Wheel], n_threads: int) ->
     (site / LINK_NAME).write_text("\n".join(links) + "\n")
     for wheel in wheels:
         unpack(wheel, site)
-    scratch.mkdir(mode=0o700)
+    scratch.mkdir()
     linked = _link_data(data)
+    _make_readable(venv)  # the programs in it may run as another user
     variables = {
         "PATH": PATH, "HOME": str(scratch), "TMPDIR": str(scratch), "XDG_CACHE_HOME": str(scratch / "cache"),
         "USER": "nobody", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
@@ -63,7 +63,8 @@ def create_environment(folder: Path, wheels: Sequence[Wheel], n_threads: int) ->
 
 def _link_data(folder: Path) -> list[Path]:
     """Make a folder with links to everything in the folders of data files; return what the links point to."""
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)
     targets = []
     for place in datafiles.folders():
         for path in sorted(place.iterdir()) if place.is_dir() else ():
@@ -72,3 +73,12 @@ def _link_data(folder: Path) -> list[Path]:
                 link.symlink_to(path.resolve())
                 targets.append(path.resolve())
     return targets
+
+
+def _make_readable(folder: Path) -> None:
+    """Let every user read a folder and everything in it, whatever this process sets for new files."""
+    for place, _, names in os.walk(folder):
+        for path in (Path(place), *(Path(place, name) for name in names)):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))

@@ -83,8 +83,7 @@ def chosen_sandbox(isolation: str, view: SandboxView) -> ProbedSandbox:
 
     Raises: UnknownNameError; OptionError if none works.
     """
-    if isolation not in names():
-        raise unknown_name("isolation", isolation, names())
+    check_name(isolation)
     reasons: dict[str, str] = {}
     for sandbox in candidates(isolation):
         try:
@@ -100,6 +99,12 @@ def chosen_sandbox(isolation: str, view: SandboxView) -> ProbedSandbox:
         f"no sandbox works on this machine ({listed}). Install bubblewrap, or pass isolation none on a machine that "
         "holds nothing but this verification"
     )
+
+
+def check_name(isolation: str) -> None:
+    """Raise UnknownNameError for a name that no sandbox has."""
+    if isolation not in names():
+        raise unknown_name("isolation", isolation, names())
 
 
 def _probed(sandbox: Sandbox, view: SandboxView) -> dict[str, Any]:

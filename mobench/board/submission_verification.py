@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mobench.board.environments import SubmissionEnvironment, create_environment
 from mobench.board.layout import State, Submission, Verification, read_board, read_submission, write
-from mobench.board.sandboxed_process import chosen_sandbox
+from mobench.board.sandboxed_process import check_name, chosen_sandbox
 from mobench.board.sandboxed_runs import CannotJudge, Findings, SandboxedRuns, VerificationSettings
 from mobench.board.search_budget import search_faults
 from mobench.board.signatures import chosen_index, read_key
@@ -44,6 +44,7 @@ def verify_submission(
     Raises: MobenchError if the submission cannot be judged here: it cannot be read, the key is no verifier's of the
         board, no sandbox works, data or a device are missing. Nothing is written then.
     """
+    check_name(settings.isolation)
     key = read_key(key_path)
     verifiers = read_board(board).verifiers
     verifier = next((name for name, public in verifiers.items() if public == key.public), None)

@@ -21,8 +21,6 @@ PRINTED = "print('done')"
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> SandboxView:
     folder = tmp_path_factory.mktemp("view")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
     (folder / "scratch").mkdir()
     return SandboxView(python_paths(), folder / "scratch", {"PATH": os.environ["PATH"]})
 
@@ -118,16 +116,16 @@ def command_of(pid: str) -> bytes:
 @pytest.mark.parametrize(
     ("code", "excess"),
     [
-        ("import os, time\nfor _ in range(200):\n    if os.fork() == 0:\n        time.sleep(60)\ntime.sleep(60)", "started"),
-        ("x = b'x' * 2**30\nimport time\ntime.sleep(60)", "MB of memory, 537 MB are allowed"),
-        ("import sys\nfor _ in range(100): sys.stdout.write('x' * 2**20)\nimport time\ntime.sleep(60)", "printed more than"),
+        ("for _ in range(200):\n    if os.fork() == 0:\n        time.sleep(60)", "processes, 20 are allowed"),
+        ("x = b'x' * 2**30", "MB of memory, 537 MB are allowed"),
+        ("for _ in range(100): sys.stdout.write('x' * 2**20)", "printed more than"),
     ],
-)  # fmt: skip
+)
 def test_processes_memory_and_output_are_bounded(
     code: str, excess: str, view: SandboxView, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobench.board.sandboxed_process.MAX_OUTPUT_BYTES", 2**23)
-    result = ran(code, sandbox, view)
+    result = ran(f"import os, sys, time\n{code}\ntime.sleep(60)", sandbox, view)
     assert excess in result.excess
     assert len(result.output) <= 2**23
 
@@ -155,8 +153,8 @@ except OSError as error:
 
 
 def test_processor_time_is_measured(view: SandboxView, sandbox: Sandbox) -> None:
-    result = ran("import time\nwhile time.process_time() < 1: pass\nprint('x')", sandbox, view)
-    assert 0.7 < result.core_seconds < 3, result.errors
+    result = ran("import time\nwhile time.process_time() < 0.5: pass\nprint('x')", sandbox, view)
+    assert 0.4 < result.core_seconds < 3, result.errors
 
 
 def test_a_service_of_systemd_is_as_closed(view: SandboxView) -> None:

@@ -1,0 +1,378 @@
+"""Hostile submissions: each is rejected with its reason, or cannot do harm."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hostile import HOSTILE
+from submissions import CONTACT, edit_record, hash_again
+
+import mobench
+from mobench import Balancer
+from mobench.board import isolated_job, layout
+from mobench.board.isolated_job import run_job, without_results
+from mobench.board.layout import State, Verification, read_board, read_submission
+from mobench.board.new_seeds import compare_new_seed, with_new_seed
+from mobench.board.sandboxed_process import SandboxedResult
+from mobench.board.sandboxed_runs import answered, check_faults, compare_rerun
+from mobench.board.signatures import read_key, why_not_signed, write_new_key
+from mobench.board.states import standing_of
+from mobench.board.submission_verification import selected
+from mobench.errors import OptionError, StoreError
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
+from mobench.plugins import registry
+from mobench.records.record import Record, parse
+from mobench.records.store import Store
+from mobench.runs.execution import execute
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where the code of a submission would be run: every submission here is rejected before."""
+
+    def run(*arguments: object) -> None:
+        raise AssertionError("the code of a submission was run")
+
+    monkeypatch.setattr("mobench.board.submission_verification.create_environment", run)
+
+
+def verified(submission: Path, key: Path) -> Verification:
+    return mobench.verify_submission(submission, key=key)
+
+
+def statements(submission: Path, **changes: Any) -> None:
+    path = submission / "submission.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def link_record(submission: Path) -> None:
+    path = next((submission / "records").iterdir())
+    (submission.parent / "elsewhere.json").write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(submission.parent / "elsewhere.json")
+
+
+def link_folder(submission: Path) -> None:
+    (submission / "wheels").symlink_to("/etc")
+
+
+def add_pipe(submission: Path) -> None:
+    os.mkfifo(submission / "records" / "a.json")
+
+
+def add_folder(submission: Path) -> None:
+    (submission / ".github").mkdir()
+
+
+def add_file(submission: Path) -> None:
+    (submission / "README.md").write_text("<script>")
+
+
+def change_bytes(submission: Path) -> None:
+    path = next((submission / "records").iterdir())
+    path.write_text(path.read_text() + " ")
+
+
+def remove_record(submission: Path) -> None:
+    next((submission / "records").iterdir()).unlink()
+
+
+def edit_hypervolume(submission: Path) -> None:
+    edit_record(submission, lambda content: content["indicators"]["test"].update(hypervolume=3.0))
+
+
+def lower_schema(submission: Path) -> None:
+    edit_record(submission, lambda content: content.update(schema=0))
+
+
+def another_interface(submission: Path) -> None:
+    edit_record(submission, lambda content: content["job"].update(interface=99))
+
+
+def rename_record(submission: Path) -> None:
+    path = next((submission / "records").iterdir())
+    path.rename(path.with_name("best-method-s0-0123456789abcdef.json"))
+    hash_again(submission)
+
+
+def state_other_hardware(submission: Path) -> None:
+    statements(submission, hardware=["a cluster"])
+
+
+def state_other_version(submission: Path) -> None:
+    statements(submission, mobench=["9.9"])
+
+
+def claim_a_season(submission: Path) -> None:
+    statements(submission, season="season-2")
+
+
+def trim_seeds(submission: Path) -> None:
+    remove_record(submission)
+    hash_again(submission)
+
+
+def add_huge_record(submission: Path) -> None:
+    with (submission / "records" / "huge.json").open("wb") as file:
+        file.truncate(2**25)
+    hash_again(submission)
+
+
+@pytest.mark.parametrize(
+    ("attack", "reason"),
+    [
+        (link_record, "is a symbolic link"),
+        (link_folder, "wheels is a symbolic link"),
+        (add_pipe, "records/a.json is no regular file"),
+        (add_folder, ".github is a folder that no submission has"),
+        (add_file, "README.md is not listed in submission.json"),
+        (change_bytes, "has another hash than submission.json states"),
+        (remove_record, ".json is missing"),
+        (edit_hypervolume, "its hypervolume of split test is 3.0, its losses have"),
+        (lower_schema, "is not a record: schema"),
+        (another_interface, "it is of no task of the store: another interface than there"),
+        (rename_record, "is the file of another job"),
+        (state_other_hardware, "it states other hardware than its records"),
+        (state_other_version, "it states other versions of mobench than its records"),
+        (claim_a_season, "it states other season than its records"),
+        (trim_seeds, "has no record, all seeds are needed"),
+        (add_huge_record, "huge.json has 33554432 bytes, at most"),
+    ],
+)
+def test_a_changed_submission_is_rejected_with_the_reason(
+    attack: Callable[[Path], None], reason: str, submission: Path, board: Path, key: Path
+) -> None:
+    attack(submission)
+    outcome = verified(submission, key)
+    assert outcome.state is State.REJECTED
+    assert reason in outcome.reason
+    assert outcome.isolation == "nothing was run"
+    assert layout.read_verification(submission) == outcome
+    assert why_not_signed(read_submission(submission), outcome, read_key(key).public) == ""
+    standing = standing_of(submission, read_submission(submission), read_board(board).verifiers, False)
+    assert standing.state is State.REJECTED, "the row stays, with its reason"
+    assert standing.reason
+
+
+def test_an_outcome_does_not_leave_through_a_link(submission: Path, key: Path, tmp_path: Path) -> None:
+    (submission / "verification.json").symlink_to(tmp_path / "target")
+    outcome = verified(submission, key)
+    assert "verification.json is a symbolic link" in outcome.reason
+    assert not (tmp_path / "target").exists()
+    linked = tmp_path / "board" / "submissions" / "linked"
+    linked.symlink_to(submission)
+    with pytest.raises(StoreError, match="is a symbolic link: name the folder of a submission"):
+        verified(linked, key)
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text], ids=repr)
+def test_texts_of_submitters_are_short_and_printable(text: str, mine: Path, board: Path) -> None:
+    """HTML, LaTeX and formulas are text that whoever shows it escapes; they change neither files nor a terminal."""
+    if text.isprintable() and len(text) <= 500:
+        folder = Path(mobench.submit(mine, to=str(board), contact=text, licence=text))
+        assert folder.parent == board / "submissions"
+        assert read_submission(folder).contact == text
+    else:
+        with pytest.raises(StoreError, match=r"contact: .*(printable|at most 500)"):
+            mobench.submit(mine, to=str(board), contact=text, licence="MIT")
+        assert not (board / "submissions").exists()
+
+
+@pytest.mark.parametrize("name", ["../../up", "<b>", "=cmd()", "\\input{x}", "a" * 150])
+def test_names_of_methods_do_not_become_paths(name: str, mine: Path, board: Path) -> None:
+    for index in (0, 1):
+        edit_record(mine, lambda content: content["job"]["solver"].update(name=name), index)
+    folder = Path(mobench.submit(mine, to=str(board), **CONTACT))
+    assert folder.parent == board / "submissions"
+    assert {path.parent.name for path in folder.glob("*/*")} == {"records"}
+
+
+def test_a_stranger_cannot_sign(submission: Path, tmp_path: Path) -> None:
+    write_new_key(tmp_path / "other.pem")
+    with pytest.raises(OptionError, match="the board has no verifier with the public key"):
+        verified(submission, tmp_path / "other.pem")
+
+
+# What the code of a submission does in its process
+
+
+Act = Callable[[], float]
+Ran = Callable[[Act], tuple[Record, bytes]]
+
+
+@dataclass(eq=False)
+class Guest(Balancer):
+    """A balancer that does something else in each step, which gives the factor of its weights."""
+
+    act: ClassVar[Act]
+
+    def __call__(self, losses: Any, preferences: Any, gram: Any) -> Any:
+        return preferences * type(self).act()
+
+
+@pytest.fixture
+def ran(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ran]:
+    """Return a function that runs a job with `Guest` twice in this process: as submitted, and as in a sandbox.
+
+    It returns the record, and the output of the sandboxed program.
+    """
+    # a sandboxed process loads the plugins of its job alone, and this process needs others later
+    monkeypatch.setattr("mobench.plugins.load_only", lambda keys: None)
+    mobench.register(Guest, name="guest")
+    (job,) = plans.plan(suites.overridden(suites.load(str(tiny)), solvers=["phn+guest"])).jobs
+
+    def run(act: Act) -> tuple[Record, bytes]:
+        Guest.act = staticmethod(act)
+        record = execute(job, threads=1)
+        return record, json.dumps(run_job(without_results(record))).encode()
+
+    yield run
+    mobench.unregister("guest")
+
+
+def result(output: bytes = b"", errors: str = "", code: int = 0, excess: str = "") -> SandboxedResult:
+    return SandboxedResult(output, errors, code, excess, 0.0)
+
+
+def test_an_honest_plugin_is_reproduced(ran: Ran) -> None:
+    record, answer = ran(lambda: 1.0)
+    again, reason = answered(record, result(answer))
+    assert reason == ""
+    assert again is not None
+    rerun, _ = compare_rerun(record, again, 1e-3)
+    assert (rerun.agrees, rerun.identical, rerun.largest) == (True, True, 0.0)
+
+
+def test_a_plugin_that_loads_the_test_split_is_caught(ran: Ran) -> None:
+    dataset = registry().get("dataset", "vlmop2").load()
+
+    def act() -> float:
+        dataset().load("test")
+        return 1.0
+
+    record, answer = ran(act)
+    again, reason = answered(record, result(answer))
+    assert again is None
+    assert reason == "the test split was loaded 20 times during training"
+
+
+def test_a_plugin_that_detects_verification_does_not_reproduce_its_records(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it does in the sandbox only, better or worse: it differs from what was submitted."""
+    detected = []
+    count = isolated_job.counted_test_loads
+
+    def detectable(dataset: Any) -> Any:
+        detected.append(dataset)
+        return count(dataset)
+
+    monkeypatch.setattr(isolated_job, "counted_test_loads", detectable)
+    record, answer = ran(lambda: -1.0 if detected else 1.0)
+    again, _ = answered(record, result(answer))
+    assert again is not None
+    rerun, _ = compare_rerun(record, again, 1e-3)
+    assert not rerun.agrees
+    assert rerun.largest > 1
+    assert "in the record" in rerun.description
+
+
+def test_the_results_to_reproduce_are_not_in_the_request(mine: Path) -> None:
+    record = Store(mine).contents().records[0]
+    text = without_results(record).to_json()
+    assert parse(text, "request").job == record.job
+    for row in record.fronts["test"].losses:
+        assert str(row[0]) not in text
+    assert str(record.indicators["test"]["hypervolume"]) not in text
+
+
+def test_answers_of_hostile_programs_are_bounded_and_named(mine: Path) -> None:
+    record, other = Store(mine).contents().records
+    answer = {"record": json.loads(record.to_json()), "test_loads": 1}
+    cases = [
+        (result(excess="did not end within 9 seconds"), "its process did not end within 9 seconds"),
+        (result(b"", "x\n\x1b[2Jlast words", 3), "its process ended with exit code 3 and left no record: "),
+        (result(b"{}"), "left no record"),
+        (result(b"[" * 100_000), "left no record"),
+        (result(json.dumps({**answer, "record": json.loads(other.to_json())}).encode()), "the record of another job"),
+        (result(json.dumps({**answer, "test_loads": 2}).encode()), "loaded 1 times during training"),
+    ]
+    for given, expected in cases:
+        again, reason = answered(record, given)
+        assert again is None
+        assert expected in reason
+        assert reason.isprintable()
+    assert answered(record, result(json.dumps(answer).encode())) == (record, "")
+
+
+def test_failed_checks_of_the_plugin_are_named() -> None:
+    lines = [
+        {"event": "check", "name": "a", "check": "described", "state": "passed", "message": ""},
+        {"event": "check", "name": "a", "check": "heeds_the_seed", "state": "failed", "message": "\x1b[2J<b>"},
+    ]
+    output = "\n".join(["noise", "[]", *map(json.dumps, lines)]).encode()
+    (reason,) = check_faults("guest", result(output, code=1))
+    assert reason.startswith("mobench check guest: 1 checks failed, a, heeds_the_seed: ")
+    assert reason.isprintable()
+    assert check_faults("guest", result(json.dumps(lines[0]).encode())) == []
+    assert "ended with exit code 2: last" in check_faults("guest", result(b"", "first\nlast\n", 2))[0]
+    assert check_faults("guest", result(excess="did not end")) == ["mobench check guest: its process did not end"]
+
+
+def test_results_that_are_replayed_do_not_fit_a_new_seed(mine: Path) -> None:
+    """The plugin has stored results of the submitted seeds; for another seed it has to train."""
+    claimed, honest = Store(mine).contents().records
+    values = [2.00, 2.01, 1.99]
+
+    def with_value(record: Record, value: float) -> Record:
+        indicators = {**record.indicators, "test": {**record.indicators["test"], "hypervolume": value}}
+        return record.model_copy(update={"indicators": indicators})
+
+    submitted = [with_value(claimed, value) for value in values]
+    request = with_new_seed(claimed, "a secret choice")
+    assert request.job.seeds.solver >= 10**6
+    assert request.job.id == request.id != claimed.id
+    assert with_new_seed(claimed, "another choice").id != request.id
+    replayed = compare_new_seed(with_value(honest, 1.2), submitted)
+    assert not replayed.agrees
+    assert replayed.largest > 1
+    trained = compare_new_seed(with_value(honest, 2.02), submitted)
+    assert trained.agrees
+    # three values with standard deviation 0.01: t of 0.9995 with 2 degrees of freedom is 31.599
+    assert trained.largest == pytest.approx(0.02 / (31.599 * 0.01 * (4 / 3) ** 0.5), rel=1e-3)
+    assert compare_new_seed(with_value(honest, 9.0), submitted[:1]).agrees, "one seed says nothing about others"
+
+
+def test_one_record_of_each_task_is_chosen_and_the_choice_depends_on_the_key(trained: Path) -> None:
+    records = Store(trained).contents().records
+    chosen = [selected(records, f"selection {i}")[0] for i in range(40)]
+    assert all([r.job.solver.name for r in group] == ["ls", "phn-ls"] for group in chosen)
+    assert {tuple(r.job.seeds.solver for r in group) for group in chosen} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    failed = [record.model_copy(update={"status": "diverged"}) for record in records]
+    assert selected(failed, "selection")[0] == []
+    assert len(selected(failed, "selection")[1]) == 2
+
+
+@pytest.mark.parametrize("change", [{"format": 2}, {"id": "../up"}, {"files": {"../../x": "0" * 64}}, {"more": 1}])
+def test_a_description_of_another_format_is_an_error(change: dict[str, Any], submission: Path, key: Path) -> None:
+    statements(submission, **change)
+    with pytest.raises(StoreError, match=r"submission\.json is not valid"):
+        verified(submission, key)
+
+
+def test_records_of_another_version_are_compared_with_a_caveat(mine: Path, board: Path) -> None:
+    edit_record(mine, lambda content: content["provenance"].update(mobench="9.9"))
+    folder = Path(mobench.submit(mine, to=str(board), **CONTACT))
+    assert read_submission(folder).mobench == ["0.1.0", "9.9"]
+    old = next(record for record in Store(mine).contents().records if record.provenance.mobench == "9.9")
+    again = old.model_copy(update={"provenance": old.provenance.model_copy(update={"mobench": "0.1.0"})})
+    rerun, caveats = compare_rerun(old, again, 1e-3)
+    assert rerun.agrees
+    assert "mobench: 9.9 then, 0.1.0 now" in caveats
