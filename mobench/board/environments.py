@@ -54,7 +54,7 @@ def create_environment(folder: Path, wheels: Sequence[Wheel], n_threads: int) ->
     _make_readable(venv)  # the programs in it may run as another user
     variables = {
         "PATH": PATH, "HOME": str(scratch), "TMPDIR": str(scratch), "XDG_CACHE_HOME": str(scratch / "cache"),
-        "USER": "nobody", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
+        "USER": "sandbox", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
         "OMP_NUM_THREADS": str(n_threads), "MKL_NUM_THREADS": str(n_threads), datafiles.VARIABLE: str(data),
     }  # fmt: skip
     view = SandboxView((*python_paths(), venv, data, *linked), scratch, variables)

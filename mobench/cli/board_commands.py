@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from mobench.api import submissions
-from mobench.board.layout import State
 from mobench.cli.app import App
 from mobench.cli.exit_codes import ExitCode
 from mobench.cli.python_options import Detail, option_name, options_of
@@ -56,7 +55,7 @@ def verify(
         f"{name}: {outcome.state}" + (f", {outcome.reason}" if outcome.reason else ""),
         VerificationLine(name, outcome.state, outcome.reason, outcome.model_dump(mode="json")),
     )
-    if outcome.state is State.REJECTED:
+    if outcome.state == "rejected":
         raise typer.Exit(ExitCode.NO_RESULT)
 
 

@@ -304,8 +304,8 @@ def test_answers_of_hostile_programs_are_bounded_and_named(mine: Path) -> None:
         (result(json.dumps({**answer, "record": json.loads(other.to_json())}).encode()), "the record of another job"),
         (result(json.dumps({**answer, "test_loads": 2}).encode()), "loaded 1 times during training"),
     ]
-    for given, expected in cases:
-        again, reason = answered(record, given)
+    for program_result, expected in cases:
+        again, reason = answered(record, program_result)
         assert again is None
         assert expected in reason
         assert reason.isprintable()
