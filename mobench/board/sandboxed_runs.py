@@ -16,10 +16,11 @@ from mobench.board.store_tasks import task_key
 from mobench.board.submission_checks import OWN
 from mobench.board.wheels import Wheel
 from mobench.errors import StoreError
-from mobench.records.record import Record, parse
+from mobench.records.record import MAX_BYTES, Record, parse
 from mobench.runs.verification import TOLERANCE, compare
 from mobench.text import one_line
 
+MAX_ANSWER_BYTES = MAX_BYTES + 1000
 LARGEST = 1e9
 """Stands for an infinite difference relative to its tolerance."""
 
@@ -120,6 +121,8 @@ def answered(request: Record, result: SandboxedResult) -> tuple[Record | None, s
     """Return the record that a sandboxed job left, or why there is none that can be used."""
     if result.excess:
         return None, f"its process {result.excess}"
+    if len(result.output) > MAX_ANSWER_BYTES:
+        return None, f"its process printed {len(result.output)} bytes, more than a record has"
     try:
         answer = json.loads(result.output)
         again = parse(json.dumps(answer["record"]), "the rerun's record")
@@ -164,7 +167,7 @@ def check_faults(name: str, result: SandboxedResult) -> list[str]:
     if result.excess:
         return [f"mobench check {name}: its process {result.excess}"]
     lines = []
-    for text in result.output.decode(errors="replace").splitlines():
+    for text in result.output[:MAX_ANSWER_BYTES].decode(errors="replace").splitlines():
         try:
             line = json.loads(text)
         except ValueError:

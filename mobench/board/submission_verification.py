@@ -18,7 +18,16 @@ from mobench.board.signatures import chosen_index, read_key
 from mobench.board.store_tasks import StoreTasks, store_tasks, task_key
 from mobench.board.submission_checks import OWN, read_records, record_faults, source_faults, statement_faults
 from mobench.board.submission_files import file_faults
-from mobench.board.wheels import Wheel, code_hashes, conflicts, is_installed, missing_requirements, read_wheel
+from mobench.board.wheels import (
+    Wheel,
+    WheelError,
+    code_hashes,
+    conflicts,
+    is_installed,
+    missing_requirements,
+    read_wheel,
+    unpack,
+)
 from mobench.errors import OptionError, RecordError, StoreError
 from mobench.records.provenance import processor
 from mobench.records.record import Record
@@ -129,7 +138,7 @@ def _judged(
         raise CannotJudge(f"records of device {', '.join(devices)} cannot be run in a sandbox: leave it unverified")
     try:
         wheels = [read_wheel(folder / distribution.wheel) for distribution in submission.distributions]
-    except StoreError as error:
+    except WheelError as error:
         findings.reasons = [str(error)]
         return findings
     findings.reasons = _wheel_faults(submission, wheels)
@@ -139,12 +148,15 @@ def _judged(
     n_threads = max(1, min(available_cores(), max(r.provenance.threads for r in chosen)))
     with tempfile.TemporaryDirectory(prefix="mobench-board-") as temporary:
         try:
+            code = Path(temporary, "code")
+            for wheel in wheels:
+                unpack(wheel, code)
+            findings.reasons = source_faults(records, code_hashes(wheels, records, code))
+            if findings.reasons:
+                return findings
             environment = create_environment(Path(temporary), wheels, n_threads)
-        except StoreError as error:
+        except WheelError as error:
             findings.reasons = [str(error)]
-            return findings
-        findings.reasons = source_faults(records, code_hashes(wheels, records, environment.site))
-        if findings.reasons:
             return findings
         _check_key_is_hidden(key_path, environment)
         sandbox = chosen_sandbox(settings.isolation, environment.view)

@@ -90,6 +90,7 @@ def submit(folder: Path, to: str, statements: Statements) -> WrittenSubmission:
     """
     if (Path(to) / BOARD_FILE).is_file():
         board = Path(to)
+        _check_is_folder(board)
         with tempfile.TemporaryDirectory(prefix="mobench-submit-") as temporary:
             prepared = _prepared(folder, board, statements, Path(temporary))
             target = board / SUBMISSIONS_FOLDER / prepared.name
@@ -99,6 +100,7 @@ def submit(folder: Path, to: str, statements: Statements) -> WrittenSubmission:
             shutil.copytree(prepared, target)
         return WrittenSubmission(_checked_again(target), str(target))
     with cloned(to) as board:
+        _check_is_folder(board)
         (board / SUBMISSIONS_FOLDER).mkdir(exist_ok=True)
         target = _prepared(folder, board, statements, board / SUBMISSIONS_FOLDER)
         branch = f"submission/{target.name}"
@@ -136,6 +138,12 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
         hashes = code_hashes(copies, records, Path(site))
     _refuse([*source_faults(records, hashes), *search_faults(target, submission, tasks)])
     return target
+
+
+def _check_is_folder(board: Path) -> None:
+    """Raise StoreError where the submissions of a board lie elsewhere."""
+    if (board / SUBMISSIONS_FOLDER).is_symlink():
+        raise StoreError(f"{SUBMISSIONS_FOLDER} of the board is a symbolic link: name a board that holds its own files")
 
 
 def _described(

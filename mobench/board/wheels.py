@@ -27,6 +27,10 @@ STARTUP_MODULES = ("sitecustomize", "usercustomize")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+!-]{0,190}\.whl")
 
 
+class WheelError(StoreError):
+    """A file that is not an acceptable wheel."""
+
+
 @dataclass(frozen=True)
 class Wheel:
     """A wheel. requires: names of the distributions that it needs. modules: top-level modules that it installs."""
@@ -41,13 +45,13 @@ class Wheel:
 def read_wheel(path: Path) -> Wheel:
     """Return what a wheel says about itself.
 
-    Raises: StoreError for a file that is not a wheel, is too large when unpacked, or has a member that would be written
+    Raises: WheelError for a file that is not a wheel, is too large when unpacked, or has a member that would be written
         elsewhere than into the folder of packages or run when Python starts.
     """
     name = one_line(path.name, 100)
     try:
         if path.stat().st_size > MAX_WHEEL_BYTES:
-            raise StoreError(f"{name} has more than {MAX_WHEEL_BYTES} bytes: leave data and weights out of the wheel")
+            raise WheelError(f"{name} has more than {MAX_WHEEL_BYTES} bytes: leave data and weights out of the wheel")
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             _check_members(name, members)
@@ -55,9 +59,9 @@ def read_wheel(path: Path) -> Wheel:
             with archive.open(f"{folder}/METADATA") as file:
                 stated = BytesParser().parsebytes(file.read(MAX_METADATA_BYTES))
     except (OSError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, StoreError):
+        if isinstance(error, WheelError):
             raise
-        raise StoreError(f"{name} is not a wheel: {one_line(str(error), 200)}; build it with `pip wheel`") from error
+        raise WheelError(f"{name} is not a wheel: {one_line(str(error), 200)}; build it with `pip wheel`") from error
     tops = {PurePosixPath(member.filename).parts[0] for member in members}
     modules = sorted(top.removesuffix(".py").partition(".")[0] for top in tops if top != folder)
     return Wheel(
@@ -70,7 +74,7 @@ def read_wheel(path: Path) -> Wheel:
 
 
 def unpack(wheel: Wheel, site: Path) -> None:
-    """Write the files of a wheel into a folder of packages. Nothing is overwritten. Raises: StoreError."""
+    """Write the files of a wheel into a folder of packages. Nothing is overwritten. Raises: WheelError."""
     name = one_line(wheel.path.name, 100)
     try:
         with zipfile.ZipFile(wheel.path) as archive:
@@ -83,7 +87,7 @@ def unpack(wheel: Wheel, site: Path) -> None:
                     # the size that the archive states is the most that zipfile reads
                     file.write(source.read(member.file_size))
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise StoreError(f"{name} cannot be unpacked: {one_line(str(error), 200)}; build it again") from error
+        raise WheelError(f"{name} cannot be unpacked: {one_line(str(error), 200)}; build it again") from error
 
 
 def conflicts(wheel: Wheel) -> list[str]:
@@ -145,10 +149,10 @@ def normalised_distribution(name: str) -> str:
 
 def _check_members(name: str, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MAX_MEMBERS:
-        raise StoreError(f"{name} has {len(members)} files, at most {MAX_MEMBERS} are accepted: leave data out")
+        raise WheelError(f"{name} has {len(members)} files, at most {MAX_MEMBERS} are accepted: leave data out")
     n_bytes = sum(member.file_size for member in members)
     if n_bytes > MAX_UNPACKED_BYTES:
-        raise StoreError(
+        raise WheelError(
             f"{name} has {n_bytes} bytes when unpacked, at most {MAX_UNPACKED_BYTES} are accepted: leave data out"
         )
     for member in members:
@@ -162,18 +166,18 @@ def _check_members(name: str, members: list[zipfile.ZipInfo]) -> None:
             or "\\" in member.filename
             or ":" in path.parts[0]
         ):
-            raise StoreError(f"{name} has a file {shown!r}, outside of its folder: build it with `pip wheel`")
+            raise WheelError(f"{name} has a file {shown!r}, outside of its folder: build it with `pip wheel`")
         if path.suffix == ".pth":
-            raise StoreError(f"{name} has a file {shown!r}, which runs whenever Python starts: leave it out")
+            raise WheelError(f"{name} has a file {shown!r}, which runs whenever Python starts: leave it out")
         if path.parts[0].endswith(".data"):
-            raise StoreError(f"{name} has a file {shown!r}, which is installed elsewhere than packages: leave it out")
+            raise WheelError(f"{name} has a file {shown!r}, which is installed elsewhere than packages: leave it out")
 
 
 def _metadata_folder(name: str, members: list[zipfile.ZipInfo]) -> str:
     folders = {member.filename.partition("/")[0] for member in members if member.filename.endswith("/METADATA")}
     folders = {folder for folder in folders if folder.endswith(".dist-info")}
     if len(folders) != 1:
-        raise StoreError(f"{name} has {len(folders)} folders of metadata, a wheel has one: build it with `pip wheel`")
+        raise WheelError(f"{name} has {len(folders)} folders of metadata, a wheel has one: build it with `pip wheel`")
     return folders.pop()
 
 

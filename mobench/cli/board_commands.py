@@ -41,6 +41,8 @@ def verify(
 
     The code of the submission runs in a sandbox. Exit with 1 if the submission is rejected.
     """
+    from mobench.board.layout import State
+
     outcome = submissions.verified_submission(
         submission, key=key, board=board, isolation=isolation, timeout=timeout, memory=memory, disk=disk,
         processes=processes, tolerance=tolerance, new_seeds=new_seeds, tell=say, label=option_name,
@@ -55,7 +57,7 @@ def verify(
         f"{name}: {outcome.state}" + (f", {outcome.reason}" if outcome.reason else ""),
         VerificationLine(name, outcome.state, outcome.reason, outcome.model_dump(mode="json")),
     )
-    if outcome.state == "rejected":
+    if outcome.state is State.REJECTED:
         raise typer.Exit(ExitCode.NO_RESULT)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from in_process import IN_PROCESS
-from submissions import CONTACT, edit_record
+from submissions import CONTACT, edit_records
 
 import mobench
 from mobench.board.layout import State, read_board, read_submission, read_verification
@@ -85,8 +85,7 @@ def test_results_that_were_never_computed_are_rejected_by_a_rerun(submission: Pa
             value = hypervolume(front["losses"], content["protocol"]["reference"])
             content["indicators"][split]["hypervolume"] = value
 
-    for index in (0, 1):
-        edit_record(submission, better, index)
+    edit_records(submission, better)
     outcome = mobench.verify_submission(submission, key=key, isolation=isolation()[-1])
     assert outcome.state is State.REJECTED
     assert "does not agree: " in outcome.reason

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from hostile import HOSTILE
-from submissions import CONTACT, edit_record, hash_again
+from submissions import CONTACT, edit_record, edit_records, hash_again
 
 import mobench
 from mobench import Balancer
@@ -125,9 +126,59 @@ def add_huge_record(submission: Path) -> None:
     hash_again(submission)
 
 
+def take_the_name_of_another_method(submission: Path) -> None:
+    edit_records(submission, lambda content: content["job"]["solver"].update(name="mgda"))
+
+
+def take_the_name_of_another_pair(submission: Path) -> None:
+    edit_records(submission, lambda content: content["job"]["solver"].update(name="phn+epo"))
+
+
+def take_the_name_of_a_part(submission: Path) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["provenance"]["sources"]["balancer"]["distribution"] = "guest"
+
+    edit_records(submission, edit)
+
+
+def claim_to_be_of_mobench(submission: Path) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["job"]["solver"]["name"] = "phn+best"
+        content["job"]["solver"]["balancer"]["name"] = "best"
+
+    edit_records(submission, edit)
+
+
+def state_no_source(submission: Path) -> None:
+    edit_records(submission, lambda content: content["provenance"].update(sources={}))
+
+
+def add_many_methods(submission: Path) -> None:
+    source = next((submission / "records").iterdir()).read_bytes()
+    for letter in "abcdefghijklmnopqrstu":
+        copy = submission / "records" / "copy.json"
+        copy.write_bytes(source)
+        edit_record(submission, partial(rename_method, name=letter), copy)
+
+
+def rename_method(content: dict[str, Any], name: str) -> None:
+    content["job"]["solver"]["name"] = name
+
+
+def add_a_split(submission: Path) -> None:
+    edit_record(submission, lambda content: content["fronts"].update(other=content["fronts"]["test"]))
+
+
 @pytest.mark.parametrize(
     ("attack", "reason"),
     [
+        (take_the_name_of_another_method, "its solver is phn+linear, and its name is that of another one"),
+        (take_the_name_of_another_pair, "its solver is phn+linear, and its name is that of another one"),
+        (take_the_name_of_a_part, "balancer 'linear' has the name of one of mobench"),
+        (claim_to_be_of_mobench, "balancer 'best' is said to be of mobench, which has none of that name"),
+        (state_no_source, "generator 'phn' states no source of its code"),
+        (add_many_methods, "it has 22 solvers, at most 20 are accepted"),
+        (add_a_split, "it has a front of split other, which no job has"),
         (link_record, "is a symbolic link"),
         (link_folder, "wheels is a symbolic link"),
         (add_pipe, "records/a.json is no regular file"),
@@ -187,8 +238,7 @@ def test_texts_of_submitters_are_short_and_printable(text: str, mine: Path, boar
 
 @pytest.mark.parametrize("name", ["../../up", "<b>", "=cmd()", "\\input{x}", "a" * 150])
 def test_names_of_methods_do_not_become_paths(name: str, mine: Path, board: Path) -> None:
-    for index in (0, 1):
-        edit_record(mine, lambda content: content["job"]["solver"].update(name=name), index)
+    edit_records(mine, lambda content: content["job"]["solver"].update(name=name))
     folder = Path(mobench.submit(mine, to=str(board), **CONTACT))
     assert folder.parent == board / "submissions"
     assert {path.parent.name for path in folder.glob("*/*")} == {"records"}
@@ -301,6 +351,7 @@ def test_answers_of_hostile_programs_are_bounded_and_named(mine: Path) -> None:
         (result(b"", "x\n\x1b[2Jlast words", 3), "its process ended with exit code 3 and left no record: "),
         (result(b"{}"), "left no record"),
         (result(b"[" * 100_000), "left no record"),
+        (result(b"[" * (2**24 + 2000)), "printed 16779216 bytes, more than a record has"),
         (result(json.dumps({**answer, "record": json.loads(other.to_json())}).encode()), "the record of another job"),
         (result(json.dumps({**answer, "test_loads": 2}).encode()), "loaded 1 times during training"),
     ]

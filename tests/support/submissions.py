@@ -10,6 +10,7 @@ from typing import Any
 
 from mobench.board.submission_files import sha256_of
 from mobench.jobs.job import Job
+from mobench.records.store import Store
 
 STORE = "tiny"
 CONTACT = {"contact": "A. Guest <a@example.org>", "licence": "MIT"}
@@ -23,22 +24,28 @@ def copied(source: Path, target: Path, pattern: str) -> Path:
     return target
 
 
-def edit_record(folder: Path, edit: Edit, index: int = 0) -> Path:
-    """Change one record of a folder, and the hashes of a submission; return the record's file.
+def edit_records(folder: Path, edit: Edit) -> None:
+    """Change every record of a folder, as `edit_record` does."""
+    for path in sorted((folder / "records").glob("*.json")):
+        edit_record(folder, edit, path)
+
+
+def edit_record(folder: Path, edit: Edit, path: Path | None = None) -> None:
+    """Change one record of a folder, by default the first, and the hashes of a submission.
 
     If the job has changed, the record gets the id and the file name of its new job.
     """
-    path = sorted((folder / "records").glob("*.json"))[index]
+    path = path or min((folder / "records").glob("*.json"))
     content = json.loads(path.read_text())
     before = json.dumps(content["job"])
     edit(content)
     if json.dumps(content["job"]) != before:
-        content["id"] = Job.model_validate(content["job"]).id
+        job = Job.model_validate(content["job"])
+        content["id"] = job.id
         path.unlink()
-        path = path.with_name(f"{path.stem.rpartition('-')[0]}-{content['id']}.json")
+        path = Store(folder).path(job)
     path.write_text(json.dumps(content, indent=1))
     hash_again(folder)
-    return path
 
 
 def hash_again(folder: Path) -> None:
