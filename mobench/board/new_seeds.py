@@ -21,13 +21,14 @@ LEVEL = 0.999
 """Level of the prediction interval in which the hypervolume of a new seed has to be."""
 LEEWAY = 0.02
 """Half width that the interval has at least, relative to the mean: the submitted seeds may be close by chance."""
-FIRST_SEED = 10**6
+FIRST_SEED = 1000
+"""New seeds are 1000 to 66535: small, because libraries that plugins use accept 32 bits, after multiplications too."""
 
 
 def with_new_seed(record: Record, selection: str) -> Record:
     """Return a request for the job of a record with a seed that follows from the verifier's secret choice."""
     digest = hashlib.sha256(f"{selection}\0{record.id}".encode()).digest()
-    seed = FIRST_SEED + int.from_bytes(digest[:4], "big")
+    seed = FIRST_SEED + int.from_bytes(digest[:2], "big")
     job = Job.model_validate({**record.job.model_dump(), "seeds": SeedSet.all(seed)})
     return record.model_copy(update={"job": job, "id": job.id})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -147,22 +148,20 @@ def _watched(
     began, excess = time.monotonic(), ""
     seconds_by_pid: dict[int, float] = {}
     try:
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
+        while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             seconds_by_pid |= _core_seconds([process.pid, *descendants(process.pid)])
             excess = excess or _excess(process.pid, time.monotonic() - began, view, limits, outputs)
             if excess:
                 kill_all(process.pid)
             time.sleep(LOOK_SECONDS / 10 if excess else LOOK_SECONDS)
+        # what a program without a namespace of its own left in its group; its id is in use until it is waited for
+        os.killpg(process.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
         kill_all(process.pid)
         process.wait()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)
-    # what a program without a namespace of its own may have left in its session
-    kill_all(process.pid)
     _emptied(view.scratch)
     # a program that is no direct child, as in a namespace of its own, is not in the usage that the system returns
     core_seconds = max(usage.ru_utime + usage.ru_stime, sum(seconds_by_pid.values()))

@@ -97,6 +97,9 @@ class SandboxedRuns:
         again, reason = answered(request, result)
         if again is not None and again.failure is not None and again.failure.kind == "DataError":
             raise CannotJudge(f"{original.job.dataset.name} has no data here: {one_line(again.failure.message, 300)}")
+        if again is not None and again.status == "diverged" and request.id != original.id:
+            self.findings.caveats.append(f"{request.job.title}, which was not submitted, diverged")
+            return None
         if again is None or again.status != "completed":
             why = reason or (again.failure.message if again is not None and again.failure else "no result")
             self.findings.reasons.append(f"{request.job.title}: {one_line(why, 500)}")

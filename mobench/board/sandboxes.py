@@ -35,6 +35,12 @@ class SandboxLimits:
     processes: int = 512
     disk: int = 2 * 2**30
 
+    @property
+    def text(self) -> str:
+        """The limits in words."""
+        memory, disk = f"{self.memory / 1e9:.3g} GB of memory", f"{self.disk / 1e9:.3g} GB of files"
+        return f"at most {self.seconds:g} s, {memory}, {self.processes} processes and {disk}"
+
 
 @dataclass(frozen=True)
 class SandboxView:

@@ -160,8 +160,8 @@ def _judged(
             return findings
         _check_key_is_hidden(key_path, environment)
         sandbox = chosen_sandbox(settings.isolation, environment.view)
-        findings.isolation = sandbox.description
-        tell(sandbox.description)
+        findings.isolation = f"{sandbox.description}; {settings.limits.text}"
+        tell(findings.isolation)
         SandboxedRuns(environment, sandbox, settings, findings, tell).all(wheels, records, chosen, selection)
     return findings
 

@@ -17,11 +17,21 @@ from submissions import CONTACT, edit_record, edit_records, hash_again
 import mobench
 from mobench import Balancer
 from mobench.board import isolated_job, layout
+from mobench.board.environments import SubmissionEnvironment
 from mobench.board.isolated_job import run_job, without_results
 from mobench.board.layout import State, Verification, read_board, read_submission
 from mobench.board.new_seeds import compare_new_seed, with_new_seed
-from mobench.board.sandboxed_process import SandboxedResult
-from mobench.board.sandboxed_runs import answered, check_faults, compare_rerun
+from mobench.board.sandboxed_process import ProbedSandbox, SandboxedResult
+from mobench.board.sandboxed_runs import (
+    CannotJudge,
+    Findings,
+    SandboxedRuns,
+    VerificationSettings,
+    answered,
+    check_faults,
+    compare_rerun,
+)
+from mobench.board.sandboxes import Sandbox, SandboxView, plain
 from mobench.board.signatures import read_key, why_not_signed, write_new_key
 from mobench.board.states import standing_of
 from mobench.board.submission_verification import selected
@@ -29,7 +39,7 @@ from mobench.errors import OptionError, StoreError
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
 from mobench.plugins import registry
-from mobench.records.record import Record, parse
+from mobench.records.record import Failure, Record, parse
 from mobench.records.store import Store
 from mobench.runs.execution import execute
 
@@ -363,6 +373,56 @@ def test_answers_of_hostile_programs_are_bounded_and_named(mine: Path) -> None:
     assert answered(record, result(json.dumps(answer).encode())) == (record, "")
 
 
+def runs(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> SandboxedRuns:
+    """Return runs whose programs answer with a record that has these changes."""
+
+    def run(self: SandboxedRuns, kind: str, *names: str, request: bytes = b"") -> SandboxedResult:
+        record = parse(request, "request").model_copy(update=changes)
+        return result(json.dumps({"record": json.loads(record.to_json()), "test_loads": 1}).encode())
+
+    monkeypatch.setattr(SandboxedRuns, "_run", run)
+    findings = Findings([], "", 0.0, [], [])
+    view = SandboxView((), Path(), {})
+    environment = SubmissionEnvironment(Path(), Path(), view)
+    sandbox = ProbedSandbox(Sandbox("none", plain), "")
+    return SandboxedRuns(environment, sandbox, VerificationSettings(), findings, lambda line: None)
+
+
+def test_a_machine_without_the_data_gives_no_outcome(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Store(mine).contents().records[0]
+    failure = Failure(kind="DataError", message="no file\x1b")
+    with pytest.raises(CannotJudge, match="vlmop2 has no data here: no file"):
+        runs(monkeypatch, failure=failure).all([], [record], [record], "selection")
+
+
+def test_a_rerun_that_fails_is_a_reason_to_reject(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Store(mine).contents().records[0]
+    failing = runs(monkeypatch, failure=Failure(kind="ValueError", message="only\x1b[2J here"))
+    failing.all([], [record], [record], "selection")
+    (reason,) = failing.findings.reasons
+    assert reason.startswith(f"{record.job.title}: only")
+    assert reason.isprintable()
+
+
+def test_a_new_seed_that_diverges_is_a_caveat(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Store(mine).contents().records[0]
+    results = {name: getattr(record, name) for name in ("status", "failure", "fronts", "indicators", "cost", "trace")}
+    honest = runs(monkeypatch, **results)
+    run = SandboxedRuns._run
+
+    def diverging(self: SandboxedRuns, kind: str, *names: str, request: bytes = b"") -> SandboxedResult:
+        if parse(request, "request").id == record.id:
+            return run(self, kind, *names, request=request)
+        failed = parse(request, "request").model_copy(update={"status": "diverged"})
+        return result(json.dumps({"record": json.loads(failed.to_json()), "test_loads": 1}).encode())
+
+    monkeypatch.setattr(SandboxedRuns, "_run", diverging)
+    honest.all([], [record], [record], "selection")
+    assert honest.findings.reasons == []
+    assert [rerun.agrees for rerun in honest.findings.reruns] == [True]
+    assert "which was not submitted, diverged" in honest.findings.caveats[-1]
+
+
 def test_failed_checks_of_the_plugin_are_named() -> None:
     lines = [
         {"event": "check", "name": "a", "check": "described", "state": "passed", "message": ""},
@@ -388,7 +448,7 @@ def test_results_that_are_replayed_do_not_fit_a_new_seed(mine: Path) -> None:
 
     submitted = [with_value(claimed, value) for value in values]
     request = with_new_seed(claimed, "a secret choice")
-    assert request.job.seeds.solver >= 10**6
+    assert 1000 <= request.job.seeds.solver < 2**17
     assert request.job.id == request.id != claimed.id
     assert with_new_seed(claimed, "another choice").id != request.id
     replayed = compare_new_seed(with_value(honest, 1.2), submitted)
@@ -427,3 +487,16 @@ def test_records_of_another_version_are_compared_with_a_caveat(mine: Path, board
     rerun, caveats = compare_rerun(old, again, 1e-3)
     assert rerun.agrees
     assert "mobench: 9.9 then, 0.1.0 now" in caveats
+
+
+def test_the_command_ends_with_one_and_prints_the_reason_in_one_line(submission: Path, cli: Any) -> None:
+    add_file(submission)
+    done = cli("board", "verify", submission, "--key", "key.pem", "--json")
+    assert done.returncode == 1, done.stderr
+    outcome = next(line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "verification")
+    assert (outcome["id"], outcome["state"]) == (submission.name, "rejected")
+    assert outcome["reason"] == "README.md is not listed in submission.json"
+    assert outcome["outcome"] == layout.read_verification(submission).model_dump(mode="json")  # type: ignore[union-attr]
+    wrong = cli("board", "verify", submission, "--key", "key.pem", "--isolation", "docker")
+    assert wrong.returncode == 2
+    assert "no isolation is called 'docker'; accepted: auto, bubblewrap, none" in wrong.stderr

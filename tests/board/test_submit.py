@@ -13,9 +13,11 @@ from submissions import CONTACT, edit_record
 import mobench
 from mobench.board import layout
 from mobench.board.search_budget import search_faults, unstated_search
+from mobench.board.states import standing_of
 from mobench.board.store_tasks import StoreTasks, store_tasks
 from mobench.errors import MobenchError, StoreError
 from mobench.jobs import suite as suites
+from mobench.records import imports
 from mobench.records.store import Store
 from mobench.registered import IN_PROCESS
 
@@ -75,6 +77,23 @@ def test_a_repository_gets_a_branch_with_one_commit(
     assert folders == {f"submissions/{str(branch).split('/')[1]}{end}" for end in ("", "/records")}
     with pytest.raises(StoreError, match="git clone failed"):
         mobench.submit(mine, to=str(tmp_path / "nowhere"), **CONTACT)
+
+
+def test_imported_points_are_submitted_as_such(mine: Path, board: Path, key: Path) -> None:
+    job = Store(mine).contents().records[0].job
+    points = b"f1,f2,seed\n0.2,0.9,0\n0.9,0.2,0\n"
+    (record,) = imports.records(points, "points.csv", "theirs", imports.like(job.dataset, job))
+    Store(mine).write(record)
+    folder = Path(mobench.submit(mine, to=str(board), solver="theirs", **CONTACT))
+    content = layout.read_submission(folder)
+    assert (content.season, content.hardware, content.distributions) == ("", [], [])
+    standing = standing_of(folder, content, {}, is_imported=True)
+    assert standing.state is layout.State.IMPORTED
+    with pytest.raises(StoreError, match=r"no record of theirs-\w+ can be run again .* it stays imported"):
+        mobench.verify_submission(folder, key=key)
+    assert layout.read_verification(folder) is None
+    edit_record(folder, lambda content: content["indicators"]["test"].update(hypervolume=2.0))
+    assert "it was edited" in mobench.verify_submission(folder, key=key).reason
 
 
 def edited_hypervolume(content: dict[str, Any]) -> None:
