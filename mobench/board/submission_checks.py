@@ -11,9 +11,8 @@ from mobench.board.layout import RECORDS_FOLDER, Submission
 from mobench.board.store_tasks import StoreTask, StoreTasks, imported_key, task_content, task_key
 from mobench.errors import RecordError
 from mobench.jobs.job import Job, PartRole
-from mobench.jobs.part_sources import pair_of
 from mobench.metrics.indicators import hypervolume_with_error
-from mobench.plugins import Pair, registry
+from mobench.plugins import Pair, pair_of, registry
 from mobench.records.imports import VERSION as IMPORTED_VERSION
 from mobench.records.protocols import differing, same_contents
 from mobench.records.record import Record
