@@ -128,6 +128,9 @@ def _probed(sandbox: Sandbox, view: SandboxView) -> dict[str, Any]:
 
 
 def _described(sandbox: Sandbox, seen: dict[str, Any]) -> str:
+    # in a namespace of users, every user of it is the one that started it
+    has_users = seen["user_map"] != Path("/proc/self/uid_map").read_text()
+    is_root = os.geteuid() == 0 and (has_users or seen["user"] == 0)
     is_bounded = seen["scratch_bytes"] <= 2**27
     parts = [
         "the network of the machine" if seen["has_network"] else "no network",
@@ -136,7 +139,7 @@ def _described(sandbox: Sandbox, seen: dict[str, Any]) -> str:
         "in memory" if is_bounded else "on disk",
         "other processes are visible" if seen["sees_processes"] else "no other processes",
         "with privileges" if seen["has_privileges"] else "without privileges",
-        "as root of the machine" if seen["is_root"] else "as an unprivileged user",
+        "as root of the machine" if is_root else "as an unprivileged user",
     ]
     return f"{sandbox.name}: {', '.join(parts)}"
 

@@ -147,7 +147,7 @@ def unshare(words: Sequence[str], view: SandboxView, limits: SandboxLimits, as_o
     for folder in ("/proc", "/dev/shm", str(view.scratch)):
         lines.append(f"mkdir -p {_quoted(_below(root, folder))}")
     lines += [f"mount -t proc proc {_quoted(root / 'proc')}", _tmpfs(root / "dev/shm", limits.disk, "1777")]
-    lines += [_tmpfs(_below(root, str(view.scratch)), limits.disk, "1777"), f"mount -o remount,ro {_quoted(root)}"]
+    lines += [_tmpfs(_below(root, str(view.scratch)), limits.disk, "1777"), f"mount -o remount,bind,ro {_quoted(root)}"]
     lines += [f"cd {_quoted(root)}", "pivot_root . .", "umount -l .", f"cd {_quoted(view.scratch)}"]
     drop = [*(BECOME_OTHER_USER if as_other_user else ()), *DROP_PRIVILEGES]
     lines.append(f'exec setpriv {" ".join(drop)} -- "$@"')

@@ -118,14 +118,14 @@ def command_of(pid: str) -> bytes:
     [
         ("for _ in range(200):\n    if os.fork() == 0:\n        time.sleep(60)", "processes, 20 are allowed"),
         ("x = b'x' * 2**30", "MB of memory, 537 MB are allowed"),
-        ("for _ in range(100): sys.stdout.write('x' * 2**20)", "printed more than"),
+        ("for _ in range(12): sys.stdout.write('x' * 2**20)", "printed more than 8388608 bytes"),
     ],
 )
 def test_processes_memory_and_output_are_bounded(
     code: str, excess: str, view: SandboxView, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobench.board.sandboxed_process.MAX_OUTPUT_BYTES", 2**23)
-    result = ran(f"import os, sys, time\n{code}\ntime.sleep(60)", sandbox, view)
+    result = ran(f"import os, sys, time\n{code}\nsys.stdout.flush()\ntime.sleep(60)", sandbox, view)
     assert excess in result.excess
     assert len(result.output) <= 2**23
 

@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,11 @@ import pytest
 
 from mobench.board import wheels
 from mobench.board.wheel_building import wheel_of
-from mobench.board.wheels import conflicts, missing_requirements, read_wheel, unpack
+from mobench.board.wheels import code_hash, conflicts, missing_requirements, read_wheel, unpack
 from mobench.errors import StoreError
+from mobench.records.sources import content_hash
+from mobench.scaffold.package import write
+from mobench.scaffold.package_names import PackageNames
 
 METADATA = "Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n"
 
@@ -51,6 +55,30 @@ def test_an_installation_is_packed_into_an_equal_wheel(tmp_path: Path, monkeypat
     (tmp_path / "again").mkdir()
     unpack(read_wheel(packed[0]), tmp_path / "again")
     assert (tmp_path / "again" / "guest_packed.py").read_text() == "X = 1\n"
+
+
+@pytest.mark.slow
+def test_the_wheel_of_an_editable_installation_has_the_code_that_records_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write(PackageNames("balancer", "edited"), tmp_path)
+    info = tmp_path / "site" / "mobench_edited-0.1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mobench-edited\nVersion: 0.1.0\n")
+    (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    (project / "mobench_edited" / "__pycache__").mkdir()
+    (project / "mobench_edited" / "__pycache__" / "balancer.pyc").write_bytes(b"x")
+    (tmp_path / "wheels").mkdir()
+    built = read_wheel(wheel_of("mobench-edited", tmp_path / "wheels"))
+    assert (built.name, built.version, built.modules) == ("mobench-edited", "0.1.0", ("mobench_edited",))
+    unpack(built, tmp_path / "again")
+    assert code_hash(tmp_path / "again", "mobench_edited.balancer") == content_hash(project / "mobench_edited")
+    (project / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'no_such_backend'\n")
+    (tmp_path / "others").mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(StoreError, match=r"the wheel of mobench-edited cannot be built: .*name it with --wheel"):
+        wheel_of("mobench-edited", tmp_path / "others")
 
 
 def test_a_distribution_without_a_list_of_files_needs_its_wheel(
