@@ -181,6 +181,8 @@ def check_faults(name: str, result: SandboxedResult) -> list[str]:
     if failed:
         shown = [f"{line.get('name')}, {line.get('check')}: {line.get('message')}" for line in failed[:3]]
         return [one_line(f"mobench check {name}: {len(failed)} checks failed, {'; '.join(shown)}")]
+    if result.code == 0 and not any(line.get("event") == "checks" and line.get("passed") for line in lines):
+        return [f"mobench check {name} made no check"]
     if result.code != 0:
         return [one_line(f"mobench check {name} ended with exit code {result.code}: {_last_line(result.errors)}")]
     return []

@@ -65,7 +65,12 @@ def verify_submission(
         raise StoreError(f"{one_line(str(folder))} is a symbolic link: name the folder of a submission")
     submission = read_submission(folder)
     selection = key.select(submission)
-    findings = _judged(folder, submission, store_tasks(board, submission.store), selection, key_path, settings, tell)
+    tasks = store_tasks(board, submission.store)
+    findings = Findings([], NOT_RUN, 0.0, [], [])
+    try:
+        _judge(folder, submission, tasks, selection, key_path, settings, findings, tell)
+    except _Rejected as rejected:
+        findings.reasons = rejected.reasons
     outcome = Verification(
         submission=submission.digest,
         state=State.REJECTED if findings.reasons else State.VERIFIED,
@@ -109,61 +114,85 @@ def selected(records: Sequence[Record], selection: str) -> tuple[list[Record], l
     return chosen, caveats
 
 
-def _judged(
+class _Rejected(Exception):
+    """Reasons to reject a submission."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(*reasons)
+        self.reasons = list(reasons)
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    """Raise _Rejected if there is a fault."""
+    if faults:
+        raise _Rejected(faults)
+
+
+def _checked_records(folder: Path, submission: Submission, tasks: StoreTasks) -> list[Record]:
+    """Return the records of a submission. Raises: _Rejected."""
+    _refuse(file_faults(folder, submission))
+    records, faults = read_records(folder, submission)
+    faults += [*statement_faults(submission, records), *record_faults(records, tasks)]
+    _refuse([*faults, *search_faults(folder, submission, tasks)])
+    return records
+
+
+def _checked_wheels(folder: Path, submission: Submission, records: Sequence[Record], site: Path) -> list[Wheel]:
+    """Return the wheels of a submission, which have the code that trained the records. Raises: _Rejected, CannotJudge.
+
+    site: an empty folder, into which they are unpacked.
+    """
+    try:
+        wheels = [read_wheel(folder / distribution.wheel) for distribution in submission.distributions]
+        _refuse(_wheel_faults(submission, wheels))
+        for wheel in wheels:
+            unpack(wheel, site)
+    except WheelError as error:
+        raise _Rejected([str(error)]) from error
+    _refuse(source_faults(records, code_hashes(wheels, records, site)))
+    return wheels
+
+
+def _check_can_be_run(submission: Submission, records: Sequence[Record], chosen: Sequence[Record], why: str) -> None:
+    """Raise CannotJudge if no record is chosen, or one that cannot be run in a sandbox."""
+    if not chosen:
+        state = State.IMPORTED if all(record.imported for record in records) else State.REPORTED
+        raise CannotJudge(
+            f"no record of {submission.id} can be run again ({one_line(why, 300)}): it stays {state}, leave it "
+            "unverified"
+        )
+    if devices := {record.provenance.device for record in chosen} - {"cpu"}:
+        raise CannotJudge(
+            f"records of device {one_line(', '.join(devices))} cannot be run in a sandbox, which has the processor "
+            "alone: leave the submission unverified"
+        )
+
+
+def _judge(
     folder: Path,
     submission: Submission,
     tasks: StoreTasks,
     selection: str,
     key_path: Path,
     settings: VerificationSettings,
+    findings: Findings,
     tell: Callable[[str], None],
-) -> Findings:
-    findings = Findings([], NOT_RUN, 0.0, [], [])
+) -> None:
+    """Check and run a submission, and add what is found to `findings`. Raises: _Rejected, MobenchError."""
     tell("checking files and records")
-    findings.reasons = file_faults(folder, submission)
-    if findings.reasons:
-        return findings
-    records, findings.reasons = read_records(folder, submission)
-    findings.reasons += [*statement_faults(submission, records), *record_faults(records, tasks)]
-    findings.reasons += search_faults(folder, submission, tasks)
-    if findings.reasons:
-        return findings
+    records = _checked_records(folder, submission, tasks)
     chosen, findings.caveats = selected(records, selection)
-    if not chosen:
-        raise CannotJudge(
-            f"no record of {submission.id} can be run again ({one_line(findings.caveats[0], 300)}): it stays "
-            f"{State.IMPORTED if all(r.imported for r in records) else State.REPORTED}, leave it unverified"
-        )
-    if devices := {r.provenance.device for r in chosen} - {"cpu"}:
-        raise CannotJudge(f"records of device {', '.join(devices)} cannot be run in a sandbox: leave it unverified")
-    try:
-        wheels = [read_wheel(folder / distribution.wheel) for distribution in submission.distributions]
-    except WheelError as error:
-        findings.reasons = [str(error)]
-        return findings
-    findings.reasons = _wheel_faults(submission, wheels)
-    if findings.reasons:
-        return findings
+    _check_can_be_run(submission, records, chosen, "; ".join(findings.caveats))
     findings.caveats += _missing_tasks(records, tasks)
     n_threads = max(1, min(available_cores(), max(r.provenance.threads for r in chosen)))
     with tempfile.TemporaryDirectory(prefix="mobench-board-") as temporary:
-        try:
-            code = Path(temporary, "code")
-            for wheel in wheels:
-                unpack(wheel, code)
-            findings.reasons = source_faults(records, code_hashes(wheels, records, code))
-            if findings.reasons:
-                return findings
-            environment = create_environment(Path(temporary), wheels, n_threads)
-        except WheelError as error:
-            findings.reasons = [str(error)]
-            return findings
+        wheels = _checked_wheels(folder, submission, records, Path(temporary, "code"))
+        environment = create_environment(Path(temporary), wheels, n_threads)
         _check_key_is_hidden(key_path, environment)
         sandbox = chosen_sandbox(settings.isolation, environment.view)
         findings.isolation = f"{sandbox.description}; {settings.limits.text}"
         tell(findings.isolation)
         SandboxedRuns(environment, sandbox, settings, findings, tell).all(wheels, records, chosen, selection)
-    return findings
 
 
 def _wheel_faults(submission: Submission, wheels: Sequence[Wheel]) -> list[str]:

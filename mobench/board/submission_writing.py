@@ -96,8 +96,7 @@ def submit(folder: Path, to: str, statements: Statements) -> WrittenSubmission:
             target = board / SUBMISSIONS_FOLDER / prepared.name
             if target.exists():
                 raise StoreError(f"{one_line(str(target))} exists: these records were submitted before")
-            target.parent.mkdir(exist_ok=True)
-            shutil.copytree(prepared, target)
+            _move(prepared, target)
         return WrittenSubmission(_checked_again(target), str(target))
     with cloned(to) as board:
         _check_is_folder(board)
@@ -138,6 +137,21 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
         hashes = code_hashes(copies, records, Path(site))
     _refuse([*source_faults(records, hashes), *search_faults(target, submission, tasks)])
     return target
+
+
+def _move(folder: Path, target: Path) -> None:
+    """Copy a folder under another name, all or nothing. Raises: StoreError."""
+    temporary = files.temporary_for(target)
+    try:
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(folder, temporary)
+        temporary.rename(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise StoreError(
+            f"nothing can be written to {one_line(str(target.parent))}: {error.strerror or error}; name a board that "
+            "you may write to"
+        ) from error
 
 
 def _check_is_folder(board: Path) -> None:

@@ -24,6 +24,8 @@ MAX_MEMBERS = 5000
 MAX_METADATA_BYTES = 2**20
 STARTUP_MODULES = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself when it starts."""
+DISTRIBUTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,99}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+!-]{0,190}\.whl")
 
 
@@ -62,12 +64,14 @@ def read_wheel(path: Path) -> Wheel:
         if isinstance(error, WheelError):
             raise
         raise WheelError(f"{name} is not a wheel: {one_line(str(error), 200)}; build it with `pip wheel`") from error
+    if not DISTRIBUTION_NAME.fullmatch(str(stated["Name"])) or not VERSION.fullmatch(str(stated["Version"])):
+        raise WheelError(f"{name} states no name or version of a distribution: build it with `pip wheel`")
     tops = {PurePosixPath(member.filename).parts[0] for member in members}
     modules = sorted(top.removesuffix(".py").partition(".")[0] for top in tops if top != folder)
     return Wheel(
         path,
-        one_line(str(stated["Name"]), 200),
-        one_line(str(stated["Version"]), 200),
+        str(stated["Name"]),
+        str(stated["Version"]),
         tuple(_required(stated.get_all("Requires-Dist") or ())),
         tuple(modules),
     )

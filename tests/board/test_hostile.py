@@ -432,7 +432,9 @@ def test_failed_checks_of_the_plugin_are_named() -> None:
     (reason,) = check_faults("guest", result(output, code=1))
     assert reason.startswith("mobench check guest: 1 checks failed, a, heeds_the_seed: ")
     assert reason.isprintable()
-    assert check_faults("guest", result(json.dumps(lines[0]).encode())) == []
+    passed = {"event": "checks", "passed": 1, "failed": 0}
+    assert check_faults("guest", result("\n".join(map(json.dumps, [lines[0], passed])).encode())) == []
+    assert check_faults("guest", result(json.dumps(lines[0]).encode())) == ["mobench check guest made no check"]
     assert "ended with exit code 2: last" in check_faults("guest", result(b"", "first\nlast\n", 2))[0]
     assert check_faults("guest", result(excess="did not end")) == ["mobench check guest: its process did not end"]
 

@@ -167,6 +167,13 @@ def test_a_wheel_of_mobench_is_no_submission(tmp_path: Path) -> None:
     assert "a wheel of mobench itself is no submission" in fault
 
 
+@pytest.mark.parametrize(("name", "version"), [("--help", "1"), ("a b", "1"), ("", "1"), ("\x1b", "1"), ("a", "..")])
+def test_names_of_distributions_are_plain(name: str, version: str, tmp_path: Path) -> None:
+    """The name becomes an argument of `mobench check`."""
+    with pytest.raises(StoreError, match="states no name or version of a distribution"):
+        read_wheel(wheel(tmp_path, "guest.py", metadata=f"Name: {name}\nVersion: {version}\n"))
+
+
 def test_requirements_of_the_plugin_are_named(tmp_path: Path) -> None:
     lines = ["torch>=2", "No.Such-package (>=1) ; python_version > '3'", 'pytest; extra == "dev"', "other_guest"]
     content = METADATA + "".join(f"Requires-Dist: {line}\n" for line in lines)
