@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from mobench.board.environments import SubmissionEnvironment, create_environment
+from mobench.board.environments import create_environment
 from mobench.board.layout import State, Submission, Verification, read_board, read_submission, write
 from mobench.board.sandboxed_process import check_name, chosen_sandbox
 from mobench.board.sandboxed_runs import CannotJudge, Findings, SandboxedRuns, VerificationSettings
+from mobench.board.sandboxes import SandboxView
 from mobench.board.search_budget import search_faults
 from mobench.board.signatures import chosen_index, read_key
 from mobench.board.store_tasks import StoreTasks, store_tasks, task_key
@@ -188,7 +189,7 @@ def _judge(
     with tempfile.TemporaryDirectory(prefix="mobench-board-") as temporary:
         wheels = _checked_wheels(folder, submission, records, Path(temporary, "code"))
         environment = create_environment(Path(temporary), wheels, n_threads)
-        _check_key_is_hidden(key_path, environment)
+        check_key_is_hidden(key_path, environment.view)
         sandbox = chosen_sandbox(settings.isolation, environment.view)
         findings.isolation = f"{sandbox.description}; {settings.limits.text}"
         tell(findings.isolation)
@@ -217,9 +218,10 @@ def _missing_tasks(records: Sequence[Record], tasks: StoreTasks) -> list[str]:
     return [f"no records of {len(missing)} tasks of the store: {', '.join(missing)}"] if missing else []
 
 
-def _check_key_is_hidden(key_path: Path, environment: SubmissionEnvironment) -> None:
+def check_key_is_hidden(key_path: Path, view: SandboxView) -> None:
+    """Raise OptionError if a program in a sandbox can read the verifier's key."""
     resolved = key_path.resolve()
-    if any(resolved.is_relative_to(path) for path in environment.view.readable):
+    if any(resolved.is_relative_to(path.resolve()) for path in view.readable):
         raise OptionError(
             f"{one_line(str(key_path))} is in a folder that the submission's code can read: move the key elsewhere"
         )

@@ -34,7 +34,7 @@ from mobench.board.sandboxed_runs import (
 from mobench.board.sandboxes import Sandbox, SandboxView, plain
 from mobench.board.signatures import read_key, why_not_signed, write_new_key
 from mobench.board.states import standing_of
-from mobench.board.submission_verification import selected
+from mobench.board.submission_verification import check_key_is_hidden, selected
 from mobench.errors import OptionError, StoreError
 from mobench.jobs import plan as plans
 from mobench.jobs import suite as suites
@@ -258,6 +258,21 @@ def test_a_stranger_cannot_sign(submission: Path, tmp_path: Path) -> None:
     write_new_key(tmp_path / "other.pem")
     with pytest.raises(OptionError, match="the board has no verifier with the public key"):
         verified(submission, tmp_path / "other.pem")
+
+
+def test_the_key_is_not_where_the_code_of_a_submission_can_read(key: Path, tmp_path: Path) -> None:
+    check_key_is_hidden(key, SandboxView((Path("/usr"),), tmp_path, {}))
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(OptionError, match=r"key\.pem is in a folder that the submission's code can read"):
+        check_key_is_hidden(tmp_path / "link" / key.name, SandboxView((tmp_path,), tmp_path, {}))
+
+
+def test_a_board_does_not_have_submissions_written_elsewhere(mine: Path, board: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (board / "submissions").symlink_to(tmp_path / "home")
+    with pytest.raises(StoreError, match="submissions of the board is a symbolic link"):
+        mobench.submit(mine, to=str(board), **CONTACT)
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 # What the code of a submission does in its process
