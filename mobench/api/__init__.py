@@ -9,6 +9,7 @@ from mobench.api.record_checks import verify
 from mobench.api.result_files import export, plot, report
 from mobench.api.result_tables import leaderboard
 from mobench.api.searches import tune
+from mobench.api.submissions import submit, verify_submission
 from mobench.api.suite_runs import run
 
-__all__ = ["export", "leaderboard", "plot", "report", "run", "tune", "verify"]
+__all__ = ["export", "leaderboard", "plot", "report", "run", "submit", "tune", "verify", "verify_submission"]

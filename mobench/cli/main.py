@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mobench.cli import (
+    board_commands,
     check,
     data,
     export,
@@ -25,6 +26,7 @@ from mobench.cli import (
     run,
     season,
     show,
+    submit,
     trade_off,
     tune,
     verify,
@@ -59,10 +61,12 @@ app.command("report")(report.report)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
+app.command("submit")(submit.submit)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 app.add_typer(season.app, name="season")
+app.add_typer(board_commands.app, name="board")
 
 
 def _version(is_wanted: bool) -> None:
