@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
-from mobench.jobs.job import Job
-from mobench.records.record import Cost, Imported, Record, RecordedFront, Status
+from mobench.jobs.job import Job, Strict
+from mobench.records.record import Cost, Imported, Provenance, Record, RecordedFront, Role, Source, Status
 
 
 class Points(Protocol):
@@ -73,9 +74,35 @@ class FrontOutline:
     n_samples: int | None
 
 
+class Origin(Strict):
+    """The versions of the code that computed a record, from its provenance.
+
+    git:     commit of mobench; None if it is unknown.
+    torch:   version of torch; "" if it is unknown.
+    sources: as in `Provenance`.
+    """
+
+    mobench: str
+    python: str
+    torch: str
+    git: str | None = None
+    sources: dict[Role, Source] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, provenance: Provenance) -> Origin:
+        """Return the origin that a provenance states."""
+        return cls(
+            mobench=provenance.mobench,
+            python=provenance.python,
+            torch=provenance.packages.get("torch", ""),
+            git=provenance.git,
+            sources=provenance.sources,
+        )
+
+
 @dataclass(slots=True)
 class Outline:
-    """The fields of a record that `Measured` declares."""
+    """The fields of a record that `Measured` declares, and the origin of its code."""
 
     id: str
     status: Status
@@ -89,6 +116,7 @@ class Outline:
     finished: str
     hardware: str
     digest: str
+    origin: Origin
 
 
 def takes_preferences(front: Points) -> bool:
@@ -115,6 +143,7 @@ def outline(record: Record) -> Outline:
         finished=record.finished,
         hardware=record.hardware,
         digest=record.digest,
+        origin=Origin.of(record.provenance),
     )
 
 
