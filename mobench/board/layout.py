@@ -5,6 +5,7 @@ STORE/records/*.json             records of the board's owners, written by `mobe
 submissions/ID/submission.json   what a submission claims, with the hash of each of its files
 submissions/ID/records/*.json    its records
 submissions/ID/wheels/*.whl      the plugin distributions that train them, if they are not mobench's own
+submissions/ID/search/study.csv  the trials of the search for their options, if there was one
 submissions/ID/verification.json the signed outcome of a verification, once there is one
 """
 
@@ -18,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from mobench import files
 from mobench.errors import StoreError
@@ -31,16 +32,27 @@ SUBMISSION_FILE = "submission.json"
 VERIFICATION_FILE = "verification.json"
 RECORDS_FOLDER = "records"
 WHEELS_FOLDER = "wheels"
+SEARCH_FILE = "search/study.csv"
 MAX_BYTES = 2**24
 """Size limit of each of these files, records and wheels excluded."""
 
-ShortText = Annotated[str, Field(max_length=500)]
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a text has only printable characters, in one line")
+    return text
+
+
+ShortText = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
+"""One line without control characters. It may be HTML, LaTeX or a formula: whoever shows it escapes it."""
+StatedText = Annotated[ShortText, Field(pattern=r"\S")]
+"""A text that is not blank."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 hash in hexadecimal digits."""
 SubmissionId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 StoreName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}(/[a-z0-9][a-z0-9-]{0,39}){0,2}$")]
 """A folder of records relative to the board, such as `season-2/small`."""
-FileName = Annotated[str, Field(pattern=r"^(records|wheels)/[A-Za-z0-9][A-Za-z0-9_.+!-]{0,199}$")]
+FileName = Annotated[str, Field(pattern=r"^(records|wheels|search)/[A-Za-z0-9][A-Za-z0-9_.+!-]{0,199}$")]
 
 
 class State(StrEnum):
@@ -97,8 +109,8 @@ class Submission(Strict):
     id: SubmissionId
     store: StoreName
     season: Annotated[str, Field(max_length=80)] = ""
-    contact: ShortText
-    licence: ShortText
+    contact: StatedText
+    licence: StatedText
     hardware: list[ShortText]
     mobench: list[ShortText]
     distributions: list[Distribution] = Field(default_factory=list)
@@ -134,7 +146,7 @@ class Verification(Strict):
     format: Literal[1] = 1
     submission: Hash
     state: Literal[State.VERIFIED, State.REJECTED]
-    reason: Annotated[str, Field(max_length=2000)] = ""
+    reason: Annotated[str, Field(max_length=2000), AfterValidator(_printable)] = ""
     verifier: ShortText
     mobench: ShortText
     hardware: ShortText
