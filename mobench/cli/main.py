@@ -25,6 +25,7 @@ from mobench.cli import (
     run,
     season,
     show,
+    site,
     trade_off,
     tune,
     verify,
@@ -56,6 +57,7 @@ app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("site")(site.site)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)

@@ -112,13 +112,13 @@ def committed_by_task(n_tasks: int) -> dict[str, list[dict[str, Any]]]:
                 chosen.setdefault(record.job.dataset.name, {}).setdefault(record.job.solver.name, record)
     tasks = sorted(chosen)[:n_tasks]
     if len(tasks) < n_tasks:
-        raise SystemExit(f"the committed records have {len(tasks)} tasks with an ideal point: pass --tasks {len(tasks)}")
+        raise SystemExit(
+            f"the committed records have {len(tasks)} tasks with an ideal point: pass --tasks {len(tasks)}"
+        )
     return {task: [r.model_dump(mode="json", by_alias=True) for r in chosen[task].values()] for task in tasks}
 
 
-def varied(
-    base: dict[str, Any], method: str, seed: int, skill: float, numbers: random.Random
-) -> tuple[str, str]:
+def varied(base: dict[str, Any], method: str, seed: int, skill: float, numbers: random.Random) -> tuple[str, str]:
     """Return the file name and the text of a record with another solver name, seed and numbers."""
     job = {**base["job"], "solver": {**base["job"]["solver"], "name": method}}
     job["seeds"] = dict.fromkeys(base["job"]["seeds"], seed)
