@@ -100,7 +100,8 @@ def fronts(items: Sequence[tuple[str, FloatArray]], objectives: Sequence[str]) -
 
     return FrontFigure(
         tuple(
-            (label, tuple(sorted((place(float(a), 0), place(float(b), 1)) for a, b in points))) for label, points in shown
+            (label, tuple(sorted((place(float(a), 0), place(float(b), 1)) for a, b in points)))
+            for label, points in shown
         ),
         tuple(Tick(place(value, 0), f"{value:g}") for value in ticks[0]),
         tuple(Tick(place(value, 1), f"{value:g}") for value in ticks[1]),

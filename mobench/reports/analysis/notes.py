@@ -43,13 +43,15 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
     values = [str(c) for c in measured.columns if c not in NAMES]
     metrics = _metrics_of_rows(records, good)
     notes: list[str] = []
-    for key, group in good.groupby(ROW):
-        counts = group[values].count()
-        for n in sorted(set(counts)):
+    grouped = good.groupby(ROW)
+    sizes = grouped.size()
+    for (key, size), counts in zip(sizes.items(), grouped[values].count().to_numpy().tolist(), strict=True):
+        by_name = dict(zip(values, counts, strict=True))
+        for n in sorted({count for count in counts if count < size}):
             absent = n == 0
-            names = [v for v in values if counts[v] == n < len(group) and (not absent or v in metrics.get(key, ()))]
+            names = [v for v in values if by_name[v] == n and (not absent or v in metrics.get(key, ()))]
             if names:
-                extent = "no seed" if absent else f"{n} of {len(group)} seeds only"
+                extent = "no seed" if absent else f"{n} of {size} seeds only"
                 row = dict(zip(ROW, key, strict=True))
                 text = f"{row['dataset']}: {_called(row, good)} has a value at {extent}: {', '.join(names)}"
                 notes.append(Note(text, *names))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
-from mobench.records.record import Record
+from mobench.records.outline import Measured
 from mobench.reports.analysis.leaderboard import Leaderboard, scores
 from mobench.reports.analysis.note import Note
 from mobench.reports.analysis.ranking import Ranking, rank
@@ -47,7 +47,7 @@ def n_tasks(board: Leaderboard) -> int:
     return len({(row["dataset"], row["model"]) for row in _with_box(board.table, board.boxes)})
 
 
-def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+def content(board: Leaderboard, records: Sequence[Measured], selection: Wanted) -> Content:
     """Return a table with one row per solver, one column per task, the mean over tasks and the rank.
 
     A task is a dataset, or a dataset and a model where a dataset has several. Values are hypervolumes divided by the
