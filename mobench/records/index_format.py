@@ -182,10 +182,14 @@ def unpack(data: bytes, bounds: Bounds) -> dict[str, tuple[FileState, Outline]]:
 
     bounds: an index whose text exceeds them is not parsed.
     """
-    hash_, _, body = data.partition(b"\n")
-    if hash_ != sha256(body).hexdigest().encode():
+    # slices of a view: copies of the parts would take as much memory again
+    end_of_hash = data.find(b"\n")
+    end_of_text = data.find(b"\n", end_of_hash + 1)
+    view = memoryview(data)
+    if end_of_hash < 0 or data[:end_of_hash] != sha256(view[end_of_hash + 1 :]).hexdigest().encode():
         return {}
-    text, _, packed = body.partition(b"\n")
+    text = data[end_of_hash + 1 :] if end_of_text < 0 else data[end_of_hash + 1 : end_of_text]
+    packed = view[len(data) :] if end_of_text < 0 else view[end_of_text + 1 :]
     if not bounds.hold(text):
         return {}
     try:
