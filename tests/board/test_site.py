@@ -118,7 +118,7 @@ def site_board(committed: dict[str, list[Record]], tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="module")
-def made(site_board: Path) -> Path:
+def site_folder(site_board: Path) -> Path:
     return mobench.site(site_board, out=site_board.parent / "site").parent
 
 
@@ -131,14 +131,16 @@ def rows_of(site: Path) -> dict[str, dict[str, Any]]:
     return {row["solver"]: row for row in rows if row["dataset"] == "re21"}
 
 
-def test_the_same_board_gives_the_same_bytes_wherever_it_is(site_board: Path, made: Path, tmp_path: Path) -> None:
+def test_the_same_board_gives_the_same_bytes_wherever_it_is(
+    site_board: Path, site_folder: Path, tmp_path: Path
+) -> None:
     copy = shutil.copytree(site_board, tmp_path / "elsewhere" / "copy")
     site_build.write(copy, tmp_path / "out")
-    names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
+    names = sorted(str(p.relative_to(site_folder)) for p in site_folder.rglob("*") if p.is_file())
     assert names == sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
-    assert names == text(made, "data/files.txt").splitlines()
-    assert [n for n in names if (made / n).read_bytes() != (tmp_path / "out" / n).read_bytes()] == []
-    assert not any(str(site_board.parent) in p.read_text() for p in made.rglob("*.html"))
+    assert names == text(site_folder, "data/files.txt").splitlines()
+    assert [n for n in names if (site_folder / n).read_bytes() != (tmp_path / "out" / n).read_bytes()] == []
+    assert not any(str(site_board.parent) in p.read_text() for p in site_folder.rglob("*.html"))
 
 
 class Links(HTMLParser):
@@ -152,8 +154,8 @@ class Links(HTMLParser):
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
 
 
-def test_every_link_is_relative_and_leads_to_a_file_or_a_place(made: Path) -> None:
-    pages = list(made.rglob("*.html"))
+def test_every_link_is_relative_and_leads_to_a_file_or_a_place(site_folder: Path) -> None:
+    pages = list(site_folder.rglob("*.html"))
     assert len(pages) >= 15
     for page in pages:
         parser = Links()
@@ -169,8 +171,8 @@ def test_every_link_is_relative_and_leads_to_a_file_or_a_place(made: Path) -> No
         assert parser.tags.count("script") <= 1
 
 
-def test_rows_have_the_state_of_their_submission(made: Path) -> None:
-    rows = rows_of(made)
+def test_rows_have_the_state_of_their_submission(site_folder: Path) -> None:
+    rows = rows_of(site_folder)
     assert {solver: (row["state"], row["submissions"]) for solver, row in rows.items()} == {
         "ls": ("reported", ""),
         "phn-ls": ("verified", "good"),
@@ -178,28 +180,28 @@ def test_rows_have_the_state_of_their_submission(made: Path) -> None:
         "mgda (solver version=0)": ("reported", ""),
         "mgda (solver version=1)": ("reported", ""),
     }
-    table = pd.read_csv(made / "data/season-1_small/leaderboard.csv")
+    table = pd.read_csv(site_folder / "data/season-1_small/leaderboard.csv")
     assert len(table) == 10
-    assert len(pd.read_parquet(made / "data/season-1_small/records.parquet")) == 20
+    assert len(pd.read_parquet(site_folder / "data/season-1_small/records.parquet")) == 20
 
 
-def test_rejected_results_are_listed_with_their_reason_and_are_in_no_table(made: Path) -> None:
-    assert "too-good" not in rows_of(made)
+def test_rejected_results_are_listed_with_their_reason_and_are_in_no_table(site_folder: Path) -> None:
+    assert "too-good" not in rows_of(site_folder)
     for page in ("index.html", "stores/season-1_small.html", "tasks/season-1_small/re21.html", "submissions.html"):
-        assert "it differs by a lot" in text(made, page), page
-    shown = text(made, "submissions/bad.html")
+        assert "it differs by a lot" in text(site_folder, page), page
+    shown = text(site_folder, "submissions/bad.html")
     assert "too-good" in shown
     assert '<span class="state rejected">' in shown
-    board = json.loads(text(made, "data/board.json"))
+    board = json.loads(text(site_folder, "data/board.json"))
     assert {item["id"]: item["state"] for item in board["submissions"]} == {
         "bad": "rejected", "good": "verified", "new": "reported", "other-budget": "reported",
     }  # fmt: skip
 
 
-def test_a_submission_does_not_change_what_the_board_compares(made: Path) -> None:
+def test_a_submission_does_not_change_what_the_board_compares(site_folder: Path) -> None:
     """Its records of another budget are left out with the reason, and the owners' rows stay."""
-    assert "longer" not in rows_of(made)
-    shown = text(made, "stores/season-1_small.html")
+    assert "longer" not in rows_of(site_folder)
+    shown = text(site_folder, "stores/season-1_small.html")
     assert "other-budget: re21 · longer · seed 0" in shown
     assert "9999" in shown
 
@@ -212,19 +214,19 @@ def test_an_outcome_of_another_submission_does_not_count(site_board: Path, tmp_p
     assert "does not count" in text(tmp_path / "site", "submissions/new.html")
 
 
-def test_names_are_escaped_in_every_file(made: Path) -> None:
-    for page in made.rglob("*.html"):
+def test_names_are_escaped_in_every_file(site_folder: Path) -> None:
+    for page in site_folder.rglob("*.html"):
         assert "<script>alert" not in page.read_text(encoding="utf-8")
-    assert "&lt;script&gt;alert(1)" in text(made, "index.html")
-    titles = [entry.findtext("{*}title") for entry in ET.parse(made / "feed.xml").getroot().findall("{*}entry")]
+    assert "&lt;script&gt;alert(1)" in text(site_folder, "index.html")
+    titles = [entry.findtext("{*}title") for entry in ET.parse(site_folder / "feed.xml").getroot().findall("{*}entry")]
     assert f"{HOSTILE} in season-1/small" in titles
     assert slug("a/../b") != slug("a-b")
     assert "/" not in slug("a/../b")
     assert slug("Name").lower() == slug("Name") != slug("name")
 
 
-def test_a_method_page_has_readme_provenance_and_the_change_of_version(made: Path, committed: Any) -> None:
-    page = text(made, "methods/mgda.html")
+def test_a_method_page_has_readme_provenance_and_the_change_of_version(site_folder: Path, committed: Any) -> None:
+    page = text(site_folder, "methods/mgda.html")
     assert "1810.04650" in page
     assert "README of" in page
     assert committed["mgda"][0].provenance.git in page
@@ -236,8 +238,8 @@ def test_a_method_page_has_readme_provenance_and_the_change_of_version(made: Pat
     assert f"{after - before:+.3f}" in page
 
 
-def test_the_feed_has_the_times_of_the_records_and_of_the_verification(made: Path, committed: Any) -> None:
-    items = json.loads(text(made, "feed.json"))["items"]
+def test_the_feed_has_the_times_of_the_records_and_of_the_verification(site_folder: Path, committed: Any) -> None:
+    items = json.loads(text(site_folder, "feed.json"))["items"]
     assert [item["date_published"] for item in items] == sorted((i["date_published"] for i in items), reverse=True)
     assert {i["date_published"] for i in items if i["title"] == "Submission good: verified"} == {"2026-12-01T00:00:00Z"}
     last = max(record.finished for record in committed["ls"])
@@ -315,13 +317,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.slow
-def test_filters_hide_rows_and_no_page_is_wider_than_the_screen(browser: Any, made: Path) -> None:
+def test_filters_hide_rows_and_no_page_is_wider_than_the_screen(browser: Any, site_folder: Path) -> None:
     complaints: list[str] = []
     context = browser.new_context(viewport={"width": 390, "height": 800}, offline=True)
     page = context.new_page()
     page.on("console", lambda entry: complaints.append(entry.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto((made / "index.html").as_uri())
+    page.goto((site_folder / "index.html").as_uri())
     assert page.locator("section[data-all] tbody tr:visible").count() == 5
     page.select_option("#state", "verified")
     assert page.locator("section[data-all] tbody tr:visible").count() == 1
@@ -330,13 +332,13 @@ def test_filters_hide_rows_and_no_page_is_wider_than_the_screen(browser: Any, ma
     page.fill("#memory", "1")
     assert page.locator("tbody tr:visible").count() == 0
     for name in ("index.html", "tasks/season-1_small/re21.html", "methods/mgda.html", "submissions/bad.html"):
-        page.goto((made / name).as_uri())
+        page.goto((site_folder / name).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") == 390, name
     context.close()
     assert complaints == []
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto((made / "index.html").as_uri())
+    page.goto((site_folder / "index.html").as_uri())
     assert page.locator("#filters:visible").count() == 0
     assert page.locator("section[data-all] tbody tr:visible").count() == 5
     context.close()
@@ -344,7 +346,8 @@ def test_filters_hide_rows_and_no_page_is_wider_than_the_screen(browser: Any, ma
 
 ACCESSIBLE = """() => {
   const faults = [];
-  for (const node of document.querySelectorAll("select, input")) if (!node.closest("label")) faults.push(node.outerHTML);
+  for (const node of document.querySelectorAll("select, input"))
+    if (!node.closest("label")) faults.push(node.outerHTML);
   for (const node of document.querySelectorAll("svg")) if (!node.getAttribute("aria-label")) faults.push("svg");
   for (const node of document.querySelectorAll("table"))
     if (!node.caption || !node.querySelector("th[scope=col]")) faults.push("table");
@@ -355,11 +358,14 @@ ACCESSIBLE = """() => {
     const next = Number(node.tagName[1]); if (next > level + 1) faults.push(node.textContent); level = next; }
   for (const name of ["main", "header", "nav", "footer"]) if (!document.querySelector(name)) faults.push(name);
   const light = (text) => { const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map((v) => v / 255)
-    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = (node) => { for (let n = node; n; n = n.parentElement) { const c = getComputedStyle(n).backgroundColor;
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = (node) => { for (let n = node; n; n = n.parentElement) {
+    const c = getComputedStyle(n).backgroundColor;
     if (c !== "rgba(0, 0, 0, 0)") return c; } return "rgb(255, 255, 255)"; };
   for (const node of document.querySelectorAll("body *")) {
-    if (![...node.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim()) || !node.getClientRects().length) continue;
+    if (![...node.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim())) continue;
+    if (!node.getClientRects().length) continue;
     if (["SCRIPT", "STYLE", "OPTION", "title"].includes(node.tagName)) continue;
     const style = getComputedStyle(node), ink = node.namespaceURI.endsWith("svg") ? style.fill : style.color;
     const [a, b] = [light(ink), light(behind(node))].sort((x, y) => y - x);
@@ -370,11 +376,11 @@ ACCESSIBLE = """() => {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_have_labels_headings_landmarks_and_contrast(browser: Any, made: Path, scheme: str) -> None:
+def test_pages_have_labels_headings_landmarks_and_contrast(browser: Any, site_folder: Path, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme, offline=True)
     page = context.new_page()
     for name in ("index.html", "tasks/season-1_small/re21.html", "methods/mgda.html", "submissions/good.html"):
-        page.goto((made / name).as_uri())
+        page.goto((site_folder / name).as_uri())
         language, title, faults = page.evaluate(ACCESSIBLE)
         assert language == "en"
         assert title.endswith("A & B")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mobench.board.layout import Board, State
 from mobench.board.site.addresses import method_page, store_page, submission_page
 from mobench.board.site.board_content import BoardContent
-from mobench.board.site.board_rows import StoreRows
+from mobench.board.site.site_rows import StoreRows
 
 MAX_ENTRIES = 200
 UNKNOWN = "1970-01-01T00:00:00Z"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobench.board.site.addresses import data_file, method_page, store_page, submission_page
 from mobench.board.site.board_content import BoardContent
-from mobench.board.site.board_rows import StoreRows
+from mobench.board.site.site_rows import StoreRows
 from mobench.reports.analysis.leaderboard import is_missing
 from mobench.reports.tables.writers import frames
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobench.board.site.board_content import SubmissionContent
-from mobench.board.site.board_rows import BoardRow, StoreRows
 from mobench.board.site.plugin_texts import PluginText, of_part, of_wheels
+from mobench.board.site.site_rows import BoardRow, StoreRows
 from mobench.jobs.job import Job
 from mobench.records.outline import Outline
 

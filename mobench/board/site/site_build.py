@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from mobench import files
 from mobench.board.site import board_content, data_files
 from mobench.board.site.board_feed import changes, json_feed
-from mobench.board.site.board_rows import StoreRows
 from mobench.board.site.method_content import methods
 from mobench.board.site.site_pages import pages
+from mobench.board.site.site_rows import StoreRows
 from mobench.errors import StoreError
 from mobench.text import one_line
 

@@ -18,10 +18,10 @@ from markupsafe import Markup
 from mobench.board.site import addresses
 from mobench.board.site.board_content import BoardContent, SubmissionContent
 from mobench.board.site.board_feed import BoardChange
-from mobench.board.site.board_rows import BoardRow, StoreRows, TaskGroup, heading, number_text
 from mobench.board.site.method_content import MethodContent
 from mobench.board.site.plugin_texts import of_wheels
 from mobench.board.site.site_figures import FrontFigure, MarkFigure, fronts, marks
+from mobench.board.site.site_rows import BoardRow, StoreRows, TaskGroup, heading, number_text
 from mobench.reports.analysis.leaderboard import is_missing
 from mobench.reports.tables.columns import HIGH, LOW
 from mobench.reports.tables.escaping import with_codes
@@ -154,8 +154,7 @@ def _view(store: StoreRows) -> StoreView:
 
 def _volumes(rows: Sequence[BoardRow]) -> MarkFigure | None:
     def number(row: BoardRow, name: str) -> float:
-        value = row.values.get(name)
-        return math.nan if is_missing(value) else float(value)
+        return math.nan if is_missing(row.values.get(name)) else float(row.values[name])
 
     items = [
         (row.label, number(row, "hypervolume"), [number(row, "hypervolume" + end) for end in (LOW, HIGH)])

@@ -45,7 +45,9 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
     notes: list[str] = []
     grouped = good.groupby(ROW)
     sizes = grouped.size()
-    for (key, size), counts in zip(sizes.items(), grouped[values].count().to_numpy().tolist(), strict=True):
+    keys = list(map(tuple, sizes.index.to_list()))
+    counts_of_rows = grouped[values].count().to_numpy().tolist()
+    for key, size, counts in zip(keys, sizes.to_list(), counts_of_rows, strict=True):
         by_name = dict(zip(values, counts, strict=True))
         for n in sorted({count for count in counts if count < size}):
             absent = n == 0

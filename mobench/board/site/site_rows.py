@@ -169,7 +169,8 @@ class StoreRows:
         classes = {
             self._class.get(self.content.records[i].hardware) for key in ids if key[0] == dataset for i in ids[key]
         }
-        for values, cells in zip(part.to_dict("records"), table.rows, strict=True):
+        for row_values, cells in zip(part.to_dict("records"), table.rows, strict=True):
+            values = {str(name): value for name, value in row_values.items()}
             key = dataset, str(values["model"]), str(values["solver"])
             records = [self.content.records[id_] for id_ in ids[key]]
             kind = kind or self._kind(records[0])
@@ -236,7 +237,7 @@ class StoreRows:
         is_one_class = len({place for row in rows for place in row.hardware}) == 1
         seconds = [row.values.get(CORE_SECONDS) for row in rows]
         is_known = is_one_class and not any(is_missing(value) for value in seconds)
-        peaks = [float(v) for row in rows if not is_missing(v := row.values.get(PEAK_MEMORY))]
+        peaks = [float(row.values[PEAK_MEMORY]) for row in rows if not is_missing(row.values.get(PEAK_MEMORY))]
         return MethodRow(
             rank, label, rows[0].method, mean, len(shares), least_trusted(row.state for row in rows),
             tuple(sorted({name for row in rows for name in row.submissions})),
