@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mobench.board.site.addresses import data_file, method_page, store_page, submission_page
+from mobench.board.site.addresses import data_file, method_page, slug, store_page, submission_page
 from mobench.board.site.board_content import BoardContent
 from mobench.board.site.site_rows import StoreRows
 from mobench.reports.analysis.leaderboard import is_missing
+from mobench.reports.tables.columns import SPREADS, is_metric
 from mobench.reports.tables.writers import frames
 
 if TYPE_CHECKING:
@@ -21,21 +22,46 @@ OF_STORES = ("leaderboard.csv", "leaderboard.parquet", "leaderboard.json", "reco
 
 def names(stores: Sequence[StoreRows]) -> list[str]:
     """Return the addresses of all data files."""
-    return [BOARD, *(data_file(store.name, name) for store in stores for name in OF_STORES)]
+    return [BOARD, *(name for store in stores for name in _names_of(store))]
+
+
+def _names_of(store: StoreRows) -> list[str]:
+    return [data_file(store.name, name) for name in (*OF_STORES, *map(_task_file, store.by_dataset))]
+
+
+def _task_file(dataset: str) -> str:
+    return f"tasks/{slug(dataset)}.csv"
 
 
 def contents(content: BoardContent, stores: Sequence[StoreRows]) -> Iterator[tuple[str, str | bytes]]:
     """Yield the address and the content of each data file."""
     yield BOARD, _json(_board(content, stores))
     for store in stores:
-        table = _leaderboard(store)
+        every = _leaderboard(store)
+        for dataset in store.by_dataset:
+            task = every[every["dataset"] == dataset].dropna(axis="columns", how="all")
+            yield data_file(store.name, _task_file(dataset)), frames.csv(task)
+        table = _without_metrics(every)
         yield data_file(store.name, "leaderboard.csv"), frames.csv(table)
         yield data_file(store.name, "leaderboard.parquet"), frames.parquet(table)
         rows = [{k: None if is_missing(v) else v for k, v in row.items()} for row in table.to_dict("records")]
         yield data_file(store.name, "leaderboard.json"), _json(rows)
-        records = _records(store)
+        records = _without_metrics(_records(store))
         yield data_file(store.name, "records.csv"), frames.csv(records)
         yield data_file(store.name, "records.parquet"), frames.parquet(records)
+
+
+def _without_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that tasks have in common: the metrics of a task are in its own file.
+
+    With those of 30 tasks a table has some hundred columns, nearly all of them empty.
+    """
+    shown = [name for name in table.columns if not is_metric(_without_spread(str(name)))]
+    return table[shown].copy()
+
+
+def _without_spread(name: str) -> str:
+    return next((name.removesuffix(end) for end in SPREADS if name.endswith(end)), name)
 
 
 def _leaderboard(store: StoreRows) -> pd.DataFrame:
@@ -81,7 +107,7 @@ def _board(content: BoardContent, stores: Sequence[StoreRows]) -> dict[str, Any]
         "stores": [
             {
                 "name": store.name, "page": store_page(store.name), "tasks": list(store.by_dataset),
-                "records": len(store.content.records), "files": [data_file(store.name, name) for name in OF_STORES],
+                "records": len(store.content.records), "files": _names_of(store),
             }
             for store in stores
         ],
