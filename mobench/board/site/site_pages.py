@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -56,11 +56,18 @@ class StoreView:
 
     @property
     def kinds(self) -> list[str]:
-        return sorted({rows[0].kind for rows in self.store.by_dataset.values()})
+        """The kinds that the tables of the page can be filtered by."""
+        return sorted({part.kind for part in (*self.groups, *self.tables)} - {""})
 
     @property
     def budgets(self) -> list[str]:
-        return sorted({rows[0].budget for rows in self.store.by_dataset.values()})
+        return sorted({part.budget for part in (*self.groups, *self.tables)} - {""})
+
+    @property
+    def short(self) -> StoreView:
+        """The view for the front page: without the tables of kinds and budgets if all together have many rows."""
+        n_rows = sum(len(group.rows) for group in self.groups)
+        return self if n_rows <= MOST_ROWS else replace(self, groups=self.groups[:1])
 
 
 def pages(
@@ -70,7 +77,7 @@ def pages(
     """Yield the address and the text of each page."""
     site = _Templates(content)
     views = [_view(store) for store in stores]
-    yield site.page("index.html", "index.html", view=views[0], stores=stores, changes=changes)
+    yield site.page("index.html", "index.html", view=views[0].short, stores=stores, changes=changes)
     for view in views:
         yield site.page("store.html", addresses.store_page(view.name), view=view)
         for dataset, rows in view.store.by_dataset.items():
