@@ -10,6 +10,11 @@ from mobench.api.record_checks import verify
 from mobench.api.result_files import export, plot, report
 from mobench.api.result_tables import leaderboard
 from mobench.api.searches import tune
+from mobench.api.submissions import submit, verify_submission
 from mobench.api.suite_runs import run
 
+<<<<<<< HEAD
 __all__ = ["export", "leaderboard", "plot", "report", "run", "site", "tune", "verify"]
+=======
+__all__ = ["export", "leaderboard", "plot", "report", "run", "submit", "tune", "verify", "verify_submission"]
+>>>>>>> main

@@ -33,7 +33,7 @@ VERIFICATION_FILE = "verification.json"
 RECORDS_FOLDER = "records"
 WHEELS_FOLDER = "wheels"
 SEARCH_FILE = "search/study.csv"
-MAX_BYTES = 2**24
+MAX_BYTES = 2**22
 """Size limit of each of these files, records and wheels excluded."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
+
+import psutil
 
 from mobench.board import sandbox_probe
 from mobench.board.sandboxes import Sandbox, SandboxLimits, SandboxView, candidates, names
@@ -56,7 +59,9 @@ def run(
 
     Raises: StoreError if the program cannot be started.
     """
-    command = sandbox.wrap(words, view, limits)
+    program, *arguments = sandbox.wrap(words, view, limits)
+    # found by the PATH of this process, not by that of the sandbox
+    command = [shutil.which(program) or program, *arguments]
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         source.write(request)
         source.seek(0)
@@ -66,7 +71,7 @@ def run(
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise StoreError(f"{command[0]} cannot be started: {error.strerror or error}; install it") from error
+            raise StoreError(f"{program} cannot be started: {error.strerror or error}; install it") from error
         excess, code, core_seconds = _watched(process, view, limits, (output, errors))
         return SandboxedResult(_content(output, MAX_OUTPUT_BYTES), _tail(errors), code, excess, core_seconds)
 
@@ -79,8 +84,7 @@ def chosen_sandbox(isolation: str, view: SandboxView) -> ProbedSandbox:
 
     Raises: UnknownNameError; OptionError if none works.
     """
-    if isolation not in names():
-        raise unknown_name("isolation", isolation, names())
+    check_name(isolation)
     reasons: dict[str, str] = {}
     for sandbox in candidates(isolation):
         try:
@@ -96,6 +100,12 @@ def chosen_sandbox(isolation: str, view: SandboxView) -> ProbedSandbox:
         f"no sandbox works on this machine ({listed}). Install bubblewrap, or pass isolation none on a machine that "
         "holds nothing but this verification"
     )
+
+
+def check_name(isolation: str) -> None:
+    """Raise UnknownNameError for a name that no sandbox has."""
+    if isolation not in names():
+        raise unknown_name("isolation", isolation, names())
 
 
 def _probed(sandbox: Sandbox, view: SandboxView) -> dict[str, Any]:
@@ -118,6 +128,9 @@ def _probed(sandbox: Sandbox, view: SandboxView) -> dict[str, Any]:
 
 
 def _described(sandbox: Sandbox, seen: dict[str, Any]) -> str:
+    # in a namespace of users, every user of it is the one that started it
+    has_users = seen["user_map"] != Path("/proc/self/uid_map").read_text()
+    is_root = os.geteuid() == 0 and (has_users or seen["user"] == 0)
     is_bounded = seen["scratch_bytes"] <= 2**27
     parts = [
         "the network of the machine" if seen["has_network"] else "no network",
@@ -126,7 +139,7 @@ def _described(sandbox: Sandbox, seen: dict[str, Any]) -> str:
         "in memory" if is_bounded else "on disk",
         "other processes are visible" if seen["sees_processes"] else "no other processes",
         "with privileges" if seen["has_privileges"] else "without privileges",
-        "as root of the machine" if seen["is_root"] else "as an unprivileged user",
+        "as root of the machine" if is_root else "as an unprivileged user",
     ]
     return f"{sandbox.name}: {', '.join(parts)}"
 
@@ -136,24 +149,38 @@ def _watched(
 ) -> tuple[str, int, float]:
     """Wait for the end of a process, or end it; return the exceeded limit, the exit code and its processor time."""
     began, excess = time.monotonic(), ""
+    seconds_by_pid: dict[int, float] = {}
     try:
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
+        while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            seconds_by_pid |= _core_seconds([process.pid, *descendants(process.pid)])
             excess = excess or _excess(process.pid, time.monotonic() - began, view, limits, outputs)
             if excess:
                 kill_all(process.pid)
             time.sleep(LOOK_SECONDS / 10 if excess else LOOK_SECONDS)
+        # what a program without a namespace of its own left in its group; its id is in use until it is waited for
+        os.killpg(process.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
         kill_all(process.pid)
         process.wait()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)
-    # what a program without a namespace of its own may have left in its session
-    kill_all(process.pid)
     _emptied(view.scratch)
-    return excess, process.returncode, usage.ru_utime + usage.ru_stime
+    # a program that is no direct child, as in a namespace of its own, is not in the usage that the system returns
+    core_seconds = max(usage.ru_utime + usage.ru_stime, sum(seconds_by_pid.values()))
+    return excess, process.returncode, core_seconds
+
+
+def _core_seconds(pids: Sequence[int]) -> dict[int, float]:
+    """Return the processor time of each process, without its children."""
+    seconds = {}
+    for pid in pids:
+        try:
+            times = psutil.Process(pid).cpu_times()
+        except psutil.Error:  # it has ended
+            continue
+        seconds[pid] = times.user + times.system
+    return seconds
 
 
 def _excess(pid: int, elapsed: float, view: SandboxView, limits: SandboxLimits, outputs: Sequence[IO[bytes]]) -> str:

@@ -18,8 +18,9 @@ SYSTEM_PATHS = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime",
 )  # fmt: skip
 DEVICES = ("null", "zero", "random", "urandom")
-NOBODY = 65534
-BECOME_NOBODY = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+UNPRIVILEGED_USER = 65534
+"""The user of systems for programs without rights."""
+BECOME_OTHER_USER = (f"--reuid={UNPRIVILEGED_USER}", f"--regid={UNPRIVILEGED_USER}", "--clear-groups")
 DROP_PRIVILEGES = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
 """Options of `setpriv`."""
 ROOT_BYTES = 16 * 2**20
@@ -33,6 +34,12 @@ class SandboxLimits:
     memory: int = 8 * 2**30
     processes: int = 512
     disk: int = 2 * 2**30
+
+    @property
+    def text(self) -> str:
+        """The limits in words."""
+        memory, disk = f"{self.memory / 1e9:.3g} GB of memory", f"{self.disk / 1e9:.3g} GB of files"
+        return f"at most {self.seconds:g} s, {memory}, {self.processes} processes and {disk}"
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,12 @@ class Sandbox:
 def candidates(name: str) -> list[Sandbox]:
     """Return the sandboxes that a name stands for, strongest first; "auto" stands for all but "none".
 
-    For root, each is tried first with the user nobody, which needs no namespace of users.
+    For root, each is tried first with an unprivileged user, which needs no namespace of users.
     """
     wraps: dict[str, tuple[Wrap, ...]] = {
-        "bubblewrap": (partial(bubblewrap, as_nobody=True), bubblewrap) if _is_root() else (bubblewrap,),
+        "bubblewrap": (partial(bubblewrap, as_other_user=True), bubblewrap) if _is_root() else (bubblewrap,),
         "systemd-run": (systemd_run,),
-        "unshare": (partial(unshare, as_nobody=True), unshare) if _is_root() else (unshare,),
+        "unshare": (partial(unshare, as_other_user=True), unshare) if _is_root() else (unshare,),
         "none": (plain,),
     }
     chosen = [other for other in wraps if other == name or (name == "auto" and other != "none")]
@@ -80,21 +87,24 @@ def names() -> tuple[str, ...]:
     return ("auto", "bubblewrap", "systemd-run", "unshare", "none")
 
 
-def bubblewrap(words: Sequence[str], view: SandboxView, limits: SandboxLimits, as_nobody: bool = False) -> list[str]:
+def bubblewrap(
+    words: Sequence[str], view: SandboxView, limits: SandboxLimits, as_other_user: bool = False
+) -> list[str]:
     """Return a command of bubblewrap (0.7 or later).
 
-    as_nobody: for root: become the user nobody instead of having a namespace of users.
+    as_other_user: for root: become an unprivileged user instead of having a namespace of users.
     """
-    options = ["--unshare-all", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    if as_nobody:
+    options = ["--unshare-all", "--unshare-user", "--uid", str(UNPRIVILEGED_USER), "--gid", str(UNPRIVILEGED_USER)]
+    if as_other_user:
         options = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
-        words = ["setpriv", *BECOME_NOBODY, *DROP_PRIVILEGES, "--", *words]
+        words = ["setpriv", *BECOME_OTHER_USER, *DROP_PRIVILEGES, "--", *words]
     options += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--cap-drop", "ALL"]
-    if as_nobody:
+    if as_other_user:
         options += [word for name in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{name}")]
     options += ["--size", str(ROOT_BYTES), "--tmpfs", "/", "--proc", "/proc", "--dev", "/dev"]
     readable = _existing(view.readable)
-    for folder in sorted({str(parent) for path in (*readable, view.scratch) for parent in Path(path).parents} - {"/"}):
+    parents = {str(parent) for path in (*readable, str(view.scratch)) for parent in Path(path).parents}
+    for folder in sorted(parents - {"/"}):
         if not any(Path(folder).is_relative_to(path) for path in readable):
             options += ["--perms", "0755", "--dir", folder]
     for path in readable:
@@ -122,10 +132,10 @@ def systemd_run(words: Sequence[str], view: SandboxView, limits: SandboxLimits) 
     return ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", *whose, *options, "--", *words]
 
 
-def unshare(words: Sequence[str], view: SandboxView, limits: SandboxLimits, as_nobody: bool = False) -> list[str]:
+def unshare(words: Sequence[str], view: SandboxView, limits: SandboxLimits, as_other_user: bool = False) -> list[str]:
     """Return a command of `unshare`, with a shell script that builds the folders and drops all privileges.
 
-    as_nobody: as for `bubblewrap`.
+    as_other_user: as for `bubblewrap`.
     """
     root = view.scratch
     lines = ["set -e", "mount --make-rprivate /", _tmpfs(root, ROOT_BYTES)]
@@ -137,11 +147,11 @@ def unshare(words: Sequence[str], view: SandboxView, limits: SandboxLimits, as_n
     for folder in ("/proc", "/dev/shm", str(view.scratch)):
         lines.append(f"mkdir -p {_quoted(_below(root, folder))}")
     lines += [f"mount -t proc proc {_quoted(root / 'proc')}", _tmpfs(root / "dev/shm", limits.disk, "1777")]
-    lines += [_tmpfs(_below(root, str(view.scratch)), limits.disk, "1777"), f"mount -o remount,ro {_quoted(root)}"]
+    lines += [_tmpfs(_below(root, str(view.scratch)), limits.disk, "1777"), f"mount -o remount,bind,ro {_quoted(root)}"]
     lines += [f"cd {_quoted(root)}", "pivot_root . .", "umount -l .", f"cd {_quoted(view.scratch)}"]
-    drop = [*(BECOME_NOBODY if as_nobody else ()), *DROP_PRIVILEGES]
+    drop = [*(BECOME_OTHER_USER if as_other_user else ()), *DROP_PRIVILEGES]
     lines.append(f'exec setpriv {" ".join(drop)} -- "$@"')
-    users = [] if as_nobody else ["--user", "--map-root-user"]
+    users = [] if as_other_user else ["--user", "--map-root-user"]
     options = [*users, "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     return ["unshare", *options, "--", "sh", "-c", "\n".join(lines), "sh", *words]
 

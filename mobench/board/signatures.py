@@ -11,6 +11,7 @@ import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mobench import files
@@ -129,7 +130,7 @@ def _public(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def _library():  # type: ignore[no-untyped-def]
+def _library() -> ModuleType:
     """Return the module of Ed25519 keys. Raises: MobenchError if the package is not installed."""
     try:
         from cryptography.hazmat.primitives.asymmetric import ed25519

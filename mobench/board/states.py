@@ -30,7 +30,7 @@ def standing_of(folder: Path, submission: Submission, verifiers: Mapping[str, st
     """Return the state of a submission on a board.
 
     An outcome counts if it is about the present content, and signed by a verifier of the board. A submission whose
-    files are not those that it lists is rejected, because nobody can say what was submitted.
+    files are not those that it lists is rejected, because it is unknown what was submitted.
 
     verifiers:   name -> public key, as in `board.toml`.
     is_imported: whether all its records are imported points.

@@ -10,8 +10,9 @@ from pathlib import Path
 from mobench.board.layout import RECORDS_FOLDER, Submission
 from mobench.board.store_tasks import StoreTask, StoreTasks, imported_key, task_content, task_key
 from mobench.errors import RecordError
-from mobench.jobs.job import Job
+from mobench.jobs.job import Job, PartRole
 from mobench.metrics.indicators import hypervolume_with_error
+from mobench.plugins import Pair, pair_of, registry
 from mobench.records.imports import VERSION as IMPORTED_VERSION
 from mobench.records.protocols import differing, same_contents
 from mobench.records.record import Record
@@ -21,6 +22,8 @@ from mobench.text import one_line
 
 OWN = "mobench"
 """The distribution whose parts every board has."""
+MAX_SOLVERS = 20
+SPLITS = {"train", "val", "test"}
 ROUNDING = 1e-6
 """Relative difference of a hypervolume that is computed again from the recorded losses."""
 
@@ -52,6 +55,9 @@ def record_faults(records: Sequence[Record], tasks: StoreTasks) -> list[str]:
     Each record is of a task of the store under its protocol, its hypervolumes follow from its losses, and nothing in
     it was registered in one process only. Each solver has all seeds of each of its tasks, with the same options.
     """
+    solvers = {record.job.solver.name for record in records}
+    if len(solvers) > MAX_SOLVERS:
+        return [f"it has {len(solvers)} solvers, at most {MAX_SOLVERS} are accepted: make several submissions"]
     faults = [f"{_shown(r)}: {reason}" for r in records for reason in _faults_of(r, tasks)]
     if faults:
         return faults
@@ -94,7 +100,13 @@ def source_faults(records: Sequence[Record], code_hashes: Mapping[str, Mapping[s
                 faults[f"{role} {part.name!r} states no source of its code: run its jobs again"] = None
                 continue
             source = sources[role]
+            is_own = _is_own(role, part.name)
             if source.distribution == OWN:
+                if not is_own:
+                    faults[f"{role} {part.name!r} is said to be of mobench, which has none of that name"] = None
+                continue
+            if is_own:
+                faults[f"{role} {part.name!r} has the name of one of mobench: give it another name"] = None
                 continue
             modules = code_hashes.get(source.distribution)
             if modules is None:
@@ -123,6 +135,8 @@ def _faults_of(record: Record, tasks: StoreTasks) -> list[str]:
         return [reason]
     if record.imported is None and IMPORTED_VERSION in (record.job.solver.version, record.job.model.version):
         return ["its points are imported, and it does not say so"]
+    if record.imported is None and (reason := _name_fault(record.job)):
+        return [reason]
     task = _task_of(record, tasks.tasks)
     if task is None:
         return [f"it is of no task of the store: {_nearest(record.job, tasks.tasks)}"]
@@ -132,6 +146,27 @@ def _faults_of(record: Record, tasks: StoreTasks) -> list[str]:
     elif record.status == "completed":
         faults += _hypervolume_faults(record)
     return faults
+
+
+def _name_fault(job: Job) -> str:
+    """Return why the parts of a pair are not those that its name stands for; "" if they are, or it is a new name."""
+    solver = job.solver
+    if solver.generator is None or solver.balancer is None:
+        return ""
+    names = (solver.generator.name, solver.balancer.name)
+    if not _is_own("solver", solver.name):
+        known = pair_of(solver.name)
+        is_other = known is not None and (known.generator, known.balancer) != names
+    else:
+        spec = registry().get("solver", solver.name).spec
+        is_other = not isinstance(spec, Pair) or (spec.generator, spec.balancer) != names
+    return f"its solver is {'+'.join(names)}, and its name is that of another one" if is_other else ""
+
+
+def _is_own(role: PartRole, name: str) -> bool:
+    """Return whether mobench itself registers a part of this name."""
+    entries = registry()
+    return name in entries.names(role) and entries.get(role, name).plugin.distribution == OWN
 
 
 def _task_of(record: Record, tasks: Mapping[str, StoreTask]) -> StoreTask | None:
@@ -156,12 +191,13 @@ def _hypervolume_faults(record: Record) -> list[str]:
     if "reference" not in record.protocol:
         return ["its protocol has no reference point"]
     faults = []
+    if unknown := record.fronts.keys() - SPLITS:
+        return [f"it has a front of split {_list(unknown)}, which no job has"]
     for split, front in record.fronts.items():
         stated = record.indicators.get(split, {}).get("hypervolume")
         value, error = hypervolume_with_error(front.losses, record.protocol["reference"])
         if stated is None or not math.isclose(stated, value, rel_tol=ROUNDING, abs_tol=max(ROUNDING**2, error)):
-            shown = one_line(split, 80)
-            faults.append(f"its hypervolume of split {shown} is {stated}, its losses have {value}: it was edited")
+            faults.append(f"its hypervolume of split {split} is {stated}, its losses have {value}: it was edited")
     return faults
 
 

@@ -48,7 +48,13 @@ def file_faults(folder: Path, submission: Submission) -> list[str]:
     for name, sha256 in sorted(submission.files.items()):
         if present[name] > (limit := _limit(name)):
             faults.append(f"{name} has {present[name]} bytes, at most {limit} are accepted")
-        elif sha256_of(folder / name) != sha256:
+            continue
+        try:
+            is_unchanged = sha256_of(folder / name) == sha256
+        except OSError as error:
+            faults.append(f"{name} cannot be read: {error.strerror or error}")
+            continue
+        if not is_unchanged:
             faults.append(f"{name} has another hash than {SUBMISSION_FILE} states: it was changed after submission")
     return faults
 

@@ -10,6 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from mobench import files
 from mobench.board.layout import (
     BOARD_FILE,
@@ -39,7 +41,7 @@ from mobench.board.submission_checks import (
 )
 from mobench.board.submission_files import file_faults, sha256_of
 from mobench.board.wheel_building import wheel_of
-from mobench.board.wheels import FILE_NAME, Wheel, code_hash, normalised_distribution, read_wheel, unpack
+from mobench.board.wheels import FILE_NAME, Wheel, code_hashes, normalised_distribution, read_wheel, unpack
 from mobench.errors import MobenchError, StoreError
 from mobench.records.record import Record
 from mobench.records.store import Store
@@ -88,15 +90,16 @@ def submit(folder: Path, to: str, statements: Statements) -> WrittenSubmission:
     """
     if (Path(to) / BOARD_FILE).is_file():
         board = Path(to)
+        _check_is_folder(board)
         with tempfile.TemporaryDirectory(prefix="mobench-submit-") as temporary:
             prepared = _prepared(folder, board, statements, Path(temporary))
             target = board / SUBMISSIONS_FOLDER / prepared.name
             if target.exists():
                 raise StoreError(f"{one_line(str(target))} exists: these records were submitted before")
-            target.parent.mkdir(exist_ok=True)
-            shutil.copytree(prepared, target)
+            _move(prepared, target)
         return WrittenSubmission(_checked_again(target), str(target))
     with cloned(to) as board:
+        _check_is_folder(board)
         (board / SUBMISSIONS_FOLDER).mkdir(exist_ok=True)
         target = _prepared(folder, board, statements, board / SUBMISSIONS_FOLDER)
         branch = f"submission/{target.name}"
@@ -125,52 +128,64 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
         if target.exists():
             raise StoreError(f"{SUBMISSIONS_FOLDER}/{id_} exists in the board: these records were submitted before")
         _copy(records, wheels, statements.search, target)
-    submission = Submission(
-        id=id_,
-        store=store,
-        season=seasons_of(records)[0],
-        contact=statements.contact,
-        licence=statements.licence,
-        hardware=hardware_of(records),
-        mobench=versions_of(records),
-        distributions=[
-            Distribution(
-                name=wheel.name,
-                version=wheel.version,
-                wheel=f"{WHEELS_FOLDER}/{wheel.path.name}",
-                sha256=sha256_of(target / WHEELS_FOLDER / wheel.path.name),
-            )
-            for wheel in wheels
-        ],
-        files={
-            path.relative_to(target).as_posix(): sha256_of(path) for path in sorted(target.rglob("*")) if path.is_file()
-        },
-    )
+    submission = _described(target, store, records, wheels, statements)
     write(submission, target)
     with tempfile.TemporaryDirectory(prefix="mobench-site-") as site:
-        hashes = code_hashes([read_wheel(target / d.wheel) for d in submission.distributions], records, Path(site))
+        copies = [read_wheel(target / distribution.wheel) for distribution in submission.distributions]
+        for wheel in copies:
+            unpack(wheel, Path(site))
+        hashes = code_hashes(copies, records, Path(site))
     _refuse([*source_faults(records, hashes), *search_faults(target, submission, tasks)])
     return target
 
 
-def code_hashes(wheels: Sequence[Wheel], records: Sequence[Record], site: Path) -> dict[str, dict[str, str]]:
-    """Unpack wheels into a folder; return distribution -> module -> hash of its code, of the modules that records name.
+def _move(folder: Path, target: Path) -> None:
+    """Copy a folder under another name, all or nothing. Raises: StoreError."""
+    temporary = files.temporary_for(target)
+    try:
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(folder, temporary)
+        temporary.rename(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise StoreError(
+            f"nothing can be written to {one_line(str(target.parent))}: {error.strerror or error}; name a board that "
+            "you may write to"
+        ) from error
 
-    The distribution has the name that the records give it.
 
-    Raises: StoreError.
-    """
-    names = {normalised_distribution(wheel.name) for wheel in wheels}
-    for wheel in wheels:
-        unpack(wheel, site)
-    hashes: dict[str, dict[str, str]] = {}
-    for record in records:
-        for source in record.provenance.sources.values():
-            if normalised_distribution(source.distribution) in names:
-                modules = hashes.setdefault(source.distribution, {})
-                if source.module not in modules and (value := code_hash(site, source.module)) is not None:
-                    modules[source.module] = value
-    return hashes
+def _check_is_folder(board: Path) -> None:
+    """Raise StoreError where the submissions of a board lie elsewhere."""
+    if (board / SUBMISSIONS_FOLDER).is_symlink():
+        raise StoreError(f"{SUBMISSIONS_FOLDER} of the board is a symbolic link: name a board that holds its own files")
+
+
+def _described(
+    target: Path, store: str, records: Sequence[Record], wheels: Sequence[Wheel], statements: Statements
+) -> Submission:
+    """Return the description of the files in a folder. Raises: StoreError for a statement that no board shows."""
+    paths = [path for path in sorted(target.rglob("*")) if path.is_file()]
+    hashes = {path.relative_to(target).as_posix(): sha256_of(path) for path in paths}
+    wheel_files = [(wheel, f"{WHEELS_FOLDER}/{wheel.path.name}") for wheel in wheels]
+    try:
+        return Submission(
+            id=target.name,
+            store=store,
+            season=seasons_of(records)[0],
+            contact=statements.contact,
+            licence=statements.licence,
+            hardware=hardware_of(records),
+            mobench=versions_of(records),
+            distributions=[
+                Distribution(name=wheel.name, version=wheel.version, wheel=file, sha256=hashes[file])
+                for wheel, file in wheel_files
+            ],
+            files=hashes,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StoreError(f"this cannot be submitted: {one_line(place)}: {one_line(first['msg'])}") from error
 
 
 def _chosen(folder: Path, statements: Statements) -> list[Record]:

@@ -107,10 +107,7 @@ def _packed(distribution: metadata.Distribution, folder: Path) -> Path:
     path = folder / f"{name.replace('-', '_').replace('.', '_')}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for member, content in sorted(contents.items()):
-            entry = zipfile.ZipInfo(member, TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
+            archive.writestr(zipfile.ZipInfo(member, TIME), content, zipfile.ZIP_DEFLATED)
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mobench.cli import (
+    board_commands,
     check,
     data,
     export,
@@ -25,7 +26,11 @@ from mobench.cli import (
     run,
     season,
     show,
+<<<<<<< HEAD
     site,
+=======
+    submit,
+>>>>>>> main
     trade_off,
     tune,
     verify,
@@ -61,10 +66,12 @@ app.command("site")(site.site)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
+app.command("submit")(submit.submit)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 app.add_typer(season.app, name="season")
+app.add_typer(board_commands.app, name="board")
 
 
 def _version(is_wanted: bool) -> None:

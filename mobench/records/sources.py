@@ -51,16 +51,17 @@ def _source(distribution: str, module: str) -> Source | None:
     package = _files_of(module)
     if package is None:
         return None
+    sha256 = content_hash(package)
     try:
         installed = metadata.distribution(distribution)
     except (metadata.PackageNotFoundError, ValueError):
-        return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=content_hash(package))
+        return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=sha256)
     return Source(
         distribution=distribution,
         version=installed.version,
         module=module,
         origin=_origin(installed, package),
-        sha256=content_hash(package),
+        sha256=sha256,
     )
 
 
