@@ -11,11 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from mobench.api import export, leaderboard, plot, report, run, site, tune, verify
-=======
-    from mobench.api import export, leaderboard, plot, report, run, submit, tune, verify, verify_submission
->>>>>>> main
+    from mobench.api import export, leaderboard, plot, report, run, site, submit, tune, verify, verify_submission
     from mobench.fronts import (
         Front,
         binary_cross_entropy,
@@ -66,13 +62,9 @@ if TYPE_CHECKING:
     from mobench.registration import register, unregister
 
 _HOME = {
-<<<<<<< HEAD
-    "mobench.api": ("export", "leaderboard", "plot", "report", "run", "site", "tune", "verify"),
-=======
     "mobench.api": (
-        "export", "leaderboard", "plot", "report", "run", "submit", "tune", "verify", "verify_submission",
+        "export", "leaderboard", "plot", "report", "run", "site", "submit", "tune", "verify", "verify_submission",
     ),
->>>>>>> main
     "mobench.fronts": (
         "Front", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity", "equalised_odds", "fit",
         "flops", "huber", "l1", "l2", "load", "mae", "mse",
@@ -97,11 +89,7 @@ __all__ = [
     "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork",
     "binary_cross_entropy", "check_submittable", "cross_entropy", "dataset", "demographic_parity", "equalised_odds",
     "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse", "option", "plot",
-<<<<<<< HEAD
-    "register", "report", "run", "site", "tune", "unregister", "verify",
-=======
-    "register", "report", "run", "submit", "tune", "unregister", "verify", "verify_submission",
->>>>>>> main
+    "register", "report", "run", "site", "submit", "tune", "unregister", "verify", "verify_submission",
 ]  # fmt: skip
 
 

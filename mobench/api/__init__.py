@@ -13,8 +13,4 @@ from mobench.api.searches import tune
 from mobench.api.submissions import submit, verify_submission
 from mobench.api.suite_runs import run
 
-<<<<<<< HEAD
-__all__ = ["export", "leaderboard", "plot", "report", "run", "site", "tune", "verify"]
-=======
-__all__ = ["export", "leaderboard", "plot", "report", "run", "submit", "tune", "verify", "verify_submission"]
->>>>>>> main
+__all__ = ["export", "leaderboard", "plot", "report", "run", "site", "submit", "tune", "verify", "verify_submission"]

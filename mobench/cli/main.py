@@ -26,11 +26,8 @@ from mobench.cli import (
     run,
     season,
     show,
-<<<<<<< HEAD
     site,
-=======
     submit,
->>>>>>> main
     trade_off,
     tune,
     verify,
