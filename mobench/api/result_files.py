@@ -10,6 +10,7 @@ from mobench.api.calls import NameOfOption, progress_shown, warn
 from mobench.errors import OptionError, StoreError
 
 if TYPE_CHECKING:
+    from mobench.records.outline import Measured
     from mobench.reports.plots.kinds import Drawn
 
 NETWORKS = "onnx"
@@ -231,7 +232,10 @@ def exported(
     target = Path(out) if out is not None else place
     written: list[Path] = []
     if of_tables := [name for name in formats if name in tables.FORMATS]:
-        records = reading.read_records([place], warn)
+        # outlines take a quarter of the memory of records, and a store's index has them
+        needs_records = any(chosen_preset.needs_records for chosen_preset in chosen.values())
+        read = reading.read_records if needs_records else reading.read_outlines
+        records: Sequence[Measured] = read([place], warn)
         board = leaderboard(records)
         selection = Wanted(
             arguments.names(columns, "columns"),

@@ -26,6 +26,7 @@ from mobench.cli import (
     run,
     season,
     show,
+    site,
     submit,
     trade_off,
     tune,
@@ -58,6 +59,7 @@ app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("site")(site.site)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
