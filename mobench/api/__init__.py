@@ -10,5 +10,6 @@ from mobench.api.result_files import export, plot, report
 from mobench.api.result_tables import leaderboard
 from mobench.api.searches import tune
 from mobench.api.suite_runs import run
+from mobench.api.task_comparisons import compare
 
-__all__ = ["export", "leaderboard", "plot", "report", "run", "tune", "verify"]
+__all__ = ["compare", "export", "leaderboard", "plot", "report", "run", "tune", "verify"]

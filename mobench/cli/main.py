@@ -12,6 +12,7 @@ import typer
 
 from mobench.cli import (
     check,
+    compare,
     data,
     export,
     help,
@@ -54,6 +55,7 @@ app.command("plugins")(plugins.plugins)
 app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("trade-off")(trade_off.trade_off)

@@ -106,7 +106,9 @@ class Search(Strict):
     @model_validator(mode="after")
     def _grid_has_all(self) -> Search:
         if self.sampler == "grid" and self.trials is not None:
-            raise ValueError("a grid tries every combination of its space: leave trials out, or use sampler = 'random' or 'tpe'")
+            raise ValueError(
+                "a grid tries every combination of its space: leave trials out, or use sampler = 'random' or 'tpe'"
+            )
         return self
 
     @model_validator(mode="after")
@@ -114,7 +116,8 @@ class Search(Strict):
         spaces = (self.space, *self.solvers.values())
         ranges = [name for space in spaces for name, values in space.items() if isinstance(values, Range)]
         if self.sampler == "grid" and ranges:
-            raise ValueError(f"a grid has no ranges, and {', '.join(ranges)} is one: list its values, or use random or tpe")
+            names = ", ".join(ranges)
+            raise ValueError(f"a grid has no ranges, and {names} is one: list its values, or use random or tpe")
         return self
 
 

@@ -56,7 +56,7 @@ class GradientOptions:
         (), "fractions of the budget after which the learning rate is multiplied by gamma"
     )
     gamma: Annotated[float, Gt(0)] = option(0.1, "factor of the learning rate at each milestone")
-    decay: Decay = option(
+    lr_decay: Decay = option(
         "milestones", "fall of the learning rate: at the milestones, or a cosine to 0 over the budget", added=True
     )
     warmup: Annotated[float, Interval(ge=0, lt=1)] = option(
@@ -99,7 +99,7 @@ class GradientSolver(Solver):
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.check(problem)
-        check_schedule(setting.total_steps, self.options.decay, self.options.warmup)
+        check_schedule(setting.total_steps, self.options.lr_decay, self.options.warmup)
         self.problem = problem
         rays = setting.rays if self._has_several_points else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
@@ -232,9 +232,9 @@ class GradientSolver(Solver):
 
     def _schedule(self) -> None:
         o = self.options
-        if not (o.milestones or o.decay == "cosine" or o.warmup):
+        if not (o.milestones or o.lr_decay == "cosine" or o.warmup):
             return
-        factor = learning_rate_factor(self.n_steps, self.total_steps, o.milestones, o.gamma, o.decay, o.warmup)
+        factor = learning_rate_factor(self.n_steps, self.total_steps, o.milestones, o.gamma, o.lr_decay, o.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = o.lr * factor
 

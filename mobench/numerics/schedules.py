@@ -14,7 +14,7 @@ Decay = Literal["milestones", "cosine"]
 def check_schedule(total_steps: int | None, decay: Decay, warmup: float) -> None:
     """Raise IncompatibleError for a schedule that needs the number of steps, in a budget that does not state it."""
     if total_steps is None and (decay == "cosine" or warmup):
-        what = "decay='cosine'" if decay == "cosine" else f"warmup={warmup:g}"
+        what = "lr_decay='cosine'" if decay == "cosine" else f"warmup={warmup:g}"
         raise IncompatibleError(
             f"{what} needs the number of training steps, and a budget in seconds has none: state the budget in steps "
             "or epochs, or leave the option out"

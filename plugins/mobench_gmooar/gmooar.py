@@ -48,7 +48,7 @@ class GMOOAR(Solver):
         (), "fractions of the budget after which both learning rates are multiplied by gamma"
     )
     gamma: Annotated[float, Gt(0)] = option(0.1, "factor of the learning rates at each milestone")
-    decay: Decay = option(
+    lr_decay: Decay = option(
         "milestones", "fall of both learning rates: at the milestones, or a cosine to 0 over the budget", added=True
     )
     warmup: Annotated[float, Interval(ge=0, lt=1)] = option(
@@ -72,7 +72,7 @@ class GMOOAR(Solver):
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.check(problem)
-        check_schedule(setting.total_steps, self.decay, self.warmup)
+        check_schedule(setting.total_steps, self.lr_decay, self.warmup)
         self.problem, self.total_steps, self.n_steps = problem, setting.total_steps, 0
         network = Film(self.hidden).build(problem, setting.rays)
         shape = self.n_vectors, problem.n_objectives
@@ -84,7 +84,7 @@ class GMOOAR(Solver):
     def step(self, batch: Samples, *more: Samples) -> Tensor:
         network, vectors = self.points.network, self.points.vectors
         factor = learning_rate_factor(
-            self.n_steps, self.total_steps, self.milestones, self.gamma, self.decay, self.warmup
+            self.n_steps, self.total_steps, self.milestones, self.gamma, self.lr_decay, self.warmup
         )
         self.adam.param_groups[0]["lr"] = self.lr * factor
         self.adam.zero_grad(set_to_none=True)

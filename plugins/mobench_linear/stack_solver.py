@@ -32,7 +32,7 @@ class StackSolver(Solver):
         (), "fractions of the budget after which the learning rate is multiplied by gamma"
     )
     gamma: Annotated[float, Gt(0)] = option(0.1, "factor of the learning rate at each milestone")
-    decay: Decay = option(
+    lr_decay: Decay = option(
         "milestones", "fall of the learning rate: at the milestones, or a cosine to 0 over the budget", added=True
     )
     warmup: Annotated[float, Interval(ge=0, lt=1)] = option(
@@ -48,7 +48,7 @@ class StackSolver(Solver):
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.check(problem)
-        check_schedule(setting.total_steps, self.decay, self.warmup)
+        check_schedule(setting.total_steps, self.lr_decay, self.warmup)
         self.problem, self.total_steps, self.n_steps = problem, setting.total_steps, 0
         rays = self.initial_rays(problem, setting)
         self.train_network(StackedNets(problem, rays.to(problem.device, problem.dtype)))
@@ -65,7 +65,7 @@ class StackSolver(Solver):
 
     def step(self, batch: Samples) -> Tensor:
         factor = learning_rate_factor(
-            self.n_steps, self.total_steps, self.milestones, self.gamma, self.decay, self.warmup
+            self.n_steps, self.total_steps, self.milestones, self.gamma, self.lr_decay, self.warmup
         )
         for group in self.torch_optimiser.param_groups:
             group["lr"] = self.lr * factor
