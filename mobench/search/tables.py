@@ -14,7 +14,7 @@ from mobench.jobs.precedence import BUDGET, SUITE_BUDGET, budget_of, combine
 from mobench.jobs.resolve import exact_names
 from mobench.jobs.suite import Suite
 from mobench.reports.tables.table_files import markdown, number, write_texts
-from mobench.search import costs
+from mobench.search import cost_table
 from mobench.search.proposals import Trial
 from mobench.search.study import StudyResult
 
@@ -75,7 +75,7 @@ def export(outcomes: Sequence[StudyResult], suite: Suite, folder: Path) -> list[
     texts = {
         "study.md": to_markdown(outcomes),
         "study.csv": to_csv(outcomes),
-        "cost.md": costs.to_markdown(outcomes, suite),
+        "cost.md": cost_table.to_markdown(outcomes, suite),
     }
     if any(outcome.best is not None for outcome in outcomes):
         texts["best.toml"] = best_suite(outcomes, suite)

@@ -10,7 +10,7 @@ import pytest
 
 from mobench.jobs.plan import apart
 from mobench.jobs.suite import Search, Suite
-from mobench.search import costs, proposals
+from mobench.search import cost_table, proposals
 from mobench.search.proposals import Trial
 from mobench.search.study import StudyResult
 
@@ -46,18 +46,18 @@ def outcome(solver: str, settings: dict[str, Any], seconds: float = 2.0) -> Stud
 def test_best_options_at_an_edge_of_the_space_are_named(space: Any, value: Any, edge: str) -> None:
     alone, _ = apart(suite({"solver.lr": space}))
     expected = [f"solver.lr = {value:g} ({edge})"] if edge else []
-    assert costs.edges(outcome("ls", {"solver.lr": value}), alone) == expected
+    assert cost_table.edges(outcome("ls", {"solver.lr": value}), alone) == expected
 
 
 def test_the_cost_counts_every_trial_and_sums_them() -> None:
     searched = suite({"solver.lr": RATE})
     outcomes = [outcome("ls", {"solver.lr": 1e-4}), outcome("tche", {"solver.lr": 1e-3}, 5.0)]
-    rows = costs.rows(outcomes, searched)
+    rows = cost_table.rows(outcomes, searched)
     assert [row[2:6] for row in rows] == [["ls", "2", "4", "3"], ["tche", "2", "4", "6"], ["", "4", "8", "9"]]
     assert [row[6] for row in rows] == ["solver.lr = 0.0001 (low)", "–", "1 of 2"]
-    assert costs.to_markdown(outcomes, searched).count("\n") == 5
+    assert cost_table.to_markdown(outcomes, searched).count("\n") == 5
     outcomes[0].trials[1] = Trial(1, {}, "complete", 0.4, 3.0)
-    assert [row[5] for row in costs.rows(outcomes, searched)] == ["–", "6", "–"]
+    assert [row[5] for row in cost_table.rows(outcomes, searched)] == ["–", "6", "–"]
 
 
 def test_random_trials_are_log_uniform_and_the_same_for_every_solver() -> None:
