@@ -8,6 +8,7 @@ Writes the tables of `results/scale/statistics.md`; it takes a few minutes on on
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def separated_share(random: Generator, n_tasks: int, n_seeds: int, effect: float
 
 def main(path: Path) -> None:
     random = np.random.default_rng(0)
-    aggregates.N_RESAMPLES = 1000  # type: ignore[misc]
+    aggregates.N_RESAMPLES = 1000
     lines = [
         "# Intervals and separation, by simulation",
         "",
@@ -86,7 +87,7 @@ def main(path: Path) -> None:
         "| interval | 3 seeds | 5 seeds | 10 seeds |",
         "| --- | --- | --- | --- |",
     ]
-    rows = {
+    rows: dict[str, Callable[[int], float]] = {
         "iqm, same tasks, spread 1": lambda n: coverage_same_tasks(random, n, 1.0),
         "iqm, same tasks, spread 5": lambda n: coverage_same_tasks(random, n, 5.0),
         "iqm, similar tasks, spread 1": lambda n: coverage_similar_tasks(random, n, 1.0),
