@@ -11,7 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mobench.api import export, leaderboard, plot, report, run, site, submit, tune, verify, verify_submission
+    from mobench.api import (
+        compare,
+        export,
+        leaderboard,
+        plot,
+        report,
+        run,
+        site,
+        submit,
+        tune,
+        verify,
+        verify_submission,
+    )
     from mobench.fronts import (
         Front,
         binary_cross_entropy,
@@ -63,7 +75,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "mobench.api": (
-        "export", "leaderboard", "plot", "report", "run", "site", "submit", "tune", "verify", "verify_submission",
+        "compare", "export", "leaderboard", "plot", "report", "run", "site", "submit", "tune", "verify",
+        "verify_submission",
     ),
     "mobench.fronts": (
         "Front", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity", "equalised_odds", "fit",
@@ -87,9 +100,10 @@ __all__ = [
     "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet",
     "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec",
     "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork",
-    "binary_cross_entropy", "check_submittable", "cross_entropy", "dataset", "demographic_parity", "equalised_odds",
-    "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse", "option", "plot",
-    "register", "report", "run", "site", "submit", "tune", "unregister", "verify", "verify_submission",
+    "binary_cross_entropy", "check_submittable", "compare", "cross_entropy", "dataset", "demographic_parity",
+    "equalised_odds", "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae",
+    "mse", "option", "plot", "register", "report", "run", "site", "submit", "tune", "unregister", "verify",
+    "verify_submission",
 ]  # fmt: skip
 
 

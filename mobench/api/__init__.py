@@ -12,5 +12,18 @@ from mobench.api.result_tables import leaderboard
 from mobench.api.searches import tune
 from mobench.api.submissions import submit, verify_submission
 from mobench.api.suite_runs import run
+from mobench.api.task_comparisons import compare
 
-__all__ = ["export", "leaderboard", "plot", "report", "run", "site", "submit", "tune", "verify", "verify_submission"]
+__all__ = [
+    "compare",
+    "export",
+    "leaderboard",
+    "plot",
+    "report",
+    "run",
+    "site",
+    "submit",
+    "tune",
+    "verify",
+    "verify_submission",
+]

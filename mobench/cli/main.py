@@ -13,6 +13,7 @@ import typer
 from mobench.cli import (
     board_commands,
     check,
+    compare,
     data,
     export,
     help,
@@ -57,6 +58,7 @@ app.command("plugins")(plugins.plugins)
 app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("site")(site.site)
