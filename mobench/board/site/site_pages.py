@@ -57,11 +57,11 @@ class StoreView:
     @property
     def kinds(self) -> list[str]:
         """The kinds that the tables of the page can be filtered by."""
-        return sorted({part.kind for part in (*self.groups, *self.tables)} - {""})
+        return sorted({*(group.kind for group in self.groups), *(table.kind for table in self.tables)} - {""})
 
     @property
     def budgets(self) -> list[str]:
-        return sorted({part.budget for part in (*self.groups, *self.tables)} - {""})
+        return sorted({*(group.budget for group in self.groups), *(table.budget for table in self.tables)} - {""})
 
     @property
     def short(self) -> StoreView:
