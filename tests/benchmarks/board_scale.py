@@ -189,10 +189,12 @@ def report(board: Path, store: Store, size: Size, measurements: list[Measurement
     n_files = sum(1 for _ in sizes([site]))
     largest = "; ".join(f"`{name}` {n_bytes / 1e3:,.0f} kB" for n_bytes, name in pages[:-4:-1])
     front = (site / "index.html").stat().st_size
+    index = store.folder / NAME  # small stores have none
+    index_bytes = index.stat().st_size if index.exists() else 0
     return "\n".join(
         [
             f"{size.n_methods} methods × {size.n_tasks} tasks × {size.n_seeds} seeds: {len(record_sizes):,} records, "
-            f"{sum(record_sizes) / 1e6:,.0f} MB, index {(store.folder / NAME).stat().st_size / 1e6:,.0f} MB. "
+            f"{sum(record_sizes) / 1e6:,.0f} MB, index {index_bytes / 1e6:,.0f} MB. "
             f"{processor()}; other work was running on the same cores.",
             "",
             "| command | seconds | core-seconds | peak MB | written MB |",

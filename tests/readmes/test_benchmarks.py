@@ -39,7 +39,7 @@ def test_the_benchmark_of_a_large_board_runs_on_a_small_one(
     board_scale: Any = importlib.import_module("board_scale")
 
     def in_a_fork(label: str, words: list[str], written: Path | None = None) -> Any:
-        done = cli(*words)
+        done = cli(*words, env={"COLUMNS": "80"})
         assert done.returncode == 0, done.stderr
         n_bytes = sum(size for _, size in board_scale.sizes([written])) if written is not None else 0
         return board_scale.Measurement(label, 1.0, 1.0, 10**6, n_bytes)

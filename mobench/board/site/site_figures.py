@@ -14,7 +14,7 @@ from mobench.metrics.indicators import non_dominated
 MAX_MARKS = 20
 MAX_FRONTS = 5
 STEP = 24
-LEFT, RIGHT, TOP, BOTTOM = 170, 20, 8, 40
+LEFT, RIGHT, TOP = 170, 20, 8
 WIDTH = 720
 FRONT_HEIGHT = 380
 
