@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def done(process: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.slow
-def test_a_guest_goes_from_a_new_package_to_a_verified_submission(
+def test_a_guest_goes_from_a_new_package_to_a_verified_row_of_a_site(
     cli: Cli, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     board, site = tmp_path / "board", tmp_path / "site"
@@ -73,6 +74,12 @@ def test_a_guest_goes_from_a_new_package_to_a_verified_submission(
     assert outcome.core_seconds > 0.5
     standing = standing_of(folder, read_submission(folder), read_board(board).verifiers, is_imported=False)
     assert standing.state is State.VERIFIED
+
+    done(cli("site", "board", "--out", "pages"))
+    front_page = (tmp_path / "pages" / "index.html").read_text()
+    (row,) = re.findall(r'<tr data-state="(\w+)"[^>]* data-name="phn-my-rule">', front_page)
+    assert row == "verified"
+    assert "agrees" in (tmp_path / "pages" / "submissions" / f"{folder.name}.html").read_text()
 
 
 @pytest.mark.slow

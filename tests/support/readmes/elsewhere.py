@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from readmes.pages import Command
 
 TUTORIAL = "tests/scaffold/test_tutorial.py::test_the_tutorial_ends_at_a_row_of_the_leaderboard"
-SUBMISSION = "tests/board/test_guest_submission.py::test_a_guest_goes_from_a_new_package_to_a_verified_submission"
+SUBMISSION = "tests/board/test_guest_submission.py::test_a_guest_goes_from_a_new_package_to_a_verified_row_of_a_site"
 TEMPLATE = r".*\.tmpl"
 NEW = "tests/scaffold/test_new.py"
 RAY = "tests/runs/test_ray.py::test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record"
