@@ -34,7 +34,7 @@ class Appearance:
     title: bool = True
 
 
-_CURRENT: ContextVar[Appearance] = ContextVar("appearance", default=Appearance())
+_CURRENT: ContextVar[Appearance] = ContextVar("appearance", default=Appearance())  # noqa: B039  (frozen)
 
 
 def appearance(style: str | None = None, width: str | float | None = None, title: bool = True) -> Appearance:
@@ -95,7 +95,7 @@ def scale() -> float:
 
 
 def n_across(inches: float, most: int) -> int:
-    """Return how many panels fit side by side: at least 1, at most `most`. inches: least width with text of 8 points."""
+    """Return how many panels of a least width, with text of 8 points, fit side by side: 1 to `most`."""
     available = current().inches
     return most if available is None else max(1, min(most, int(available / (inches * scale()))))
 

@@ -31,7 +31,7 @@ from mobench.reports.plots.panels import (
     small_multiples,
     title,
 )
-from mobench.reports.plots.style import BAND, REST, linear, new_figure
+from mobench.reports.plots.style import BAND, REST, linear, logarithmic, new_figure
 
 OTHERS = "#c9c9c9"
 OVERLAID = 4
@@ -120,6 +120,8 @@ def window(group: Group) -> Window:
     low, high = points.min(axis=0), points.max(axis=0)
     bound = np.asarray(group.reference)
     capped = np.where(bound > low, np.minimum(high, np.maximum(bound, low)), high)
+    if is_named() and (low > 0).all():
+        return Window(low / 1.1, capped * 1.1)
     room = 0.05 * np.where(capped > low, capped - low, 1.0)
     return Window(low - room, capped + room)
 
@@ -160,8 +162,11 @@ def _draw_contender(axes: Axes, contender: Contender, seen: Window, colour: str,
 def _frame(axes: Axes, seen: Window) -> None:
     axes.set_xlim(seen.low[0], seen.high[0])
     axes.set_ylim(seen.low[1], seen.high[1])
-    linear(axes.xaxis, 4)
-    linear(axes.yaxis, 4)
+    for axis in (axes.xaxis, axes.yaxis):
+        if is_named() and axis.get_view_interval()[0] > 0:
+            logarithmic(axis, plain=True)  # a few bad points do not squeeze the rest
+        else:
+            linear(axis, 4)
 
 
 def _overlaid(group: Group) -> Figure:

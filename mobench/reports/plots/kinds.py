@@ -110,8 +110,8 @@ def draw(
     selection: data sets and solvers that are drawn; by default all.
     chosen_appearance: width, size of text and heading; by default those of the figures beside the records.
 
-    Raises: OptionError for an unknown kind, format, data set or solver; StoreError if files cannot be written; NothingToDrawError if
-        no plot could be drawn.
+    Raises: OptionError for an unknown kind, format, data set or solver; StoreError if files cannot be written;
+        NothingToDrawError if no plot could be drawn.
     """
     chosen = _chosen("plot", kinds, list(KINDS)) or list(KINDS)
     chosen_formats = _chosen("format of plots", formats, FORMATS) or ["svg"]

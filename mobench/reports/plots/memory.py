@@ -108,7 +108,7 @@ def draw(group: Group) -> Figure:
     for i, storage in enumerate(rows):
         _line(axes, storage, served, i, {c.name: c.short for c in group.contenders})
     for storage in single:
-        _cross(axes, storage, nets[0])
+        _cross(axes, storage, nets[0], left_until=most**0.35 if is_named() else 2.0)
     axes.set_xlim(1, most)
     logarithmic(axes.xaxis)
     axes.set_ylim(*_bounds(rows, most))
@@ -150,13 +150,14 @@ def _line(axes: Axes, storage: Storage, served: np.ndarray, i: int, called: Mapp
     )
 
 
-def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
+def _cross(axes: Axes, single: Storage, nets: Storage, left_until: float) -> None:
+    """Ring the break-even and name it, on the right of the ring if it lies left of `left_until`."""
     k = break_even(single, nets)
     if k < 1:
         return
     axes.plot([k], [single.stored], linestyle="none", marker="o", markersize=9, markerfacecolor="none",
               markeredgecolor="black", zorder=4)  # fmt: skip
-    at_left = k < 2
+    at_left = k < left_until
     axes.annotate(
         f"K = {k:,.0f}" if k >= 100 else f"K = {k:.3g}", (k, single.stored), fontsize=points(7.5),
         xytext=(7, -11) if at_left else (-6, 4), textcoords="offset points", ha="left" if at_left else "right",

@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mobench.arrays import FloatArray
+from mobench.reports.plots.appearance import is_named
 from mobench.reports.plots.appearance import points as text_points
 from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.panels import family_key, heading, small_multiples, title
@@ -83,7 +84,7 @@ def _parallel(group: Group) -> Figure:
         title(axes, contender)
         axes.set_ylim(-0.05, 1.3)
         linear(axes.yaxis, 4)
-        axes.set_xticks(places, [shown(o) for o in group.objectives])
+        axes.set_xticks(places, [shown(o) for o in group.objectives], rotation=90 if is_named() else 0)
     for axes in bottom:
         axes.set_xlabel("objective")
     figure.supylabel("loss (0: ideal point, 1: reference point)", fontsize=text_points(8.5))

@@ -115,12 +115,22 @@ def heading(figure: Figure, group: Group, text: str) -> None:
 
 def set_heading(figure: Figure, text: str) -> None:
     """Set the heading of a figure, wrapped to its width if the appearance has one; without, if it has no headings."""
+    if is_named():
+        _wrap_vertical_labels(figure)
     if not current().title:
         return
     lines = filled(text, current().inches)
     figure.suptitle(lines, x=0.01, ha="left", fontsize=points(9.5))
     if is_named():
         figure.set_figheight(figure.get_figheight() + 0.15 * scale() * lines.count("\n"))
+
+
+def _wrap_vertical_labels(figure: Figure) -> None:
+    """Wrap the labels of vertical axes to about the height of their panels."""
+    for axes in figure.axes:
+        inches = 0.8 * axes.get_position().height * figure.get_figheight()
+        if axes.get_ylabel() and "\n" not in axes.get_ylabel():
+            axes.set_ylabel(filled(axes.get_ylabel(), inches))
 
 
 def title(axes: Axes, contender: Contender) -> None:

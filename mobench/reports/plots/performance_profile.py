@@ -24,7 +24,7 @@ from mobench.reports.plots.contenders import FAMILIES, Contender, groups_of
 from mobench.reports.plots.panels import legend_below, legend_inches, set_heading
 from mobench.reports.plots.short_names import short_names
 from mobench.reports.plots.solver_looks import looks_of
-from mobench.reports.plots.style import linear, new_figure
+from mobench.reports.plots.style import linear, logarithmic, new_figure
 
 TAIL = 1.05
 """Factor by which the horizontal axis extends beyond the largest ratio."""
@@ -122,7 +122,7 @@ def draw(compared: Compared) -> Figure:
         axes.plot(x, y, drawstyle="steps-post", markevery=max(1, len(x) // 6), **member.look.line())
     axes.set_xlim(1 - 0.01 * (end - 1), end)
     axes.set_ylim(-0.02, 1.04)
-    linear(axes.xaxis)
+    logarithmic(axes.xaxis, plain=True)
     linear(axes.yaxis)
     axes.set_xlabel("ratio τ: best hypervolume / hypervolume")
     axes.set_ylabel("share of problems\nwithin ratio τ")
