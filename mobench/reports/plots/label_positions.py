@@ -40,8 +40,8 @@ def label_points(
             continue
         text = axes.annotate(
             names[i], points[i], xytext=(0, 0), textcoords="offset points", fontsize=text_points(7),
-            ha="center", va="center", fontweight="bold" if important[i] else "normal", color="#111111" if important[i] else "#555555",
-            zorder=5,
+            ha="center", va="center", fontweight="bold" if important[i] else "normal",
+            color="#111111" if important[i] else "#555555", zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.4},
             arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
         )  # fmt: skip

@@ -19,6 +19,8 @@ from mobench.reports.plots.panels import family_key, heading, small_multiples, t
 from mobench.reports.plots.style import shown
 
 LEAST_OBJECTIVES = 4
+MOST_NUMBERED = 6
+"""Objectives that have a number below a panel; of more, every second or third has one."""
 OTHERS = "#d9d9d9"
 
 
@@ -72,7 +74,8 @@ def draw(group: Group) -> Figure:
 
 def _frame(axes: Axes, m: int) -> None:
     places: Any = range(m)
-    axes.set_xticks(places, [str(i + 1) for i in range(m)])
+    step = -(-m // MOST_NUMBERED)
+    axes.set_xticks(places, [str(i + 1) if i % step == 0 else "" for i in range(m)])
     axes.set_xlim(0, m - 1)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0.0, 0.5, 1.0])

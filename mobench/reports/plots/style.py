@@ -133,6 +133,8 @@ def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
 
 
 def linear(axis: Any, most: int = 5, is_integer: bool = False) -> None:
-    """Set a linear scale with few ticks."""
+    """Set a linear scale with few ticks; fewer on the horizontal axes of figures of a given width."""
+    if current().inches is not None and axis.axis_name == "x":
+        most = min(most, 3)
     axis.set_major_locator(MaxNLocator(most, integer=is_integer, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(EngFormatter() if is_integer else ScalarFormatter(useOffset=False))
