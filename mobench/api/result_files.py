@@ -181,7 +181,7 @@ def plots(
     from mobench.records.reading import folder_of
     from mobench.records.store import Store
     from mobench.reports.plots.appearance import appearance
-    from mobench.reports.plots.kinds import Selection, draw
+    from mobench.reports.plots.kinds import DrawnRows, draw
 
     look = appearance(style, width, title)
     place = folder_of(folder)
@@ -197,7 +197,7 @@ def plots(
             arguments.names(kinds, "kinds"),
             arguments.names(format, "format"),
             step,
-            Selection(arguments.names(dataset, "dataset"), arguments.names(solver, "solver")),
+            DrawnRows(arguments.names(dataset, "dataset"), arguments.names(solver, "solver")),
             look,
         )
 

@@ -57,14 +57,14 @@ KINDS: Mapping[str, PlotSource] = {
 
 
 @dataclass(frozen=True)
-class Selection:
+class DrawnRows:
     """Data sets and solvers that are drawn; if empty, all. The name of a solver selects all its sets of options."""
 
     datasets: Sequence[str] = ()
     solvers: Sequence[str] = ()
 
 
-def selected(records: Sequence[Record], selection: Selection) -> list[Record]:
+def selected(records: Sequence[Record], selection: DrawnRows) -> list[Record]:
     """Return the comparable records of the selection. Raises: OptionError for a data set or solver without records.
 
     Records are compared before they are selected, so the same records are drawn as without a selection.
@@ -99,7 +99,7 @@ def draw(
     kinds: Sequence[str] = (),
     formats: Sequence[str] = (),
     tell: Callable[[str], None] = lambda label: None,
-    selection: Selection | None = None,
+    selection: DrawnRows | None = None,
     chosen_appearance: Appearance | None = None,
 ) -> Drawn:
     """Write the plots of the records into a folder as `<kind>-<dataset>.<format>`; each file is written atomically.

@@ -135,7 +135,8 @@ def _wrap_vertical_labels(figure: Figure) -> None:
 
 def title(axes: Axes, contender: Contender) -> None:
     """Set the title of a panel to the name of its solver, wrapped to the panel's width."""
-    width, columns = current().inches, axes.get_gridspec().ncols if axes.get_gridspec() else 1
+    width, grid = current().inches, axes.get_gridspec()
+    columns = 1 if grid is None else grid.ncols
     lines = (
         textwrap.fill(contender.label, TITLE_CHARACTERS)
         if width is None

@@ -115,7 +115,7 @@ def draw(compared: Compared) -> Figure:
     ]
     figure = new_figure(7.0, 2.4 * scale() + legend_inches(members))
     axes = figure.subplots()
-    end = 1 + (compared.widest - 1) * TAIL
+    end = 1 + max(0.01, (compared.widest - 1) * TAIL)
     for member, profile in reversed(list(zip(members, compared.profiles, strict=True))):
         x = np.concatenate([[1.0], profile.ratios, [end]])
         y = np.concatenate([[profile.at(1.0)], profile.shares, profile.shares[-1:] if len(profile.shares) else [0.0]])

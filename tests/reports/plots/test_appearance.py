@@ -17,7 +17,7 @@ from mobench.errors import NothingToDrawError, OptionError
 from mobench.records.record import Record
 from mobench.reports.plots.appearance import Appearance, appearance, appearing
 from mobench.reports.plots.contenders import groups_of
-from mobench.reports.plots.kinds import KINDS, Selection, _subjects, selected
+from mobench.reports.plots.kinds import KINDS, DrawnRows, _subjects, selected
 from mobench.reports.plots.solver_looks import MOST_HIGHLIGHTED, SOLVER_COLOURS, look_of, looks_of
 from mobench.reports.plots.style import REST, theme
 from tests.reports.plots.test_style import DEFICIENCIES, contrast, lab
@@ -115,11 +115,11 @@ def test_a_solver_keeps_its_look_whoever_else_is_shown(make: Make) -> None:
     records = board(make)
     with appearing(appearance("paper")):
         everybody = {c.name: c.look for g in groups_of(records) for c in g.contenders}
-        some = selected(records, Selection(["four"], ["third", "ls"]))
-        (group,) = groups_of(some)
+        two_solvers = selected(records, DrawnRows(["four"], ["third", "ls"]))
+        (group,) = groups_of(two_solvers)
         assert {c.name for c in group.contenders} == {"third", "ls"}
         assert all(c.look == everybody[c.name] for c in group.contenders)
-    (group,) = groups_of(some)
+    (group,) = groups_of(two_solvers)
     assert [c.look.colour for c in group.contenders] != [everybody[c.name].colour for c in group.contenders]
 
 
@@ -170,7 +170,7 @@ def test_a_width_in_inches_implies_paper() -> None:
     assert appearance() == Appearance()
 
 
-@pytest.mark.parametrize("selection", [Selection(["dat"]), Selection([], ["first"])])
-def test_a_data_set_or_solver_without_records_is_refused(make: Make, selection: Selection) -> None:
+@pytest.mark.parametrize("selection", [DrawnRows(["dat"]), DrawnRows([], ["first"])])
+def test_a_data_set_or_solver_without_records_is_refused(make: Make, selection: DrawnRows) -> None:
     with pytest.raises(OptionError, match=r"dat|first"):
         selected(board(make), selection)
