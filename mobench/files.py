@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -164,6 +165,17 @@ def replacing(path: Path, overwrite: bool = True, durable: bool = True) -> Itera
             temporary.unlink(missing_ok=True)
     if durable:
         _flush_folder(path.parent)
+
+
+def copy_folder(folder: Path, target: Path) -> None:
+    """Copy a folder and its files under a new name, whole or not at all. Raises: OSError, also if `target` exists."""
+    temporary = temporary_for(target)
+    try:
+        shutil.copytree(folder, temporary)
+        temporary.rename(target)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def write_whole(path: Path, data: bytes, overwrite: bool = True, durable: bool = True) -> None:

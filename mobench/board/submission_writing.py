@@ -141,13 +141,10 @@ def _prepared(folder: Path, board_folder: Path, statements: Statements, place: P
 
 def _move(folder: Path, target: Path) -> None:
     """Copy a folder under another name, all or nothing. Raises: StoreError."""
-    temporary = files.temporary_for(target)
     try:
         target.parent.mkdir(exist_ok=True)
-        shutil.copytree(folder, temporary)
-        temporary.rename(target)
+        files.copy_folder(folder, target)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise StoreError(
             f"nothing can be written to {one_line(str(target.parent))}: {error.strerror or error}; name a board that "
             "you may write to"

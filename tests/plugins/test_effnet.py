@@ -264,7 +264,7 @@ def test_jobs_of_the_suite_run_on_generated_files(weights: Path, glyphs: None) -
     entry, _ = suite.entries
     assert (entry.datasets, entry.models) == (["glyphs"], ["effnet-lite0"])
     assert len(entry.solvers) >= 10
-    assert len(suite.seeds) == 3
+    assert len(suite.seeds) == 5
     chosen = {**entry.set, "limit": 6, "model.trained": "heads"}
     job = resolve("glyphs", "effnet-lite0", "pamal", chosen, Budget(steps=1, batch_size=4), n_rays=4)
     record = execute(job, threads=1)

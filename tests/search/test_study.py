@@ -206,6 +206,8 @@ def test_trials_of_different_solvers_run_at_once(tmp_path: Path) -> None:
     """One trial each: no solver has two that could."""
     content = suite(space={"solver.lr": [0.1]}).model_dump()
     content["entries"][0]["solvers"] = ["ls", "stche"]
+    # long enough that the second job starts before the first one ends, on a loaded machine too
+    content["budget"] = {"seconds": 3}
     under_way: set[str] = set()
     most = 0
 

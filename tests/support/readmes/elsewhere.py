@@ -79,10 +79,6 @@ ELSEWHERE = (
         "tests/readmes/test_benchmarks.py::test_every_group_of_the_benchmarks_that_a_page_names_runs",
     ),
     Elsewhere(
-        r"python tests/benchmarks/board_scale\.py FOLDER", "measures for minutes",
-        "tests/readmes/test_benchmarks.py::test_the_benchmark_of_a_large_board_runs_on_a_small_one",
-    ),
-    Elsewhere(
         r"python -m mobench_engineering\.compute_fronts", "computes for half an hour",
         "tests/plugins/test_engineering.py::test_the_command_writes_fronts",
     ),
