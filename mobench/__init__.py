@@ -11,7 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mobench.api import export, leaderboard, plot, report, run, tune, verify
+    from mobench.api import (
+        compare,
+        export,
+        leaderboard,
+        plot,
+        report,
+        run,
+        site,
+        submit,
+        tune,
+        verify,
+        verify_submission,
+    )
     from mobench.fronts import (
         Front,
         binary_cross_entropy,
@@ -62,7 +74,10 @@ if TYPE_CHECKING:
     from mobench.registration import register, unregister
 
 _HOME = {
-    "mobench.api": ("export", "leaderboard", "plot", "report", "run", "tune", "verify"),
+    "mobench.api": (
+        "compare", "export", "leaderboard", "plot", "report", "run", "site", "submit", "tune", "verify",
+        "verify_submission",
+    ),
     "mobench.fronts": (
         "Front", "binary_cross_entropy", "cross_entropy", "dataset", "demographic_parity", "equalised_odds", "fit",
         "flops", "huber", "l1", "l2", "load", "mae", "mse",
@@ -85,9 +100,10 @@ __all__ = [
     "LoggedRun", "Logger", "Metric", "Model", "Objective", "Pair", "ParetoNetwork", "ParetoSet", "PointSet",
     "Problem", "Protocol", "Sampler", "SamplerContext", "Samples", "Seeds", "Setting", "Solver", "Spec",
     "StoredSamples", "SuiteFile", "SummedMeasure", "TaskSamples", "UserFolder", "WeightNetwork",
-    "binary_cross_entropy", "check_submittable", "cross_entropy", "dataset", "demographic_parity", "equalised_odds",
-    "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae", "mse", "option", "plot",
-    "register", "report", "run", "tune", "unregister", "verify",
+    "binary_cross_entropy", "check_submittable", "compare", "cross_entropy", "dataset", "demographic_parity",
+    "equalised_odds", "export", "fit", "flops", "hookimpl", "huber", "l1", "l2", "leaderboard", "load", "mae",
+    "mse", "option", "plot", "register", "report", "run", "site", "submit", "tune", "unregister", "verify",
+    "verify_submission",
 ]  # fmt: skip
 
 

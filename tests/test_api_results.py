@@ -92,6 +92,12 @@ def test_plot_returns_the_files(out: Path) -> None:
     assert all(path.stat().st_size for path in paths)
     with pytest.raises(OptionError, match="did you mean 'fronts'"):
         mobench.plot(out, "front")
+    (figure,) = mobench.plot(out, "fronts", dataset="vlmop2", width="column", title=False, out=out / "paper")
+    assert 'width="234pt"' in figure.read_text()  # 3.25 inches
+    with pytest.raises(OptionError, match="accepted: paper, slides"):
+        mobench.plot(out, "fronts", style="poster")
+    with pytest.raises(OptionError, match="nosuch"):
+        mobench.plot(out, "fronts", solver="nosuch")
     with pytest.raises(StoreError, match="there are no records"):
         mobench.plot(out / "nosuch")
 

@@ -15,6 +15,7 @@ NEEDED = {
     "chromium": "chromium",
     "pdflatex": "--no-install-recommends texlive-latex-base texlive-latex-recommended",
     "pdftotext": "poppler-utils",
+    "bwrap": "bubblewrap",
 }
 
 

@@ -10,6 +10,7 @@ from mobench.api.calls import NameOfOption, progress_shown, warn
 from mobench.errors import OptionError, StoreError
 
 if TYPE_CHECKING:
+    from mobench.records.outline import Measured
     from mobench.reports.plots.kinds import Drawn
 
 NETWORKS = "onnx"
@@ -47,6 +48,11 @@ def plot(
     *,
     format: str | Sequence[str] = ("svg",),
     out: str | Path | None = None,
+    dataset: str | Sequence[str] = (),
+    solver: str | Sequence[str] = (),
+    width: str | None = None,
+    style: str | None = None,
+    title: bool = True,
     progress: bool | None = None,
 ) -> list[Path]:
     """Draw the records of a folder, and return the paths of the files.
@@ -58,15 +64,24 @@ def plot(
         kinds: Kinds of plots; default: all.
         format: Formats: svg, pdf, png, csv. A csv file contains the plotted numbers.
         out: Folder to write to; default: plots in the same folder.
+        dataset: Datasets that are drawn.
+        solver: Solvers that are drawn.
+        width: Width of the figures: column, page, or a number of inches.
+        style: Size of text and default width: paper or slides. With a style, or a width, each solver has the colour
+            and marker of its name in every figure. A width without a style implies paper.
+        title: Draw a heading.
         progress: As in `run`.
 
     Raises:
-        OptionError: For an unknown kind or format.
+        OptionError: For an unknown kind, format, dataset, solver, width or style.
         StoreError: If there are no records, or files cannot be written.
         NothingToDrawError: If no plot could be drawn.
     """
     with progress_shown(progress):
-        drawn = plots(folder, kinds, format=format, out=out, warn=warn)
+        drawn = plots(
+            folder, kinds, format=format, out=out, dataset=dataset, solver=solver, width=width, style=style,
+            title=title, warn=warn,
+        )  # fmt: skip
     for reason in drawn.empty:
         warn(f"not drawn: {reason}")
     return drawn.paths
@@ -154,6 +169,11 @@ def plots(
     *,
     format: str | Sequence[str],
     out: str | Path | None,
+    dataset: str | Sequence[str],
+    solver: str | Sequence[str],
+    width: str | None,
+    style: str | None,
+    title: bool,
     warn: Callable[[str], None],
 ) -> Drawn:
     """Draw the plots of `plot`. warn: called for each unreadable record. Raises: MobenchError."""
@@ -161,8 +181,10 @@ def plots(
     from mobench.output.progress import steps
     from mobench.records.reading import folder_of
     from mobench.records.store import Store
-    from mobench.reports.plots.kinds import draw
+    from mobench.reports.plots.appearance import appearance
+    from mobench.reports.plots.kinds import DrawnRows, draw
 
+    look = appearance(style, width, title)
     place = folder_of(folder)
     contents = Store(place).contents()
     for error in contents.unreadable:
@@ -176,6 +198,8 @@ def plots(
             arguments.names(kinds, "kinds"),
             arguments.names(format, "format"),
             step,
+            DrawnRows(arguments.names(dataset, "dataset"), arguments.names(solver, "solver")),
+            look,
         )
 
 
@@ -231,7 +255,10 @@ def exported(
     target = Path(out) if out is not None else place
     written: list[Path] = []
     if of_tables := [name for name in formats if name in tables.FORMATS]:
-        records = reading.read_records([place], warn)
+        # outlines take a quarter of the memory of records, and a store's index has them
+        needs_records = any(chosen_preset.needs_records for chosen_preset in chosen.values())
+        read = reading.read_records if needs_records else reading.read_outlines
+        records: Sequence[Measured] = read([place], warn)
         board = leaderboard(records)
         selection = Wanted(
             arguments.names(columns, "columns"),

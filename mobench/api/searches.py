@@ -44,8 +44,9 @@ def tune(
 ) -> pd.DataFrame:
     """Search the options of each solver of a suite for the best on validation, and return the table of trials.
 
-    A stopped search is resumed. `study.md`, `study.csv` and, if a trial has a value, `best.toml`, the suite with the
-    best options, are written to the folder of the records.
+    A stopped search is resumed. `study.md`, `study.csv`, `cost.md` (the cost of each search, and best options at an
+    edge of their space) and, if a trial has a value, `best.toml`, the suite with the best options, are written to the
+    folder of the records.
 
     Args:
         suite: A suite with a [search] table: its name or its TOML file.

@@ -11,7 +11,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mobench.cli import (
+    board_commands,
     check,
+    compare,
     data,
     export,
     help,
@@ -25,6 +27,8 @@ from mobench.cli import (
     run,
     season,
     show,
+    site,
+    submit,
     trade_off,
     tune,
     verify,
@@ -54,15 +58,19 @@ app.command("plugins")(plugins.plugins)
 app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("site")(site.site)
 app.command("trade-off")(trade_off.trade_off)
 app.command("import")(import_.import_)
 app.command("verify")(verify.verify)
+app.command("submit")(submit.submit)
 app.command("plot")(plot.plot)
 app.command("tune")(tune.tune)
 app.add_typer(data.app, name="data")
 app.add_typer(season.app, name="season")
+app.add_typer(board_commands.app, name="board")
 
 
 def _version(is_wanted: bool) -> None:

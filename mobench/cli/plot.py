@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mobench.api import result_files
 from mobench.cli.python_options import SEVERAL, Detail, options_of
@@ -15,7 +16,7 @@ from mobench.output.result_lines import PlotKindLine
     folder=Detail(is_optional=True),
     kinds=Detail(kind=SEVERAL, more={"metavar": "[KIND]..."}),
 )
-def plot(folder: Path | None, kinds: list[str], format: list[str], out: Path | None) -> None:
+def plot(folder: Path | None, kinds: list[str], **values: Any) -> None:
     """Draw the records of a folder; without a folder, list the kinds of plots."""
     from mobench.reports.plots.kinds import FORMATS, KINDS
 
@@ -27,7 +28,7 @@ def plot(folder: Path | None, kinds: list[str], format: list[str], out: Path | N
         if events() is None:
             print(f"formats: {', '.join(FORMATS)} (the numbers that are drawn)")
         return
-    drawn = result_files.plots(folder, kinds, format=format, out=out, warn=warn)
+    drawn = result_files.plots(folder, kinds, **values, warn=warn)
     for reason in drawn.empty:
         warn(reason, "not drawn")
     for path in drawn.paths:

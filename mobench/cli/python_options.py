@@ -45,6 +45,7 @@ class Detail:
     """What an option has only in the command line.
 
     flag: its name, if it is not that of the parameter.
+    short: a second name of one letter, such as -o.
     is_repeated: whether names are given one by one instead of separated by commas.
     kind: how it is read, if that does not follow from its type.
     is_optional: whether the command does something without this positional parameter.
@@ -52,6 +53,7 @@ class Detail:
     """
 
     flag: str = ""
+    short: str = ""
     is_repeated: bool = False
     kind: OptionKind | None = None
     is_optional: bool = False
@@ -160,7 +162,8 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, detail: 
         return CommandOption(name, name, kind, Annotated[hint, typer.Argument(**settings)], default)
     default = kind.text(parameter.default)
     names = f"{flag}/{flag.replace('--', '--no-', 1)}" if default is True else flag
-    return CommandOption(name, flag, kind, Annotated[kind.hint, typer.Option(names, **settings)], default)
+    declared = [names, *filter(None, [detail.short])]
+    return CommandOption(name, flag, kind, Annotated[kind.hint, typer.Option(*declared, **settings)], default)
 
 
 def option_name(parameter: str) -> str:

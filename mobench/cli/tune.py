@@ -37,7 +37,7 @@ def tune(
     """Search the options of each solver of a suite for the best on validation. A stopped search is resumed."""
     from mobench.jobs.plan import not_searched
     from mobench.runs.suite_run import folder_of
-    from mobench.search import study
+    from mobench.search import cost_table, study
     from mobench.search import tables as report
 
     chosen = suite_runs.overrides_of(**overrides).load(suite)
@@ -69,6 +69,7 @@ def tune(
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     title = f"{chosen.name}: validation {outcomes[0].metric}"
     print_table(report.columns(outcomes), report.cells(outcomes), title=title)
+    print_table(cost_table.COLUMNS, cost_table.rows(outcomes, chosen), title="cost of the search, on validation only")
     for path in report.export(outcomes, chosen, folder):
         wrote(path)
     without = [outcome for outcome in outcomes if outcome.best is None]

@@ -21,6 +21,7 @@ from mobench.interfaces.model import shape_text
 from mobench.jobs.job import Part
 from mobench.jobs.part_sources import PartSource, object_source, piece_of
 from mobench.plugins import Kind, registry
+from mobench.random_state import seed_torch
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _model_source(
         )
     wrapped = ModuleModel(model, pretrained)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        seed_torch(0)
         module = model if isinstance(model, nn.Module) else wrapped.new_module()
     version = f"sha256 {module_hash(module, pretrained)}"
     return object_source("model", Part(name=type(module).__name__, version=version), lambda: wrapped)
@@ -167,7 +168,7 @@ def _completed(data: InMemoryDataset, model: Model) -> tuple[InMemoryDataset, Mo
         check_model(model, data)
     samples = data.some_samples()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        seed_torch(0)
         network = model.build(data).eval()
         penalties = [
             Penalty(

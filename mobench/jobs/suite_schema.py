@@ -82,16 +82,17 @@ class Search(Strict):
     """The search of `mobench tune`, which runs separately for every combination of the suite.
 
     metric:  "hypervolume" or a metric of the dataset, on the validation split.
-    sampler: "grid" tries every combination of the space. "tpe" runs `trials` trials of Optuna's TPE; the first
-             trial uses the options of a job without a search, if they lie in the space.
-    trials:  number of TPE trials; None means 20. A grid determines its own number.
+    sampler: "grid" tries every combination of the space. "random" draws `trials` trials uniformly, on a logarithmic
+             scale where a range says so; solvers with the same space get the same trials. "tpe" runs `trials` trials
+             of Optuna's TPE; the first trial uses the options of a job without a search, if they lie in the space.
+    trials:  number of random or TPE trials; None means 20. A grid determines its own number.
     prune:   stop trials during training whose validation hypervolume is below the median of the other trials.
-    space:   option -> list of values, or a range (TPE only). Budget options such as "budget.epochs" are accepted.
+    space:   option -> list of values, or a range (not in a grid). Budget options such as "budget.epochs" are accepted.
     solvers: solver name -> space that extends or overrides `space` for this solver.
     """
 
     metric: str = "hypervolume"
-    sampler: Literal["grid", "tpe"] = "grid"
+    sampler: Literal["grid", "random", "tpe"] = "grid"
     trials: Annotated[int, Field(gt=0, le=10_000)] | None = None
     prune: bool = False
     space: Annotated[Space, Field(min_length=1)]
@@ -99,13 +100,15 @@ class Search(Strict):
 
     @property
     def n_trials(self) -> int:
-        """The number of TPE trials."""
+        """The number of random or TPE trials."""
         return 20 if self.trials is None else self.trials
 
     @model_validator(mode="after")
     def _grid_has_all(self) -> Search:
         if self.sampler == "grid" and self.trials is not None:
-            raise ValueError("a grid tries every combination of its space: leave trials out, or use sampler = 'tpe'")
+            raise ValueError(
+                "a grid tries every combination of its space: leave trials out, or use sampler = 'random' or 'tpe'"
+            )
         return self
 
     @model_validator(mode="after")
@@ -113,7 +116,8 @@ class Search(Strict):
         spaces = (self.space, *self.solvers.values())
         ranges = [name for space in spaces for name, values in space.items() if isinstance(values, Range)]
         if self.sampler == "grid" and ranges:
-            raise ValueError(f"a grid has no ranges, and {', '.join(ranges)} is one: list its values, or use tpe")
+            names = ", ".join(ranges)
+            raise ValueError(f"a grid has no ranges, and {names} is one: list its values, or use random or tpe")
         return self
 
 

@@ -35,7 +35,7 @@ from mobench.learning.divergence import check_losses
 from mobench.learning.pairing import check_pair, check_sampler
 from mobench.learning.samplers import DEFAULT, FixedRays
 from mobench.learning.trained_points import TrainedPoints
-from mobench.numerics import SGD, Adam, Optimiser, RMSprop
+from mobench.numerics import SGD, Adam, Decay, Optimiser, RMSprop, check_schedule, learning_rate_factor
 from mobench.options import option
 
 
@@ -56,6 +56,12 @@ class GradientOptions:
         (), "fractions of the budget after which the learning rate is multiplied by gamma"
     )
     gamma: Annotated[float, Gt(0)] = option(0.1, "factor of the learning rate at each milestone")
+    lr_decay: Decay = option(
+        "milestones", "fall of the learning rate: at the milestones, or a cosine to 0 over the budget", added=True
+    )
+    warmup: Annotated[float, Interval(ge=0, lt=1)] = option(
+        0.0, "fraction of the budget during which the learning rate rises linearly", added=True
+    )
 
 
 class GradientSolver(Solver):
@@ -93,6 +99,7 @@ class GradientSolver(Solver):
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.check(problem)
+        check_schedule(setting.total_steps, self.options.lr_decay, self.options.warmup)
         self.problem = problem
         rays = setting.rays if self._has_several_points else _middle(setting.rays)
         self.network = self.generator.build(problem, rays.to(problem.device, problem.dtype))
@@ -224,11 +231,12 @@ class GradientSolver(Solver):
         return RMSprop(parameters, lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
 
     def _schedule(self) -> None:
-        if not self.options.milestones or self.total_steps is None:
+        o = self.options
+        if not (o.milestones or o.lr_decay == "cosine" or o.warmup):
             return
-        passed = sum(self.n_steps >= fraction * self.total_steps for fraction in self.options.milestones)
+        factor = learning_rate_factor(self.n_steps, self.total_steps, o.milestones, o.gamma, o.lr_decay, o.warmup)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.options.lr * self.options.gamma**passed
+            group["lr"] = o.lr * factor
 
 
 def _middle(rays: Tensor) -> Tensor:

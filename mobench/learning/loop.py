@@ -27,6 +27,7 @@ from mobench.learning.progress_reports import ProgressReports
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 from mobench.metrics.subset import subset_of
+from mobench.random_state import seed_torch
 
 TRACE_SAMPLES = 2000
 TRACE_POINTS = 10
@@ -123,9 +124,9 @@ def train(
     """
     batches = Batches(samples, batch_size, seeds.data)
     total = limit.total_steps(batches.per_epoch)
-    torch.manual_seed(seeds.initialisation)
+    seed_torch(seeds.initialisation)
     solver.start(problem, Setting(rays, seeds, batches.per_epoch, total))
-    torch.manual_seed(seeds.solver)
+    seed_torch(seeds.solver)
     run = Training()
     # lexists: a dangling symbolic link must raise an error and not be ignored
     if checkpoint is not None and os.path.lexists(checkpoint):

@@ -18,7 +18,7 @@ from mobench import files
 from mobench.errors import RecordError
 from mobench.files import write_whole
 from mobench.records.index_format import Bounds, FileState, pack, unpack
-from mobench.records.outline import Outline, outline
+from mobench.records.outline import Outline, SharedParts, outline
 from mobench.records.store import Contents, Store, read_record
 
 NAME = "records.index"
@@ -48,7 +48,7 @@ def outlines(store: Store) -> Contents[Outline]:
     index, large = store.folder / NAME, len(listed) >= WORTH
     with uncollected():
         previous = _read(index, states) if large else {}
-    n_new, now = 0, time.time_ns()
+    n_new, now, shared = 0, time.time_ns(), SharedParts()
     for entry, state in zip(listed, states, strict=True):
         before = previous.get(entry.name)
         if before is not None and before[0] == state:
@@ -56,7 +56,7 @@ def outlines(store: Store) -> Contents[Outline]:
             contents.records.append(before[1])
             continue
         try:
-            result = outline(read_record(Path(entry.path)))
+            result = outline(read_record(Path(entry.path)), shared)
         except RecordError as error:
             contents.unreadable.append(error)
             continue

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from mobench.jobs.bounds import LARGEST, Name, Number, OptionTable, Rows
 from mobench.jobs.job import Job, SeedSet, Strict
-from mobench.records.outline import FrontOutline, Outline
+from mobench.records.outline import FrontOutline, Origin, Outline
 from mobench.records.record import Cost, Imported, Status
 
 FileState = tuple[int, int, int, int]
@@ -49,10 +49,11 @@ class _Content(Strict):
     validation: the same of the validation split.
     of_objectives: index of the objective names in `objectives`.
     hardware:   index into `machines`.
+    origin:     index into `origins`.
     names:      index of the names of splits and indicators in `indicators`; `values` has one list per split.
     """
 
-    format: Literal[5] = 5
+    format: Literal[6] = 6
     mobench: str = Field(default_factory=lambda: _reader())
     jobs: Listed[Job]
     protocols: Listed[OptionTable]
@@ -61,6 +62,7 @@ class _Content(Strict):
     metrics: Listed[list[str]]
     indicators: Listed[dict[str, list[str]]]
     machines: Listed[str]
+    origins: Listed[Origin]
 
     file: Listed[str]
     state: Listed[FileState]
@@ -79,11 +81,12 @@ class _Content(Strict):
     finished: Listed[str]
     hardware: Listed[Place]
     digest: Listed[str]
+    origin: Listed[Place]
 
 
 def _reader() -> str:
     """Return the version of mobench and a hash of the record fields, which may change between releases."""
-    fields = [name for part in (Job, Cost, Imported, _Content) for name in part.model_fields]
+    fields = [name for part in (Job, Cost, Imported, Origin, _Content) for name in part.model_fields]
     return f"{version('mobench')} {sha256(' '.join(fields).encode()).hexdigest()[:16]}"
 
 
@@ -107,7 +110,7 @@ class _Shared:
 
 def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
     """Return the content of an index file. entries: file name of a record -> state of the file, outline."""
-    jobs, protocols, objectives, rays, metrics, indicators, machines = (_Shared() for _ in range(7))
+    jobs, protocols, objectives, rays, metrics, indicators, machines, origins = (_Shared() for _ in range(8))
     states, records = [state for state, _ in entries.values()], [record for _, record in entries.values()]
     bare = [record.job.model_copy(update={"seeds": SeedSet()}) for record in records]
     names = [{split: list(values) for split, values in record.indicators.items()} for record in records]
@@ -140,6 +143,7 @@ def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
         finished=[record.finished for record in records],
         hardware=[machines.place(record.hardware) for record in records],
         digest=[record.digest for record in records],
+        origin=[origins.place(record.origin, record.origin.model_dump_json()) for record in records],
         jobs=jobs.values,
         protocols=protocols.values,
         objectives=objectives.values,
@@ -147,6 +151,7 @@ def pack(entries: Mapping[str, tuple[FileState, Outline]]) -> bytes:
         metrics=metrics.values,
         indicators=indicators.values,
         machines=machines.values,
+        origins=origins.values,
     )
     body = content.model_dump_json().encode() + b"\n" + np.concatenate(numbers).astype(STORED).tobytes()
     return sha256(body).hexdigest().encode() + b"\n" + body
@@ -177,10 +182,14 @@ def unpack(data: bytes, bounds: Bounds) -> dict[str, tuple[FileState, Outline]]:
 
     bounds: an index whose text exceeds them is not parsed.
     """
-    hash_, _, body = data.partition(b"\n")
-    if hash_ != sha256(body).hexdigest().encode():
+    # slices of a view: copies of the parts would take as much memory again
+    end_of_hash = data.find(b"\n")
+    end_of_text = data.find(b"\n", end_of_hash + 1)
+    view = memoryview(data)
+    if end_of_hash < 0 or data[:end_of_hash] != sha256(view[end_of_hash + 1 :]).hexdigest().encode():
         return {}
-    text, _, packed = body.partition(b"\n")
+    text = data[end_of_hash + 1 :] if end_of_text < 0 else data[end_of_hash + 1 : end_of_text]
+    packed = view[len(data) :] if end_of_text < 0 else view[end_of_text + 1 :]
     if not bounds.hold(text):
         return {}
     try:
@@ -211,6 +220,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         content.finished,
         content.hardware,
         content.digest,
+        content.origin,
     )
     for (
         id_,
@@ -227,6 +237,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
         finished,
         place,
         digest,
+        origin,
     ) in zip(*columns, strict=True):
         yield Outline(
             id=id_,
@@ -244,6 +255,7 @@ def _outlines(content: _Content, numbers: NDArray[np.float64]) -> Iterator[Outli
             finished=finished,
             hardware=content.machines[place],
             digest=digest,
+            origin=content.origins[origin],
         )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
-from mobench.jobs.job import Job
-from mobench.records.record import Cost, Imported, Record, RecordedFront, Status
+from mobench.jobs.job import Job, Strict
+from mobench.records.record import Cost, Imported, Provenance, Record, RecordedFront, Role, Source, Status
+
+SharedT = TypeVar("SharedT")
 
 
 class Points(Protocol):
@@ -73,9 +76,35 @@ class FrontOutline:
     n_samples: int | None
 
 
+class Origin(Strict):
+    """The versions of the code that computed a record, from its provenance.
+
+    git:     commit of mobench; None if it is unknown.
+    torch:   version of torch; "" if it is unknown.
+    sources: as in `Provenance`.
+    """
+
+    mobench: str
+    python: str
+    torch: str
+    git: str | None = None
+    sources: dict[Role, Source] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, provenance: Provenance) -> Origin:
+        """Return the origin that a provenance states."""
+        return cls(
+            mobench=provenance.mobench,
+            python=provenance.python,
+            torch=provenance.packages.get("torch", ""),
+            git=provenance.git,
+            sources=provenance.sources,
+        )
+
+
 @dataclass(slots=True)
 class Outline:
-    """The fields of a record that `Measured` declares."""
+    """The fields of a record that `Measured` declares, and the origin of its code."""
 
     id: str
     status: Status
@@ -89,6 +118,7 @@ class Outline:
     finished: str
     hardware: str
     digest: str
+    origin: Origin
 
 
 def takes_preferences(front: Points) -> bool:
@@ -100,21 +130,44 @@ def takes_preferences(front: Points) -> bool:
     return len(front.preferences) > 1 or any(len(preference) == 1 for preference in front.preferences)
 
 
-def outline(record: Record) -> Outline:
-    """Return the outline of a record."""
+class SharedParts:
+    """Values that many records have in common: one object stands for all that are equal.
+
+    A store of 60,000 records has a few hundred different options of jobs and sets of preferences.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def of(self, text: str, value: SharedT) -> SharedT:
+        """Return the first value with this text, which is equal for equal values only."""
+        shared: SharedT = self._values.setdefault(f"{type(value).__name__} {text}", value)
+        return shared
+
+    def job(self, job: Job) -> Job:
+        """Return the job with shared parts."""
+        parts = {name: getattr(job, name) for name in ("dataset", "model", "solver", "budget", "seeds")}
+        return job.model_copy(update={name: self.of(part.model_dump_json(), part) for name, part in parts.items()})
+
+
+def outline(record: Record, shared: SharedParts | None = None) -> Outline:
+    """Return the outline of a record. shared: the values that it has in common with other outlines."""
+    shared = shared or SharedParts()
+    origin = Origin.of(record.provenance)
     return Outline(
         id=record.id,
         status=record.status,
-        job=record.job,
-        protocol=record.protocol,
-        objectives=record.objectives,
-        fronts={split: _outlined(front) for split, front in record.fronts.items() if _is_needed(split, front)},
+        job=shared.job(record.job),
+        protocol=shared.of(repr(record.protocol), record.protocol),
+        objectives=shared.of(repr(record.objectives), record.objectives),
+        fronts={split: _outlined(front, shared) for split, front in record.fronts.items() if _is_needed(split, front)},
         indicators={split: _needed(split, values) for split, values in record.indicators.items()},
         cost=record.cost,
         imported=record.imported,
         finished=record.finished,
         hardware=record.hardware,
         digest=record.digest,
+        origin=shared.of(origin.model_dump_json(), origin),
     )
 
 
@@ -122,9 +175,9 @@ def _is_needed(split: str, front: RecordedFront) -> bool:
     return split == "test" or (split == "val" and bool(front.metrics))
 
 
-def _outlined(front: RecordedFront) -> FrontOutline:
+def _outlined(front: RecordedFront, shared: SharedParts) -> FrontOutline:
     return FrontOutline(
-        preferences=front.preferences,
+        preferences=shared.of(repr(front.preferences), front.preferences),
         losses=np.array(front.losses, dtype=float),
         metrics={name: np.array(values, dtype=float) for name, values in front.metrics.items()},
         n_samples=front.n_samples,

@@ -56,6 +56,7 @@ def _packages() -> dict[str, str]:
     return {name: version for name in sorted(names) if (version := _version(name))}
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

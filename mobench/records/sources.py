@@ -51,16 +51,17 @@ def _source(distribution: str, module: str) -> Source | None:
     package = _files_of(module)
     if package is None:
         return None
+    sha256 = content_hash(package)
     try:
         installed = metadata.distribution(distribution)
     except (metadata.PackageNotFoundError, ValueError):
-        return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=_hash(package))
+        return Source(distribution=distribution, version="?", module=module, origin="elsewhere", sha256=sha256)
     return Source(
         distribution=distribution,
         version=installed.version,
         module=module,
         origin=_origin(installed, package),
-        sha256=_hash(package),
+        sha256=sha256,
     )
 
 
@@ -103,7 +104,7 @@ def _editable(distribution: metadata.Distribution) -> Path | None:
     return None
 
 
-def _hash(package: Path) -> str:
+def content_hash(package: Path) -> str:
     """Return the SHA-256 of a file, or of the names and contents of a folder's files.
 
     Compiled Python files and the folder `docs`, which wheels leave out and whose build writes pages, are not included.

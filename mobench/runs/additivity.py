@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Inputs, Objective, Outputs, Problem, Samples, SummedMeasure, seeded, tensors_of
 from mobench.interfaces.objective import Measure
+from mobench.random_state import seed_torch
 
 N_WIDE, MOST_NUMBERS, N_DRAWS = 1024, 2**20, 3
 """Samples in the check for means with random outputs, numbers that they may have in all, and how often it is made."""
@@ -188,7 +189,7 @@ def predicted(problem: Problem, inputs: Inputs) -> dict[str, Tensor]:
 def predicted_by(problem: Problem, network: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
     training = network.training
     network.eval()
-    torch.manual_seed(0)
+    seed_torch(0)
     outputs = problem.outputs_of_network(network, inputs)
     network.train(training)
     return {name: _double(output.detach()) for name, output in outputs.items()}

@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from mobench.errors import IncompatibleError
 from mobench.interfaces import Outputs, Problem, Samples, Split
+from mobench.random_state import seed_torch
 from mobench.runs.additivity import check_means, predicted, predicted_by
 
 N_STATE = 8
@@ -56,7 +57,7 @@ def check_state(problem: Problem, samples: Samples) -> None:
             changed = [n for n in state.constants if not torch.equal(now[n], before[n])]
             state.load(before)
             second = predicted(problem, inputs)
-            torch.manual_seed(OTHER_SEED)
+            seed_torch(OTHER_SEED)
             rebuilt = predicted_by(problem, _with_state_of(problem.target, problem.build_target()), inputs)
         finally:
             problem.train(training)

@@ -36,6 +36,7 @@ from mobench.learning.batches import Batches
 from mobench.learning.loop import Limit, train
 from mobench.learning.measured_strategy import Choice, convolves, measured
 from mobench.plugins import registry
+from mobench.random_state import seed_torch
 from mobench.records import provenance
 from mobench.records.networks import tensors_to_keep
 from mobench.records.protocols import stated_by
@@ -183,7 +184,7 @@ class _Run:
         # load the data first, so that a missing file is reported before anything is built
         splits: dict[Split, Samples] = {split: self._load(split) for split in ("train", "val", "test")}
         seeds = Seeds(**job.seeds.model_dump())
-        torch.manual_seed(seeds.initialisation)
+        seed_torch(seeds.initialisation)
         model = self.objects.new_model()
         self.problem = problem = Problem(self.dataset, model, self.options.device, precision=job.budget.precision)
         self.solver = solver = self.objects.new_solver()

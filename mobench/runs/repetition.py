@@ -65,17 +65,13 @@ def repeat(
 
     Raises: RecordError where the second run does not complete; StoreError where no temporary file can be written.
     """
-    provenance = record.provenance
-    executor = LocalExecutor(1, limits.timeout, limits.memory, _at_most_cores(provenance.threads) or None)
-    strategy = {name: value for name, value in (provenance.strategy or {}).items() if name != "remark"}
+    options, threads = repetition_options(record)
+    executor = LocalExecutor(1, limits.timeout, limits.memory, threads)
     with _temporary_folder() as folder:
         request = Request(
             job=record.job,
             store=folder,
-            # nobody takes a repetition up again
-            options=RunOptions(
-                provenance.device, _bounded(Strategy.from_dict(strategy)), checkpoint_seconds=MAX_SECONDS
-            ),
+            options=options,
             threads=executor.threads,
             plugins=providers(record.job),
             in_process=packed(record.job.registered_parts),
@@ -86,6 +82,18 @@ def repeat(
             executor.stop()
         again = Store(folder).read(record.job)
     return _completed(record, ended, again)
+
+
+def repetition_options(record: Record) -> tuple[RunOptions, int | None]:
+    """Return the options of a second run with the device and the strategy of the first, and its number of threads.
+
+    Threads are at most the cores here; None: the record states no number.
+    """
+    provenance = record.provenance
+    strategy = {name: value for name, value in (provenance.strategy or {}).items() if name != "remark"}
+    # nobody takes a repetition up again
+    options = RunOptions(provenance.device, _bounded(Strategy.from_dict(strategy)), checkpoint_seconds=MAX_SECONDS)
+    return options, _at_most_cores(provenance.threads) or None
 
 
 def _completed(record: Record, ended: Exit, again: Record | None) -> Record:

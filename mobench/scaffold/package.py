@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -28,7 +29,7 @@ def contents(names: PackageNames) -> dict[str, str]:
         "mobench": ".".join(version("mobench").split(".")[:2]),
     }
     folder = files("mobench.scaffold") / "templates"
-    templates = {**_templates(folder / "common"), **_templates(folder / names.kind)}
+    templates = {**templates_in(folder / "common"), **templates_in(folder / names.kind)}
     return {Template(path).substitute(values): Template(text).substitute(values) for path, text in templates.items()}
 
 
@@ -38,7 +39,11 @@ def write(names: PackageNames, parent: Path) -> Path:
     Raises: NewNameError if the folder exists or cannot be created. Existing files are never changed; an incomplete
         new folder is removed.
     """
-    folder = parent / names.distribution
+    return write_new(parent / names.distribution, contents(names))
+
+
+def write_new(folder: Path, texts: Mapping[str, str]) -> Path:
+    """Create a folder with the given files, path -> text, and return it. Raises: NewNameError, as `write`."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
@@ -48,7 +53,7 @@ def write(names: PackageNames, parent: Path) -> Path:
     except OSError as error:
         raise NewNameError(f"{folder} cannot be made ({error.strerror}): choose another folder with --out") from error
     try:
-        for path, text in contents(names).items():
+        for path, text in texts.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("x", encoding="utf-8") as file:
@@ -63,13 +68,13 @@ def write(names: PackageNames, parent: Path) -> Path:
     return folder
 
 
-def _templates(folder: Traversable, below: str = "") -> dict[str, str]:
+def templates_in(folder: Traversable, below: str = "") -> dict[str, str]:
     """Return path -> text of all templates in a folder of the installed package."""
     templates: dict[str, str] = {}
     for item in folder.iterdir():
         path = f"{below}{item.name}"
         if item.is_dir():
-            templates |= _templates(item, f"{path}/")
+            templates |= templates_in(item, f"{path}/")
         elif item.name.endswith(SUFFIX):
             templates[path.removesuffix(SUFFIX)] = item.read_text(encoding="utf-8")
     return templates

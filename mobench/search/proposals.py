@@ -69,6 +69,8 @@ def ask(
     _take_up_interrupted(study, is_alive)
     if search.sampler == "grid":
         return _enqueue_grid(study, search, n_trials)
+    if search.sampler == "random":
+        return max(0, _n_lacking(study, search, n_trials))
     if not study.get_trials(deepcopy=False) and (first := _as_they_are(usual(), search)) is not None:
         study.enqueue_trial(first)
     return max(0, _n_lacking(study, search, n_trials))
@@ -87,12 +89,14 @@ def take(
     is_waiting = any(t.state.name == "WAITING" for t in _counted(study))
     if not (is_waiting if search.sampler == "grid" else _n_lacking(study, search, n_trials) > 0):
         return None
-    study.sampler = optuna.samplers.TPESampler(
-        # depends on the number of trials, so that resumed and concurrent searches do not repeat proposals
-        seed=len(study.get_trials(deepcopy=False)),
+    # depends on the number of trials, so that resumed and concurrent searches do not repeat proposals
+    seed = len(study.get_trials(deepcopy=False))
+    if search.sampler == "random":
+        study.sampler = optuna.samplers.RandomSampler(seed=seed)
+    else:
         # up to half of a short search samples at random before TPE models the results
-        n_startup_trials=min(10, max(1, search.n_trials // 2)),
-    )
+        n_startup = min(10, max(1, search.n_trials // 2))
+        study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=n_startup)
     trial = study.ask()
     trial.set_user_attr(TOKEN, token)
     proposed(trial, search.space)

@@ -14,6 +14,7 @@ from mobench.jobs.precedence import BUDGET, SUITE_BUDGET, budget_of, combine
 from mobench.jobs.resolve import exact_names
 from mobench.jobs.suite import Suite
 from mobench.reports.tables.table_files import markdown, number, write_texts
+from mobench.search import cost_table
 from mobench.search.proposals import Trial
 from mobench.search.study import StudyResult
 
@@ -70,8 +71,12 @@ def best_suite(outcomes: Sequence[StudyResult], suite: Suite) -> str:
 
 
 def export(outcomes: Sequence[StudyResult], suite: Suite, folder: Path) -> list[Path]:
-    """Write study.md, study.csv and, if some trial has a value, best.toml. Raises: StoreError."""
-    texts = {"study.md": to_markdown(outcomes), "study.csv": to_csv(outcomes)}
+    """Write study.md, study.csv, cost.md and, if some trial has a value, best.toml. Raises: StoreError."""
+    texts = {
+        "study.md": to_markdown(outcomes),
+        "study.csv": to_csv(outcomes),
+        "cost.md": cost_table.to_markdown(outcomes, suite),
+    }
     if any(outcome.best is not None for outcome in outcomes):
         texts["best.toml"] = best_suite(outcomes, suite)
     return write_texts(folder, texts)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mobench import options
-from mobench.datafiles import collections, locate
+from mobench.datafiles import folders, locate
 from mobench.errors import DataError, IncompatibleError, OptionError, PluginError
+from mobench.hookspecs import DataFile, UserFolder
 from mobench.interfaces import Dataset, Generator, Model, Split, check_generator, check_model
 from mobench.plugins import Entry, Kind, Spec, registry
 from mobench.testing.outcomes import Declined
@@ -41,9 +44,10 @@ def registered(kind: Kind) -> list[Any]:
 
 def _with_entries(kind: Kind) -> list[tuple[Entry, Any]]:
     """Return the entry and the small object of every registered name, as `registered`."""
+    absent = _datasets_without_files() if kind == "dataset" else frozenset()
     entries = sorted(
         registry().entries[kind].values(),
-        key=lambda entry: (_lacks_files(entry), _may_be_pretrained(entry), entry.plugin.distribution != "mobench"),
+        key=lambda entry: (entry.name in absent, _may_be_pretrained(entry), entry.plugin.distribution != "mobench"),
     )
     classes = [(entry, _class_of(entry)) for entry in entries]
     known_classes, objects = _OBJECTS.get(kind, ([], []))
@@ -100,13 +104,21 @@ def _may_be_pretrained(entry: Entry) -> bool:
     return cls is not None and is_dataclass(cls) and any(field.name == "pretrained" for field in fields(cls))
 
 
-def _lacks_files(entry: Entry) -> bool:
-    """Return whether a dataset has a data collection of its name with a missing file, or a missing user's folder."""
-    if entry.kind != "dataset":
-        return False
-    folder = folders_by_name().get(entry.name)
-    is_absent = folder is not None and find(folder) is None
-    return is_absent or any(locate(file) is None for file in collections().get(entry.name, []))
+def _datasets_without_files() -> frozenset[str]:
+    """Return the datasets that have a data collection of their name with a missing file, or a missing user's folder.
+
+    Files are looked for once per set of folders and registered files: thousands of checks ask, and the answer only
+    decides which datasets come first.
+    """
+    return _without_files(tuple(folders()), tuple(registry().data_files), tuple(folders_by_name().items()))
+
+
+@cache
+def _without_files(
+    searched: tuple[Path, ...], data_files: tuple[DataFile, ...], user_folders: tuple[tuple[str, UserFolder], ...]
+) -> frozenset[str]:
+    missing_files = {file.name for file in data_files if locate(file) is None}
+    return frozenset(missing_files | {name for name, folder in user_folders if find(folder) is None})
 
 
 def small_datasets(
@@ -120,12 +132,13 @@ def small_datasets(
 
     distribution: name of the distribution whose datasets come before all others.
     """
+    absent = _datasets_without_files()
 
     def order(pair: tuple[Entry, Dataset]) -> tuple[bool, bool, bool, int]:
         # a preference has an effect only if there are several objectives; few are fast
         n_objectives = len(pair[1].objectives)
         is_foreign = pair[0].plugin.distribution != distribution
-        return is_foreign, _lacks_files(pair[0]), n_objectives == 1, n_objectives
+        return is_foreign, pair[0].name in absent, n_objectives == 1, n_objectives
 
     for entry, dataset in sorted(_with_entries("dataset"), key=order):
         if not accepts(dataset):

@@ -29,6 +29,7 @@ from mobench.learning.loop import Limit, train
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.learning.samplers import DEFAULT
 from mobench.plugins import Entry, Kind, Pair, Spec, registry
+from mobench.random_state import seed_torch
 from mobench.testing.candidates import accepts, registered, small, small_datasets
 from mobench.testing.isolation import watched
 from mobench.testing.outcomes import Declined, demand
@@ -90,7 +91,7 @@ def problem_for(
         for model in models:
             if not accepts(model, dataset):
                 continue
-            torch.manual_seed(seed)
+            seed_torch(seed)
             problem = Problem(dataset, model, device, dtype)
             try:
                 generator.check_problem(problem)
@@ -179,7 +180,7 @@ def watched_solver(
             if not accepts(model, seen):
                 continue
             solver, _ = _solver(entry)
-            torch.manual_seed(seed)
+            seed_torch(seed)
             problem = Problem(seen, model, device, dtype)
             try:
                 start(solver, problem)
@@ -193,7 +194,7 @@ def watched_solver(
 
 def start(solver: Solver, problem: Problem, seed: int = 0) -> None:
     """Call `solver.start` in the same way as the training loop."""
-    torch.manual_seed(seed)
+    seed_torch(seed)
     seeds = Seeds(seed, seed, seed, seed)
     solver.start(problem, Setting(finite_rays(problem.n_objectives), seeds, N_STEPS, N_STEPS))
 

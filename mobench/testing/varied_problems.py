@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import torch
-
 from mobench.errors import DataError, IncompatibleError
 from mobench.interfaces import Dataset, Model, Problem, Split, head_shape
+from mobench.random_state import seed_torch
 from mobench.testing.candidates import accepts, registered
 from mobench.testing.isolation import watched
 from mobench.testing.outcomes import demand
@@ -79,7 +78,7 @@ def varied_problems() -> Iterator[VariedProblem]:
                 continue
             seen.add(key)
             copy, loaded = watched(dataset)
-            torch.manual_seed(0)
+            seed_torch(0)
             try:
                 problem = Problem(copy, model)
             except (DataError, IncompatibleError):

@@ -22,6 +22,9 @@ IntArray = NDArray[np.int64]
 MAX_BYTES = 2**26
 """Upper bound on the size of a table, compressed or not; the largest has 58 MB."""
 
+ROUNDING: Mapping[str, Any] = {"float_precision": "round_trip"} if int(pd.__version__.partition(".")[0]) < 3 else {}
+"""Option of `pandas.read_csv` for correctly rounded numbers, which it does by default since version 3."""
+
 
 @dataclass(frozen=True)
 class ClassifiedRows:
@@ -71,15 +74,16 @@ def read_table(
             sep=separator,
             skiprows=skip,
             usecols=[*texts, *numbers],
-            dtype=object,
+            dtype={name: np.float64 if name in numbers else object for name in [*texts, *numbers]},
             keep_default_na=False,
             skipinitialspace=True,
             on_bad_lines="error",
             index_col=False,
+            **ROUNDING,
             **options,
         )
         columns = {name: table[name].to_numpy(dtype=object) for name in texts}
-        columns |= {name: _numbers(table[name]) for name in numbers}
+        columns |= {name: table[name].to_numpy(np.float64) for name in numbers}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(
@@ -115,12 +119,6 @@ def mean_and_deviation(values: TableArray) -> tuple[float, float]:
     mean = math.fsum(values.tolist()) / len(values)
     variance = math.fsum(((values - mean) * (values - mean)).tolist()) / len(values)
     return mean, math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
-
-
-def _numbers(column: pd.Series[Any]) -> TableArray:
-    """Return texts as numbers; each distinct text is converted once, and correctly rounded by every pandas."""
-    codes, texts = pd.factorize(column, use_na_sentinel=False)
-    return np.array([float(text) for text in texts], np.float64)[codes]
 
 
 def _content(path: Path) -> bytes:

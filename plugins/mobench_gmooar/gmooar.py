@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mobench.errors import IncompatibleError, NonFiniteError
 from mobench.interfaces import ParetoNetwork, Predictor, Problem, Samples, Setting, Solver, dirichlet, seeded
-from mobench.numerics import Adam
+from mobench.numerics import Adam, Decay, check_schedule, learning_rate_factor
 from mobench.options import option
 from mobench_gmooar.film import Film
 from mobench_hypervolume.hypervolume import hypervolume_gradient, layers
@@ -48,6 +48,12 @@ class GMOOAR(Solver):
         (), "fractions of the budget after which both learning rates are multiplied by gamma"
     )
     gamma: Annotated[float, Gt(0)] = option(0.1, "factor of the learning rates at each milestone")
+    lr_decay: Decay = option(
+        "milestones", "fall of both learning rates: at the milestones, or a cosine to 0 over the budget", added=True
+    )
+    warmup: Annotated[float, Interval(ge=0, lt=1)] = option(
+        0.0, "fraction of the budget during which both learning rates rise linearly", added=True
+    )
 
     def n_weight_sets(self, n_rays: int) -> int:
         return self.n_vectors
@@ -66,6 +72,7 @@ class GMOOAR(Solver):
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.check(problem)
+        check_schedule(setting.total_steps, self.lr_decay, self.warmup)
         self.problem, self.total_steps, self.n_steps = problem, setting.total_steps, 0
         network = Film(self.hidden).build(problem, setting.rays)
         shape = self.n_vectors, problem.n_objectives
@@ -76,9 +83,9 @@ class GMOOAR(Solver):
 
     def step(self, batch: Samples, *more: Samples) -> Tensor:
         network, vectors = self.points.network, self.points.vectors
-        factor = 1.0
-        if self.total_steps is not None:
-            factor = self.gamma ** sum(self.n_steps >= fraction * self.total_steps for fraction in self.milestones)
+        factor = learning_rate_factor(
+            self.n_steps, self.total_steps, self.milestones, self.gamma, self.lr_decay, self.warmup
+        )
         self.adam.param_groups[0]["lr"] = self.lr * factor
         self.adam.zero_grad(set_to_none=True)
         losses = self._losses(vectors, batch)

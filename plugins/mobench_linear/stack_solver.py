@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 
 from mobench.interfaces import ParetoSet, Problem, Samples, Setting, Solver
-from mobench.numerics import SGD, Adam, Optimiser
+from mobench.numerics import SGD, Adam, Decay, Optimiser, check_schedule, learning_rate_factor
 from mobench.options import option
 from mobench_linear.stack import StackedNets
 
@@ -32,6 +32,12 @@ class StackSolver(Solver):
         (), "fractions of the budget after which the learning rate is multiplied by gamma"
     )
     gamma: Annotated[float, Gt(0)] = option(0.1, "factor of the learning rate at each milestone")
+    lr_decay: Decay = option(
+        "milestones", "fall of the learning rate: at the milestones, or a cosine to 0 over the budget", added=True
+    )
+    warmup: Annotated[float, Interval(ge=0, lt=1)] = option(
+        0.0, "fraction of the budget during which the learning rate rises linearly", added=True
+    )
 
     @abstractmethod
     def initial_rays(self, problem: Problem, setting: Setting) -> Tensor:
@@ -42,6 +48,7 @@ class StackSolver(Solver):
 
     def start(self, problem: Problem, setting: Setting) -> None:
         self.check(problem)
+        check_schedule(setting.total_steps, self.lr_decay, self.warmup)
         self.problem, self.total_steps, self.n_steps = problem, setting.total_steps, 0
         rays = self.initial_rays(problem, setting)
         self.train_network(StackedNets(problem, rays.to(problem.device, problem.dtype)))
@@ -57,10 +64,11 @@ class StackSolver(Solver):
             self.torch_optimiser = SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
 
     def step(self, batch: Samples) -> Tensor:
-        if self.total_steps is not None:
-            n_passed = sum(self.n_steps >= fraction * self.total_steps for fraction in self.milestones)
-            for group in self.torch_optimiser.param_groups:
-                group["lr"] = self.lr * self.gamma**n_passed
+        factor = learning_rate_factor(
+            self.n_steps, self.total_steps, self.milestones, self.gamma, self.lr_decay, self.warmup
+        )
+        for group in self.torch_optimiser.param_groups:
+            group["lr"] = self.lr * factor
         rays = self.network.rays
         self.torch_optimiser.zero_grad(set_to_none=True)
         losses = self.problem.losses(self.network(batch.inputs, rays), batch)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mobench.errors import MobenchError
+from mobench.errors import IncompatibleError, MobenchError
 from mobench.events import TrainingProgress
 from mobench.interfaces import Problem, Samples, Seeds, Setting, Solver
 from mobench.learning import loop
@@ -18,6 +18,7 @@ from mobench.learning.batches import Batches
 from mobench.learning.gradient_solver import GradientOptions, GradientSolver
 from mobench.learning.loop import Limit, Training, train
 from mobench.learning.preferences import finite_rays
+from mobench.options import values
 from mobench_analytic.point import Point
 from mobench_analytic.problems import VLMOP2
 from mobench_linear.linear import Linear
@@ -241,6 +242,40 @@ def test_learning_rate_falls_at_milestones() -> None:
     solver = Watched(Stack(), Linear(), GradientOptions(lr=1.0, milestones=(0.5, 0.75), gamma=0.1, optimiser="sgd"))
     run(solver, vlmop2(), Limit(steps=8))
     assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_learning_rate_falls_as_a_cosine_after_a_warmup() -> None:
+    rates = []
+
+    class Watched(GradientSolver):
+        def step(self, batch: Samples) -> Tensor:
+            losses = super().step(batch)
+            rates.append(self.optimiser.param_groups[0]["lr"])
+            return losses
+
+    options = GradientOptions(lr=1.0, lr_decay="cosine", warmup=0.25, optimiser="sgd")
+    run(Watched(Stack(), Linear(), options), vlmop2(), Limit(steps=8))
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=1.0)
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=6)
+    cosine = []
+    for _ in range(6):
+        cosine.append(reference.get_last_lr()[0])
+        optimiser.step()
+        reference.step()
+    assert rates == pytest.approx([1 / 3, 2 / 3, *cosine])
+
+
+@pytest.mark.parametrize("options", [{"lr_decay": "cosine"}, {"warmup": 0.1}])
+def test_a_schedule_that_needs_steps_declines_a_budget_in_seconds(options: dict[str, Any]) -> None:
+    with pytest.raises(IncompatibleError, match="a budget in seconds has none"):
+        run(GradientSolver(Stack(), Linear(), GradientOptions(**options)), vlmop2(), Limit(seconds=0.1))
+
+
+def test_a_schedule_at_its_defaults_is_not_part_of_a_job() -> None:
+    assert not {"lr_decay", "warmup"} & values(GradientOptions()).keys()
+    stated = values(GradientOptions(lr_decay="cosine", warmup=0.1))
+    assert (stated["lr_decay"], stated["warmup"]) == ("cosine", 0.1)
 
 
 def test_setting_tells_the_solver_what_is_ahead() -> None:

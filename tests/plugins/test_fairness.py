@@ -454,6 +454,16 @@ def test_damaged_tables_are_refused(tmp_path: Path, content: str, message: str) 
         table.read_table(tmp_path / "a.csv.zip", ["a"], ["b"])
 
 
+def test_numbers_are_the_nearest_to_their_text(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(0)
+    scales = drawn.integers(-300, 300, 2000).tolist()
+    texts = [repr(float(x) * 10.0**scale) for x, scale in zip(drawn.normal(size=2000), scales, strict=True)]
+    texts += ["".join(map(str, digits)) + "e-9" for digits in drawn.integers(0, 10, (500, 25))]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["a", *texts]))
+    assert table.read_table(path, (), ["a"])["a"].tolist() == [float(text) for text in texts]
+
+
 def test_unknown_texts_and_splits_with_one_group_are_refused(generated: Callable[..., FairClassification]) -> None:
     with pytest.raises(DataError, match="column sex has the value 'x'"):
         table.indicators(np.array(["Male", "x"], object), "sex", ("Female", "Male"))

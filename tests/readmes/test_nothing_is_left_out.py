@@ -29,7 +29,7 @@ def test_the_pages_are_all_that_there_are() -> None:
     names = {name(page) for page in pages()}
     assert {"README.md", "CONTRIBUTING.md", "mobench/INTERFACE.md", "results/README.md"} <= names
     assert {f"plugins/{path.name}/README.md" for path in (ROOT / "plugins").glob("mobench_*")} <= names
-    assert len({n for n in names if n.endswith(".md.tmpl")}) == 6
+    assert len({n for n in names if n.endswith(".md.tmpl")}) == 8
     for file in ("results/analytic/leaderboard.md", "CHANGELOG.md"):
         assert (ROOT / file).is_file()
         assert file not in names

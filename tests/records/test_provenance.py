@@ -84,16 +84,16 @@ def test_a_package_that_is_not_there_has_no_version() -> None:
 
 
 def test_the_hash_of_a_package_is_of_its_code_without_documentation_and_compiled_files(tmp_path: Path) -> None:
-    from mobench.records.sources import _hash
+    from mobench.records.sources import content_hash
 
     (tmp_path / "__init__.py").write_text("X = 1\n")
-    before = _hash(tmp_path)
+    before = content_hash(tmp_path)
     for name in ("docs/_generated/page.md", "docs/conf.py", "__pycache__/a.pyc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("page")
-    assert _hash(tmp_path) == before
+    assert content_hash(tmp_path) == before
     (tmp_path / "data.txt").write_text("1")
-    assert _hash(tmp_path) != before
+    assert content_hash(tmp_path) != before
 
 
 def test_tables_of_results_do_not_make_a_checkout_dirty(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import psutil
+
 from mobench.runs.executors.limits import Watch
 from mobench.runs.exit_kinds import ExitKind
 
@@ -20,16 +22,19 @@ def test_a_process_that_takes_too_much_memory_is_ended_and_told() -> None:
     assert "100 MB are allowed (--memory)" in watch.excess.description
 
 
-def test_children_count() -> None:
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HUNGRY!r}])"
-    process = subprocess.Popen([sys.executable, "-c", parent], text=True, start_new_session=True)
-    import os
-    import signal
-
+def test_the_memory_of_children_counts_and_they_are_ended_too() -> None:
+    parent = (
+        f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {HUNGRY!r}]);"
+        "print(child.pid, flush=True); child.wait()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], text=True, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    child = psutil.Process(int(process.stdout.readline()))
     with Watch(process, None, 100_000_000) as watch:
         assert process.wait(60) == -9
-    os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
     assert watch.excess is not None
+    assert _has_ended(child)
 
 
 def test_within_its_limits_a_process_is_left_alone() -> None:
@@ -37,3 +42,11 @@ def test_within_its_limits_a_process_is_left_alone() -> None:
     with Watch(process, 60, 10**12) as watch:
         assert process.wait(60) == 0
     assert watch.excess is None
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended; its exit status may not have been collected yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -166,7 +166,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path, command: list[str], en
     assert len(rows) == 3
     assert {line.split(" | ")[2] for line in rows} == {"0.3", "0.2", "0.1"}
     tables = {p.name for p in (tmp_path / "out").iterdir()}
-    assert {"study.md", "study.csv", "best.toml", "records"} <= tables
+    assert {"study.md", "study.csv", "cost.md", "best.toml", "records"} <= tables
 
 
 @pytest.mark.slow

@@ -68,6 +68,31 @@ def select(records: Sequence[MeasuredT], protocols: Sequence[str] = ()) -> Selec
     return selection
 
 
+def agreeing(records: Sequence[MeasuredT], others: Sequence[Measured]) -> Selection[MeasuredT]:
+    """Return the records that can be compared with others that came first, such as those of a board's owners.
+
+    The others of a dataset are filtered as by `select`, and decide alone, however many the records are. A record of a
+    dataset that they do not have can be compared.
+    """
+    selection, accepted = Selection[MeasuredT](), {r.job.dataset.name: r for r in select(others).records}
+    for record in records:
+        other = accepted.get(record.job.dataset.name)
+        faults = (
+            []
+            if other is None
+            else [
+                f"{prop} is {value(record)}, the table's is {value(other)}"
+                for prop, value, takes_part in _MUST_AGREE
+                if takes_part(record) and takes_part(other) and value(record) != value(other)
+            ]
+        )
+        if faults:
+            selection.left_out.append(f"{record.job.title} ({record.id}): {record.job.dataset.name}: {faults[0]}")
+        else:
+            selection.records.append(record)
+    return selection
+
+
 def _rays(job: Job) -> str:
     if job.rays is not None:
         return json.dumps(job.rays)

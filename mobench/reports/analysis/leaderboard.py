@@ -76,8 +76,12 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
     measured = measurements(chosen.records)
     table = _estimates(measured)
     parts = {str(dataset): part for dataset, part in table.groupby("dataset", sort=True)}
-    comparisons = {dataset: _comparison(part, measured) for dataset, part in parts.items()}
-    table = pd.concat([_ranked(part, comparisons[dataset]) for dataset, part in parts.items()])
+    separations, ranked = dict[str, _Separation](), list[pd.DataFrame]()
+    for dataset, part in parts.items():
+        comparison = _comparison(part, measured)  # its resamples take 16 MB for 200 solvers: only one is kept at a time
+        ranked.append(_ranked(part, comparison))
+        separations[dataset] = _Separation(len(comparison.means), comparison.n_blocks, bool(comparison.ahead.any()))
+    table = pd.concat(ranked)
     table = table[[*_FIRST, *(c for c in table.columns if c not in (*_FIRST, "status")), "status"]]
     notes = [
         *chosen.notes,
@@ -86,7 +90,7 @@ def leaderboard(records: Sequence[Measured], protocols: Sequence[str] = ()) -> L
         *beyond_reference(chosen.records, measured),
         *approximate_volumes(chosen.records, measured),
         *relative_changes(chosen.records).notes,
-        *_notes(chosen.records, comparisons, measured),
+        *_notes(chosen.records, separations, measured),
     ]
     return Leaderboard(table.reset_index(drop=True), chosen.left_out, notes, measured, _boxes(chosen.records))
 
@@ -189,11 +193,9 @@ def scores(measured: pd.DataFrame, rows: pd.DataFrame, column: str = "hypervolum
     return chosen.dropna(how="all")
 
 
-def _notes(
-    records: Sequence[Measured], comparisons: Mapping[str, PairedComparison], measured: pd.DataFrame
-) -> list[str]:
+def _notes(records: Sequence[Measured], separations: Mapping[str, _Separation], measured: pd.DataFrame) -> list[str]:
     notes = _identical(records, measured)
-    notes += _of_ranks(comparisons)
+    notes += _of_ranks(separations)
     if any(r.imported is None and "igd_plus" not in r.indicators.get("test", {"igd_plus": None}) for r in records):
         notes.append(
             Note("IGD+ and ε are against the pooled non-dominated test points of this leaderboard", "IGD+", "ε")
@@ -203,22 +205,31 @@ def _notes(
     return notes
 
 
-def _of_ranks(comparisons: Mapping[str, PairedComparison]) -> list[str]:
+@dataclass(frozen=True)
+class _Separation:
+    """Whether the scores of a dataset separate any two of its complete rows. n_blocks: scores of each row."""
+
+    n_rows: int
+    n_blocks: int
+    is_any: bool
+
+
+def _of_ranks(separations: Mapping[str, _Separation]) -> list[str]:
     """Return a note for the datasets whose seeds separate no two solvers, and an explanation of the other ranks.
 
-    comparisons: dataset -> comparison of its complete rows.
+    separations: dataset -> separation of its complete rows.
     """
     unseparated: dict[int, list[str]] = defaultdict(list)
-    for dataset, comparison in comparisons.items():
-        if len(comparison.means) > 1 and not comparison.ahead.any():
-            unseparated[comparison.n_blocks].append(dataset)
+    for dataset, separation in separations.items():
+        if separation.n_rows > 1 and not separation.is_any:
+            unseparated[separation.n_blocks].append(dataset)
     notes: list[str] = []
     for n, datasets in sorted(unseparated.items()):
         reason = f" ({MIN_BLOCKS} are needed)" if n < MIN_BLOCKS else ""
         verb = f"{n} seeds separate" if n > 1 else "a single seed separates"
         text = f"{verb} no two solvers{reason}, so ranks are the order by hypervolume, which may be chance"
         notes.append(Note(f"{', '.join(datasets)}: {text}", "rank"))
-    if any(comparison.ahead.any() for comparison in comparisons.values()):
+    if any(separation.is_any for separation in separations.values()):
         notes.append(RANK_INTERVALS)
     return notes
 

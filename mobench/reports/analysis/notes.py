@@ -42,17 +42,21 @@ def missing_values(records: Sequence[Measured], measured: pd.DataFrame) -> list[
     good = measured[measured["status"] == "completed"]
     values = [str(c) for c in measured.columns if c not in NAMES]
     metrics = _metrics_of_rows(records, good)
+    by_row = good.groupby(ROW)
+    counts, sizes = by_row[values].count(), by_row.size()
     notes: list[str] = []
-    for key, group in good.groupby(ROW):
-        counts = group[values].count()
-        for n in sorted(set(counts)):
-            absent = n == 0
-            names = [v for v in values if counts[v] == n < len(group) and (not absent or v in metrics.get(key, ()))]
-            if names:
-                extent = "no seed" if absent else f"{n} of {len(group)} seeds only"
-                row = dict(zip(ROW, key, strict=True))
-                text = f"{row['dataset']}: {_called(row, good)} has a value at {extent}: {', '.join(names)}"
-                notes.append(Note(text, *names))
+    for key, present, n_seeds in zip(counts.index, counts.to_numpy(), sizes, strict=True):
+        lacking = {
+            name: n
+            for name, n in zip(values, present.tolist(), strict=True)
+            if n < n_seeds and (n or name in metrics.get(key, ()))
+        }
+        for n in sorted(set(lacking.values())):
+            names = [name for name in lacking if lacking[name] == n]
+            extent = f"{n} of {n_seeds} seeds only" if n else "no seed"
+            row = dict(zip(ROW, key, strict=True))
+            text = f"{row['dataset']}: {_called(row, good)} has a value at {extent}: {', '.join(names)}"
+            notes.append(Note(text, *names))
     return notes
 
 

@@ -51,10 +51,14 @@ class PairedComparison:
         result = np.zeros((k, k), dtype=bool)
         if self.n_blocks < MIN_BLOCKS:
             return result
-        for i in range(k):  # one row at a time: an array [n, k, k] would not fit in memory for many solvers
+        by_solver = np.ascontiguousarray(self.resampled.T)
+        is_uniform = bool((self.weights == self.weights[0]).all())
+        for i in range(k):  # one row at a time: an array [k, k, n] would not fit in memory for many solvers
             (below,) = np.nonzero(self.means[i] > self.means)
-            is_not_above = ~(self.resampled[:, i : i + 1] > self.resampled[:, below])
-            result[i, below] = self.weights @ is_not_above <= self.tail + 1e-12
+            is_not_above = ~(by_solver[i] > by_solver[below])
+            # counts of equal weights take a tenth of the time of products
+            share = is_not_above.sum(axis=1) * self.weights[0] if is_uniform else is_not_above @ self.weights
+            result[i, below] = share <= self.tail + 1e-12
         return result
 
     def interval(self, i: int, j: int) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -12,8 +12,10 @@ import numpy as np
 from mobench.records.record import Record
 from mobench.reports.analysis.comparable import select
 from mobench.reports.analysis.row_labels import labels_of, seed_name, seed_order
+from mobench.reports.plots.appearance import is_named
 from mobench.reports.plots.short_names import short_names, units_of, volume_unit, with_unit
-from mobench.reports.plots.style import COLOURS, Look, look, shown
+from mobench.reports.plots.solver_looks import looks_of
+from mobench.reports.plots.style import COLOURS, MARKERS, Look, look, shown
 
 FAMILIES = ("one network for all preferences", "a net per preference", "one point, no preference", "imported",
             "points without preferences")  # fmt: skip
@@ -25,6 +27,7 @@ class Contender:
 
     short:      the name shown in plots.
     n_expected: number of seeds that occur on this dataset; for an imported front, its own number of records.
+    identity:   what decides the colour if looks follow names: the solver with all its options.
     """
 
     name: str
@@ -33,12 +36,23 @@ class Contender:
     records: tuple[Record, ...]
     n_expected: int
     look: Look
+    identity: str = ""
 
     @property
     def label(self) -> str:
         """Text of the legend, with the number of seeds if some are missing."""
         n = len(self.records)
         return self.short if n == self.n_expected else f"{self.short} ({n} of {self.n_expected} seeds)"
+
+    @property
+    def colour(self) -> str:
+        """Colour in plots that show families: that of the family, or of the solver if looks follow names."""
+        return self.look.colour if is_named() else COLOURS[FAMILIES.index(self.family)]
+
+    @property
+    def marker(self) -> str:
+        """Marker in plots that show families: that of the family, or of the solver if looks follow names."""
+        return self.look.marker if is_named() else MARKERS[FAMILIES.index(self.family)]
 
     @property
     def quality(self) -> float:
@@ -65,7 +79,7 @@ class Group:
     @property
     def rows(self) -> list[tuple[str, list[Contender]]]:
         """Contenders that share a panel: all of them if there are enough colours, else one panel per family."""
-        if len(self.contenders) <= len(COLOURS):
+        if len(self.contenders) <= len(COLOURS) or is_named():
             return [("", list(self.contenders))]
         by_family = [(f, [c for c in self.contenders if c.family == f]) for f in FAMILIES]
         return [(family, members) for family, members in by_family if members]
@@ -137,6 +151,15 @@ def _names(records: Sequence[Record]) -> dict[str, str]:
     }
 
 
+def _identities(names: Sequence[str], by_name: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Return what decides the colour of each row: its solver with all options, whatever other rows are shown.
+
+    Rows of the same solver, such as those of two models, and imported fronts have their names instead.
+    """
+    solvers = [name if (r := by_name[name][0]).imported is not None else r.job.solver.text for name in names]
+    return [name if solvers.count(solver) > 1 else solver for name, solver in zip(names, solvers, strict=True)]
+
+
 def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Group:
     by_name: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda r: (seed_order(r.job.seeds), r.id)):
@@ -149,13 +172,15 @@ def _group(dataset: str, records: Sequence[Record], names: dict[str, str]) -> Gr
     called = short_names(ordered)
     one_panel = len(ordered) <= len(COLOURS)
     position: dict[str, int] = defaultdict(int)
-    contenders = []
+    contenders, identities = [], dict(zip(ordered, _identities(ordered, by_name), strict=True))
+    named = dict(zip(ordered, looks_of(list(identities.values())), strict=True))
     for name in ordered:
         family = family_of(by_name[name][0])
         panel = "" if one_panel else family
         own_records = tuple(by_name[name])
         expected = n_expected if own_records[0].imported is None else len(own_records)
-        contenders.append(Contender(name, called.short[name], family, own_records, expected, look(position[panel])))
+        style = named[name] if is_named() else look(position[panel])
+        contenders.append(Contender(name, called.short[name], family, own_records, expected, style, identities[name]))
         position[panel] += 1
     first = by_name[ordered[0]][0]
     reference = tuple(np.asarray(first.protocol.get("reference", [np.nan] * len(first.objectives)), float).tolist())

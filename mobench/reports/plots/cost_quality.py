@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from mobench.errors import NothingToDrawError
 from mobench.metrics import indicators
 from mobench.reports.analysis.costs import CORE_SECONDS, PEAK_MEMORY, STORED_PARAMETERS, SWITCH_TIME, TRAINING_SECONDS
 from mobench.reports.analysis.measurements import measurements
+from mobench.reports.plots.appearance import is_named, n_across, scale
 from mobench.reports.plots.contenders import FAMILIES, Contender, Group
 from mobench.reports.plots.label_positions import label_points
-from mobench.reports.plots.panels import heading
+from mobench.reports.plots.panels import heading, legend_below, legend_inches
 from mobench.reports.plots.short_names import with_unit
 from mobench.reports.plots.style import COLOURS, MARKERS, REST, linear, logarithmic, new_figure
 from mobench.reports.tables.columns import column
@@ -94,13 +96,15 @@ def draw(group: Group) -> Figure:
         count = "1 solver" if len(rows) == 1 else "no solver"
         raise NothingToDrawError(f"{group.dataset} has {count} whose cost is known: there is no front")
     costs = [name for name in costs_of(group) if rows[name].notna().any()]
-    figure, panels = _panels(len(costs), crowded=len(rows) > CROWD)
+    members = [c for c in group.contenders if c.name in set(rows["solver"])]
+    across = n_across(2.4, min(len(costs), 2))
+    figure, panels = _panels(len(costs), across, crowded=len(rows) > CROWD, legend=legend_inches(members))
     for axes, name in zip(panels, costs, strict=True):
-        _panel(axes, rows, name, quality)
+        _panel(axes, rows, name, quality, group)
     label = with_unit("loss", group.units[0]) if quality == LOSS else group.measure.replace(", ", "\n", 1)
-    for axes in panels[::2]:
+    for axes in panels[::across]:
         axes.set_ylabel(f"test {label}")
-    _key(figure, rows)
+    _key(figure, rows, members)
     heading(figure, group, f"quality against cost, {'down' if quality == LOSS else 'up'} and left is better "
             f"({_explained(rows, group)})")  # fmt: skip
     figure.draw_without_rendering()  # names are placed after the layout is final
@@ -113,22 +117,28 @@ def draw(group: Group) -> Figure:
     return figure
 
 
-def _panels(n: int, crowded: bool) -> tuple[Figure, list[Axes]]:
-    rows, columns = -(-n // 2), min(n, 2)
+def _panels(n: int, columns: int, crowded: bool, legend: float) -> tuple[Figure, list[Axes]]:
+    rows = -(-n // columns)
     width, height = (5.5, 3.8) if crowded else (4.3, 2.7)
-    figure = new_figure(max(width * columns, 6.5), height * rows + 0.6)
+    total = 2.1 * scale() * rows + legend if is_named() else height * rows + 0.6
+    figure = new_figure(max(width * columns, 6.5), total)
     panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
     for unused in panels[n:]:
         unused.remove()
     return figure, panels[:n]
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, name: str, quality: str) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, name: str, quality: str, group: Group) -> None:
     front = rows[rows[f"on the front of {name}"]].sort_values([name, quality], kind="stable")
     axes.plot(front[name], front[quality], drawstyle="steps-post", color=REST, linewidth=1.0,
               linestyle=(0, (4, 2)), zorder=1, label="front")  # fmt: skip
     _spread(axes, rows[rows["seeds"] > 1], name, quality)
-    for family, members in rows.groupby("family", sort=False):
+    if is_named():
+        by_name = rows.set_index("solver")
+        for contender in reversed([c for c in group.contenders if c.name in by_name.index]):
+            at = by_name.loc[contender.name]
+            axes.plot(at[name], at[quality], linestyle="none", zorder=3, label="solvers", **contender.look.points())
+    for family, members in [] if is_named() else rows.groupby("family", sort=False):
         style = FAMILIES.index(str(family))
         axes.plot(members[name], members[quality], linestyle="none", marker=MARKERS[style], markersize=5,
                   color=COLOURS[style], zorder=3, label="solvers")  # fmt: skip
@@ -157,7 +167,7 @@ def _explained(rows: pd.DataFrame, group: Group) -> str:
     return f"means, thin lines: smallest to largest of {group.seeds}" if (rows["seeds"] > 1).any() else group.seeds
 
 
-def _key(figure: Figure, rows: pd.DataFrame) -> None:
+def _key(figure: Figure, rows: pd.DataFrame, members: Sequence[Contender]) -> None:
     families = [f for f in FAMILIES if f in set(rows["family"])]
     handles = [
         Line2D([], [], linestyle="none", color=COLOURS[FAMILIES.index(f)], marker=MARKERS[FAMILIES.index(f)])
@@ -165,4 +175,8 @@ def _key(figure: Figure, rows: pd.DataFrame) -> None:
     ]
     ring = Line2D([], [], linestyle=(0, (4, 2)), color=REST, marker="o", markersize=9, markerfacecolor="none",
                   markeredgecolor="black")  # fmt: skip
+    if is_named():
+        ring.set_label("not beaten in both")
+        legend_below(figure, members, lines=False, more=[ring])
+        return
     figure.legend([*handles, ring], [*families, "not beaten in both"], loc="outside lower center", ncols=4)

@@ -21,7 +21,10 @@ from mobench.reports.analysis.comparison import SolverComparison, compare
 from mobench.reports.analysis.leaderboard import leaderboard
 from mobench.reports.analysis.paired import MIN_BLOCKS
 from mobench.reports.analysis.ranking import Ranking
+from mobench.reports.plots import rank_list
+from mobench.reports.plots.appearance import current, filled, is_named, points
 from mobench.reports.plots.contenders import FAMILIES, groups_of
+from mobench.reports.plots.panels import set_heading
 from mobench.reports.plots.short_names import short_names
 from mobench.reports.plots.style import COLOURS, MARKERS, new_figure, shown
 
@@ -32,16 +35,18 @@ BAR_STEP, NAME_STEP = 0.32, 0.5
 
 @dataclass(frozen=True)
 class Ranked:
-    """A comparison, with the family of each solver, which determines its colour and marker."""
+    """A comparison, with the family and identity of each solver; one of them determines its colour and marker."""
 
     comparison: SolverComparison
     family: Mapping[str, str]
+    identity: Mapping[str, str]
 
 
 def subjects(records: Sequence[Record]) -> list[tuple[str, Ranked]]:
     """Return (name, comparison) for each dataset, and ("", comparison) for all together if there are several."""
-    family = {c.name: c.family for group in groups_of(records) for c in group.contenders}
-    return [(c.dataset, Ranked(c, family)) for c in compare(leaderboard(records))]
+    contenders = [c for group in groups_of(records) for c in group.contenders]
+    family, identity = {c.name: c.family for c in contenders}, {c.name: c.identity for c in contenders}
+    return [(c.dataset, Ranked(c, family, identity)) for c in compare(leaderboard(records))]
 
 
 def table(ranked: Ranked) -> pd.DataFrame:
@@ -79,15 +84,27 @@ def draw(ranked: Ranked) -> Figure:
         raise NothingToDrawError(f"{scope}: no two solvers have a score in the same block, so there is no ranking")
     plural = "" if ranking.n_blocks == 1 else "s"
     blocks = f"seed{plural} of {shown(comparison.dataset)}" if comparison.dataset else f"data set{plural}"
-    return diagram(ranking, ranked.family, blocks, comparison.absent)
+    return diagram(ranking, ranked.family, blocks, comparison.absent, ranked.identity)
 
 
-def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Sequence[str] = ()) -> Figure:
+def diagram(
+    ranking: Ranking,
+    family: Mapping[str, str],
+    blocks: str,
+    absent: Sequence[str] = (),
+    identity: Mapping[str, str] | None = None,
+) -> Figure:
     """Return the diagram of a ranking, with the absent solvers listed below.
 
     If there are too few scores to separate solvers, no bars are drawn and the figure says so.
     """
     k = len(ranking.solvers)
+    title = f"average rank over {ranking.n_blocks} {blocks} (test hypervolume, 1 is best)"
+    if not ranking.has_too_few_scores:
+        title += "; bars: not separated (paired bootstrap, 95 %)"
+    if is_named():
+        caption = _caption(ranking, absent, short_names(ranking.solvers).options)
+        return rank_list.draw(ranking, identity or {}, title, caption)
     bars = [(_at(ranking, run[0]), _at(ranking, run[-1])) for run in ranking.indistinguishable()]
     levels = _stack(bars)
     top_of_names = 0.75 + BAR_STEP * (1 + max(levels, default=-1))
@@ -103,12 +120,9 @@ def diagram(ranking: Ranking, family: Mapping[str, str], blocks: str, absent: Se
     for i, place in enumerate(_by_average_rank(ranking)):
         name, average = ranking.solvers[place], ranking.average_ranks[place]
         _name(axes, called.short[name], average, i, k, top_of_names, FAMILIES.index(family[name]))
-    title = f"average rank over {ranking.n_blocks} {blocks} (test hypervolume, 1 is best)"
-    if not ranking.has_too_few_scores:
-        title += "; bars: not separated (paired bootstrap, 95 %)"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9.5)
+    set_heading(figure, title)
     if caption:
-        figure.supxlabel(caption, fontsize=8, x=0.01, ha="left", color="#333333")
+        figure.supxlabel(caption, fontsize=points(8), x=0.01, ha="left", color="#333333")
     _key(axes, [f for f in FAMILIES if f in {family[name] for name in ranking.solvers}])
     return figure
 
@@ -123,7 +137,8 @@ def _caption(ranking: Ranking, absent: Sequence[str], options: str) -> str:
         lines.append(f"Not ranked: {'; '.join(shown(line) for line in absent[:MOST_ABSENT])}")
         if len(absent) > MOST_ABSENT:
             lines[-1] += f" and {len(absent) - MOST_ABSENT} more"
-    return "\n".join(textwrap.fill(line, 110) for line in lines)
+    width = current().inches
+    return "\n".join(textwrap.fill(line, 110) if width is None else filled(line) for line in lines)
 
 
 def _at(ranking: Ranking, name: str) -> float:
@@ -154,7 +169,7 @@ def _scale(axes: Axes, k: int, depth: float) -> None:
     step = 1 if k <= 12 else 2
     for tick in range(1, k + 1, step):
         axes.plot([tick, tick], [0, -0.14], color="black", linewidth=0.8, label="tick")
-        axes.text(tick, -0.22, str(tick), ha="center", va="bottom", fontsize=7.5)
+        axes.text(tick, -0.22, str(tick), ha="center", va="bottom", fontsize=points(7.5))
 
 
 def _name(axes: Axes, name: str, average: float, i: int, k: int, top: float, style: int) -> None:
@@ -167,7 +182,7 @@ def _name(axes: Axes, name: str, average: float, i: int, k: int, top: float, sty
               linestyle="none")  # fmt: skip
     text = f"{name}  {average:.2f}" if left else f"{average:.2f}  {name}"
     axes.text(edge - 0.01 * k if left else edge + 0.01 * k, y, text, ha="right" if left else "left", va="center",
-              fontsize=8)  # fmt: skip
+              fontsize=points(8))  # fmt: skip
 
 
 def _key(axes: Axes, families: Sequence[str]) -> None:

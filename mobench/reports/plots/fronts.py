@@ -19,9 +19,19 @@ from mobench.metrics import indicators
 from mobench.reports.analysis.attainment import attainment_surfaces
 from mobench.reports.analysis.row_labels import seed_name
 from mobench.reports.plots import more_objectives
-from mobench.reports.plots.contenders import FAMILIES, Contender, Group
-from mobench.reports.plots.panels import family_key, heading, legend, small_multiples, title
-from mobench.reports.plots.style import BAND, COLOURS, MARKERS, REST, linear, new_figure
+from mobench.reports.plots.appearance import is_named, scale
+from mobench.reports.plots.appearance import points as text_points
+from mobench.reports.plots.contenders import Contender, Group
+from mobench.reports.plots.panels import (
+    family_key,
+    heading,
+    legend,
+    legend_below,
+    legend_inches,
+    small_multiples,
+    title,
+)
+from mobench.reports.plots.style import BAND, REST, linear, logarithmic, new_figure
 
 OTHERS = "#c9c9c9"
 OVERLAID = 4
@@ -110,6 +120,8 @@ def window(group: Group) -> Window:
     low, high = points.min(axis=0), points.max(axis=0)
     bound = np.asarray(group.reference)
     capped = np.where(bound > low, np.minimum(high, np.maximum(bound, low)), high)
+    if is_named() and (low > 0).all():
+        return Window(low / 1.1, capped * 1.1)
     room = 0.05 * np.where(capped > low, capped - low, 1.0)
     return Window(low - room, capped + room)
 
@@ -150,19 +162,25 @@ def _draw_contender(axes: Axes, contender: Contender, seen: Window, colour: str,
 def _frame(axes: Axes, seen: Window) -> None:
     axes.set_xlim(seen.low[0], seen.high[0])
     axes.set_ylim(seen.low[1], seen.high[1])
-    linear(axes.xaxis, 4)
-    linear(axes.yaxis, 4)
+    for axis in (axes.xaxis, axes.yaxis):
+        if is_named() and axis.get_view_interval()[0] > 0:
+            logarithmic(axis, plain=True)  # a few bad points do not squeeze the rest
+        else:
+            linear(axis, 4)
 
 
 def _overlaid(group: Group) -> Figure:
-    figure = new_figure(6.6, 4.2)
+    figure = new_figure(6.6, 2.6 * scale() + legend_inches(group.contenders) if is_named() else 4.2)
     axes, seen = figure.subplots(), window(group)
     for contender in group.contenders:
         _draw_contender(axes, contender, seen, contender.look.colour, contender.look.marker, contender.look.dashes)
     _frame(axes, seen)
     axes.set_xlabel(group.losses[0])
     axes.set_ylabel(group.losses[1])
-    legend(axes, group.contenders)
+    if is_named():
+        legend_below(figure, group.contenders)
+    else:
+        legend(axes, group.contenders)
     heading(figure, group, f"test fronts, {_explained(group)}")
     return figure
 
@@ -174,18 +192,17 @@ def _multiples(group: Group) -> Figure:
     pooled = all_points[indicators.non_dominated(all_points)]
     pooled = pooled[np.argsort(pooled[:, 0], kind="stable")]
     for axes, contender in zip(panels, group.contenders, strict=True):
-        style = FAMILIES.index(contender.family)
         # these points repeat in every panel; rasterized, they take a tenth of the bytes
         axes.plot(*all_points.T, linestyle="none", marker=".", markersize=1.8, color=OTHERS, zorder=1, label="others",
                   rasterized=True)  # fmt: skip
         _stairs(axes, pooled, seen, color=REST, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=1.5, label="pooled")
-        _draw_contender(axes, contender, seen, COLOURS[style], MARKERS[style], "-")
+        _draw_contender(axes, contender, seen, contender.colour, contender.marker, "-")
         _frame(axes, seen)
         title(axes, contender)
         _count_outside(axes, points_of(contender), seen)
     for axes in bottom:
         axes.set_xlabel(group.losses[0])
-    figure.supylabel(group.losses[1], fontsize=8.5)
+    figure.supylabel(group.losses[1], fontsize=text_points(8.5))
     handles = {
         "points of all solvers": Line2D([], [], color=OTHERS, marker=".", linestyle="none"),
         "their pooled front": Line2D([], [], color=REST, linewidth=0.8, linestyle=(0, (2, 1.5))),
@@ -201,7 +218,7 @@ def _count_outside(axes: Axes, points: FloatArray, seen: Window) -> None:
     if n:
         axes.text(
             0.97, 0.95, f"{n} of {len(points)}\npoints outside", transform=axes.transAxes, ha="right", va="top",
-            fontsize=7, color="#444444",
+            fontsize=text_points(7), color="#444444",
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from mobench.text import file_name_part, name_hint
 
 if TYPE_CHECKING:
     from mobench.records.record import Record
+    from mobench.reports.plots.appearance import Appearance
     from mobench.reports.plots.contenders import Group
 
 FORMATS = ("svg", "pdf", "png", "csv")
@@ -39,14 +40,49 @@ class PlotSource:
 
 KINDS: Mapping[str, PlotSource] = {
     "fronts": PlotSource("fronts", "test fronts, with attainment bands over seeds"),
+    "parallel": PlotSource("parallel", "test fronts of four or more objectives as parallel coordinates"),
     "anytime": PlotSource("anytime", "validation against seconds, steps and gradient evaluations"),
     "critical-difference": PlotSource(
         "critical_difference", "average ranks, and which solvers the seeds do not separate", ranked=True
+    ),
+    "performance-profile": PlotSource(
+        "performance_profile",
+        "share of data sets and seeds on which a solver is within a factor of the best",
+        ranked=True,
     ),
     "cost-quality": PlotSource("cost_quality", "hypervolume against time and memory, and the front of solvers in it"),
     "memory": PlotSource("memory", "what one network stores against a net for each preference"),
     "ray-alignment": PlotSource("alignment", "does a larger preference give a smaller loss; non-uniformity per ray"),
 }
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """Data sets and solvers that are drawn; if empty, all. The name of a solver selects all its sets of options."""
+
+    datasets: Sequence[str] = ()
+    solvers: Sequence[str] = ()
+
+
+def selected(records: Sequence[Record], selection: DrawnRows) -> list[Record]:
+    """Return the comparable records of the selection. Raises: OptionError for a data set or solver without records.
+
+    Records are compared before they are selected, so the same records are drawn as without a selection.
+    """
+    from mobench.reports.analysis.comparable import select
+    from mobench.reports.analysis.row_labels import labels_of
+    from mobench.reports.tables.content import check_known
+
+    comparable = select(records).records
+    labels = labels_of(comparable)
+    check_known("dataset", selection.datasets, [r.job.dataset.name for r in comparable])
+    check_known("solver", selection.solvers, [n for r in comparable for n in (r.job.solver.name, labels[r.id])])
+    return [
+        record
+        for record in comparable
+        if (not selection.datasets or record.job.dataset.name in selection.datasets)
+        and (not selection.solvers or {record.job.solver.name, labels[record.id]} & set(selection.solvers))
+    ]
 
 
 @dataclass
@@ -63,27 +99,42 @@ def draw(
     kinds: Sequence[str] = (),
     formats: Sequence[str] = (),
     tell: Callable[[str], None] = lambda label: None,
+    selection: DrawnRows | None = None,
+    chosen_appearance: Appearance | None = None,
 ) -> Drawn:
     """Write the plots of the records into a folder as `<kind>-<dataset>.<format>`; each file is written atomically.
 
     kinds:   names in KINDS; by default all.
     formats: names in FORMATS; by default svg. csv contains the plotted numbers.
     tell:    called with the name of each plot before it is drawn.
+    selection: data sets and solvers that are drawn; by default all.
+    chosen_appearance: width, size of text and heading; by default those of the figures beside the records.
 
-    Raises: OptionError for an unknown kind or format; StoreError if files cannot be written; NothingToDrawError if
-        no plot could be drawn.
+    Raises: OptionError for an unknown kind, format, data set or solver; StoreError if files cannot be written;
+        NothingToDrawError if no plot could be drawn.
     """
     chosen = _chosen("plot", kinds, list(KINDS)) or list(KINDS)
     chosen_formats = _chosen("format of plots", formats, FORMATS) or ["svg"]
+    from mobench.reports.plots.appearance import Appearance, appearing
+
+    if selection is not None:
+        records = selected(records, selection)
+    with appearing(chosen_appearance or Appearance()):
+        return _draw(records, folder, chosen, chosen_formats, tell)
+
+
+def _draw(
+    records: Sequence[Record], folder: Path, kinds: Sequence[str], formats: Sequence[str], tell: Callable[[str], None]
+) -> Drawn:
     from mobench.reports.plots.contenders import groups_of
 
     groups = groups_of(records)
     drawn = Drawn()
-    for kind in chosen:
+    for kind in kinds:
         for name, subject in _subjects(KINDS[kind], records, groups):
             tell(f"{kind}{name}")
             try:
-                files = _files(KINDS[kind].load(), subject, chosen_formats)
+                files = _files(KINDS[kind].load(), subject, formats)
             except NothingToDrawError as nothing:
                 drawn.empty.append(f"{kind}: {nothing}")
                 continue

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mobench.errors import NothingToDrawError
+from mobench.reports.plots.appearance import current, filled, is_named, points, scale
 from mobench.reports.plots.contenders import FAMILIES, Group
 from mobench.reports.plots.panels import heading
 from mobench.reports.plots.style import COLOURS, DASHES, MARKERS, logarithmic, new_figure
@@ -101,13 +102,13 @@ def draw(group: Group) -> Figure:
         raise NothingToDrawError(f"{group.dataset} has no network for all preferences: there is nothing to compare")
     nets = [s for s in rows if s.per_net is not None]
     most = max(4.0, 25.0, *(3 * break_even(s, nets[0]) for s in single))
-    figure = new_figure(7.6, max(4.2, 1.2 + 0.32 * len(rows)))
+    figure = new_figure(7.6, 2.4 * scale() if is_named() else max(4.2, 1.2 + 0.32 * len(rows)))
     axes = figure.subplots()
     served = np.geomspace(1, most, 200)
     for i, storage in enumerate(rows):
         _line(axes, storage, served, i, {c.name: c.short for c in group.contenders})
     for storage in single:
-        _cross(axes, storage, nets[0])
+        _cross(axes, storage, nets[0], left_until=most**0.35 if is_named() else 2.0)
     axes.set_xlim(1, most)
     logarithmic(axes.xaxis)
     axes.set_ylim(*_bounds(rows, most))
@@ -119,6 +120,10 @@ def draw(group: Group) -> Figure:
     right.set_ylim(_bytes(axes.get_ylim()[0]), _bytes(axes.get_ylim()[1]))
     logarithmic(right.yaxis, "B")
     handles, names = axes.get_legend_handles_labels()
+    if is_named():
+        figure.set_figheight(
+            figure.get_figheight() + 0.16 * scale() * (2 + sum(1 + name.count("\n") for name in names))
+        )
     figure.legend(handles, names, loc="outside lower left", ncols=1, handlelength=3.5)
     heading(figure, group, "what is stored to serve K preferences; ringed: where one network begins to store less")
     return figure
@@ -137,18 +142,24 @@ def _line(axes: Axes, storage: Storage, served: np.ndarray, i: int, called: Mapp
         served, [storage.parameters(k) for k in served], color=colour, linestyle=DASHES[i % len(DASHES)],
         marker=MARKERS[i % len(MARKERS)], markevery=40, markersize=4.5,
     )  # fmt: skip
-    line.set_label(textwrap.fill(description, 95, subsequent_indent="    "))
+    width = current().inches
+    line.set_label(
+        textwrap.fill(description, 95, subsequent_indent="    ")
+        if width is None
+        else filled(description, width - 0.6 * scale())
+    )
 
 
-def _cross(axes: Axes, single: Storage, nets: Storage) -> None:
+def _cross(axes: Axes, single: Storage, nets: Storage, left_until: float) -> None:
+    """Ring the break-even and name it, on the right of the ring if it lies left of `left_until`."""
     k = break_even(single, nets)
     if k < 1:
         return
     axes.plot([k], [single.stored], linestyle="none", marker="o", markersize=9, markerfacecolor="none",
               markeredgecolor="black", zorder=4)  # fmt: skip
-    at_left = k < 2
+    at_left = k < left_until
     axes.annotate(
-        f"K = {k:,.0f}" if k >= 100 else f"K = {k:.3g}", (k, single.stored), fontsize=7.5,
+        f"K = {k:,.0f}" if k >= 100 else f"K = {k:.3g}", (k, single.stored), fontsize=points(7.5),
         xytext=(7, -11) if at_left else (-6, 4), textcoords="offset points", ha="left" if at_left else "right",
         zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
     )  # fmt: skip

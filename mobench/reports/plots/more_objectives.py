@@ -11,9 +11,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mobench.arrays import FloatArray
-from mobench.reports.plots.contenders import FAMILIES, Contender, Group
+from mobench.reports.plots.appearance import is_named
+from mobench.reports.plots.appearance import points as text_points
+from mobench.reports.plots.contenders import Contender, Group
 from mobench.reports.plots.panels import family_key, heading, small_multiples, title
-from mobench.reports.plots.style import COLOURS, MARKERS, SEQUENTIAL, linear, shown
+from mobench.reports.plots.style import SEQUENTIAL, linear, shown
 
 DIRECTIONS = np.array([[-np.sqrt(3) / 2, -0.5], [np.sqrt(3) / 2, -0.5], [0.0, 1.0]])
 """Projections of the unit vectors of three objectives, seen along (1, 1, 1)."""
@@ -44,12 +46,12 @@ def _diagonal(group: Group) -> Figure:
         _three_axes(axes, group)
         axes.scatter(
             across, up, c=inside.mean(axis=1), cmap=SEQUENTIAL, norm=norm, s=15, edgecolors="#333333",
-            linewidths=0.4, zorder=3, marker=MARKERS[FAMILIES.index(contender.family)],
+            linewidths=0.4, zorder=3, marker=contender.marker,
         )  # fmt: skip
         title(axes, contender)
         if len(inside) < len(points):
             axes.text(0, -1.02, f"{len(points) - len(inside)} of {len(points)} beyond the reference",
-                      fontsize=6.5, color="#444444", ha="center")  # fmt: skip
+                      fontsize=text_points(6.5), color="#444444", ha="center")  # fmt: skip
     bar = figure.colorbar(
         ScalarMappable(norm, SEQUENTIAL), ax=panels, location="right", shrink=0.5, aspect=25, pad=0.01
     )
@@ -69,22 +71,23 @@ def _three_axes(axes: Axes, group: Group) -> None:
     axes.axis("off")
     for name, (x, y) in zip(group.objectives, DIRECTIONS, strict=True):
         axes.plot([0, x], [0, y], color="#999999", linewidth=0.8, zorder=1)
-        axes.text(1.12 * x, 1.12 * y, shown(name), ha="center", va="bottom" if y > 0 else "top", fontsize=7)
+        axes.text(
+            1.12 * x, 1.12 * y, shown(name), ha="center", va="bottom" if y > 0 else "top", fontsize=text_points(7)
+        )
 
 
 def _parallel(group: Group) -> Figure:
     figure, panels, bottom = small_multiples(len(group.contenders))
     places: Any = range(len(group.objectives))
     for axes, contender in zip(panels, group.contenders, strict=True):
-        colour = COLOURS[FAMILIES.index(contender.family)]
-        axes.plot(scaled(contender, group).T, color=colour, linewidth=0.6, alpha=0.7)
+        axes.plot(scaled(contender, group).T, color=contender.colour, linewidth=0.6, alpha=0.7)
         title(axes, contender)
         axes.set_ylim(-0.05, 1.3)
         linear(axes.yaxis, 4)
-        axes.set_xticks(places, [shown(o) for o in group.objectives])
+        axes.set_xticks(places, [shown(o) for o in group.objectives], rotation=90 if is_named() else 0)
     for axes in bottom:
         axes.set_xlabel("objective")
-    figure.supylabel("loss (0: ideal point, 1: reference point)", fontsize=8.5)
+    figure.supylabel("loss (0: ideal point, 1: reference point)", fontsize=text_points(8.5))
     family_key(figure, group, marker="")
     heading(figure, group, f"test fronts, a line per ray, best hypervolume first, {group.seeds}")
     return figure

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
+from mobench.reports.plots.appearance import current, points
 from mobench.text import single_spaced
 
 # Six colours from a search over sRGB: of increasing lightness in greyscale, readable on white, and distinguishable
@@ -82,8 +83,9 @@ def theme() -> Any:
     ours = {
         **{k: v for k, v in mpl.rcParamsDefault.items() if "backend" not in k and k != "toolbar"},
         **sns.axes_style("ticks"),
-        "font.family": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9, "axes.labelsize": 8.5,
-        "legend.fontsize": 8, "legend.title_fontsize": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
+        "font.family": ["DejaVu Sans"], "font.size": points(8.5), "axes.titlesize": points(9),
+        "axes.labelsize": points(8.5), "legend.fontsize": points(8), "legend.title_fontsize": points(8),
+        "xtick.labelsize": points(7.5), "ytick.labelsize": points(7.5),
         "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "grid.color": "#e6e6e6", "grid.linewidth": 0.6, "axes.linewidth": 0.8,
         "xtick.major.width": 0.8, "ytick.major.width": 0.8, "xtick.major.size": 3, "ytick.major.size": 3,
@@ -96,9 +98,12 @@ def theme() -> Any:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return a figure of a size in inches, with constrained layout and not registered with pyplot."""
+    """Return a figure of a size in inches, with constrained layout and not registered with pyplot.
+
+    The width of the appearance, if it has one, has priority.
+    """
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.02, hspace=0.03)
-    return Figure(figsize=(width, height), layout=layout)
+    return Figure(figsize=(current().inches or width, height), layout=layout)
 
 
 def shown(name: str) -> str:
@@ -128,6 +133,8 @@ def logarithmic(axis: Any, unit: str = "", plain: bool = False) -> None:
 
 
 def linear(axis: Any, most: int = 5, is_integer: bool = False) -> None:
-    """Set a linear scale with few ticks."""
+    """Set a linear scale with few ticks; fewer on the horizontal axes of figures of a given width."""
+    if current().inches is not None and axis.axis_name == "x":
+        most = min(most, 3)
     axis.set_major_locator(MaxNLocator(most, integer=is_integer, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(EngFormatter() if is_integer else ScalarFormatter(useOffset=False))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
-from mobench.records.record import Record
+from mobench.records.outline import Measured
 from mobench.reports.analysis.leaderboard import Leaderboard, scores
 from mobench.reports.analysis.note import Note
 from mobench.reports.analysis.ranking import Ranking, rank
@@ -47,7 +48,7 @@ def n_tasks(board: Leaderboard) -> int:
     return len({(row["dataset"], row["model"]) for row in _with_box(board.table, board.boxes)})
 
 
-def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+def content(board: Leaderboard, records: Sequence[Measured], selection: Wanted) -> Content:
     """Return a table with one row per solver, one column per task, the mean over tasks and the rank.
 
     A task is a dataset, or a dataset and a model where a dataset has several. Values are hypervolumes divided by the
@@ -72,13 +73,13 @@ def content(board: Leaderboard, records: Sequence[Record], selection: Wanted) ->
         name: Column(name, name, f"hypervolume on {name}, divided by that of its ideal point", "higher")
         for name in tasks.values()
     }
-    long = _by_seed(board, tasks)
+    long = cache(lambda: _by_seed(board, tasks))  # a row per record and quantity: only where it is written
     return content_of(
         frame, ["rank", "solver", *described, *status_if_incomplete(frame)], described, selection, group=(),
         caption="Normalised hypervolume on the test split of every task",
         notes=[NOTE, RANKS if ranking.is_separated else PLACES, *notes_about_values(board)], rows=table,
         quantities=["hypervolume"],
-        seeds=lambda: long, estimates=lambda: tidy.estimates_by(long, [*tidy.KEYS, "quantity"]),
+        seeds=long, estimates=lambda: tidy.estimates_by(long(), [*tidy.KEYS, "quantity"]),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mobench.errors import OptionError
+from mobench.records.outline import Measured
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.analysis.note import notes_about
@@ -65,7 +66,7 @@ class Content:
     estimates: Callable[[], pd.DataFrame] | None = None
 
 
-def content(board: Leaderboard, records: Sequence[Record] = (), selection: Wanted | None = None) -> Content:
+def content(board: Leaderboard, records: Sequence[Measured] = (), selection: Wanted | None = None) -> Content:
     """Return the content of a leaderboard table with the chosen rows and columns.
 
     records: the records of the leaderboard; without them metrics have no direction and no best value is marked.
@@ -88,7 +89,7 @@ def content(board: Leaderboard, records: Sequence[Record] = (), selection: Wante
     )  # fmt: skip
 
 
-def _narrow(board: Leaderboard, records: Sequence[Record], frame: pd.DataFrame, selection: Wanted) -> Sheet:
+def _narrow(board: Leaderboard, records: Sequence[Measured], frame: pd.DataFrame, selection: Wanted) -> Sheet:
     """Return the sheet of a LaTeX table; if no columns are chosen, those that fit, with a heading for each dataset."""
     columns = list(selection.columns) or column_sets.informative(frame, WIDTHS[selection.width])
     is_headed = "dataset" in columns and not selection.columns

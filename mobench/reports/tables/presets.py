@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from mobench.errors import OptionError
+from mobench.records.outline import Measured
 from mobench.records.record import Record
 from mobench.reports.analysis.leaderboard import Leaderboard
 from mobench.reports.tables import accuracy, across_tasks, budgets, column_sets, ray_table, wide
 from mobench.reports.tables.content import Content, Wanted, chosen_columns, content
 from mobench.text import name_hint
 
-Make = Callable[[Leaderboard, Sequence[Record], Wanted], Content]
+Make = Callable[[Leaderboard, Sequence[Any], Wanted], Content]
+"""From a leaderboard and its records or outlines; see `Preset.needs_records`."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +25,21 @@ class Preset:
 
     summary: what the table shows.
     make:    function that makes its content from records.
+    needs_records: whether that takes whole records, with losses of every split and validation checks, and not only
+        their outlines.
     source:  the publication whose layout it follows, or "".
     """
 
     summary: str
     make: Make
     source: str = ""
+    needs_records: bool = False
 
 
 def _of_columns(caption: str, *columns: str) -> Make:
     """Return a function that makes a leaderboard of the given columns, as far as they exist."""
 
-    def make(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> Content:
+    def make(board: Leaderboard, records: Sequence[Measured], selection: Wanted) -> Content:
         names = column_sets.measured_times(board.table, columns)
         present = chosen_columns([c for c in names if c in board.table.columns], selection)
         return content(board, records, replace(selection, columns=present, caption=selection.caption or caption))
@@ -47,10 +53,10 @@ def _rays(board: Leaderboard, records: Sequence[Record], selection: Wanted) -> C
 
 PRESETS: Mapping[str, Preset] = {
     "leaderboard": Preset("every quantity; a row per dataset, model and solver", content),
-    "rays": Preset("a row per preference: losses and metrics of every split", _rays),
+    "rays": Preset("a row per preference: losses and metrics of every split", _rays, needs_records=True),
     "accuracy": Preset(
         "accuracy in training, validation and testing at each preference", accuracy.content,
-        "the student report on CPMTL",
+        "the student report on CPMTL", needs_records=True,
     ),
     "hypervolume": Preset(
         "a row per dataset and solver: hypervolume, and parameters stored",
@@ -69,6 +75,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "budgets": Preset(
         "validation results after 1, 2, 5, 10, 20, … core-seconds of training", budgets.content,
+        needs_records=True,
     ),
     "fronts": Preset(
         "datasets across: hypervolume, at equal K as well, non-uniformity and training time",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mobench.errors import OptionError
-from mobench.records.record import Record
+from mobench.records.outline import Measured
 from mobench.reports.analysis.leaderboard import Leaderboard, is_missing
 from mobench.reports.tables import column_sets, escaping, tidy
 from mobench.reports.tables.columns import HALF, HIGH, LOW, Column, Directions, column, directions_of, is_spread
@@ -40,7 +40,7 @@ class Shape:
         return replace(col, decimals=decimals[0]) if decimals else col
 
 
-def content(board: Leaderboard, records: Sequence[Record], selection: Wanted, shape: Shape) -> Content:
+def content(board: Leaderboard, records: Sequence[Measured], selection: Wanted, shape: Shape) -> Content:
     """Return a table with one row per solver and model, and one column per dataset and quantity.
 
     Columns are named "dataset: quantity". If a solver has no row on a dataset, its value is missing; values are

@@ -18,6 +18,7 @@ from mobench.interfaces import (
 from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.numerics import objective_gradients
 from mobench.plugins import Entry
+from mobench.random_state import seed_torch
 from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
 from mobench.testing.isolation import altered, device, elsewhere, saved_and_read, watched, with_frozen
 from mobench.testing.outcomes import Declined, demand
@@ -153,7 +154,7 @@ def starts_at_pretrained_weights(entry: Entry) -> None:
     if not generator.starts_pretrained:
         raise Declined("it does not start from pretrained weights (starts_pretrained = False)")
     accepted = problem_for(generator)
-    torch.manual_seed(0)
+    seed_torch(0)
     problem = Problem(accepted.dataset, altered(accepted.model, pretrained=True))
     network = generator.build(problem, finite_rays(problem.n_objectives))
     rays = dense_rays(problem.n_objectives, 5) if network.rays is None else network.rays
@@ -177,7 +178,7 @@ def leaves_frozen_parameters_alone(entry: Entry) -> None:
     """Frozen parameters of the target network are neither generated nor trained"""
     generator: Generator = small(entry)
     accepted = problem_for(generator, n_tensors=2)
-    torch.manual_seed(0)
+    seed_torch(0)
     problem = Problem(accepted.dataset, with_frozen(accepted.model))
     generator.check_problem(problem)
     network = generator.build(problem, finite_rays(problem.n_objectives))

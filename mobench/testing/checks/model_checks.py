@@ -10,6 +10,7 @@ from mobench.interfaces import Dataset, Model, Problem, head_shape
 from mobench.interfaces.model import shape_text
 from mobench.learning.task_parameters import declared_weights
 from mobench.plugins import Entry
+from mobench.random_state import seed_torch
 from mobench.runs.admission import check_state
 from mobench.testing.candidates import accepts, registered, served, small
 from mobench.testing.checks.common import assert_reached, copied, equal_states, same_inputs
@@ -22,7 +23,7 @@ def served_net(entry: Entry, seed: int = 0) -> tuple[Dataset, nn.Module]:
     """The first small dataset that a model serves, of its own distribution if there is one, and its network for it."""
     model: Model = small(entry)
     dataset = served(entry)
-    torch.manual_seed(seed)
+    seed_torch(seed)
     return dataset, model.build(dataset)
 
 
@@ -52,7 +53,7 @@ def is_a_function_of_its_weights(entry: Entry) -> None:
     """Under given weights, the network gives that network's outputs, and inputs stay as they are"""
     model: Model = small(entry)
     problem = Problem(served(entry), model)
-    torch.manual_seed(1)
+    seed_torch(1)
     other = problem.build_target()
     problem.target.eval()
     other.eval()

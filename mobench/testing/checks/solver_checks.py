@@ -14,6 +14,7 @@ from mobench.learning.preferences import dense_rays, finite_rays
 from mobench.metrics.evaluation import evaluate
 from mobench.metrics.indicators import hypervolume
 from mobench.plugins import Entry, Pair
+from mobench.random_state import seed_torch
 from mobench.testing.isolation import device, elsewhere, saved_and_read
 from mobench.testing.outcomes import Declined, demand
 from mobench.testing.small import (
@@ -183,7 +184,7 @@ def resumes_from_its_state(entry: Entry) -> None:
     second.load_state_dict(saved_and_read(first.state_dict()))
     went_on: list[Tensor] = []
     for solver in (first, second):
-        torch.manual_seed(9)
+        seed_torch(9)
         went_on += [solver.step(*batches_of(solver, problem, step)) for step in (2, 3)]
     if any(isinstance(m, nn.Dropout) for m in problem.target.modules()):
         return  # the two solvers share a target network, and each would need its own random state

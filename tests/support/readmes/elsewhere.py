@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from readmes.pages import Command
 
 TUTORIAL = "tests/scaffold/test_tutorial.py::test_the_tutorial_ends_at_a_row_of_the_leaderboard"
+SUBMISSION = "tests/board/test_guest_submission.py::test_a_guest_goes_from_a_new_package_to_a_verified_row_of_a_site"
 TEMPLATE = r".*\.tmpl"
 NEW = "tests/scaffold/test_new.py"
 RAY = "tests/runs/test_ray.py::test_a_node_killed_in_mid_run_costs_no_job_and_each_ends_with_one_record"
@@ -28,6 +29,13 @@ class Elsewhere:
 
 
 ELSEWHERE = (
+    Elsewhere(r"mobench (submit|board) .*", "needs a plugin's records and a sandbox", SUBMISSION),
+    Elsewhere(
+        r"pip install 'mobench\[board\]'",
+        "needs a network",
+        "tests/board/test_signatures.py::test_without_the_library_the_error_says_what_to_install",
+    ),
+    Elsewhere(r"mobench run tiny\.toml .*", "its solver is of a new package", SUBMISSION),
     Elsewhere(
         r"mobench new \w+ NAME", "NAME is for the reader to choose", f"{NEW}::test_the_commands_of_its_readme_run",
         "mobench/scaffold/TUTORIAL.md",
@@ -69,6 +77,10 @@ ELSEWHERE = (
     Elsewhere(
         r"(\.venv/bin/python tests/benchmarks/|… )run\.py.*", "measures for minutes",
         "tests/readmes/test_benchmarks.py::test_every_group_of_the_benchmarks_that_a_page_names_runs",
+    ),
+    Elsewhere(
+        r"python tests/benchmarks/board_scale\.py FOLDER", "measures for minutes",
+        "tests/readmes/test_benchmarks.py::test_the_benchmark_of_a_large_board_runs_on_a_small_one",
     ),
     Elsewhere(
         r"python -m mobench_engineering\.compute_fronts", "computes for half an hour",

@@ -1,0 +1,1 @@
+"""A public board: submissions of records, their verification, and the site that shows them."""
