@@ -52,7 +52,8 @@ TASKS = [
 """Suites of real tasks with at least ten solvers and five seeds."""
 COMMITTED = [
     *TASKS,
-    *("analytic", "compression", "methods", "pmtl-forms", "report", "roles", "sequence", "shared-gradients"),
+    *("analytic", "compression", "methods", "methods-tables", "pmtl-forms", "report", "roles", "sequence"),
+    "shared-gradients",
     *STANDARDS,
 ]
 
@@ -229,13 +230,14 @@ def test_the_forms_of_pareto_multi_task_learning_are_compared_by_their_records()
         assert hypervolumes[form][row["dataset"]] == f"{row['hypervolume']:.3f}", (row["dataset"], form)
 
 
-def test_the_standard_track_is_set_to_what_its_search_found() -> None:
-    """The best trial of each solver is a job of the track: the same options to the last one."""
-    searched, store = suites.load("standard-search"), Store(RESULTS / "standard-search")
+@pytest.mark.parametrize("suite", ["standard", "methods-tables"])
+def test_a_suite_is_set_to_what_its_search_found(suite: str) -> None:
+    """The best trial of each solver is a job of the suite: the same options to the last one."""
+    searched, store = suites.load(f"{suite}-search"), Store(RESULTS / f"{suite}-search")
     outcomes = study.outcomes(searched, store)
-    assert (RESULTS / "standard-search" / "study.md").read_text() == study_report.to_markdown(outcomes)
-    assert (RESULTS / "standard-search" / "best.toml").read_text() == study_report.best_suite(outcomes, searched)
-    jobs = {job.id: job for job in plans.plan(suites.load("standard")).jobs}
+    assert (store.folder / "study.md").read_text() == study_report.to_markdown(outcomes)
+    assert (store.folder / "best.toml").read_text() == study_report.best_suite(outcomes, searched)
+    jobs = {job.id: job for job in plans.plan(suites.load(suite)).jobs}
     records = {record.id: record for record in store.contents().records}
     for outcome in outcomes:
         assert len(outcome.trials) == 3, outcome.solver
@@ -246,7 +248,7 @@ def test_the_standard_track_is_set_to_what_its_search_found() -> None:
             assert trial.value == value_on_validation(records[job_id], "hypervolume")
 
 
-@pytest.mark.parametrize("suite", ["pmtl-forms", "sequence"])
+@pytest.mark.parametrize("suite", ["methods-tables", "pmtl-forms", "sequence"])
 def test_a_store_has_the_record_of_every_job_of_its_suite_and_no_other(suite: str) -> None:
     jobs = {job.id for job in plans.plan(suites.load(suite)).jobs}
     assert {record.id for record in Store(RESULTS / suite).contents().records} == jobs
