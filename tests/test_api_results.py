@@ -127,6 +127,7 @@ def test_verify_returns_a_table_of_what_was_compared(out: Path) -> None:
         mobench.verify(record, tolerance=-1)
 
 
+@pytest.mark.slow
 def test_tune_returns_the_trials_and_marks_the_best(tmp_path: Path, in_process: None) -> None:
     suite = tmp_path / "search.toml"
     suite.write_text(SEARCH)

@@ -55,9 +55,9 @@ LARGE = 1_500_000
 
 
 def parameter(case: Case) -> Any:
-    """Return the case as a parameter, which is slow if the dataset reads large files."""
+    """Return the case as a parameter, which is slow if it reads large files or loads the package of a logger."""
     files = collections().get(case.entry.name, []) if case.entry.kind == "dataset" else []
-    is_slow = sum(file.n_bytes or 0 for file in files) > LARGE
+    is_slow = sum(file.n_bytes or 0 for file in files) > LARGE or case.entry.kind == "logger"
     return pytest.param(case, marks=pytest.mark.slow if is_slow else (), id=str(case))
 
 

@@ -32,6 +32,7 @@ for name in ("front", "stack"):
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_predicts_the_same_to_the_bit(front: mobench.Front, stack: mobench.Front, tmp_path: Path) -> None:
     x, _ = table()
     x.to_pickle(tmp_path / "x.pkl")

@@ -95,6 +95,7 @@ def test_a_table_of_a_solver_that_the_suite_lacks_is_an_error(tmp_path: Path) ->
         Overrides().load(tmp_path / "mine.toml")
 
 
+@pytest.mark.slow
 def test_one_command_ends_in_a_leaderboard_and_names_the_next_one(flats: Path, cli: Cli) -> None:
     words = ["--set", "widths=[8]", "--solver", "ls", "--steps", 20, "--seeds", "0"]
     done = cli("run", "quick", "--csv", "flats.csv", "--targets", "rent,energy_class", *words, *IN_PROCESS)

@@ -34,7 +34,12 @@ from mobench_pmtl.decomposition import Decomposition
 from mobench_upgrad.upgrad import UPGrad, upgrad_weights
 
 RATIOS = [1.0, 1e3, 3e6, 1e10, 1e15, 1e16]
-PROGRAMS = [(n, ratio) for n in (2, 3, 4, 5, 6) for ratio in RATIOS if n <= 4 or ratio <= 1e10]
+PROGRAMS = [
+    pytest.param(n, ratio, marks=pytest.mark.slow if n == 6 else ())
+    for n in (2, 3, 4, 5, 6)
+    for ratio in RATIOS
+    if n <= 4 or ratio <= 1e10
+]
 """Sizes of linear programs and ratios of lengths: the simplex method solves those of more than four variables."""
 Rows = list[list[float]]
 

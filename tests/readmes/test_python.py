@@ -24,6 +24,7 @@ assert all(torch.equal(again[head], output) for head, output in torch.load("outp
 OF_THE_PACKAGE = ("class Worst", "def mobench_solvers", "[project.entry-points.mobench]")
 
 
+@pytest.mark.slow
 def test_a_snippet_is_part_of_the_package_or_runs_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The program trains a front on data of scikit-learn in at most 15 lines, and a new process predicts the same."""
     monkeypatch.chdir(tmp_path)

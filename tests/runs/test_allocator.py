@@ -6,6 +6,8 @@ import platform
 import subprocess
 import sys
 
+import pytest
+
 COUNTING = """
 import resource, sys
 import numpy as np
@@ -29,6 +31,7 @@ def counted(variant: str) -> tuple[bool, int]:
     return is_set == "1", int(faults)
 
 
+@pytest.mark.slow
 def test_blocks_that_were_freed_are_used_again_without_page_faults() -> None:
     is_set, n_faults = counted("keep")
     _, returned = counted("return")
