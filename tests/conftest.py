@@ -120,17 +120,9 @@ def cli(preloaded: Preloaded, command: list[str], environment: dict[str, str], t
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the output folder of a run of the tiny suite, for tests that need records: copy it."""
     # imported here, because the process that distributes the tests needs no torch
-    from in_process import InProcess
+    from in_process import trained
 
-    from mobench.jobs import plan as plans
-    from mobench.jobs import suite as suites
-    from mobench.records.store import Store
-    from mobench.runs import runner
-
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "tiny.toml").write_text(TINY)
-    runner.run(plans.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), InProcess())
-    return folder / "out"
+    return trained(TINY, tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def _printable(text: str) -> str:
 
 
 ShortText = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
-"""One line without control characters. It may be HTML, LaTeX or a formula: whoever shows it escapes it."""
+"""One line without control characters. It may contain HTML, LaTeX or a formula; pages and tables escape it."""
 StatedText = Annotated[ShortText, Field(pattern=r"\S")]
 """A text that is not blank."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

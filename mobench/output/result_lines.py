@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import mobench.output.board_lines
-import mobench.output.data_lines
-import mobench.output.season_lines  # noqa: F401 - their lines are in LINES
+from mobench.output import board_lines, data_lines, season_lines  # noqa: F401 - their lines are in LINES
 from mobench.output.output_lines import OutputLine
 
 

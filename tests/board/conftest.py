@@ -21,17 +21,9 @@ solvers = ["ls", "phn-ls"]
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store with two seeds of two solvers on one task."""
-    from in_process import InProcess
+    import in_process
 
-    from mobench.jobs import plan as plans
-    from mobench.jobs import suite as suites
-    from mobench.records.store import Store
-    from mobench.runs import runner
-
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "tiny.toml").write_text(SUITE)
-    runner.run(plans.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), InProcess())
-    return folder / "out"
+    return in_process.trained(SUITE, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

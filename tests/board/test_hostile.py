@@ -235,7 +235,7 @@ def test_an_outcome_does_not_leave_through_a_link(submission: Path, key: Path, t
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text], ids=repr)
 def test_texts_of_submitters_are_short_and_printable(text: str, mine: Path, board: Path) -> None:
-    """HTML, LaTeX and formulas are text that whoever shows it escapes; they change neither files nor a terminal."""
+    """Pages and tables escape HTML, LaTeX and formulas, which change neither files nor a terminal."""
     if text.isprintable() and len(text) <= 500:
         folder = Path(mobench.submit(mine, to=str(board), contact=text, licence=text))
         assert folder.parent == board / "submissions"

@@ -230,7 +230,8 @@ def test_looking_at_validation_changes_nothing() -> None:
     assert torch.equal(weights(True), weights(False))
 
 
-def test_learning_rate_falls_at_milestones() -> None:
+def learning_rates(options: GradientOptions, n_steps: int) -> list[float]:
+    """Return the learning rate of each step of a run."""
     rates = []
 
     class Watched(GradientSolver):
@@ -239,22 +240,17 @@ def test_learning_rate_falls_at_milestones() -> None:
             rates.append(self.optimiser.param_groups[0]["lr"])
             return losses
 
-    solver = Watched(Stack(), Linear(), GradientOptions(lr=1.0, milestones=(0.5, 0.75), gamma=0.1, optimiser="sgd"))
-    run(solver, vlmop2(), Limit(steps=8))
+    run(Watched(Stack(), Linear(), options), vlmop2(), Limit(steps=n_steps))
+    return rates
+
+
+def test_learning_rate_falls_at_milestones() -> None:
+    rates = learning_rates(GradientOptions(lr=1.0, milestones=(0.5, 0.75), gamma=0.1, optimiser="sgd"), 8)
     assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
 def test_learning_rate_falls_as_a_cosine_after_a_warmup() -> None:
-    rates = []
-
-    class Watched(GradientSolver):
-        def step(self, batch: Samples) -> Tensor:
-            losses = super().step(batch)
-            rates.append(self.optimiser.param_groups[0]["lr"])
-            return losses
-
-    options = GradientOptions(lr=1.0, lr_decay="cosine", warmup=0.25, optimiser="sgd")
-    run(Watched(Stack(), Linear(), options), vlmop2(), Limit(steps=8))
+    rates = learning_rates(GradientOptions(lr=1.0, lr_decay="cosine", warmup=0.25, optimiser="sgd"), 8)
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.SGD([parameter], lr=1.0)
     reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=6)

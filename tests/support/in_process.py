@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mobench.interfaces import Strategy
+from mobench.jobs import plan as plans
+from mobench.jobs import suite as suites
 from mobench.records.size_limits import DECLINED
 from mobench.records.store import Store
+from mobench.runs import runner
 from mobench.runs.execution import execute
 from mobench.runs.executors.base import Exit, Tell
 from mobench.runs.exit_kinds import ExitKind
@@ -17,6 +20,13 @@ from mobench.runs.worker_events import WorkerProgress
 
 IN_PROCESS = ("--executor", "readmes.here")
 """Arguments of `mobench run` with which a preloaded command runs its jobs itself."""
+
+
+def trained(suite: str, folder: Path) -> Path:
+    """Write the text of a suite to `folder`, run its jobs in this process, and return the folder of its store."""
+    (folder / "tiny.toml").write_text(suite)
+    runner.run(plans.plan(suites.load(str(folder / "tiny.toml"))), Store(folder / "out"), InProcess())
+    return folder / "out"
 
 
 class InProcess:
